@@ -1,0 +1,1 @@
+"""Configuration: one TOML file, read once, into a frozen typed tree."""

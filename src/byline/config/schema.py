@@ -1,0 +1,190 @@
+"""The shape of the configuration: every setting, its unit (in its name), default and meaning.
+
+Each part of Byline is given only its own branch of this tree. Descriptions here are the text of
+`docs/reference/configuration.md`; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Branch(BaseModel):
+    """A part of the tree: frozen, and a key it does not know is a fault."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Server(Branch):
+    """Where the HTTP server listens and whom it serves."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8420, ge=0, le=65_535, description="TCP port; 0 takes a free one.")
+    allow_unauthenticated: bool = Field(
+        False, description="Serve addresses other than loopback without keys. Anyone may then read."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Further names a `Host` header may carry, e.g. a Tailscale name."
+    )
+    body_bytes_max: int = Field(
+        1_048_576, ge=1024, description="Largest request body in bytes, uploads apart."
+    )
+    stop_s_max: Seconds = Field(5, description="Seconds open streams get to end on Ctrl-C.")
+
+
+class Database(Branch):
+    """Which PostgreSQL holds everything."""
+
+    url: str | None = Field(
+        None, description="postgresql://…; absent: the PostgreSQL that comes with Byline."
+    )
+    pool_size_max: int = Field(10, ge=2, le=200, description="Connections at most.")
+    connect_s_max: Seconds = Field(10, description="Longest wait for a connection, in seconds.")
+
+
+class Storage(Branch):
+    """Where original files are kept, by their SHA-256."""
+
+    url: str | None = Field(
+        None, description="An object store (s3://…, gs://…, file:///…); absent: under BYLINE_HOME."
+    )
+
+
+class Ask(Branch):
+    """How questions are answered."""
+
+    default_backend: Name = Field("quotes", description="The backend that answers unnamed asks.")
+    timeout_read_s: Seconds = Field(
+        300, description="From the request to a machine to its last byte, in seconds."
+    )
+    sources_max: int = Field(8, ge=1, le=50, description="Passages shown to the model.")
+    question_chars_max: int = Field(
+        10_000, ge=1, le=1_000_000, description="Longest question, in characters."
+    )
+    coverage_min: float = Field(
+        0.34,
+        ge=0,
+        le=1,
+        description="Share of the question's term weight the best passage must cover, "
+        "else the answer is `no_evidence`.",
+    )
+
+
+class Ingest(Branch):
+    """How documents are read."""
+
+    file_bytes_max: int = Field(
+        209_715_200, ge=1, description="Largest file that is accepted, in bytes."
+    )
+    extract_s_max: Seconds = Field(300, description="Longest extraction of one file, in seconds.")
+    extract_memory_bytes_max: int = Field(
+        3_221_225_472, ge=268_435_456, description="Memory one extraction may use, in bytes."
+    )
+    text_chars_max: int = Field(
+        50_000_000, ge=1, description="Longest text taken from one file, in characters."
+    )
+    concurrency: int = Field(1, ge=1, le=64, description="Files extracted at once.")
+    passage_chars_max: int = Field(
+        1_200, ge=100, le=20_000, description="Longest passage, in characters."
+    )
+    ocr_languages: tuple[str, ...] = Field(
+        ("eng", "kor"), description="Tesseract languages used where their data are installed."
+    )
+
+
+class Log(Branch):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level.")
+    format: Literal["auto", "console", "json"] = Field(
+        "auto", description="`auto`: console on a terminal, JSON lines elsewhere."
+    )
+
+
+class Machine(Branch):
+    """A computer that does inference; it owns one gate."""
+
+    capacity: int = Field(1, ge=1, le=1024, description="Calls running at once.")
+    queue_len_max: int = Field(32, ge=0, le=100_000, description="Calls waiting at most.")
+    queue_wait_s_max: Seconds = Field(120, description="Longest wait for the machine, in seconds.")
+
+
+class BackendBranch(Branch):
+    """What every kind of backend that has a model shares."""
+
+    machine: Name = Field(description="The machine it runs on, one of [machines.*].")
+    model: str = Field(min_length=1, description="The model name sent to the server.")
+    timeout_connect_s: Seconds = Field(5, description="Longest wait for a connection, in seconds.")
+    max_tokens: int = Field(4096, ge=1, description="Longest answer, in tokens.")
+    context_tokens: int = Field(8192, ge=256, description="The model's context, in tokens.")
+    tools: bool = Field(False, description="Whether the model can call tools.")
+    stall_s: Seconds = Field(30, description="Longest silence after the first token, in seconds.")
+    verify_model: bool = Field(True, description="Check which model the server has loaded.")
+
+
+class OpenAIBackend(BackendBranch):
+    """Any OpenAI-compatible server reached over HTTP."""
+
+    kind: Literal["openai"]
+    base_url: str = Field(
+        pattern=r"^https?://[^/\s]+(/[^\s?#]*)?$",
+        description="http(s)://host:port, with or without /v1.",
+    )
+    api_key_env: str | None = Field(
+        None, description="Name of the environment variable that holds the key."
+    )
+
+
+class LlamaCppBackend(BackendBranch):
+    """A llama.cpp server that Byline itself starts, watches and stops, on loopback."""
+
+    kind: Literal["llama-cpp"]
+    model_path: str | None = Field(
+        None, description="Path of a GGUF file; absent: the bundled small model, if installed."
+    )
+    threads: int = Field(0, ge=0, le=1024, description="Threads; 0 leaves it to llama.cpp.")
+    start_s_max: Seconds = Field(60, description="Longest time for the model to load, in seconds.")
+
+
+class QuotesBackend(Branch):
+    """No model: the best sentences of the sources, verbatim, each cited."""
+
+    kind: Literal["quotes"]
+    sentences_max: int = Field(3, ge=1, le=20, description="Sentences in an answer at most.")
+
+
+Backend = Annotated[OpenAIBackend | LlamaCppBackend | QuotesBackend, Field(discriminator="kind")]
+
+QUOTES_MACHINE = "byline"
+"""The machine name of `quotes` backends: Byline itself; it has no gate."""
+
+
+def _built_in_machines() -> dict[Name, Machine]:
+    return {"local": Machine()}
+
+
+def _built_in_backends() -> dict[Name, Backend]:
+    return {
+        "quotes": QuotesBackend(kind="quotes"),
+        "tiny": LlamaCppBackend(
+            kind="llama-cpp", machine="local", model="SmolLM2-135M-Instruct", max_tokens=256
+        ),
+    }
+
+
+class Config(Branch):
+    """The whole tree. With no file at all: embedded database, `quotes` and `tiny`."""
+
+    server: Server = Server()
+    database: Database = Database()
+    storage: Storage = Storage()
+    ask: Ask = Ask()
+    ingest: Ingest = Ingest()
+    log: Log = Log()
+    machines: dict[Name, Machine] = Field(default_factory=_built_in_machines)
+    backends: dict[Name, Backend] = Field(default_factory=_built_in_backends)

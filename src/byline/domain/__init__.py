@@ -1,0 +1,1 @@
+"""The words Byline thinks in: frozen values without behaviour of their own."""

@@ -1,0 +1,201 @@
+"""An ask from receipt to answer: its statuses, sources, citations, byline and events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from byline.domain.chat import Usage
+from byline.domain.dispatch import Queued
+from byline.errors import BylineError
+
+
+class AskStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    NO_EVIDENCE = "no_evidence"
+    UNAVAILABLE = "unavailable"
+    LLM_ERROR = "llm_error"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+
+class AskMode(StrEnum):
+    RAG = "rag"
+    AGENT = "agent"
+
+
+class Support(StrEnum):
+    """What a check of one cited sentence against its sources found."""
+
+    SUPPORTED = "supported"
+    WEAK = "weak"
+    UNSUPPORTED = "unsupported"
+    UNCITED = "uncited"
+
+
+@dataclass(frozen=True, slots=True)
+class AskRequest:
+    """One question. `backend` None means the default; `named` rules follow from that alone."""
+
+    question: str
+    backend: str | None = None
+    mode: AskMode = AskMode.RAG
+    collection: str | None = None
+    conversation_id: str | None = None
+    timeout_read_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A passage shown to the model for one ask, as `[n]` (from 1)."""
+
+    n: int
+    passage_id: int
+    document_id: str
+    name: str
+    title: str
+    page: int | None
+    heading: str
+    start: int
+    end: int
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A checked `[n]`: `quote` is `document text[start:end]`, the words that stand behind it."""
+
+    n: int
+    document_id: str
+    title: str
+    page: int | None
+    start: int
+    end: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSentence:
+    """A sentence of the answer (offsets in the answer, end exclusive) and its checked support."""
+
+    start: int
+    end: int
+    citations: tuple[int, ...]
+    support: Support
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """How many cited sentences were found supported, weak, unsupported."""
+
+    supported: int = 0
+    weak: int = 0
+    unsupported: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedAnswer:
+    """An answer after verification; unknown citation numbers are already gone from `answer`."""
+
+    answer: str
+    sentences: tuple[CheckedSentence, ...]
+    citations: tuple[Citation, ...]
+    grounding: Grounding
+
+
+@dataclass(frozen=True, slots=True)
+class Byline:
+    """Who answered. `verified` is False, with a `note` why, where the server cannot tell."""
+
+    backend: str
+    machine: str
+    model_requested: str
+    model_loaded: str | None
+    verified: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AskAnswer:
+    """The whole outcome of an ask, as stored and as sent (`done`). `timings_ms` in milliseconds:
+    `retrieve`, `queue`, `first_token`, `generate`, `verify`."""
+
+    ask_id: str
+    question: str
+    status: AskStatus
+    answer: str | None
+    sources: tuple[Source, ...] = ()
+    sentences: tuple[CheckedSentence, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    grounding: Grounding = Grounding()
+    byline: Byline | None = None
+    error: BylineError | None = None
+    error_reason: str | None = None
+    reason: str | None = None
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesFound:
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskQueued:
+    queued: Queued
+
+
+@dataclass(frozen=True, slots=True)
+class AskStarted:
+    backend: str
+    machine: str
+    model: str
+    queue_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CitationFound:
+    citation: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last event of an ask that ends in HTTP 200."""
+
+    answer: AskAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The last event of an ask that ends in an error; `answer` is what was stored of it."""
+
+    error: BylineError
+    answer: AskAnswer
+
+
+AskEvent = SourcesFound | AskQueued | AskStarted | Token | CitationFound | Done | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAsk:
+    """An ask as history has it. `answer` is the `done` JSON, None while it runs."""
+
+    id: str
+    question: str
+    backend: str
+    machine: str
+    status: AskStatus
+    created_at: datetime
+    finished_at: datetime | None
+    answer: Mapping[str, object] | None

@@ -1,0 +1,98 @@
+"""Documents, what was read out of them, and the passages they are searched by.
+
+Offsets everywhere are Unicode code points of the document's extracted text, end exclusive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+DEFAULT_COLLECTION = "default"
+
+
+class DocumentState(StrEnum):
+    """How far a document has come. `ingest.states` is the one place that changes it."""
+
+    QUEUED = "queued"
+    EXTRACTING = "extracting"
+    INDEXED = "indexed"
+    EMBEDDED = "embedded"
+    ENRICHED = "enriched"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentError:
+    """Why a document failed: a code, a sentence, and what a person can do."""
+
+    code: str
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of one collection. `passages` and `embedded` are counts; `pages` may be None
+    for kinds without pages; `bytes_len` is the size of the original file in bytes."""
+
+    id: str
+    name: str
+    title: str
+    state: DocumentState
+    error: DocumentError | None
+    collection: str
+    sha256: str
+    media_type: str
+    bytes_len: int
+    pages: int | None
+    passages: int
+    embedded: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PageSpan:
+    """Where page `number` (from 1) lies in the extracted text."""
+
+    number: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of `level` (1 = top) and where its line lies in the extracted text."""
+
+    level: int
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractedText:
+    """What extraction read out of one file. `pages` is empty for kinds without pages."""
+
+    text: str
+    title: str
+    media_type: str
+    pages: tuple[PageSpan, ...] = ()
+    headings: tuple[Heading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A passage before it is stored: `text == extracted.text[start:end]`.
+
+    `heading` is the path of headings above it, joined by " > " ("" at the top).
+    """
+
+    ordinal: int
+    start: int
+    end: int
+    page: int | None
+    heading: str
+    text: str

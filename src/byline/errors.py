@@ -1,0 +1,367 @@
+"""The whole error taxonomy: every refusal Byline can give, as a value with a code and a remedy.
+
+    BylineError
+    ├── BadRequest              bad_request
+    │   ├── UnknownBackend      unknown_backend        (also a ValueError)
+    │   ├── ToolsUnsupported    tools_unsupported
+    │   └── ContextTooLong      context_too_long
+    ├── Unauthorized            unauthorized
+    ├── Forbidden               forbidden
+    ├── NotFound                not_found
+    ├── TooLarge                too_large
+    ├── UnsupportedFormat       unsupported_format
+    ├── Invalid                 invalid
+    ├── MachineError            (somebody else's side: names backend, machine and reason)
+    │   ├── GateFull            gate_full
+    │   ├── GateTimeout         gate_timeout
+    │   ├── BackendUnavailable  backend_unavailable
+    │   ├── LlmError            llm_error
+    │   └── Preempted           preempted
+    ├── AskCancelled            cancelled
+    ├── ExtractionFailed        (its own codes: see `ingest`)
+    ├── DatabaseUnavailable     database_unavailable
+    ├── StorageFull             storage_full
+    ├── ConfigInvalid           config_invalid
+    ├── HomeUnusable            home_unusable
+    ├── StartFailed             start_failed
+    └── Internal                internal
+
+A class has a `code` (stable, for programs), a message (one sentence, for a person) and a `remedy`
+(what to do about it). HTTP status codes are not here: `api/failures.py` maps codes to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+UNAVAILABLE_REASONS: Final = frozenset(
+    {
+        "ConnectError",
+        "ConnectTimeout",
+        "ReadTimeout",
+        "WriteTimeout",
+        "PoolTimeout",
+        "ReadError",
+        "WriteError",
+        "RemoteProtocolError",
+        "loading",
+        "stream_error",
+        "stream_truncated",
+        "stalled",
+        "model_mismatch",
+    }
+)
+"""The fixed vocabulary of unavailability, beside `http_<5xx>`."""
+
+LLM_ERROR_REASONS: Final = frozenset({"bad_response", "empty_answer"})
+"""What a complete 200 without a usable answer is called, beside `http_<4xx>`."""
+
+
+class BylineError(Exception):
+    """Anything Byline refuses or reports. `str(error)` is never empty."""
+
+    code: ClassVar[str] = "internal"
+    default_remedy: ClassVar[str] = ""
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = self.default_remedy if remedy is None else remedy
+
+    @property
+    def src(self) -> str:
+        """Who produced the error: `byline`, or the machine's name."""
+        return "byline"
+
+    @property
+    def error_reason(self) -> str | None:
+        """`<machine>_unavailable` and its like; None where no machine is involved."""
+        return None
+
+
+class BadRequest(BylineError):
+    """The request is wrong; the message says where and the remedy how to mend it."""
+
+    code = "bad_request"
+    default_remedy = "Correct the request; /docs describes every parameter."
+
+
+class UnknownBackend(BadRequest, ValueError):
+    """A backend was named that the configuration does not have."""
+
+    code = "unknown_backend"
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"There is no backend named {name!r}.",
+            remedy=f"Name one of: {', '.join(known)}; or leave `backend` out for the default.",
+        )
+        self.name = name
+        self.known = tuple(known)
+
+
+class ToolsUnsupported(BadRequest):
+    """Tools (or agent mode) were asked of a backend configured without `tools = true`."""
+
+    code = "tools_unsupported"
+    default_remedy = "Name a backend with `tools = true`, or ask with mode=rag."
+
+
+class ContextTooLong(BadRequest):
+    """The question alone does not fit the backend's `context_tokens`."""
+
+    code = "context_too_long"
+    default_remedy = "Shorten the question, or name a backend with a larger context."
+
+
+class Unauthorized(BylineError):
+    """No key, or a key nobody knows."""
+
+    code = "unauthorized"
+    default_remedy = "Send a valid key in `Authorization: Bearer …`."
+
+
+class Forbidden(BylineError):
+    """The caller is known to be somebody this server does not serve: wrong Host or Origin."""
+
+    code = "forbidden"
+    default_remedy = "Call the server by its own address, or add the name to server.allowed_hosts."
+
+
+class NotFound(BylineError):
+    """The thing named in the address does not exist (any more)."""
+
+    code = "not_found"
+    default_remedy = "Check the id; it may have been deleted."
+
+
+class TooLarge(BylineError):
+    """A body or file is over a limit; the message names the limit and its unit."""
+
+    code = "too_large"
+    default_remedy = "Send less, or raise the named limit in the configuration."
+
+
+class UnsupportedFormat(BylineError):
+    """The bytes are of a kind Byline cannot read."""
+
+    code = "unsupported_format"
+    default_remedy = "Convert the file to PDF, DOCX, HWPX, HTML or plain text and add it again."
+
+
+class Invalid(BylineError):
+    """Well-formed, but the content cannot be accepted."""
+
+    code = "invalid"
+    default_remedy = "Correct the content and send it again."
+
+
+class MachineError(BylineError):
+    """Something a machine did, or its gate: it names the backend, the machine and a reason."""
+
+    def __init__(
+        self, message: str, *, backend: str, machine: str, reason: str, remedy: str | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.backend = backend
+        self.machine = machine
+        self.reason = reason
+
+    @property
+    def src(self) -> str:
+        return self.machine
+
+
+class GateFull(MachineError):
+    """The machine's queue has no place left. `queue_len` is its length, in calls."""
+
+    code = "gate_full"
+    default_remedy = "Wait Retry-After seconds and ask again, or name another backend yourself."
+
+    def __init__(self, backend: str, machine: str, queue_len: int) -> None:
+        super().__init__(
+            f"The queue of {machine} is full: {queue_len} calls are waiting.",
+            backend=backend,
+            machine=machine,
+            reason="gate_full",
+        )
+        self.queue_len = queue_len
+
+    @property
+    def src(self) -> str:
+        return "byline"  # the gate is ours; the machine said nothing
+
+    @property
+    def error_reason(self) -> str:
+        return f"{self.machine}_busy"
+
+
+class GateTimeout(MachineError):
+    """The call waited longer for the machine than `queue_wait_s_max`. `waited_s` in seconds."""
+
+    code = "gate_timeout"
+    default_remedy = "Wait Retry-After seconds and ask again, or name another backend yourself."
+
+    def __init__(self, backend: str, machine: str, waited_s: float) -> None:
+        super().__init__(
+            f"{machine} stayed busy for {waited_s:.0f} s, the longest a call may wait for it.",
+            backend=backend,
+            machine=machine,
+            reason="gate_timeout",
+        )
+        self.waited_s = waited_s
+
+    @property
+    def src(self) -> str:
+        return "byline"
+
+    @property
+    def error_reason(self) -> str:
+        return f"{self.machine}_busy"
+
+
+class BackendUnavailable(MachineError):
+    """The backend could not be reached or failed on its side.
+
+    `reason` is one word of `UNAVAILABLE_REASONS` or `http_<5xx>`; `address` is the `host:port`
+    that was called; `detail` is what the server or the operating system said, if anything.
+    `str(error)` is exactly `"<backend> unavailable: <reason>"`.
+    """
+
+    code = "backend_unavailable"
+
+    def __init__(
+        self,
+        backend_name: str,
+        reason: str,
+        *,
+        machine: str = "",
+        address: str = "",
+        detail: str = "",
+    ) -> None:
+        machine = machine or backend_name
+        super().__init__(
+            f"{backend_name} unavailable: {reason}",
+            backend=backend_name,
+            machine=machine,
+            reason=reason,
+            remedy=detail
+            or f"Wake or check {machine} and ask again; Byline asks no other machine instead.",
+        )
+        self.backend_name = backend_name
+        self.address = address
+        self.detail = detail
+
+    @property
+    def error_reason(self) -> str:
+        return f"{self.machine}_unavailable"
+
+
+class LlmError(MachineError):
+    """The machine answered, but not with an answer: a 4xx, or a 200 that holds nothing usable.
+
+    `reason` is `http_<4xx>`, `bad_response` or `empty_answer`; `text` is the upstream's own words.
+    """
+
+    code = "llm_error"
+    default_remedy = "Check the model's name, the key and the size of the request for this backend."
+
+    def __init__(self, backend_name: str, reason: str, *, machine: str, text: str = "") -> None:
+        super().__init__(
+            f"{backend_name} gave no usable answer ({reason})" + (f": {text}" if text else "."),
+            backend=backend_name,
+            machine=machine,
+            reason=reason,
+        )
+        self.text = text
+
+    @property
+    def error_reason(self) -> str:
+        return "llm_error"
+
+
+class Preempted(MachineError):
+    """A background call gave its slot to a person after it had already yielded output."""
+
+    code = "preempted"
+    default_remedy = "Start the call again; background work does so by itself."
+
+    def __init__(self, backend: str, machine: str) -> None:
+        super().__init__(
+            f"The background call gave {machine} to a person who waits.",
+            backend=backend,
+            machine=machine,
+            reason="preempted",
+        )
+
+
+class AskCancelled(BylineError):
+    """The ask was cancelled by its caller."""
+
+    code = "cancelled"
+    default_remedy = "Ask again when you are ready."
+
+
+class ExtractionFailed(BylineError):
+    """A document could not be read; `extraction_code` says why, in a word.
+
+    Codes: `empty`, `encrypted`, `corrupt`, `unsupported_format`, `needs_ocr`, `no_text`,
+    `too_slow`, `too_much_memory`, `file_missing`, `extraction_failed`.
+    """
+
+    code = "extraction_failed"
+    default_remedy = "Open the file in its own program, save it again and add it once more."
+
+    def __init__(self, extraction_code: str, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.extraction_code = extraction_code
+
+
+class DatabaseUnavailable(BylineError):
+    """PostgreSQL cannot be reached right now; nothing was lost, nothing was stored."""
+
+    code = "database_unavailable"
+    default_remedy = "Byline reconnects by itself; ask again in a moment, or see its log."
+
+
+class StorageFull(BylineError):
+    """The disk has no room for the file; nothing of it was kept."""
+
+    code = "storage_full"
+    default_remedy = "Free some disk space under BYLINE_HOME and add the file again."
+
+
+class ConfigInvalid(BylineError):
+    """The configuration cannot be used. `faults` are all of them, each `line N: sentence remedy`."""
+
+    code = "config_invalid"
+    default_remedy = "Mend the lines named and run `byline check`."
+
+    def __init__(self, message: str, faults: Sequence[str]) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
+
+
+class HomeUnusable(BylineError):
+    """BYLINE_HOME cannot be written, or another Byline is using it."""
+
+    code = "home_unusable"
+    default_remedy = "Set BYLINE_HOME to a folder of your own, or end the other Byline first."
+
+
+class StartFailed(BylineError):
+    """The server could not start: port taken, database or helper process would not come up."""
+
+    code = "start_failed"
+
+
+class Internal(BylineError):
+    """Anything unforeseen. The caller gets an id to find it in the log by, and no detail."""
+
+    code = "internal"
+    default_remedy = "Look for the id in Byline's log; please report what you find there."
+
+    def __init__(self, error_id: str) -> None:
+        super().__init__(f"Something unforeseen went wrong inside Byline (id {error_id}).")
+        self.error_id = error_id

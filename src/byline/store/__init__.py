@@ -1,0 +1,1 @@
+"""PostgreSQL and the file store: the only package that speaks SQL."""
