@@ -1,0 +1,1 @@
+"""The budgets of Byline, measured: one module a subject, one row a budget."""
