@@ -24,6 +24,7 @@
     ├── ConfigInvalid           config_invalid
     ├── HomeUnusable            home_unusable
     ├── StartFailed             start_failed
+    ├── Stopping                stopping
     └── Internal                internal
 
 A class has a `code` (stable, for programs), a message (one sentence, for a person) and a `remedy`
@@ -333,7 +334,7 @@ class StorageFull(BylineError):
 
 
 class ConfigInvalid(BylineError):
-    """The configuration cannot be used. `faults` are all of them, each `line N: sentence remedy`."""
+    """The configuration cannot be used. `faults` are all there are, one line each."""
 
     code = "config_invalid"
     default_remedy = "Mend the lines named and run `byline check`."
@@ -354,6 +355,16 @@ class StartFailed(BylineError):
     """The server could not start: port taken, database or helper process would not come up."""
 
     code = "start_failed"
+
+
+class Stopping(BylineError):
+    """The server is being stopped: it grants no machine any more and ends the calls that run."""
+
+    code = "stopping"
+    default_remedy = "Ask again once Byline has been started again."
+
+    def __init__(self) -> None:
+        super().__init__("Byline is stopping.")
 
 
 class Internal(BylineError):

@@ -1,0 +1,215 @@
+"""The calls of one backend: through its machine's gate, drained into a buffer, learnt from.
+
+A call is two tasks. The *pump* holds the slot and drains the upstream as fast as it sends; the
+reader takes deltas from the buffer at its own pace. So the slot is free again when the upstream
+has ended, however slow the reader, and the upstream ends at once when the reader goes away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import structlog
+
+from byline.backend.protocol import ChatClient
+from byline.config.schema import LlamaCppBackend, OpenAIBackend
+from byline.dispatch.clock import Clock
+from byline.dispatch.gate import Gate, Slot
+from byline.dispatch.health import Evidence, Good, first_health, next_health
+from byline.domain.chat import ChatRequest, Delta
+from byline.domain.dispatch import BackendHealth, BackendState, Priority, Queued, Started
+from byline.errors import BackendUnavailable, LlmError, Stopping
+
+DELTAS_SLACK = 32
+"""Deltas a server may send beyond one a token: roles, empty pieces, the last one."""
+
+TOKEN_CHARS_MAX = 128
+"""Characters a token may stand for on average; a buffered answer is no longer than its tokens."""
+
+log = structlog.get_logger("byline.dispatch")
+
+
+class CallObserver(Protocol):
+    """Hears how a call fares; called in the event loop, so it must not take long."""
+
+    def queued(self, queued: Queued) -> None:
+        """The call waits, or its place in the queue has changed."""
+        ...
+
+    def started(self, started: Started) -> None:
+        """The call has its machine."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What stands in the buffer behind the last delta."""
+
+    error: BaseException | None
+
+
+_Buffer = asyncio.Queue[Delta | _End]
+
+
+class Calls:
+    """The way to one backend's model, and what is known of it. It knows no other backend."""
+
+    def __init__(
+        self,
+        name: str,
+        config: OpenAIBackend | LlamaCppBackend,
+        client: ChatClient,
+        gate: Gate,
+        clock: Clock,
+    ) -> None:
+        self._name = name
+        self._config = config
+        self._client = client
+        self._gate = gate
+        self._clock = clock
+        self._health = first_health(clock.now())
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    async def stream(
+        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
+    ) -> AsyncGenerator[Delta, None]:
+        """Queue for the machine, call it, yield its deltas.
+
+        Raises what `Gate.enter` and `ChatClient.stream` raise, and Stopping when Byline stops
+        while the call runs. Closing the generator ends the upstream before it returns.
+        """
+        on_queued = None if observer is None else observer.queued
+        slot = await self._gate.enter(self._name, priority, on_queued)
+        buffer: _Buffer = asyncio.Queue()
+        pump = self._start(slot, request, buffer)
+        try:
+            if observer is not None:
+                observer.started(Started(queue_ms=slot.waited_s * 1000))
+            while not isinstance(item := await buffer.get(), _End):
+                yield item
+            if item.error is not None:
+                raise item.error
+        finally:
+            if not pump.done():
+                pump.cancel()
+                await asyncio.wait([pump])
+
+    async def probe(self) -> BackendHealth:
+        """Ask the server how it is, without the gate and without running a model."""
+        try:
+            await self._client.probe()
+        except (BackendUnavailable, LlmError) as error:
+            # Probes come again and again: only the one that brings news is worth a warning.
+            if self._learn(error) and isinstance(error, BackendUnavailable):
+                self._warn(error)
+        else:
+            self._learn(Good.PROBED)
+        return self.health()
+
+    def health(self) -> BackendHealth:
+        """What is known of the backend at this instant."""
+        gate = self._gate.status()
+        if self._health.state is BackendState.ONLINE and gate.running >= gate.capacity:
+            return replace(self._health, state=BackendState.BUSY)
+        return self._health
+
+    async def close(self) -> None:
+        """End the running calls, whose readers get Stopping, then close the client."""
+        for pump in self._pumps:
+            pump.cancel()
+        if self._pumps:
+            await asyncio.wait(self._pumps)
+        await self._client.close()
+
+    def _start(self, slot: Slot, request: ChatRequest, buffer: _Buffer) -> asyncio.Task[None]:
+        def ended(pump: asyncio.Task[None]) -> None:
+            slot.release()
+            self._pumps.discard(pump)
+            buffer.put_nowait(_End(Stopping() if pump.cancelled() else pump.exception()))
+
+        pump = asyncio.create_task(self._pump(request, buffer), name=f"call of {self._name}")
+        # A callback and not a `finally` in the pump: a task cancelled before its first step never
+        # enters its body, and the slot would be lost.
+        pump.add_done_callback(ended)
+        self._pumps.add(pump)
+        return pump
+
+    async def _pump(self, request: ChatRequest, buffer: _Buffer) -> None:
+        tokens_max = self._config.max_tokens
+        if request.max_tokens is not None and request.max_tokens > tokens_max:
+            request = replace(request, max_tokens=tokens_max)
+        try:
+            await self._drain(request, request.max_tokens or tokens_max, buffer)
+        except BackendUnavailable as error:
+            self._warn(error)
+            self._learn(error)
+            raise
+        except LlmError as error:
+            self._learn(error)
+            raise
+
+    async def _drain(self, request: ChatRequest, tokens_max: int, buffer: _Buffer) -> None:
+        deltas_left = tokens_max + DELTAS_SLACK
+        chars_left = deltas_left * TOKEN_CHARS_MAX
+        answering = finished = False
+        async with aclosing(self._client.stream(request)) as deltas:
+            async for delta in deltas:
+                if not answering:
+                    answering = True
+                    self._learn(Good.ANSWERING)
+                finished = delta.finish_reason is not None
+                deltas_left -= 1
+                chars_left -= _chars(delta)
+                if not finished and (deltas_left <= 0 or chars_left <= 0):
+                    log.warning(
+                        "answer_cut_off",
+                        backend=self._name,
+                        machine=self._gate.machine,
+                        reason="the server sends more than max_tokens",
+                    )
+                    buffer.put_nowait(Delta(finish_reason="length"))
+                    return
+                buffer.put_nowait(delta)
+        if not finished:
+            raise BackendUnavailable(
+                self._name,
+                "stream_truncated",
+                machine=self._gate.machine,
+                detail="The answer ended without a finish_reason.",
+            )
+        self._learn(Good.COMPLETED)
+
+    def _learn(self, evidence: Evidence) -> bool:
+        """Take evidence into account; whether it changed the state."""
+        before = self._health
+        self._health = next_health(before, evidence, self._clock.now())
+        if self._health.state is before.state:
+            return False
+        log.info(
+            "backend_state",
+            backend=self._name,
+            machine=self._gate.machine,
+            state=self._health.state.value,
+            was=before.state.value,
+            reason=self._health.reason,
+        )
+        return True
+
+    def _warn(self, error: BackendUnavailable) -> None:
+        log.warning(
+            "backend_unavailable",
+            backend=self._name,
+            machine=self._gate.machine,
+            address=error.address,
+            reason=error.reason,
+            detail=error.detail,
+        )
+
+
+def _chars(delta: Delta) -> int:
+    calls = sum(len(call.arguments) for call in delta.tool_calls) if delta.tool_calls else 0
+    return len(delta.content) + len(delta.reasoning) + calls

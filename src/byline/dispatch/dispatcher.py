@@ -1,0 +1,254 @@
+"""From a name to the one backend that bears it. Nothing here ever picks another one.
+
+`Dispatcher.get_backend` resolves a name, and the `Backend` it returns is the only way to a model:
+every call goes through the gate of the backend's machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Any, NoReturn, Protocol
+
+from byline.backend.decode import assemble_message
+from byline.backend.protocol import ChatClient
+from byline.config.schema import (
+    QUOTES_MACHINE,
+    Config,
+    LlamaCppBackend,
+    OpenAIBackend,
+    QuotesBackend,
+)
+from byline.dispatch.admission import Limits
+from byline.dispatch.calls import CallObserver, Calls
+from byline.dispatch.clock import Clock
+from byline.dispatch.gate import Gate
+from byline.domain.chat import ChatRequest, Delta, Message, Tool, ToolChoice
+from byline.domain.dispatch import BackendHealth, BackendState, GateStatus, Priority
+from byline.errors import BadRequest, LlmError, ToolsUnsupported, UnknownBackend
+
+ModelBackend = OpenAIBackend | LlamaCppBackend
+"""The configuration of a backend that has a model."""
+
+
+class _Way(Protocol):
+    """How a backend's calls are made: `Calls`, or `_NoModel`."""
+
+    def stream(
+        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
+    ) -> AsyncGenerator[Delta, None]: ...
+
+    async def probe(self) -> BackendHealth: ...
+
+    def health(self) -> BackendHealth: ...
+
+    async def close(self) -> None: ...
+
+
+class Backend:
+    """What a name stands for: one machine, how to talk to it, and one model.
+
+    `max_tokens` and `context_tokens` are in tokens; both are 0 for `quotes`, which has no model.
+    """
+
+    def __init__(self, name: str, config: ModelBackend | QuotesBackend, way: _Way) -> None:
+        self.name = name
+        self.kind: str = config.kind
+        self.config = config
+        self._way = way
+        if isinstance(config, QuotesBackend):
+            self.machine = QUOTES_MACHINE
+            self.model: str = config.kind
+            self.max_tokens = self.context_tokens = 0
+            self.tools = False
+        else:
+            self.machine, self.model = config.machine, config.model
+            self.max_tokens, self.context_tokens = config.max_tokens, config.context_tokens
+            self.tools = config.tools
+
+    def call(
+        self, request: ChatRequest, priority: Priority, observer: CallObserver | None = None
+    ) -> AsyncGenerator[Delta, None]:
+        """Wait for the machine and call its model; the last delta has a `finish_reason`.
+
+        Close the generator (`contextlib.aclosing`) or cancel the task that reads it, and the call
+        leaves the queue or the upstream is stopped. `request.max_tokens` is cut to the backend's.
+        Raises ToolsUnsupported and, for `quotes`, BadRequest here and now; while being read
+        GateFull, GateTimeout, BackendUnavailable, LlmError, Stopping.
+        """
+        if request.tools and not self.tools and self.kind != "quotes":
+            raise ToolsUnsupported(f"The backend {self.name} is not configured to call tools.")
+        return self._way.stream(request, priority, observer)
+
+    def stream(
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Tool] = (),
+        tool_choice: ToolChoice = "auto",
+        priority: Priority = Priority.FOREGROUND,
+        timeout_read_s: float = 300.0,
+    ) -> AsyncGenerator[Delta, None]:
+        """`call` without a `ChatRequest`. `timeout_read_s` runs from the request to the last byte;
+        the time in the queue does not count."""
+        request = ChatRequest(
+            tuple(messages), tuple(tools), tool_choice=tool_choice, timeout_read_s=timeout_read_s
+        )
+        return self.call(request, priority)
+
+    async def generate(self, prompt: str, *, timeout_read_s: float = 300.0) -> str:
+        """The model's text on `prompt`, sent as one user message. Never blank: that is an
+        LlmError `empty_answer`. Raises what `call` raises."""
+        messages = [{"role": "user", "content": prompt}]
+        received = await _read(self.stream(messages, timeout_read_s=timeout_read_s))
+        text = "".join(delta.content for delta in received)
+        if not text.strip():
+            self._refuse_empty(received)
+        return text
+
+    async def generate_with_tools(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Tool],
+        *,
+        tool_choice: ToolChoice = "auto",
+        timeout_read_s: float = 300.0,
+    ) -> dict[str, Any]:
+        """The upstream's `choices[0].message`: `content` may be None, the `arguments` of a tool
+        call are a JSON string. `tools=[]` with `"none"` forces a final answer. A message with
+        neither content nor tool calls is an LlmError `empty_answer`. Raises what `call` raises."""
+        stream = self.stream(
+            messages, tools=tools, tool_choice=tool_choice, timeout_read_s=timeout_read_s
+        )
+        received = await _read(stream)
+        message = assemble_message(received)
+        if not message.get("tool_calls") and not (message.get("content") or "").strip():
+            self._refuse_empty(received)
+        return message
+
+    def health(self) -> BackendHealth:
+        """What is known of the backend, from the calls and probes so far."""
+        return self._way.health()
+
+    async def probe(self) -> BackendHealth:
+        """Ask the server how it is, running no model, and return what is known then."""
+        return await self._way.probe()
+
+    def _refuse_empty(self, received: Sequence[Delta]) -> NoReturn:
+        raise LlmError(
+            self.name,
+            "empty_answer",
+            machine=self.machine,
+            text=f"no text came (finish_reason {received[-1].finish_reason})",
+        )
+
+
+async def _read(stream: AsyncGenerator[Delta, None]) -> list[Delta]:
+    async with aclosing(stream) as deltas:
+        return [delta async for delta in deltas]
+
+
+class Dispatcher:
+    """All gates and backends of a configuration. Lives in one event loop."""
+
+    def __init__(
+        self, config: Config, make_client: Callable[[str, ModelBackend], ChatClient], clock: Clock
+    ) -> None:
+        """Opens nothing: a client is made when its backend is first asked for."""
+        self._config = config
+        self._make_client = make_client
+        self._clock = clock
+        self._gates = {
+            name: Gate(
+                name,
+                Limits(machine.capacity, machine.queue_len_max, machine.queue_wait_s_max),
+                clock,
+            )
+            for name, machine in config.machines.items()
+        }
+        self._backends: dict[str, Backend] = {}
+        self._ways: list[_Way] = []
+
+    def get_backend(self, name: str | None) -> Backend:
+        """The backend of that name, trimmed and case-folded; the default one for None and blanks.
+
+        The same object each time, until `reset`. Raises UnknownBackend, a ValueError.
+        """
+        wanted = (name or "").strip().casefold() or self._config.ask.default_backend
+        backend = self._backends.get(wanted)
+        if backend is None:
+            config = self._config.backends.get(wanted)
+            if config is None:
+                raise UnknownBackend(wanted, tuple(self._config.backends))
+            backend = self._backends[wanted] = self._build(wanted, config)
+        return backend
+
+    @property
+    def default(self) -> Backend:
+        """The backend that answers when none is named."""
+        return self.get_backend(None)
+
+    def backends(self) -> list[Backend]:
+        """Every configured backend, in the configuration's order."""
+        return [self.get_backend(name) for name in self._config.backends]
+
+    def gate(self, machine: str) -> Gate:
+        """The gate of a machine; KeyError for one that is not configured."""
+        return self._gates[machine]
+
+    def gates(self) -> list[GateStatus]:
+        """Every machine's gate at this instant, in the configuration's order."""
+        return [gate.status() for gate in self._gates.values()]
+
+    def reset(self) -> None:
+        """Forget the backends: the next `get_backend` makes a new client and knows no health.
+
+        Gates stay, or a machine could be given to one call more than it takes; clients of running
+        calls stay open until `close`.
+        """
+        self._backends.clear()
+
+    async def close(self) -> None:
+        """Grant no machine any more, end the running calls, close every client."""
+        for gate in self._gates.values():
+            gate.close()
+        closed = await asyncio.gather(*(way.close() for way in self._ways), return_exceptions=True)
+        for failure in closed:
+            if isinstance(failure, BaseException):
+                raise failure
+
+    def _build(self, name: str, config: ModelBackend | QuotesBackend) -> Backend:
+        way: _Way
+        if isinstance(config, QuotesBackend):
+            way = _NoModel(name, self._clock)
+        else:
+            gate = self._gates[config.machine]
+            way = Calls(name, config, self._make_client(name, config), gate, self._clock)
+        self._ways.append(way)
+        return Backend(name, config, way)
+
+
+class _NoModel:
+    """The way of a `quotes` backend: there is no model to call, and nothing that could be down."""
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        self._name = name
+        self._health = BackendHealth(BackendState.ONLINE, since=clock.now())
+
+    def stream(
+        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
+    ) -> AsyncGenerator[Delta, None]:
+        raise BadRequest(
+            f"The backend {self._name} quotes documents; it has no model to prompt.",
+            remedy="Ask it a question, or name a backend that has a model.",
+        )
+
+    async def probe(self) -> BackendHealth:
+        return self._health
+
+    def health(self) -> BackendHealth:
+        return self._health
+
+    async def close(self) -> None:
+        return None

@@ -1,0 +1,213 @@
+"""The gate of one machine at work: futures, timers and cancellation around `admission.py`.
+
+Lives in one event loop; nothing here polls. Decisions are all `Admission`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+
+from byline.dispatch.admission import (
+    Admission,
+    Effect,
+    Grant,
+    Limits,
+    Moved,
+    RefuseClosed,
+    RefuseFull,
+    RefuseTimeout,
+)
+from byline.dispatch.clock import Clock, Timer
+from byline.domain.dispatch import GateStatus, Priority, Queued
+from byline.errors import GateFull, GateTimeout, Stopping
+
+
+@dataclass(slots=True)
+class _Caller:
+    """Somebody inside `enter`. `outcome` is its wait in seconds, or why it gets no slot."""
+
+    backend: str
+    outcome: asyncio.Future[float | Exception]
+    on_queued: Callable[[Queued], None] | None
+    told: tuple[int, int] | None = None
+
+
+class Slot:
+    """The right to use the machine, until `release`; also a context manager that releases."""
+
+    __slots__ = ("_gate", "_ticket", "waited_s")
+
+    def __init__(self, gate: Gate, ticket: int, waited_s: float) -> None:
+        self._gate = gate
+        self._ticket = ticket
+        self.waited_s = waited_s
+
+    def release(self) -> None:
+        """Give the slot to whoever is next. A second time does nothing."""
+        self._gate._done(self._ticket)
+
+    def __enter__(self) -> Slot:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+class Gate:
+    """Admission to one machine, shared by all its backends."""
+
+    def __init__(self, machine: str, limits: Limits, clock: Clock) -> None:
+        self.machine = machine
+        self._clock = clock
+        self._admission = Admission(limits)
+        self._tickets = itertools.count(1)
+        self._callers: dict[int, _Caller] = {}
+        self._observed = 0
+        self._timer: Timer | None = None
+        self._timer_at = 0.0
+        self._announcing = False
+        self._watchers: list[asyncio.Future[None]] = []
+
+    async def enter(
+        self, backend: str, priority: Priority, on_queued: Callable[[Queued], None] | None = None
+    ) -> Slot:
+        """Wait for the machine; `with await gate.enter(…):` holds it.
+
+        `on_queued` hears the caller's place when it has to wait, and again whenever that changes;
+        what it raises ends the wait and comes out here. Whoever is cancelled has left the queue,
+        and a slot that was on its way to it goes to the next. There is no await between the grant
+        being taken here and the return, so a slot cannot get lost on its way to the caller.
+        Raises GateFull, GateTimeout, or Stopping once the gate is closed.
+        """
+        ticket = next(self._tickets)
+        caller = _Caller(backend, asyncio.get_running_loop().create_future(), on_queued)
+        self._callers[ticket] = caller
+        self._observed += on_queued is not None
+        try:
+            self._perform(self._admission.on_request(ticket, priority, self._clock.monotonic()))
+            if on_queued is not None and not caller.outcome.done():
+                self._announce()  # at once: a caller's first place is news, not a change
+            outcome = await caller.outcome
+            if isinstance(outcome, Exception):
+                raise outcome
+        except BaseException:
+            self._leave(ticket)
+            raise
+        finally:
+            del self._callers[ticket]
+            self._observed -= on_queued is not None
+        return Slot(self, ticket, outcome)
+
+    def close(self) -> None:
+        """Refuse all who wait and all who come. Running calls keep their slots."""
+        self._perform(self._admission.on_close())
+
+    def status(self) -> GateStatus:
+        """Who runs and waits at this instant."""
+        return GateStatus(
+            machine=self.machine,
+            capacity=self._admission.limits.capacity,
+            running=self._admission.running(),
+            waiting_foreground=self._admission.waiting(Priority.FOREGROUND),
+            waiting_background=self._admission.waiting(Priority.BACKGROUND),
+        )
+
+    async def until(self, condition: Callable[[GateStatus], bool]) -> GateStatus:
+        """Wait until the gate's status meets `condition`; return that status."""
+        while not condition(status := self.status()):
+            change: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._watchers.append(change)
+            await change
+        return status
+
+    def _done(self, ticket: int) -> None:
+        self._perform(self._admission.on_done(ticket, self._clock.monotonic()))
+
+    def _leave(self, ticket: int) -> None:
+        self._perform(self._admission.on_cancel(ticket, self._clock.monotonic()))
+
+    def _perform(self, effects: Iterable[Effect]) -> None:
+        pending = deque(effects)
+        while pending:
+            effect = pending.popleft()
+            if isinstance(effect, Moved):
+                self._announce_soon()
+                continue
+            caller = self._callers[effect.ticket]
+            if caller.outcome.done():
+                # Cancelled, and its task has not run since: a grant counts only if its receiver
+                # is still there.
+                now = self._clock.monotonic()
+                pending.extend(self._admission.on_cancel(effect.ticket, now))
+            else:
+                caller.outcome.set_result(self._outcome(effect, caller))
+        self._arm()
+        self._wake_watchers()
+
+    def _outcome(
+        self, effect: Grant | RefuseFull | RefuseTimeout | RefuseClosed, caller: _Caller
+    ) -> float | Exception:
+        match effect:
+            case Grant(_, waited_s):
+                return waited_s
+            case RefuseFull(_, queue_len):
+                return GateFull(caller.backend, self.machine, queue_len)
+            case RefuseTimeout(_, waited_s):
+                return GateTimeout(caller.backend, self.machine, waited_s)
+            case RefuseClosed():
+                return Stopping()
+
+    def _arm(self) -> None:
+        deadline = self._admission.next_deadline()
+        if self._timer is not None:
+            # A timer that rings too early only finds nothing to do, so the usual case (the head
+            # was granted, the next one's deadline is later) leaves it as it is.
+            if deadline is not None and self._timer_at <= deadline:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            self._timer_at = deadline
+            self._timer = self._clock.call_at(deadline, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._perform(self._admission.on_tick(self._clock.monotonic()))
+
+    def _announce_soon(self) -> None:
+        # After the hand-over, and once for all that happens in one turn of the loop.
+        if self._observed and not self._announcing:
+            self._announcing = True
+            asyncio.get_running_loop().call_soon(self._announce)
+
+    def _announce(self) -> None:
+        self._announcing = False
+        for ticket, queued in list(self._admission.positions(self._clock.monotonic())):
+            caller = self._callers.get(ticket)
+            if caller is None or caller.on_queued is None or caller.outcome.done():
+                continue
+            place = (queued.position, queued.ahead)
+            if place == caller.told:
+                continue
+            caller.told = place
+            try:
+                caller.on_queued(queued)
+            except Exception as error:  # noqa: BLE001  its own caller gets it, the others go on
+                if not caller.outcome.done():
+                    caller.outcome.set_result(error)
+
+    def _wake_watchers(self) -> None:
+        watchers, self._watchers = self._watchers, []
+        for change in watchers:
+            if not change.done():
+                change.set_result(None)
