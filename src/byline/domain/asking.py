@@ -121,6 +121,17 @@ class Byline:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the documents do not answer: a code, and the same sentence for page, terminal and log.
+
+    Codes: `no_documents`, `no_match`, `low_coverage`.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class AskAnswer:
     """The whole outcome of an ask, as stored and as sent (`done`). `timings_ms` in milliseconds:
     `retrieve`, `queue`, `first_token`, `generate`, `verify`."""
@@ -134,6 +145,7 @@ class AskAnswer:
     citations: tuple[Citation, ...] = ()
     grounding: Grounding = Grounding()
     byline: Byline | None = None
+    refusal: Refusal | None = None
     error: BylineError | None = None
     error_reason: str | None = None
     reason: str | None = None

@@ -1,0 +1,56 @@
+"""One call to a model as a single stream of events: its wait, its start, its deltas."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from byline.dispatch.dispatcher import Backend
+from byline.domain.chat import ChatRequest, Delta
+from byline.domain.dispatch import Priority, Queued, Started
+
+CallEvent = Queued | Started | Delta
+
+
+class _Inbox:
+    """Collects what the gate says while the call itself is still waiting for its first delta."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[CallEvent | BaseException | None] = asyncio.Queue()
+
+    def queued(self, queued: Queued) -> None:
+        self.events.put_nowait(queued)
+
+    def started(self, started: Started) -> None:
+        self.events.put_nowait(started)
+
+
+async def call_events(
+    backend: Backend, request: ChatRequest, priority: Priority
+) -> AsyncGenerator[CallEvent, None]:
+    """Call `backend` and yield what happens; closing the generator stops the upstream.
+
+    Raises what `Backend.call` raises. Unbounded here, bounded by the gate's own buffer.
+    """
+    inbox = _Inbox()
+
+    async def pump() -> None:
+        try:
+            async with aclosing(backend.call(request, priority, inbox)) as deltas:
+                async for delta in deltas:
+                    inbox.events.put_nowait(delta)
+        except Exception as error:  # noqa: BLE001 - handed to the reader, who raises it
+            inbox.events.put_nowait(error)
+        else:
+            inbox.events.put_nowait(None)
+
+    task = asyncio.create_task(pump())
+    try:
+        while (event := await inbox.events.get()) is not None:
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

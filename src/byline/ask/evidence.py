@@ -1,0 +1,24 @@
+"""Is there enough in the documents to ask a model at all? Decided from retrieval alone."""
+
+from __future__ import annotations
+
+from byline.domain.asking import Refusal
+from byline.domain.search import SearchResult
+
+
+def judge_evidence(found: SearchResult, *, coverage_min: float) -> Refusal | None:
+    """None when the sources may answer; otherwise why not.
+
+    1. nothing was found                                            → `no_match`
+    2. the best passage covers less than `coverage_min` of the
+       question's term weight                                       → `low_coverage`
+    """
+    if not found.hits:
+        return Refusal("no_match", "No passage of your documents has the words of the question.")
+    if found.coverage < coverage_min:
+        return Refusal(
+            "low_coverage",
+            "Your documents hardly speak of this: the nearest passage covers "
+            f"{found.coverage:.0%} of what the question asks about.",
+        )
+    return None

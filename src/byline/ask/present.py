@@ -1,0 +1,190 @@
+"""How an ask looks as JSON: one shape for the answer, the events and the stored transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from byline.domain.asking import (
+    AskAnswer,
+    AskEvent,
+    AskQueued,
+    AskStarted,
+    Byline,
+    Citation,
+    CitationFound,
+    Done,
+    Failed,
+    Source,
+    SourcesFound,
+    Token,
+)
+from byline.domain.chat import Usage
+from byline.errors import BylineError, MachineError
+
+Json = dict[str, Any]
+
+
+def answer_json(answer: AskAnswer) -> Json:
+    """The whole answer: the body of a JSON ask, the data of `done`, what history keeps."""
+    return {
+        "ask_id": answer.ask_id,
+        "question": answer.question,
+        "status": answer.status.value,
+        "answer": answer.answer,
+        "sentences": [
+            {
+                "start": s.start,
+                "end": s.end,
+                "citations": list(s.citations),
+                "support": s.support.value,
+            }
+            for s in answer.sentences
+        ],
+        "citations": [citation_json(citation) for citation in answer.citations],
+        "sources": [source_json(source) for source in answer.sources],
+        "grounding": {
+            "supported": answer.grounding.supported,
+            "weak": answer.grounding.weak,
+            "unsupported": answer.grounding.unsupported,
+        },
+        "byline": byline_json(answer.byline),
+        "refusal": (
+            {"code": answer.refusal.code, "message": answer.refusal.message}
+            if answer.refusal
+            else None
+        ),
+        "error": error_json(answer.error) if answer.error else None,
+        "error_reason": answer.error_reason,
+        "reason": answer.reason,
+        "timings_ms": {part: round(ms, 1) for part, ms in answer.timings_ms.items()},
+        "usage": usage_json(answer.usage),
+    }
+
+
+def failure_json(error: BylineError, answer: AskAnswer | None = None) -> Json:
+    """The one error shape, with the machine's part where there is one and the sources found."""
+    body: Json = {"error": error_json(error)}
+    if error.error_reason is not None:
+        body["error_reason"] = error.error_reason
+    if isinstance(error, MachineError):
+        body |= {"backend": error.backend, "machine": error.machine, "reason": error.reason}
+    if answer is not None:
+        body["ask_id"] = answer.ask_id
+        body["sources"] = [source_json(source) for source in answer.sources]
+    return body
+
+
+def error_json(error: BylineError) -> Json:
+    return {
+        "code": error.code,
+        "message": error.message,
+        "remedy": error.remedy,
+        "src": error.src,
+    }
+
+
+def source_json(source: Source) -> Json:
+    return {
+        "n": source.n,
+        "passage_id": source.passage_id,
+        "document_id": source.document_id,
+        "name": source.name,
+        "title": source.title,
+        "page": source.page,
+        "heading": source.heading,
+        "start": source.start,
+        "end": source.end,
+        "excerpt": source.text,
+        "score": round(source.score, 4),
+    }
+
+
+def citation_json(citation: Citation) -> Json:
+    return {
+        "n": citation.n,
+        "document_id": citation.document_id,
+        "title": citation.title,
+        "page": citation.page,
+        "start": citation.start,
+        "end": citation.end,
+        "quote": citation.quote,
+    }
+
+
+def byline_json(byline: Byline | None) -> Json | None:
+    if byline is None:
+        return None
+    return {
+        "backend": byline.backend,
+        "machine": byline.machine,
+        "model_requested": byline.model_requested,
+        "model_loaded": byline.model_loaded,
+        "verified": byline.verified,
+        "note": byline.note,
+    }
+
+
+def usage_json(usage: Usage | None) -> Json | None:
+    if usage is None:
+        return None
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cached_tokens": usage.cached_tokens,
+    }
+
+
+EVENT_NAMES: Final[Mapping[type, str]] = {
+    SourcesFound: "sources",
+    AskQueued: "queued",
+    AskStarted: "started",
+    Token: "token",
+    CitationFound: "citation",
+    Done: "done",
+    Failed: "error",
+}
+
+
+def event_name(event: AskEvent) -> str:
+    return EVENT_NAMES[type(event)]
+
+
+def event_data(event: AskEvent) -> Json:
+    match event:
+        case SourcesFound(sources):
+            return {"sources": [source_json(source) for source in sources]}
+        case AskQueued(queued):
+            return {"position": queued.position, "ahead": queued.ahead, "eta_s": queued.eta_s}
+        case AskStarted(backend, machine, model, queue_ms):
+            return {
+                "backend": backend,
+                "machine": machine,
+                "model": model,
+                "queue_ms": round(queue_ms, 1),
+            }
+        case Token(text):
+            return {"text": text}
+        case CitationFound(citation):
+            return citation_json(citation)
+        case Done(answer):
+            return answer_json(answer)
+        case Failed(error, answer):
+            return failure_json(error, answer)
+
+
+def transcript(events: Sequence[AskEvent]) -> list[Json]:
+    """`[{seq, type, data}]` for storing; runs of tokens become one, since nobody resumes them."""
+    rows: list[Json] = []
+    for seq, event in enumerate(events, start=1):
+        name = event_name(event)
+        data = event_data(event)
+        if name == "token" and rows and rows[-1]["type"] == "token":
+            rows[-1] = {
+                "seq": seq,
+                "type": name,
+                "data": {"text": rows[-1]["data"]["text"] + data["text"]},
+            }
+        else:
+            rows.append({"seq": seq, "type": name, "data": data})
+    return rows

@@ -1,0 +1,148 @@
+"""History: asks and their transcripts in the database."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from byline.ask.present import answer_json, transcript
+from byline.domain.asking import AskAnswer, AskEvent, AskRequest, AskStatus, StoredAsk
+from byline.errors import BadRequest, NotFound
+from byline.store.database import Database
+from byline.store.statements import statements
+
+
+class AskRecords:
+    """Reads and writes asks. `owner` is this process's sign of life (`store.presence`)."""
+
+    def __init__(self, database: Database, owner: int) -> None:
+        self._database = database
+        self._owner = owner
+        self._sql = statements("asks")
+
+    async def insert(self, ask_id: str, request: AskRequest, backend: str, machine: str) -> None:
+        row = {
+            "id": ask_id,
+            "owner": self._owner,
+            "question": request.question,
+            "backend": backend,
+            "machine": machine,
+            "mode": request.mode.value,
+            "collection": request.collection,
+        }
+        async with self._database.connection() as connection:
+            await connection.execute(self._sql["insert_ask"], row)
+
+    async def finish(self, answer: AskAnswer, events: Sequence[AskEvent]) -> None:
+        """Store the outcome and the transcript, both or neither."""
+        async with self._database.connection() as connection:
+            finished = await connection.execute(
+                self._sql["finish_ask"],
+                {
+                    "id": answer.ask_id,
+                    "status": answer.status.value,
+                    "answer": Jsonb(answer_json(answer), dumps=_dumps),
+                },
+            )
+            if finished.rowcount == 0:
+                return  # stopped before it was stored, or deleted meanwhile
+            await connection.execute(
+                self._sql["insert_events"],
+                {"id": answer.ask_id, "events": Jsonb(transcript(events), dumps=_dumps)},
+            )
+
+    async def interrupt_orphans(self) -> int:
+        """Mark the unfinished asks of dead processes `interrupted`; return how many there were."""
+        interrupted = 0
+        async with self._database.connection() as connection:
+            owners = await connection.execute(
+                self._sql["unfinished_owners"], {"owner": self._owner}
+            )
+            for row in await owners.fetchall():
+                cursor = await connection.execute(self._sql["owner_is_gone"], row)
+                gone = await cursor.fetchone()
+                if gone is not None and gone["gone"]:
+                    cursor = await connection.execute(self._sql["interrupt_asks"], row)
+                    interrupted += cursor.rowcount
+        return interrupted
+
+    async def get(self, ask_id: str) -> StoredAsk:
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(self._sql["get_ask"], {"id": _uuid(ask_id)})
+            row = await cursor.fetchone()
+        if row is None:
+            raise NotFound(f"There is no ask {ask_id}.")
+        return _stored(row)
+
+    async def list(self, limit: int, cursor: str | None) -> tuple[list[StoredAsk], str | None]:
+        """Newest first; the second value continues the list, None at its end."""
+        before_at, before_id = _decode_cursor(cursor) if cursor else (None, None)
+        async with self._database.connection() as connection:
+            found = await connection.execute(
+                self._sql["list_asks"],
+                {"before_at": before_at, "before_id": before_id, "limit": limit + 1},
+            )
+            rows = await found.fetchall()
+        asks = [_stored(row) for row in rows[:limit]]
+        more = _encode_cursor(asks[-1]) if len(rows) > limit else None
+        return asks, more
+
+    async def events(self, ask_id: str, after: int) -> list[dict[str, Any]]:
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(
+                self._sql["list_events"], {"id": _uuid(ask_id), "after": after}
+            )
+            return list(await cursor.fetchall())
+
+    async def delete(self, ask_id: str) -> None:
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(self._sql["delete_ask"], {"id": _uuid(ask_id)})
+        if cursor.rowcount == 0:
+            raise NotFound(f"There is no ask {ask_id}.")
+
+
+def _dumps(value: object) -> str:
+    # PostgreSQL's jsonb refuses U+0000, which a model may well emit.
+    return json.dumps(value, ensure_ascii=False).replace("\\u0000", "\\ufffd")
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(f"There is no ask {text}.") from None
+
+
+def _stored(row: dict[str, Any]) -> StoredAsk:
+    return StoredAsk(
+        id=str(row["id"]),
+        question=row["question"],
+        backend=row["backend"],
+        machine=row["machine"],
+        status=AskStatus(row["status"]),
+        created_at=row["created_at"],
+        finished_at=row["finished_at"],
+        answer=row["answer"],
+    )
+
+
+def _encode_cursor(last: StoredAsk) -> str:
+    return base64.urlsafe_b64encode(f"{last.created_at.isoformat()} {last.id}".encode()).decode()
+
+
+def _decode_cursor(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        at, _, ask_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
+        return datetime.fromisoformat(at), UUID(ask_id)
+    except (ValueError, binascii.Error):
+        raise BadRequest(
+            "The cursor is not one this server gave out.",
+            remedy="Leave `cursor` out to start over.",
+        ) from None

@@ -1,0 +1,214 @@
+"""The composition root: the one place that builds everything, in one AsyncExitStack.
+
+`running` opens the parts in order and closes them in reverse; `serve` runs them until a signal.
+Tests run the real program through `running` on port 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from byline.api.app import create_app
+from byline.api.services import Services
+from byline.ask.record import AskRecords
+from byline.ask.run import AskParts
+from byline.ask.service import Asks, running_asks
+from byline.backend.clients import make_client
+from byline.backend.protocol import ChatClient
+from byline.config import schema
+from byline.dispatch.dispatcher import Dispatcher
+from byline.errors import HomeUnusable, StartFailed
+from byline.ingest.jobs import running_library
+from byline.observe import Metrics, configure_log
+from byline.search.search import Searcher
+from byline.store.blobs import open_blobs
+from byline.store.database import open_database
+from byline.store.embedded import embedded_postgres
+from byline.store.presence import presence
+
+log = structlog.get_logger("byline.main")
+
+LISTEN_BACKLOG = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A Byline that answers at `url` (`http://host:port`)."""
+
+    url: str
+    port: int
+    services: Services
+
+
+@asynccontextmanager
+async def running(config: schema.Config, home: Path) -> AsyncIterator[RunningServer]:
+    """Open everything, yield once the server answers, close everything in reverse order.
+
+    Raises `StartFailed`, `HomeUnusable` or `DatabaseUnavailable`; nothing is left open then.
+    """
+    _refuse_strangers(config.server)
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(_listening(config.server))
+        _prepare_home(home)
+        services = await _open_services(config, home, stack)
+        server = await stack.enter_async_context(_http_server(services, listener))
+        stack.push_async_callback(_end_streams, services.asks, server)
+        host, port = listener.getsockname()[:2]
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        yield RunningServer(url, port, services)
+
+
+async def serve(
+    config: schema.Config, home: Path, on_ready: Callable[[RunningServer], None]
+) -> None:
+    """Run until SIGINT or SIGTERM; `on_ready` is called once the server answers."""
+    configure_log(config.log)
+    serving = asyncio.current_task()
+    assert serving is not None
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def stop() -> None:
+        for name in signals:
+            loop.add_signal_handler(name, lambda: None)  # a second Ctrl-C must not cut the clean-up
+        serving.cancel()
+
+    for name in signals:
+        loop.add_signal_handler(name, stop)
+    with contextlib.suppress(asyncio.CancelledError):
+        async with running(config, home) as server:
+            on_ready(server)
+            await asyncio.Event().wait()
+    log.info("stopped")
+
+
+async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStack) -> Services:
+    url = config.database.url or await stack.enter_async_context(embedded_postgres(home))
+    database = await stack.enter_async_context(open_database(config.database, url))
+    owner = await stack.enter_async_context(presence(url))
+    blobs = open_blobs(config.storage, home)
+    metrics = Metrics()
+
+    def client(name: str, backend: schema.Backend) -> ChatClient:
+        assert not isinstance(backend, schema.QuotesBackend)
+        return make_client(name, backend, home=home)
+
+    dispatcher = Dispatcher(config, client)
+    stack.push_async_callback(dispatcher.close)
+    searcher = Searcher(database)
+    library = await stack.enter_async_context(running_library(database, blobs, config.ingest))
+    asks = await stack.enter_async_context(
+        running_asks(
+            AskParts(searcher, config.ask), dispatcher, AskRecords(database, owner), metrics
+        )
+    )
+    return Services(
+        config=config,
+        database=database,
+        library=library,
+        searcher=searcher,
+        dispatcher=dispatcher,
+        asks=asks,
+        metrics=metrics,
+    )
+
+
+def _refuse_strangers(server: schema.Server) -> None:
+    """Until keys exist, whoever reaches the port can read everything: loopback only."""
+    if server.allow_unauthenticated or _is_loopback(server.host):
+        return
+    raise StartFailed(
+        f"Byline will not listen on {server.host}: everyone who reaches it could read your "
+        "documents.",
+        remedy='Set server.host = "127.0.0.1", or, on a network you trust, '
+        "server.allow_unauthenticated = true.",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
+
+
+@contextlib.contextmanager
+def _listening(server: schema.Server) -> Iterator[socket.socket]:
+    """Bind first: a taken port is found before a database is started for nothing."""
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((server.host, server.port))
+            listener.listen(LISTEN_BACKLOG)
+        except OSError as error:
+            raise StartFailed(
+                f"Cannot listen on {server.host} port {server.port}: {error.strerror or error}.",
+                remedy="End the program that uses the port, or set another server.port "
+                "(0 takes a free one).",
+            ) from error
+        yield listener
+
+
+def _prepare_home(home: Path) -> None:
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeUnusable(
+            f"The data folder {home} cannot be made: {error.strerror or error}."
+        ) from error
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are `serve`'s matter: uvicorn would take them from a program that embeds us."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+@asynccontextmanager
+async def _http_server(services: Services, listener: socket.socket) -> AsyncIterator[_Server]:
+    server = _Server(
+        uvicorn.Config(
+            create_app(services),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
+    try:
+        await server.ready.wait()
+        yield server
+    finally:
+        server.should_exit = True
+        await asyncio.wait([task], timeout=services.config.server.stop_s_max)
+        task.cancel()
+
+
+async def _end_streams(asks: Asks, server: _Server) -> None:
+    """Stop taking requests, then end the asks, so that open streams end with a last word."""
+    server.should_exit = True
+    await asks.close()

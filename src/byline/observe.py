@@ -1,0 +1,91 @@
+"""What can be seen of Byline from outside: a structured log on standard error, and metrics."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from byline.config import schema
+from byline.domain.dispatch import GateStatus
+
+QUIET_LOGGERS = ("aiohttp.access", "uvicorn.access", "uvicorn.error", "procrastinate", "psycopg")
+"""Libraries that report their own routine at INFO; only their warnings concern the owner."""
+
+
+def configure_log(config: schema.Log) -> None:
+    """Send our log and the libraries' through one renderer: console on a terminal, else JSON."""
+    console = config.format == "console" or (config.format == "auto" and sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso"),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        if console
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *([] if console else [structlog.processors.format_exc_info]),
+            renderer,
+        ],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(config.level.upper())
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Metrics:
+    """The metrics of one running Byline, in a registry of its own so that tests can run several."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._asks = Counter(
+            "byline_asks", "Asks that ended.", ["backend", "status"], registry=self.registry
+        )
+        self._ask_seconds = Histogram(
+            "byline_ask_seconds",
+            "Seconds from an ask's receipt to its end.",
+            ["backend"],
+            buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300),
+            registry=self.registry,
+        )
+        self._running = Gauge(
+            "byline_gate_running", "Calls running.", ["machine"], registry=self.registry
+        )
+        self._waiting = Gauge(
+            "byline_gate_waiting",
+            "Calls waiting.",
+            ["machine", "priority"],
+            registry=self.registry,
+        )
+
+    def ask_ended(self, backend: str, status: str, seconds: float) -> None:
+        self._asks.labels(backend, status).inc()
+        self._ask_seconds.labels(backend).observe(seconds)
+
+    def exposition(self, gates: Iterable[GateStatus]) -> bytes:
+        """Everything in the Prometheus text format; gates are read at the moment of asking."""
+        for gate in gates:
+            self._running.labels(gate.machine).set(gate.running)
+            self._waiting.labels(gate.machine, "foreground").set(gate.waiting_foreground)
+            self._waiting.labels(gate.machine, "background").set(gate.waiting_background)
+        return generate_latest(self.registry)

@@ -1,0 +1,2 @@
+-- name: hold
+SELECT pg_advisory_lock(%(key)s);

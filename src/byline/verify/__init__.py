@@ -1,0 +1,1 @@
+"""Checks an answer against its sources. Pure: text in, verdicts out."""
