@@ -27,6 +27,7 @@ from byline.ask.service import Asks, running_asks
 from byline.backend.clients import make_client
 from byline.backend.protocol import ChatClient
 from byline.config import schema
+from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.errors import HomeUnusable, StartFailed
 from byline.ingest.jobs import running_library
@@ -104,7 +105,7 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
         assert not isinstance(backend, schema.QuotesBackend)
         return make_client(name, backend, home=home)
 
-    dispatcher = Dispatcher(config, client)
+    dispatcher = Dispatcher(config, client, LoopClock())
     stack.push_async_callback(dispatcher.close)
     searcher = Searcher(database)
     library = await stack.enter_async_context(running_library(database, blobs, config.ingest))

@@ -81,7 +81,7 @@ class AskRecords:
             raise NotFound(f"There is no ask {ask_id}.")
         return _stored(row)
 
-    async def list(self, limit: int, cursor: str | None) -> tuple[list[StoredAsk], str | None]:
+    async def list(self, limit: int, cursor: str | None) -> tuple[Sequence[StoredAsk], str | None]:
         """Newest first; the second value continues the list, None at its end."""
         before_at, before_id = _decode_cursor(cursor) if cursor else (None, None)
         async with self._database.connection() as connection:
@@ -94,12 +94,12 @@ class AskRecords:
         more = _encode_cursor(asks[-1]) if len(rows) > limit else None
         return asks, more
 
-    async def events(self, ask_id: str, after: int) -> list[dict[str, Any]]:
+    async def events(self, ask_id: str, after: int) -> Sequence[dict[str, Any]]:
         async with self._database.connection() as connection:
             cursor = await connection.execute(
                 self._sql["list_events"], {"id": _uuid(ask_id), "after": after}
             )
-            return list(await cursor.fetchall())
+            return await cursor.fetchall()
 
     async def delete(self, ask_id: str) -> None:
         async with self._database.connection() as connection:

@@ -10,7 +10,7 @@ the ask here or nowhere: no path leads from one backend to another.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 
@@ -39,10 +39,6 @@ from byline.domain.search import SearchRequest, SearchResult
 from byline.errors import LlmError
 from byline.search.search import Searcher
 from byline.verify.citations import check_answer
-
-NO_MODEL = "none"
-"""What a byline calls the model of `quotes`, which has none."""
-
 
 @dataclass(frozen=True, slots=True)
 class AskParts:
@@ -88,12 +84,14 @@ async def _quote(
 ) -> AsyncGenerator[AskEvent, None]:
     """Answer without a model: Byline itself is the machine, and it has no gate."""
     assert isinstance(backend.config, schema.QuotesBackend)
-    yield AskStarted(backend.name, backend.machine, NO_MODEL, queue_ms=0.0)
+    yield AskStarted(backend.name, backend.machine, backend.model, queue_ms=0.0)
     with _timed(progress, "generate"):
         progress.text = quote_sources(
             request.question, progress.sources, sentences_max=backend.config.sentences_max
         )
-    progress.byline = Byline(backend.name, backend.machine, NO_MODEL, NO_MODEL, verified=True)
+    progress.byline = Byline(
+        backend.name, backend.machine, backend.model, backend.model, verified=True
+    )
     yield Token(progress.text)
 
 
@@ -168,7 +166,7 @@ def _number(found: SearchResult) -> tuple[Source, ...]:
 
 
 @contextmanager
-def _timed(progress: Progress, part: str):  # type: ignore[no-untyped-def]
+def _timed(progress: Progress, part: str) -> Iterator[None]:
     begun = time.perf_counter()
     yield
     progress.timings_ms[part] = _ms_since(begun)

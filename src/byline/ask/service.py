@@ -149,7 +149,7 @@ class Asks:
     async def get(self, ask_id: str) -> StoredAsk:
         return self._with_live_status(await self._records.get(ask_id))
 
-    async def list(self, limit: int, cursor: str | None) -> tuple[list[StoredAsk], str | None]:
+    async def list(self, limit: int, cursor: str | None) -> tuple[Sequence[StoredAsk], str | None]:
         asks, more = await self._records.list(limit, cursor)
         return [self._with_live_status(ask) for ask in asks], more
 

@@ -23,7 +23,7 @@ from byline.search.analyse import query_terms
 SUPPORTED_MIN: Final = 0.6
 WEAK_MIN: Final = 0.35
 
-_BARE: Final = frozenset("yes no 네 예 아니요 아니오".split())
+_BARE: Final = frozenset(["yes", "no", "네", "예", "아니요", "아니오"])
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
 _NAME: Final = re.compile(r"\b[A-Z][\w’'-]*[a-z][\w’'-]*|\b[A-Z]{2,}\b")
 _SENTENCE_START: Final = re.compile(r"^\W*")
