@@ -1,0 +1,210 @@
+"""The way to PostgreSQL: a bounded pool of connections, and the seam foreign errors pass.
+
+Everyone borrows a connection for one transaction. When the database goes away, callers get
+`DatabaseUnavailable`; when it is back, the next caller is served without a restart of Byline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any, Final
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from byline.config import schema
+from byline.errors import BylineError, DatabaseUnavailable, StartFailed, StorageFull
+from byline.store.migrate import migrate
+from byline.store.statements import statements
+
+_DOWN_SQLSTATES: Final = ("08", "28", "53", "57P", "58", "F0")
+"""Prefixes of SQLSTATE by which the server says that it, and not the statement, is the trouble."""
+
+_DOWN_WITHOUT_SQLSTATE: Final = (psycopg.errors.PipelineAborted,)
+"""Operational errors the client library itself makes that do *not* mean the server is away."""
+
+_CONNECT_RETRY_S: Final = 0.25
+_POOL_TRY_S: Final = 1.0
+_CONNECTION_KEYWORDS: Final[dict[str, Any]] = {
+    # A server that vanishes without a word is found by the kernel, not by waiting for ever.
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "application_name": "byline",
+}
+
+
+def as_byline_error(error: psycopg.Error) -> BylineError | None:
+    """What a psycopg error means to a caller, or None when it is about the statement itself."""
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return None
+    if error.sqlstate == "53100":
+        return StorageFull("The disk of the database is full; nothing was stored.")
+    if error.sqlstate is None:
+        if isinstance(error, _DOWN_WITHOUT_SQLSTATE):
+            return None
+    elif not error.sqlstate.startswith(_DOWN_SQLSTATES):
+        return None
+    said = str(error).strip().splitlines()
+    return DatabaseUnavailable(
+        "The database cannot be reached: " + (said[0] if said else type(error).__name__)
+    )
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """The one seam: inside it, errors that mean the database is away become ours."""
+    try:
+        yield
+    except psycopg.Error as error:
+        ours = as_byline_error(error)
+        if ours is None:
+            raise
+        raise ours from error
+
+
+class Database:
+    """The pool. `url` is for those who need a connection of their own (LISTEN, advisory locks)."""
+
+    def __init__(self, url: str, pool: AsyncConnectionPool[AsyncConnection[DictRow]]) -> None:
+        self.url = url
+        self._pool = pool
+        self._wait_s_max = pool.timeout
+        # Waiting happens here, in order of arrival, and not in the pool: a caller who waits there
+        # while the server is down is not tried again before others come.
+        self._places = asyncio.Semaphore(pool.max_size)
+
+    def connection(self) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
+        """Borrow a connection for one transaction: committed at the end, rolled back on an error.
+
+        Waits at most `database.connect_s_max` seconds. Raises `DatabaseUnavailable`.
+        """
+        return self._connection()
+
+    async def check(self) -> None:
+        """One round trip to the server. Raises `DatabaseUnavailable`."""
+        async with self.connection() as connection:
+            await connection.execute(statements("database")["check"])
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        deadline = time.monotonic() + self._wait_s_max
+        try:
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + self._wait_s_max):
+                await self._places.acquire()
+        except TimeoutError:
+            raise DatabaseUnavailable(
+                f"All {self._pool.max_size} database connections stayed in use "
+                f"for {self._wait_s_max:g} s.",
+                remedy="Ask again in a moment, or raise database.pool_size_max.",
+            ) from None
+        try:
+            with database_errors():
+                connection = await self._borrow(deadline)
+                try:
+                    async with connection:
+                        yield connection
+                finally:
+                    await self._pool.putconn(connection)
+        finally:
+            self._places.release()
+
+    async def _borrow(self, deadline: float) -> AsyncConnection[DictRow]:
+        while True:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise PoolTimeout(f"no connection within {self._wait_s_max:g} s")
+            try:
+                connection = await self._pool.getconn(min(left_s, _POOL_TRY_S))
+            except PoolTimeout:
+                continue  # asking again makes the pool try to connect again, which it may have left
+            if not _was_closed(connection):
+                return connection
+            await connection.close()
+            await self._pool.putconn(connection)
+
+
+def _was_closed(connection: AsyncConnection[DictRow]) -> bool:
+    """Whether the server has ended an idle connection: then there is something to read on it.
+
+    Costs microseconds, where a query to find out would double the round trips.
+    """
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+@asynccontextmanager
+async def open_database(config: schema.Database, url: str) -> AsyncIterator[Database]:
+    """Bring the schema of the database at `url` up to date, then open the pool.
+
+    A server that is not there yet is tried for `connect_s_max` seconds. Raises
+    `DatabaseUnavailable`, and `StartFailed` for a server, database or login that will not do.
+    """
+    connection = await _first_connection(url, config.connect_s_max)
+    with database_errors():
+        async with connection:
+            await migrate(connection)
+    pool = AsyncConnectionPool[AsyncConnection[DictRow]](
+        url,
+        kwargs={"row_factory": dict_row, **_CONNECTION_KEYWORDS},
+        min_size=1,
+        max_size=config.pool_size_max,
+        timeout=config.connect_s_max,
+        reconnect_timeout=_POOL_TRY_S,  # short, so that its growing pauses never outlast an outage
+        open=False,
+        name="byline",
+    )
+    try:
+        with database_errors():
+            await pool.open(wait=True, timeout=config.connect_s_max)
+        yield Database(url, pool)
+    finally:
+        await pool.close()
+
+
+async def _first_connection(url: str, wait_s_max: float) -> AsyncConnection[DictRow]:
+    deadline = time.monotonic() + wait_s_max
+    while True:
+        try:
+            return await AsyncConnection[DictRow].connect(
+                url,
+                autocommit=True,
+                row_factory=dict_row,
+                connect_timeout=max(2, int(wait_s_max)),
+                **_CONNECTION_KEYWORDS,
+            )
+        except psycopg.OperationalError as error:
+            if fault := _login_fault(error):
+                raise fault from error
+            if time.monotonic() >= deadline:
+                raise (as_byline_error(error) or DatabaseUnavailable(str(error))) from error
+        except psycopg.ProgrammingError as error:
+            raise StartFailed(
+                f"database.url is not a PostgreSQL address: {error}.",
+                remedy="Write it as postgresql://user:password@host:5432/database.",
+            ) from error
+        await asyncio.sleep(_CONNECT_RETRY_S)
+
+
+def _login_fault(error: psycopg.OperationalError) -> StartFailed | None:
+    """A connection that was refused for good: waiting will not help.
+
+    libpq gives no SQLSTATE for a connection that was never made, only the server's sentence.
+    """
+    said = str(error).strip()
+    if "FATAL:" not in said or "the database system is" in said or "too many" in said:
+        return None
+    return StartFailed(
+        "The database refused Byline: " + said.rsplit("FATAL:", 1)[1].strip() + ".",
+        remedy="Check user, password and database name in database.url.",
+    )

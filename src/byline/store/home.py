@@ -1,0 +1,49 @@
+"""BYLINE_HOME as a folder: made, writable, and used by one Byline at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from byline.errors import HomeUnusable
+
+
+@contextmanager
+def locked_home(home: Path) -> Iterator[None]:
+    """Make `home` (mode 0700 when it is new) and hold its lock until the block ends.
+
+    The lock is the kernel's: it goes with the process, however that ends. Raises `HomeUnusable`.
+    """
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise HomeUnusable(f"BYLINE_HOME {home} cannot be written: {error.strerror}.") from error
+    try:
+        _take(lock, home)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _take(lock: int, home: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(lock, 32, 0).decode(errors="replace").strip()
+        raise HomeUnusable(
+            f"Another Byline (process {holder or 'unknown'}) is using {home}."
+        ) from error
+    except OSError as error:
+        raise HomeUnusable(
+            f"BYLINE_HOME {home} is on a file system without locks: {error.strerror}.",
+            remedy="Set BYLINE_HOME to a folder on a local disk.",
+        ) from error
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        raise HomeUnusable(f"BYLINE_HOME {home} cannot be written: {error.strerror}.") from error

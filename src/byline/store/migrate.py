@@ -1,0 +1,165 @@
+"""Bringing a database's schema to what this program needs, one numbered step at a time.
+
+Two components share the database: Byline's own tables (`migrations/NNNN_name.sql`) and those of
+procrastinate, the job queue, which ships its schema and later changes to it as a library. What was
+applied is recorded by name in `schema_migrations`. A step is one transaction: it happens with its
+record or not at all. An advisory lock keeps two starting processes from doing the same step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Final, cast
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from byline.errors import StartFailed
+from byline.store.statements import statements
+
+SERVER_VERSION_MIN: Final = 150_000
+VECTOR_VERSION_MIN: Final = (0, 8)
+NEWER_REMEDY: Final = "Start the newer Byline that wrote it, or restore a backup made before it."
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One transaction of a migration: `sql`, and the names it is recorded by."""
+
+    names: tuple[str, ...]
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A part of the schema: all its steps in order, and the short cut for an empty database."""
+
+    name: str
+    steps: tuple[Step, ...]
+    whole: Step | None = None
+
+    def missing(self, applied: set[str]) -> Sequence[Step]:
+        """The steps still to take. `StartFailed` when `applied` has one we have never heard of."""
+        known = {name for step in self.steps for name in step.names}
+        if unknown := sorted(applied - known):
+            raise StartFailed(
+                f"The database was written by a newer Byline: it has the {self.name} migration "
+                f"{unknown[-1]}, which this one does not know.",
+                remedy=NEWER_REMEDY,
+            )
+        if not applied and self.whole is not None:
+            return (self.whole,)
+        return tuple(step for step in self.steps if not applied.issuperset(step.names))
+
+
+def _sql_files(folder: Traversable) -> tuple[Step, ...]:
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return tuple(
+        Step((file.name.removesuffix(".sql"),), file.read_text(encoding="utf-8")) for file in files
+    )
+
+
+def byline_component() -> Component:
+    """Byline's own tables, from `store/migrations`."""
+    return Component("byline", _sql_files(resources.files(__package__) / "migrations"))
+
+
+def procrastinate_component() -> Component:
+    """The tables of the job queue, from the installed library."""
+    folder = resources.files("procrastinate") / "sql"
+    steps = _sql_files(folder / "migrations")
+    names = tuple(name for step in steps for name in step.names)
+    schema = (folder / "schema.sql").read_text(encoding="utf-8")
+    return Component("procrastinate", steps, whole=Step(names, schema))
+
+
+def check_versions(row: Mapping[str, object]) -> None:
+    """Raise `StartFailed` for a PostgreSQL or pgvector too old to hold Byline.
+
+    `row` is the answer of the statement `versions`.
+    """
+    if cast("int", row["server"]) < SERVER_VERSION_MIN:
+        raise StartFailed(
+            f"Byline needs PostgreSQL 15 or newer; this one is {row['server_text']}.",
+            remedy="Upgrade it, or leave out database.url to use the one that comes with Byline.",
+        )
+    vector = cast("str | None", row["vector_installed"] or row["vector_available"])
+    if vector is None:
+        raise StartFailed(
+            "The PostgreSQL server has no pgvector extension.",
+            remedy="Install pgvector 0.8 or newer on the server, then start Byline again.",
+        )
+    if tuple(int(part) for part in vector.split(".")[:2]) < VECTOR_VERSION_MIN:
+        raise StartFailed(
+            f"Byline needs pgvector 0.8 or newer; this database has {vector}.",
+            remedy="Install a newer pgvector and run ALTER EXTENSION vector UPDATE.",
+        )
+
+
+async def migrate(
+    connection: AsyncConnection[DictRow], components: Sequence[Component] | None = None
+) -> list[str]:
+    """Apply what is missing and return the names of it, in order.
+
+    `connection` is in autocommit mode. Raises `StartFailed`: the server is too old, the database
+    is newer than this program, or a step failed (then nothing of that step is left).
+    """
+    sql = statements("migrate")
+    versions = await (await connection.execute(sql["versions"])).fetchone()
+    check_versions(versions or {})
+    await connection.execute(sql["bound_lock_waits"])
+    with _as_start_failure("the lock on the schema"):
+        await connection.execute(sql["lock"])
+    try:
+        return await _apply(
+            connection, components or (procrastinate_component(), byline_component())
+        )
+    finally:
+        if not connection.closed:
+            await connection.execute(sql["unlock"])
+
+
+async def _apply(
+    connection: AsyncConnection[DictRow], components: Sequence[Component]
+) -> list[str]:
+    sql = statements("migrate")
+    with _as_start_failure("schema_migrations"):
+        await connection.execute(sql["create_record"])
+    rows = await (await connection.execute(sql["applied"])).fetchall()
+    todo = [
+        (component.name, step)
+        for component in components
+        for step in component.missing({r["name"] for r in rows if r["component"] == component.name})
+    ]
+    for component_name, step in todo:
+        with _as_start_failure(f"{component_name} {step.names[-1]}"):
+            async with connection.transaction():
+                # Without parameters psycopg sends the text as it is: many statements, `%` and all.
+                await connection.execute(step.sql)
+                await connection.execute(
+                    sql["record"], {"component": component_name, "names": list(step.names)}
+                )
+    return [step.names[-1] for _, step in todo]
+
+
+@contextmanager
+def _as_start_failure(what: str) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable as error:
+        raise StartFailed(
+            f"The database schema stayed locked while applying {what}.",
+            remedy="Another Byline may be migrating it; wait for it and start again.",
+        ) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError):
+        raise  # a lost connection is no fault of the step: the caller's seam names it
+    except psycopg.Error as error:
+        raise StartFailed(
+            f"Migrating the database failed at {what}: {error.diag.message_primary or error}.",
+            remedy="Nothing of that step was kept. Please report it with Byline's log.",
+        ) from error

@@ -1,0 +1,2 @@
+-- name: check
+SELECT 1
