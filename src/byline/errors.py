@@ -21,6 +21,7 @@
     ├── ExtractionFailed        (its own codes: see `ingest`)
     ├── DatabaseUnavailable     database_unavailable
     ├── StorageFull             storage_full
+    ├── StorageUnavailable      storage_unavailable
     ├── ConfigInvalid           config_invalid
     ├── HomeUnusable            home_unusable
     ├── StartFailed             start_failed
@@ -331,6 +332,13 @@ class StorageFull(BylineError):
 
     code = "storage_full"
     default_remedy = "Free some disk space under BYLINE_HOME and add the file again."
+
+
+class StorageUnavailable(BylineError):
+    """The store of original files cannot be reached or used right now; nothing was kept."""
+
+    code = "storage_unavailable"
+    default_remedy = "Check storage.url and the rights on its folder, then try again."
 
 
 class ConfigInvalid(BylineError):

@@ -1,0 +1,218 @@
+"""The original files, kept by the SHA-256 of their bytes in a local folder or an object store.
+
+The same bytes are kept once. A file is there whole or not at all: it gets its name when its last
+byte has arrived. Memory is bounded whatever the size of the file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import hashlib
+import os
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final
+from urllib.parse import unquote, urlsplit
+
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from byline.config import schema
+from byline.errors import HomeUnusable, NotFound, StartFailed, StorageFull, StorageUnavailable
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_CHUNK_BYTES: Final = 1_048_576
+_PART_BYTES: Final = 5_242_880
+"""The smallest part S3 takes; a file up to this size goes in one request."""
+_PARTS_AT_ONCE: Final = 4
+_NO_ROOM: Final = tuple(f"(os error {number})" for number in (errno.ENOSPC, errno.EDQUOT))
+
+
+class BlobStore:
+    """Files by their hash. `folder` is given when they are kept in a local folder.
+
+    Every method raises `StorageUnavailable` when the store cannot be reached or used.
+    """
+
+    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
+        self._store = store
+        self._folder = folder
+
+    async def put(self, path: Path) -> str:
+        """Keep the bytes of the file at `path`; returns their SHA-256 in hex.
+
+        Raises `StorageFull` (nothing is kept then), and the `OSError` of a `path` that cannot be
+        read or that changes while it is.
+        """
+        size = (await asyncio.to_thread(path.stat)).st_size
+        if size <= _PART_BYTES:
+            data = await asyncio.to_thread(path.read_bytes)
+            sha256 = hashlib.sha256(data).hexdigest()
+            if not await self._holds(sha256, len(data)):
+                with _storage_errors():
+                    await self._store.put_async(_key(sha256), data, use_multipart=False)
+                await self._flush(sha256)
+            return sha256
+        sha256 = await asyncio.to_thread(_hash, path)
+        if not await self._holds(sha256, size):
+            with _storage_errors():
+                await self._store.put_async(
+                    _key(sha256),
+                    _same_bytes(path, sha256),
+                    use_multipart=True,
+                    chunk_size=_PART_BYTES,
+                    max_concurrency=_PARTS_AT_ONCE,
+                )
+            await self._flush(sha256)
+        return sha256
+
+    async def get(self, sha256: str) -> AsyncIterator[bytes]:
+        """The bytes of a file, a megabyte or so at a time. Raises `NotFound` before the first."""
+        with _lookup_errors():
+            found = await self._store.get_async(_key(sha256))
+        return _pieces(found.stream(min_chunk_size=_CHUNK_BYTES))
+
+    async def copy_to(self, sha256: str, path: Path) -> None:
+        """Write a file's bytes to `path`, all or none. Raises `NotFound`, `StorageFull`."""
+        pieces = await self.get(sha256)
+        file = await asyncio.to_thread(path.open, "wb")
+        try:
+            with file, _local_errors():
+                async for piece in pieces:
+                    await asyncio.to_thread(file.write, piece)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    async def exists(self, sha256: str) -> bool:
+        """Whether the file is kept."""
+        return await self._size(sha256) is not None
+
+    async def delete(self, sha256: str) -> None:
+        """Forget a file; one that is not there is forgotten already."""
+        with contextlib.suppress(NotFound), _lookup_errors():
+            await self._store.delete_async(_key(sha256))
+
+    async def _holds(self, sha256: str, size: int) -> bool:
+        # A power cut can leave a name without its bytes: then the file is written again.
+        return await self._size(sha256) == size
+
+    async def _size(self, sha256: str) -> int | None:
+        try:
+            with _lookup_errors():
+                return (await self._store.head_async(_key(sha256)))["size"]
+        except NotFound:
+            return None
+
+    async def _flush(self, sha256: str) -> None:
+        """Have a local disk keep the file before a database row says that it does."""
+        if self._folder is not None:
+            with _local_errors():
+                await asyncio.to_thread(_flush_file, self._folder, Path(_key(sha256)))
+
+
+def open_blobs(config: schema.Storage, home: Path) -> BlobStore:
+    """The store at `storage.url`, or the folder `files` under `home`.
+
+    Raises `StartFailed` for an address that will not do, `HomeUnusable` for a folder.
+    """
+    if config.url is None:
+        return _local(home / "files")
+    address = urlsplit(config.url)
+    if address.scheme == "file":
+        return _local(Path(unquote(address.path)))
+    try:
+        return BlobStore(from_url(config.url))
+    except (BaseError, ValueError) as error:
+        raise StartFailed(
+            f"storage.url cannot be used: {_first_line(error)}",
+            remedy="Write it as s3://bucket/path, gs://…, az://… or file:///folder.",
+        ) from error
+
+
+def _local(folder: Path) -> BlobStore:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeUnusable(f"The folder {folder} cannot be written: {error.strerror}.") from error
+    return BlobStore(LocalStore(folder), folder)
+
+
+def _key(sha256: str) -> str:
+    if not _SHA256.fullmatch(sha256):
+        raise ValueError(f"{sha256!r} is not a SHA-256 in hex")
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+async def _same_bytes(path: Path, sha256: str) -> AsyncIterator[bytes]:
+    """The file's bytes once more; an `OSError` instead of the end if they are not the same."""
+    digest = hashlib.sha256()
+    file: IO[bytes] = await asyncio.to_thread(path.open, "rb")
+    with file:
+        while piece := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+            digest.update(piece)
+            yield piece
+    if digest.hexdigest() != sha256:
+        raise OSError(errno.ESTALE, "The file changed while it was read", str(path))
+
+
+async def _pieces(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    with _storage_errors():
+        async for piece in stream:
+            yield bytes(piece)
+
+
+def _flush_file(root: Path, name: Path) -> None:
+    """fsync the file and the folders that lead to it."""
+    for path in (name, *name.parents):
+        handle = os.open(root / path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    """The one seam: what the store's client raises becomes ours."""
+    try:
+        yield
+    except NotFoundError as error:
+        raise NotFound("The original file is not in the store (any more).") from error
+    except BaseError as error:
+        if any(mark in str(error) for mark in _NO_ROOM):
+            raise StorageFull("The disk has no room for the file.") from error
+        raise StorageUnavailable(f"The file store failed: {_first_line(error)}") from error
+
+
+@contextmanager
+def _lookup_errors() -> Iterator[None]:
+    """The seam where a file is looked for, and may not be there."""
+    try:
+        with _storage_errors():
+            yield
+    except FileNotFoundError as error:  # what the local store says
+        raise NotFound("The original file is not in the store (any more).") from error
+
+
+@contextmanager
+def _local_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull("The disk has no room for the file.") from error
+        raise StorageUnavailable(f"The file store failed: {error.strerror}.") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
