@@ -40,8 +40,8 @@ test: setup
 	@$(IN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev $(VENV)/.byline
-	$(IN)/ruff format --check src tests bench docs
-	$(IN)/ruff check src tests bench docs
+	$(IN)/ruff format --check src tests bench
+	$(IN)/ruff check src tests bench
 	$(IN)/python -m mypy
 	$(IN)/python -m pytest tests/architecture tests/unit $(ARGS)
 
@@ -49,11 +49,13 @@ bench: setup
 	@$(IN)/python -m bench $(ARGS)
 
 format: $(VENV)/.dev
-	$(IN)/ruff check --fix --exit-zero --quiet src tests bench docs
-	$(IN)/ruff format src tests bench docs
+	$(IN)/ruff check --fix --exit-zero --quiet src tests bench
+	$(IN)/ruff format src tests bench
 
 docs: $(VENV)/.dev $(VENV)/.byline
-	$(IN)/python docs/reference/generate.py
+	$(IN)/python -m byline.api.error_reference > $(VENV)/errors.md
+	$(IN)/python -m byline.config.reference > $(VENV)/configuration.md
+	mv $(VENV)/errors.md $(VENV)/configuration.md docs/reference/
 
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer
 from packaging.requirements import Requirement
-from source_tree import ROOT, shown
+from source_tree import ROOT, SOURCE, shown
 
 from byline import errors
 from byline.api import error_reference, failures
@@ -102,6 +102,15 @@ def test_links_between_documents_lead_somewhere() -> None:
                 if not path.exists():
                     broken.append(f"{shown(document)}: {target}")
     assert not broken, "\n".join(broken)
+
+
+def test_the_architecture_page_shows_every_package_and_no_other() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    tree = re.search(r"^src/byline/\n(.*?)^```", page, re.M | re.S)
+    assert tree is not None
+    drawn = set(re.findall(r"^  (\w+)(?:/|\.py)? ", tree[1], re.M))
+    real = {path.stem for path in SOURCE.iterdir() if re.fullmatch(r"[a-z]+(\.py)?", path.name)}
+    assert drawn == real
 
 
 def test_every_dependency_has_a_decision_that_names_it() -> None:
