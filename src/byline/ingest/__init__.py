@@ -1,0 +1,1 @@
+"""Documents in: what is kept, read, cut into passages and made searchable."""

@@ -1,0 +1,205 @@
+"""Text to passages: where to cut so that a passage says one thing and can be cited to a page.
+
+Pure. A cut is looked for from the end of what still fits, in this order:
+
+    0. sections: before a heading of level 1 or 2, and where a page begins, is always a cut;
+       headings that follow one another without text between them stay together
+    1. all that is left of the section fits: take it
+    2. before a deeper heading, if half a passage is filled by then
+    3. at an empty line (paragraphs, lists and tables stay whole), if a quarter is filled,
+       or if what follows is a list or table that fits whole into a passage of its own
+    4. between two items of a list or rows of a table
+    5. behind a sentence
+    6. at a line's end, at a space
+    7. anywhere, but never inside a character made of several code points
+
+The last two passages of a section share what is left rather than leave a sliver behind.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from byline.domain.documents import Chunk, ExtractedText, Heading
+
+_SECTION_LEVEL_MAX: Final = 2
+_PATH_HEADING_CHARS_MAX: Final = 120
+_NOT_BLANK: Final = re.compile(r"\S")
+_LIST_MARK: Final = r"(?:[-*+•○●·▪◦‣□■※▶-]|\(?\d{1,3}[.)]|[가-하][.)]|[①-⑳])[ \t]"
+_ITEM: Final = re.compile(rf"\n(?=[ \t]*{_LIST_MARK}|[^\n]* \| |[ \t]*\|)")
+_LISTED: Final = re.compile(rf"[ \t]*{_LIST_MARK}|[^\n]* \| |[ \t]*\|")
+_SENTENCE: Final = re.compile(r"[.!?…][\"'”’)\]]*(?=\s)|[。！？｡][」』”’）]*")
+_JOINERS: Final = frozenset("\u200d\u20e3")
+_CUT_BACK_MAX: Final = 32
+
+
+def chunk(extracted: ExtractedText, *, passage_chars_max: int) -> list[Chunk]:
+    """The passages of a text, in order, together holding everything in it that is not blank.
+
+    Each is at most `passage_chars_max` characters, and `text == extracted.text[start:end]`.
+    """
+    text = extracted.text
+    cutter = _Cutter(text, extracted.headings, passage_chars_max)
+    paths = _Paths(text, extracted.headings)
+    page_starts = [page.start for page in extracted.pages]
+    chunks: list[Chunk] = []
+    for start, end in _sections(extracted):
+        for first, last in cutter.cut(start, end):
+            page = bisect_right(page_starts, first) - 1
+            chunks.append(
+                Chunk(
+                    ordinal=len(chunks),
+                    start=first,
+                    end=last,
+                    page=extracted.pages[page].number if page >= 0 else None,
+                    heading=paths.at(first),
+                    text=text[first:last],
+                )
+            )
+    return chunks
+
+
+def _sections(extracted: ExtractedText) -> Iterator[tuple[int, int]]:
+    """The stretches no passage may leave (rule 0)."""
+    text = extracted.text
+    cuts = {0, len(text), *(page.start for page in extracted.pages)}
+    before_end = 0
+    for heading in extracted.headings:
+        has_body_before = _NOT_BLANK.search(text, before_end, heading.start) is not None
+        if heading.level <= _SECTION_LEVEL_MAX and has_body_before:
+            cuts.add(heading.start)
+        before_end = heading.end
+    ordered = sorted(cuts)
+    yield from itertools.pairwise(ordered)
+
+
+class _Paths:
+    """The headings above any place: those of the levels above the last one before it."""
+
+    def __init__(self, text: str, headings: Sequence[Heading]) -> None:
+        self._text = text
+        self._starts = [heading.start for heading in headings]
+        self._ends = [heading.end for heading in headings]
+        self._paths: list[str] = []
+        stack: list[Heading] = []
+        for heading in headings:
+            while stack and stack[-1].level >= heading.level:
+                stack.pop()
+            stack.append(heading)
+            self._paths.append(" > ".join(h.text[:_PATH_HEADING_CHARS_MAX] for h in stack))
+
+    def at(self, place: int) -> str:
+        """The path of a passage that begins at `place`, the headings it opens with included."""
+        index = bisect_right(self._starts, place) - 1
+        while index + 1 < len(self._starts) and index >= 0 and self._ends[index] > place:
+            following = self._starts[index + 1]
+            if _NOT_BLANK.search(self._text, self._ends[index], following):
+                break
+            index, place = index + 1, following
+        return self._paths[index] if index >= 0 else ""
+
+
+class _Cutter:
+    """Finds the cuts inside one section."""
+
+    def __init__(self, text: str, headings: Sequence[Heading], chars_max: int) -> None:
+        self._text = text
+        self._max = chars_max
+        self._heading_starts = [heading.start for heading in headings]
+        self._heading_ends = {heading.start: heading.end for heading in headings}
+
+    def cut(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """The passages of `text[start:end]`, blanks around them left out."""
+        place = self._skip_blank(start, end)
+        while place < end:
+            stop = end if end - place <= self._max else self._stop(place, end)
+            last = stop
+            while self._text[last - 1].isspace():
+                last -= 1
+            yield place, last
+            place = self._skip_blank(stop, end)
+
+    def _skip_blank(self, place: int, end: int) -> int:
+        found = _NOT_BLANK.search(self._text, place, end)
+        return found.start() if found else end
+
+    def _stop(self, place: int, end: int) -> int:
+        reach = place + self._max
+        if end - place < self._max * 5 // 4:
+            reach = end - self._max // 4
+        quarter = place + max(1, self._max // 4)
+        return (
+            self._before_heading(place + self._max // 2, reach)
+            or self._at_empty_line(place, quarter, reach, end)
+            or self._between_items(quarter, reach)
+            or self._behind_sentence(quarter, reach)
+            or self._at_blank(quarter, reach)
+            or self._anywhere(place, reach)
+        )
+
+    def _before_heading(self, least: int, reach: int) -> int | None:
+        starts = self._heading_starts
+        index = bisect_right(starts, reach) - 1
+        while index > 0 and starts[index] >= least:
+            gap_start = self._heading_ends[starts[index - 1]]
+            if _NOT_BLANK.search(self._text, gap_start, starts[index]):
+                return starts[index]
+            index -= 1  # a heading right under another goes with it
+        return starts[index] if index == 0 and starts[0] >= least else None
+
+    def _at_empty_line(self, place: int, quarter: int, reach: int, end: int) -> int | None:
+        at = self._text.rfind("\n\n", place, reach)
+        while at >= 0 and (heading_start := self._heading_ended(at)) is not None:
+            at = self._text.rfind("\n\n", place, heading_start)
+        if at < 0:
+            return None
+        if at >= quarter:
+            return at
+        following = self._skip_blank(at, end)
+        block_end = self._text.find("\n\n", following, following + self._max)
+        fits = block_end >= 0 or end - following <= self._max
+        return at if fits and _LISTED.match(self._text, following) else None
+
+    def _heading_ended(self, at: int) -> int | None:
+        """Where the heading began whose end is `at`; a passage must not end in a heading."""
+        index = bisect_left(self._heading_starts, at) - 1
+        start = self._heading_starts[index] if index >= 0 else -1
+        return start if start >= 0 and self._heading_ends[start] >= at else None
+
+    def _between_items(self, least: int, reach: int) -> int:
+        starts = (found.start() for found in _ITEM.finditer(self._text, least, reach))
+        return max(starts, default=0)
+
+    def _behind_sentence(self, least: int, reach: int) -> int:
+        return max(
+            (found.end() for found in _SENTENCE.finditer(self._text, least, reach)), default=0
+        )
+
+    def _at_blank(self, least: int, reach: int) -> int:
+        line_end = max(0, self._text.rfind("\n", least, reach))
+        return line_end or max(0, *(self._text.rfind(mark, least, reach) for mark in " \t\u3000"))
+
+    def _anywhere(self, place: int, reach: int) -> int:
+        at = reach
+        while at > max(place + 1, reach - _CUT_BACK_MAX):
+            if not _is_joined(self._text[at - 1], self._text[at]):
+                return at
+            at -= 1
+        return reach
+
+
+def _is_joined(before: str, after: str) -> bool:
+    """Whether two neighbouring code points make one character for a reader."""
+    return (
+        after in _JOINERS
+        or before in _JOINERS
+        or unicodedata.category(after)[0] == "M"
+        or "\U0001f3fb" <= after <= "\U0001f3ff"  # skin tones
+        or ("\U0001f1e6" <= before <= "\U0001f1ff" and "\U0001f1e6" <= after <= "\U0001f1ff")
+        or ("\u1100" <= before <= "\u11ff" and "\u1160" <= after <= "\u11ff")  # Hangul jamo
+    )

@@ -1,0 +1,335 @@
+"""What a file is, judged by its bytes; its name only decides between kinds of text."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePath
+from typing import IO, TYPE_CHECKING, Final
+
+from byline.errors import ExtractionFailed
+
+if TYPE_CHECKING:
+    import olefile
+
+HEAD_BYTES: Final = 65_536
+"""How much of a file's beginning is looked at, in bytes."""
+
+_OOXML: Final = "application/vnd.openxmlformats-officedocument."
+
+
+class Reader(StrEnum):
+    """Which reader takes a file."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    EPUB = "epub"
+    MAIL = "mail"
+    MAILBOX = "mailbox"
+    PDF = "pdf"
+    OFFICE = "office"
+    IMAGE = "image"
+    TIFF = "tiff"
+    HWP = "hwp"
+    HWPX = "hwpx"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of file Byline reads."""
+
+    reader: Reader
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A kind of file Byline does not read: a word for it, and what to do instead."""
+
+    what: str
+    remedy: str
+
+    @property
+    def sentence(self) -> str:
+        return f"The file is {self.what}, which holds no text Byline can read."
+
+
+_CONVERT: Final = "Convert the file to PDF, DOCX, HWPX, HTML or plain text and add it again."
+_UNPACK: Final = "Unpack it and add the files inside."
+_TRANSCRIBE: Final = "Add a transcript of it as text instead."
+
+_POSTSCRIPT: Final = Refusal("PostScript", _CONVERT)
+_PRINTABLE: Final = re.compile(rb"[^\x00-\x08\x0e-\x1a\x1c-\x1f]*")
+
+_REFUSED: Final[tuple[tuple[bytes, int, Refusal], ...]] = (
+    (b"\x7fELF", 0, Refusal("a program", _CONVERT)),
+    (b"MZ", 0, Refusal("a program", _CONVERT)),
+    (b"\xcf\xfa\xed\xfe", 0, Refusal("a program", _CONVERT)),
+    (b"\xce\xfa\xed\xfe", 0, Refusal("a program", _CONVERT)),
+    (b"\xca\xfe\xba\xbe", 0, Refusal("a program", _CONVERT)),
+    (b"\0asm", 0, Refusal("a program", _CONVERT)),
+    (b"\x1aE\xdf\xa3", 0, Refusal("a video", _TRANSCRIBE)),
+    (b"FLV\x01", 0, Refusal("a video", _TRANSCRIBE)),
+    (b"\x00\x00\x01\xba", 0, Refusal("a video", _TRANSCRIBE)),
+    (b"\x00\x00\x01\xb3", 0, Refusal("a video", _TRANSCRIBE)),
+    (b"0&\xb2u\x8ef\xcf\x11", 0, Refusal("a video", _TRANSCRIBE)),
+    (b"AVI ", 8, Refusal("a video", _TRANSCRIBE)),
+    (b"WAVE", 8, Refusal("a sound recording", _TRANSCRIBE)),
+    (b"OggS", 0, Refusal("a sound recording", _TRANSCRIBE)),
+    (b"fLaC", 0, Refusal("a sound recording", _TRANSCRIBE)),
+    (b"ID3", 0, Refusal("a sound recording", _TRANSCRIBE)),
+    (b"\xff\xfb", 0, Refusal("a sound recording", _TRANSCRIBE)),
+    (b"#!AMR", 0, Refusal("a sound recording", _TRANSCRIBE)),
+    (b"\x1f\x8b", 0, Refusal("a compressed archive", _UNPACK)),
+    (b"BZh", 0, Refusal("a compressed archive", _UNPACK)),
+    (b"\xfd7zXZ\0", 0, Refusal("a compressed archive", _UNPACK)),
+    (b"7z\xbc\xaf\x27\x1c", 0, Refusal("a compressed archive", _UNPACK)),
+    (b"Rar!\x1a\x07", 0, Refusal("a compressed archive", _UNPACK)),
+    (b"\x28\xb5\x2f\xfd", 0, Refusal("a compressed archive", _UNPACK)),
+    (b"ustar", 257, Refusal("an archive", _UNPACK)),
+    (b"SQLite format 3\0", 0, Refusal("a database", _CONVERT)),
+    (b"PAR1", 0, Refusal("a database", _CONVERT)),
+    (b"!BDN", 0, Refusal("an Outlook store", "Export the mails as EML or MBOX and add those.")),
+    (b"GGUF", 0, Refusal("a language model", _CONVERT)),
+    (b"wOFF", 0, Refusal("a font", _CONVERT)),
+    (b"wOF2", 0, Refusal("a font", _CONVERT)),
+    (b"OTTO\0", 0, Refusal("a font", _CONVERT)),
+    (b"\0\1\0\0\0", 0, Refusal("a font", _CONVERT)),
+    (b"CD001", 32_769, Refusal("a disk image", _UNPACK)),
+    (b"%!PS", 0, _POSTSCRIPT),
+    (b"HWP Document File V3", 0, Refusal("a HWP 3 document", "Save it as HWPX and add that.")),
+)
+_ARCHIVE: Final = Refusal("an archive", _UNPACK)
+_UNKNOWN_BINARY: Final = Refusal("binary data of an unknown kind", _CONVERT)
+
+_IMAGES: Final[tuple[tuple[bytes, str], ...]] = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"\0\0\0\x0cjP  ", "image/jp2"),
+)
+_STILL_BRANDS: Final = (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"avif")
+
+_TEXT_SUFFIXES: Final[Mapping[str, Kind]] = {
+    ".md": Kind(Reader.MARKDOWN, "text/markdown"),
+    ".markdown": Kind(Reader.MARKDOWN, "text/markdown"),
+    ".mdx": Kind(Reader.MARKDOWN, "text/markdown"),
+    ".rmd": Kind(Reader.MARKDOWN, "text/markdown"),
+    ".qmd": Kind(Reader.MARKDOWN, "text/markdown"),
+    ".csv": Kind(Reader.TEXT, "text/csv"),
+    ".tsv": Kind(Reader.TEXT, "text/tab-separated-values"),
+    ".json": Kind(Reader.TEXT, "application/json"),
+    ".ipynb": Kind(Reader.OFFICE, "application/x-ipynb+json"),
+}
+_XML_SUFFIXES: Final[Mapping[str, str]] = {
+    ".fb2": "application/x-fictionbook+xml",
+    ".docbook": "application/docbook+xml",
+    ".dbk": "application/docbook+xml",
+    ".opml": "application/xml+opml",
+    ".fodt": "application/vnd.oasis.opendocument.text-flat-xml",
+}
+_MAIL_FIELD: Final = re.compile(
+    rb"^(?:Received|Return-Path|Delivered-To|MIME-Version|Message-ID|From|To|Subject|Date"
+    rb"|Content-Type|DKIM-Signature|X-[A-Za-z-]+):[ \t]",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MAILBOX: Final = re.compile(rb"\AFrom \S+.*\d{4}\r?\n[A-Za-z][A-Za-z-]*:[ \t]")
+_HTML: Final = re.compile(r"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
+
+
+def refusal_of(head: bytes) -> Refusal | None:
+    """Why a file beginning with `head` is never read, or None. Quick enough for an upload."""
+    if _PRINTABLE.fullmatch(head[:512]):
+        return _POSTSCRIPT if head.startswith(b"%!PS") else None  # "ID3 is…" may begin a letter
+    for magic, offset, refusal in _REFUSED:
+        if head.startswith(magic, offset):
+            return refusal
+    if head[4:8] == b"ftyp" and head[8:12] not in _STILL_BRANDS:
+        return Refusal("a video or sound recording", _TRANSCRIBE)
+    return None
+
+
+def kind_of(path: Path, name: str) -> Kind | None:
+    """The kind of the file at `path`; None if it is text, whose kind `kind_of_text` tells.
+
+    Raises `ExtractionFailed`: empty, corrupt, encrypted or unsupported_format.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        if not head:
+            raise ExtractionFailed("empty", f"{name} is empty: it has zero bytes.")
+        if refusal := refusal_of(head):
+            raise _unsupported(refusal)
+        if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+            return _kind_of_zip(file, name)
+        if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+            return _kind_of_ole(file)
+    if b"%PDF-" in head[:1024]:
+        return Kind(Reader.PDF, "application/pdf")
+    if head.lstrip()[:5] == b"{\\rtf":
+        return Kind(Reader.OFFICE, "application/rtf")
+    return _kind_of_image(head) or _kind_of_mail(head, name)
+
+
+def kind_of_text(head: str, name: str) -> Kind:
+    """The kind of a text that begins with `head`, by its first characters and its name."""
+    suffix = PurePath(name).suffix.lower()
+    beginning = head.lstrip()[:2048]
+    if suffix in _TEXT_SUFFIXES:
+        return _TEXT_SUFFIXES[suffix]
+    if beginning.startswith("<") and _HTML.search(beginning):
+        return Kind(Reader.HTML, "text/html")
+    if beginning.startswith("<?xml") or suffix in _XML_SUFFIXES:
+        return Kind(Reader.OFFICE, _XML_SUFFIXES.get(suffix, "application/xml"))
+    if suffix in (".html", ".htm", ".xhtml") and "<" in beginning:
+        return Kind(Reader.HTML, "text/html")
+    return Kind(Reader.TEXT, "text/plain")
+
+
+def binary() -> ExtractionFailed:
+    """The refusal of bytes that are no text in any encoding."""
+    return _unsupported(_UNKNOWN_BINARY)
+
+
+def encrypted(what: str = "document") -> ExtractionFailed:
+    """The refusal of a document that asks for a password."""
+    return ExtractionFailed(
+        "encrypted",
+        f"The {what} is protected by a password.",
+        remedy="Open it in its own program, save it without the password and add it again.",
+    )
+
+
+def corrupt(what: str) -> ExtractionFailed:
+    """The refusal of a file that is damaged or cut off; `what` names its kind."""
+    return ExtractionFailed("corrupt", f"The file is a damaged or incomplete {what}.")
+
+
+def _unsupported(refusal: Refusal) -> ExtractionFailed:
+    return ExtractionFailed("unsupported_format", refusal.sentence, remedy=refusal.remedy)
+
+
+def _kind_of_image(head: bytes) -> Kind | None:
+    for magic, media_type in _IMAGES:
+        if head.startswith(magic):
+            return Kind(Reader.IMAGE, media_type)
+    if head.startswith((b"II*\0", b"MM\0*")):
+        return Kind(Reader.TIFF, "image/tiff")
+    if head.startswith(b"BM") and head[6:10] == bytes(4):
+        return Kind(Reader.IMAGE, "image/bmp")
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return Kind(Reader.IMAGE, "image/webp")
+    if head[4:8] == b"ftyp":
+        return Kind(Reader.IMAGE, "image/avif" if head[8:12] == b"avif" else "image/heic")
+    return None
+
+
+def _kind_of_mail(head: bytes, name: str) -> Kind | None:
+    if _MAILBOX.match(head):
+        return Kind(Reader.MAILBOX, "application/mbox")
+    fields_end = re.search(rb"\r?\n\r?\n", head)
+    fields = _MAIL_FIELD.findall(head[: fields_end.start()] if fields_end else head)
+    named_so = PurePath(name).suffix.lower() == ".eml"
+    begins_so = _MAIL_FIELD.match(head) is not None
+    if (named_so and fields) or (begins_so and len({field.lower() for field in fields}) >= 4):
+        return Kind(Reader.MAIL, "message/rfc822")
+    return None
+
+
+def _kind_of_zip(file: IO[bytes], name: str) -> Kind:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = set(archive.namelist())
+            mark = archive.read("mimetype")[:100].strip() if "mimetype" in names else b""
+            locked = any(info.flag_bits & 1 for info in archive.infolist()) or (
+                "META-INF/manifest.xml" in names
+                and b"encryption-data" in archive.read("META-INF/manifest.xml")
+            )
+    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, NotImplementedError) as error:
+        raise corrupt("Office or ZIP file") from error
+    if locked:
+        raise encrypted()
+    kind = _kind_in_zip(names, mark.decode("ascii", "replace"), PurePath(name).suffix.lower())
+    if kind is None:
+        raise _unsupported(_ARCHIVE)
+    return kind
+
+
+def _kind_in_zip(names: set[str], mark: str, suffix: str) -> Kind | None:
+    if mark == "application/epub+zip" or (
+        "META-INF/container.xml" in names and any(name.endswith(".opf") for name in names)
+    ):
+        return Kind(Reader.EPUB, "application/epub+zip")
+    if mark == "application/hwp+zip" or "Contents/section0.xml" in names:
+        return Kind(Reader.HWPX, "application/haansofthwpx")
+    if mark.startswith("application/vnd.oasis.opendocument."):
+        return Kind(Reader.OFFICE, mark.removesuffix("-template"))
+    if "word/document.xml" in names:
+        return Kind(Reader.OFFICE, _OOXML + "wordprocessingml.document")
+    if "xl/workbook.xml" in names:
+        return Kind(Reader.OFFICE, _OOXML + "spreadsheetml.sheet")
+    if "xl/workbook.bin" in names:
+        return Kind(Reader.OFFICE, "application/vnd.ms-excel.sheet.binary.macroEnabled.12")
+    if "ppt/presentation.xml" in names:
+        return Kind(Reader.OFFICE, _OOXML + "presentationml.presentation")
+    if "Index/Document.iwa" in names and suffix in (".pages", ".numbers", ".key"):
+        word = {".key": "keynote"}.get(suffix, suffix[1:])
+        return Kind(Reader.OFFICE, f"application/x-iwork-{word}-sff{suffix[1:]}")
+    return None
+
+
+def _kind_of_ole(file: IO[bytes]) -> Kind:
+    import olefile
+
+    try:
+        with olefile.OleFileIO(file) as ole:
+            return _kind_in_ole(ole)
+    except (OSError, ValueError, LookupError, RecursionError, struct.error) as error:
+        raise corrupt("Office or HWP file") from error
+
+
+def _kind_in_ole(ole: olefile.OleFileIO) -> Kind:
+    if ole.exists("EncryptedPackage"):
+        raise encrypted()
+    if ole.exists("FileHeader"):
+        header = ole.openstream("FileHeader").read(256)
+        if header.startswith(b"HWP Document File"):
+            if header[36] & 2:
+                raise encrypted()
+            return Kind(Reader.HWP, "application/x-hwp")
+    if ole.exists("WordDocument"):
+        flags = ole.openstream("WordDocument").read(12)[10:12]
+        if flags[1:] and flags[1] & 1:
+            raise encrypted()
+        return Kind(Reader.OFFICE, "application/msword")
+    for stream in ("Workbook", "Book"):
+        if ole.exists(stream):
+            if _is_locked_workbook(ole.openstream(stream).read(4096)):
+                raise encrypted("workbook")
+            return Kind(Reader.OFFICE, "application/vnd.ms-excel")
+    if ole.exists("PowerPoint Document"):
+        if ole.exists("EncryptedSummary"):
+            raise encrypted("presentation")
+        return Kind(Reader.OFFICE, "application/vnd.ms-powerpoint")
+    if ole.exists("__properties_version1.0"):
+        return Kind(Reader.OFFICE, "application/vnd.ms-outlook")
+    raise binary()
+
+
+def _is_locked_workbook(records: bytes) -> bool:
+    """Whether a FILEPASS record (0x2F) stands among the first records of a BIFF stream."""
+    at = 0
+    while at + 4 <= len(records):
+        record = int.from_bytes(records[at : at + 2], "little")
+        if record == 0x2F:
+            return True
+        if record == 0x0A:
+            return False
+        at += 4 + int.from_bytes(records[at + 2 : at + 4], "little")
+    return False

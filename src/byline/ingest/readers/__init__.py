@@ -1,0 +1,1 @@
+"""One module a family of formats; `reading.read` picks the reader."""

@@ -1,0 +1,147 @@
+"""The child process that reads files: `python -m byline.ingest.worker LIMITS`.
+
+It speaks to `extract` over its standard input and output, one file at a time:
+
+    in   a JSON line       {"path", "name"}
+    out  two lengths       header and text, in bytes, big-endian 32 bit each
+         a JSON header     {"title", …} or {"failed": {"code", "message", "remedy"}}
+         the text          UTF-8, empty after a failure
+
+The end of its input is the end of the process: a worker never outlives the Byline that began it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import resource
+import sys
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any, Final
+
+from byline.domain.documents import Chunk, ExtractedText
+from byline.errors import ExtractionFailed
+from byline.ingest.chunk import chunk
+from byline.ingest.protocol import EXIT_TOO_MUCH_MEMORY, FRAME, WorkerLimits
+from byline.ingest.reading import ReadingLimits, read
+
+_WATCH_S: Final = 0.05
+_NICE: Final = 5
+_MAPPED_BYTES_SPARE: Final = 1_073_741_824
+"""What is mapped but hardly touched: thread stacks, allocator arenas."""
+
+
+def main() -> None:
+    """Read files until the input ends, then leave without unwinding: xberg's threads are still
+    running then, and taking the interpreter down under them crashes now and then."""
+    limits = WorkerLimits.from_json(sys.argv[1])
+    out = _private_output()
+    with contextlib.suppress(OSError):
+        os.nice(_NICE)  # people who wait go first
+    _bound_memory(limits.memory_bytes_max)
+    for request in _requests(sys.stdin.buffer):
+        header, text = _answer(request, limits)
+        head = json.dumps(header, ensure_ascii=False).encode()
+        out.write(FRAME.pack(len(head), len(text)))
+        out.write(head)
+        out.write(text)
+        out.flush()
+
+
+def resident_bytes() -> int:
+    """How much memory this process holds now, in bytes."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: in bytes, the peak
+    return pages * resource.getpagesize()
+
+
+def _private_output() -> IO[bytes]:
+    """Our own standard output; what libraries print goes to standard error from here on."""
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return out
+
+
+def _requests(lines: IO[bytes]) -> Iterable[Mapping[str, str]]:
+    """The requests as they come. A thread waits for them, and for the end, during all work."""
+    arrived: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in lines:
+            arrived.put(line)
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        yield json.loads(arrived.get())
+
+
+def _bound_memory(memory_bytes_max: int) -> None:
+    """Leave at the limit; the kernel's bound stands behind it, for growth too fast to watch."""
+    with contextlib.suppress(OSError, ValueError):
+        bound = memory_bytes_max + _MAPPED_BYTES_SPARE
+        resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
+
+    def watch() -> None:
+        while resident_bytes() <= memory_bytes_max:
+            time.sleep(_WATCH_S)
+        os._exit(EXIT_TOO_MUCH_MEMORY)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _answer(request: Mapping[str, str], limits: WorkerLimits) -> tuple[dict[str, Any], bytes]:
+    try:
+        extracted = read(
+            Path(request["path"]),
+            request["name"],
+            ReadingLimits(limits.text_chars_max, limits.ocr_languages),
+        )
+        chunks = chunk(extracted, passage_chars_max=limits.passage_chars_max)
+        return _header(extracted, chunks), extracted.text.encode()
+    except ExtractionFailed as refusal:
+        return _failed(refusal), b""
+    except MemoryError:
+        os._exit(EXIT_TOO_MUCH_MEMORY)
+    except FileNotFoundError:
+        return _failed(ExtractionFailed("file_missing", "The original file is gone.")), b""
+    except Exception as error:  # noqa: BLE001 - whatever a damaged file provokes is that file's failure
+        said = f"{type(error).__name__}: {error}"[:300]
+        failure = ExtractionFailed("extraction_failed", f"The file could not be read ({said}).")
+        return _failed(failure), b""
+
+
+def _header(extracted: ExtractedText, chunks: list[Chunk]) -> dict[str, Any]:
+    paths: dict[str, int] = {}
+    spans = [(c.start, c.end, c.page, paths.setdefault(c.heading, len(paths))) for c in chunks]
+    return {
+        "title": extracted.title,
+        "media_type": extracted.media_type,
+        "pages": [(p.number, p.start, p.end) for p in extracted.pages],
+        "headings": [(h.level, h.text, h.start, h.end) for h in extracted.headings],
+        "paths": list(paths),
+        "chunks": spans,
+        "resident_bytes": resident_bytes(),
+    }
+
+
+def _failed(failure: ExtractionFailed) -> dict[str, Any]:
+    return {
+        "failed": {
+            "code": failure.extraction_code,
+            "message": failure.message,
+            "remedy": failure.remedy,
+        },
+        "resident_bytes": resident_bytes(),
+    }
+
+
+if __name__ == "__main__":
+    main()
