@@ -18,8 +18,10 @@ HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 FOREIGN = {
     "a package index": re.compile(r"https?://[^\s\"']*(/simple\b|pypi\.org|pythonhosted|/npm/)"),
     "an index option": re.compile(r"--(extra-)?index-url[ =]|--find-links[ =]"),
-    "a file address": re.compile(r"file:///(?!…|\.\.\.)\w"),
-    "a path of one machine": re.compile(r"(?<![\w.~}])/(work|root|opt|home/\w+|Users/\w+)/\w"),
+    "a file address": re.compile(r"file:///(?!folder|…)\w"),
+    "a path of one machine": re.compile(
+        r"(?<![\w.~}])/(work|root|opt(?!/(homebrew|local)/)|home/\w+|Users/\w+)/\w"
+    ),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "a secret": re.compile(
         r"\b(sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|xox[abp]-\w{10,})"
