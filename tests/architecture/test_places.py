@@ -29,9 +29,9 @@ SQL = re.compile(
 # Makes the role and the database that every .sql file then runs in.
 BEFORE_ANY_DATABASE = SOURCE / "store" / "cluster.py"
 
-# Where HTTP is spoken: the table of the door, the clients of other people's servers, and the
+# Where HTTP is spoken: the table of the door, the clients of our own and of other servers, and the
 # server that stands in for them in tests.
-KNOWS_STATUSES = ("api/failures.py", "backend/", "testing/")
+KNOWS_STATUSES = ("api/failures.py", "backend/", "cli/client.py", "testing/")
 STATUS_WORDS = {"status", "status_code", "http_status"}
 FIRST_ERROR_STATUS, LAST_ERROR_STATUS = 400, 599
 
