@@ -80,13 +80,9 @@ class BlobStore:
         """Write a file's bytes to `path`, all or none. Raises `NotFound`, `StorageFull`."""
         pieces = await self.get(sha256)
         file = await asyncio.to_thread(path.open, "wb")
-        try:
-            with file, _local_errors():
-                async for piece in pieces:
-                    await asyncio.to_thread(file.write, piece)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+        with _whole_or_gone(path), file, _local_errors():
+            async for piece in pieces:
+                await asyncio.to_thread(file.write, piece)
 
     async def exists(self, sha256: str) -> bool:
         """Whether the file is kept."""
@@ -179,6 +175,15 @@ def _flush_file(root: Path, name: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+@contextmanager
+def _whole_or_gone(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

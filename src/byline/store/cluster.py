@@ -38,6 +38,8 @@ _SOCKET_PATH_BYTES_MAX: Final = 103
 """macOS allows 103 bytes for the path of a socket, Linux 107."""
 _OWN_FOLDER: Final = "/proc/self/cwd"
 """On Linux, a name every process may use for the folder it is in, whatever lies above."""
+_NOT_TO_RUN: Final = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a")
+_SETUP_S_MAX: Final = 120.0
 _CACHES: Final = (Path("/var/cache/byline"), Path("/var/tmp/byline"))
 
 
@@ -195,8 +197,16 @@ def _account(data: Path) -> Account:
 
 
 def _give(path: Path, account: Account) -> None:
-    if os.geteuid() == 0:
+    if os.geteuid() != 0:
+        return
+    try:
         os.chown(path, account.uid, account.gid)
+    except OSError as error:
+        raise StartFailed(
+            f"PostgreSQL cannot run as root, and {path} cannot be given to another user: "
+            f"{error.strerror}.",
+            remedy="Run Byline as a user who is not root.",
+        ) from error
 
 
 def _programs_for(account: Account) -> Path:
@@ -245,7 +255,7 @@ def _copied(package: Path, cache: Path) -> Path:
             whole = Path(scratch) / "whole"
             for part in (Path(_PACKAGE, _INSTALL), Path(f"{_PACKAGE}.libs")):
                 if (source := package.parent / part).exists():
-                    shutil.copytree(source, whole / part, symlinks=True)
+                    shutil.copytree(source, whole / part, symlinks=True, ignore=_NOT_TO_RUN)
             for path in (whole, *whole.rglob("*")):
                 if not path.is_symlink():
                     path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o444))
@@ -309,15 +319,17 @@ async def _finish(cluster: Cluster, folder: Path, command: Sequence[str], typed:
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+    what = f"The database under {cluster.home} could not be set up"
     try:
-        output, _ = await process.communicate(typed.encode())
+        async with asyncio.timeout(_SETUP_S_MAX):
+            output, _ = await process.communicate(typed.encode())
+    except TimeoutError:
+        raise start_failure(what, f"no end after {_SETUP_S_MAX:g} s") from None
     finally:
         if process.returncode is None:
             process.kill()
     if process.returncode != 0:
-        said = output.decode(errors="replace")
-        program = Path(command[7]).name
-        raise start_failure(f"{program} could not set up {cluster.data}", said)
+        raise start_failure(what, output.decode(errors="replace"))
 
 
 def start_failure(what: str, said: str) -> StartFailed | StorageFull:

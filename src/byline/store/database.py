@@ -31,14 +31,6 @@ _DOWN_WITHOUT_SQLSTATE: Final = (psycopg.errors.PipelineAborted,)
 
 _CONNECT_RETRY_S: Final = 0.25
 _POOL_TRY_S: Final = 1.0
-_CONNECTION_KEYWORDS: Final[dict[str, Any]] = {
-    # A server that vanishes without a word is found by the kernel, not by waiting for ever.
-    "keepalives_idle": 15,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
-    "application_name": "byline",
-}
 
 
 def as_byline_error(error: psycopg.Error) -> BylineError | None:
@@ -150,13 +142,13 @@ async def open_database(config: schema.Database, url: str) -> AsyncIterator[Data
     A server that is not there yet is tried for `connect_s_max` seconds. Raises
     `DatabaseUnavailable`, and `StartFailed` for a server, database or login that will not do.
     """
-    connection = await _first_connection(url, config.connect_s_max)
+    connection = await _first_connection(url, config)
     with database_errors():
         async with connection:
             await migrate(connection)
     pool = AsyncConnectionPool[AsyncConnection[DictRow]](
         url,
-        kwargs={"row_factory": dict_row, **_CONNECTION_KEYWORDS},
+        kwargs=_connection_keywords(config),
         min_size=1,
         max_size=config.pool_size_max,
         timeout=config.connect_s_max,
@@ -172,16 +164,25 @@ async def open_database(config: schema.Database, url: str) -> AsyncIterator[Data
         await pool.close()
 
 
-async def _first_connection(url: str, wait_s_max: float) -> AsyncConnection[DictRow]:
-    deadline = time.monotonic() + wait_s_max
+def _connection_keywords(config: schema.Database) -> dict[str, Any]:
+    return {
+        "row_factory": dict_row,
+        "application_name": "byline",
+        "connect_timeout": max(2, int(config.connect_s_max)),
+        # A server that vanishes without a word is found by the kernel, not by waiting for ever.
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
+
+
+async def _first_connection(url: str, config: schema.Database) -> AsyncConnection[DictRow]:
+    deadline = time.monotonic() + config.connect_s_max
     while True:
         try:
             return await AsyncConnection[DictRow].connect(
-                url,
-                autocommit=True,
-                row_factory=dict_row,
-                connect_timeout=max(2, int(wait_s_max)),
-                **_CONNECTION_KEYWORDS,
+                url, autocommit=True, **_connection_keywords(config)
             )
         except psycopg.OperationalError as error:
             if fault := _login_fault(error):

@@ -16,6 +16,7 @@ import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
@@ -74,35 +75,39 @@ async def embedded_postgres(home: Path, *, start_s_max: float = 300) -> AsyncIte
         cluster = open_cluster(home)
         await _end_stale(cluster)
         password = await ensure_data(cluster)
-        process = await _start(cluster, start_s_max)
-        watch = asyncio.create_task(_keep_running(cluster, process, start_s_max))
+        server = _Server(await _start(cluster, start_s_max))
+        watch = asyncio.create_task(_keep_running(cluster, server, start_s_max))
         try:
             with database_url(cluster, password) as url:
                 yield url
         finally:
             watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watch
+            await asyncio.wait({watch})
+            await _stop(server.process)
 
 
-async def _keep_running(cluster: Cluster, process: Process, start_s_max: float) -> None:
-    """Start the server again whenever it dies; stop it when cancelled."""
+@dataclass
+class _Server:
+    """The server process of the moment."""
+
+    process: Process
+
+
+async def _keep_running(cluster: Cluster, server: _Server, start_s_max: float) -> None:
+    """Start the server again whenever it dies, until cancelled."""
     log = structlog.get_logger("byline.store")
     pause_s = 0.0
-    try:
-        while True:
-            status = await process.wait()
-            log.warning("the database server died; starting it again", status=status)
-            await asyncio.sleep(pause_s)
-            try:
-                await _end_stale(cluster)
-                process = await _start(cluster, start_s_max)
-                pause_s = 0.0
-            except BylineError as error:
-                log.error("the database server does not start", reason=error.message)
-                pause_s = min(_RESTART_PAUSE_S_MAX, pause_s * 2 or 1.0)
-    finally:
-        await _stop(process)
+    while True:
+        status = await server.process.wait()
+        log.warning("the database server died; starting it again", status=status)
+        await asyncio.sleep(pause_s)
+        try:
+            await _end_stale(cluster)
+            server.process = await _start(cluster, start_s_max)
+            pause_s = 0.0
+        except BylineError as error:
+            log.error("the database server does not start", reason=error.message)
+            pause_s = min(_RESTART_PAUSE_S_MAX, pause_s * 2 or 1.0)
 
 
 async def _start(cluster: Cluster, start_s_max: float) -> Process:
@@ -166,25 +171,24 @@ async def _stop(process: Process) -> None:
 
 
 async def _end_stale(cluster: Cluster) -> None:
-    """End the server a killed Byline left behind, and forget a pid that is somebody else's now.
+    """End the server a killed Byline left behind, and clear away what it left in files.
 
-    The home's lock is ours, so no living Byline uses that server.
+    The home's lock is ours, so no living Byline uses that server. PostgreSQL would clear up by
+    itself, were it not that the pid it left may be a dying process by now, or a stranger's.
     """
-    lines = _pid_lines(cluster)
-    if not lines or not lines[0].isdigit() or not _exists(pid := int(lines[0])):
-        return  # PostgreSQL itself tidies up after a process that is gone
-    if not _serves(pid, cluster.data):
-        (cluster.data / "postmaster.pid").unlink(missing_ok=True)
-        return
     for number, wait_s_max in (
         (signal.SIGINT, _STALE_S_MAX),
         (signal.SIGQUIT, _STOP_FAST_S_MAX),
         (signal.SIGKILL, _STOP_FAST_S_MAX),
     ):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-        if await _until(lambda: not _serves(pid, cluster.data), wait_s_max):
-            return
+        for pid in _left_behind(cluster):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        if await _until(lambda: not _left_behind(cluster), wait_s_max):
+            break
+    (cluster.data / "postmaster.pid").unlink(missing_ok=True)
+    for path in cluster.run.iterdir():
+        path.unlink()
 
 
 async def _until(done: Callable[[], bool], wait_s_max: float) -> bool:
@@ -203,28 +207,25 @@ def _pid_lines(cluster: Cluster) -> list[str]:
         return []
 
 
-def _exists(pid: int) -> bool:
+def _left_behind(cluster: Cluster) -> list[int]:
+    """The PostgreSQL processes at work in the data folder; the dead who wait for burial apart."""
+    proc = Path("/proc")
+    if (proc / "self").exists():
+        pids = [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()]
+        return [pid for pid in pids if _works_in(proc / str(pid), cluster.data)]
+    lines = _pid_lines(cluster)
+    if not lines or not lines[0].isdigit():
+        return []
+    command = ["ps", "-ww", "-o", "command=", "-p", lines[0]]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return [int(lines[0])] if "postgres" in said and str(cluster.data) in said else []
+
+
+def _works_in(process: Path, data: Path) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _serves(pid: int, data: Path) -> bool:
-    """Whether process `pid` is a PostgreSQL server at work in the folder `data`."""
-    proc = Path("/proc") / str(pid)
-    if Path("/proc/self").exists():
-        try:
-            return (proc / "cwd").samefile(data) and "postgres" in (proc / "comm").read_text()
-        except OSError:
-            return False  # gone, a zombie, or not ours to look at and so not ours at all
-    listed = subprocess.run(
-        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return "postgres" in listed.stdout and str(data) in listed.stdout
+        return (process / "cwd").samefile(data) and "postgres" in (process / "comm").read_text()
+    except OSError:
+        return False  # ended, or somebody else's
 
 
 def _open_log(log: Path) -> IO[bytes]:
