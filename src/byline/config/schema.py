@@ -110,7 +110,12 @@ class Machine(Branch):
     """A computer that does inference; it owns one gate."""
 
     capacity: int = Field(1, ge=1, le=1024, description="Calls running at once.")
-    queue_len_max: int = Field(32, ge=0, le=100_000, description="Calls waiting at most.")
+    queue_len_max: int = Field(
+        32,
+        ge=0,
+        le=100_000,
+        description="Calls waiting at most, counted for people and background work apart.",
+    )
     queue_wait_s_max: Seconds = Field(120, description="Longest wait for the machine, in seconds.")
 
 

@@ -9,7 +9,8 @@ table: it is `online` at a machine whose gate has no free slot, and only the gat
                                                           (the wrong model answers, too)
     3  it failed with
        3.1  loading                                       loading
-       3.2  http_401, http_403, http_404, model_mismatch  misconfigured: key, path or model
+       3.2  http_401, http_403, http_404, model_mismatch,
+            misconfigured                                 misconfigured: key, path or model
        3.3  ReadTimeout, PoolTimeout, stream_error        as before: the caller's own patience, our
                                                           own pool, one answer gone wrong
        3.4  any other unavailability                      unreachable
@@ -38,7 +39,9 @@ class Good(Enum):
 
 Evidence = Good | BackendUnavailable | LlmError
 
-_MISCONFIGURED: Final = frozenset({"http_401", "http_403", "http_404", "model_mismatch"})
+_MISCONFIGURED: Final = frozenset(
+    {"http_401", "http_403", "http_404", "model_mismatch", "misconfigured"}
+)
 _NO_EVIDENCE: Final = frozenset({"ReadTimeout", "PoolTimeout", "stream_error"})
 
 
