@@ -56,8 +56,9 @@ UNAVAILABLE_REASONS: Final = frozenset(
 )
 """The fixed vocabulary of unavailability, beside `http_<5xx>`."""
 
-LLM_ERROR_REASONS: Final = frozenset({"bad_response", "empty_answer"})
-"""What a complete 200 without a usable answer is called, beside `http_<4xx>`."""
+LLM_ERROR_REASONS: Final = frozenset({"bad_response", "empty_answer", "misconfigured"})
+"""What a complete 200 without a usable answer is called, beside `http_<4xx>`; and what a backend is
+that cannot be called as configured: its key is missing, its address is none."""
 
 
 class BylineError(Exception):
@@ -176,14 +177,15 @@ class MachineError(BylineError):
 
 
 class GateFull(MachineError):
-    """The machine's queue has no place left. `queue_len` is its length, in calls."""
+    """The machine's queue has no place left. `queue_len` counts the waiting calls of this class:
+    people and background work have places of their own."""
 
     code = "gate_full"
     default_remedy = "Wait Retry-After seconds and ask again, or name another backend yourself."
 
     def __init__(self, backend: str, machine: str, queue_len: int) -> None:
         super().__init__(
-            f"The queue of {machine} is full: {queue_len} calls are waiting.",
+            f"The queue of {machine} is full ({queue_len} waiting).",
             backend=backend,
             machine=machine,
             reason="gate_full",
@@ -263,7 +265,7 @@ class BackendUnavailable(MachineError):
 class LlmError(MachineError):
     """The machine answered, but not with an answer: a 4xx, or a 200 that holds nothing usable.
 
-    `reason` is `http_<4xx>`, `bad_response` or `empty_answer`; `text` is the upstream's own words.
+    `reason` is `http_<3xx or 4xx>` or of `LLM_ERROR_REASONS`; `text` is the upstream's own words.
     """
 
     code = "llm_error"
@@ -309,7 +311,7 @@ class ExtractionFailed(BylineError):
     """A document could not be read; `extraction_code` says why, in a word.
 
     Codes: `empty`, `encrypted`, `corrupt`, `unsupported_format`, `needs_ocr`, `no_text`,
-    `too_slow`, `too_much_memory`, `file_missing`, `extraction_failed`.
+    `too_much_text`, `too_slow`, `too_much_memory`, `file_missing`, `extraction_failed`.
     """
 
     code = "extraction_failed"

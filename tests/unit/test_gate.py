@@ -184,6 +184,18 @@ async def test_closing_refuses_all_who_wait_and_all_who_come(clock: ManualClock)
     first.release()
 
 
+async def test_a_gate_closed_between_grant_and_wake_up_lets_nobody_in(clock: ManualClock) -> None:
+    gate = open_gate(clock)
+    first = await gate.enter("gemma-macmini", FG)
+    second = enter(gate)
+    await gate.until(waits(1))
+    first.release()
+    gate.close()
+    with pytest.raises(Stopping):
+        await second
+    assert gate.status().running == 0
+
+
 async def test_callers_hear_their_place_and_every_change_of_it(clock: ManualClock) -> None:
     gate = open_gate(clock)
     heard: dict[str, list[Queued]] = {"fg": [], "bg": []}

@@ -76,6 +76,7 @@ class Gate:
         self._timer: Timer | None = None
         self._timer_at = 0.0
         self._announcing = False
+        self._closed = False
         self._watchers: list[asyncio.Future[None]] = []
 
     async def enter(
@@ -100,6 +101,8 @@ class Gate:
             outcome = await caller.outcome
             if isinstance(outcome, Exception):
                 raise outcome
+            if self._closed:  # since the grant, before its receiver woke up
+                raise Stopping()
         except BaseException:
             self._leave(ticket)
             raise
@@ -110,6 +113,7 @@ class Gate:
 
     def close(self) -> None:
         """Refuse all who wait and all who come. Running calls keep their slots."""
+        self._closed = True
         self._perform(self._admission.on_close())
 
     def status(self) -> GateStatus:
