@@ -1,0 +1,223 @@
+"""Which model a server really has loaded: how to ask, and how names are compared.
+
+The `model` field of an answer proves nothing: mlx-vlm and mlx-lm echo what was asked for. So each
+kind of server is asked in its own way (`KINDS`), once per connection where a server loads its
+model when it starts, and after the first delta of each call where it loads on demand. A server
+that cannot tell gives `verified=False` and the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from byline.backend.dialling import Exchange
+
+KIND_S_MAX: Final = 60.0
+"""How long, in seconds, a new connection is believed to lead to the kind of server seen before."""
+
+Get = Callable[[str], Awaitable[Any]]
+"""Fetches the JSON under a path of the server; {} where it has none, None where it is silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a server says it has loaded. `names` are all names it goes by, the first one for show;
+    empty where the server cannot tell, and then `note` says why."""
+
+    names: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of one check. `mismatch` is a sentence, "" where there is none."""
+
+    model_loaded: str | None
+    verified: bool
+    note: str = ""
+    mismatch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKind:
+    """How one kind of server is asked. `on_demand`: it loads whatever a call names."""
+
+    name: str
+    path: str
+    read: Callable[[Mapping[str, Any]], Loaded]
+    plain_name: Callable[[str], str]
+    on_demand: bool
+
+
+def _read_llama_cpp(said: Mapping[str, Any]) -> Loaded:
+    alias, path = said.get("model_alias"), said.get("model_path")
+    names = [name for name in (alias, path) if isinstance(name, str) and name]
+    if said.get("role") == "router" or not names:
+        return Loaded(note="llama.cpp did not tell which model it has loaded")
+    return Loaded(tuple(names))
+
+
+def _read_mlx_vlm(said: Mapping[str, Any]) -> Loaded:
+    name = said.get("loaded_model")
+    if not isinstance(name, str) or not name:
+        return Loaded(note="mlx-vlm named no loaded model when it was asked")
+    return Loaded((name,))
+
+
+def _read_ollama(said: Mapping[str, Any]) -> Loaded:
+    models = said.get("models")
+    entries = [m for m in models if isinstance(m, Mapping)] if isinstance(models, list) else []
+    names = [str(entry.get("model") or entry.get("name") or "") for entry in entries]
+    if not any(names):
+        return Loaded(note="Ollama named no loaded model when it was asked")
+    return Loaded(tuple(filter(None, names)))
+
+
+def _plain_gguf(name: str) -> str:
+    """The file name without folders, `.gguf` and the number of a split file."""
+    name = re.split(r"[/\\]", name)[-1].casefold().removesuffix(".gguf")
+    return re.sub(r"-\d{5}-of-\d{5}$", "", name)
+
+
+def _plain_mlx(name: str) -> str:
+    """`owner/name`; also out of a path in the Hugging Face cache. Other paths stay as they are."""
+    cached = re.search(r"models--([^/\\]+)--([^/\\]+)", name)
+    return (f"{cached[1]}/{cached[2]}" if cached else name.rstrip("/\\")).casefold()
+
+
+def _plain_ollama(name: str) -> str:
+    """`name:tag`; the tag is `latest` unless given, the registry and `library/` go without."""
+    name = name.casefold().removeprefix("registry.ollama.ai/").removeprefix("library/")
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+KINDS: Final[Mapping[str, ServerKind]] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            ServerKind("llama.cpp", "/props", _read_llama_cpp, _plain_gguf, on_demand=False),
+            ServerKind("mlx-vlm", "/health", _read_mlx_vlm, _plain_mlx, on_demand=True),
+            ServerKind("ollama", "/api/ps", _read_ollama, _plain_ollama, on_demand=True),
+        )
+    }
+)
+"""The servers that can tell what they have loaded."""
+
+_BY_OWNER: Final = MappingProxyType({"llamacpp": "llama.cpp", "library": "ollama"})
+
+
+def judge(kind: ServerKind, requested: str, loaded: Loaded) -> Verdict:
+    """Compare the configured name with what the server has loaded."""
+    if not loaded.names:
+        return Verdict(None, verified=False, note=loaded.note)
+    wanted = kind.plain_name(requested)
+    for name in loaded.names:
+        if kind.plain_name(name) == wanted:
+            return Verdict(name, verified=True)
+    shown = ", ".join(loaded.names)
+    sentence = f"{kind.name} has {shown} loaded, not {requested}"
+    return Verdict(loaded.names[0], verified=False, mismatch=sentence)
+
+
+def kind_of_header(server: str) -> ServerKind | None:
+    """The kind a `Server:` header gives away."""
+    if server == "llama.cpp":
+        return KINDS["llama.cpp"]
+    return KINDS["mlx-vlm"] if server.startswith("mlx_vlm") else None
+
+
+class Unheard(Exception):
+    """The server answered none of the questions that would tell its kind."""
+
+
+async def detect(get: Get) -> ServerKind | None:
+    """Find the kind out from what the server lists; None for one that cannot tell its model.
+
+    Raises Unheard.
+    """
+    listed = await get("/v1/models")
+    data = listed.get("data") if isinstance(listed, Mapping) else None
+    for entry in data if isinstance(data, list) else ():
+        owner = entry.get("owned_by") if isinstance(entry, Mapping) else None
+        if isinstance(owner, str) and owner in _BY_OWNER:
+            return KINDS[_BY_OWNER[owner]]
+    health = await get("/health")
+    if isinstance(health, Mapping) and "loaded_model" in health:
+        return KINDS["mlx-vlm"]
+    if listed is None and health is None:
+        raise Unheard
+    return None
+
+
+class Authorship:
+    """The checks of one backend: remembers the kind of its server and what was already checked.
+
+    `get` fetches JSON from the server itself; `now` is a monotonic clock in seconds.
+    """
+
+    def __init__(self, requested: str, get: Get, now: Callable[[], float]) -> None:
+        self._requested = requested
+        self._get = get
+        self._now = now
+        self._kind: ServerKind | None = None
+        self._kind_known = False
+        self._kind_header = ""
+        self._kind_at = 0.0
+        self._checked: WeakKeyDictionary[object, Verdict] = WeakKeyDictionary()
+
+    def seen(self, exchange: Exchange, server_header: str) -> None:
+        """An answer began on `exchange`; its `Server:` header may give the kind away."""
+        kind = kind_of_header(server_header)
+        if kind is not None:
+            self._remember(kind, server_header)
+        elif self._kind_known:
+            aged = not exchange.reused and self._now() - self._kind_at > KIND_S_MAX
+            self._kind_known = not aged and self._kind_header == server_header
+        self._kind_header = server_header
+
+    def known(self, exchange: Exchange) -> Verdict | None:
+        """The verdict that needs no asking: none is possible, or this connection was checked."""
+        if self._kind_known and self._kind is None:
+            return _CANNOT_TELL
+        return self._checked.get(exchange.protocol) if exchange.protocol is not None else None
+
+    def waits_for_first_delta(self) -> bool:
+        """Whether the server loads on demand, so that asking earlier would tell too little."""
+        return not self._kind_known or self._kind is None or self._kind.on_demand
+
+    async def check(self, exchange: Exchange) -> Verdict:
+        """Ask the server; never raises for a server that gives no sensible answer."""
+        if not self._kind_known:
+            try:
+                self._remember(await detect(self._get), self._kind_header)
+            except Unheard:
+                return Verdict(None, verified=False, note="the server did not tell its kind")
+        kind = self._kind
+        if kind is None:
+            return _CANNOT_TELL
+        said = await self._get(kind.path)
+        if not isinstance(said, Mapping):
+            return Verdict(None, verified=False, note=f"{kind.name} did not answer {kind.path}")
+        verdict = judge(kind, self._requested, kind.read(said))
+        if verdict.verified and not kind.on_demand and exchange.protocol is not None:
+            self._checked[exchange.protocol] = verdict
+        return verdict
+
+    def forget(self) -> None:
+        """The server failed: whatever answers next may be another one."""
+        self._kind_known = False
+        self._checked.clear()
+
+    def _remember(self, kind: ServerKind | None, header: str) -> None:
+        self._kind, self._kind_known = kind, True
+        self._kind_header, self._kind_at = header, self._now()
+
+
+_CANNOT_TELL: Final = Verdict(
+    None, verified=False, note="this server does not tell which model it has loaded"
+)

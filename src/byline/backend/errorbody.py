@@ -1,0 +1,71 @@
+"""The words in a server's error, whichever of the shapes in use it has. Pure.
+
+Shapes: `{"error": {"message": …}}`, `{"error": "…"}`, `{"detail": "…"}`, `{"detail": [{"loc": …,
+"msg": …}]}`, plain text, and an HTML page.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+TEXT_CHARS_MAX: Final = 500
+"""Longest text taken from a server's error, in characters."""
+
+BODY_BYTES_MAX: Final = 16_384
+"""How much of an error's body is looked at, in bytes."""
+
+_WORDS: Final = ("message", "msg", "error", "detail", "errors", "title", "reason", "type", "code")
+_SKIPPED_HTML = re.compile(r"<(script|style|head)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<[^>]*>")
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.DOTALL | re.IGNORECASE)
+
+
+def upstream_text(body: bytes, fallback: str = "an error without a text") -> str:
+    """What the server says, in one line of at most `TEXT_CHARS_MAX` characters; never empty."""
+    text = body[:BODY_BYTES_MAX].decode("utf-8", "replace").strip()
+    try:
+        said = _said(json.loads(text))
+    except (ValueError, RecursionError):
+        said = _readable(text) if text.startswith("<") else text
+    return _one_line(said) or fallback
+
+
+def find_error(parsed: Mapping[str, Any]) -> str:
+    """The text of an error inside a body of HTTP 200; "" where there is none.
+
+    `{"error": null}` is no error; a `detail`, or a `message` marked as an error, is one only where
+    there are no choices.
+    """
+    if parsed.get("error"):
+        return _one_line(_said(parsed["error"])) or "an error without a text"
+    if parsed.get("choices") is None and (parsed.get("detail") or parsed.get("object") == "error"):
+        return _one_line(_said(parsed)) or "an error without a text"
+    return ""
+
+
+def _said(value: object) -> str:
+    if isinstance(value, Mapping):
+        place = value.get("loc")
+        for word in _WORDS:
+            said = _said(value.get(word))
+            if said:
+                return f"{'.'.join(map(str, place))}: {said}" if isinstance(place, list) else said
+        return json.dumps(value, ensure_ascii=False) if value else ""
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_said, value)))
+    return "" if value is None or isinstance(value, bool) else str(value)
+
+
+def _readable(page: str) -> str:
+    title = _TITLE.search(page)
+    text = _TAG.sub(" ", _SKIPPED_HTML.sub(" ", page))
+    return html.unescape(f"{title.group(1) if title else ''} {text}")
+
+
+def _one_line(text: str) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[:4000]).split())
+    return line if len(line) <= TEXT_CHARS_MAX else line[: TEXT_CHARS_MAX - 1] + "…"

@@ -1,0 +1,207 @@
+"""Foreign errors become ours, here and nowhere else.
+
+What went wrong (a kind, from the class of aiohttp's or the system's error) and when (the phase of
+the exchange) together give the one word of Byline's vocabulary. `KINDS` names every error class
+of aiohttp's client; a test fails when the library grows one that is not there.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+
+import aiohttp
+from aiohttp import client_exceptions, http_exceptions
+
+from byline.backend.decode import StreamFailed
+from byline.backend.errorbody import upstream_text
+from byline.errors import BackendUnavailable, LlmError
+
+
+class Kind(Enum):
+    """What went wrong, whenever it did."""
+
+    TIMEOUT = "timeout"
+    BROKEN = "broken"  # the connection, or the way to it
+    PROTOCOL = "protocol"  # the server speaks, but not HTTP as agreed
+    ADDRESS = "address"  # our own configuration is at fault
+
+
+class Phase(Enum):
+    """How far an exchange had come."""
+
+    CONNECT = "connect"
+    WRITE = "write"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Whom a call went to. `address` is `host:port`."""
+
+    name: str
+    machine: str
+    address: str
+
+
+KINDS: Final[Mapping[type[BaseException], Kind]] = MappingProxyType(
+    {
+        aiohttp.ClientError: Kind.BROKEN,
+        aiohttp.ClientResponseError: Kind.PROTOCOL,
+        aiohttp.ContentTypeError: Kind.PROTOCOL,
+        aiohttp.WSServerHandshakeError: Kind.PROTOCOL,
+        aiohttp.ClientHttpProxyError: Kind.PROTOCOL,
+        aiohttp.TooManyRedirects: Kind.PROTOCOL,
+        aiohttp.ClientConnectionError: Kind.BROKEN,
+        aiohttp.ClientConnectionResetError: Kind.BROKEN,
+        aiohttp.ClientOSError: Kind.BROKEN,
+        aiohttp.ClientConnectorError: Kind.BROKEN,
+        aiohttp.ClientConnectorDNSError: Kind.BROKEN,
+        aiohttp.ClientProxyConnectionError: Kind.BROKEN,
+        aiohttp.ClientSSLError: Kind.BROKEN,
+        aiohttp.ClientConnectorSSLError: Kind.BROKEN,
+        aiohttp.ClientConnectorCertificateError: Kind.BROKEN,
+        client_exceptions.UnixClientConnectorError: Kind.BROKEN,
+        aiohttp.ServerConnectionError: Kind.BROKEN,
+        aiohttp.ServerDisconnectedError: Kind.PROTOCOL,
+        aiohttp.ServerFingerprintMismatch: Kind.BROKEN,
+        aiohttp.ServerTimeoutError: Kind.TIMEOUT,
+        aiohttp.ConnectionTimeoutError: Kind.TIMEOUT,
+        aiohttp.SocketTimeoutError: Kind.TIMEOUT,
+        aiohttp.ClientPayloadError: Kind.PROTOCOL,
+        client_exceptions.UploadAbortedError: Kind.BROKEN,
+        aiohttp.InvalidURL: Kind.ADDRESS,
+        aiohttp.InvalidUrlClientError: Kind.ADDRESS,
+        aiohttp.RedirectClientError: Kind.PROTOCOL,
+        aiohttp.NonHttpUrlClientError: Kind.ADDRESS,
+        aiohttp.InvalidUrlRedirectClientError: Kind.PROTOCOL,
+        aiohttp.NonHttpUrlRedirectClientError: Kind.PROTOCOL,
+        http_exceptions.HttpProcessingError: Kind.PROTOCOL,
+        TimeoutError: Kind.TIMEOUT,
+        ssl.SSLError: Kind.BROKEN,
+        socket.gaierror: Kind.BROKEN,
+        ConnectionError: Kind.BROKEN,
+        OSError: Kind.BROKEN,
+        EOFError: Kind.PROTOCOL,
+        ValueError: Kind.ADDRESS,
+    }
+)
+"""Every error class of aiohttp's client, and what else may come out of a socket."""
+
+FOREIGN: Final = (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError, EOFError)
+"""What to catch around anything that touches the network."""
+
+_REASONS: Final[Mapping[tuple[Kind, Phase], str]] = MappingProxyType(
+    {
+        (Kind.TIMEOUT, Phase.CONNECT): "ConnectTimeout",
+        (Kind.TIMEOUT, Phase.WRITE): "WriteTimeout",
+        (Kind.TIMEOUT, Phase.READ): "ReadTimeout",
+        (Kind.BROKEN, Phase.CONNECT): "ConnectError",
+        (Kind.BROKEN, Phase.WRITE): "WriteError",
+        (Kind.BROKEN, Phase.READ): "ReadError",
+        (Kind.PROTOCOL, Phase.CONNECT): "ConnectError",
+        (Kind.PROTOCOL, Phase.WRITE): "WriteError",
+        (Kind.PROTOCOL, Phase.READ): "RemoteProtocolError",
+    }
+)
+
+_HINTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ConnectError": "Is {machine} awake, on this network, and its model server running?",
+        "ConnectTimeout": "Is {machine} awake and on this network?",
+        "ReadTimeout": "Ask for less, or raise timeout_read_s.",
+        "WriteTimeout": "Is the model server on {machine} stuck?",
+        "PoolTimeout": "Too many calls run at once; lower the machine's capacity.",
+        "loading": "Ask again when the model is loaded.",
+        "model_mismatch": "Load the configured model there, or correct `model` in the "
+        "configuration.",
+    }
+)
+
+
+def kind_of(error: BaseException) -> Kind:
+    """The kind of the nearest class of `error` that `KINDS` names."""
+    for cls in type(error).__mro__:
+        if cls in KINDS:
+            return KINDS[cls]
+    return Kind.BROKEN
+
+
+def reason_of(error: BaseException, phase: Phase) -> str:
+    """One word of the vocabulary for a foreign error that is not a fault of our own."""
+    kind = kind_of(error)
+    if phase is Phase.CONNECT and isinstance(error, OSError) and error.errno == errno.ETIMEDOUT:
+        kind = Kind.TIMEOUT
+    if kind is Kind.ADDRESS:
+        kind = Kind.BROKEN
+    return _REASONS[kind, phase]
+
+
+def of_network(error: BaseException, phase: Phase, to: Upstream) -> BackendUnavailable | LlmError:
+    """Our error for one of `FOREIGN`, or for an address nobody can call."""
+    if kind_of(error) is Kind.ADDRESS:
+        return misconfigured(to, f"the base_url cannot be called: {error}")
+    return unavailable(to, reason_of(error, phase), _sentence(error))
+
+
+def unavailable(to: Upstream, reason: str, said: str = "") -> BackendUnavailable:
+    """BackendUnavailable with a detail a person can act on: who, what, and what to look at."""
+    hint = _HINTS.get(reason, "").format(machine=to.machine)
+    detail = f"{to.address}: {said or reason}." + (f" {hint}" if hint else "")
+    return BackendUnavailable(
+        to.name, reason, machine=to.machine, address=to.address, detail=detail
+    )
+
+
+def of_stream(error: StreamFailed, to: Upstream) -> BackendUnavailable:
+    """Our error for an answer that broke off or reported a failure."""
+    return unavailable(to, error.reason, error.text)
+
+
+def of_status(status: int, phrase: str, body: bytes, to: Upstream) -> BackendUnavailable | LlmError:
+    """Our error for an answer other than 200. `body` is as much of it as was read."""
+    said = upstream_text(body, f"HTTP {status} {phrase}".strip())
+    if status >= 500:
+        loading = status == 503 and "loading model" in said.lower()
+        return unavailable(to, "loading" if loading else f"http_{status}", said)
+    if status >= 300:
+        return LlmError(to.name, f"http_{status}", machine=to.machine, text=said)
+    return bad_response(to, f"HTTP {status} is no answer to a chat completion")
+
+
+def bad_response(to: Upstream, text: str) -> LlmError:
+    """A complete 200 that holds nothing usable."""
+    return LlmError(to.name, "bad_response", machine=to.machine, text=text)
+
+
+def misconfigured(to: Upstream, text: str) -> LlmError:
+    """The call cannot be made as configured; no server was asked."""
+    return LlmError(to.name, "misconfigured", machine=to.machine, text=text)
+
+
+def _sentence(error: BaseException) -> str:
+    """What happened, for a person; without the library's own way of putting it."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"the name {error.host} cannot be resolved"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not trusted ({error.certificate_error})"
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "no connection in time"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection was closed before an answer came"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the connection was closed in the middle of the answer"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "what it answers is not HTTP"
+    if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
+        return os.strerror(error.errno).lower()
+    return str(error) or type(error).__name__

