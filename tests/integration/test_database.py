@@ -1,15 +1,192 @@
-"""Borrowing connections, migrations, and what callers see when PostgreSQL goes away."""
+"""Borrowing connections, and what callers see when PostgreSQL goes away and comes back."""
 
 from __future__ import annotations
 
-from byline.store.database import Database
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from byline.config import schema
+from byline.errors import DatabaseUnavailable, StartFailed
+from byline.store.database import Database, open_database
+from byline.store.embedded import embedded_postgres
+
+INSERT = "INSERT INTO collections (name) VALUES ('kept')"
+QUICK = schema.Database(pool_size_max=2, connect_s_max=0.3)
 
 
-async def test_a_migrated_database_has_the_default_collection(database: Database) -> None:
+async def names(database: Database) -> list[str]:
     async with database.connection() as connection:
-        rows = await (await connection.execute("SELECT name FROM collections")).fetchall()
-    assert rows == [{"name": "default"}]
+        found = await connection.execute("SELECT name FROM collections ORDER BY name")
+        return [row["name"] for row in await found.fetchall()]
 
 
-async def test_a_migrated_database_has_the_default_collection2(database: Database) -> None:
+async def test_what_was_written_is_there_when_the_block_ends(database: Database) -> None:
+    async with database.connection() as connection:
+        await connection.execute(INSERT)
+    assert await names(database) == ["default", "kept"]
+
+
+async def test_an_error_in_the_block_undoes_all_of_it(database: Database) -> None:
+    with pytest.raises(LookupError):
+        async with database.connection() as connection:
+            await connection.execute(INSERT)
+            raise LookupError
+    assert await names(database) == ["default"]
+
+
+async def test_leaving_in_the_middle_of_a_statement_undoes_it_and_frees_the_connection(
+    database_url: str,
+) -> None:
+    async with open_database(QUICK, database_url) as database:
+        inside = asyncio.Event()
+
+        async def long_work() -> None:
+            async with database.connection() as connection:
+                await connection.execute(INSERT)
+                inside.set()
+                await connection.execute("SELECT pg_sleep(60)")
+
+        for _ in range(QUICK.pool_size_max + 1):
+            task = asyncio.create_task(long_work())
+            await inside.wait()
+            task.cancel()
+            await asyncio.wait({task})
+            inside.clear()
+        assert await names(database) == ["default"]
+
+
+async def test_an_error_of_a_statement_comes_as_it_is(database: Database) -> None:
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        async with database.connection() as connection:
+            await connection.execute("INSERT INTO collections (name) VALUES ('default')")
+    assert await names(database) == ["default"]
+
+
+async def test_waiting_for_a_connection_ends_with_a_sentence(database_url: str) -> None:
+    async with open_database(QUICK, database_url) as database:
+        async with database.connection(), database.connection():
+            with pytest.raises(DatabaseUnavailable, match=r"All 2 .* in use for 0\.3 s"):
+                await database.check()
+        await database.check()
+
+
+async def test_a_caller_who_stops_waiting_takes_no_connection(database_url: str) -> None:
+    async with open_database(QUICK, database_url) as database:
+        async with database.connection(), database.connection():
+            waiter = asyncio.create_task(database.check())
+            await asyncio.sleep(0)
+            waiter.cancel()
+            await asyncio.wait({waiter})
+        async with database.connection(), database.connection():
+            pass
+
+
+async def test_callers_are_served_in_order_of_arrival(database_url: str) -> None:
+    served: list[int] = []
+
+    async def caller(number: int) -> None:
+        async with database.connection():
+            served.append(number)
+
+    async with open_database(schema.Database(pool_size_max=2), database_url) as database:
+        async with database.connection(), database.connection():
+            callers = [asyncio.create_task(caller(number)) for number in range(10)]
+            await asyncio.sleep(0)
+        await asyncio.gather(*callers)
+    assert served == sorted(served)
+
+
+async def test_connections_the_server_ended_while_idle_are_not_handed_out(
+    database: Database, database_server_url: str
+) -> None:
+    async with database.connection(), database.connection(), database.connection():
+        pass
+    _end_all_connections(database, database_server_url)
     await database.check()
+
+
+async def test_a_connection_lost_in_use_is_the_database_away_and_the_next_caller_is_served(
+    database: Database, database_server_url: str
+) -> None:
+    with pytest.raises(DatabaseUnavailable, match="terminating connection"):
+        async with database.connection() as connection:
+            await connection.execute(INSERT)
+            _end_all_connections(database, database_server_url)
+            await connection.execute("SELECT 1")
+    assert await names(database) == ["default"]
+
+
+def _end_all_connections(database: Database, server_url: str) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(database.url)["dbname"]
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        ended = admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+            (name,),
+        )
+        assert ended.rowcount > 0
+
+
+async def test_a_server_that_goes_away_is_named_and_found_again_when_it_is_back(
+    home: Path,
+) -> None:
+    async with AsyncExitStack() as stack:
+        async with embedded_postgres(home) as url:
+            database = await stack.enter_async_context(open_database(QUICK, url))
+            await database.check()
+        for _ in range(3):
+            with pytest.raises(DatabaseUnavailable, match="cannot be reached"):
+                await database.check()
+        async with embedded_postgres(home):
+            async with asyncio.timeout(10):
+                await _until_served(database)
+            assert await names(database) == ["default"]
+
+
+async def _until_served(database: Database) -> None:
+    while True:
+        try:
+            return await database.check()
+        except DatabaseUnavailable:
+            continue
+
+
+async def test_a_server_that_is_not_there_at_start_is_waited_for_and_then_named(
+    home: Path,
+) -> None:
+    async with embedded_postgres(home) as url:
+        pass
+    with pytest.raises(DatabaseUnavailable, match="cannot be reached"):
+        async with open_database(QUICK, url):
+            pass
+    patient = asyncio.create_task(_opened_once(url))
+    async with embedded_postgres(home):
+        await patient
+
+
+async def _opened_once(url: str) -> None:
+    async with open_database(schema.Database(connect_s_max=20), url) as database:
+        await database.check()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("://byline:", "://byline:x"), "refused Byline: password authentication failed"),
+        (("://byline:", "://nobody:"), "refused Byline: password authentication failed"),
+        (("/byline?", "/nowhere?"), 'refused Byline: database "nowhere" does not exist'),
+        (("postgresql://", "mysql://"), "not a PostgreSQL address"),
+    ],
+    ids=["password", "user", "database", "scheme"],
+)
+async def test_an_address_that_will_not_do_is_refused_at_once_without_its_password(
+    database_server_url: str, change: tuple[str, str], sentence: str
+) -> None:
+    password = psycopg.conninfo.conninfo_to_dict(database_server_url)["password"]
+    with pytest.raises(StartFailed, match=sentence) as refused:
+        async with open_database(schema.Database(), database_server_url.replace(*change)):
+            pass
+    assert str(password) not in str(refused.value)

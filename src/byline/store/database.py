@@ -189,11 +189,11 @@ async def _first_connection(url: str, config: schema.Database) -> AsyncConnectio
                 raise fault from error
             if time.monotonic() >= deadline:
                 raise (as_byline_error(error) or DatabaseUnavailable(str(error))) from error
-        except psycopg.ProgrammingError as error:
+        except psycopg.ProgrammingError:
             raise StartFailed(
-                f"database.url is not a PostgreSQL address: {error}.",
+                "database.url is not a PostgreSQL address.",
                 remedy="Write it as postgresql://user:password@host:5432/database.",
-            ) from error
+            ) from None  # libpq's own words quote the password
         await asyncio.sleep(_CONNECT_RETRY_S)
 
 
