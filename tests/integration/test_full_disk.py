@@ -1,0 +1,77 @@
+"""A disk that fills up, for real: a small file system of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from embedded_home import named
+
+from byline.config import schema
+from byline.errors import StorageFull
+from byline.store.blobs import BlobStore, open_blobs
+from byline.store.embedded import embedded_postgres
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+
+
+@pytest.fixture
+def small_disk(place: Path) -> Iterator[Path]:
+    """A disk of three megabytes."""
+    disk = place / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m,mode=700", "tmpfs", disk],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def grow(disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=200m", disk], check=True)
+
+
+@pytest.fixture
+def blobs(small_disk: Path) -> BlobStore:
+    return open_blobs(schema.Storage(), small_disk)
+
+
+@pytest.mark.parametrize("size", [4_000_000, 12_000_000], ids=["one-part", "many-parts"])
+async def test_nothing_of_a_file_too_large_for_the_disk_is_kept(
+    blobs: BlobStore, small_disk: Path, place: Path, size: int
+) -> None:
+    (place / "large").write_bytes(b"x" * size)
+    (place / "small").write_bytes(b"small")
+    with pytest.raises(StorageFull):
+        await blobs.put(place / "large")
+    assert [path for path in (small_disk / "files").rglob("*") if path.is_file()] == []
+    assert await blobs.exists(await blobs.put(place / "small"))
+
+
+async def test_nothing_of_a_copy_too_large_for_the_disk_is_kept(
+    small_disk: Path, place: Path
+) -> None:
+    (place / "large").write_bytes(b"x" * 4_000_000)
+    blobs = open_blobs(schema.Storage(), place)
+    sha256 = await blobs.put(place / "large")
+    with pytest.raises(StorageFull):
+        await blobs.copy_to(sha256, small_disk / "copy")
+    assert named(small_disk, "*") == []
+
+
+async def test_a_database_that_has_no_room_says_so_and_can_be_made_later(
+    small_disk: Path,
+) -> None:
+    with pytest.raises(StorageFull, match="could not be set up: no space left"):
+        async with embedded_postgres(small_disk):
+            pass
+    grow(small_disk)
+    async with embedded_postgres(small_disk) as url:
+        assert url
