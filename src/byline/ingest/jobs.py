@@ -1,0 +1,259 @@
+"""Jobs: reading documents in the background, on procrastinate, inside the server's process.
+
+A job is a row beside its document's and survives whatever happens to the process. What may pass by
+itself (a database or store away, a worker killed) is tried again with growing pauses; what will not
+(a file that cannot be read) is recorded at the document at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import procrastinate
+import psycopg
+import structlog
+from procrastinate import exceptions as queue_errors
+from procrastinate import retry
+from procrastinate.jobs import DeleteJobCondition, Job
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+
+from byline.config import schema
+from byline.errors import (
+    BylineError,
+    DatabaseUnavailable,
+    ExtractionFailed,
+    StorageFull,
+    StorageUnavailable,
+)
+from byline.ingest.extract import WorkerDied, open_extractor
+from byline.ingest.library import Library
+from byline.ingest.pipeline import Pipeline
+from byline.store.blobs import BlobStore
+from byline.store.database import Database
+from byline.store.statements import statements
+
+log: Final = structlog.get_logger(__name__)
+
+QUEUE: Final = "documents"
+READ_DOCUMENT: Final = "read_document"
+PASSING: Final = (DatabaseUnavailable, StorageUnavailable, StorageFull, WorkerDied)
+"""What may be gone at the next try."""
+
+TRIES_MAX: Final = 10
+DEATHS_MAX: Final = 3
+"""Workers a file may cost. One that ends its reader every time will do so the next time too."""
+
+_PAUSE_S_MAX: Final = 60
+_POLL_S: Final = 0.5
+"""A notification that comes while a worker fetches is lost; it then looks again after this."""
+_HEARTBEAT_S: Final = 5.0
+_DEAD_AFTER_S: Final = 30.0
+_SWEEP_S: Final = 5.0
+_FINISH_S: Final = 1.0
+_QUERY_S: Final = 2.0
+_STOP_S: Final = 4.0
+
+
+class _PassingOnly(retry.BaseRetryStrategy):
+    """Try again what may pass, and what was interrupted by the server's stop."""
+
+    def get_retry_decision(
+        self, *, exception: BaseException, job: Job
+    ) -> retry.RetryDecision | None:
+        if isinstance(exception, asyncio.CancelledError | queue_errors.JobAborted):
+            return retry.RetryDecision(retry_in={"seconds": 0})
+        if isinstance(exception, PASSING):
+            return retry.RetryDecision(retry_in={"seconds": pause_s(job.attempts)})
+        return None
+
+
+def pause_s(attempts: int) -> int:
+    """Seconds to wait after `attempts` tries that failed before this one."""
+    return int(min(2**attempts, _PAUSE_S_MAX))
+
+
+class DocumentJobs:
+    """The queue and its worker. A `library.JobQueue`."""
+
+    def __init__(self, url: str, config: schema.Ingest, pipeline: Pipeline) -> None:
+        self._url = url
+        self._config = config
+        self._pipeline = pipeline
+        self._app = procrastinate.App(
+            connector=procrastinate.PsycopgConnector(
+                conninfo=url, min_size=1, max_size=config.concurrency + 2, timeout=_QUERY_S
+            )
+        )
+        self._task = self._app.task(
+            name=READ_DOCUMENT, queue=QUEUE, retry=_PassingOnly(), pass_context=True
+        )(self._read_document)
+
+    async def defer(self, connection: AsyncConnection[DictRow], document_id: str) -> None:
+        """Queue the reading of a document, in the caller's transaction."""
+        try:
+            await self._task.configure(
+                lock=f"document {document_id}", connection=connection
+            ).defer_async(document_id=document_id)
+        except queue_errors.ConnectorException as error:
+            if isinstance(error.__cause__, psycopg.Error):
+                raise error.__cause__ from error  # the caller's connection has its own seam
+            raise
+
+    async def run(self, library: Library) -> None:
+        """Work until cancelled, through every restart of the database."""
+        failures = 0
+        while True:
+            try:
+                async with self._app.open_async(), self._place() as place:
+                    failures = 0
+                    await self._work(place, library)
+            except (psycopg.Error, queue_errors.ProcrastinateException, BylineError) as error:
+                failures += 1
+                log.warning("background work pauses", reason=str(error) or repr(error))
+            await asyncio.sleep(min(2**failures / 10, _SWEEP_S))
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """A place among the processes that work on this database; the first one cleans up."""
+        sql = statements("documents")
+        async with await AsyncConnection[DictRow].connect(
+            self._url, autocommit=True, row_factory=dict_row, connect_timeout=10
+        ) as connection:
+            found = await (await connection.execute(sql["try_alone"])).fetchone()
+            if found is not None and found["alone"]:
+                await self._take_over(await self._jobs_of_anybody())
+                await connection.execute(sql["hold_place"])
+                await connection.execute(sql["alone_no_more"])
+            else:
+                await connection.execute(sql["hold_place"])
+            yield connection
+
+    async def _work(self, place: AsyncConnection[DictRow], library: Library) -> None:
+        """Run a worker beside the sweep; when either ends, so does the other."""
+        worker = asyncio.create_task(
+            self._app.run_worker_async(
+                queues=[QUEUE],
+                concurrency=self._config.concurrency,
+                install_signal_handlers=False,
+                delete_jobs=DeleteJobCondition.SUCCESSFUL,
+                fetch_job_polling_interval=_POLL_S,
+                update_heartbeat_interval=_HEARTBEAT_S,
+                stalled_worker_timeout=_DEAD_AFTER_S,
+                shutdown_graceful_timeout=_FINISH_S,
+            )
+        )
+        sweep = asyncio.create_task(self._sweep(place, library))
+        try:
+            done, _ = await asyncio.wait({worker, sweep}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            await _end(worker)
+            await _end(sweep)
+
+    async def _sweep(self, place: AsyncConnection[DictRow], library: Library) -> None:
+        while True:
+            await place.execute(statements("database")["check"])  # our place is held by this line
+            dead = await self._app.job_manager.get_stalled_jobs(
+                queue=QUEUE, seconds_since_heartbeat=_DEAD_AFTER_S
+            )
+            await self._take_over(list(dead))
+            await library.settle()
+            await asyncio.sleep(_SWEEP_S)
+
+    async def _jobs_of_anybody(self) -> list[Job]:
+        manager = self._app.job_manager
+        return list(await manager.list_jobs_async(queue=QUEUE, status="doing"))
+
+    async def _take_over(self, jobs: list[Job]) -> None:
+        """Queue again what a process that died was doing."""
+        for job in jobs:
+            log.info("a job of a dead process is done again", **job.task_kwargs)
+            await self._app.job_manager.retry_job(job)
+
+    async def _read_document(self, context: procrastinate.JobContext, document_id: str) -> None:
+        attempts = context.job.attempts
+        try:
+            if attempts >= TRIES_MAX:
+                raise ExtractionFailed(
+                    "extraction_failed",
+                    f"Reading the document was begun {attempts} times and never came to an end.",
+                )
+            await self._pipeline.run(document_id)
+        except ExtractionFailed as refusal:
+            await self._pipeline.fail(document_id, refusal)
+        except PASSING as error:
+            if attempts + 1 >= (DEATHS_MAX if isinstance(error, WorkerDied) else TRIES_MAX):
+                await self._pipeline.fail(document_id, _given_up(error, attempts + 1))
+                return
+            log.warning("a document is tried again", document=document_id, reason=str(error))
+            with contextlib.suppress(DatabaseUnavailable):
+                await self._pipeline.give_back(document_id)
+            raise
+        except Exception:
+            log.exception("a document could not be read", document=document_id)
+            failure = ExtractionFailed(
+                "extraction_failed",
+                "Something unforeseen went wrong inside Byline while reading the document.",
+                remedy="Look for its id in Byline's log; please report what you find there.",
+            )
+            await self._pipeline.fail(document_id, failure)
+            raise
+
+
+def _given_up(error: Exception, tries: int) -> ExtractionFailed:
+    if isinstance(error, WorkerDied):
+        return ExtractionFailed(
+            "extraction_failed", f"The reader broke down on this file, {tries} times."
+        )
+    return ExtractionFailed(
+        "extraction_failed",
+        f"Gave up after {tries} tries: {error}",
+        remedy="Mend that, then add the file again.",
+    )
+
+
+async def _end(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for its end, but not for ever: a second time it is not asked."""
+    for patience_s in (_STOP_S, 0.5):
+        task.cancel()
+        await asyncio.wait({task}, timeout=patience_s)
+        if task.done():
+            break
+    if task.done() and not task.cancelled():
+        task.exception()  # seen; whoever waits for the task first has told of it
+
+
+@asynccontextmanager
+async def running_library(
+    database: Database, blobs: BlobStore, config: schema.Ingest, scratch: Path
+) -> AsyncIterator[Library]:
+    """The library with its background work running; `scratch` is a folder of ours alone.
+
+    What lies in `scratch` from an earlier life is removed.
+    """
+    await asyncio.to_thread(_emptied, scratch)
+    async with open_extractor(config, scratch) as extractor:
+        jobs = DocumentJobs(database.url, config, Pipeline(database, blobs, extractor, scratch))
+        library = Library(database, blobs, config, jobs)
+        running = asyncio.create_task(jobs.run(library), name="background work")
+        try:
+            yield library
+        finally:
+            await _end(running)
+
+
+def _emptied(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in folder.iterdir():
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)

@@ -1,0 +1,140 @@
+"""What becomes of one document: its file is read, cut, and made searchable in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from byline.domain.documents import DocumentError, DocumentState
+from byline.errors import ExtractionFailed, NotFound
+from byline.ingest.extract import Extraction, Extractor
+from byline.ingest.states import change_state
+from byline.search import lexical
+from byline.store.blobs import BlobStore
+from byline.store.database import Database
+from byline.store.statements import statements
+
+_BATCH: Final = 256
+"""Passages written at a time; between batches the event loop serves others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The parts reading needs. `scratch` is a folder for files while they are read."""
+
+    database: Database
+    blobs: BlobStore
+    extractor: Extractor
+    scratch: Path
+
+    async def run(self, document_id: str) -> None:
+        """Read a document and make it searchable, or record why it cannot be read.
+
+        A document that is gone, or is somebody else's by now, is left alone. Raises what may pass
+        by itself: `DatabaseUnavailable`, `StorageUnavailable`, `StorageFull`, `WorkerDied`.
+        """
+        async with self.database.connection() as connection:
+            row = await change_state(connection, document_id, DocumentState.EXTRACTING)
+        if row is None:
+            return
+        try:
+            extraction = await self._extract(row)
+        except ExtractionFailed as failure:
+            await self.fail(document_id, failure)
+            return
+        async with self.database.connection() as connection:
+            await _store(connection, document_id, extraction)
+
+    async def fail(self, document_id: str, failure: ExtractionFailed) -> None:
+        """Record why a document could not be read."""
+        error = DocumentError(failure.extraction_code, failure.message, failure.remedy)
+        async with self.database.connection() as connection:
+            await change_state(connection, document_id, DocumentState.FAILED, error=error)
+
+    async def give_back(self, document_id: str) -> None:
+        """A document whose job waits for its next try is queued again."""
+        async with self.database.connection() as connection:
+            await change_state(connection, document_id, DocumentState.QUEUED)
+
+    async def _extract(self, row: DictRow) -> Extraction:
+        folder = await asyncio.to_thread(
+            tempfile.TemporaryDirectory, prefix="file-", dir=self.scratch
+        )
+        try:
+            path = Path(folder.name) / "original"
+            try:
+                await self.blobs.copy_to(row["sha256"], path)
+            except NotFound as error:
+                raise ExtractionFailed(
+                    "file_missing",
+                    "The original file is not in the store any more.",
+                    remedy="Remove the document and add the file again.",
+                ) from error
+            return await self.extractor.extract(path, row["name"])
+        finally:
+            await asyncio.to_thread(folder.cleanup)
+
+
+async def _store(
+    connection: AsyncConnection[DictRow], document_id: str, extraction: Extraction
+) -> None:
+    """Text, passages, index rows and state together; what an earlier reading left goes with it.
+
+    Others see the earlier passages until the transaction ends, and the new ones from then on.
+    """
+    sql = statements("documents")
+    row = await change_state(connection, document_id, DocumentState.INDEXED)
+    if row is None:
+        return
+    if row["passages"]:
+        await lexical.remove_document(connection, document_id)
+        await connection.execute(sql["delete_passages"], {"id": document_id})
+    text = extraction.text
+    pages = [[page.number, page.start, page.end] for page in text.pages]
+    await connection.execute(
+        sql["write_text"], {"id": document_id, "text": text.text, "pages": Jsonb(pages)}
+    )
+    await _write_passages(connection, row, extraction)
+    await connection.execute(
+        sql["describe"],
+        {
+            "id": document_id,
+            "title": text.title,
+            "media_type": text.media_type,
+            "pages": text.pages[-1].number if text.pages else None,
+            "passages": len(extraction.spans),
+        },
+    )
+
+
+async def _write_passages(
+    connection: AsyncConnection[DictRow], row: DictRow, extraction: Extraction
+) -> None:
+    sql = statements("documents")
+    for first in range(0, len(extraction.spans), _BATCH):
+        chunks = extraction.chunks(first, first + _BATCH)
+        reserved = await connection.execute(sql["reserve_passage_ids"], {"count": len(chunks)})
+        ids = [found["id"] for found in await reserved.fetchall()]
+        rows: list[Sequence[Any]] = [
+            (id_, row["id"], c.ordinal, c.page, c.start, c.end, c.heading, c.text)
+            for id_, c in zip(ids, chunks, strict=True)
+        ]
+        async with connection.cursor().copy(sql["copy_passages"]) as copy:
+            for passage in rows:
+                await copy.write_row(passage)
+        await lexical.index_passages(
+            connection,
+            row["collection"],
+            [
+                lexical.IndexedPassage(id_, c.heading, extraction.text.title, c.text)
+                for id_, c in zip(ids, chunks, strict=True)
+            ],
+        )

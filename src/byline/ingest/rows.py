@@ -1,0 +1,102 @@
+"""Rows of `documents.sql` as the values others see, and the cursors of its lists."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.rows import DictRow
+
+from byline.domain.documents import Document, DocumentError, DocumentState
+from byline.errors import BadRequest
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPage:
+    """Some documents, newest first, and the cursor of what follows (None: nothing does)."""
+
+    documents: Sequence[Document]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """One piece of background work: `waiting`, `running`, `retrying` or `failed`.
+
+    `name` is its document's; `attempts` were made before; `error` says why it failed for good.
+    """
+
+    id: str
+    kind: str
+    document_id: str
+    name: str | None
+    state: str
+    attempts: int
+    next_try_at: datetime | None
+    error: DocumentError | None
+    updated_at: datetime
+
+
+def cursor_of(document: Document) -> str:
+    """Where the page after `document` begins, in words only `read_cursor` knows."""
+    place = json.dumps([document.created_at.isoformat(), document.id])
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None) -> tuple[datetime | None, uuid.UUID | None]:
+    """The place a cursor names, (None, None) for the beginning. Raises `BadRequest`."""
+    if not cursor:
+        return None, None
+    try:
+        at, id_ = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return datetime.fromisoformat(at), uuid.UUID(id_)
+    except (ValueError, TypeError, AttributeError, binascii.Error):
+        raise BadRequest(
+            "The cursor is broken.", remedy="Send `next` of the page before as it came."
+        ) from None
+
+
+def document_of(row: DictRow) -> Document:
+    """A row of `documents`."""
+    return Document(
+        id=str(row["id"]),
+        name=row["name"],
+        title=row["title"],
+        state=DocumentState(row["state"]),
+        error=_error(row),
+        collection=row["collection"],
+        sha256=row["sha256"],
+        media_type=row["media_type"],
+        bytes_len=row["bytes_len"],
+        pages=row["pages"],
+        passages=row["passages"],
+        embedded=row["embedded"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _error(row: DictRow) -> DocumentError | None:
+    if row["error_code"] is None:
+        return None
+    return DocumentError(row["error_code"], row["error_message"], row["error_remedy"] or "")
+
+
+def job_of(row: DictRow) -> JobStatus:
+    """A row of the statement `jobs`."""
+    return JobStatus(
+        id=row["id"],
+        kind=row["kind"],
+        document_id=row["document_id"],
+        name=row["name"],
+        state=row["state"],
+        attempts=row["attempts"],
+        next_try_at=row["next_try_at"],
+        error=_error(row),
+        updated_at=row["updated_at"],
+    )

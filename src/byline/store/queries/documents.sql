@@ -1,0 +1,106 @@
+-- Documents, their texts and passages, and the work that waits for them.
+
+-- name: lock_file
+-- Whoever adds or forgets a file by its hash holds this, so that neither undoes the other.
+SELECT pg_advisory_xact_lock(hashtextextended('byline file ' || %(sha256)s, 0))
+
+-- name: ensure_collection
+INSERT INTO collections (name) VALUES (%(collection)s) ON CONFLICT DO NOTHING
+
+-- name: collections
+SELECT name FROM collections ORDER BY name
+
+-- name: insert
+INSERT INTO documents (id, name, title, state, collection, sha256, media_type, bytes_len)
+VALUES (%(id)s, %(name)s, %(title)s, %(state)s, %(collection)s, %(sha256)s, %(media_type)s, %(bytes_len)s)
+ON CONFLICT (collection, sha256) DO NOTHING
+RETURNING *
+
+-- name: same_bytes
+SELECT * FROM documents WHERE collection = %(collection)s AND sha256 = %(sha256)s FOR UPDATE
+
+-- name: get
+SELECT * FROM documents WHERE id = %(id)s
+
+-- name: get_locked
+SELECT * FROM documents WHERE id = %(id)s FOR UPDATE
+
+-- name: list
+SELECT * FROM documents
+WHERE (%(collection)s::text IS NULL OR collection = %(collection)s)
+  AND (%(before_at)s::timestamptz IS NULL OR (created_at, id) < (%(before_at)s, %(before_id)s::uuid))
+ORDER BY created_at DESC, id DESC
+LIMIT %(limit)s
+
+-- name: change_state
+UPDATE documents
+SET state = %(state)s, error_code = %(error_code)s, error_message = %(error_message)s,
+    error_remedy = %(error_remedy)s, updated_at = now()
+WHERE id = %(id)s AND state = ANY(%(from_states)s)
+RETURNING *
+
+-- name: describe
+UPDATE documents
+SET title = %(title)s, media_type = %(media_type)s, pages = %(pages)s, passages = %(passages)s,
+    embedded = 0
+WHERE id = %(id)s
+
+-- name: write_text
+INSERT INTO document_texts (document_id, text, pages) VALUES (%(id)s, %(text)s, %(pages)s)
+ON CONFLICT (document_id) DO UPDATE SET text = EXCLUDED.text, pages = EXCLUDED.pages
+
+-- name: text
+SELECT t.text, t.pages, d.title, d.media_type
+FROM document_texts t JOIN documents d ON d.id = t.document_id
+WHERE t.document_id = %(id)s
+
+-- name: reserve_passage_ids
+SELECT nextval(pg_get_serial_sequence('passages', 'id')) AS id FROM generate_series(1, %(count)s)
+
+-- name: copy_passages
+COPY passages (id, document_id, ordinal, page, start_offset, end_offset, heading, text) FROM STDIN
+
+-- name: delete_passages
+DELETE FROM passages WHERE document_id = %(id)s
+
+-- name: delete
+DELETE FROM documents WHERE id = %(id)s
+
+-- name: file_is_used
+SELECT EXISTS (SELECT FROM documents WHERE sha256 = %(sha256)s) AS used
+
+-- name: jobs
+-- What waits, runs or failed, newest first. A document that could not be read has no job any more:
+-- its failure stands in its own row.
+SELECT job.id::text AS id, job.task_name AS kind, job.args ->> 'document_id' AS document_id,
+       d.name,
+       CASE WHEN job.status = 'doing' THEN 'running'
+            WHEN job.status = 'todo' AND job.attempts > 0 THEN 'retrying'
+            WHEN job.status = 'todo' THEN 'waiting'
+            ELSE 'failed' END AS state,
+       job.attempts,
+       CASE WHEN job.status = 'todo' THEN job.scheduled_at END AS next_try_at,
+       d.error_code, d.error_message, d.error_remedy,
+       coalesce(d.updated_at, job.scheduled_at, now()) AS updated_at
+FROM procrastinate_jobs job
+LEFT JOIN documents d ON d.id::text = job.args ->> 'document_id'
+WHERE job.status IN ('todo', 'doing', 'failed')
+UNION ALL
+SELECT 'document-' || d.id, 'read_document', d.id::text, d.name, 'failed', 0, NULL,
+       d.error_code, d.error_message, d.error_remedy, d.updated_at
+FROM documents d
+WHERE d.state = 'failed'
+  AND NOT EXISTS (SELECT FROM procrastinate_jobs job
+                  WHERE job.status IN ('todo', 'doing', 'failed')
+                    AND job.args ->> 'document_id' = d.id::text)
+ORDER BY updated_at DESC, id DESC
+LIMIT %(limit)s
+
+-- name: try_alone
+SELECT pg_try_advisory_lock(hashtextextended('byline readers', 0)) AS alone
+
+-- name: hold_place
+SELECT pg_advisory_lock_shared(hashtextextended('byline readers', 0))
+
+-- name: alone_no_more
+SELECT pg_advisory_unlock(hashtextextended('byline readers', 0))
