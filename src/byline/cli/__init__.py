@@ -1,0 +1,1 @@
+"""The hand: the command line, a thin client of the HTTP API."""

@@ -1,0 +1,227 @@
+"""The commands and what each of them runs. The work is in modules of their own, imported when the
+command runs: `byline --help` must come at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from byline import __version__
+from byline.cli.options import (
+    AddOptions,
+    AskOptions,
+    BackendsOptions,
+    DeleteOptions,
+    DocumentOptions,
+    DocumentsOptions,
+    JobsOptions,
+    ProbeOptions,
+    ReadingOptions,
+    SearchOptions,
+    ServerOptions,
+    taking,
+)
+
+if TYPE_CHECKING:
+    from byline.cli.run import Command
+
+app = typer.Typer(
+    name="byline",
+    help="Answers from your own documents, written by the machine you name.\n\n"
+    "New here? Try: byline demo",
+    epilog="Exit codes: 0 ok, 1 it failed, 2 wrong use, 3 the machine is unavailable, "
+    "4 no server answers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich would more than double the time `--help` takes
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+documents_app = typer.Typer(invoke_without_command=True)
+backends_app = typer.Typer(invoke_without_command=True)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Read this instead of BYLINE_CONFIG."),
+]
+
+
+def main() -> None:
+    """What the `byline` command runs."""
+    app()
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"byline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _byline(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def serve(config: ConfigOption = None) -> None:
+    """Run the server until Ctrl-C."""
+    from byline.cli.setting_up import serve_until_stopped
+
+    raise typer.Exit(serve_until_stopped(config))
+
+
+@app.command()
+def demo(
+    leave: Annotated[bool, typer.Option("--exit", help="End once all has been shown.")] = False,
+) -> None:
+    """Try Byline on sample documents, with a data folder of its own."""
+    from byline.cli.demo import at_once, show_demo, when_interrupted
+
+    raise typer.Exit(show_demo(at_once if leave else when_interrupted))
+
+
+@app.command()
+def init(
+    preset: Annotated[str, typer.Argument(metavar="PRESET", help="two-macs, ollama or llama-cpp.")],
+    path: Annotated[
+        Path | None, typer.Option("--path", metavar="FILE", help="Default: in the data folder.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file if there is one.")
+    ] = False,
+) -> None:
+    """Write a configuration to start from."""
+    from byline.cli.setting_up import create_file, replace_file, write_configuration
+
+    raise typer.Exit(write_configuration(preset, path, replace_file if force else create_file))
+
+
+@app.command()
+def check(config: ConfigOption = None) -> None:
+    """Say what is wrong with the configuration, all at once."""
+    from byline.cli.setting_up import check_configuration
+
+    raise typer.Exit(check_configuration(config))
+
+
+@app.command()
+@taking(AddOptions)
+def add(options: AddOptions) -> None:
+    """Add documents; folders with all that is in them."""
+    from byline.cli.add import UNTIL_SEARCHABLE, UNTIL_SENT, add
+
+    follow = UNTIL_SENT if options.no_wait else UNTIL_SEARCHABLE
+    _run(add(options.paths, options.collection, follow), options)
+
+
+@app.command()
+@taking(AskOptions)
+def ask(options: AskOptions) -> None:
+    """Ask your documents a question."""
+    from byline.cli.ask import Question, ask_streaming, ask_whole
+    from byline.cli.terminal import given_text
+
+    question = Question(
+        given_text(options.question, "question"),
+        options.backend,
+        options.mode,
+        options.collection,
+        options.timeout,
+    )
+    _run(ask_whole(question) if options.as_json else ask_streaming(question), options)
+
+
+@app.command()
+@taking(SearchOptions)
+def search(options: SearchOptions) -> None:
+    """Find passages; no model is called."""
+    from byline.cli.reading import search
+    from byline.cli.terminal import given_text
+
+    query = given_text(options.query, "query")
+    _run(search(query, options.limit, options.collection), options)
+
+
+@documents_app.callback()
+@taking(DocumentsOptions)
+def documents(options: DocumentsOptions) -> None:
+    """List documents, newest first; or show, read or remove some."""
+    if options.context.invoked_subcommand is None:
+        from byline.cli.reading import documents
+
+        _run(documents(options.limit, options.cursor, options.collection), options)
+
+
+@documents_app.command("show")
+@taking(DocumentOptions)
+def document_show(options: DocumentOptions) -> None:
+    """Show all that is known of a document."""
+    from byline.cli.reading import document
+
+    _run(document(options.document_id), options)
+
+
+@documents_app.command("text")
+@taking(DocumentOptions)
+def document_text(options: DocumentOptions) -> None:
+    """Print the text that was read out of a document."""
+    from byline.cli.reading import document_text
+
+    _run(document_text(options.document_id), options)
+
+
+@documents_app.command("delete")
+@taking(DeleteOptions)
+def documents_delete(options: DeleteOptions) -> None:
+    """Remove documents, their passages and their files."""
+    from byline.cli.reading import delete_documents
+
+    if not options.yes:
+        count = len(options.document_ids)
+        typer.confirm(f"Remove {count} document{'s' if count > 1 else ''}?", abort=True, err=True)
+    _run(delete_documents(options.document_ids), options)
+
+
+@backends_app.callback()
+@taking(BackendsOptions)
+def backends(options: BackendsOptions) -> None:
+    """List backends and what is known of them; or try one."""
+    if options.context.invoked_subcommand is None:
+        from byline.cli.reading import backends
+
+        _run(backends(), options)
+
+
+@backends_app.command("probe")
+@taking(ProbeOptions)
+def backend_probe(options: ProbeOptions) -> None:
+    """Ask one backend's server whether it is there; no model runs."""
+    from byline.cli.reading import probe
+
+    _run(probe(options.name), options)
+
+
+@app.command()
+@taking(JobsOptions)
+def jobs(options: JobsOptions) -> None:
+    """List background work, newest first."""
+    from byline.cli.reading import jobs
+
+    _run(jobs(options.limit), options)
+
+
+def _run(command: Command, options: ServerOptions) -> NoReturn:
+    from byline.cli.run import RawJson, Words, run
+
+    as_json = isinstance(options, ReadingOptions) and options.as_json
+    run(command, options, RawJson() if as_json else Words())
+
+
+app.add_typer(documents_app, name="documents")
+app.add_typer(backends_app, name="backends")

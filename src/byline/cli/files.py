@@ -1,0 +1,86 @@
+"""Which files a person means: folders walked, hidden files left out, what is no file named."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to add. `bytes_len` is its size in bytes."""
+
+    path: Path
+    bytes_len: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Something that was named, or found in a folder, and cannot be added."""
+
+    path: Path
+    sentence: str
+
+
+def find_files(paths: Iterable[Path]) -> Iterator[Found | Unusable]:
+    """The files at `paths`, folders recursively and in order of name, each file once.
+
+    What begins with a dot is left out unless it was named itself. Links to folders are not
+    followed (they may lead round in a circle). Devices and pipes are never opened.
+    """
+    seen: set[tuple[int, int]] = set()
+    for path in paths:
+        for found in _below(path) if path.is_dir() else _one(path):
+            if isinstance(found, Found):
+                status = found.path.stat()
+                if (status.st_dev, status.st_ino) in seen:
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+            yield found
+
+
+def reason_of(error: OSError) -> str:
+    """An operating system's error as a sentence."""
+    words = {
+        PermissionError: "You may not read it.",
+        FileNotFoundError: "There is no such file.",
+        IsADirectoryError: "It is a folder.",
+    }
+    for kind, sentence in words.items():
+        if isinstance(error, kind):
+            return sentence
+    return f"It cannot be read: {error.strerror or type(error).__name__}."
+
+
+def _below(folder: Path) -> Iterator[Found | Unusable]:
+    unreadable: list[OSError] = []
+    for base, folders, names in os.walk(folder, onerror=unreadable.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith("."):
+                yield from _one(Path(base, name))
+        while unreadable:
+            yield _unreadable(unreadable.pop())
+    while unreadable:
+        yield _unreadable(unreadable.pop())
+
+
+def _unreadable(error: OSError) -> Unusable:
+    return Unusable(Path(error.filename), reason_of(error))
+
+
+def _one(path: Path) -> Iterator[Found | Unusable]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        yield Unusable(path, reason_of(error))
+        return
+    if not stat.S_ISREG(status.st_mode):
+        yield Unusable(path, "It is not an ordinary file.")
+    elif not os.access(path, os.R_OK):
+        yield Unusable(path, "You may not read it.")
+    else:
+        yield Found(path, status.st_size)

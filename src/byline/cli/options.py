@@ -1,0 +1,163 @@
+"""What the commands take, as value objects: each field is an argument or option with its help.
+
+`taking` makes a command of a function with one such parameter, so options that many commands share
+are written once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+Taken = TypeVar("Taken")
+
+
+def taking(shape: type[Taken]) -> Callable[[Callable[[Taken], None]], Callable[..., None]]:
+    """Turn a function of one `shape` (a dataclass) into one of its fields, for typer to read."""
+
+    def decorate(function: Callable[[Taken], None]) -> Callable[..., None]:
+        def command(**values: Any) -> None:
+            function(shape(**values))
+
+        parameters = [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint
+            )
+            for name, hint, default in _fields(shape)
+        ]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {it.name: it.annotation for it in parameters}
+        command.__name__, command.__doc__ = function.__name__, function.__doc__
+        return command
+
+    return decorate
+
+
+def _fields(shape: type) -> list[tuple[str, Any, Any]]:
+    """Name, annotation and default of each field; a class's own before those it inherits."""
+    hints = get_type_hints(shape, include_extras=True)
+    depth = {name: i for i, base in enumerate(shape.__mro__) for name in _annotated(base)[::-1]}
+    fields = sorted(dataclasses.fields(shape), key=lambda field: depth[field.name])
+    empty = inspect.Parameter.empty
+    return [
+        (it.name, hints[it.name], empty if it.default is dataclasses.MISSING else it.default)
+        for it in fields
+    ]
+
+
+def _annotated(base: type) -> list[str]:
+    return list(inspect.get_annotations(base))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerOptions:
+    """Which server is meant: `server` as given, else the one the configuration describes."""
+
+    server: Annotated[
+        str | None,
+        typer.Option("--server", metavar="URL", help="Default: the configured address."),
+    ] = None
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Read this instead of BYLINE_CONFIG."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadingOptions(ServerOptions):
+    """What every command that reads takes."""
+
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print exactly the JSON the API answers.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddOptions(ServerOptions):
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files and folders.")]
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Do not wait until they can be searched.")
+    ] = False
+    collection: Annotated[
+        str | None, typer.Option("--collection", metavar="NAME", help="Put them there.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskOptions(ReadingOptions):
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="- reads it from standard input.")
+    ]
+    backend: Annotated[
+        str | None,
+        typer.Option("--backend", "-b", metavar="NAME", help="Who answers. Nobody else will."),
+    ] = None
+    mode: Annotated[
+        str | None, typer.Option("--mode", metavar="MODE", help="rag (default) or agent.")
+    ] = None
+    collection: Annotated[
+        str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")
+    ] = None
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="S", help="Seconds the model has, to its last word."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchOptions(ReadingOptions):
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help="The words to look for; - reads standard input.")
+    ]
+    limit: Annotated[int, typer.Option("--limit", "-n", help="Passages at most.")] = 10
+    collection: Annotated[
+        str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DocumentsOptions(ReadingOptions):
+    context: typer.Context
+    limit: Annotated[int, typer.Option("--limit", "-n", help="Documents at most.")] = 50
+    cursor: Annotated[
+        str | None, typer.Option("--cursor", metavar="NEXT", help="The page after this one.")
+    ] = None
+    collection: Annotated[
+        str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DocumentOptions(ReadingOptions):
+    document_id: Annotated[
+        str, typer.Argument(metavar="ID", help="As `byline documents` lists it.")
+    ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeleteOptions(ServerOptions):
+    document_ids: Annotated[
+        list[str], typer.Argument(metavar="ID…", help="As `byline documents` lists them.")
+    ]
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BackendsOptions(ReadingOptions):
+    context: typer.Context
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProbeOptions(ReadingOptions):
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `byline backends` lists it.")]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobsOptions(ReadingOptions):
+    limit: Annotated[int, typer.Option("--limit", "-n", help="Jobs at most.")] = 50

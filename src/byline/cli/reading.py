@@ -1,0 +1,89 @@
+"""The commands that read (and `documents delete`): one call each, shown as words or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from byline.cli.client import Api, Json
+from byline.cli.run import Command, Format, Shown
+from byline.cli.show import (
+    show_backends,
+    show_document,
+    show_documents,
+    show_jobs,
+    show_search,
+)
+from byline.cli.terminal import Exit, Screen, plain
+
+
+def search(query: str, limit: int, collection: str | None) -> Command:
+    return _got("/api/search", show_search, q=query, limit=limit, collection=collection)
+
+
+def documents(limit: int, cursor: str | None, collection: str | None) -> Command:
+    shown = show_documents
+    return _got("/api/documents", shown, limit=limit, cursor=cursor, collection=collection)
+
+
+def document(document_id: str) -> Command:
+    return _got(f"/api/documents/{_segment(document_id)}", show_document)
+
+
+def document_text(document_id: str) -> Command:
+    return _got(f"/api/documents/{_segment(document_id)}/text", _text)
+
+
+def backends() -> Command:
+    return _got("/api/backends", show_backends)
+
+
+def jobs(limit: int) -> Command:
+    return _got("/api/jobs", show_jobs, limit=limit)
+
+
+def probe(name: str) -> Command:
+    """Ask a backend's server whether it is there."""
+
+    async def command(api: Api, screen: Screen, form: Format) -> Exit:
+        reply = await api.post(f"/api/backends/{_segment(name)}/probe")
+        form.reply(screen, reply, _probed)
+        return Exit.OK if reply.data.get("state") in ("online", "busy") else Exit.UNAVAILABLE
+
+    return command
+
+
+def delete_documents(document_ids: Sequence[str]) -> Command:
+    """Remove documents one after the other; the first that cannot be removed ends it."""
+
+    async def command(api: Api, screen: Screen, form: Format) -> Exit:
+        for document_id in document_ids:
+            await api.delete(f"/api/documents/{_segment(document_id)}")
+            screen.out.print(Text(f"Removed {plain(document_id)}."))
+        return Exit.OK
+
+    return command
+
+
+def _got(path: str, shown: Shown, **parameters: object) -> Command:
+    async def command(api: Api, screen: Screen, form: Format) -> Exit:
+        form.reply(screen, await api.get(path, **parameters), shown)
+        return Exit.OK
+
+    return command
+
+
+def _segment(text: str) -> str:
+    """`text` as one segment of a path, whatever is in it."""
+    return quote(text, safe="") or "%20"
+
+
+def _text(data: Json, console: Console) -> RenderableType:
+    return Text(plain(data["text"]))
+
+
+def _probed(data: Json, console: Console) -> RenderableType:
+    return show_backends({"backends": [data]}, console)

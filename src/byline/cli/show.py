@@ -1,0 +1,205 @@
+"""The API's JSON as people read it: tables, sources, the byline. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from byline.cli.terminal import one_line, plain, prose_columns, shortened
+
+Json = Mapping[str, Any]
+
+_STATE_STYLES = {
+    "online": "green",
+    "busy": "yellow",
+    "loading": "yellow",
+    "unreachable": "red",
+    "misconfigured": "red",
+    "failed": "red",
+    "queued": "dim",
+    "extracting": "yellow",
+}
+
+
+def show_sources(heading: str, sources: Sequence[Json], console: Console) -> RenderableType:
+    """Numbered passages: where each stands, and its first words."""
+    columns = prose_columns(console) - 4
+    parts: list[RenderableType] = [Text(heading, style="bold")]
+    for source in sources:
+        excerpt = source.get("quote") or source["excerpt"]
+        parts.append(_place(source))
+        parts.append(Padding(Text(shortened(excerpt, columns), style="dim"), (0, 0, 0, 4)))
+    return Group(*parts)
+
+
+def cited_sources(answer: Json) -> list[Json]:
+    """The sources the answer cites, each once, with the words that stand behind it."""
+    quotes = {citation["n"]: citation["quote"] for citation in reversed(answer["citations"])}
+    return [
+        {**source, "quote": quotes[source["n"]]}
+        for source in answer["sources"]
+        if source["n"] in quotes
+    ]
+
+
+def byline_text(byline: Json) -> Text:
+    """`— by qwen-macbook on macbook, model …, verified`."""
+    line = Text("— by ", style="dim")
+    line.append(plain(byline["backend"]), style="bold")
+    line.append(f" on {plain(byline['machine'])}")
+    line.append(f", model {plain(byline['model_loaded'] or byline['model_requested'])}")
+    if byline["verified"]:
+        line.append(", verified", style="green")
+    else:
+        note = one_line(byline["note"]).rstrip(".")
+        line.append(f", not verified: {note}" if note else ", not verified", style="yellow")
+    return line
+
+
+def support_notes(answer: Json) -> Iterator[Text]:
+    """One line for every sentence that its own sources do not bear out."""
+    for sentence in answer["sentences"]:
+        if sentence["support"] not in ("weak", "unsupported"):
+            continue
+        words = shortened(answer["answer"][sentence["start"] : sentence["end"]], 60)
+        weak = sentence["support"] == "weak"
+        says = "only partly borne out by its source" if weak else "not borne out by its source"
+        yield Text(f"! {says}: {words}", style="yellow" if weak else "red")
+
+
+def show_search(result: Json, console: Console) -> RenderableType:
+    """Search hits, best first."""
+    if not result["results"]:
+        return Text("Nothing found.")
+    hits = [{**hit, "n": n} for n, hit in enumerate(result["results"], start=1)]
+    total = sum(result["timings_ms"].values())
+    heading = f"{len(hits)} passages in {total:.0f} ms" if len(hits) > 1 else "1 passage"
+    return show_sources(heading, hits, console)
+
+
+def show_documents(page: Json, console: Console) -> RenderableType:
+    """A page of documents, then why some of them failed."""
+    documents = page["documents"]
+    if not documents:
+        return Text("No documents yet. Add some with `byline add PATH…`.")
+    table = _table("Document", "State", "Passages", "Id")
+    for document in documents:
+        table.add_row(
+            Text(one_line(document["name"])),
+            _state(document["state"]),
+            Text(str(document["passages"] or "–"), justify="right"),
+            Text(document["id"], style="dim"),
+        )
+    parts: list[RenderableType] = [table]
+    parts += (_document_error(document) for document in documents if document["error"])
+    if page.get("next"):
+        parts.append(Text(f"More: byline documents --cursor {page['next']}", style="dim"))
+    return Group(*parts)
+
+
+def show_document(document: Json, console: Console) -> RenderableType:
+    """One document, a line for each thing known of it."""
+    table = Table.grid(padding=(0, 2))
+    for label, value in (
+        ("Name", document["name"]),
+        ("Title", document["title"]),
+        ("State", document["state"]),
+        ("Collection", document["collection"]),
+        ("Kind", document["media_type"]),
+        ("Size", f"{document['bytes_len']:,} bytes"),
+        ("Pages", document["pages"] or "–"),
+        ("Passages", document["passages"]),
+        ("Added", _moment(document["created_at"])),
+        ("SHA-256", document["sha256"]),
+        ("Id", document["id"]),
+    ):
+        table.add_row(Text(label, style="bold"), Text(one_line(str(value))))
+    if not document["error"]:
+        return table
+    return Group(table, _document_error(document))
+
+
+def show_backends(page: Json, console: Console) -> RenderableType:
+    """Every backend with its machine and what is known of it."""
+    table = _table("Backend", "Machine", "Model", "State", "Queue")
+    for backend in page["backends"]:
+        name = Text(plain(backend["name"]))
+        if backend["default"]:
+            name.append(" (default)", style="dim")
+        state = _state(backend["state"])
+        if backend["reason"]:
+            state.append(f" {one_line(backend['reason'])}", style="dim")
+        table.add_row(
+            name,
+            Text(plain(backend["machine"])),
+            Text(plain(backend["model"] or "none")),
+            state,
+            Text(_queue(backend)),
+        )
+    return table
+
+
+def show_jobs(page: Json, console: Console) -> RenderableType:
+    """Background work; whatever a job says of itself is a column."""
+    jobs = page["jobs"]
+    if not jobs:
+        return Text("No background work.")
+    names = list(jobs[0])
+    table = _table(*(name.replace("_", " ").capitalize() for name in names))
+    for job in jobs:
+        table.add_row(*(_job_cell(name, job.get(name)) for name in names))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _place(source: Json) -> Text:
+    line = Text("[", style="dim")
+    line.append(str(source["n"]), style="bold cyan")
+    line.append("] ", style="dim")
+    line.append(one_line(source["name"]), style="bold")
+    if source["page"] is not None:
+        line.append(f", page {source['page']}")
+    if source["heading"]:
+        line.append(f"  {one_line(source['heading'])}", style="dim")
+    return line
+
+
+def _document_error(document: Json) -> Text:
+    error = document["error"]
+    line = Text(f"{one_line(document['name'])}: ", style="red")
+    line.append(f"{one_line(error['message'])} {one_line(error['remedy'])}".rstrip(), style="")
+    return line
+
+
+def _state(state: str) -> Text:
+    return Text(state, style=_STATE_STYLES.get(state, ""))
+
+
+def _queue(backend: Json) -> str:
+    waiting = backend["waiting"]
+    if waiting is None:
+        return "no gate"
+    count = waiting["foreground"] + waiting["background"]
+    return f"{backend['running']} of {backend['capacity']} running, {count} waiting"
+
+
+def _job_cell(name: str, value: object) -> Text:
+    if name.endswith("_at") and isinstance(value, str):
+        return Text(_moment(value))
+    return Text("–" if value is None else one_line(str(value)))
+
+
+def _moment(stamp: str) -> str:
+    return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M:%S")

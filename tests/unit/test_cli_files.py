@@ -1,0 +1,87 @@
+"""Which files `byline add` takes: everything readable that is not hidden, each once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from byline.cli.files import Found, Unusable, find_files
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.txt", "a.md", "sub/c.pdf", "sub/deep/d.hwp", ".hidden", ".git/config"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return tmp_path
+
+
+def names(folder: Path, *paths: Path) -> list[str]:
+    return [str(it.path.relative_to(folder)) for it in find_files(paths) if isinstance(it, Found)]
+
+
+def test_a_folder_is_walked_in_order_and_hidden_files_are_left_out(folder: Path) -> None:
+    assert names(folder, folder) == ["a.md", "b.txt", "sub/c.pdf", "sub/deep/d.hwp"]
+
+
+def test_a_hidden_file_that_is_named_is_taken(folder: Path) -> None:
+    assert names(folder, folder / ".hidden") == [".hidden"]
+    assert names(folder, folder / ".git") == [".git/config"]
+
+
+def test_a_file_reached_twice_is_taken_once(folder: Path) -> None:
+    assert names(folder, folder / "sub", folder / "sub" / "c.pdf", folder) == [
+        "sub/c.pdf",
+        "sub/deep/d.hwp",
+        "a.md",
+        "b.txt",
+    ]
+
+
+def test_the_size_is_known(folder: Path) -> None:
+    assert list(find_files([folder / "b.txt"])) == [Found(folder / "b.txt", 5)]
+
+
+def test_a_path_that_is_not_there_is_said_and_skipped(folder: Path) -> None:
+    found = list(find_files([folder / "none", folder / "b.txt"]))
+    assert found[0] == Unusable(folder / "none", "There is no such file.")
+    assert isinstance(found[1], Found)
+
+
+def test_a_pipe_is_never_opened(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    (found,) = find_files([folder / "pipe"])
+    assert found == Unusable(folder / "pipe", "It is not an ordinary file.")
+
+
+def test_a_dangling_link_is_said_and_a_circle_is_not_followed(folder: Path) -> None:
+    (folder / "sub" / "gone").symlink_to(folder / "none")
+    (folder / "sub" / "round").symlink_to(folder)
+    found = list(find_files([folder / "sub"]))
+    assert [it.path.name for it in found] == ["c.pdf", "gone", "d.hwp"]
+    assert isinstance(found[1], Unusable)
+
+
+@pytest.mark.parametrize("name", ["b.txt", "sub"])
+def test_what_may_not_be_read_is_said_and_skipped(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_access, real_scandir = os.access, os.scandir
+
+    def access(path: Path, mode: int) -> bool:
+        return Path(path).name != name and real_access(path, mode)
+
+    def scandir(path: str) -> object:
+        if Path(path).name == name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real_scandir(path)
+
+    monkeypatch.setattr(os, "access", access)  # tests may run as root, who may read everything
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = list(find_files([folder]))
+    unusable = [it for it in found if isinstance(it, Unusable)]
+    assert unusable == [Unusable(folder / name, "You may not read it.")]
+    assert Found(folder / "a.md", 4) in found
