@@ -36,6 +36,9 @@ EFFECTS = {
     "signal.pthread_kill",
 }
 
+# croniter, which procrastinate imports, asks `file` whether the interpreter is of 32 bits.
+NOT_OURS = {("subprocess.Popen", "file")}
+
 
 class Watch:
     """An audit hook that notes what would change the world, and whose import it happened in."""
@@ -50,7 +53,7 @@ class Watch:
             writes = any(c in mode for c in "wax+") if mode else bool((flags or 0) & WRITING)
             if writes and path != os.devnull:
                 self.effects.append(f"{self.module} opens {path!r} for writing")
-        elif event in EFFECTS:
+        elif event in EFFECTS and (event, *arguments[:1]) not in NOT_OURS:
             self.effects.append(f"{self.module} does {event} {arguments!r:.80}")
 
 
