@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,8 +19,10 @@ from pathlib import Path
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from byline.api.app import create_app
+from byline.api.forms import FormDoor
 from byline.api.services import Services
 from byline.ask.record import AskRecords
 from byline.ask.run import AskParts
@@ -29,14 +32,16 @@ from byline.backend.protocol import ChatClient
 from byline.config import schema
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
-from byline.errors import HomeUnusable, StartFailed
+from byline.errors import StartFailed
 from byline.ingest.jobs import running_library
 from byline.observe import Metrics, configure_log
 from byline.search.search import Searcher
 from byline.store.blobs import open_blobs
 from byline.store.database import open_database
 from byline.store.embedded import embedded_postgres
+from byline.store.home import locked_home
 from byline.store.presence import presence
+from byline.web.pages import PageParts, page_routes
 
 log = structlog.get_logger("byline.main")
 
@@ -61,7 +66,6 @@ async def running(config: schema.Config, home: Path) -> AsyncIterator[RunningSer
     _refuse_strangers(config.server)
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listening(config.server))
-        _prepare_home(home)
         services = await _open_services(config, home, stack)
         server = await stack.enter_async_context(_http_server(services, listener))
         stack.push_async_callback(_end_streams, services.asks, server)
@@ -95,7 +99,7 @@ async def serve(
 
 
 async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStack) -> Services:
-    url = config.database.url or await stack.enter_async_context(embedded_postgres(home))
+    url = await _database_url(config.database, home, stack)
     database = await stack.enter_async_context(open_database(config.database, url))
     owner = await stack.enter_async_context(presence(url))
     blobs = open_blobs(config.storage, home)
@@ -103,12 +107,15 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
 
     def client(name: str, backend: schema.Backend) -> ChatClient:
         assert not isinstance(backend, schema.QuotesBackend)
-        return make_client(name, backend, home=home)
+        slots = config.machines[backend.machine].capacity
+        return make_client(name, backend, home=home, slots=slots)
 
     dispatcher = Dispatcher(config, client, LoopClock())
     stack.push_async_callback(dispatcher.close)
     searcher = Searcher(database)
-    library = await stack.enter_async_context(running_library(database, blobs, config.ingest))
+    library = await stack.enter_async_context(
+        running_library(database, blobs, config.ingest, home / "scratch")
+    )
     asks = await stack.enter_async_context(
         running_asks(
             AskParts(searcher, config.ask), dispatcher, AskRecords(database, owner), metrics
@@ -122,7 +129,22 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
         dispatcher=dispatcher,
         asks=asks,
         metrics=metrics,
+        spool=_empty_folder(home / "spool"),
     )
+
+
+async def _database_url(database: schema.Database, home: Path, stack: AsyncExitStack) -> str:
+    """Where PostgreSQL answers; the home is ours alone from here on, whoever runs the database."""
+    if database.url is None:
+        return await stack.enter_async_context(embedded_postgres(home))
+    stack.enter_context(locked_home(home))
+    return database.url
+
+
+def _empty_folder(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def _refuse_strangers(server: schema.Server) -> None:
@@ -163,13 +185,18 @@ def _listening(server: schema.Server) -> Iterator[socket.socket]:
         yield listener
 
 
-def _prepare_home(home: Path) -> None:
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise HomeUnusable(
-            f"The data folder {home} cannot be made: {error.strerror or error}."
-        ) from error
+def _application(services: Services) -> FastAPI:
+    """The API and, after it, the pages: an address both might mean is the API's."""
+    app = create_app(services)
+    pages = PageParts(
+        config=services.config,
+        dispatcher=services.dispatcher,
+        library=services.library,
+        asks=services.asks,
+        door=FormDoor(services),
+    )
+    app.router.routes.extend(page_routes(pages))
+    return app
 
 
 class _Server(uvicorn.Server):
@@ -191,7 +218,7 @@ class _Server(uvicorn.Server):
 async def _http_server(services: Services, listener: socket.socket) -> AsyncIterator[_Server]:
     server = _Server(
         uvicorn.Config(
-            create_app(services),
+            _application(services),
             log_config=None,
             access_log=False,
             lifespan="off",

@@ -235,8 +235,8 @@ def _last_event(
 
     1. it was stopped                                → done, cancelled or interrupted
     2. it ended by itself                            → its own last event
-    3. no usable answer, or nobody named the machine → done, llm_error (rules 4 and 6)
-    4. any other error                               → error
+    3. llm_error (rules 4 and 6), no token sent yet  → done, with the error in it
+    4. any other error, or half an answer sent       → error
     """
     if work.cancelled():
         return Done(progress.stopped(running.stopped_as))  # 1
@@ -248,7 +248,9 @@ def _last_event(
         log.error("an ask failed for an unforeseen reason", error_id=error_id, exc_info=error)
         error = Internal(error_id)
     answer = progress.failed(error)
-    return Done(answer) if answer.status is AskStatus.LLM_ERROR else Failed(error, answer)  # 3, 4
+    if answer.status is AskStatus.LLM_ERROR and not progress.text:
+        return Done(answer)  # 3
+    return Failed(error, answer)  # 4
 
 
 @asynccontextmanager
