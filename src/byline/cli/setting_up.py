@@ -75,10 +75,10 @@ def write_configuration(preset: str, path: Path | None, write: Writer) -> Exit:
     except BadRequest as error:
         say_failure(screen, error.message, error.remedy)
         return Exit.USAGE
-    except FileExistsError:
-        say_failure(screen, f"{target} is there already.", "--force replaces it.")
-        return Exit.USAGE
     except OSError as error:
+        if isinstance(error, FileExistsError) and target.exists():
+            say_failure(screen, f"{target} is there already.", "--force replaces it.")
+            return Exit.USAGE
         say_failure(screen, f"{target} cannot be written: {error.strerror or error}.")
         return Exit.FAILED
     _say_next(screen, target, f" --config {target}" if target.absolute() != usual else "")

@@ -34,7 +34,8 @@ def show_sources(heading: str, sources: Sequence[Json], console: Console) -> Ren
     for source in sources:
         excerpt = source.get("quote") or source["excerpt"]
         parts.append(_place(source))
-        parts.append(Padding(Text(shortened(excerpt, columns), style="dim"), (0, 0, 0, 4)))
+        words = Text(shortened(excerpt, columns), style="dim")
+        parts.append(Padding(words, (0, 0, 0, 4), expand=False))
     return Group(*parts)
 
 

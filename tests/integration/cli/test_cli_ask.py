@@ -1,0 +1,171 @@
+"""`byline ask`: the answer, who wrote it, what stands behind it, and every way it can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cli_answers import ANSWER, DOWN, LEASE, OTHER, changed
+from cli_server import LaidOut
+from typer.testing import Result
+
+from byline.domain.asking import (
+    AskQueued,
+    AskStarted,
+    AskStatus,
+    Byline,
+    CheckedSentence,
+    Done,
+    Failed,
+    Refusal,
+    SourcesFound,
+    Support,
+    Token,
+)
+from byline.domain.dispatch import Queued
+from byline.errors import BadRequest, GateFull, LlmError, TooLarge, UnknownBackend
+
+Run = Callable[..., Result]
+
+
+def test_an_ask_prints_the_answer_its_sources_and_who_wrote_it(server: LaidOut, run: Run) -> None:
+    server.streams(
+        SourcesFound((LEASE, OTHER)),
+        AskQueued(Queued(position=2, ahead=1, eta_s=3.0)),
+        AskStarted("qwen-macbook", "macbook", "qwen", 12.0),
+        Token("On the 3rd "),
+        Token("working day [1]."),
+        Done(ANSWER),
+    )
+    result = run("ask", "When is the rent due?", "-b", "qwen-macbook", "--timeout", "30")
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "On the 3rd working day [1].\n"
+        "\n"
+        "Sources\n"
+        "[1] lease.pdf, page 4  Rent > When\n"
+        "    due on the 3rd working day\n"
+        "\n"
+        "— by qwen-macbook on macbook, model qwen-32b, verified\n"
+    )
+    assert result.stderr == ""
+    assert server.requests == [
+        (
+            "POST /api/search/ask",
+            {
+                "question": "When is the rent due?",
+                "backend": "qwen-macbook",
+                "timeout_read_s": 30.0,
+                "stream": True,
+            },
+        )
+    ]
+
+
+def test_an_answer_that_the_check_changed_is_printed_as_checked(server: LaidOut, run: Run) -> None:
+    server.streams(Token("On the 3rd working day [1][9]."), Done(ANSWER))
+    result = run("ask", "q")
+    assert "As checked, without what no source stands behind:\nOn the 3rd" in result.stdout
+
+
+def test_a_sentence_its_sources_do_not_bear_out_is_pointed_at(server: LaidOut, run: Run) -> None:
+    sentence = CheckedSentence(0, 27, (1,), Support.UNSUPPORTED)
+    server.streams(Token("On the 3rd working day [1]."), Done(changed(sentences=(sentence,))))
+    result = run("ask", "q")
+    assert "! not borne out by its source: On the 3rd working day [1]." in result.stdout
+
+
+def test_an_unverified_byline_says_why(server: LaidOut, run: Run) -> None:
+    byline = Byline("x", "m", "asked-for", None, verified=False, note="The server cannot tell.")
+    server.streams(Done(changed(byline=byline)))
+    shown = run("ask", "q").stdout
+    assert "— by x on m, model asked-for, not verified: The server cannot tell\n" in shown
+
+
+def test_no_evidence_is_an_answer(server: LaidOut, run: Run) -> None:
+    refusal = Refusal("no_match", "Nothing in your documents speaks of this.")
+    answer = changed(status=AskStatus.NO_EVIDENCE, answer=None, refusal=refusal, byline=None)
+    server.streams(Done(answer))
+    result = run("ask", "q")
+    assert (result.exit_code, result.stdout) == (0, "Nothing in your documents speaks of this.\n")
+
+
+def test_a_named_machine_that_is_down_is_said_with_the_sources_found(
+    server: LaidOut, run: Run
+) -> None:
+    server.refuses("POST /api/search/ask", DOWN, changed(sources=(LEASE,)))
+    result = run("ask", "q", "--backend", "qwen-macbook")
+    assert result.exit_code == 3
+    assert result.stdout == ""
+    assert result.stderr == (
+        "qwen-macbook unavailable: ConnectError\n"
+        "Wake or check macbook and ask again; Byline asks no other machine instead.\n"
+        "\n"
+        "Found all the same\n"
+        "[1] lease.pdf, page 4  Rent > When\n"
+        "    The rent is due on the 3rd working day of the month.\n"
+    )
+
+
+def test_an_error_in_the_middle_of_an_answer_is_said_after_it(server: LaidOut, run: Run) -> None:
+    server.streams(Token("On the"), Failed(DOWN, ANSWER))
+    result = run("ask", "q")
+    assert result.exit_code == 3
+    assert result.stdout == "On the\n"
+    assert result.stderr.startswith("qwen-macbook unavailable: ConnectError\n")
+
+
+def test_a_default_machine_that_is_down_ends_in_the_same_exit_code(
+    server: LaidOut, run: Run
+) -> None:
+    answer = changed(
+        status=AskStatus.LLM_ERROR,
+        answer=None,
+        byline=None,
+        error=DOWN,
+        error_reason="macbook_unavailable",
+        reason="ConnectError",
+    )
+    server.streams(SourcesFound((LEASE,)), Done(answer))
+    result = run("ask", "q")
+    assert result.exit_code == 3
+    assert "qwen-macbook unavailable: ConnectError" in result.stderr
+    assert "[1] lease.pdf, page 4" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"),
+    [
+        (UnknownBackend("gpt", ["quotes"]), 2),
+        (BadRequest("The question is empty."), 2),
+        (GateFull("qwen-macbook", "macbook", 32), 3),
+        (LlmError("qwen-macbook", "http_404", machine="macbook", text="no model"), 1),
+        (TooLarge("The question has more than 10000 characters."), 1),
+    ],
+)
+def test_each_refusal_has_its_exit_code(
+    server: LaidOut, run: Run, error: Any, exit_code: int
+) -> None:
+    server.refuses("POST /api/search/ask", error)
+    for words in (("ask", "q"), ("ask", "q", "--json")):
+        assert run(*words).exit_code == exit_code
+
+
+def test_an_answer_that_breaks_off_is_a_failure(server: LaidOut, run: Run) -> None:
+    server.streams(Token("On the"))
+    result = run("ask", "q")
+    assert result.exit_code == 4
+    assert "The answer broke off." in result.stderr
+
+
+def test_a_question_is_read_from_standard_input(server: LaidOut, run: Run) -> None:
+    server.streams(Done(ANSWER))
+    assert run("ask", "-", stdin="언제까지 내나요?\n").exit_code == 0
+    assert server.requests[-1][1]["question"] == "언제까지 내나요?"
+
+
+def test_a_question_that_is_no_text_is_wrong_use(run: Run) -> None:
+    result = run("ask", b"\xff\xfe".decode("utf-8", "surrogateescape"))
+    assert result.exit_code == 2
+    assert "The question is not UTF-8 text." in result.stderr
