@@ -9,7 +9,7 @@ from byline.cli.reference import reference
 _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 
-def test_the_committed_page_is_the_generated_one() -> None:
+def test_the_command_line_page_is_the_generated_one() -> None:
     assert _PAGE.read_text(encoding="utf-8") == reference(), (
         "run: python -m byline.cli.reference > docs/reference/cli.md"
     )

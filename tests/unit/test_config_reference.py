@@ -10,7 +10,7 @@ from byline.config.settings import sections
 _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 
 
-def test_the_committed_page_is_the_generated_one() -> None:
+def test_the_configuration_page_is_the_generated_one() -> None:
     assert _PAGE.read_text(encoding="utf-8") == reference(), (
         "run: python -m byline.config.reference > docs/reference/configuration.md"
     )
