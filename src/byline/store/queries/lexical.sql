@@ -1,0 +1,101 @@
+-- name: average_length
+SELECT sum(passages)::bigint AS passages, sum(length)::bigint AS length
+FROM (
+    SELECT passages, length FROM lexical_totals
+    UNION ALL
+    SELECT passages, length FROM lexical_changes
+) AS counted;
+
+-- name: copy_passages
+COPY lexical_passages (passage_id, collection, length, terms, weights)
+FROM STDIN (FORMAT binary);
+
+-- name: copy_change
+COPY lexical_changes (collection, passages, length, terms, counts)
+FROM STDIN (FORMAT binary);
+
+-- name: remove_document
+DELETE FROM lexical_passages
+WHERE passage_id IN (SELECT id FROM passages WHERE document_id = %(document_id)s);
+
+-- name: take_fold
+SELECT CASE
+    WHEN count(*) > %(changes_max)s OR sum(abs(passages)) > %(passages_max)s
+    THEN pg_try_advisory_xact_lock(hashtextextended('byline: fold lexical_changes', 0))
+    ELSE false
+END AS taken
+FROM lexical_changes;
+
+-- name: fold
+WITH change AS (
+    DELETE FROM lexical_changes RETURNING collection, passages, length, terms, counts
+), totalled AS (
+    INSERT INTO lexical_totals AS kept (collection, passages, length)
+    SELECT collection, sum(passages), sum(length) FROM change GROUP BY collection
+    ON CONFLICT (collection) DO UPDATE
+    SET passages = kept.passages + excluded.passages, length = kept.length + excluded.length
+), counted AS (
+    INSERT INTO lexical_terms AS kept (term, collection, df)
+    SELECT each.term, change.collection, sum(each.df)
+    FROM change, unnest(change.terms, change.counts) AS each (term, df)
+    GROUP BY each.term, change.collection
+    HAVING sum(each.df) <> 0
+    ORDER BY each.term, change.collection
+    ON CONFLICT (term, collection) DO UPDATE SET df = kept.df + excluded.df
+)
+SELECT count(*) FILTER (WHERE passages < 0) AS removals FROM change;
+
+-- name: forget_terms
+DELETE FROM lexical_terms WHERE df = 0;
+
+-- name: term_statistics
+-- The subselect unpacks an array once a row (OFFSET keeps it from being merged into the join).
+WITH asked AS MATERIALIZED (
+    SELECT unnest(%(terms)s::integer[]) AS term
+), change AS MATERIALIZED (
+    SELECT passages, terms || '{}'::integer[] AS terms, counts || '{}'::integer[] AS counts
+    FROM lexical_changes
+    WHERE %(collection)s::text IS NULL OR collection = %(collection)s
+), held AS (
+    SELECT term, df FROM lexical_terms
+    WHERE term = ANY (%(terms)s::integer[])
+      AND (%(collection)s::text IS NULL OR collection = %(collection)s)
+    UNION ALL
+    SELECT asked.term, change.counts[place]
+    FROM change CROSS JOIN asked
+    CROSS JOIN LATERAL width_bucket(asked.term, change.terms) AS place
+    WHERE change.terms[place] = asked.term
+)
+SELECT
+    coalesce((
+        SELECT sum(passages) FROM lexical_totals
+        WHERE %(collection)s::text IS NULL OR collection = %(collection)s
+    ), 0)::bigint + coalesce((SELECT sum(passages) FROM change), 0)::bigint AS passages,
+    coalesce((
+        SELECT jsonb_object_agg(term, df)
+        FROM (SELECT term, sum(df) AS df FROM held GROUP BY term) AS summed
+    ), '{}') AS df;
+
+-- name: best_passages
+WITH best AS (
+    SELECT passage_id, weights <#> %(weights)s::sparsevec AS distance
+    FROM lexical_passages
+    WHERE terms && %(candidates)s::integer[]
+      AND (%(collection)s::text IS NULL OR collection = %(collection)s)
+    ORDER BY distance, passage_id
+    LIMIT %(limit)s
+)
+SELECT passages.id AS passage_id, passages.document_id, documents.name, documents.title,
+       passages.page, passages.heading, passages.start_offset, passages.end_offset, passages.text,
+       -best.distance AS score,
+       ARRAY(
+           SELECT unnest(lexical_passages.terms) INTERSECT SELECT unnest(%(terms)s::integer[])
+       ) AS held
+FROM best
+JOIN passages ON passages.id = best.passage_id
+JOIN documents ON documents.id = passages.document_id
+JOIN lexical_passages ON lexical_passages.passage_id = best.passage_id
+ORDER BY best.distance, passages.id;
+
+-- name: known_collections
+SELECT name FROM collections ORDER BY name;
