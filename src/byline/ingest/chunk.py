@@ -3,7 +3,7 @@
 Pure. A cut is looked for from the end of what still fits, in this order:
 
     0. sections: before a heading of level 1 or 2, and where a page begins, is always a cut;
-       headings that follow one another without text between them stay together
+       a deeper heading right under another, without text between, stays with it
     1. all that is left of the section fits: take it
     2. before a deeper heading, if half a passage is filled by then
     3. at an empty line (paragraphs, lists and tables stay whole), if a quarter is filled,
@@ -68,12 +68,14 @@ def _sections(extracted: ExtractedText) -> Iterator[tuple[int, int]]:
     """The stretches no passage may leave (rule 0)."""
     text = extracted.text
     cuts = {0, len(text), *(page.start for page in extracted.pages)}
-    before_end = 0
+    above = Heading(0, "", 0, 0)
     for heading in extracted.headings:
-        has_body_before = _NOT_BLANK.search(text, before_end, heading.start) is not None
-        if heading.level <= _SECTION_LEVEL_MAX and has_body_before:
+        opens_what_is_above = above.level < heading.level and not _NOT_BLANK.search(
+            text, above.end, heading.start
+        )
+        if heading.level <= _SECTION_LEVEL_MAX and not opens_what_is_above:
             cuts.add(heading.start)
-        before_end = heading.end
+        above = heading
     ordered = sorted(cuts)
     yield from itertools.pairwise(ordered)
 

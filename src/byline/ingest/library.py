@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Final, Protocol
 
-import psycopg
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -48,7 +47,6 @@ log: Final = structlog.get_logger(__name__)
 _COLLECTION: Final = re.compile(r"[\w][\w .-]{0,63}")
 _NAME_CHARS_MAX: Final = 255
 _LIST_MAX: Final = 500
-_TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +157,11 @@ class Library:
 
         One that is being read just now is removed too; its job finds it gone. Raises `NotFound`.
         """
-        for left in reversed(range(_TRIES)):
-            try:
-                sha256 = await self._delete_row(document_id)
-                break
-            except psycopg.errors.DeadlockDetected:
-                if not left:
-                    raise
-        await self._forget_file(sha256)
+        async with self._database.connection() as connection:
+            row = await _row(connection, "get_locked", document_id)
+            await lexical.remove_document(connection, document_id)
+            await connection.execute(statements("documents")["delete"], {"id": document_id})
+        await self._forget_file(row["sha256"])
 
     async def reindex(self, document_id: str) -> Document:
         """Read a document again; until that is done it is found as before. Raises `NotFound`."""
@@ -232,14 +227,6 @@ class Library:
             await self._queue.defer(connection, str(known["id"]))
             known = queued or known
         return AddedDocument(document_of(known), duplicate=True)
-
-    async def _delete_row(self, document_id: str) -> str:
-        sql = statements("documents")
-        async with self._database.connection() as connection:
-            row = await _row(connection, "get_locked", document_id)
-            await lexical.remove_document(connection, document_id)
-            await connection.execute(sql["delete"], {"id": document_id})
-            return str(row["sha256"])
 
     async def _forget_file(self, sha256: str) -> None:
         """Remove a file that no document has. What fails now is tried again by `settle`."""

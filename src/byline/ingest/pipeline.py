@@ -22,8 +22,8 @@ from byline.store.blobs import BlobStore
 from byline.store.database import Database
 from byline.store.statements import statements
 
-_BATCH: Final = 256
-"""Passages written at a time; between batches the event loop serves others."""
+_BATCH: Final = 512
+"""Passages held and written at a time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ from byline.ingest.kinds import Kind, Reader, corrupt, encrypted
 _HEADING_CHARS_MAX: Final = 200
 _PAGED: Final = frozenset({"application/pdf", "image/tiff"})
 _SLIDES: Final = re.compile(r"presentation|powerpoint|keynote")
+_LEGIBLE: Final = re.compile(r"[^\W_\ue000-\uf8ff\ufffd]")
+_LEGIBLE_CHARS_MIN: Final = 3
+"""Letters and digits a page must hold to count as text; a page number alone does not."""
 _LOCKED: Final = re.compile(r"password|encrypt|decrypt", re.IGNORECASE)
 _UNSUPPORTED: Final = re.compile(r"unsupported", re.IGNORECASE)
 
@@ -37,16 +40,36 @@ class Ocr:
 
 
 def read_office(source: Path | bytes, kind: Kind, ocr: Ocr | None) -> ExtractedText:
-    """Anything xberg reads. Without `ocr`, pictures of text give no text."""
-    document = _extract(source, kind.media_type, ocr)
-    nodes = document.document.nodes if document.document else []
-    blocks = list(_blocks(nodes, kind))
+    """Anything xberg reads. Without `ocr`, pictures of text give no text.
+
+    A PDF is read without OCR first, then once more with OCR of the pages that gave no text: left to
+    itself xberg also puts pages whose prose it finds odd through OCR, at a second a page.
+    """
+    is_pdf = kind.reader is Reader.PDF
+    document = _extract(source, kind.media_type, None if is_pdf else ocr)
+    blocks = list(_blocks(document, kind))
+    if is_pdf and ocr is not None:
+        pages = _pages_without_text(document, blocks)
+        if pages or not blocks:
+            document = _extract(source, kind.media_type, ocr, pages or None)
+            blocks = list(_blocks(document, kind))
     if kind.reader is Reader.HWPX and isinstance(source, Path):
         blocks += _hwpx_margins(source, blocks)
     return assemble(blocks, title=document.metadata.title or "", media_type=kind.media_type)
 
 
-def _extract(source: Path | bytes, media_type: str, ocr: Ocr | None) -> Any:
+def _pages_without_text(document: Any, blocks: Sequence[Block]) -> list[int]:
+    """The pages that are pictures, or whose letters a broken font made private characters."""
+    total = document.metadata.pages.total_count if document.metadata.pages else 0
+    legible: Counter[int] = Counter()
+    for block in blocks:
+        legible[block.page or 0] += len(_LEGIBLE.findall(block.text))
+    return [page for page in range(1, total + 1) if legible[page] < _LEGIBLE_CHARS_MIN]
+
+
+def _extract(
+    source: Path | bytes, media_type: str, ocr: Ocr | None, ocr_pages: list[int] | None = None
+) -> Any:
     import xberg
 
     config = xberg.ExtractionConfig(
@@ -57,6 +80,7 @@ def _extract(source: Path | bytes, media_type: str, ocr: Ocr | None) -> Any:
         disable_ocr=ocr is None,
         ocr_embedded_images=False,  # logos and figures cost seconds a page and give noise
         ocr=_ocr_config(ocr),
+        force_ocr_pages=ocr_pages,
         max_embedded_file_bytes=None,
     )
     given = (
@@ -102,8 +126,9 @@ def _failure(said: str, media_type: str) -> ExtractionFailed:
     return corrupt(f"{media_type} file")
 
 
-def _blocks(nodes: Sequence[Any], kind: Kind) -> Iterator[Block]:
+def _blocks(document: Any, kind: Kind) -> Iterator[Block]:
     """The nodes in reading order. Pages are told only where the format itself has them."""
+    nodes = document.document.nodes if document.document else []
     is_paged = kind.media_type in _PAGED or bool(_SLIDES.search(kind.media_type))
     # What a PDF seems to number, xberg guesses; a wrong number is worse than none.
     numbered = {i for i, node in enumerate(nodes) if _is_numbered(node, kind)}

@@ -1,0 +1,164 @@
+"""Cutting text into passages."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from byline.domain.documents import ExtractedText, Heading, PageSpan
+from byline.ingest.chunk import chunk
+from byline.ingest.kinds import Kind, Reader
+from byline.ingest.readers.plain import read_markdown
+
+MARKDOWN = Kind(Reader.MARKDOWN, "text/markdown")
+
+PIECES = st.sampled_from(
+    [
+        *("word ", "문장입니다. ", "A sentence. ", "\n", "\n\n", "- item\n", "a | b | c\n", "x" * 70),
+        *("\n\n# One\n\n", "\n\n## Two\n", "\n\n### Three\n\n", "   ", "e\u0301", "👩‍👩‍👧", "日本語。", "1. first\n"),
+    ]
+)
+
+
+def texts() -> st.SearchStrategy[str]:
+    return st.lists(PIECES, max_size=60).map("".join)
+
+
+def plain(text: str) -> ExtractedText:
+    return ExtractedText(text=text, title="", media_type="text/plain")
+
+
+@given(texts(), st.integers(20, 200))
+def test_passages_hold_everything_that_is_not_blank_in_order_and_within_the_limit(
+    text: str, chars_max: int
+) -> None:
+    extracted = read_markdown(text, MARKDOWN)
+    chunks = chunk(extracted, passage_chars_max=chars_max)
+    place = 0
+    for number, piece in enumerate(chunks):
+        assert piece.ordinal == number
+        assert piece.text == extracted.text[piece.start : piece.end]
+        assert 0 < len(piece.text) <= chars_max
+        assert piece.text == piece.text.strip()
+        assert not extracted.text[place : piece.start].strip()
+        place = piece.end
+    assert not extracted.text[place:].strip()
+
+
+@given(texts())
+def test_no_passage_holds_text_on_both_sides_of_a_heading_of_level_one_or_two(text: str) -> None:
+    extracted = read_markdown(text, MARKDOWN)
+    for piece in chunk(extracted, passage_chars_max=500):
+        for heading in extracted.headings:
+            if heading.level <= 2 and piece.start < heading.start < piece.end:
+                before = extracted.text[piece.start : heading.start]
+                headings_before = [h for h in extracted.headings if h.end <= heading.start]
+                for other in headings_before:
+                    before = before.replace(extracted.text[other.start : other.end], "")
+                assert not before.strip()
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=8))
+def test_no_passage_crosses_a_page(lengths: list[int]) -> None:
+    pages, start = [], 0
+    for number, length in enumerate(lengths, 1):
+        pages.append(PageSpan(number, start, start + length + 1))
+        start += length + 1
+    text = "".join("x" * length + "\n" for length in lengths)
+    extracted = ExtractedText(text=text, title="", media_type="application/pdf", pages=tuple(pages))
+    for piece in chunk(extracted, passage_chars_max=120):
+        page = pages[(piece.page or 0) - 1]
+        assert page.start <= piece.start < piece.end <= page.end
+
+
+def test_short_paragraphs_share_a_passage() -> None:
+    text = "\n\n".join(f"Paragraph {n} is short." for n in range(5))
+    assert [piece.text for piece in chunk(plain(text), passage_chars_max=500)] == [text]
+
+
+def test_a_paragraph_that_does_not_fit_begins_the_next_passage() -> None:
+    first, second = "one " * 20, "two " * 20
+    pieces = chunk(plain(f"{first}\n\n{second}"), passage_chars_max=100)
+    assert [piece.text for piece in pieces] == [first.strip(), second.strip()]
+
+
+def test_a_long_paragraph_is_cut_behind_sentences() -> None:
+    text = " ".join(f"This is sentence number {n} of a long paragraph." for n in range(30))
+    pieces = chunk(plain(text), passage_chars_max=300)
+    assert len(pieces) > 3
+    assert all(piece.text.endswith(".") for piece in pieces)
+
+
+def test_a_long_korean_paragraph_is_cut_behind_sentences() -> None:
+    text = " ".join(f"이것은 긴 문단의 {n}번째 문장입니다." for n in range(60))
+    pieces = chunk(plain(text), passage_chars_max=200)
+    assert all(piece.text.endswith("입니다.") for piece in pieces)
+
+
+def test_a_table_that_fits_a_passage_stays_whole() -> None:
+    lead = "A few words before it."
+    table = "\n".join(f"row {n} | {n * n} | something" for n in range(16))
+    pieces = chunk(plain(f"{lead}\n\n{table}\n\nAnd after it."), passage_chars_max=450)
+    assert any(table in piece.text for piece in pieces)
+
+
+def test_a_list_too_long_for_a_passage_is_cut_between_its_items() -> None:
+    text = "\n".join(f"- item {n} with. dots. inside of it" for n in range(40))
+    for piece in chunk(plain(text), passage_chars_max=200):
+        assert piece.text.startswith("- item")
+        assert all(line.startswith("- item") for line in piece.text.split("\n"))
+
+
+def test_a_passage_does_not_end_in_a_heading() -> None:
+    text = "words " * 30 + "\n\n### Next\n\n" + "more " * 30
+    start = text.index("### Next")
+    extracted = ExtractedText(
+        text, "", "text/markdown", headings=(Heading(3, "Next", start, start + 8),)
+    )
+    pieces = chunk(extracted, passage_chars_max=200)
+    assert not any(piece.text.endswith("### Next") for piece in pieces)
+
+
+def test_headings_without_text_between_them_stay_together() -> None:
+    extracted = read_markdown("# Manual\n\n## Setup\n\nPlug it in.\n\n## Use\n\nPress.", MARKDOWN)
+    pieces = chunk(extracted, passage_chars_max=500)
+    assert [piece.text for piece in pieces] == [
+        "# Manual\n\n## Setup\n\nPlug it in.",
+        "## Use\n\nPress.",
+    ]
+    assert [piece.heading for piece in pieces] == ["Manual > Setup", "Manual > Use"]
+
+
+def test_a_sibling_heading_ends_the_path_of_the_one_before() -> None:
+    text = "# A\n\nx\n\n## B\n\nx\n\n### C\n\nx\n\n## D\n\nx\n\n# E\n\nx"
+    pieces = chunk(read_markdown(text, MARKDOWN), passage_chars_max=500)
+    assert [piece.heading for piece in pieces] == ["A", "A > B", "A > D", "E"]
+
+
+def test_a_text_without_any_place_to_cut_is_cut_all_the_same() -> None:
+    pieces = chunk(plain("x" * 1000), passage_chars_max=300)
+    assert [len(piece.text) for piece in pieces][:2] == [300, 300]
+    assert sum(len(piece.text) for piece in pieces) == 1000
+
+
+@pytest.mark.parametrize("character", ["e\u0301", "👩‍👩‍👧‍👦", "👍🏽", "🇰🇷", "각"])
+def test_no_cut_falls_inside_a_character_of_several_code_points(character: str) -> None:
+    character = unicodedata.normalize("NFD", character)
+    text = character * 200
+    for piece in chunk(plain(text), passage_chars_max=50):
+        assert re.fullmatch(f"(?:{re.escape(character)})+", piece.text)
+
+
+def test_the_last_two_passages_share_what_is_left() -> None:
+    text = " ".join(["word"] * 220)
+    pieces = chunk(plain(text), passage_chars_max=1000)
+    assert len(pieces) == 2
+    assert len(pieces[1].text) >= 200
+
+
+def test_blank_text_has_no_passages() -> None:
+    assert chunk(plain(" \n\n \t "), passage_chars_max=100) == []
