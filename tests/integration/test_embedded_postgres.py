@@ -16,6 +16,7 @@ from embedded_home import linux_only, query, running_child, serving, until
 from byline.errors import HomeUnusable, StartFailed
 from byline.store.cluster import open_cluster
 from byline.store.embedded import embedded_postgres
+from byline.store.leftovers import server_by_ps
 
 AS_ROOT = os.geteuid() == 0
 
@@ -130,6 +131,18 @@ async def test_a_stale_pid_file_that_names_a_stranger_harms_nobody(home: Path) -
     finally:
         stranger.kill()
         await stranger.wait()
+
+
+async def test_where_there_is_no_proc_a_server_is_known_by_its_command_line(place: Path) -> None:
+    for command, known in ((f"postgres -D {place}", True), ("postgres -D /else", False)):
+        process = await asyncio.create_subprocess_exec(
+            command, executable="/bin/cat", stdin=subprocess.PIPE
+        )
+        (place / "postmaster.pid").write_text(f"{process.pid}\n{place}\n")
+        assert server_by_ps(place) == ([process.pid] if known else [])
+        process.kill()
+        await process.wait()
+        assert server_by_ps(place) == []
 
 
 async def test_a_second_byline_on_the_same_home_is_refused_by_name(home: Path) -> None:

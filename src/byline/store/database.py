@@ -31,6 +31,7 @@ _DOWN_WITHOUT_SQLSTATE: Final = (psycopg.errors.PipelineAborted,)
 
 _CONNECT_RETRY_S: Final = 0.25
 _POOL_TRY_S: Final = 1.0
+_CHECK_S_MAX: Final = 2.0
 
 
 def as_byline_error(error: psycopg.Error) -> BylineError | None:
@@ -68,7 +69,6 @@ class Database:
     def __init__(self, url: str, pool: AsyncConnectionPool[AsyncConnection[DictRow]]) -> None:
         self.url = url
         self._pool = pool
-        self._wait_s_max = pool.timeout
         # Waiting happens here, in order of arrival, and not in the pool: a caller who waits there
         # while the server is down is not tried again before others come.
         self._places = asyncio.Semaphore(pool.max_size)
@@ -78,23 +78,26 @@ class Database:
 
         Waits at most `database.connect_s_max` seconds. Raises `DatabaseUnavailable`.
         """
-        return self._connection()
+        return self._connection(self._pool.timeout)
 
     async def check(self) -> None:
-        """One round trip to the server. Raises `DatabaseUnavailable`."""
-        async with self.connection() as connection:
+        """One round trip to the server, for who asks whether it is there: waits 2 s at most.
+
+        Raises `DatabaseUnavailable`.
+        """
+        async with self._connection(min(_CHECK_S_MAX, self._pool.timeout)) as connection:
             await connection.execute(statements("database")["check"])
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection[DictRow]]:
-        deadline = time.monotonic() + self._wait_s_max
+    async def _connection(self, wait_s_max: float) -> AsyncIterator[AsyncConnection[DictRow]]:
+        deadline = time.monotonic() + wait_s_max
         try:
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + self._wait_s_max):
+            async with asyncio.timeout(wait_s_max):
                 await self._places.acquire()
         except TimeoutError:
             raise DatabaseUnavailable(
                 f"All {self._pool.max_size} database connections stayed in use "
-                f"for {self._wait_s_max:g} s.",
+                f"for {wait_s_max:g} s.",
                 remedy="Ask again in a moment, or raise database.pool_size_max.",
             ) from None
         try:
@@ -112,7 +115,7 @@ class Database:
         while True:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
-                raise PoolTimeout(f"no connection within {self._wait_s_max:g} s")
+                raise PoolTimeout("no connection in time")
             try:
                 connection = await self._pool.getconn(min(left_s, _POOL_TRY_S))
             except PoolTimeout:

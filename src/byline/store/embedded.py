@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from byline.store.cluster import (
     start_failure,
 )
 from byline.store.home import home_errors, locked_home
+from byline.store.leftovers import end_leftovers, pid_lines
 from byline.store.programs import environment
 
 _SETTINGS: Final = {
@@ -58,7 +59,6 @@ _SETTINGS: Final = {
 _POLL_S: Final = 0.01
 _STOP_FAST_S_MAX: Final = 3.0
 _STOP_AT_ONCE_S_MAX: Final = 1.0
-_STALE_S_MAX: Final = 30.0
 _RESTART_PAUSE_S_MAX: Final = 30.0
 _LOG_BYTES_MAX: Final = 4_000_000
 
@@ -74,7 +74,7 @@ async def embedded_postgres(home: Path, *, start_s_max: float = 300) -> AsyncIte
     with locked_home(home):
         with home_errors(home):
             cluster = open_cluster(home)
-            await _end_stale(cluster)
+            await end_leftovers(cluster)
             password = await ensure_data(cluster)
             server = _Server(await _start(cluster, start_s_max))
         watch = asyncio.create_task(_keep_running(cluster, server, start_s_max))
@@ -104,7 +104,7 @@ async def _keep_running(cluster: Cluster, server: _Server, start_s_max: float) -
         await asyncio.sleep(pause_s)
         try:
             with home_errors(cluster.home):
-                await _end_stale(cluster)
+                await end_leftovers(cluster)
                 server.process = await _start(cluster, start_s_max)
             pause_s = 0.0
         except BylineError as error:
@@ -147,7 +147,7 @@ async def _until_ready(cluster: Cluster, process: Process, start_s_max: float) -
     """Wait for the server's own word in its pid file, or for its end."""
     deadline = time.monotonic() + start_s_max
     while process.returncode is None:
-        lines = _pid_lines(cluster)
+        lines = pid_lines(cluster.data)
         if len(lines) > 7 and lines[0] == str(process.pid) and lines[7].strip() == "ready":
             return
         if time.monotonic() > deadline:
@@ -170,64 +170,6 @@ async def _stop(process: Process) -> None:
             process.send_signal(number)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(process.wait()), wait_s_max)
-
-
-async def _end_stale(cluster: Cluster) -> None:
-    """End the server a killed Byline left behind, and clear away what it left in files.
-
-    The home's lock is ours, so no living Byline uses that server. PostgreSQL would clear up by
-    itself, were it not that the pid it left may be a dying process by now, or a stranger's.
-    """
-    for number, wait_s_max in (
-        (signal.SIGINT, _STALE_S_MAX),
-        (signal.SIGQUIT, _STOP_FAST_S_MAX),
-        (signal.SIGKILL, _STOP_FAST_S_MAX),
-    ):
-        for pid in _left_behind(cluster):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-        if await _until(lambda: not _left_behind(cluster), wait_s_max):
-            break
-    (cluster.data / "postmaster.pid").unlink(missing_ok=True)
-    for path in cluster.run.iterdir():
-        path.unlink()
-
-
-async def _until(done: Callable[[], bool], wait_s_max: float) -> bool:
-    deadline = time.monotonic() + wait_s_max
-    while not done():
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(_POLL_S)
-    return True
-
-
-def _pid_lines(cluster: Cluster) -> list[str]:
-    try:
-        return (cluster.data / "postmaster.pid").read_text(errors="replace").splitlines()
-    except FileNotFoundError:
-        return []
-
-
-def _left_behind(cluster: Cluster) -> list[int]:
-    """The PostgreSQL processes at work in the data folder; the dead who wait for burial apart."""
-    proc = Path("/proc")
-    if (proc / "self").exists():
-        pids = [int(entry.name) for entry in proc.iterdir() if entry.name.isdigit()]
-        return [pid for pid in pids if _works_in(proc / str(pid), cluster.data)]
-    lines = _pid_lines(cluster)
-    if not lines or not lines[0].isdigit():
-        return []
-    command = ["ps", "-ww", "-o", "command=", "-p", lines[0]]
-    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    return [int(lines[0])] if "postgres" in said and str(cluster.data) in said else []
-
-
-def _works_in(process: Path, data: Path) -> bool:
-    try:
-        return (process / "cwd").samefile(data) and "postgres" in (process / "comm").read_text()
-    except OSError:
-        return False  # ended, or somebody else's
 
 
 def _open_log(log: Path) -> IO[bytes]:
