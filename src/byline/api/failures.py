@@ -1,0 +1,245 @@
+"""Errors at the door: the one table of codes and statuses, and the one shape they are sent in.
+
+    {"error": {"code", "message", "remedy", "src"}, "error_reason"?, "backend"?, "machine"?, …}
+
+`/v1` adds `type` and `param` inside `error`, because OpenAI's clients read them there.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from byline.api.wire import json_bytes
+from byline.ask.present import failure_json
+from byline.domain.asking import AskAnswer
+from byline.errors import (
+    BadRequest,
+    BylineError,
+    Forbidden,
+    GateFull,
+    Internal,
+    Invalid,
+    MachineError,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+    UnsupportedFormat,
+)
+
+STATUS: Final[Mapping[str, int]] = {
+    "bad_request": 400,
+    "unknown_backend": 400,
+    "tools_unsupported": 400,
+    "context_too_long": 400,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "cancelled": 409,
+    "too_large": 413,
+    "unsupported_format": 415,
+    "extraction_failed": 422,
+    "invalid": 422,
+    "gate_full": 429,
+    "config_invalid": 500,
+    "home_unusable": 500,
+    "internal": 500,
+    "start_failed": 500,
+    "llm_error": 502,  # on /v1; an ask that ends so is a 200 with status `llm_error`
+    "backend_unavailable": 503,
+    "database_unavailable": 503,
+    "gate_timeout": 503,
+    "preempted": 503,
+    "stopping": 503,
+    "storage_unavailable": 503,
+    "storage_full": 507,
+}
+"""Code → status."""
+
+RETRY_AFTER_S: Final[Mapping[str, int]] = {
+    "backend_unavailable": 15,
+    "database_unavailable": 2,
+    "gate_full": 5,
+    "gate_timeout": 10,
+    "preempted": 1,
+    "stopping": 5,
+    "storage_unavailable": 5,
+}
+"""Code → whole seconds after which asking again makes sense; the sole source of `Retry-After`."""
+
+LOADING_RETRY_AFTER_S: Final = 5
+CLIENT_GONE: Final = 499
+"""For the log only: nobody is there to read it."""
+
+_FROM_STATUS: Final[Mapping[int, type[BylineError]]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    405: BadRequest,
+    413: TooLarge,
+    415: UnsupportedFormat,
+    422: Invalid,
+}
+"""Status → class, for what the framework itself refuses."""
+
+_OPENAI_TYPE: Final[Mapping[int, str]] = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+
+
+def status_of(error: BylineError) -> int:
+    """The HTTP status of an error."""
+    return STATUS[error.code]
+
+
+def retry_after_s(error: BylineError) -> int | None:
+    """Whole seconds to wait before asking again; None where waiting does not help."""
+    if isinstance(error, MachineError) and error.reason == "loading":
+        return LOADING_RETRY_AFTER_S
+    return RETRY_AFTER_S.get(error.code)
+
+
+def error_body(error: BylineError, answer: AskAnswer | None = None) -> dict[str, Any]:
+    """The one shape; with `answer`, also the sources found and the ask's id."""
+    body = failure_json(error, answer)
+    if isinstance(error, GateFull):
+        body["queue_len"] = error.queue_len
+    return body
+
+
+def openai_error_body(error: BylineError) -> dict[str, Any]:
+    """The one shape with what OpenAI's clients look for inside `error`."""
+    body = error_body(error)
+    status = status_of(error)
+    fallback = "server_error" if status >= 500 else "invalid_request_error"
+    body["error"] |= {
+        "type": _OPENAI_TYPE.get(status, fallback),
+        "param": "model" if error.code == "unknown_backend" else None,
+    }
+    return body
+
+
+def failure_headers(error: BylineError) -> dict[str, str]:
+    """`Retry-After`, where waiting helps."""
+    seconds = retry_after_s(error)
+    return {} if seconds is None else {"Retry-After": str(seconds)}
+
+
+def failure(
+    error: BylineError,
+    *,
+    body: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The response to an error; `body` replaces the plain shape where more is to be said."""
+    return Response(
+        json_bytes(error_body(error) if body is None else body),
+        status_code=status_of(error),
+        media_type="application/json",
+        headers=failure_headers(error) | dict(headers or {}),
+    )
+
+
+def failure_at(path: str, error: BylineError) -> Response:
+    """The response to an error in the dialect of the address it was made under."""
+    if path.startswith("/v1/"):
+        return failure(error, body=openai_error_body(error))
+    return failure(error)
+
+
+def unforeseen(exception: Exception, *, method: str, path: str) -> Internal:
+    """An exception nobody provided for: logged with its traceback under an id, shown as the id."""
+    error = Internal(uuid.uuid4().hex[:12])
+    structlog.get_logger("byline.api").error(
+        "internal", error_id=error.error_id, method=method, path=path, exc_info=exception
+    )
+    return error
+
+
+def from_framework(exception: HTTPException, *, method: str, path: str) -> BylineError:
+    """What starlette or FastAPI refused, as one of ours."""
+    if isinstance(exception.__cause__, BylineError):  # ours, raised while FastAPI read the body
+        return exception.__cause__
+    if exception.status_code == 404:
+        return NotFound(f"There is nothing at {path}.", remedy="See /docs for every address.")
+    if exception.status_code == 405:
+        allowed = (exception.headers or {}).get("Allow", "another method")
+        return BadRequest(f"{path} does not take {method}.", remedy=f"Use {allowed}.")
+    detail = str(exception.detail or "").strip() or "The request could not be read."
+    if "parsing the body" in detail:  # FastAPI's sentence for a body that is not text at all
+        return BadRequest("The body is not UTF-8 JSON.", remedy="Send the body as UTF-8 JSON.")
+    return _FROM_STATUS.get(exception.status_code, BadRequest)(detail)
+
+
+def from_validation(faults: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -> BadRequest:
+    """What pydantic found wrong with a request, as one sentence that names every field."""
+    sentences = [_fault_sentence(fault) for fault in faults]
+    unknown = any(fault["type"] == "extra_forbidden" for fault in faults)
+    remedy = BadRequest.default_remedy
+    if unknown and known:
+        remedy = f"Known here: {', '.join(known)}."
+    return BadRequest(" ".join(sentences) or "The request could not be read.", remedy=remedy)
+
+
+def _fault_sentence(fault: Mapping[str, Any]) -> str:
+    place = [str(step) for step in fault["loc"]]
+    where, field = (place[0], ".".join(place[1:])) if place else ("request", "")
+    if fault["type"] == "json_invalid":
+        reason = fault.get("ctx", {}).get("error", "syntax error")
+        return f"The body is not JSON: {reason} at character {field}."
+    if fault["type"] == "extra_forbidden":
+        return f"Unknown parameter `{field}`."
+    if fault["type"] == "missing":
+        return f"`{field}` is missing." if field else "The body is missing; send JSON."
+    if where == "body" and not field:
+        return "The body must be a JSON object, sent as Content-Type: application/json."
+    complaint = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return f"`{field}` {complaint}."
+
+
+async def answer_byline_error(request: Request, error: Exception) -> Response:
+    """FastAPI's handler for our own errors."""
+    assert isinstance(error, BylineError)
+    return failure_at(request.url.path, error)
+
+
+async def answer_http_exception(request: Request, exception: Exception) -> Response:
+    """FastAPI's handler for what starlette refuses."""
+    assert isinstance(exception, HTTPException)
+    path = request.url.path
+    response = failure_at(path, from_framework(exception, method=request.method, path=path))
+    response.headers.update(exception.headers or {})
+    return response
+
+
+async def answer_validation_error(request: Request, exception: Exception) -> Response:
+    """FastAPI's handler for parameters and bodies that do not validate."""
+    assert isinstance(exception, RequestValidationError)
+    error = from_validation(exception.errors(), known_parameters(request))
+    return failure_at(request.url.path, error)
+
+
+def known_parameters(request: Request) -> tuple[str, ...]:
+    """The names the matched route takes, to be listed to a caller who sent another."""
+    route = request.scope.get("route")
+    dependant = getattr(route, "dependant", None)
+    if dependant is None:
+        return ()
+    fields = [*dependant.query_params, *dependant.body_params]
+    names: list[str] = []
+    for field in fields:
+        model = getattr(field.field_info, "annotation", None)
+        inner = getattr(model, "model_fields", None)
+        names += list(inner) if inner else [field.alias]
+    return tuple(names)

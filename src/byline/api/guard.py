@@ -1,0 +1,229 @@
+"""The guard at the door: who may call, how much they may send, what every answer forbids.
+
+A server on a loopback port is reachable from every web page the user has open, so (1) the name
+it is called by must be its own, which stops DNS rebinding, and (2) a browser may call it from its
+own pages only. Plain ASGI: a middleware class of the framework would buffer streams and hide
+that a caller has left.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from byline.api.failures import failure_at, unforeseen
+from byline.config.schema import Server
+from byline.errors import BadRequest, BylineError, Forbidden, TooLarge
+
+PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+SAFETY_HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": PAGE_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # Not `no-referrer`: under it browsers send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+_DEFAULT_PORTS: Final[Mapping[str, str]] = {"http": ":80", "https": ":443"}
+_MACHINE_PATHS: Final = ("/api/", "/v1/", "/metrics")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The host names this server answers to, lower case; `any_address` when it listens on all."""
+
+    known: frozenset[str]
+    any_address: bool
+
+    def include(self, host: str) -> bool:
+        """Whether a `Host` header (with or without a port) names this server."""
+        name = _host_name(host)
+        if name in self.known:
+            return True
+        try:
+            address = ipaddress.ip_address(name)
+        except ValueError:
+            return name.endswith(".localhost")
+        # An address cannot be rebound by a foreign name server; only names can.
+        return address.is_loopback or self.any_address
+
+
+def names_of(server: Server) -> Names:
+    """The names the configuration gives this server."""
+    listed = {server.host, *server.allowed_hosts, "localhost"}
+    known = frozenset(_host_name(name) for name in listed)
+    return Names(known=known, any_address=bool(known & {"0.0.0.0", "::"}))
+
+
+def _host_name(host: str) -> str:
+    """`host` without port, brackets and a trailing dot, lower case."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    if host.count(":") > 1:  # a bare IPv6 address
+        return host
+    return host.partition(":")[0].rstrip(".")
+
+
+def refusal(names: Names, scope: Scope) -> BylineError | None:
+    """Why this request is not served, or None.
+
+    1. The host it was sent to is not ours → forbidden.
+    2. A browser says another origin made it → forbidden.
+    3. A browser says another site caused it, and it is more than opening a page → forbidden.
+    4. The query string is not UTF-8 → bad request.
+    """
+    headers = Headers(scope=scope)
+    host = headers.get("host", "")
+    if not names.include(host):  # 1
+        return Forbidden(f"This server is not called {host!r}.")
+    origin = headers.get("origin")
+    if origin is not None and not _same_origin(origin, scope["scheme"], host):  # 2
+        return Forbidden(
+            f"A page of {origin} may not call this server.",
+            remedy="Use Byline's own page, or call it from a program.",
+        )
+    if _caused_elsewhere(headers, scope):  # 3
+        return Forbidden(
+            "A page of another site caused this request.",
+            remedy="Open Byline's own page, or call it from a program.",
+        )
+    if not _is_utf8(scope.get("query_string", b"")):  # 4
+        return BadRequest(
+            "The query string is not UTF-8.", remedy="Percent-encode it as UTF-8 text."
+        )
+    return None
+
+
+def _same_origin(origin: str, scheme: str, host: str) -> bool:
+    def full(scheme: str, authority: str) -> str:
+        authority = authority.lower()
+        port = _DEFAULT_PORTS.get(scheme, "")
+        return f"{scheme}://{authority.removesuffix(port) if port else authority}"
+
+    sent = urlsplit(origin)
+    return full(sent.scheme, sent.netloc) == full(scheme, host)
+
+
+def _caused_elsewhere(headers: Headers, scope: Scope) -> bool:
+    if headers.get("sec-fetch-site") not in {"cross-site", "same-site"}:
+        return False
+    opens_a_page = (
+        scope["method"] in {"GET", "HEAD"}
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest") == "document"
+        and not scope["path"].startswith(_MACHINE_PATHS)
+    )
+    return not opens_a_page
+
+
+def _is_utf8(query: bytes) -> bool:
+    try:
+        unquote_to_bytes(query).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+class Guard:
+    """ASGI middleware: refuses, limits bodies, adds the safety headers."""
+
+    def __init__(self, app: ASGIApp, *, server: Server, upload_paths: frozenset[str]) -> None:
+        self.app = app
+        self.names = names_of(server)
+        self.body_bytes_max = server.body_bytes_max
+        self.upload_paths = upload_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":  # no websockets here; their handshake would skip rule 2
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        error = refusal(self.names, scope)
+        upload = scope["method"] == "POST" and scope["path"] in self.upload_paths
+        if error is None and not upload:
+            error = self._too_large(Headers(scope=scope))
+            receive = self._counting(receive)
+        sending = _with_safety_headers(send)
+        if error is not None:
+            await failure_at(scope["path"], error)(scope, receive, sending)
+            return
+        await self.app(scope, receive, sending)
+
+    def _too_large(self, headers: Headers) -> TooLarge | None:
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and int(declared) > self.body_bytes_max:
+            return self._over_limit()
+        return None
+
+    def _counting(self, receive: Receive) -> Receive:
+        """A body without a declared length is counted as it comes."""
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.body_bytes_max:
+                raise self._over_limit()
+            return message
+
+        return counted
+
+    def _over_limit(self) -> TooLarge:
+        return TooLarge(
+            f"The request body is larger than {self.body_bytes_max} bytes.",
+            remedy="Send less, or raise server.body_bytes_max.",
+        )
+
+
+def _with_safety_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in SAFETY_HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending
+
+
+class Unforeseen:
+    """ASGI middleware: an exception nobody provided for becomes `internal`, logged under an id.
+
+    Once an answer has begun there is no way to say so any more; it is left unfinished, and the
+    server closes the connection, which every client sees as an error.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        except Exception as exception:
+            if scope["type"] != "http":
+                raise
+            error = unforeseen(exception, method=scope["method"], path=scope["path"])
+            if not begun:
+                await failure_at(scope["path"], error)(scope, receive, send)

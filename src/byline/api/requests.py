@@ -1,0 +1,103 @@
+"""What callers may send: parameters and bodies, validated. An unknown name is an error."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final
+
+from fastapi import Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from byline.domain.asking import AskMode
+from byline.errors import NotFound
+
+_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_BINARY: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def _is_text(value: str) -> str:
+    found = _BINARY.search(value)
+    if found:
+        raise ValueError(f"holds U+{ord(found[0]):04X}, which is not text")
+    return value
+
+
+def _is_id(value: str) -> str:
+    if not _ID.fullmatch(value):
+        raise NotFound(f"There is nothing with the id {value[:64]!r}.")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_is_text)]
+Id = Annotated[str, Path(description="The id it was given.")]
+Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
+Cursor = Annotated[Text | None, Field(description="`next` of the page before.")]
+
+
+def known_id(value: str) -> str:
+    """`value` if it looks like an id at all; NotFound otherwise."""
+    return _is_id(value)
+
+
+class Parameters(BaseModel):
+    """A set of parameters: a name that is not in it is a fault."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SearchParameters(Parameters):
+    """What to search for."""
+
+    q: Text = Field(description="The words to look for.")
+    limit: int = Field(10, ge=1, le=100, description="Passages at most.")
+    collection: Text | None = Field(None, description="Only this collection; absent: all.")
+
+
+class AskOptions(Parameters):
+    """What an ask takes beside the question."""
+
+    backend: Text | None = Field(
+        None, description="The backend that is to answer; absent or blank: the default. No other."
+    )
+    mode: AskMode = Field(AskMode.RAG, description="`rag`, or `agent`: the model searches itself.")
+    collection: Text | None = Field(None, description="Only this collection; absent: all.")
+    conversation_id: Text | None = Field(None, description="The conversation this follows up.")
+    timeout_read_s: float | None = Field(
+        None, gt=0, le=86_400, description="From the call of the model to its last byte, seconds."
+    )
+    stream: bool = Field(False, description="Answer as server-sent events.")
+
+
+class AskQuery(AskOptions):
+    """An ask by GET."""
+
+    q: Text = Field(description="The question.")
+
+
+class AskBody(AskOptions):
+    """An ask by POST."""
+
+    question: Text = Field(description="The question.")
+
+
+class PageParameters(Parameters):
+    """A page of a list."""
+
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+class DocumentsParameters(PageParameters):
+    """A page of the documents."""
+
+    collection: Text | None = Field(None, description="Only this collection; absent: all.")
+
+
+class JobsParameters(Parameters):
+    """How much of the background work to show."""
+
+    limit: Limit = 50
+
+
+class NoParameters(Parameters):
+    """A route that takes no parameters says so."""

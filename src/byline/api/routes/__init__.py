@@ -1,0 +1,1 @@
+"""Every address, by what it is about."""

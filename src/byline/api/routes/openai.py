@@ -1,0 +1,142 @@
+"""`/v1`: OpenAI's face of the backends. A model's name is a backend's name, and nothing else.
+
+These are plain routes, checked by hand: what Byline adds to a direct call has a budget of two
+milliseconds, and a validating framework would spend it before the machine is called.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncGenerator
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from byline.api.chat import (
+    ChunkWriter,
+    CompletionCall,
+    completion,
+    empty_answer,
+    model_backends,
+    read_call,
+    says_something,
+)
+from byline.api.failures import failure, openai_error_body, unforeseen
+from byline.api.responses import json_response
+from byline.api.services import services_of
+from byline.api.streams import CallerLeft, EventStream, Unanswered, unless_caller_leaves
+from byline.api.wire import byline_headers, json_bytes
+from byline.domain.chat import Delta
+from byline.domain.dispatch import Priority
+from byline.errors import BylineError
+
+Deltas = AsyncGenerator[Delta, None]
+
+
+async def list_models(request: Request) -> Response:
+    """`GET /v1/models`: every backend that has a model."""
+    created = request.app.state.created
+    return json_response(
+        {
+            "object": "list",
+            "data": [
+                {
+                    "id": backend.name,
+                    "object": "model",
+                    "created": created,
+                    "owned_by": backend.machine,
+                }
+                for backend in model_backends(services_of(request).dispatcher)
+            ],
+        }
+    )
+
+
+async def complete_chat(request: Request) -> Response:
+    """`POST /v1/chat/completions`: straight through the named backend's gate."""
+    call = read_call(await request.body(), services_of(request).dispatcher)
+    backend = call.backend
+    headers = byline_headers(backend.name, backend.machine, backend.model)
+    try:
+        deltas = backend.call(call.request, Priority.FOREGROUND)
+        if call.stream:
+            return await _streamed(request, call, deltas, headers)
+        return await _whole(request, call, deltas, headers)
+    except CallerLeft:
+        return Unanswered()
+    except BylineError as error:
+        return failure(error, body=openai_error_body(error), headers=headers)
+
+
+async def _whole(
+    request: Request, call: CompletionCall, deltas: Deltas, headers: dict[str, str]
+) -> Response:
+    async def read() -> list[Delta]:
+        return [delta async for delta in deltas]
+
+    try:
+        said = await unless_caller_leaves(request.receive, read())
+    finally:
+        await deltas.aclose()
+    if not any(map(says_something, said)):
+        raise empty_answer(call.backend, said[-1])
+    return json_response(completion(call, _new_id(), int(time.time()), said), headers=headers)
+
+
+async def _streamed(
+    request: Request, call: CompletionCall, deltas: Deltas, headers: dict[str, str]
+) -> Response:
+    """Wait for the first delta: until then a refusal can still have its own status."""
+
+    async def first_delta() -> Delta:
+        return await anext(deltas)
+
+    try:
+        first = await unless_caller_leaves(request.receive, first_delta())
+    except BaseException:
+        await deltas.aclose()
+        raise
+    return EventStream(
+        _chunks(request, call, first, deltas),
+        heartbeat_s=request.app.state.heartbeat_s,
+        headers=headers,
+        closed=deltas.aclose,
+    )
+
+
+async def _chunks(
+    request: Request, call: CompletionCall, first: Delta, rest: Deltas
+) -> AsyncGenerator[bytes, None]:
+    """The chunks. A failure ends them with an error and without `[DONE]`: half an answer is
+    never called done."""
+    writer = ChunkWriter(call, _new_id(), int(time.time()))
+    last, said = first, says_something(first)
+    try:
+        yield writer.chunk(first)
+        async for last in rest:
+            said = said or says_something(last)
+            yield writer.chunk(last)
+        if not said:
+            raise empty_answer(call.backend, last)
+    except BylineError as error:
+        yield _error_chunk(error)
+    except Exception as exception:  # noqa: BLE001 - the status is sent; only a chunk can say it
+        yield _error_chunk(unforeseen(exception, method="POST", path=request.url.path))
+    else:
+        yield writer.end(last)
+
+
+def _error_chunk(error: BylineError) -> bytes:
+    return b"data: " + json_bytes(openai_error_body(error)) + b"\n\n"
+
+
+def _new_id() -> str:
+    return f"chatcmpl-{uuid.uuid4().hex}"
+
+
+ROUTES = (
+    Route("/v1/chat/completions", complete_chat, methods=["POST"]),
+    Route("/v1/models", list_models, methods=["GET"]),
+)

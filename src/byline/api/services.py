@@ -1,0 +1,43 @@
+"""What the door opens onto: the parts of Byline that HTTP reaches, built by `main`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from byline.config.schema import Config
+
+if TYPE_CHECKING:
+    from byline.ask.service import Asks
+    from byline.dispatch.dispatcher import Dispatcher
+    from byline.ingest.library import Library
+    from byline.observe import Metrics
+    from byline.search.search import Searcher
+    from byline.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts. `spool` is a folder for files while they are received, ours alone."""
+
+    config: Config
+    database: Database
+    library: Library
+    searcher: Searcher
+    dispatcher: Dispatcher
+    asks: Asks
+    metrics: Metrics
+    spool: Path
+
+
+def services_of(request: Request) -> Services:
+    """The parts, as `create_app` was given them."""
+    services: Services = request.app.state.services
+    return services
+
+
+Parts = Annotated[Services, Depends(services_of)]

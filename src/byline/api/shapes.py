@@ -1,0 +1,391 @@
+"""The shapes of bodies, in and out: what `/docs` promises, and what tests hold every answer to.
+
+Answers are built as plain dicts (`present.py`, `ask/present.py`) and sent as they are; these models
+describe them. Requests are validated by the models in `requests.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from byline.domain.asking import AskStatus, Support
+from byline.domain.dispatch import BackendState
+from byline.domain.documents import DocumentState
+
+
+class Shape(BaseModel):
+    """A body Byline sends: nothing in it that is not described here."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorDetail(Shape):
+    """What went wrong. `type` and `param` are on `/v1` only."""
+
+    code: str = Field(description="Stable, for programs.", examples=["unknown_backend"])
+    message: str = Field(description="One sentence, for a person.", min_length=1)
+    remedy: str = Field(description="What to do about it.")
+    src: str = Field(description="Who produced the error: `byline`, or the machine's name.")
+    type: str | None = None
+    param: str | None = None
+
+
+class SourceShape(Shape):
+    """A passage shown to the model, as `[n]`. `excerpt` is the document's `text[start:end]`."""
+
+    n: int
+    passage_id: int
+    document_id: str
+    name: str
+    title: str
+    page: int | None
+    heading: str
+    start: int
+    end: int
+    excerpt: str
+    score: float
+
+
+class ErrorShape(Shape):
+    """Every error there is, in one shape."""
+
+    error: ErrorDetail
+    error_reason: str | None = Field(
+        None, description="`<machine>_unavailable`, `<machine>_busy` or `llm_error`."
+    )
+    backend: str | None = None
+    machine: str | None = None
+    reason: str | None = Field(None, description="One word: `ConnectError`, `http_503`, …")
+    queue_len: int | None = Field(None, description="With `gate_full`: calls waiting.")
+    sources: list[SourceShape] | None = Field(None, description="What was found before it failed.")
+    ask_id: str | None = None
+
+
+class HitShape(Shape):
+    """One passage found. `excerpt` is the document's `text[start:end]`, in code points."""
+
+    passage_id: int
+    document_id: str
+    name: str
+    title: str
+    page: int | None
+    heading: str
+    start: int
+    end: int
+    excerpt: str
+    score: float
+    legs: dict[str, float] = Field(description="Score of each retrieval leg that found it.")
+
+
+class SearchShape(Shape):
+    """The passages found, best first. `coverage`: share of the query's weight the best covers."""
+
+    query: str
+    results: list[HitShape]
+    coverage: float
+    timings_ms: dict[str, float]
+
+
+class SentenceShape(Shape):
+    """A sentence of the answer, `answer[start:end]`, and how its sources bear it out."""
+
+    start: int
+    end: int
+    citations: list[int]
+    support: Support
+
+
+class CitationShape(Shape):
+    """A checked `[n]`; `quote` is the document's `text[start:end]`."""
+
+    n: int
+    document_id: str
+    title: str
+    page: int | None
+    start: int
+    end: int
+    quote: str
+
+
+class GroundingShape(Shape):
+    """How many cited sentences were found supported, weak, unsupported."""
+
+    supported: int
+    weak: int
+    unsupported: int
+
+
+class BylineShape(Shape):
+    """Who answered. `verified` is false, with a `note` why, where the server cannot tell."""
+
+    backend: str
+    machine: str
+    model_requested: str
+    model_loaded: str | None
+    verified: bool
+    note: str
+
+
+class UsageShape(Shape):
+    """Tokens as the model's server counted them; null where it said nothing."""
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+
+
+class RefusalShape(Shape):
+    """Why the documents do not answer (`no_evidence`)."""
+
+    code: str
+    message: str
+
+
+class AnswerShape(Shape):
+    """The whole outcome of an ask: the 200 of an ask, and the data of its `done` event."""
+
+    ask_id: str
+    question: str
+    status: AskStatus
+    answer: str | None
+    sentences: list[SentenceShape]
+    citations: list[CitationShape]
+    sources: list[SourceShape]
+    grounding: GroundingShape
+    byline: BylineShape | None
+    refusal: RefusalShape | None
+    error: ErrorDetail | None
+    error_reason: str | None
+    reason: str | None
+    timings_ms: dict[str, float]
+    usage: UsageShape | None
+
+
+class StoredAskShape(Shape):
+    """An ask as history has it. `answer` is null while it runs."""
+
+    id: str
+    question: str
+    backend: str
+    machine: str
+    status: AskStatus
+    created_at: datetime
+    finished_at: datetime | None
+    answer: AnswerShape | None
+
+
+class AsksShape(Shape):
+    """Newest first. `next` is the `cursor` of the following page, null on the last."""
+
+    asks: list[StoredAskShape]
+    next: str | None
+
+
+class AskEventShape(Shape):
+    """One event of an ask's transcript; `seq` counts from 1."""
+
+    seq: int
+    type: str
+    data: Any
+
+
+class AskEventsShape(Shape):
+    """The transcript after `Last-Event-ID`, in order."""
+
+    events: list[AskEventShape]
+
+
+class CapabilitiesShape(Shape):
+    """What a backend can do; null where there is no model."""
+
+    tools: bool
+    context_tokens: int | None
+    max_tokens: int | None
+
+
+class WaitingShape(Shape):
+    """Calls waiting at the machine's gate, by priority."""
+
+    foreground: int
+    background: int
+
+
+class BackendShape(Shape):
+    """One backend and the state of its machine's gate (null where there is no gate)."""
+
+    name: str
+    machine: str
+    kind: str
+    model: str | None
+    default: bool
+    state: BackendState
+    since: datetime
+    reason: str | None
+    last_error: str | None
+    running: int | None
+    capacity: int | None
+    waiting: WaitingShape | None
+    capabilities: CapabilitiesShape
+
+
+class BackendsShape(Shape):
+    """Every backend of the configuration, in its order."""
+
+    backends: list[BackendShape]
+
+
+class DocumentErrorShape(Shape):
+    """Why a document failed, and what a person can do."""
+
+    code: str
+    message: str
+    remedy: str
+
+
+class DocumentShape(Shape):
+    """One document. `passages` and `embedded` are counts; `bytes_len` is the file's size."""
+
+    id: str
+    name: str
+    title: str
+    state: DocumentState
+    error: DocumentErrorShape | None
+    collection: str
+    sha256: str
+    media_type: str
+    bytes_len: int
+    pages: int | None
+    passages: int
+    embedded: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class DocumentsShape(Shape):
+    """Newest first. `next` is the `cursor` of the following page, null on the last."""
+
+    documents: list[DocumentShape]
+    next: str | None
+
+
+class AddedShape(Shape):
+    """A file that was taken. `duplicate`: the same bytes were here already, as this document."""
+
+    id: str
+    name: str
+    state: DocumentState
+    duplicate: bool
+
+
+class RefusedShape(Shape):
+    """A file that was not taken, and why."""
+
+    name: str
+    error: ErrorDetail
+
+
+class UploadShape(Shape):
+    """What became of each file of an upload. At least one was taken."""
+
+    documents: list[AddedShape]
+    refused: list[RefusedShape]
+
+
+class PageShape(Shape):
+    """Where page `number` (from 1) lies in the text."""
+
+    number: int
+    start: int
+    end: int
+
+
+class DocumentTextShape(Shape):
+    """A document's extracted text; offsets everywhere are its code points, end exclusive."""
+
+    document_id: str
+    text: str
+    pages: list[PageShape]
+
+
+class JobShape(Shape):
+    """One piece of background work: `waiting`, `running`, `retrying` or `failed`."""
+
+    id: str
+    kind: str
+    document_id: str
+    name: str | None = Field(description="Its document's name.")
+    state: str
+    attempts: int
+    next_try_at: datetime | None
+    error: DocumentErrorShape | None
+    updated_at: datetime
+
+
+class JobsShape(Shape):
+    """Background work, newest first."""
+
+    jobs: list[JobShape]
+
+
+class HealthShape(Shape):
+    """`ok`, or the answer would be an error."""
+
+    status: Literal["ok"]
+
+
+class ModelShape(Shape):
+    """A backend in the words of OpenAI's API: `id` is its name, `owned_by` its machine."""
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+
+
+class ModelsShape(Shape):
+    """Every backend that has a model."""
+
+    object: Literal["list"]
+    data: list[ModelShape]
+
+
+class ChoiceShape(BaseModel):
+    """The one choice. `message` is as the machine said it, put together from its stream."""
+
+    index: int
+    message: dict[str, Any]
+    finish_reason: str
+    logprobs: None
+
+
+class CompletionShape(Shape):
+    """OpenAI's `chat.completion`; `model` is the backend's name, `byline` says who it was."""
+
+    id: str
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    choices: list[ChoiceShape]
+    usage: dict[str, Any] | None
+    byline: BylineShape
+
+
+class CompletionRequest(BaseModel):
+    """OpenAI's chat request. What is not named here goes to the machine as it is."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: str = Field(description="The name of a backend that has a model.")
+    messages: list[dict[str, Any]] = Field(min_length=1)
+    stream: bool | None = False
+    stream_options: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: Literal["auto", "none"] | None = None
+    max_tokens: int | None = Field(None, ge=1)
+    max_completion_tokens: int | None = Field(None, ge=1, description="The same as max_tokens.")
+    timeout_read_s: float | None = Field(
+        None, gt=0, le=86_400, description="From the call to its last byte, in seconds."
+    )

@@ -1,0 +1,122 @@
+"""Answers that take time: event streams, heartbeats, and noticing that the caller has left.
+
+A caller who leaves is an ordinary event: the work is closed (which stops the upstream and frees
+the slot) and nobody is answered. uvicorn drops what is sent to a closed connection without a
+word, so leaving is seen only by listening for `http.disconnect`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from byline.api.failures import CLIENT_GONE
+from byline.api.wire import HEARTBEAT, SSE_MEDIA_TYPE
+
+T = TypeVar("T")
+
+
+class CallerLeft(Exception):
+    """The client closed its connection before the answer was there."""
+
+
+async def caller_leaves(receive: Receive) -> None:
+    """Return when the client has closed its connection. The body must have been read before."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def unless_caller_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`; it is cancelled, and CallerLeft raised, if the client goes first."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(caller_leaves(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise CallerLeft
+    finally:
+        await _ended(working, leaving)
+
+
+async def _ended(*tasks: asyncio.Future[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class EventStream(Response):
+    """A response that sends `chunks` as they come; however it ends, `closed` is called.
+
+    A comment goes out after every `heartbeat_s` seconds of silence. `chunks` must turn its own
+    errors into events: once the status is sent there is no other way to say them. What they are
+    made of is closed by `closed`: a generator that was never begun does not run its `finally`.
+    """
+
+    def __init__(
+        self,
+        chunks: AsyncGenerator[bytes, None],
+        *,
+        heartbeat_s: float,
+        headers: Mapping[str, str],
+        closed: Callable[[], Awaitable[object]],
+    ) -> None:
+        self.status_code = 200
+        self.media_type = SSE_MEDIA_TYPE
+        self.background = None
+        self.chunks = chunks
+        self.heartbeat_s = heartbeat_s
+        self.closed = closed
+        self._sent_at = 0.0
+        self.init_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        heart = asyncio.ensure_future(self._beat(send))
+        try:
+            with contextlib.suppress(CallerLeft):
+                await unless_caller_leaves(receive, self._pump(send))
+        finally:
+            await _ended(heart)
+            await self.chunks.aclose()
+            await self.closed()
+
+    async def _pump(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        clock = asyncio.get_running_loop().time
+        self._sent_at = clock()
+        async for chunk in self.chunks:
+            self._sent_at = clock()
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _beat(self, send: Send) -> None:
+        clock = asyncio.get_running_loop().time
+        await asyncio.sleep(self.heartbeat_s)
+        while True:
+            silent_s = clock() - self._sent_at
+            if silent_s >= self.heartbeat_s:
+                self._sent_at = clock()
+                await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
+                silent_s = 0.0
+            await asyncio.sleep(self.heartbeat_s - silent_s)
+
+
+class Unanswered(Response):
+    """The response to a caller who has left: nothing is sent."""
+
+    def __init__(self) -> None:
+        super().__init__(status_code=CLIENT_GONE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        return
+
+
+async def answer_nobody(request: Request, exception: Exception) -> Response:
+    """FastAPI's handler for a caller who left while still sending."""
+    return Unanswered()

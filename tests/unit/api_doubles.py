@@ -1,0 +1,241 @@
+"""Byline without a database or a machine: real asks and a real dispatcher over parts in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from dispatch_doubles import Lab, ScriptedClient, Step, two_macs
+from fastapi import FastAPI
+from in_process import Caller
+
+from byline.api.app import create_app
+from byline.api.services import Services
+from byline.ask.present import answer_json, transcript
+from byline.ask.run import AskParts
+from byline.ask.service import Asks
+from byline.config.schema import Config
+from byline.domain.asking import AskAnswer, AskEvent, AskRequest, AskStatus, StoredAsk
+from byline.domain.documents import (
+    Document,
+    DocumentError,
+    DocumentState,
+    ExtractedText,
+    PageSpan,
+)
+from byline.domain.search import SearchHit, SearchRequest, SearchResult
+from byline.errors import BadRequest, BylineError, NotFound
+from byline.ingest.rows import JobStatus
+from byline.observe import Metrics
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LEASE = "The rent is due on the third working day of each month."
+
+
+def hit(text: str = LEASE) -> SearchHit:
+    return SearchHit(
+        passage_id=7,
+        document_id="d-lease",
+        name="lease.pdf",
+        title="Lease",
+        page=4,
+        heading="Rent",
+        start=100,
+        end=100 + len(text),
+        text=text,
+        score=3.25,
+        legs={"lexical": 3.25},
+    )
+
+
+def document(**changes: Any) -> Document:
+    lease = Document(
+        id="d-lease",
+        name="lease.pdf",
+        title="Lease",
+        state=DocumentState.INDEXED,
+        error=None,
+        collection="default",
+        sha256="00",
+        media_type="application/pdf",
+        bytes_len=9,
+        pages=4,
+        passages=12,
+        embedded=0,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    return replace(lease, **changes)
+
+
+class MemorySearcher:
+    """Finds the same hits whatever is asked; knows one collection."""
+
+    def __init__(self) -> None:
+        self.hits: tuple[SearchHit, ...] = (hit(),)
+        self.coverage = 1.0
+        self.requests: list[SearchRequest] = []
+        self.error: Exception | None = None
+
+    async def search(self, request: SearchRequest) -> SearchResult:
+        self.requests.append(request)
+        if self.error is not None:
+            raise self.error
+        if request.collection not in (None, "default"):
+            raise BadRequest(f"There is no collection {request.collection!r}.")
+        return SearchResult(request.query, self.hits, self.coverage, {"lexical": 1.234})
+
+
+class MemoryRecords:
+    """History in a dict."""
+
+    def __init__(self) -> None:
+        self.asks: dict[str, StoredAsk] = {}
+        self.transcripts: dict[str, list[dict[str, Any]]] = {}
+
+    async def insert(self, ask_id: str, request: AskRequest, backend: str, machine: str) -> None:
+        self.asks[ask_id] = StoredAsk(
+            ask_id, request.question, backend, machine, AskStatus.RUNNING, NOON, None, None
+        )
+
+    async def finish(self, answer: AskAnswer, events: Sequence[AskEvent]) -> None:
+        stored = self.asks[answer.ask_id]
+        self.asks[answer.ask_id] = replace(
+            stored, status=answer.status, finished_at=NOON, answer=answer_json(answer)
+        )
+        self.transcripts[answer.ask_id] = transcript(events)
+
+    async def get(self, ask_id: str) -> StoredAsk:
+        if ask_id not in self.asks:
+            raise NotFound(f"There is no ask {ask_id}.")
+        return self.asks[ask_id]
+
+    async def list(self, limit: int, cursor: str | None) -> tuple[list[StoredAsk], str | None]:
+        return list(self.asks.values())[:limit], None
+
+    async def events(self, ask_id: str, after: int) -> list[dict[str, Any]]:
+        return [row for row in self.transcripts.get(ask_id, []) if row["seq"] > after]
+
+    async def delete(self, ask_id: str) -> None:
+        await self.get(ask_id)
+        del self.asks[ask_id]
+
+
+class MemoryLibrary:
+    """Documents in a dict; remembers what was added as (name, collection, bytes)."""
+
+    def __init__(self) -> None:
+        self.documents = {"d-lease": document()}
+        self.added: list[tuple[str, str, bytes]] = []
+        self.refuse: Callable[[str], BylineError | None] = lambda name: None
+
+    async def add(self, path: Path, *, name: str, collection: str) -> Any:
+        if (error := self.refuse(name)) is not None:
+            raise error
+        content = await asyncio.to_thread(path.read_bytes)
+        duplicate = any(content == before for _, _, before in self.added)
+        self.added.append((name, collection, content))
+        added = document(id=f"d-{len(self.added)}", name=name, state=DocumentState.QUEUED)
+        return SimpleNamespace(document=added, duplicate=duplicate)
+
+    async def get(self, document_id: str) -> Document:
+        if document_id not in self.documents:
+            raise NotFound(f"There is no document {document_id}.")
+        return self.documents[document_id]
+
+    async def list(self, *, limit: int, cursor: str | None, collection: str | None) -> Any:
+        return SimpleNamespace(documents=list(self.documents.values())[:limit], next=None)
+
+    async def text(self, document_id: str) -> ExtractedText:
+        found = await self.get(document_id)
+        return ExtractedText(LEASE, found.title, found.media_type, (PageSpan(1, 0, len(LEASE)),))
+
+    async def file(self, document_id: str) -> tuple[Document, AsyncIterator[bytes]]:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"%PDF-"
+            yield b"1.7\n"
+
+        return await self.get(document_id), chunks()
+
+    async def delete(self, document_id: str) -> None:
+        await self.get(document_id)
+        del self.documents[document_id]
+
+    async def jobs(self, limit: int) -> list[JobStatus]:
+        error = DocumentError("too_slow", "Reading it took too long.")
+        job = JobStatus("1", "read", "d-lease", "lease.pdf", "failed", 3, None, error, NOON)
+        return [job][:limit]
+
+
+class MemoryDatabase:
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    async def check(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+
+@dataclass
+class Office:
+    """The whole door over parts in memory. `client(name)` is the scripted machine of a backend."""
+
+    app: FastAPI
+    call: Caller
+    lab: Lab
+    asks: Asks
+    searcher: MemorySearcher
+    records: MemoryRecords
+    library: MemoryLibrary
+    database: MemoryDatabase
+    services: Services
+
+    def client(self, backend: str) -> ScriptedClient:
+        self.lab.dispatcher.get_backend(backend)
+        return self.lab.clients[backend]
+
+    def idle(self) -> bool:
+        """Whether every machine's gate is empty."""
+        gates = self.lab.dispatcher.gates()
+        return not any(g.running + g.waiting_foreground + g.waiting_background for g in gates)
+
+
+@asynccontextmanager
+async def office(
+    spool: Path,
+    config: Config | None = None,
+    *,
+    script: Iterable[Step] | None = None,
+    heartbeat_s: float = 15.0,
+) -> AsyncIterator[Office]:
+    """An `Office`; with `script`, every machine answers every call so."""
+    config = config or two_macs()
+    lab = Lab(config, script)
+    searcher, records = MemorySearcher(), MemoryRecords()
+    library, database = MemoryLibrary(), MemoryDatabase()
+    metrics = Metrics()
+    asks = Asks(
+        AskParts(cast(Any, searcher), config.ask), lab.dispatcher, cast(Any, records), metrics
+    )
+    services = Services(
+        config=config,
+        database=cast(Any, database),
+        library=cast(Any, library),
+        searcher=cast(Any, searcher),
+        dispatcher=lab.dispatcher,
+        asks=asks,
+        metrics=metrics,
+        spool=spool,
+    )
+    app = create_app(services, heartbeat_s=heartbeat_s)
+    try:
+        yield Office(app, Caller(app), lab, asks, searcher, records, library, database, services)
+    finally:
+        await asks.close()
+        await lab.dispatcher.close()

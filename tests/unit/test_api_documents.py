@@ -1,0 +1,220 @@
+"""Documents over HTTP: uploads as they arrive, names, limits, reading and removing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from api_doubles import document, office
+from dispatch_doubles import two_macs
+from in_process import Answer, Caller
+
+from byline.api.shapes import DocumentShape, DocumentTextShape, UploadShape
+from byline.api.uploads import clean_name
+from byline.config.schema import Ingest
+from byline.errors import StorageFull, UnsupportedFormat
+
+BOUNDARY = "cut-here"
+KIND = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+def part(content: bytes, *, field: str = "file", name: str | None = None) -> bytes:
+    filename = "" if name is None else f'; filename="{name}"'
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"{filename}\r\n\r\n'
+    return head.encode() + content + b"\r\n"
+
+
+def body(*parts: bytes) -> bytes:
+    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
+
+
+async def upload(call: Caller, *parts: bytes) -> Answer:
+    """The parts as one body that arrives in small pieces."""
+    whole = body(*parts)
+    pieces = [whole[at : at + 50] for at in range(0, len(whole), 50)]
+    return await call.send("POST", "/api/documents", pieces, KIND)
+
+
+async def test_files_of_one_upload_are_added_in_order(tmp_path: Path) -> None:
+    async with office(tmp_path / "spool") as byline:
+        answer = await upload(
+            byline.call,
+            part(b"one" * 100, name="a.txt"),
+            part(b"two", name="임대차 계약서.hwp"),
+            part(b"home", field="collection"),
+        )
+        told = UploadShape.model_validate(answer.json())
+        added = byline.library.added
+    assert answer.status == 202
+    assert added == [("a.txt", "home", b"one" * 100), ("임대차 계약서.hwp", "home", b"two")]
+    assert [(d.name, d.state, d.duplicate) for d in told.documents] == [
+        ("a.txt", "queued", False),
+        ("임대차 계약서.hwp", "queued", False),
+    ]
+
+
+async def test_the_spool_is_empty_again_however_an_upload_ends(tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    async with office(spool) as byline:
+        await upload(byline.call, part(b"one", name="a.txt"))
+        byline.library.refuse = lambda name: UnsupportedFormat(f"{name} cannot be read.")
+        refused = await upload(byline.call, part(b"one", name="a.bin"))
+        async with byline.call.calling(
+            "POST", "/api/documents", [part(b"half", name="b.txt")[:-8], b""], KIND
+        ):
+            pass
+        broken = await byline.call.send("POST", "/api/documents", b"--cut-here\r\nnonsense", KIND)
+    assert (refused.status, broken.status) == (415, 400)
+    assert list(spool.iterdir()) == []
+
+
+async def test_the_same_bytes_twice_are_told_apart_as_a_duplicate(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        await upload(byline.call, part(b"one", name="a.txt"))
+        again = await upload(byline.call, part(b"one", name="copy.txt"))
+    assert again.json()["documents"][0]["duplicate"] is True
+
+
+async def test_a_file_over_the_limit_is_a_413_that_names_it(tmp_path: Path) -> None:
+    config = two_macs().model_copy(update={"ingest": Ingest(file_bytes_max=1_000)})
+    async with office(tmp_path, config) as byline:
+        answer = await upload(byline.call, part(b"x" * 1_001, name="big.pdf"))
+        fits = await upload(byline.call, part(b"x" * 1_000, name="fits.pdf"))
+    assert answer.status == 413
+    assert "big.pdf" in answer.json()["error"]["message"]
+    assert "1000 bytes" in answer.json()["error"]["message"]
+    assert fits.status == 202
+
+
+async def test_one_file_that_is_refused_does_not_lose_the_others(tmp_path: Path) -> None:
+    config = two_macs().model_copy(update={"ingest": Ingest(file_bytes_max=1_000)})
+    async with office(tmp_path, config) as byline:
+        answer = await upload(
+            byline.call,
+            part(b"x" * 5_000, name="big.pdf"),
+            part(b"small", name="small.txt"),
+        )
+        assert [name for name, _, _ in byline.library.added] == ["small.txt"]
+    told = UploadShape.model_validate(answer.json())
+    assert answer.status == 202
+    assert [(file.name, file.error.code) for file in told.refused] == [("big.pdf", "too_large")]
+
+
+async def test_an_upload_larger_than_other_bodies_may_be_is_taken(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        answer = await byline.call.send(
+            "POST", "/api/documents", body(part(b"x" * 2_000_000, name="big.txt")), KIND
+        )
+    assert answer.status == 202
+
+
+async def test_a_full_disk_is_said_and_nothing_is_added(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        byline.library.refuse = lambda name: StorageFull("The disk has no room for the file.")
+        answer = await upload(byline.call, part(b"one", name="a.txt"))
+    assert answer.status == 507
+    assert "disk" in answer.json()["error"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        [part(b"home", field="collection")],
+        [part(b"", name="")],
+        [part(b"one", field="files", name="a.txt")],
+        [part(b"one", name="a.txt"), part(b"yes", field="overwrite")],
+    ],
+)
+async def test_an_upload_without_files_or_with_other_fields_is_a_400(
+    tmp_path: Path, parts: list[bytes]
+) -> None:
+    async with office(tmp_path) as byline:
+        answer = await upload(byline.call, *parts)
+        assert byline.library.added == []
+    assert answer.status == 400
+    assert "file" in answer.json()["error"]["remedy"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "multipart/form-data", "", "multipart/form-data; boundary="]
+)
+async def test_a_body_that_is_no_upload_is_a_400_that_shows_one(tmp_path: Path, kind: str) -> None:
+    async with office(tmp_path) as byline:
+        answer = await byline.call.send("POST", "/api/documents", b"{}", {"content-type": kind})
+    assert answer.status == 400
+    assert "-F file=@" in answer.json()["error"]["remedy"]
+
+
+async def test_an_upload_that_breaks_off_is_not_taken(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        answer = await byline.call.send(
+            "POST", "/api/documents", part(b"half a file", name="a.txt"), KIND
+        )
+        assert byline.library.added == []
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("report.pdf", "report.pdf"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\me\\lease.docx", "lease.docx"),
+        ("a\x00b\x1b[31m\n.txt", "ab[31m.txt"),
+        ("invoice\u202efdp.exe", "invoicefdp.exe"),
+        ("  계약서  사본 .hwp ", "계약서 사본 .hwp"),
+        ("\u1112\u1161\u11ab.txt", "한.txt"),
+        ("..", "unnamed"),
+        ("folder/", "unnamed"),
+        ("", "unnamed"),
+        ("x" * 300 + ".pdf", "x" * 251 + ".pdf"),
+    ],
+)
+def test_names_lose_folders_and_what_a_name_should_not_hold(sent: str, kept: str) -> None:
+    assert clean_name(sent) == kept
+
+
+async def test_a_document_can_be_listed_read_and_removed(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        listed = (await byline.call.get("/api/documents")).json()
+        path = "/api/documents/d-lease"
+        read = (await byline.call.get(path)).json()
+        text = (await byline.call.get(path + "/text")).json()
+        removed = await byline.call.send("DELETE", path)
+        gone = [(await byline.call.get(path + end)).status for end in ("", "/text", "/file")]
+    assert listed == {"documents": [read], "next": None}
+    DocumentShape.model_validate(read)
+    DocumentTextShape.model_validate(text)
+    assert removed.status == 204
+    assert gone == [404, 404, 404]
+
+
+async def test_the_original_file_comes_with_its_name_and_kind(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        byline.library.documents["d"] = document(id="d", name='계약서 "1".pdf')
+        answer = await byline.call.get("/api/documents/d/file")
+    assert answer.body == b"%PDF-1.7\n"
+    assert answer.headers["content-type"] == "application/pdf"
+    assert answer.headers["content-length"] == "9"
+    assert answer.headers["content-disposition"].startswith("inline; filename*=UTF-8''%EA%B3%84")
+
+
+@pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "application/xhtml+xml"])
+async def test_a_file_that_could_run_as_our_page_is_sent_for_saving_only(
+    tmp_path: Path, kind: str
+) -> None:
+    async with office(tmp_path) as byline:
+        byline.library.documents["d"] = document(id="d", media_type=kind)
+        answer = await byline.call.get("/api/documents/d/file")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert answer.headers["content-type"] != "text/html"
+
+
+async def test_unknown_parameters_of_lists_are_a_400(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        for target in ("/api/documents?page=2", "/api/documents/d-lease?x=1", "/api/jobs?state=x"):
+            answer = await byline.call.get(target)
+            assert answer.status == 400, target
+            assert "Unknown parameter" in answer.json()["error"]["message"]

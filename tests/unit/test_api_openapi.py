@@ -1,0 +1,147 @@
+"""The description of the API is true: every address is in it, every answer has its shape."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from api_doubles import LEASE, office
+from in_process import Answer
+
+from byline.api import shapes
+from byline.api.openapi import describe
+from byline.domain.chat import Delta
+from byline.errors import BackendUnavailable, LlmError
+
+ANSWERED = (Delta(content=LEASE + " [1]"), Delta(finish_reason="stop"))
+HELLO = [{"role": "user", "content": "Hello"}]
+
+REQUESTS: list[tuple[str, str, object]] = [
+    ("GET", "/api/search?q=rent", None),
+    ("GET", "/api/search", None),
+    ("GET", "/api/search/ask?q=rent", None),
+    ("POST", "/api/search/ask", {"question": "When is rent due?"}),
+    ("POST", "/api/search/ask", {"question": "When?", "backend": "quotes"}),
+    ("POST", "/api/search/ask", {"question": "When?", "backend": "nobody"}),
+    ("POST", "/api/search/ask", {"question": "x" * 10_001}),
+    ("GET", "/api/asks", None),
+    ("GET", "/api/asks/nowhere", None),
+    ("GET", "/api/asks/nowhere/events", None),
+    ("POST", "/api/asks/nowhere/cancel", None),
+    ("GET", "/api/backends", None),
+    ("POST", "/api/backends/qwen-macbook/probe", None),
+    ("POST", "/api/backends/nobody/probe", None),
+    ("GET", "/api/documents", None),
+    ("POST", "/api/documents", {}),
+    ("GET", "/api/documents/d-lease", None),
+    ("GET", "/api/documents/nowhere", None),
+    ("GET", "/api/documents/d-lease/text", None),
+    ("GET", "/api/jobs", None),
+    ("GET", "/healthz", None),
+    ("GET", "/readyz", None),
+    ("GET", "/v1/models", None),
+    ("POST", "/v1/chat/completions", {"model": "qwen-macbook", "messages": HELLO}),
+    ("POST", "/v1/chat/completions", {"model": "nobody", "messages": HELLO}),
+]
+
+
+def operation(document: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+    """The most literal described path that fits."""
+    fitting = [
+        described
+        for described in document["paths"]
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", described), path)
+    ]
+    best = min(fitting, key=lambda described: described.count("{"))
+    found: dict[str, Any] = document["paths"][best][method.lower()]
+    return found
+
+
+def hold_to(document: dict[str, Any], method: str, target: str, answer: Answer) -> None:
+    """The answer's status is described, and its body has the shape described for it."""
+    responses = operation(document, method, target.partition("?")[0])["responses"]
+    assert str(answer.status) in responses, (method, target, answer.status, answer.body)
+    schema = responses[str(answer.status)]["content"]["application/json"]["schema"]
+    name = schema["$ref"].rpartition("/")[2]
+    getattr(shapes, name).model_validate_json(answer.body)
+
+
+@pytest.mark.parametrize(("method", "target", "body"), REQUESTS)
+async def test_every_answer_is_as_described(
+    tmp_path: Path, method: str, target: str, body: object
+) -> None:
+    async with office(tmp_path, script=ANSWERED) as byline:
+        if method == "GET":
+            answer = await byline.call.get(target)
+        else:
+            answer = await byline.call.post(target, body)
+        hold_to(describe(byline.app), method, target, answer)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BackendUnavailable("qwen-macbook", "ConnectError", machine="macbook"),
+        LlmError("qwen-macbook", "http_400", machine="macbook", text="too long"),
+        ZeroDivisionError(),
+    ],
+)
+@pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        ("/api/search/ask", {"question": "When?", "backend": "qwen-macbook"}),
+        ("/v1/chat/completions", {"model": "qwen-macbook", "messages": HELLO}),
+    ],
+)
+async def test_every_failure_is_as_described(
+    tmp_path: Path, error: Exception, target: str, body: object
+) -> None:
+    async with office(tmp_path, script=[error]) as byline:
+        answer = await byline.call.post(target, body)
+        hold_to(describe(byline.app), "POST", target, answer)
+
+
+async def test_every_address_of_the_api_is_described(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        document = describe(byline.app)
+        served = {
+            (method, route.path)
+            for route in byline.app.routes
+            for method in getattr(route, "methods", None) or ()
+            if method != "HEAD" and route.path.startswith(("/api", "/v1", "/healthz", "/readyz"))
+        }
+    described = {
+        (method.upper(), path) for path, methods in document["paths"].items() for method in methods
+    }
+    assert served <= described
+
+
+async def test_the_description_promises_no_422_of_the_framework(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        document = describe(byline.app)
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    for path, methods in document["paths"].items():
+        for described in methods.values():
+            assert "422" not in described["responses"], path
+            assert described["summary"], path
+
+
+async def test_every_reference_of_the_description_leads_somewhere(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        answer = await byline.call.get("/openapi.json")
+    names = set(re.findall(r'"#/components/schemas/(\w+)"', answer.body.decode()))
+    assert names <= set(answer.json()["components"]["schemas"])
+
+
+async def test_the_docs_ask_nothing_of_the_outside(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        page = await byline.call.get("/docs")
+        addresses = re.findall(r'(?:src|href)="([^"]+)"', page.body.decode())
+        for address in addresses:
+            assert address.startswith(("/", "data:,")), address
+            if address.startswith("/"):
+                assert (await byline.call.get(address)).status == 200, address
+        unknown = await byline.call.get("/docs/../secret")
+    assert unknown.status == 404
