@@ -1,0 +1,1 @@
+"""Finding passages: how text is analysed, indexed, scored and searched."""

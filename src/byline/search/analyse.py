@@ -1,0 +1,202 @@
+"""What a text is findable by: from characters to terms, and from terms to their ids.
+
+The same rules read passages and queries, so whatever is written in a passage is found by writing
+it again. A text is NFKC-normalised, case-folded and cut at white space; each chunk then gives
+
+- words: runs of letters; Latin ones without their accents, reduced to their English Snowball stem;
+- numbers: as written, without thousands separators (`1,000` is `1000`);
+- compounds (`ABC-1234`, `mp3`, `e-mail`, `2024-05-01`): every part, and the whole without its
+  separators (two numbers keep theirs, so that `3.14` is not `314`);
+- Hangul, Han, Kana and South-East Asian runs: overlapping pairs of characters, a single character
+  alone. A number written against such a run also gives number + first character (`5월`), and a
+  syllable with a Korean particle after it also gives the syllable (`물을` gives `물`).
+
+A term's id is a CRC-32 folded below 10⁹, the number of dimensions of pgvector's `sparsevec`: the
+same in every process and version. Changing a rule here means indexing every document again.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from functools import cache, lru_cache
+from itertools import chain
+from operator import add
+from typing import Final
+
+import Stemmer
+
+from byline.search.words import ASKING_EN, ASKING_KO, CONTRACTIONS_EN, PARTICLES_KO
+
+TERM_IDS_MAX: Final = 1_000_000_000
+"""Ids are 1 … TERM_IDS_MAX - 1; 0 and below are free for the statistics to use."""
+
+_CHUNKS_CACHED_MAX: Final = 65_536
+_CHUNK_CHARS_CACHED_MAX: Final = 24  # longer ones hardly come twice
+_COMPOUND_PARTS_MAX: Final = 8
+_WORD_CHARS_MAX: Final = 64  # what is longer is no word, but may be a megabyte
+
+_UNSPACED: Final = (
+    "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"  # Hangul
+    "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
+    "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"  # Kana
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+)
+_MARKS: Final = (  # combining marks that stand inside words; `\w` leaves them out
+    "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
+    "\u0900-\u0963\u0981-\u0df4"
+)
+_INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]"
+)
+_VOWEL_POINTS = re.compile("[\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
+_LETTER = rf"(?:(?![{_UNSPACED}\d_])[\w{_MARKS}])"
+_PART = rf"\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+|[{_UNSPACED}]+|{_LETTER}+"
+_COMPOUND = re.compile(rf"(?:{_PART})(?:[-‐–_.'’/&@:+]?(?:{_PART}))*")
+_PARTS = re.compile(rf"{_PART}|[^\w]|_")
+_HANGUL = re.compile("[\uac00-\ud7a3]+")
+_IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
+_APOSTROPHES: Final = frozenset("'’")
+_PUNCTUATION: Final = "()[]{}<>\"'“”‘’«».,;:!?…*_–—-"
+
+
+def terms(text: str) -> list[int]:
+    """The ids of a text's terms in order, with repeats. Never raises; no terms is an empty list."""
+    return _ids(_fold(text).split())
+
+
+def term_strings(text: str) -> list[str]:
+    """The terms themselves, as `terms` numbers them."""
+    return [term for chunk in _fold(text).split() for term in _chunk_terms(chunk)]
+
+
+def query_terms(text: str) -> list[int]:
+    """The ids of a question's terms: without words that only ask, unless there are no others."""
+    chunks = _fold(text).split()
+    return _ids([chunk for chunk in chunks if not _only_asks(chunk)]) or _ids(chunks)
+
+
+def _ids(chunks: list[str]) -> list[int]:
+    if max(map(len, chunks), default=0) <= _CHUNK_CHARS_CACHED_MAX:
+        return list(chain.from_iterable(map(_cached_ids, chunks)))
+    return [
+        term_id
+        for chunk in chunks
+        for term_id in (
+            _cached_ids(chunk)
+            if len(chunk) <= _CHUNK_CHARS_CACHED_MAX
+            else map(_term_id, _chunk_terms(chunk))
+        )
+    ]
+
+
+def _only_asks(chunk: str) -> bool:
+    word = chunk.strip(_PUNCTUATION)
+    return word in ASKING_EN or ASKING_KO.fullmatch(word) is not None
+
+
+def _fold(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
+
+
+@lru_cache(maxsize=_CHUNKS_CACHED_MAX)
+def _cached_ids(chunk: str) -> tuple[int, ...]:
+    return tuple(map(_term_id, _chunk_terms(chunk)))
+
+
+@lru_cache(maxsize=_CHUNKS_CACHED_MAX)
+def _term_id(term: str) -> int:
+    return zlib.crc32(term.encode("utf-8", "surrogatepass")) % (TERM_IDS_MAX - 1) + 1
+
+
+def _chunk_terms(chunk: str) -> list[str]:
+    word = chunk.strip(_PUNCTUATION)
+    if word.isascii() and word.isalpha():  # most chunks of most texts
+        return [_stemmer().stemWord(word)]
+    if _HANGUL.fullmatch(word):  # most of the others of Korean texts
+        return _unspaced_terms(word)
+    return [
+        term
+        for compound in _COMPOUND.findall(chunk)
+        for term in _compound_terms(_PARTS.findall(compound))
+    ]
+
+
+def _compound_terms(parts: list[str]) -> list[str]:
+    """Terms of one run of parts and the separators between them."""
+    found: list[str] = []
+    run: list[str] = []  # spaced parts and separators not yet written out
+    for part in parts:
+        if not _IS_UNSPACED.match(part):
+            run.append(part)
+            continue
+        number = run[-1] if run and run[-1][0].isdecimal() else ""
+        found += _spaced_terms(run)
+        if number:
+            found.append(_number(number) + part[0])
+        if len(part) > 1 or not number:
+            found += _unspaced_terms(part)
+        run = []
+    return found + _spaced_terms(run)
+
+
+def _unspaced_terms(run: str) -> list[str]:
+    if len(run) == 1:
+        return [run]
+    pairs = list(map(add, run, run[1:]))
+    return [*pairs, run[0]] if run[1:] in PARTICLES_KO else pairs
+
+
+def _spaced_terms(run: list[str]) -> list[str]:
+    if len(run) > 2 and run[-2] in _APOSTROPHES:
+        if run[-1] == "s":
+            run = run[:-2]
+        elif run[-1] in CONTRACTIONS_EN:
+            run = [*run[:-3], run[-3] + run[-1]]
+    parts = [part for part in run if part[0].isalnum()]
+    found = [term for part in parts if (term := _part_term(part))]
+    if not 1 < len(parts) <= _COMPOUND_PARTS_MAX:
+        return found
+    whole = _whole(parts, run)
+    return [term for term in (*found, whole) if len(term) > 1 or term.isdecimal()]
+
+
+def _whole(parts: list[str], run: list[str]) -> str:
+    numbers = [_number(part) for part in parts if part[0].isdecimal()]
+    if not numbers:
+        return _word("".join(parts))
+    if len(numbers) == len(parts) == 2:
+        separator = next(part for part in run[1:] if not part[0].isalnum())
+        return (separator if separator in ".:/" else "-").join(numbers)
+    return "".join(parts).replace(",", "")
+
+
+def _part_term(part: str) -> str:
+    return _number(part) if part[0].isdecimal() else _word(part)
+
+
+def _number(digits: str) -> str:
+    plain = digits[:_WORD_CHARS_MAX].replace(",", "")
+    if not plain.isascii():
+        plain = "".join(str(unicodedata.decimal(digit, "")) for digit in plain)
+    return plain[1:] if len(plain) == 2 and plain[0] == "0" else plain  # 05 in a date is 5
+
+
+def _word(letters: str) -> str:
+    letters = letters[:_WORD_CHARS_MAX]
+    if not letters.isascii():
+        bare = "".join(
+            c for c in unicodedata.normalize("NFKD", letters) if not unicodedata.combining(c)
+        )
+        if not bare.isascii():
+            return _VOWEL_POINTS.sub("", letters)
+        letters = bare
+    return str(_stemmer().stemWord(letters))
+
+
+@cache
+def _stemmer() -> Stemmer.Stemmer:
+    return Stemmer.Stemmer("english")

@@ -1,0 +1,86 @@
+"""One search from words to passages: what is refused, what is asked of the legs, how long it took.
+
+There is one leg, the lexical one; its scores are the scores.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from byline.domain.search import SearchRequest, SearchResult
+from byline.errors import BadRequest
+from byline.search.analyse import query_terms
+from byline.search.lexical import LexicalQuery, search_lexical
+from byline.store.database import Database
+from byline.store.statements import statements
+
+LIMIT_MAX: Final = 100
+QUERY_CHARS_READ_MAX: Final = 20_000
+"""What stands further on in a query is not looked at: its first words say what it is about."""
+
+_COLLECTIONS_NAMED_MAX: Final = 20
+
+
+class Searcher:
+    """Searches the passages of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def search(self, request: SearchRequest) -> SearchResult:
+        """The best passages, best first; none where no passage has a word of the query.
+
+        `timings_ms`: `analyse`, `lexical`, `total`. Raises `BadRequest` (a blank query, a limit
+        outside 1 to 100, a collection that is not there) and `DatabaseUnavailable`.
+        """
+        began = time.perf_counter()
+        _check(request)
+        asked = query_terms(request.query[:QUERY_CHARS_READ_MAX])
+        analysed = time.perf_counter()
+        async with self._database.connection() as connection:
+            if request.collection is not None and not request.collection.isprintable():
+                await _check_collection(connection, request.collection)  # may not even be sendable
+            found = await search_lexical(
+                connection, LexicalQuery(asked, request.collection, request.limit)
+            )
+            if request.collection is not None and not found.passages:
+                await _check_collection(connection, request.collection)
+        ended = time.perf_counter()
+        return SearchResult(
+            query=request.query,
+            hits=found.hits,
+            coverage=found.coverage,
+            timings_ms={
+                "analyse": (analysed - began) * 1000,
+                "lexical": (ended - analysed) * 1000,
+                "total": (ended - began) * 1000,
+            },
+        )
+
+
+def _check(request: SearchRequest) -> None:
+    if not request.query.strip():
+        raise BadRequest("The query is empty.", remedy="Say what to look for.")
+    if not 1 <= request.limit <= LIMIT_MAX:
+        raise BadRequest(
+            f"A search gives 1 to {LIMIT_MAX} passages, not {request.limit}.",
+            remedy=f"Send a limit from 1 to {LIMIT_MAX}.",
+        )
+
+
+async def _check_collection(connection: AsyncConnection[DictRow], collection: str) -> None:
+    rows = await (await connection.execute(statements("lexical")["known_collections"])).fetchall()
+    known = [row["name"] for row in rows]
+    if collection in known:
+        return
+    named = ", ".join(known[:_COLLECTIONS_NAMED_MAX])
+    more = len(known) - _COLLECTIONS_NAMED_MAX
+    raise BadRequest(
+        f"There is no collection named {collection!r}.",
+        remedy=f"Name one of: {named}{f' and {more} more' if more > 0 else ''}; "
+        "or leave `collection` out to search all of them.",
+    )

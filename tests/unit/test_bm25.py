@@ -1,0 +1,103 @@
+"""BM25 as numbers: weights of passages and queries, and which passages are scored at all."""
+
+from __future__ import annotations
+
+from math import isclose, log
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from byline.search import bm25
+
+COUNTS = st.dictionaries(st.integers(1, 10_000), st.integers(1, 50_000), max_size=40)
+
+
+def test_terms_of_a_passage_are_counted_once_each_in_rising_order() -> None:
+    counted = bm25.passage_terms([7, 3, 7, 5], [])
+    assert (counted.ids, counted.occurrences, counted.length) == ([3, 5, 7], [1, 1, 2], 4)
+
+
+def test_title_and_heading_count_as_one_more_occurrence_but_not_as_length() -> None:
+    counted = bm25.passage_terms([7, 3], [3, 3, 9])
+    assert (counted.ids, counted.occurrences, counted.length) == ([3, 7, 9], [2, 1, 1], 2)
+
+
+def test_a_passage_holds_no_more_terms_than_a_sparsevec_takes() -> None:
+    counted = bm25.passage_terms(list(range(1, 20_001)), [])
+    assert len(counted.ids) == len(counted.occurrences) == bm25.DISTINCT_TERMS_MAX
+    assert counted.length == 20_000
+
+
+def test_weights_follow_the_textbook() -> None:
+    counted = bm25.passage_terms([1, 1, 1, 2], [])
+    norm = bm25.K1 * (1 - bm25.B + bm25.B * 4 / 8)
+    expected = [3 * (bm25.K1 + 1) / (3 + norm), (bm25.K1 + 1) / (1 + norm)]
+    assert bm25.passage_weights(counted, 8.0) == pytest.approx(expected)
+
+
+def test_a_longer_passage_weighs_the_same_count_less() -> None:
+    short = bm25.passage_weights(bm25.passage_terms([1, 2], []), 10.0)
+    long = bm25.passage_weights(bm25.passage_terms([1, *range(2, 40)], []), 10.0)
+    assert long[0] < short[0]
+
+
+@given(st.integers(1, 10**9), st.data())
+def test_the_rarer_term_weighs_more_and_never_less_than_nothing(
+    passages: int, data: st.DataObject
+) -> None:
+    df = data.draw(st.integers(1, passages))
+    assert 0 < bm25.idf(passages, df) < bm25.idf(passages, df - 1)
+
+
+def test_a_query_repeats_a_term_to_stress_it() -> None:
+    weights = bm25.query_weights([4, 4, 9], {4: 2, 9: 2}, 10)
+    assert weights[4] == 2 * weights[9]
+    assert isclose(weights[9], log(1 + 8.5 / 2.5))
+
+
+def test_an_unknown_term_weighs_most() -> None:
+    weights = bm25.query_weights([4, 9], {4: 1}, 10)
+    assert weights[9] > weights[4]
+
+
+def test_a_long_query_is_asked_by_its_heaviest_terms() -> None:
+    df = {term: term for term in range(1, 1_001)}
+    weights = bm25.query_weights(list(df), df, 2_000)
+    assert set(weights) == set(range(1, bm25.QUERY_TERMS_MAX + 1))
+
+
+def test_rare_terms_alone_name_the_candidates_once_there_are_enough() -> None:
+    assert bm25.candidate_terms({1: 2_000, 2: 1_500, 3: 50_000}) == [2, 1]
+
+
+def test_a_common_term_is_left_to_scoring_when_there_is_something_without_it() -> None:
+    assert bm25.candidate_terms({1: 400, 2: 90_000}) == [1]
+
+
+def test_a_common_term_names_candidates_when_there_is_hardly_anything_else() -> None:
+    assert bm25.candidate_terms({1: 10, 2: 90_000, 3: 95_000}) == [1, 2]
+
+
+def test_a_small_collection_is_scored_whole() -> None:
+    assert bm25.candidate_terms({1: 900, 2: 1_000, 3: 40}) == [3, 1, 2]
+
+
+@given(COUNTS)
+def test_candidates_are_the_rarest_terms_and_bounded(df: dict[int, int]) -> None:
+    taken = bm25.candidate_terms(df)
+    left = [df[term] for term in df if term not in taken]
+
+    assert bool(taken) == bool(df)
+    assert all(df[term] <= rarest for term in taken for rarest in left)
+    before_last = sum(df[term] for term in taken[:-1])
+    assert before_last < bm25.CANDIDATES_ENOUGH
+    assert before_last < bm25.CANDIDATES_FEW or before_last + df[taken[-1]] <= bm25.CANDIDATES_MAX
+
+
+def test_coverage_is_the_share_of_the_weight_that_is_held() -> None:
+    weights = {1: 3.0, 2: 1.0}
+    assert bm25.coverage([1], weights) == 0.75
+    assert bm25.coverage([], weights) == 0.0
+    assert bm25.coverage([1, 2], weights) == 1.0
+    assert bm25.coverage([], {}) == 0.0

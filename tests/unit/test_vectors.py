@@ -1,0 +1,27 @@
+"""The bytes of index rows, read back as PostgreSQL and pgvector would read them."""
+
+from __future__ import annotations
+
+import struct
+
+from byline.search import vectors
+
+
+def test_an_array_has_its_dimension_and_each_element_its_length() -> None:
+    assert struct.unpack(">iiiii iiii", vectors.int4_array([5, -6])) == (
+        *(1, 0, 23, 2, 1),
+        *(4, 5, 4, -6),
+    )
+
+
+def test_an_empty_array_has_no_dimension() -> None:
+    assert struct.unpack(">iii", vectors.int4_array([])) == (0, 0, 23)
+
+
+def test_a_sparse_vector_counts_its_dimensions_from_nought() -> None:
+    packed = vectors.sparsevec([1, 999_999_999], [0.5, 2.0])
+    assert struct.unpack(">iiiiiff", packed) == (10**9, 2, 0, 0, 999_999_998, 0.5, 2.0)
+
+
+def test_a_row_counts_its_fields_and_their_bytes() -> None:
+    assert vectors.copy_row(b"ab", b"") == b"\x00\x02\x00\x00\x00\x02ab\x00\x00\x00\x00"
