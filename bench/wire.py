@@ -48,6 +48,15 @@ class Connection:
 
     def send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Reply:
         """Send bytes as they are; a connection the server has closed meanwhile is dialled again."""
+        try:
+            return self._exchange(method, path, body, headers)
+        except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
+            self._http.close()
+            return self._exchange(method, path, body, headers)
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> Reply:
         began = time.perf_counter()
         self._http.request(method, self._prefix + path, body, headers)
         if self._http.sock is not None:  # small requests must not wait for the next one's ACK
