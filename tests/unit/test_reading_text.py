@@ -100,7 +100,8 @@ def test_form_feeds_begin_pages_of_a_text() -> None:
 
 
 def test_headings_of_markdown_are_found_but_not_in_code() -> None:
-    text = "---\ntitle: 'The Title'\n---\nUnder\n=====\n\n## Two ##\n\n```\n# no\n```\n\n#no\n### Three"
+    text = "---\ntitle: 'The Title'\n---\nUnder\n=====\n\n## Two ##\n\n"
+    text += "```\n# no\n```\n\n#no\n### Three"
     extracted = read_markdown(text, MARKDOWN)
     assert [(h.level, h.text) for h in extracted.headings] == [
         (1, "Under"),
@@ -128,7 +129,9 @@ def test_html_keeps_all_its_words_in_order() -> None:
 
 
 def test_a_table_that_lays_out_a_page_gives_paragraphs_and_headings() -> None:
-    blocks, _ = page_blocks("<table><tr><td><h2>News</h2><p>Text</p></td><td>More</td></tr></table>")
+    blocks, _ = page_blocks(
+        "<table><tr><td><h2>News</h2><p>Text</p></td><td>More</td></tr></table>"
+    )
     assert [(block.text, block.level) for block in blocks][:1] == [("News", 2)]
     assert "Text" in " ".join(block.text for block in blocks)
 

@@ -213,16 +213,20 @@ class _Worker:
 
 async def _start_worker(limits: WorkerLimits, scratch: Path) -> _Worker:
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="worker-", dir=scratch))
-    # -P: modules come from where Byline is installed, never from the folder a worker stands in.
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "byline.ingest.worker", limits.to_json()),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        cwd=folder,
-        env=_environment(folder),
-        start_new_session=True,  # Ctrl-C at the terminal is ours to act on, not the worker's
-    )
+    try:
+        # -P: modules come from where Byline is installed, never from the folder a worker stands in.
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "byline.ingest.worker", limits.to_json()),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=folder,
+            env=_environment(folder),
+            start_new_session=True,  # Ctrl-C at the terminal is ours to act on, not the worker's
+        )
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return _Worker(process, folder)
 
 

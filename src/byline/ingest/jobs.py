@@ -50,6 +50,9 @@ TRIES_MAX: Final = 10
 DEATHS_MAX: Final = 3
 """Workers a file may cost. One that ends its reader every time will do so the next time too."""
 
+_INDEXING: Final = 1
+"""Jobs beside those that extract: one document is written while the next is read."""
+
 _PAUSE_S_MAX: Final = 60
 _POLL_S: Final = 0.5
 """A notification that comes while a worker fetches is lost; it then looks again after this."""
@@ -88,7 +91,10 @@ class DocumentJobs:
         self._pipeline = pipeline
         self._app = procrastinate.App(
             connector=procrastinate.PsycopgConnector(
-                conninfo=url, min_size=1, max_size=config.concurrency + 2, timeout=_QUERY_S
+                conninfo=url,
+                min_size=1,
+                max_size=config.concurrency + _INDEXING + 1,
+                timeout=_QUERY_S,
             )
         )
         self._task = self._app.task(
@@ -140,7 +146,7 @@ class DocumentJobs:
         worker = asyncio.create_task(
             self._app.run_worker_async(
                 queues=[QUEUE],
-                concurrency=self._config.concurrency,
+                concurrency=self._config.concurrency + _INDEXING,
                 install_signal_handlers=False,
                 delete_jobs=DeleteJobCondition.SUCCESSFUL,
                 fetch_job_polling_interval=_POLL_S,

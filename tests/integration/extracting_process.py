@@ -1,0 +1,29 @@
+"""A stand-in for Byline that reads one file: a test may kill it.
+
+`python extracting_process.py SCRATCH FILE` prints a line when the worker has been asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import psutil
+
+from byline.config.schema import Ingest
+from byline.ingest.extract import open_extractor
+
+
+async def main(scratch: Path, file: Path) -> None:
+    """Read the file; say when the worker is there."""
+    async with open_extractor(Ingest(), scratch) as extractor:
+        reading = asyncio.create_task(extractor.extract(file, file.name))
+        while not psutil.Process().children():  # noqa: ASYNC110 - the worker has no event of ours
+            await asyncio.sleep(0)
+        print(psutil.Process().children()[0].pid, flush=True)
+        await reading
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -1,0 +1,56 @@
+"""Real files of many formats, held against strings a right reading contains.
+
+The files are not part of the repository: set `BYLINE_TEST_DOCUMENTS` to their folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from byline.config.schema import Ingest
+from byline.errors import ExtractionFailed
+from byline.ingest.extract import open_extractor
+from byline.ingest.readers.images import find_ocr
+
+FOLDER = Path(os.environ.get("BYLINE_TEST_DOCUMENTS", "")).resolve()
+MANIFEST = FOLDER / "manifest.jsonl"
+
+
+def expectations() -> list[Any]:
+    if not MANIFEST.is_file():
+        reason = "BYLINE_TEST_DOCUMENTS names no folder with a manifest.jsonl"
+        return [pytest.param({}, id="none", marks=pytest.mark.skip(reason=reason))]
+    lines = MANIFEST.read_text(encoding="utf-8").splitlines()
+    return [pytest.param(json.loads(line), id=json.loads(line)["file"]) for line in lines]
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
+@pytest.mark.parametrize("expected", expectations())
+async def test_a_real_file_is_read_or_rightly_refused(
+    expected: dict[str, Any], tmp_path: Path
+) -> None:
+    if expected["needs_ocr"] and find_ocr(("eng", "kor")) is None:
+        pytest.skip("Tesseract's English and Korean data are not installed")
+    path = FOLDER / expected["file"]
+    async with open_extractor(Ingest(), tmp_path) as extractor:
+        try:
+            extraction = await extractor.extract(path, path.name)
+        except ExtractionFailed as failure:
+            assert expected["expect"] in ("error", "text_or_error"), failure.message
+            assert failure.remedy
+            return
+    assert expected["expect"] != "error"
+    text = squeezed(extraction.text.text)
+    for wanted in expected["must_contain"]:
+        assert squeezed(wanted) in text
+    for unwanted in expected["must_not_contain"]:
+        assert squeezed(unwanted) not in text
