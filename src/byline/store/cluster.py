@@ -15,6 +15,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -120,6 +121,8 @@ async def ensure_data(cluster: Cluster) -> str:
                 "--locale=C",
                 "--locale-provider=builtin",
                 "--builtin-locale=C.UTF-8",
+                # One call for the whole disk: a thousand single ones take seconds on a busy machine.
+                *(["--sync-method=syncfs"] if sys.platform == "linux" else []),
             ),
         )
     await _single_user(cluster, fresh, (f"CREATE DATABASE {ROLE}",))
