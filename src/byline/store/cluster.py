@@ -121,7 +121,7 @@ async def ensure_data(cluster: Cluster) -> str:
                 "--locale=C",
                 "--locale-provider=builtin",
                 "--builtin-locale=C.UTF-8",
-                # One call for the whole disk: a thousand single ones take seconds on a busy machine.
+                # One call for the whole disk: a thousand single ones take seconds on a busy one.
                 *(["--sync-method=syncfs"] if sys.platform == "linux" else []),
             ),
         )
