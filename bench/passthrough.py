@@ -14,12 +14,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from byline.testing.machine import fake_machine
-
 from bench.program import byline, server
 from bench.report import Row
 from bench.settings import Settings
 from bench.wire import Connection, free_port, quantile
+from byline.testing.machine import fake_machine
 
 NAME = "/v1/chat/completions through a gate, added to a direct call"
 

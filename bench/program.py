@@ -45,7 +45,7 @@ async def byline(home: Path, settings: str = "") -> AsyncIterator[Program]:
 
 def _written(config: Path, port: int, settings: str) -> Path:
     config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text(f"[server]\nport = {port}\n[log]\nlevel = 'warning'\n{settings}", "utf-8")
+    config.write_text(f"[server]\nport = {port}\n[log]\nlevel = 'error'\n{settings}", "utf-8")
     return config
 
 
