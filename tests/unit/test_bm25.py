@@ -96,8 +96,16 @@ def test_candidates_are_the_rarest_terms_and_bounded(df: dict[int, int]) -> None
 
 
 def test_coverage_is_the_share_of_the_weight_that_is_held() -> None:
-    weights = {1: 3.0, 2: 1.0}
-    assert bm25.coverage([1], weights) == 0.75
-    assert bm25.coverage([], weights) == 0.0
-    assert bm25.coverage([1, 2], weights) == 1.0
-    assert bm25.coverage([], {}) == 0.0
+    df, passages = {1: 10, 2: 400}, 50_000
+    weights = {term: bm25.idf(passages, count) for term, count in df.items()}
+
+    assert bm25.coverage([1], weights, df, passages) == pytest.approx(
+        weights[1] / sum(weights.values())
+    )
+    assert bm25.coverage([], weights, df, passages) == 0.0
+    assert bm25.coverage([1, 2], weights, df, passages) == 1.0
+    assert bm25.coverage([], {}, df, passages) == 0.0
+
+
+def test_in_a_single_document_the_words_it_has_still_weigh_something() -> None:
+    assert bm25.coverage([1, 2], [1, 2, 3], {1: 1, 2: 1}, 1) > 0.6

@@ -40,6 +40,7 @@ from byline.errors import LlmError
 from byline.search.search import Searcher
 from byline.verify.citations import check_answer
 
+
 @dataclass(frozen=True, slots=True)
 class AskParts:
     """What an ask needs of the rest of Byline."""

@@ -33,7 +33,7 @@ TERM_IDS_MAX: Final = 1_000_000_000
 """Ids are 1 … TERM_IDS_MAX - 1; 0 and below are free for the statistics to use."""
 
 _CHUNKS_CACHED_MAX: Final = 65_536
-_CHUNK_CHARS_CACHED_MAX: Final = 24  # longer ones hardly come twice
+_CHUNK_CHARS_CACHED_MAX: Final = 20  # longer ones hardly come twice, and would fill the memory
 _COMPOUND_PARTS_MAX: Final = 8
 _WORD_CHARS_MAX: Final = 64  # what is longer is no word, but may be a megabyte
 
@@ -55,8 +55,7 @@ _LETTER = rf"(?:(?![{_UNSPACED}\d_])[\w{_MARKS}])"
 _PART = rf"\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+|[{_UNSPACED}]+|{_LETTER}+"
 _COMPOUND = re.compile(rf"(?:{_PART})(?:[-‐–_.'’/&@:+]?(?:{_PART}))*")
 _PARTS = re.compile(rf"{_PART}|[^\w]|_")
-_HANGUL = re.compile("[\uac00-\ud7a3]+")
-_IS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
+_UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]+")
 _APOSTROPHES: Final = frozenset("'’")
 _PUNCTUATION: Final = "()[]{}<>\"'“”‘’«».,;:!?…*_–—-"
 
@@ -78,17 +77,14 @@ def query_terms(text: str) -> list[int]:
 
 
 def _ids(chunks: list[str]) -> list[int]:
-    if max(map(len, chunks), default=0) <= _CHUNK_CHARS_CACHED_MAX:
-        return list(chain.from_iterable(map(_cached_ids, chunks)))
-    return [
-        term_id
-        for chunk in chunks
-        for term_id in (
-            _cached_ids(chunk)
-            if len(chunk) <= _CHUNK_CHARS_CACHED_MAX
-            else map(_term_id, _chunk_terms(chunk))
-        )
-    ]
+    found: list[int] = []
+    start = 0
+    for at in [n for n, chunk in enumerate(chunks) if len(chunk) > _CHUNK_CHARS_CACHED_MAX]:
+        found += chain.from_iterable(map(_cached_ids, chunks[start:at]))
+        found += map(_term_id, _chunk_terms(chunks[at]))
+        start = at + 1
+    found += chain.from_iterable(map(_cached_ids, chunks[start:]))
+    return found
 
 
 def _only_asks(chunk: str) -> bool:
@@ -116,7 +112,7 @@ def _chunk_terms(chunk: str) -> list[str]:
     word = chunk.strip(_PUNCTUATION)
     if word.isascii() and word.isalpha():  # most chunks of most texts
         return [_stemmer().stemWord(word)]
-    if _HANGUL.fullmatch(word):  # most of the others of Korean texts
+    if _UNSPACED_RUN.fullmatch(word):  # most of the others of Korean texts
         return _unspaced_terms(word)
     return [
         term
@@ -130,7 +126,7 @@ def _compound_terms(parts: list[str]) -> list[str]:
     found: list[str] = []
     run: list[str] = []  # spaced parts and separators not yet written out
     for part in parts:
-        if not _IS_UNSPACED.match(part):
+        if not _UNSPACED_RUN.match(part):
             run.append(part)
             continue
         number = run[-1] if run and run[-1][0].isdecimal() else ""

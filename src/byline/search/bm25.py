@@ -33,6 +33,8 @@ DISTINCT_TERMS_MAX: Final = 16_000
 QUERY_TERMS_MAX: Final = 128
 """A longer query is asked by those of its terms that weigh most."""
 
+COVERAGE_PASSAGES_MIN: Final = 1_000
+
 CANDIDATES_ENOUGH: Final = 3_000
 CANDIDATES_MAX: Final = 6_000
 CANDIDATES_FEW: Final = 300
@@ -104,7 +106,16 @@ def candidate_terms(df: Mapping[int, int]) -> list[int]:
     return taken
 
 
-def coverage(held: Iterable[int], weights: Mapping[int, float]) -> float:
-    """The share (0 to 1) of a query's weight that lies on the terms a passage holds."""
-    asked = sum(weights.values())
-    return sum(weights[term] for term in held) / asked if asked else 0.0
+def coverage(
+    held: Iterable[int], asked: Iterable[int], df: Mapping[int, int], passages: int
+) -> float:
+    """The share (0 to 1) of a query's weight that lies on the terms a passage holds.
+
+    Each term of the query weighs its IDF, once. The IDF of a small collection says little: in a
+    single document every word it has would weigh next to nothing, and any other word everything.
+    So there are taken to be at least `COVERAGE_PASSAGES_MIN` passages.
+    """
+    passages = max(passages, COVERAGE_PASSAGES_MIN)
+    weights = {term: idf(passages, df.get(term, 0)) for term in asked}
+    total = sum(weights.values())
+    return sum(weights[term] for term in held) / total if total else 0.0

@@ -115,7 +115,7 @@ async def search_lexical(
         },
     )
     rows = await best.fetchall()
-    covered = bm25.coverage(rows[0]["held"], weights) if rows else 0.0
+    covered = bm25.coverage(rows[0]["held"], weights, df, passages) if rows else 0.0
     return LexicalResult(tuple(map(_hit, rows)), covered, passages)
 
 
