@@ -54,8 +54,9 @@ format: $(VENV)/.dev
 
 docs: $(VENV)/.dev $(VENV)/.byline
 	$(IN)/python -m byline.api.error_reference > $(VENV)/errors.md
+	$(IN)/python -m byline.cli.reference > $(VENV)/cli.md
 	$(IN)/python -m byline.config.reference > $(VENV)/configuration.md
-	mv $(VENV)/errors.md $(VENV)/configuration.md docs/reference/
+	mv $(VENV)/errors.md $(VENV)/cli.md $(VENV)/configuration.md docs/reference/
 
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }

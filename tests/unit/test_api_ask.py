@@ -228,7 +228,7 @@ async def test_those_who_wait_hear_their_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("query", ["?q=rent", "?q=rent&stream=true"])
-async def test_a_caller_who_leaves_frees_the_machine(tmp_path: Path, query: str) -> None:
+async def test_a_caller_who_leaves_an_ask_cancels_it(tmp_path: Path, query: str) -> None:
     async with office(tmp_path) as byline:
         async with byline.call.calling("GET", ASK + query):
             upstream = await byline.client("gemma-macmini").call()
