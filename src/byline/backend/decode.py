@@ -284,16 +284,26 @@ def _mapping(value: object) -> Mapping[str, Any]:
 def _text(value: object) -> str:
     """A string, the joined texts of a list of content parts, or nothing."""
     if isinstance(value, str):
-        return value
+        return _storable(value)
     if isinstance(value, list):
         return "".join(_text(part.get("text")) for part in value if isinstance(part, Mapping))
     return ""
 
 
+def _storable(text: str) -> str:
+    """The text without what JSON can escape but UTF-8 cannot carry (half a surrogate pair) and no
+    database stores (NUL)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\0", "\ufffd")
+
+
 def _arguments(value: object) -> str:
     if value is None or isinstance(value, str):
-        return value or ""
-    return json.dumps(value, ensure_ascii=False)
+        return _storable(value or "")
+    return _storable(json.dumps(value, ensure_ascii=False))
 
 
 def _usage(value: object) -> Usage | None:

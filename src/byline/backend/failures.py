@@ -186,22 +186,26 @@ def misconfigured(to: Upstream, text: str) -> LlmError:
     return LlmError(to.name, "misconfigured", machine=to.machine, text=text)
 
 
+_SENTENCES: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (aiohttp.ConnectionTimeoutError, "no connection in time"),
+    (TimeoutError, "no answer in time"),
+    (aiohttp.ServerDisconnectedError, "the connection was closed before an answer came"),
+    (aiohttp.ClientPayloadError, "the connection was closed in the middle of the answer"),
+    (aiohttp.ClientResponseError, "what it answers is not HTTP"),
+)
+
+
 def _sentence(error: BaseException) -> str:
     """What happened, for a person; without the library's own way of putting it."""
+    for cls, sentence in _SENTENCES:
+        if isinstance(error, cls):
+            return sentence
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"the name {error.host} cannot be resolved"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"its certificate is not trusted ({error.certificate_error})"
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return "no connection in time"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "the connection was closed before an answer came"
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return "the connection was closed in the middle of the answer"
-    if isinstance(error, aiohttp.ClientResponseError):
-        return "what it answers is not HTTP"
     if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
         return os.strerror(error.errno).lower()
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return str(error.os_error) or "no connection"
     return str(error) or type(error).__name__

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
 import secrets
 import sys
 from collections import deque
@@ -140,7 +141,7 @@ class LlamaCppClient:
             *("--alias", config.model),
             *("--context", str(config.context_tokens)),
             *("--slots", str(self._slots)),
-            *("--threads", str(config.threads)),
+            *("--threads", str(config.threads or _spare_cores())),
         ]
 
     def _as_openai(self, address: str) -> OpenAIBackend:
@@ -248,6 +249,12 @@ class _Child:
             if not line:
                 return
             self._lines.append(line.decode("utf-8", "replace").strip()[:500])
+
+
+def _spare_cores() -> int:
+    """All cores but one. llama.cpp's threads wait for each other at every layer: with a thread on
+    each core of a machine that also does other work, a token took 25 times as long."""
+    return max(1, (os.cpu_count() or 2) - 1)
 
 
 def _note_failure(start: asyncio.Task[tuple[_Child, OpenAIClient]]) -> None:

@@ -1,6 +1,6 @@
 """The child process of a `llama-cpp` backend: one llama.cpp server with one model.
 
-    python -m byline.backend.llama_server --model FILE --alias NAME --context N --slots N
+    python -m byline.backend.llama_server --model FILE --alias NAME --context N
 
 It reads an API key (one line) from standard input, loads the model, prints one line of JSON with
 its address and serves until standard input is closed. The key keeps web pages away: a loopback
@@ -44,9 +44,8 @@ def main() -> None:
     params.cors_origins = "http://127.0.0.1"
     params.ui = False
     params.cache_ram_mib = _PROMPT_CACHE_MIB
-    if chosen.threads:
-        params.cpuparams.n_threads = chosen.threads
-        params.cpuparams_batch.n_threads = chosen.threads
+    params.cpuparams.n_threads = chosen.threads
+    params.cpuparams_batch.n_threads = chosen.threads
     server = xllamacpp.Server(params)
     announce.write(json.dumps({"address": server.listening_address}) + "\n")
     announce.close()
@@ -59,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--alias", required=True, help="the name it goes by")
     parser.add_argument("--context", type=int, required=True, help="tokens per slot")
     parser.add_argument("--slots", type=int, required=True, help="calls at once")
-    parser.add_argument("--threads", type=int, default=0, help="0 leaves it to llama.cpp")
+    parser.add_argument("--threads", type=int, default=1, help="threads that compute")
     return parser.parse_args()
 
 

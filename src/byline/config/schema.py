@@ -150,9 +150,11 @@ class LlamaCppBackend(BackendBranch):
 
     kind: Literal["llama-cpp"]
     model_path: str | None = Field(
-        None, description="Path of a GGUF file; absent: the bundled small model, if installed."
+        None,
+        description="Path of a GGUF file, from BYLINE_HOME if relative; absent: the bundled small "
+        "model, if installed.",
     )
-    threads: int = Field(0, ge=0, le=1024, description="Threads; 0 leaves it to llama.cpp.")
+    threads: int = Field(0, ge=0, le=1024, description="Threads; 0 takes all cores but one.")
     start_s_max: Seconds = Field(60, description="Longest time for the model to load, in seconds.")
 
 

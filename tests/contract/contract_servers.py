@@ -1,0 +1,54 @@
+"""A model server under contract, and how the tests ask it something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from byline.backend.link import LIMITS, Limits
+from byline.backend.openai import OpenAIClient
+from byline.config.schema import OpenAIBackend
+from byline.domain.chat import ChatRequest, Delta
+from byline.testing.machine import FakeMachine
+
+QUESTION = "How long is the dishwasher under warranty?"
+CONTEXT_TOKENS = 1024
+
+
+@dataclass
+class ModelServer:
+    """A server the contract is held against; `fake` is None for a real one."""
+
+    base_url: str
+    model: str
+    key: str = ""
+    fake: FakeMachine | None = None
+    clients: list[OpenAIClient] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return self.base_url.removeprefix("http://")
+
+    def client(self, *, limits: Limits = LIMITS, **config: Any) -> OpenAIClient:
+        """A client of this server, closed when the test ends. `config` as in `OpenAIBackend`."""
+        fields = {"base_url": self.base_url, "model": self.model, "machine": "macbook", **config}
+        backend = OpenAIBackend.model_validate({"kind": "openai", "tools": True, **fields})
+        client = OpenAIClient("qwen-macbook", backend, read_key=lambda: self.key, limits=limits)
+        self.clients.append(client)
+        return client
+
+    async def arrange(self, mode: str = "ok", **behaviour: Any) -> None:
+        """Make the fake behave so; a real server behaves so by itself."""
+        if self.fake is not None:
+            await self.fake.set_mode(mode, **behaviour)
+
+
+def asking(question: str = QUESTION, **request: Any) -> ChatRequest:
+    """A call that asks one question. Deterministic where the server allows it."""
+    options = {"temperature": 0, **request.pop("options", {})}
+    messages = request.pop("messages", ({"role": "user", "content": question},))
+    return ChatRequest(messages=messages, options=options, **request)
+
+
+async def read(client: OpenAIClient, request: ChatRequest | None = None) -> list[Delta]:
+    return [delta async for delta in client.stream(request or asking())]

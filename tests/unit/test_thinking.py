@@ -1,0 +1,60 @@
+"""`<think>` blocks in the content, whole and in pieces."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from byline.backend.thinking import ThinkSplitter
+
+CASES = {
+    "Two years": ("Two years", ""),
+    "<think>hm</think>Two": ("Two", "hm"),
+    "\n<think>\nhm\n</think>\n\nTwo\n\nyears": ("Two\n\nyears", "\nhm\n"),
+    "<think></think>Two": ("Two", ""),
+    "<think>a</think><think>b</think>Two": ("Two", "ab"),
+    "First.\n<think>hm</think>\nThen.": ("First.\nThen.", "hm"),
+    "Models write <think> before they answer.": ("Models write <think> before they answer.", ""),
+    "a < b and c </think> d": ("a < b and c </think> d", ""),
+    "<think>never ends": ("", "never ends"),
+    "<thi": ("<thi", ""),
+    "  indented": ("  indented", ""),
+    " \n ": (" \n ", ""),
+    "<think>hm</think>\n ": ("", "hm"),
+    "<<think>x": ("<<think>x", ""),
+}
+
+
+def split(*pieces: str) -> tuple[str, str]:
+    splitter = ThinkSplitter()
+    parts = [splitter.feed(piece) for piece in pieces]
+    parts.append(splitter.close())
+    return "".join(content for content, _ in parts), "".join(thought for _, thought in parts)
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_blocks_that_begin_a_line_are_thinking(text: str) -> None:
+    assert split(text) == CASES[text]
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_character_by_character_it_is_the_same(text: str) -> None:
+    assert split(*text) == CASES[text]
+
+
+@given(st.text(alphabet="<think>/ \na"), st.integers(0, 40))
+def test_where_the_text_is_cut_makes_no_difference(text: str, cut: int) -> None:
+    assert split(text[:cut], text[cut:]) == split(text)
+
+
+@given(st.text(alphabet="abc \n<>/"))
+def test_text_without_a_block_comes_out_as_it_went_in(text: str) -> None:
+    assert split(*text) == (text, "")
+
+
+def test_content_is_not_held_back_once_it_is_certain() -> None:
+    splitter = ThinkSplitter()
+    assert splitter.feed("Two years") == ("Two years", "")
+    assert splitter.feed(" <") == (" ", "")
+    assert splitter.feed("b") == ("<b", "")
