@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 import aiohttp
 
+from byline.cli.terminal import one_line
+
 Json = dict[str, Any]
 
 _CONNECT_S = 5.0
@@ -95,11 +97,15 @@ class Api:
                     yield chunk
                     sent(len(chunk))
 
-            form = aiohttp.FormData()
+            form = aiohttp.FormData(quote_fields=False)  # names go as UTF-8, not as %EA%B9%80
             if collection is not None:
                 form.add_field("collection", collection)
-            name = path.name.encode("utf-8", "replace").decode("utf-8")
-            form.add_field("file", chunks(), filename=name, content_type="application/octet-stream")
+            form.add_field(
+                "file",
+                chunks(),
+                filename=one_line(path.name) or "unnamed",
+                content_type="application/octet-stream",
+            )
             reply = await self._call("POST", "/api/documents", data=form)
         document: Json = reply.data["documents"][0]
         return document

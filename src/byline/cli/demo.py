@@ -27,7 +27,7 @@ from byline.cli.files import Found
 from byline.cli.run import Words, attempt, refuse, run_async
 from byline.cli.terminal import Exit, Screen, open_screen
 from byline.config.load import home_path
-from byline.config.schema import Config, Log, Machine, OpenAIBackend, Server
+from byline.config.schema import Ask, Config, Log, Machine, OpenAIBackend, Server
 from byline.errors import BylineError
 from byline.main import running
 from byline.observe import configure_log
@@ -37,6 +37,8 @@ ENGLISH = "How long is the warranty on the washing machine?"
 KOREAN = "전세 계약의 잔금은 언제까지 얼마를 내야 하나요?"
 FOR_TINY = "What does error E20 on the washing machine mean?"
 ABSENT_BACKEND = "qwen-macbook"
+TINY_TOKENS_MAX = 80
+"""It has said what it knows by then, and on a slow computer that is long enough to wait."""
 
 Afterwards = Callable[[], Awaitable[None]]
 
@@ -53,7 +55,7 @@ async def at_once() -> None:
 
 def show_demo(afterwards: Afterwards) -> Exit:
     """Show everything, then do `afterwards`. 0 only if all went as it should."""
-    screen = open_screen()
+    screen = _in_one_stream(open_screen())
     try:
         return run_async(_demo(screen, afterwards))
     except BylineError as error:
@@ -81,6 +83,7 @@ async def _demo(screen: Screen, afterwards: Afterwards) -> Exit:
 def demo_config(*, closed_port: int) -> Config:
     """The built-in backends, and a MacBook that is not there: its port is closed."""
     built_in = Config()
+    tiny = built_in.backends["tiny"].model_copy(update={"max_tokens": TINY_TOKENS_MAX})
     absent = OpenAIBackend(
         kind="openai",
         machine="macbook",
@@ -91,8 +94,9 @@ def demo_config(*, closed_port: int) -> Config:
     return Config(
         server=Server(port=_usual_or_free_port(built_in.server)),
         log=Log(level="error"),  # the refusal is on the screen; its log line would only repeat it
+        ask=Ask(sources_max=3),  # more would only confuse so small a model
         machines={**built_in.machines, "macbook": Machine()},
-        backends={**built_in.backends, ABSENT_BACKEND: absent},
+        backends={**built_in.backends, "tiny": tiny, ABSENT_BACKEND: absent},
     )
 
 
@@ -106,12 +110,13 @@ async def _show(screen: Screen, api: Api) -> bool:
     korean = await _ask(screen, api, Question(KOREAN))
     _heading(screen, "A question to a model by name: tiny, 135 million parameters, on this machine")
     await _ask(screen, api, Question(FOR_TINY, backend="tiny"))
-    _heading(screen, f"A question to {ABSENT_BACKEND}, whose lid is closed")
-    refused = await _ask(screen, api, Question(ENGLISH, backend=ABSENT_BACKEND))
     screen.out.print()
     screen.out.print(
-        Text("The machine you named is not there, so you are told. No other was asked.", "green")
+        Text("So small a model is often wrong: Byline shows it, you judge it.", "green")
     )
+    _heading(screen, f"A question to {ABSENT_BACKEND}, whose lid is closed")
+    refused = await _ask(screen, api, Question(ENGLISH, backend=ABSENT_BACKEND))
+    _remark(screen, "The machine you named is not there, so you are told. No other was asked.")
     return english is korean is Exit.OK and refused is Exit.UNAVAILABLE
 
 
@@ -131,9 +136,19 @@ async def _ask(screen: Screen, api: Api, question: Question) -> Exit:
     return await attempt(ask_streaming(question), api, screen, Words())
 
 
+def _in_one_stream(screen: Screen) -> Screen:
+    """A refusal is part of the show: it belongs between the other answers, in a pipe too."""
+    return screen if screen.err.is_terminal else Screen(screen.out, screen.out)
+
+
 def _heading(screen: Screen, text: str) -> None:
     screen.out.print()
     screen.out.print(Text(text, style="bold"))
+
+
+def _remark(screen: Screen, text: str) -> None:
+    screen.out.print()
+    screen.out.print(Text(text, style="green"))
 
 
 def _invitation(url: str, stays: bool) -> Text:

@@ -12,9 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from byline.cli.terminal import one_line, plain, prose_columns, shortened
+from byline.config.schema import QUOTES_MACHINE
 
 Json = Mapping[str, Any]
 
+_EXCERPT_COLUMNS_MAX = 200
 _STATE_STYLES = {
     "online": "green",
     "busy": "yellow",
@@ -29,7 +31,7 @@ _STATE_STYLES = {
 
 def show_sources(heading: str, sources: Sequence[Json], console: Console) -> RenderableType:
     """Numbered passages: where each stands, and its first words."""
-    columns = prose_columns(console) - 4
+    columns = min(prose_columns(console) - 4, _EXCERPT_COLUMNS_MAX)
     parts: list[RenderableType] = [Text(heading, style="bold")]
     for source in sources:
         excerpt = source.get("quote") or source["excerpt"]
@@ -54,6 +56,8 @@ def byline_text(byline: Json) -> Text:
     line = Text("— by ", style="dim")
     line.append(plain(byline["backend"]), style="bold")
     line.append(f" on {plain(byline['machine'])}")
+    if byline["machine"] == QUOTES_MACHINE:
+        return line.append(", word for word from your documents")
     line.append(f", model {plain(byline['model_loaded'] or byline['model_requested'])}")
     if byline["verified"]:
         line.append(", verified", style="green")
@@ -64,7 +68,9 @@ def byline_text(byline: Json) -> Text:
 
 
 def support_notes(answer: Json) -> Iterator[Text]:
-    """One line for every sentence that its own sources do not bear out."""
+    """One line for every sentence that its own sources do not bear out, or one that none can."""
+    if not answer["citations"]:
+        yield Text("! It cites no source, so nothing in it could be checked.", style="yellow")
     for sentence in answer["sentences"]:
         if sentence["support"] not in ("weak", "unsupported"):
             continue
@@ -166,7 +172,7 @@ def _table(*columns: str) -> Table:
 
 
 def _place(source: Json) -> Text:
-    line = Text("[", style="dim")
+    line = Text("[", style="dim", no_wrap=True, overflow="ellipsis")
     line.append(str(source["n"]), style="bold cyan")
     line.append("] ", style="dim")
     line.append(one_line(source["name"]), style="bold")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 from cli_server import LaidOut, document
 from typer.testing import Result
@@ -53,6 +54,19 @@ def test_add_sends_each_file_whole_and_waits_until_it_can_be_searched(
     sent = {body["file"][0]: body for route, body in server.requests if route.startswith("POST")}
     assert sent["a.bin"] == {"collection": "home", "file": ("a.bin", data)}
     assert [route for route, _ in server.requests].count("GET /api/documents/a.bin") == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [("김치찌개.txt", "김치찌개.txt"), ('a "b".txt', 'a "b".txt'), ("a\nb; x=\t1", "a b; x= 1")],
+)
+def test_a_file_goes_under_its_own_name(
+    server: LaidOut, run: Run, tmp_path: Path, name: str, sent: str
+) -> None:
+    (tmp_path / name).write_text("x")
+    takes_in(server, {})
+    assert run("add", "--no-wait", str(tmp_path)).exit_code == 0
+    assert server.requests[0][1]["file"] == (sent, b"x")
 
 
 def test_add_goes_on_past_what_fails_and_ends_with_1(

@@ -76,6 +76,18 @@ def test_a_sentence_its_sources_do_not_bear_out_is_pointed_at(server: LaidOut, r
     assert "! not borne out by its source: On the 3rd working day [1]." in result.stdout
 
 
+def test_an_answer_that_cites_nothing_is_pointed_at(server: LaidOut, run: Run) -> None:
+    server.streams(Done(changed(citations=(), sentences=())))
+    assert "! It cites no source, so nothing in it could be checked." in run("ask", "q").stdout
+
+
+def test_quotes_are_signed_as_what_they_are(server: LaidOut, run: Run) -> None:
+    byline = Byline("quotes", "byline", "quotes", "quotes", verified=True)
+    server.streams(Done(changed(byline=byline)))
+    shown = run("ask", "q").stdout
+    assert "— by quotes on byline, word for word from your documents\n" in shown
+
+
 def test_an_unverified_byline_says_why(server: LaidOut, run: Run) -> None:
     byline = Byline("x", "m", "asked-for", None, verified=False, note="The server cannot tell.")
     server.streams(Done(changed(byline=byline)))
