@@ -160,6 +160,22 @@ async def test_words_nobody_wrote_lower_coverage_the_most(searcher: Searcher) ->
     assert unknown.coverage < 0.4 < known.coverage
 
 
+@pytest.mark.parametrize(
+    ("question", "answered_by"),
+    [
+        ("김치찌개를 끓이려면 무엇이 필요한가요?", RECIPE_KO),
+        ("보증금은 언제까지 돌려받나요?", LEASE_KO),
+        ("공유기를 수리하려면 영수증이 필요한가요?", WARRANTY_KO),
+    ],
+)
+async def test_particles_and_endings_do_not_lower_coverage(
+    searcher: Searcher, question: str, answered_by: str
+) -> None:
+    found = await searcher.search(SearchRequest(question))
+    assert found.hits[0].text == answered_by
+    assert found.coverage > 0.5
+
+
 async def test_an_empty_library_is_an_empty_result(database: Database) -> None:
     found = await Searcher(database).search(SearchRequest("lease"))
     assert (found.hits, found.coverage) == ((), 0.0)

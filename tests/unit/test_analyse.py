@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.search.analyse import TERM_IDS_MAX, query_terms, term_strings, terms
+from byline.search.analyse import (
+    TERM_IDS_MAX,
+    query_terms,
+    telling_terms,
+    term_strings,
+    terms,
+)
 
 WHAT_A_TEXT_IS_FINDABLE_BY = [
     # words
@@ -114,6 +120,23 @@ def test_a_question_of_nothing_but_such_words_keeps_them() -> None:
     assert query_terms("To be or not to be") == terms("not")
     assert query_terms("What is this?") == terms("What is this?")
     assert query_terms("무엇인가요?") == terms("무엇인가요?")
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("김치찌개를 끓이려면 무엇이 필요한가요?", "김치찌개 끓이 필요"),
+        ("임대차 보증금은 언제까지 돌려받나요", "임대차 보증금 돌려받"),
+        ("두부는 몇 모 넣나요?", "두부 모"),
+        ("집에서 일할 수 있나요?", "집 일할"),
+        ("회의는 언제인가요", "회의"),
+        ("ABC-1234를 고치는 the repairs", "ABC-1234를 고치 repairs"),
+    ],
+)
+def test_what_a_question_is_about_is_its_words_without_endings(
+    question: str, expected: str
+) -> None:
+    assert telling_terms(question) == terms(expected)
 
 
 @given(st.text())

@@ -27,7 +27,7 @@ from typing import Final
 
 import Stemmer
 
-from byline.search.words import ASKING_EN, ASKING_KO, CONTRACTIONS_EN, PARTICLES_KO
+from byline.search.words import ASKING_EN, ASKING_KO, CONTRACTIONS_EN, INFLECTED_KO, PARTICLES_KO
 
 TERM_IDS_MAX: Final = 1_000_000_000
 """Ids are 1 … TERM_IDS_MAX - 1; 0 and below are free for the statistics to use."""
@@ -74,6 +74,26 @@ def query_terms(text: str) -> list[int]:
     """The ids of a question's terms: without words that only ask, unless there are no others."""
     chunks = _fold(text).split()
     return _ids([chunk for chunk in chunks if not _only_asks(chunk)]) or _ids(chunks)
+
+
+def telling_terms(text: str) -> list[int]:
+    """The ids of what a question is about: `query_terms`, with Korean words without endings.
+
+    Whether a passage speaks of 김치찌개 must not hang on the question having said 김치찌개를.
+    """
+    chunks = [chunk for chunk in _fold(text).split() if not _only_asks(chunk)]
+    return _ids([_without_ending(chunk) for chunk in chunks]) or query_terms(text)
+
+
+def _without_ending(chunk: str) -> str:
+    word = chunk.strip(_PUNCTUATION)
+    inflected = INFLECTED_KO.fullmatch(word)
+    if inflected is None:
+        return chunk
+    stem, ending = inflected.groups()
+    if len(stem) > 1 or (len(ending) > 1 and ending in PARTICLES_KO):
+        return str(stem)
+    return chunk if len(ending) == 1 else ""  # a syllable of a verb by itself tells nothing
 
 
 def _ids(chunks: list[str]) -> list[int]:

@@ -109,9 +109,9 @@ def candidate_terms(df: Mapping[int, int]) -> list[int]:
 def coverage(
     held: Iterable[int], asked: Iterable[int], df: Mapping[int, int], passages: int
 ) -> float:
-    """The share (0 to 1) of a query's weight that lies on the terms a passage holds.
+    """The share (0 to 1) of the weight of the terms `asked` that lies on those a passage holds.
 
-    Each term of the query weighs its IDF, once. The IDF of a small collection says little: in a
+    Each term weighs its IDF, once. The IDF of a small collection says little: in a
     single document every word it has would weigh next to nothing, and any other word everything.
     So there are taken to be at least `COVERAGE_PASSAGES_MIN` passages.
     """

@@ -51,9 +51,13 @@ class IndexedPassage:
 
 @dataclass(frozen=True, slots=True)
 class LexicalQuery:
-    """What is looked for: term ids (with repeats), where, and how many passages at most."""
+    """What is looked for: term ids (with repeats), where, and how many passages at most.
+
+    `telling` are those of the terms that a passage must have to speak of what was asked.
+    """
 
     terms: list[int]
+    telling: list[int]
     collection: str | None
     limit: int
 
@@ -115,7 +119,9 @@ async def search_lexical(
         },
     )
     rows = await best.fetchall()
-    covered = bm25.coverage(rows[0]["held"], weights, df, passages) if rows else 0.0
+    telling = weights.keys() & set(query.telling) or weights.keys()
+    held = telling & set(rows[0]["held"]) if rows else set()
+    covered = bm25.coverage(held, telling, df, passages)
     return LexicalResult(tuple(map(_hit, rows)), covered, passages)
 
 

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 
 from byline.domain.search import SearchRequest, SearchResult
 from byline.errors import BadRequest
-from byline.search.analyse import query_terms
+from byline.search.analyse import query_terms, telling_terms
 from byline.search.lexical import LexicalQuery, search_lexical
 from byline.store.database import Database
 from byline.store.statements import statements
@@ -39,14 +39,15 @@ class Searcher:
         """
         began = time.perf_counter()
         _check(request)
-        asked = query_terms(request.query[:QUERY_CHARS_READ_MAX])
+        read = request.query[:QUERY_CHARS_READ_MAX]
+        query = LexicalQuery(
+            query_terms(read), telling_terms(read), request.collection, request.limit
+        )
         analysed = time.perf_counter()
         async with self._database.connection() as connection:
             if request.collection is not None and not request.collection.isprintable():
                 await _check_collection(connection, request.collection)  # may not even be sendable
-            found = await search_lexical(
-                connection, LexicalQuery(asked, request.collection, request.limit)
-            )
+            found = await search_lexical(connection, query)
             if request.collection is not None and not found.passages:
                 await _check_collection(connection, request.collection)
         ended = time.perf_counter()
