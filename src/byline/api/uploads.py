@@ -85,11 +85,6 @@ async def received(request: Request, spool: Path, *, file_bytes_max: int) -> Asy
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-def empty_spool(spool: Path) -> None:
-    """Remove what a process that died has left. Call it before the server answers."""
-    shutil.rmtree(spool, ignore_errors=True)
-
-
 def _spool_folder(spool: Path) -> Path:
     try:
         spool.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,29 @@
+"""What the pages need of the part that knows HTTP: `api` fills it in, `main` hands it over."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from starlette.requests import Request
+
+from byline.ask.service import RunningAsk
+from byline.errors import BylineError
+
+
+class Door(Protocol):
+    """The statuses, uploads and leaving callers of HTTP, as the pages use them."""
+
+    def status_of(self, error: BylineError) -> int:
+        """The HTTP status of an error."""
+        ...
+
+    async def add_files(self, request: Request) -> dict[str, Any]:
+        """Take in the files of a multipart form: `{"documents": […], "refused": […]}`.
+
+        Raises the error of the first file when none could be taken.
+        """
+        ...
+
+    async def finished(self, request: Request, running: RunningAsk) -> bool:
+        """Wait for the end of an ask; False, with the ask cancelled, when the caller left."""
+        ...

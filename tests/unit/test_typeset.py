@@ -1,0 +1,124 @@
+"""An answer as the page sets it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from byline.domain.asking import AskStatus
+from byline.domain.dispatch import BackendState
+from byline.domain.documents import DocumentState
+from byline.errors import LLM_ERROR_REASONS, UNAVAILABLE_REASONS
+from byline.web import words
+from byline.web.typeset import Run, language, paragraphs, window
+
+
+def answer(text: str, *sentences: tuple[int, int, str], sources: int = 3) -> dict[str, Any]:
+    return {
+        "answer": text,
+        "sources": [{"n": n} for n in range(1, sources + 1)],
+        "sentences": [
+            {"start": start, "end": end, "citations": [], "support": support}
+            for start, end, support in sentences
+        ],
+    }
+
+
+def test_sentences_keep_their_support_and_lose_no_character() -> None:
+    text = "One. Two [1]. Three."
+    (paragraph,) = paragraphs(answer(text, (0, 4, "uncited"), (5, 13, "supported")))
+    assert [sentence.support for sentence in paragraph] == ["uncited", "", "supported", ""]
+    runs = [run for sentence in paragraph for run in sentence.runs]
+    assert runs == [Run("One."), Run(" "), Run("Two"), Run("1", 1), Run("."), Run(" Three.")]
+
+
+def test_blank_lines_part_paragraphs_and_sentences_do_not_cross_them() -> None:
+    text = "First [1].\n\nSecond [2]."
+    found = paragraphs(answer(text, (0, 10, "supported"), (12, 23, "weak")))
+    assert [[sentence.support for sentence in paragraph] for paragraph in found] == [
+        ["supported"],
+        ["weak"],
+    ]
+
+
+def test_neighbouring_numerals_are_told_apart() -> None:
+    (paragraph,) = paragraphs(answer("So it is [1][3]."))
+    assert paragraph[0].runs == (Run("So it is"), Run("1", 1), Run("3", 3), Run("."))
+
+
+def test_a_number_that_is_no_source_stays_text() -> None:
+    (paragraph,) = paragraphs(answer("See [9] and [1].", sources=1))
+    assert paragraph[0].runs == (Run("See [9] and"), Run("1", 1), Run("."))
+
+
+def test_no_answer_has_no_paragraphs() -> None:
+    assert paragraphs({"answer": None}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("When?", "en"), ("언제인가요?", "ko"), ("LG 세탁기 보증 기간", "ko"), ("2026", "en")],
+)
+def test_the_language_is_that_of_most_letters(text: str, found: str) -> None:
+    assert language(text) == found
+
+
+def test_a_window_holds_the_passage_and_what_stands_around_it() -> None:
+    text = "a" * 5_000 + "HERE" + "b" * 9_000
+    shown = window(text, marked=(5_000, 5_004))
+    assert shown.marked == "HERE"
+    assert (len(shown.before), len(shown.after)) == (1_500, 1_500)
+    assert (shown.previous, shown.next) == (0, 6_504)
+
+
+@pytest.mark.parametrize("marked", [(90, 10), (500, 900), (0, 0)])
+def test_offsets_outside_the_text_are_harmless(marked: tuple[int, int]) -> None:
+    text = "x" * 100
+    shown = window(text, marked=marked)
+    assert text.endswith(shown.before + shown.marked + shown.after)
+
+
+def test_reading_on_from_window_to_window_shows_the_whole_text() -> None:
+    text = "".join(chr(0xAC00 + i % 11_000) for i in range(20_000))
+    at: int | None = 0
+    read = ""
+    while at is not None:
+        shown = window(text, at=at)
+        read += shown.before
+        at = shown.next
+    assert read == text
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "shown"),
+    [
+        (None, ""),
+        (32.4, "32 ms"),
+        (412, "0.4 s"),
+        (6_120, "6.1 s"),
+        (42_000, "42 s"),
+        (125_000, "2 min 5 s"),
+    ],
+)
+def test_durations_read_naturally(milliseconds: float | None, shown: str) -> None:
+    assert words.seconds(milliseconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("bytes_len", "shown"),
+    [(12, "12 bytes"), (1_300, "1.3 kB"), (209_715_200, "200 MB"), (3 << 30, "3.0 GB")],
+)
+def test_sizes_read_naturally(bytes_len: int, shown: str) -> None:
+    assert words.size(bytes_len) == shown
+
+
+def test_every_reason_of_unavailability_has_words() -> None:
+    assert set(words.REASONS) >= UNAVAILABLE_REASONS | LLM_ERROR_REASONS
+    assert words.reason("http_503") == "its server answered with the error 503"
+
+
+def test_every_state_and_outcome_has_words() -> None:
+    assert set(words.STATES) == set(BackendState)
+    assert set(words.DOCUMENT_STATES) == set(DocumentState)
+    assert set(words.OUTCOMES) == set(AskStatus) - {AskStatus.COMPLETED}
