@@ -45,7 +45,7 @@ check: $(VENV)/.dev $(VENV)/.byline
 	$(IN)/python -m mypy
 	$(IN)/python -m pytest tests/architecture tests/unit $(ARGS)
 
-bench: setup
+bench: setup $(VENV)/.bench
 	@$(IN)/python -m bench $(ARGS)
 
 format: $(VENV)/.dev
@@ -63,6 +63,7 @@ lock:
 	$(LOCK) pyproject.toml --group build $(ARGS) -o requirements/run.txt
 	$(LOCK) pyproject.toml --group build --group dev --constraint requirements/run.txt $(ARGS) \
 		-o requirements/dev.txt
+	$(LOCK) --group bench --constraint requirements/dev.txt $(ARGS) -o requirements/bench.txt
 	$(LOCK) --group model --no-deps $(ARGS) -o requirements/model.txt
 
 clean:
@@ -86,6 +87,11 @@ $(VENV)/.run: requirements/run.txt $(VENV)/.made
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@echo "Installing what its tests run on."
 	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
+	@echo "Installing what its benchmarks run on."
+	@$(PIP_INSTALL) --require-hashes -r requirements/bench.txt
 	@touch $@
 
 # Editable, and built by the locked hatchling rather than by one fetched for the occasion.

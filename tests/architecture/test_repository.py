@@ -47,6 +47,7 @@ def test_a_lock_holds_pins_and_hashes_and_nothing_else(lock: Path) -> None:
     [
         ("run.txt", ("project", "build")),
         ("dev.txt", ("project", "build", "dev")),
+        ("bench.txt", ("bench",)),
         ("model.txt", ("model",)),
     ],
 )
