@@ -53,6 +53,8 @@ def test_sentence_offsets_are_those_of_the_answer_that_is_sent() -> None:
     [
         ("The deposit is 1,800 euros.", Support.SUPPORTED),
         ("The deposit is 1800 euros.", Support.SUPPORTED),
+        ("The lease runs for 2 years.", Support.SUPPORTED),
+        ("The lease runs for 3 years.", Support.UNSUPPORTED),
         ("The deposit is 2,800 euros.", Support.UNSUPPORTED),
         ("Then Mrs Bergman keeps the keys.", Support.UNSUPPORTED),
         ("Elephants migrate across wide rivers every summer.", Support.UNSUPPORTED),

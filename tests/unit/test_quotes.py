@@ -48,3 +48,11 @@ def test_a_bracketed_number_in_a_document_does_not_become_a_citation() -> None:
     footnoted = source(1, "The bridge opened in 1932.[7] It is blue.")
     answer = quote_sources("When was the bridge opened?", [footnoted], sentences_max=1)
     assert answer == "The bridge opened in 1932. [1]"
+
+
+def test_a_heading_that_has_the_words_is_not_the_answer() -> None:
+    text = "# Washing machine\n\nThe warranty of the machine runs for two years.\n\n제2조 (보증)"
+    answer = quote_sources(
+        "How long is the warranty of the washing machine?", [source(1, text)], sentences_max=3
+    )
+    assert answer == "The warranty of the machine runs for two years. [1]"

@@ -22,6 +22,8 @@ def sentences(text: str) -> list[str]:
         ("It costs 3.50 euros. Cheap.", ["It costs 3.50 euros.", "Cheap."]),
         ("Dr. Kim signed it. He left.", ["Dr. Kim signed it.", "He left."]),
         ("Use e.g. vinegar. Rinse.", ["Use e.g. vinegar.", "Rinse."]),
+        ("Keep it (no. 55-90317). Then call.", ["Keep it (no. 55-90317).", "Then call."]),
+        ("He said no. Then he left.", ["He said no.", "Then he left."]),
         ('He said "stop." Then he left.', ['He said "stop."', "Then he left."]),
         ("It runs two years. [1] Then not. [2]", ["It runs two years. [1]", "Then not. [2]"]),
         ("Two years [1]. Then not [2].", ["Two years [1].", "Then not [2]."]),

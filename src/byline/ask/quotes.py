@@ -2,7 +2,8 @@
 
 A sentence is scored by the rarity-weighted share of the question's terms it has (terms of its
 heading and title count half), lifted when it has what the question asks for (a date for "when",
-a number for "how much", "얼마") and by the rank of its passage.
+a number for "how much", "얼마") and by the rank of its passage. A heading names a matter without
+saying anything about it: it is quoted only where nothing else is left.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from byline.verify.sentences import MARKER, split_sentences
 CONTEXT_WEIGHT: Final = 0.5
 CUE_LIFT: Final = 0.25
 RANK_LIFT: Final = 0.3
+HEADING_WEIGHT: Final = 0.2
+HEADING_CHARS_MAX: Final = 60
 KEEP_MIN: Final = 0.55
 """A further sentence is quoted only at this share of the best one's score."""
 
@@ -46,6 +49,11 @@ _CUES: Final = tuple(
 )
 
 
+_BULLET: Final = re.compile(r"^[-*•·]\s+")
+_ENDS_SENTENCE: Final = re.compile(r"[.!?…。！？:][\"'”’»」』)\]]*$|[다요음함됨임]$")
+_TELLS: Final = re.compile(r"^(?:[-*•·|○●□■]|\d+[.)]\s)|[:：|=]|[\t]")
+
+
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     n: int
@@ -54,6 +62,7 @@ class _Candidate:
     terms: frozenset[int]
     context: frozenset[int]
     rank: int
+    is_heading: bool
 
 
 def quote_sources(question: str, sources: Sequence[Source], *, sentences_max: int) -> str:
@@ -82,7 +91,10 @@ def _candidates(source: Source, rank: int) -> list[_Candidate]:
         text = " ".join(MARKER.sub("", source.text[start:end]).split())
         terms = frozenset(query_terms(text))
         if terms:
-            found.append(_Candidate(source.n, position, text, terms, context, rank))
+            shown = _BULLET.sub("", text)
+            found.append(
+                _Candidate(source.n, position, shown, terms, context, rank, _is_heading(text))
+            )
     return found
 
 
@@ -95,7 +107,21 @@ def _score(question: str, candidate: _Candidate, weights: dict[int, float]) -> f
     total = sum(weights.values()) or 1.0
     own = sum(weights[t] for t in candidate.terms if t in weights)
     around = sum(weights[t] for t in candidate.context - candidate.terms if t in weights)
-    score = (own + CONTEXT_WEIGHT * around) / total
+    # What stands above a sentence says what it is about, never that it answers.
+    score = (own + min(own, CONTEXT_WEIGHT * around)) / total
     if any(asked.search(question) and has.search(candidate.text) for asked, has in _CUES):
         score *= 1 + CUE_LIFT
+    if candidate.is_heading:
+        score *= HEADING_WEIGHT
     return score * (1 + RANK_LIFT / (1 + candidate.rank))
+
+
+def _is_heading(text: str) -> bool:
+    """`# …`, or a short line that neither ends a sentence, nor lists, nor tells a value."""
+    if text.startswith("#"):
+        return True
+    return (
+        len(text) <= HEADING_CHARS_MAX
+        and not _ENDS_SENTENCE.search(text)
+        and not _TELLS.search(text)
+    )

@@ -111,6 +111,7 @@ async def _generate(
         messages=prompt.messages,
         timeout_read_s=request.timeout_read_s or config.timeout_read_s,
         max_tokens=prompt.max_tokens,
+        options={"temperature": config.temperature},
     )
     started_at = time.perf_counter()
     async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:

@@ -63,6 +63,12 @@ class Ask(Branch):
         300, description="From the request to a machine to its last byte, in seconds."
     )
     sources_max: int = Field(8, ge=1, le=50, description="Passages shown to the model.")
+    temperature: float = Field(
+        0,
+        ge=0,
+        le=2,
+        description="Sampling temperature of answers; 0 keeps closest to the sources.",
+    )
     question_chars_max: int = Field(
         10_000, ge=1, le=1_000_000, description="Longest question, in characters."
     )

@@ -30,6 +30,7 @@ _ABBREVIATION: Final = re.compile(
     r"(?:^|[\s(\"'])(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|No|vs|etc|e\.g|i\.e|cf|approx|Jan|Feb|Mar|Apr"
     r"|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|Inc|Ltd|Co|Corp|Fig|Eq|Vol|pp?|[A-Z](?:\.[A-Z])+)\.$"
 )
+_NUMBERED: Final = re.compile(r"\b(?:no|nr|art|tel|ext|ca|c)\.$", re.IGNORECASE)
 _LIST_NUMBER: Final = re.compile(r"(?:^|\n)[ \t]*(?:\d{1,3}|[가-힣])\.$")
 
 
@@ -66,8 +67,13 @@ def _is_abbreviation(text: str, match: re.Match[str]) -> bool:
     if match.group()[0] != "." or len(match.group().rstrip("\"'”’»」』)]")) > 1:
         return False
     before = text[max(0, match.start() - 12) : match.start() + 1]
-    follows_lower = text[match.end() : match.end() + 2].strip()[:1].islower()
-    return bool(_LIST_NUMBER.search(before) or (_ABBREVIATION.search(before)) or follows_lower)
+    follows = text[match.end() : match.end() + 2].strip()[:1]
+    return bool(
+        _LIST_NUMBER.search(before)
+        or _ABBREVIATION.search(before)
+        or (follows.isdigit() and _NUMBERED.search(before))
+        or follows.islower()
+    )
 
 
 def _is_soft_wrap(text: str, match: re.Match[str]) -> bool:

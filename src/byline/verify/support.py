@@ -24,6 +24,12 @@ SUPPORTED_MIN: Final = 0.6
 WEAK_MIN: Final = 0.35
 
 _BARE: Final = frozenset(["yes", "no", "네", "예", "아니요", "아니오"])
+_SPELLED: Final = {
+    **{"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6"},
+    **{"seven": "7", "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12"},
+    **{"한": "1", "두": "2", "세": "3", "네": "4", "다섯": "5", "여섯": "6", "열": "10"},
+}
+_WORD: Final = re.compile(r"\w+")
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
 _NAME: Final = re.compile(r"\b[A-Z][\w’'-]*[a-z][\w’'-]*|\b[A-Z]{2,}\b")
 _SENTENCE_START: Final = re.compile(r"^\W*")
@@ -43,7 +49,7 @@ def check_support(sentence: str, sources: Sequence[str]) -> SupportVerdict:
     numbers = numbers_in(sentence)
     if not wanted or sentence.strip(" .,!?").casefold() in _BARE:
         return SupportVerdict(Support.WEAK, "there is nothing in the sentence to check")  # 1
-    missing_numbers = numbers - numbers_in(evidence)
+    missing_numbers = numbers - numbers_in(evidence) - _spelled_numbers_in(evidence)
     if missing_numbers:
         return SupportVerdict(  # 2
             Support.UNSUPPORTED, f"the source does not have {', '.join(sorted(missing_numbers))}"
@@ -70,6 +76,11 @@ def numbers_in(text: str) -> set[str]:
             number = number.rstrip("0").rstrip(".")
         found.add(number.lstrip("0") or "0")
     return found
+
+
+def _spelled_numbers_in(evidence: str) -> set[str]:
+    """Small numbers written as words. Only a source is read so: in a claim, "one" is no number."""
+    return {_SPELLED[word] for word in _WORD.findall(evidence.casefold()) if word in _SPELLED}
 
 
 def _names_in(sentence: str) -> list[str]:
