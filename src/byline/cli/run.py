@@ -80,10 +80,10 @@ def run(command: Command, target: ServerOptions, form: Format) -> NoReturn:
 
 
 def run_async(work: Coroutine[Any, Any, Exit]) -> Exit:
-    """Run `work` in an event loop; Ctrl-C ends it tidily."""
+    """Run `work` in an event loop; Ctrl-C, or a signal that cancels it, ends it tidily."""
     try:
         return asyncio.run(work)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return Exit.INTERRUPTED
 
 
