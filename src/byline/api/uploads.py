@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
+from urllib.parse import unquote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -54,9 +55,12 @@ class Upload:
 def clean_name(sent: str) -> str:
     """A file's name without folders and without what a name cannot or should not hold.
 
+    Percent-encoding is taken off: browsers encode quotes so, and some clients everything.
     Control characters and direction marks (which can make `exe.pdf` of `fdp.exe`) are dropped;
     the end of a very long name is kept, for it holds the extension.
     """
+    with contextlib.suppress(UnicodeDecodeError):
+        sent = unquote(sent, errors="strict")
     name = _PATH_PARTS.split(unicodedata.normalize("NFC", sent))[-1]
     kept = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
     kept = " ".join(kept.split())
