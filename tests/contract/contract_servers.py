@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,11 +30,18 @@ class ModelServer:
     def address(self) -> str:
         return self.base_url.removeprefix("http://")
 
-    def client(self, *, limits: Limits = LIMITS, **config: Any) -> OpenAIClient:
+    def client(
+        self,
+        *,
+        limits: Limits = LIMITS,
+        read_key: Callable[[], str] | None = None,
+        **config: Any,
+    ) -> OpenAIClient:
         """A client of this server, closed when the test ends. `config` as in `OpenAIBackend`."""
         fields = {"base_url": self.base_url, "model": self.model, "machine": "macbook", **config}
         backend = OpenAIBackend.model_validate({"kind": "openai", "tools": True, **fields})
-        client = OpenAIClient("qwen-macbook", backend, read_key=lambda: self.key, limits=limits)
+        read_key = read_key or (lambda: self.key)
+        client = OpenAIClient("qwen-macbook", backend, read_key=read_key, limits=limits)
         self.clients.append(client)
         return client
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import time
 from contextlib import aclosing
 
 import pytest
 from contract_servers import ModelServer, asking, read
 
-from byline.backend.dialling import IDLE_S_MAX, Dialler, open_socket
+from byline.backend.dialling import open_socket
 from byline.backend.openai import environment_key
 from byline.errors import BackendUnavailable, LlmError
 from byline.testing.machine import FakeMachine
@@ -103,11 +104,17 @@ async def test_an_answer_that_broke_off_is_never_asked_for_again(
         await read(client)
 
 
-async def test_a_connection_idle_for_two_seconds_is_not_used_again() -> None:
-    assert IDLE_S_MAX == 2
-    dialler = Dialler()
-    assert dialler._keepalive_timeout == IDLE_S_MAX
-    await dialler.close()
+async def test_a_connection_idle_for_more_than_two_seconds_is_not_used_again(
+    fake: ModelServer, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, ahead_s = fake.client(), [0.0]
+    monkeypatch.setattr("aiohttp.connector.monotonic", lambda: time.monotonic() + ahead_s[0])
+    for pause_s in (0.0, 1.5, 2.5):
+        ahead_s[0] += pause_s
+        await read(client)
+    first, second, third = (request["from_port"] for request in await machine.chats())
+    assert first == second
+    assert second != third
 
 
 async def test_every_request_carries_the_key_of_its_backend(
@@ -133,8 +140,7 @@ async def test_a_key_that_is_missing_or_unusable_is_misconfigured_and_asks_nobod
     monkeypatch.delenv("MACBOOK_KEY", raising=False)
     if value is not None:
         monkeypatch.setenv("MACBOOK_KEY", value)
-    client = fake.client()
-    client._link._read_key = environment_key("MACBOOK_KEY")
+    client = fake.client(read_key=environment_key("MACBOOK_KEY"))
     with pytest.raises(LlmError) as raised:
         await read(client)
     assert raised.value.reason == "misconfigured"

@@ -40,6 +40,9 @@ class Peer:
         self.left = asyncio.Event()
         self.server = ""
         """The `Server:` header, by which some servers give themselves away."""
+        address = transport.get_extra_info("peername")
+        self.port = int(address[1]) if address else 0
+        """The client's own port: it tells connections apart."""
 
     def set_writable(self) -> None:
         self._writable.set()

@@ -60,7 +60,8 @@ class FakeMachine:
 
     async def requests(self) -> list[dict[str, Any]]:
         """Everything that was asked, in order: `method`, `path`, `headers` (names in lower case),
-        `body` (parsed), `left` (the client went before the answer was whole), `done`."""
+        `body` (parsed), `from_port` (of the connection), `left` (the client went before the answer
+        was whole), `done`."""
         return list((await self._get("/log"))["requests"])
 
     async def chats(self) -> list[dict[str, Any]]:

@@ -122,6 +122,7 @@ class Machine:
             "path": request.path,
             "headers": dict(request.headers),
             "body": request.json(),
+            "from_port": peer.port,
             "left": False,
             "done": False,
         }
