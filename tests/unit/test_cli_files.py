@@ -42,26 +42,28 @@ def test_a_file_reached_twice_is_taken_once(folder: Path) -> None:
 
 
 def test_the_size_is_known(folder: Path) -> None:
-    assert list(find_files([folder / "b.txt"])) == [Found(folder / "b.txt", 5)]
+    assert list(find_files([folder / "b.txt"])) == [
+        Found(folder / "b.txt", str(folder / "b.txt"), 5)
+    ]
 
 
 def test_a_path_that_is_not_there_is_said_and_skipped(folder: Path) -> None:
     found = list(find_files([folder / "none", folder / "b.txt"]))
-    assert found[0] == Unusable(folder / "none", "There is no such file.")
+    assert found[0] == Unusable(str(folder / "none"), "There is no such file.")
     assert isinstance(found[1], Found)
 
 
 def test_a_pipe_is_never_opened(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     (found,) = find_files([folder / "pipe"])
-    assert found == Unusable(folder / "pipe", "It is not an ordinary file.")
+    assert found == Unusable(str(folder / "pipe"), "It is not an ordinary file.")
 
 
 def test_a_dangling_link_is_said_and_a_circle_is_not_followed(folder: Path) -> None:
     (folder / "sub" / "gone").symlink_to(folder / "none")
     (folder / "sub" / "round").symlink_to(folder)
     found = list(find_files([folder / "sub"]))
-    assert [it.path.name for it in found] == ["c.pdf", "gone", "d.hwp"]
+    assert [it.label for it in found] == ["sub/c.pdf", "sub/gone", "sub/deep/d.hwp"]
     assert isinstance(found[1], Unusable)
 
 
@@ -83,5 +85,5 @@ def test_what_may_not_be_read_is_said_and_skipped(
     monkeypatch.setattr(os, "scandir", scandir)
     found = list(find_files([folder]))
     unusable = [it for it in found if isinstance(it, Unusable)]
-    assert unusable == [Unusable(folder / name, "You may not read it.")]
-    assert Found(folder / "a.md", 4) in found
+    assert unusable == [Unusable(f"{folder.name}/{name}", "You may not read it.")]
+    assert Found(folder / "a.md", f"{folder.name}/a.md", 4) in found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -46,11 +46,28 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """A file the server has taken in, and the document it became (or was already)."""
+
+    label: str
+    document: Json
+
+    @property
+    def outcome(self) -> Outcome:
+        """Its end if all goes well."""
+        if not self.document["duplicate"]:
+            return Outcome(self.label, Fate.ADDED)
+        name = self.document["name"]
+        same = "" if Path(self.label).name == name else f"The same bytes are there as {name}."
+        return Outcome(self.label, Fate.DUPLICATE, same)
+
+
+@dataclass(frozen=True, slots=True)
 class Follow:
     """How far a document is followed after its file is up; `label` names that for the bar."""
 
     label: str
-    to_its_end: Callable[[Api, Json], Awaitable[Outcome]]
+    to_its_end: Callable[[Api, Taken], Awaitable[Outcome]]
 
 
 @dataclass(slots=True)
@@ -72,9 +89,7 @@ def add(paths: Sequence[Path], collection: str | None, follow: Follow) -> Comman
             return Exit.FAILED
         adding = Adding([file for file in found if isinstance(file, Found)], collection)
         adding.outcomes += (
-            Outcome(str(it.path), Fate.FAILED, it.sentence)
-            for it in found
-            if isinstance(it, Unusable)
+            Outcome(it.label, Fate.FAILED, it.sentence) for it in found if isinstance(it, Unusable)
         )
         try:
             await add_files(api, adding, follow, screen)
@@ -91,7 +106,7 @@ async def add_files(api: Api, adding: Adding, follow: Follow, screen: Screen) ->
 
     A file that fails does not end the run; a server that is gone does (`NoServer`).
     """
-    up: asyncio.Queue[Json | None] = asyncio.Queue()
+    up: asyncio.Queue[Taken | None] = asyncio.Queue()
     todo = iter(adding.files)
     bytes_len = sum(file.bytes_len for file in adding.files)
     with _bars(screen) as bars:
@@ -110,8 +125,8 @@ async def add_files(api: Api, adding: Adding, follow: Follow, screen: Screen) ->
                     up.put_nowait(settled)
 
         async def follow_all() -> None:
-            while (document := await up.get()) is not None:
-                adding.outcomes.append(await follow.to_its_end(api, document))
+            while (taken := await up.get()) is not None:
+                adding.outcomes.append(await follow.to_its_end(api, taken))
                 bars.advance(following)
 
         try:
@@ -125,22 +140,22 @@ async def add_files(api: Api, adding: Adding, follow: Follow, screen: Screen) ->
             raise _first(group) from None
 
 
-async def _sent(api: Api, document: Json) -> Outcome:
-    return Outcome(document["name"], Fate.DUPLICATE if document["duplicate"] else Fate.SENT)
+async def _sent(api: Api, taken: Taken) -> Outcome:
+    outcome = taken.outcome
+    return replace(outcome, fate=Fate.SENT) if outcome.fate is Fate.ADDED else outcome
 
 
-async def _searchable(api: Api, document: Json) -> Outcome:
-    good = Fate.DUPLICATE if document["duplicate"] else Fate.ADDED
+async def _searchable(api: Api, taken: Taken) -> Outcome:
     pause_s = _POLL_S_FIRST
     while True:
         try:
-            now = (await api.get(f"/api/documents/{document['id']}")).data
+            now = (await api.get(f"/api/documents/{taken.document['id']}")).data
         except ApiFailure as failure:
-            return _failed(document["name"], str(failure), failure.remedy)
+            return _failed(taken.label, str(failure), failure.remedy)
         if now["state"] in _SEARCHABLE:
-            return Outcome(document["name"], good)
+            return taken.outcome
         if now["state"] == "failed":
-            return _failed(document["name"], now["error"]["message"], now["error"]["remedy"])
+            return _failed(taken.label, now["error"]["message"], now["error"]["remedy"])
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 1.5, _POLL_S_MAX)
 
@@ -154,16 +169,14 @@ UNTIL_SEARCHABLE = Follow("Reading", _searchable)
 
 async def _send(
     api: Api, file: Found, collection: str | None, sent: Callable[[int], None]
-) -> Json | Outcome:
+) -> Taken | Outcome:
     """The document as the server took it in, or why it did not."""
     try:
-        return await api.upload(file.path, collection, sent)
-    except ApiFailure as failure:
-        return _failed(str(file.path), str(failure), failure.remedy)
-    except ConnectionBroke as failure:
-        return _failed(str(file.path), str(failure), failure.remedy)
+        return Taken(file.label, await api.upload(file.path, collection, sent))
+    except (ApiFailure, ConnectionBroke) as failure:
+        return _failed(file.label, str(failure), failure.remedy)
     except OSError as error:
-        return _failed(str(file.path), reason_of(error), "")
+        return _failed(file.label, reason_of(error), "")
 
 
 def _failed(name: str, sentence: str, remedy: str) -> Outcome:

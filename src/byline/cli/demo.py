@@ -122,7 +122,9 @@ async def _show(screen: Screen, api: Api) -> bool:
 
 async def _add_samples(screen: Screen, api: Api) -> bool:
     with sample_files() as paths:
-        adding = Adding([Found(path, path.stat().st_size) for path in paths], collection=None)
+        adding = Adding(
+            [Found(path, path.name, path.stat().st_size) for path in paths], collection=None
+        )
         await add_files(api, adding, UNTIL_SEARCHABLE, screen)
     screen.out.print(show_outcomes(adding.outcomes, len(adding.files)))
     return all(outcome.fate is not Fate.FAILED for outcome in adding.outcomes)

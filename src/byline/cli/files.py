@@ -11,9 +11,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file to add. `bytes_len` is its size in bytes."""
+    """A file to add. `label` is what to call it on the screen, `bytes_len` its size in bytes."""
 
     path: Path
+    label: str
     bytes_len: int
 
 
@@ -21,7 +22,7 @@ class Found:
 class Unusable:
     """Something that was named, or found in a folder, and cannot be added."""
 
-    path: Path
+    label: str
     sentence: str
 
 
@@ -33,7 +34,7 @@ def find_files(paths: Iterable[Path]) -> Iterator[Found | Unusable]:
     """
     seen: set[tuple[int, int]] = set()
     for path in paths:
-        for found in _below(path) if path.is_dir() else _one(path):
+        for found in _below(path) if path.is_dir() else _one(path, str(path)):
             if isinstance(found, Found):
                 status = found.path.stat()
                 if (status.st_dev, status.st_ino) in seen:
@@ -61,26 +62,32 @@ def _below(folder: Path) -> Iterator[Found | Unusable]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith("."):
-                yield from _one(Path(base, name))
+                path = Path(base, name)
+                yield from _one(path, _within(path, folder))
         while unreadable:
-            yield _unreadable(unreadable.pop())
+            yield _unreadable(unreadable.pop(), folder)
     while unreadable:
-        yield _unreadable(unreadable.pop())
+        yield _unreadable(unreadable.pop(), folder)
 
 
-def _unreadable(error: OSError) -> Unusable:
-    return Unusable(Path(error.filename), reason_of(error))
+def _unreadable(error: OSError, folder: Path) -> Unusable:
+    return Unusable(_within(Path(error.filename), folder), reason_of(error))
 
 
-def _one(path: Path) -> Iterator[Found | Unusable]:
+def _within(path: Path, folder: Path) -> str:
+    """A file of a folder that was named, from that folder on: `letters/2024/tax.pdf`."""
+    return str(path.relative_to(folder.parent))
+
+
+def _one(path: Path, label: str) -> Iterator[Found | Unusable]:
     try:
         status = path.stat()
     except OSError as error:
-        yield Unusable(path, reason_of(error))
+        yield Unusable(label, reason_of(error))
         return
     if not stat.S_ISREG(status.st_mode):
-        yield Unusable(path, "It is not an ordinary file.")
+        yield Unusable(label, "It is not an ordinary file.")
     elif not os.access(path, os.R_OK):
-        yield Unusable(path, "You may not read it.")
+        yield Unusable(label, "You may not read it.")
     else:
-        yield Found(path, status.st_size)
+        yield Found(path, label, status.st_size)

@@ -47,8 +47,8 @@ def test_add_sends_each_file_whole_and_waits_until_it_can_be_searched(
     result = run("add", str(tmp_path), "--collection", "home")
     assert result.exit_code == 0
     assert [line.split() for line in result.stdout.splitlines()] == [
-        ["added", "a.bin"],
-        ["already", "there", "twice.txt"],
+        ["added", f"{tmp_path.name}/a.bin"],
+        ["already", "there", f"{tmp_path.name}/twice.txt"],
         ["1", "added,", "1", "already", "there."],
     ]
     sent = {body["file"][0]: body for route, body in server.requests if route.startswith("POST")}
@@ -88,6 +88,18 @@ def test_add_goes_on_past_what_fails_and_ends_with_1(
     assert lines[-1] == "1 added, 3 failed."
 
 
+def test_a_duplicate_says_under_which_name_it_is_there(
+    server: LaidOut, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "copy.txt").write_text("x")
+    there = {"id": "d1", "name": "lease.pdf", "state": "indexed", "duplicate": True}
+    server.answers("POST /api/documents", {"documents": [there], "refused": []}, 202)
+    server.answers("GET /api/documents/d1", document())
+    result = run("add", str(tmp_path / "copy.txt"))
+    assert result.exit_code == 0
+    assert "The same bytes are there as lease.pdf." in result.stdout
+
+
 def test_a_refused_file_is_said_with_its_remedy(server: LaidOut, run: Run, tmp_path: Path) -> None:
     (tmp_path / "huge.bin").write_text("x")
     server.refuses("POST /api/documents", TooLarge("It is larger than 10 bytes."))
@@ -100,7 +112,7 @@ def test_add_without_waiting_does_not_look_again(server: LaidOut, run: Run, tmp_
     (tmp_path / "a.txt").write_text("x")
     takes_in(server, {})
     result = run("add", "--no-wait", str(tmp_path))
-    assert (result.exit_code, result.stdout) == (0, "sent  a.txt\n1 sent.\n")
+    assert (result.exit_code, result.stdout) == (0, f"sent  {tmp_path.name}/a.txt\n1 sent.\n")
     assert len(server.requests) == 1
 
 
