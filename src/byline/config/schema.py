@@ -73,7 +73,7 @@ class Ask(Branch):
         10_000, ge=1, le=1_000_000, description="Longest question, in characters."
     )
     coverage_min: float = Field(
-        0.34,
+        0.25,
         ge=0,
         le=1,
         description="Share of the question's term weight the best passage must cover, "
