@@ -40,17 +40,25 @@ ABSENT_BACKEND = "qwen-macbook"
 TINY_TOKENS_MAX = 80
 """It has said what it knows by then, and on a slow computer that is long enough to wait."""
 
-Afterwards = Callable[[], Awaitable[None]]
+Afterwards = Callable[[Screen, str], Awaitable[None]]
+"""What is done with the server at an address once everything has been shown."""
 
 
-async def when_interrupted() -> None:
-    """Stay up until Ctrl-C."""
+async def when_interrupted(screen: Screen, url: str) -> None:
+    """Invite the person to try it, and stay up until Ctrl-C."""
+    text = Text("Open ")
+    text.append(url, style="bold underline")
+    text.append(" in your browser, or in another terminal:\n")
+    text.append(f"byline ask 'When is the next car service due?' --server {url}\n", style="cyan")
+    text.append("Ctrl-C ends it.")
+    screen.out.print(text)
     with suppress(asyncio.CancelledError):
         await asyncio.Event().wait()
 
 
-async def at_once() -> None:
-    """End when everything has been shown."""
+async def at_once(screen: Screen, url: str) -> None:
+    """End, and say what would have been."""
+    screen.out.print(Text(f"Without --exit, byline demo stays up at {url} until Ctrl-C."))
 
 
 def show_demo(afterwards: Afterwards) -> Exit:
@@ -75,8 +83,7 @@ async def _demo(screen: Screen, afterwards: Afterwards) -> Exit:
             screen.out.print(Text(f"It answers at {server.url}; its data are in {home}"))
             as_it_should = await _show(screen, api)
             _heading(screen, "Now you")
-            screen.out.print(_invitation(server.url, afterwards is when_interrupted))
-            await afterwards()
+            await afterwards(screen, server.url)
     return Exit.OK if as_it_should else Exit.FAILED
 
 
@@ -151,17 +158,6 @@ def _heading(screen: Screen, text: str) -> None:
 def _remark(screen: Screen, text: str) -> None:
     screen.out.print()
     screen.out.print(Text(text, style="green"))
-
-
-def _invitation(url: str, stays: bool) -> Text:
-    if not stays:
-        return Text("byline demo stays up, with its page, when run without --exit.")
-    text = Text("Open ")
-    text.append(url, style="bold underline")
-    text.append(" in your browser, or in another terminal:\n")
-    text.append(f"byline ask 'When is the next car service due?' --server {url}\n", style="cyan")
-    text.append("Ctrl-C ends it.")
-    return text
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from rich.text import Text
 
 _PIPE_COLUMNS = 10_000
 _PROSE_COLUMNS_MAX = 100
-_STDIN_BYTES_MAX = 10_000_000
+_STDIN_BYTES_MAX = 1_000_000
 _KEPT_CONTROLS = "\n\t"
 _DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _WORDS = re.compile(r"\s+|\S+")
@@ -90,7 +90,10 @@ def given_text(argument: str, what: str) -> str:
     """A text argument as given, or from standard input for `-`. Not UTF-8 is wrong use."""
     try:
         if argument == "-":
-            return sys.stdin.buffer.read(_STDIN_BYTES_MAX).decode("utf-8").strip()
+            data = sys.stdin.buffer.read(_STDIN_BYTES_MAX + 1)
+            if len(data) > _STDIN_BYTES_MAX:
+                raise typer.BadParameter(f"The {what} is longer than {_STDIN_BYTES_MAX} bytes.")
+            return data.decode("utf-8").strip()
         argument.encode("utf-8")
     except UnicodeError:
         raise typer.BadParameter(f"The {what} is not UTF-8 text.") from None

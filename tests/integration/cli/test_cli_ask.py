@@ -177,6 +177,13 @@ def test_a_question_is_read_from_standard_input(server: LaidOut, run: Run) -> No
     assert server.requests[-1][1]["question"] == "언제까지 내나요?"
 
 
+def test_a_question_without_end_is_refused_before_it_is_sent(server: LaidOut, run: Run) -> None:
+    result = run("ask", "-", stdin="x" * 1_000_001)
+    assert result.exit_code == 2
+    assert "The question is longer than 1000000 bytes." in result.stderr
+    assert server.requests == []
+
+
 def test_a_question_that_is_no_text_is_wrong_use(run: Run) -> None:
     result = run("ask", b"\xff\xfe".decode("utf-8", "surrogateescape"))
     assert result.exit_code == 2

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -28,11 +33,9 @@ def byline(*words: str, **options: Any) -> subprocess.Popen[str]:
     environ = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "BYLINE_CONFIG")}
     return subprocess.Popen(
         [sys.executable, "-c", "from byline.cli.app import main; main()", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
         env=environ | {"TERM": "xterm-256color"},
-        **options,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
     )
 
 
@@ -42,6 +45,30 @@ def test_nothing_is_coloured_or_wrapped_in_a_pipe(server: LaidOut) -> None:
     stdout, stderr = byline("ask", "q", "--server", server.url).communicate(timeout=60)
     assert stdout.startswith(long.strip() + "\n")
     assert "\x1b" not in stdout + stderr
+
+
+def test_on_a_terminal_the_answer_is_coloured_and_wrapped_to_its_width(server: LaidOut) -> None:
+    long = "word " * 40
+    server.streams(Token(long), Done(changed(answer=long.strip())))
+    screen, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    process = byline("ask", "q", "--server", server.url, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = read_all(screen)
+    assert process.wait(timeout=60) == 0
+    assert "\r\n".join(["word word word word word word word word"] * 5) in shown
+    assert "\x1b[1mSources" in shown
+    assert "Searching your documents" in shown
+
+
+def read_all(screen: int) -> str:
+    """What a terminal shows until its program ends."""
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that nobody writes any more
+        while piece := os.read(screen, 65_536):
+            shown += piece
+    os.close(screen)
+    return shown.decode()
 
 
 def test_ctrl_c_ends_an_ask_tidily_and_closes_its_stream(server: LaidOut) -> None:
