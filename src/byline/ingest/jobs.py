@@ -23,6 +23,7 @@ from procrastinate import retry
 from procrastinate.jobs import DeleteJobCondition, Job
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
 
 from byline.config import schema
 from byline.errors import (
@@ -61,6 +62,7 @@ _DEAD_AFTER_S: Final = 30.0
 _SWEEP_S: Final = 5.0
 _FINISH_S: Final = 1.0
 _QUERY_S: Final = 2.0
+_CONNECT_S: Final = 10
 _STOP_S: Final = 4.0
 
 
@@ -89,14 +91,7 @@ class DocumentJobs:
         self._url = url
         self._config = config
         self._pipeline = pipeline
-        self._app = procrastinate.App(
-            connector=procrastinate.PsycopgConnector(
-                conninfo=url,
-                min_size=1,
-                max_size=config.concurrency + _INDEXING + 1,
-                timeout=_QUERY_S,
-            )
-        )
+        self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
         self._task = self._app.task(
             name=READ_DOCUMENT, queue=QUEUE, retry=_PassingOnly(), pass_context=True
         )(self._read_document)
@@ -114,23 +109,39 @@ class DocumentJobs:
 
     async def run(self, library: Library) -> None:
         """Work until cancelled, through every restart of the database."""
-        failures = 0
-        while True:
-            try:
-                async with self._app.open_async(), self._place() as place:
-                    failures = 0
-                    await self._work(place, library)
-            except (psycopg.Error, queue_errors.ProcrastinateException, BylineError) as error:
-                failures += 1
-                log.warning("background work pauses", reason=str(error) or repr(error))
-            await asyncio.sleep(min(2**failures / 10, _SWEEP_S))
+        # A pool of our own: one that procrastinate opens is left behind when that is cancelled.
+        async with self._pool() as pool:
+            await self._app.open_async(pool)
+            failures = 0
+            while True:
+                try:
+                    async with self._place() as place:
+                        failures = 0
+                        await self._work(place, library)
+                except (psycopg.Error, queue_errors.ProcrastinateException, BylineError) as error:
+                    failures += 1
+                    log.warning("background work pauses", reason=str(error) or repr(error))
+                await asyncio.sleep(min(2**failures / 10, _SWEEP_S))
+
+    def _pool(self) -> AsyncConnectionPool[AsyncConnection[DictRow]]:
+        return AsyncConnectionPool[AsyncConnection[DictRow]](
+            self._url,
+            kwargs={"row_factory": dict_row, "connect_timeout": _CONNECT_S},
+            min_size=1,
+            max_size=self._config.concurrency + _INDEXING + 1,
+            timeout=_QUERY_S,
+            reconnect_timeout=_QUERY_S,  # short, so that its growing pauses never outlast an outage
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+            name="jobs",
+        )
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[AsyncConnection[DictRow]]:
         """A place among the processes that work on this database; the first one cleans up."""
         sql = statements("documents")
         async with await AsyncConnection[DictRow].connect(
-            self._url, autocommit=True, row_factory=dict_row, connect_timeout=10
+            self._url, autocommit=True, row_factory=dict_row, connect_timeout=_CONNECT_S
         ) as connection:
             found = await (await connection.execute(sql["try_alone"])).fetchone()
             if found is not None and found["alone"]:

@@ -74,7 +74,8 @@ SELECT EXISTS (SELECT FROM documents WHERE sha256 = %(sha256)s) AS used
 -- its failure stands in its own row.
 SELECT job.id::text AS id, job.task_name AS kind, job.args ->> 'document_id' AS document_id,
        d.name,
-       CASE WHEN job.status = 'doing' THEN 'running'
+       CASE WHEN d.state = 'failed' THEN 'failed'
+            WHEN job.status = 'doing' THEN 'running'
             WHEN job.status = 'todo' AND job.attempts > 0 THEN 'retrying'
             WHEN job.status = 'todo' THEN 'waiting'
             ELSE 'failed' END AS state,

@@ -1,0 +1,109 @@
+"""A library whose reader a test controls, on a real database, with real jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from byline.config import schema
+from byline.domain.documents import Document, DocumentState, ExtractedText
+from byline.ingest.extract import Extraction
+from byline.ingest.jobs import DocumentJobs
+from byline.ingest.library import Library
+from byline.ingest.pipeline import Pipeline
+from byline.store.blobs import BlobStore, open_blobs
+from byline.store.database import Database
+
+WAIT_S = 30
+DONE = (DocumentState.INDEXED, DocumentState.FAILED)
+
+
+@dataclass
+class ScriptedExtractor:
+    """Reads what the test says: `faults` are raised first, one a file, then the file is its text.
+
+    While `hold` is set to an unset event, readings wait for it; `begun` tells that one has begun.
+    """
+
+    faults: list[Exception] = field(default_factory=list)
+    hold: asyncio.Event | None = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    names: list[str] = field(default_factory=list)
+
+    async def extract(self, path: Path, name: str) -> Extraction:
+        self.names.append(name)
+        self.begun.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        if self.faults:
+            raise self.faults.pop(0)
+        text = await asyncio.to_thread(path.read_text, encoding="utf-8")
+        spans = [(0, len(text), None, "")]
+        return Extraction(ExtractedText(text, name, "text/plain"), spans)
+
+
+@dataclass
+class Parts:
+    """A library and what stands behind it."""
+
+    library: Library
+    extractor: ScriptedExtractor
+    blobs: BlobStore
+    database: Database
+    home: Path
+    stop: asyncio.Task[None]
+
+    async def add(self, text: str, name: str = "a.txt", collection: str = "default") -> Document:
+        path = self.home / "upload"
+        await asyncio.to_thread(path.write_text, text, encoding="utf-8")
+        added = await self.library.add(path, name=name, collection=collection)
+        return added.document
+
+    def files(self) -> int:
+        """How many originals are kept."""
+        return sum(path.is_file() for path in (self.home / "files").rglob("*"))
+
+
+@asynccontextmanager
+async def scripted_library(
+    database: Database, home: Path, extractor: ScriptedExtractor
+) -> AsyncIterator[Parts]:
+    """The library over `database`, its jobs running."""
+    scratch = home / "scratch"
+    await asyncio.to_thread(scratch.mkdir, exist_ok=True)
+    blobs = open_blobs(schema.Storage(), home)
+    config = schema.Ingest()
+    # The pipeline only needs something that extracts.
+    pipeline = Pipeline(database, blobs, extractor, scratch)  # type: ignore[arg-type]
+    jobs = DocumentJobs(database.url, config, pipeline)
+    library = Library(database, blobs, config, jobs)
+    running = asyncio.create_task(jobs.run(library))
+    try:
+        yield Parts(library, extractor, blobs, database, home, running)
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+async def settled(
+    library: Library, document_id: str, states: tuple[DocumentState, ...] = DONE
+) -> Document:
+    """The document once it is in one of `states`."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            document = await library.get(document_id)
+            if document.state in states:
+                return document
+
+
+async def rows(url: str, query: str) -> list[tuple[object, ...]]:
+    """What a query finds, on a connection of its own."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        found = await connection.execute(query.encode())
+        return await found.fetchall() if found.description else []

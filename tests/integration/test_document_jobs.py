@@ -1,0 +1,181 @@
+"""Jobs through whatever happens: retries, crashes, restarts of the database and of Byline."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from library_parts import ScriptedExtractor, rows, scripted_library, settled
+
+from byline.domain.documents import DocumentState
+from byline.errors import ExtractionFailed, StorageUnavailable
+from byline.ingest import jobs
+from byline.ingest.extract import WorkerDied
+from byline.store.database import Database
+
+QUEUED = (DocumentState.QUEUED,)
+STOP_S_MAX = 5
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "pause_s", lambda attempts: 0)
+
+
+async def test_what_may_pass_is_tried_again(database: Database, tmp_path: Path) -> None:
+    extractor = ScriptedExtractor(faults=[WorkerDied("killed"), StorageUnavailable("away")])
+    async with scripted_library(database, tmp_path, extractor) as parts:
+        document = await settled(parts.library, (await parts.add("text")).id)
+    assert document.state is DocumentState.INDEXED
+    assert len(extractor.names) == 3
+
+
+async def test_a_file_that_cannot_be_read_is_not_tried_again(
+    database: Database, tmp_path: Path
+) -> None:
+    extractor = ScriptedExtractor(faults=[ExtractionFailed("corrupt", "It is damaged.")])
+    async with scripted_library(database, tmp_path, extractor) as parts:
+        document = await settled(parts.library, (await parts.add("text")).id)
+        assert document.error is not None
+        assert document.error.code == "corrupt"
+    assert len(extractor.names) == 1
+
+
+async def test_a_file_that_ends_its_worker_every_time_is_given_up(
+    database: Database, tmp_path: Path
+) -> None:
+    extractor = ScriptedExtractor(faults=[WorkerDied("killed")] * 9)
+    async with scripted_library(database, tmp_path, extractor) as parts:
+        document = await settled(
+            parts.library, (await parts.add("text")).id, (DocumentState.FAILED,)
+        )
+        assert document.error is not None
+        assert document.error.code == "extraction_failed"
+    assert len(extractor.names) == jobs.DEATHS_MAX
+
+
+async def test_something_unforeseen_fails_the_document_and_stays_among_the_jobs(
+    database: Database, tmp_path: Path
+) -> None:
+    extractor = ScriptedExtractor(faults=[RuntimeError("a bug")])
+    async with scripted_library(database, tmp_path, extractor) as parts:
+        document = await settled(parts.library, (await parts.add("text")).id)
+        assert document.error is not None
+        assert "a bug" not in document.error.message
+        (job,) = await parts.library.jobs(9)
+        assert job.state in ("running", "failed")
+
+
+async def test_a_failed_document_added_again_is_read_again(
+    database: Database, tmp_path: Path
+) -> None:
+    extractor = ScriptedExtractor(faults=[ExtractionFailed("too_slow", "It took too long.")])
+    async with scripted_library(database, tmp_path, extractor) as parts:
+        first = await settled(parts.library, (await parts.add("text")).id)
+        assert first.state is DocumentState.FAILED
+        again = await parts.library.add(parts.home / "upload", name="b.txt", collection="default")
+        assert again.duplicate is True
+        assert again.document.state is DocumentState.QUEUED
+        assert again.document.error is None
+        document = await settled(parts.library, first.id)
+    assert document.state is DocumentState.INDEXED
+
+
+async def test_a_document_removed_while_it_is_read_stays_removed(
+    database: Database, tmp_path: Path
+) -> None:
+    hold = asyncio.Event()
+    extractor = ScriptedExtractor(hold=hold)
+    async with scripted_library(database, tmp_path, extractor) as parts:
+        document = await parts.add("text")
+        await extractor.begun.wait()
+        await parts.library.delete(document.id)
+        hold.set()
+        after = await parts.add("other text")
+        await settled(parts.library, after.id)
+        assert parts.files() == 1
+    assert await rows(database.url, "SELECT count(*) FROM passages") == [(1,)]
+
+
+async def test_stopping_gives_the_unfinished_job_back_within_seconds(
+    database: Database, tmp_path: Path
+) -> None:
+    extractor = ScriptedExtractor(hold=asyncio.Event())
+    async with scripted_library(database, tmp_path, extractor) as parts:
+        document = await parts.add("text")
+        await extractor.begun.wait()
+        began = time.monotonic()
+    assert time.monotonic() - began < STOP_S_MAX
+    assert await rows(database.url, "SELECT status::text FROM procrastinate_jobs") == [("todo",)]
+    async with scripted_library(database, tmp_path, ScriptedExtractor()) as parts:
+        assert (await settled(parts.library, document.id)).state is DocumentState.INDEXED
+
+
+async def test_the_job_of_a_process_that_died_is_taken_over_at_the_next_start(
+    database: Database, tmp_path: Path
+) -> None:
+    async with scripted_library(
+        database, tmp_path, ScriptedExtractor(hold=asyncio.Event())
+    ) as parts:
+        document = await parts.add("text")
+        await parts.extractor.begun.wait()
+    # As kill -9 leaves it: the worker's heart beat a moment ago.
+    await rows(
+        database.url,
+        "WITH worker AS (INSERT INTO procrastinate_workers DEFAULT VALUES RETURNING id) "
+        "UPDATE procrastinate_jobs SET status = 'doing', worker_id = (SELECT id FROM worker)",
+    )
+    async with scripted_library(database, tmp_path, ScriptedExtractor()) as parts:
+        assert (await settled(parts.library, document.id)).state is DocumentState.INDEXED
+
+
+async def test_a_document_that_ends_byline_itself_is_given_up(
+    database: Database, tmp_path: Path
+) -> None:
+    async with scripted_library(
+        database, tmp_path, ScriptedExtractor(hold=asyncio.Event())
+    ) as parts:
+        document = await parts.add("text")
+        await parts.extractor.begun.wait()
+    await rows(database.url, f"UPDATE procrastinate_jobs SET attempts = {jobs.TRIES_MAX}")
+    extractor = ScriptedExtractor()
+    async with scripted_library(database, tmp_path, extractor) as parts:
+        assert (await settled(parts.library, document.id)).state is DocumentState.FAILED
+    assert extractor.names == []
+
+
+async def test_work_goes_on_when_every_connection_was_lost(
+    database: Database, tmp_path: Path
+) -> None:
+    hold = asyncio.Event()
+    extractor = ScriptedExtractor(hold=hold)
+    async with scripted_library(database, tmp_path, extractor) as parts:
+        running = await parts.add("being read")
+        waiting = await parts.add("waiting")
+        await extractor.begun.wait()
+        await rows(
+            database.url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        hold.set()
+        for document in (running, waiting, await parts.add("added after")):
+            assert (await settled(parts.library, document.id)).state is DocumentState.INDEXED
+
+
+async def test_waiting_and_running_work_is_told_apart(database: Database, tmp_path: Path) -> None:
+    hold = asyncio.Event()
+    extractor = ScriptedExtractor(hold=hold)
+    async with scripted_library(database, tmp_path, extractor) as parts:
+        documents = [await parts.add(f"text {n}", f"{n}.txt") for n in range(4)]
+        await extractor.begun.wait()
+        states = {job.name: job.state for job in await parts.library.jobs(9)}
+        assert set(states) == {f"{n}.txt" for n in range(4)}
+        assert {"running", "waiting"} >= set(states.values())
+        assert states["0.txt"] == "running"
+        assert states["3.txt"] == "waiting"
+        hold.set()
+        for document in documents:
+            await settled(parts.library, document.id)
