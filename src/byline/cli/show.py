@@ -34,18 +34,20 @@ def show_sources(heading: str, sources: Sequence[Json], console: Console) -> Ren
     columns = min(prose_columns(console) - 4, _EXCERPT_COLUMNS_MAX)
     parts: list[RenderableType] = [Text(heading, style="bold")]
     for source in sources:
-        excerpt = source.get("quote") or source["excerpt"]
         parts.append(_place(source))
-        words = Text(shortened(excerpt, columns), style="dim")
-        parts.append(Padding(words, (0, 0, 0, 4), expand=False))
+        for words in source.get("quotes", [source["excerpt"]]):
+            line = Text(shortened(words, columns), style="dim")
+            parts.append(Padding(line, (0, 0, 0, 4), expand=False))
     return Group(*parts)
 
 
 def cited_sources(answer: Json) -> list[Json]:
-    """The sources the answer cites, each once, with the words that stand behind it."""
-    quotes = {citation["n"]: citation["quote"] for citation in reversed(answer["citations"])}
+    """The sources the answer cites, each once, with all the words that stand behind it."""
+    quotes: dict[int, dict[str, None]] = {}
+    for citation in answer["citations"]:
+        quotes.setdefault(citation["n"], {})[citation["quote"]] = None
     return [
-        {**source, "quote": quotes[source["n"]]}
+        {**source, "quotes": list(quotes[source["n"]])}
         for source in answer["sources"]
         if source["n"] in quotes
     ]

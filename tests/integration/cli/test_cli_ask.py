@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,6 +61,19 @@ def test_an_ask_prints_the_answer_its_sources_and_who_wrote_it(server: LaidOut, 
                 "stream": True,
             },
         )
+    ]
+
+
+def test_a_source_cited_twice_is_listed_once_with_both_quotes(server: LaidOut, run: Run) -> None:
+    (first,) = ANSWER.citations
+    second = replace(first, quote="of the month")
+    server.streams(Done(changed(citations=(first, second, first))))
+    sources = run("ask", "q").stdout.partition("Sources\n")[2]
+    assert sources.splitlines()[:4] == [
+        "[1] lease.pdf, page 4  Rent > When",
+        "    due on the 3rd working day",
+        "    of the month",
+        "",
     ]
 
 
