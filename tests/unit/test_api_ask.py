@@ -102,6 +102,8 @@ async def test_an_unknown_backend_is_a_400_before_anything_is_searched(tmp_path:
         ({"question": "Rent?", "mode": "guess"}, "mode"),
         ({"question": "Rent?", "timeout_read_s": 0}, "timeout_read_s"),
         ({"question": "Rent?", "timeout_read_s": 1e9}, "timeout_read_s"),
+        ({"question": "Rent?", "timeout_read_s": "5"}, "timeout_read_s"),
+        ({"question": "Rent?", "stream": 1}, "stream"),
         ({"question": "R\x00nt?"}, "question"),
         ({"question": "\ud800"}, "question"),
         ([], "object"),
@@ -145,6 +147,16 @@ async def test_empty_and_huge_questions_are_told_which_limit(tmp_path: Path) -> 
         huge = await byline.call.post(ASK, {"question": "x" * 10_001})
     assert (empty.status, huge.status) == (400, 413)
     assert "10000" in huge.json()["error"]["message"]
+
+
+async def test_a_refusal_after_the_backend_is_known_names_it(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        agent = {"question": "Rent?", "mode": "agent"}
+        refused = await byline.call.post(ASK, agent)
+        unknown = await byline.call.post(ASK, {"question": "Rent?", "backend": "nobody"})
+    assert refused.json()["error"]["code"] == "tools_unsupported"
+    assert refused.headers["x-byline-backend"] == "gemma-macmini"
+    assert "x-byline-backend" not in unknown.headers
 
 
 async def test_an_unknown_collection_is_a_400(tmp_path: Path) -> None:

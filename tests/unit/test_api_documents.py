@@ -216,6 +216,13 @@ async def test_a_file_that_could_run_as_our_page_is_sent_for_saving_only(
     assert answer.headers["content-type"] != "text/html"
 
 
+async def test_a_blank_filter_is_no_filter(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        listed = await byline.call.get("/api/documents?collection=&cursor=%20")
+        found = await byline.call.get("/api/search?q=rent&collection=")
+    assert (listed.status, found.status) == (200, 200)
+
+
 async def test_unknown_parameters_of_lists_are_a_400(tmp_path: Path) -> None:
     async with office(tmp_path) as byline:
         for target in ("/api/documents?page=2", "/api/documents/d-lease?x=1", "/api/jobs?state=x"):

@@ -92,10 +92,10 @@ def test_errors_under_v1_carry_what_openai_clients_look_for() -> None:
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(400, "bad_request"), (404, "not_found"), (405, "bad_request"), (413, "too_large")],
+    [(400, "bad_request"), (404, "not_found"), (413, "too_large")],
 )
 def test_what_the_framework_refuses_becomes_one_of_ours(status: int, code: str) -> None:
-    error = failures.from_framework(HTTPException(status), method="PUT", path="/x")
+    error = failures.from_framework(HTTPException(status), path="/x")
     assert error.code == code
     assert error.message
 
@@ -129,13 +129,23 @@ async def test_an_address_that_does_not_exist_is_told_in_the_one_shape(tmp_path:
             assert ErrorShape.model_validate(answer.json()).error.code == "not_found"
 
 
-async def test_a_wrong_method_is_told_with_the_right_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("method", "target", "allowed"),
+    [
+        ("POST", "/api/search", "GET"),
+        ("PUT", "/api/search/ask", "GET, POST"),
+        ("PATCH", "/api/documents/d-lease", "DELETE, GET"),
+        ("GET", "/v1/chat/completions", "POST"),
+    ],
+)
+async def test_a_wrong_method_is_told_with_the_right_ones(
+    tmp_path: Path, method: str, target: str, allowed: str
+) -> None:
     async with office(tmp_path) as byline:
-        for target in ("/api/search", "/v1/models"):
-            answer = await byline.call.post(target)
-            assert answer.status == 400
-            assert "GET" in answer.json()["error"]["remedy"]
-            assert "GET" in answer.headers["allow"]
+        answer = await byline.call.send(method, target)
+    assert (answer.status, answer.json()["error"]["code"]) == (405, "bad_request")
+    assert answer.headers["allow"] == allowed
+    assert all(name in answer.json()["error"]["remedy"] for name in allowed.split(", "))
 
 
 async def test_an_unready_database_is_a_503_with_retry_after(tmp_path: Path) -> None:

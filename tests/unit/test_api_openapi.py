@@ -115,16 +115,17 @@ async def test_every_address_of_the_api_is_described(tmp_path: Path) -> None:
     described = {
         (method.upper(), path) for path, methods in document["paths"].items() for method in methods
     }
-    assert served <= described
+    assert len(served) > 15
+    assert served == described - {("GET", "/metrics")}
 
 
-async def test_the_description_promises_no_422_of_the_framework(tmp_path: Path) -> None:
+async def test_the_description_promises_no_error_of_the_framework(tmp_path: Path) -> None:
     async with office(tmp_path) as byline:
         document = describe(byline.app)
     assert "HTTPValidationError" not in document["components"]["schemas"]
     for path, methods in document["paths"].items():
         for described in methods.values():
-            assert "422" not in described["responses"], path
+            assert "HTTPValidationError" not in str(described), path
             assert described["summary"], path
 
 

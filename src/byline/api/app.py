@@ -55,7 +55,7 @@ def create_app(services: Services, *, heartbeat_s: float = HEARTBEAT_S) -> FastA
     app.state.created = int(time.time())
     app.router.routes.extend(openai.ROUTES)  # first, for they are the ones with a budget
     for part in (search, asking, history, backends, documents, health, reference):
-        app.include_router(part.router)
+        app.router.routes.extend(part.router.routes)
     app.add_middleware(Guard, server=services.config.server, upload_paths=UPLOAD_PATHS)
     app.add_middleware(Unforeseen)
     return app

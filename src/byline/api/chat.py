@@ -122,10 +122,17 @@ def _backend(name: object, dispatcher: Dispatcher) -> Backend:
     try:
         backend = dispatcher.get_backend(name)
     except UnknownBackend:
-        raise UnknownBackend(name.strip(), _names(dispatcher)) from None
+        raise _unknown(name, dispatcher) from None
     if isinstance(backend.config, QuotesBackend):  # it has no model to talk to
-        raise UnknownBackend(name.strip(), _names(dispatcher))
+        raise _unknown(name, dispatcher)
     return backend
+
+
+def _unknown(name: str, dispatcher: Dispatcher) -> UnknownBackend:
+    known = _names(dispatcher)
+    error = UnknownBackend(name.strip(), known)
+    error.remedy = f"Name one of these in `model`: {', '.join(known)}."  # there is no default here
+    return error
 
 
 def _names(dispatcher: Dispatcher) -> list[str]:

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from byline.api.wire import json_bytes
 from byline.ask.present import failure_json
@@ -75,6 +76,7 @@ RETRY_AFTER_S: Final[Mapping[str, int]] = {
 """Code → whole seconds after which asking again makes sense; the sole source of `Retry-After`."""
 
 LOADING_RETRY_AFTER_S: Final = 5
+METHOD_NOT_ALLOWED: Final = 405
 CLIENT_GONE: Final = 499
 """For the log only: nobody is there to read it."""
 
@@ -83,7 +85,6 @@ _FROM_STATUS: Final[Mapping[int, type[BylineError]]] = {
     401: Unauthorized,
     403: Forbidden,
     404: NotFound,
-    405: BadRequest,
     413: TooLarge,
     415: UnsupportedFormat,
     422: Invalid,
@@ -167,15 +168,12 @@ def unforeseen(exception: Exception, *, method: str, path: str) -> Internal:
     return error
 
 
-def from_framework(exception: HTTPException, *, method: str, path: str) -> BylineError:
+def from_framework(exception: HTTPException, *, path: str) -> BylineError:
     """What starlette or FastAPI refused, as one of ours."""
     if isinstance(exception.__cause__, BylineError):  # ours, raised while FastAPI read the body
         return exception.__cause__
     if exception.status_code == 404:
         return NotFound(f"There is nothing at {path}.", remedy="See /docs for every address.")
-    if exception.status_code == 405:
-        allowed = (exception.headers or {}).get("Allow", "another method")
-        return BadRequest(f"{path} does not take {method}.", remedy=f"Use {allowed}.")
     detail = str(exception.detail or "").strip() or "The request could not be read."
     if "parsing the body" in detail:  # FastAPI's sentence for a body that is not text at all
         return BadRequest("The body is not UTF-8 JSON.", remedy="Send the body as UTF-8 JSON.")
@@ -218,8 +216,27 @@ async def answer_http_exception(request: Request, exception: Exception) -> Respo
     """FastAPI's handler for what starlette refuses."""
     assert isinstance(exception, HTTPException)
     path = request.url.path
-    response = failure_at(path, from_framework(exception, method=request.method, path=path))
-    response.headers.update(exception.headers or {})
+    if exception.status_code == METHOD_NOT_ALLOWED:
+        return _wrong_method(request, path)
+    return failure_at(path, from_framework(exception, path=path))
+
+
+def _wrong_method(request: Request, path: str) -> Response:
+    """A `bad_request`, but under the status HTTP has for just this."""
+    allowed = sorted(
+        {
+            method
+            for route in request.app.routes
+            if isinstance(route, Route) and route.path_regex.match(path)
+            for method in route.methods or ()
+        }
+    )
+    error = BadRequest(
+        f"{path} does not take {request.method}.", remedy=f"Use {' or '.join(allowed)}."
+    )
+    response = failure_at(path, error)
+    response.status_code = METHOD_NOT_ALLOWED
+    response.headers["Allow"] = ", ".join(allowed)
     return response
 
 

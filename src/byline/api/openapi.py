@@ -11,8 +11,8 @@ from pydantic.json_schema import models_json_schema
 
 from byline import __version__
 from byline.api.failures import STATUS
+from byline.api.responses import SSE_CONTENT
 from byline.api.shapes import CompletionRequest, CompletionShape, ErrorShape, ModelsShape
-from byline.api.wire import SSE_MEDIA_TYPE
 
 _REF: Final = "#/components/schemas/{model}"
 _CHAT_CODES: Final = (
@@ -45,7 +45,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
     for operations in document["paths"].values():
         for operation in operations.values():
             # FastAPI announces its own 422; here a request that does not validate is a 400.
-            operation["responses"].pop("422", None)
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
     schemas = document["components"]["schemas"]
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
@@ -78,7 +79,7 @@ def _models_operation() -> dict[str, Any]:
 
 def _chat_operation() -> dict[str, Any]:
     ok = _json("The completion; with `stream`, its chunks, then `[DONE]`.", CompletionShape)
-    ok["content"][SSE_MEDIA_TYPE] = {"schema": {"type": "string"}}
+    ok["content"] |= SSE_CONTENT
     return {
         "tags": ["openai"],
         "summary": "Complete a chat",

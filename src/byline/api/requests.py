@@ -28,10 +28,17 @@ def _is_id(value: str) -> str:
     return value
 
 
+def _or_absent(value: str | None) -> str | None:
+    return value if value and value.strip() else None
+
+
 Text = Annotated[str, AfterValidator(_is_text)]
+Words = Annotated[Text, Field(json_schema_extra={"minLength": 1})]
+OptionalText = Annotated[Text | None, AfterValidator(_or_absent)]
+"""Blank is the same as absent: forms send fields that were left empty."""
 Id = Annotated[str, Path(description="The id it was given.")]
 Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
-Cursor = Annotated[Text | None, Field(description="`next` of the page before.")]
+Cursor = Annotated[OptionalText, Field(description="`next` of the page before.")]
 
 
 def known_id(value: str) -> str:
@@ -48,9 +55,9 @@ class Parameters(BaseModel):
 class SearchParameters(Parameters):
     """What to search for."""
 
-    q: Text = Field(description="The words to look for.")
+    q: Words = Field(description="The words to look for.")
     limit: int = Field(10, ge=1, le=100, description="Passages at most.")
-    collection: Text | None = Field(None, description="Only this collection; absent: all.")
+    collection: OptionalText = Field(None, description="Only this collection; absent: all.")
 
 
 class AskOptions(Parameters):
@@ -60,8 +67,8 @@ class AskOptions(Parameters):
         None, description="The backend that is to answer; absent or blank: the default. No other."
     )
     mode: AskMode = Field(AskMode.RAG, description="`rag`, or `agent`: the model searches itself.")
-    collection: Text | None = Field(None, description="Only this collection; absent: all.")
-    conversation_id: Text | None = Field(None, description="The conversation this follows up.")
+    collection: OptionalText = Field(None, description="Only this collection; absent: all.")
+    conversation_id: OptionalText = Field(None, description="The conversation this follows up.")
     timeout_read_s: float | None = Field(
         None, gt=0, le=86_400, description="From the call of the model to its last byte, seconds."
     )
@@ -71,13 +78,21 @@ class AskOptions(Parameters):
 class AskQuery(AskOptions):
     """An ask by GET."""
 
-    q: Text = Field(description="The question.")
+    q: Words = Field(description="The question.")
 
 
 class AskBody(AskOptions):
     """An ask by POST."""
 
-    question: Text = Field(description="The question.")
+    question: Words = Field(description="The question.")
+    stream: bool = Field(False, strict=True, description="Answer as server-sent events.")
+    timeout_read_s: float | None = Field(
+        None,
+        gt=0,
+        le=86_400,
+        strict=True,
+        description="From the call of the model to its last byte, seconds.",
+    )
 
 
 class PageParameters(Parameters):
@@ -90,7 +105,7 @@ class PageParameters(Parameters):
 class DocumentsParameters(PageParameters):
     """A page of the documents."""
 
-    collection: Text | None = Field(None, description="Only this collection; absent: all.")
+    collection: OptionalText = Field(None, description="Only this collection; absent: all.")
 
 
 class JobsParameters(Parameters):

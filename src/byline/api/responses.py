@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import Response
 
 from byline.api.failures import STATUS
 from byline.api.shapes import ErrorShape
-from byline.api.wire import json_bytes
+from byline.api.wire import SSE_MEDIA_TYPE, json_bytes
 
 ALWAYS_POSSIBLE = ("bad_request", "forbidden", "internal")
 """Codes any address may answer with."""
+
+SSE_CONTENT: Final[Mapping[str, Any]] = {
+    SSE_MEDIA_TYPE: {
+        "schema": {
+            "type": "object",
+            "description": "Each event; `data` is JSON.",
+            "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+            "required": ["data"],
+        }
+    }
+}
 
 
 def json_response(

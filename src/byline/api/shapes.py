@@ -373,13 +373,22 @@ class CompletionShape(Shape):
     byline: BylineShape
 
 
+class ChatMessage(BaseModel):
+    """One message in OpenAI's shape; what is not named here goes to the machine as it is."""
+
+    model_config = ConfigDict(extra="allow")
+
+    role: str
+    content: Any = None
+
+
 class CompletionRequest(BaseModel):
     """OpenAI's chat request. What is not named here goes to the machine as it is."""
 
     model_config = ConfigDict(extra="allow")
 
-    model: str = Field(description="The name of a backend that has a model.")
-    messages: list[dict[str, Any]] = Field(min_length=1)
+    model: str = Field(min_length=1, description="The name of a backend that has a model.")
+    messages: list[ChatMessage] = Field(min_length=1)
     stream: bool | None = False
     stream_options: dict[str, Any] | None = None
     tools: list[dict[str, Any]] | None = None

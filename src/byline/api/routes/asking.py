@@ -11,13 +11,14 @@ from starlette.responses import Response
 
 from byline.api.failures import error_body, failure, unforeseen
 from byline.api.requests import AskBody, AskOptions, AskQuery
-from byline.api.responses import described, json_response
+from byline.api.responses import SSE_CONTENT, described, json_response
 from byline.api.services import Parts, Services
 from byline.api.shapes import AnswerShape
 from byline.api.streams import CallerLeft, EventStream, Unanswered, unless_caller_leaves
 from byline.api.wire import SSE_MEDIA_TYPE, byline_headers, sse_event
 from byline.ask.present import answer_json, event_data, event_name
 from byline.ask.service import RunningAsk
+from byline.dispatch.dispatcher import Backend
 from byline.domain.asking import (
     AskEvent,
     AskQueued,
@@ -27,6 +28,7 @@ from byline.domain.asking import (
     Done,
     Failed,
 )
+from byline.errors import BylineError
 
 router = APIRouter(tags=["ask"])
 
@@ -43,7 +45,7 @@ _CODES = (
     "database_unavailable",
 )
 _RESPONSES: dict[int | str, dict[str, Any]] = described(AnswerShape, *_CODES)
-_RESPONSES[200]["content"] = {SSE_MEDIA_TYPE: {"schema": {"type": "string"}}}
+_RESPONSES[200]["content"] = SSE_CONTENT
 _RESPONSES[200]["description"] = (
     "The answer, or with `status: llm_error` why the default backend gave none. As a stream: "
     "`sources`, `queued`, `started`, `token`, `citation`, then `done` (this JSON) or `error`."
@@ -69,16 +71,20 @@ async def ask_by_post(request: Request, parts: Parts, sent: AskBody) -> Response
 
 
 async def _ask(request: Request, parts: Services, question: str, options: AskOptions) -> Response:
-    running = parts.asks.start(
-        AskRequest(
-            question=question,
-            backend=options.backend,
-            mode=options.mode,
-            collection=options.collection,
-            conversation_id=options.conversation_id,
-            timeout_read_s=options.timeout_read_s,
+    backend = parts.dispatcher.get_backend(options.backend)
+    try:
+        running = parts.asks.start(
+            AskRequest(
+                question=question,
+                backend=options.backend,
+                mode=options.mode,
+                collection=options.collection,
+                conversation_id=options.conversation_id,
+                timeout_read_s=options.timeout_read_s,
+            )
         )
-    )
+    except BylineError as error:
+        return failure(error, headers=_headers(backend))
     streamed = options.stream or wants_events(request)
     try:
         if streamed:
@@ -124,7 +130,7 @@ async def _streamed(request: Request, running: RunningAsk) -> Response:
     return EventStream(
         _encoded(request, early, events),
         heartbeat_s=request.app.state.heartbeat_s,
-        headers=_headers(running),
+        headers=_headers(running.backend),
         closed=running.aclose,
     )
 
@@ -153,13 +159,12 @@ def _event_bytes(event: AskEvent, sequence: int) -> bytes:
 
 
 def _settled(running: RunningAsk, event: AskEvent) -> Response:
-    headers = _headers(running)
+    headers = _headers(running.backend)
     assert isinstance(event, Done | Failed)
     if isinstance(event, Failed) and event.answer.status is not AskStatus.LLM_ERROR:
         return failure(event.error, body=error_body(event.error, event.answer), headers=headers)
     return json_response(answer_json(event.answer), headers=headers)
 
 
-def _headers(running: RunningAsk) -> dict[str, str]:
-    backend = running.backend
+def _headers(backend: Backend) -> dict[str, str]:
     return byline_headers(backend.name, backend.machine, backend.model)

@@ -43,9 +43,11 @@ _UPLOAD: dict[str, Any] = {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
+                    "additionalProperties": False,
                     "properties": {
                         "file": {
                             "type": "array",
+                            "minItems": 1,
                             "items": {"type": "string", "format": "binary"},
                             "description": "The files; the field may be repeated.",
                         },
@@ -173,7 +175,7 @@ _FILE: dict[int | str, dict[str, Any]] = described(
 )
 _FILE[200] = {
     "description": "The file as it was added.",
-    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
 }
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from byline.api.present import stored_ask_json
 from byline.api.requests import Id, NoParameters, PageParameters, known_id
-from byline.api.responses import described, json_response
+from byline.api.responses import SSE_CONTENT, described, json_response
 from byline.api.routes.asking import wants_events
 from byline.api.services import Parts
 from byline.api.shapes import AskEventsShape, AsksShape, StoredAskShape
@@ -19,10 +19,14 @@ from byline.errors import BadRequest
 
 router = APIRouter(prefix="/api/asks", tags=["history"])
 
+LAST_EVENT_ID = Header(
+    description="Send only what came after it.", json_schema_extra={"pattern": "^[0-9]{1,9}$"}
+)
+
 _EVENTS: dict[int | str, dict[str, Any]] = described(
     AskEventsShape, "not_found", "database_unavailable"
 )
-_EVENTS[200]["content"] = {SSE_MEDIA_TYPE: {"schema": {"type": "string"}}}
+_EVENTS[200]["content"] = SSE_CONTENT
 _EVENTS[204] = {"description": "As events: it has ended, and nothing came after Last-Event-ID."}
 
 
@@ -55,7 +59,7 @@ async def get_events(
     parts: Parts,
     ask_id: Id,
     _: Annotated[NoParameters, Query()],
-    last_event_id: Annotated[str, Header(description="Send only what came after it.")] = "0",
+    last_event_id: Annotated[str, LAST_EVENT_ID] = "0",
 ) -> Response:
     """The stored events, as JSON or (by `Accept: text/event-stream`) as server-sent events."""
     ask_id = known_id(ask_id)
