@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import shutil
 import signal
 import socket
@@ -30,6 +29,7 @@ from byline.ask.service import Asks, running_asks
 from byline.backend.clients import make_client
 from byline.backend.protocol import ChatClient
 from byline.config import schema
+from byline.config.check import is_loopback
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.errors import StartFailed
@@ -149,7 +149,7 @@ def _empty_folder(folder: Path) -> Path:
 
 def _refuse_strangers(server: schema.Server) -> None:
     """Until keys exist, whoever reaches the port can read everything: loopback only."""
-    if server.allow_unauthenticated or _is_loopback(server.host):
+    if server.allow_unauthenticated or is_loopback(server.host):
         return
     raise StartFailed(
         f"Byline will not listen on {server.host}: everyone who reaches it could read your "
@@ -157,14 +157,6 @@ def _refuse_strangers(server: schema.Server) -> None:
         remedy='Set server.host = "127.0.0.1", or, on a network you trust, '
         "server.allow_unauthenticated = true.",
     )
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
 
 
 @contextlib.contextmanager
