@@ -18,9 +18,9 @@ def test_an_empty_array_has_no_dimension() -> None:
     assert struct.unpack(">iii", vectors.int4_array([])) == (0, 0, 23)
 
 
-def test_a_sparse_vector_counts_its_dimensions_from_nought() -> None:
+def test_a_sparse_vector_names_its_dimensions_by_their_terms() -> None:
     packed = vectors.sparsevec([1, 999_999_999], [0.5, 2.0])
-    assert struct.unpack(">iiiiiff", packed) == (10**9, 2, 0, 0, 999_999_998, 0.5, 2.0)
+    assert struct.unpack(">iiiiiff", packed) == (10**9, 2, 0, 1, 999_999_999, 0.5, 2.0)
 
 
 def test_a_row_counts_its_fields_and_their_bytes() -> None:

@@ -4,16 +4,16 @@ BM25 is a sparse inner product. The passage's side is its term counts, saturated
 its length; it is worked out once, when the passage is indexed. The query's side is the inverse
 document frequency (IDF) of its terms, taken from the statistics of the moment.
 
-The passage's side needs the average length of passages, and freezes it. It is taken anew whenever
-passages are indexed, over all there are then; a row keeps the one it was written with until its
-document is indexed again. Nothing else recomputes it, because it hardly matters: with an average
-wrong by a third nDCG@10 moves by less than 0.005 on the two development sets of `bench/retrieval`.
+The passage's side needs the average length of passages, and freezes it. It is taken anew for
+every few passages indexed, over all there are then; a row keeps the one it was written with until
+its document is indexed again. Nothing else recomputes it, because it hardly matters: with one
+wrong by a third nDCG@10 moves by less than 0.005 on the two sets of `bench/retrieval`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import log
 from typing import Final
@@ -50,13 +50,18 @@ class PassageTerms:
     length: int
 
 
-def passage_terms(body: list[int], context: Iterable[int]) -> PassageTerms:
+def passage_terms(body: list[int], context: Collection[int]) -> PassageTerms:
     """Count the terms of a passage's text (`body`) and of its title and heading (`context`)."""
     counts = Counter(body)
     for term in set(context):
         counts[term] += CONTEXT_OCCURRENCES
     ids = sorted(counts)[:DISTINCT_TERMS_MAX]
     return PassageTerms(ids, list(map(counts.__getitem__, ids)), len(body))
+
+
+def average_length(passages: int, length: int) -> float:
+    """Of `passages` passages of `length` terms together; at least 1, for passages without words."""
+    return max(1.0, length / passages)
 
 
 def passage_weights(terms: PassageTerms, average_length: float) -> list[float]:

@@ -16,6 +16,7 @@ import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
 
@@ -128,31 +129,29 @@ async def search_lexical(
 async def _index_round(
     connection: AsyncConnection[DictRow], collection: str, passages: Sequence[IndexedPassage]
 ) -> None:
+    """Rows go out as they are made, so that the server inserts some while we analyse the next."""
     sql = statements("lexical")
-    counted: list[bm25.PassageTerms] = []
-    for first in range(0, len(passages), _SLICE):
-        counted += map(_passage_terms, passages[first : first + _SLICE])
-        await asyncio.sleep(0)
-    length = sum(terms_.length for terms_ in counted)
-    average = await _average_length(connection, len(counted), length)
     name = collection.encode()
+    totals = await (await connection.execute(sql["totals"])).fetchone() or {}
+    df: Counter[int] = Counter()
+    length = 0
     async with connection.cursor().copy(sql["copy_passages"]) as copy:
         await copy.write(vectors.COPY_HEADER)
         for first in range(0, len(passages), _SLICE):
-            rows = [
-                _index_row(passage.id, name, terms_, average)
-                for passage, terms_ in zip(
-                    passages[first : first + _SLICE], counted[first : first + _SLICE], strict=True
-                )
-            ]
-            await copy.write(b"".join(rows))
+            counted = list(map(_passage_terms, passages[first : first + _SLICE]))
+            length += sum(terms_.length for terms_ in counted)
+            average = bm25.average_length(
+                totals["passages"] + first + len(counted), totals["length"] + length
+            )
+            for passage, terms_ in zip(passages[first : first + _SLICE], counted, strict=True):
+                await copy.write(_index_row(passage.id, name, terms_, average))
+            df.update(chain.from_iterable(terms_.ids for terms_ in counted))
             await asyncio.sleep(0)
         await copy.write(vectors.COPY_TRAILER)
-    df = Counter(chain.from_iterable(terms_.ids for terms_ in counted))
     held = sorted(df)
     change = vectors.copy_row(
         name,
-        struct.pack(">i", len(counted)),
+        struct.pack(">i", len(passages)),
         struct.pack(">q", length),
         vectors.int4_array(held),
         vectors.int4_array([df[term] for term in held]),
@@ -162,7 +161,12 @@ async def _index_round(
 
 
 def _passage_terms(passage: IndexedPassage) -> bm25.PassageTerms:
-    return bm25.passage_terms(terms(passage.text), terms(f"{passage.title} {passage.heading}"))
+    return bm25.passage_terms(terms(passage.text), _context_terms(passage.title, passage.heading))
+
+
+@lru_cache(maxsize=64)  # passages of one section come one after the other
+def _context_terms(title: str, heading: str) -> frozenset[int]:
+    return frozenset(terms(f"{title} {heading}"))
 
 
 def _index_row(
@@ -177,16 +181,6 @@ def _index_row(
     )
 
 
-async def _average_length(
-    connection: AsyncConnection[DictRow], passages: int, length: int
-) -> float:
-    """Of all passages there are and the `passages` about to come, in terms; at least 1."""
-    found = await connection.execute(statements("lexical")["average_length"])
-    row = await found.fetchone() or {}
-    all_passages = (row["passages"] or 0) + passages
-    return max(1.0, ((row["length"] or 0) + length) / all_passages)
-
-
 async def _fold_if_due(connection: AsyncConnection[DictRow]) -> None:
     sql = statements("lexical")
     bounds = {"changes_max": _CHANGES_MAX, "passages_max": _CHANGED_PASSAGES_MAX}
@@ -199,7 +193,7 @@ async def _fold_if_due(connection: AsyncConnection[DictRow]) -> None:
 
 
 def _sparsevec_text(weights: Mapping[int, float]) -> str:
-    entries = ",".join(f"{term}:{weight:.8g}" for term, weight in sorted(weights.items()))
+    entries = ",".join(f"{term + 1}:{weight:.8g}" for term, weight in sorted(weights.items()))
     return f"{{{entries}}}/{TERM_IDS_MAX}"
 
 

@@ -36,10 +36,9 @@ def int4_array(values: list[int]) -> bytes:
 
 
 def sparsevec(term_ids: list[int], weights: Iterable[float]) -> bytes:
-    """`term_ids` rising. Term `t` is dimension `t` as pgvector writes it, stored as `t - 1`."""
-    places = array("i", [term_id - 1 for term_id in term_ids])
+    """`term_ids` rising. Term `t` is stored as dimension `t`, which pgvector writes as `t + 1`."""
     header = struct.pack(">iii", TERM_IDS_MAX, len(term_ids), 0)
-    return header + _big_endian(places) + _big_endian(array("f", weights))
+    return header + _big_endian(array("i", term_ids)) + _big_endian(array("f", weights))
 
 
 def copy_row(*fields: bytes) -> bytes:

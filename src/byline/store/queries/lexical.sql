@@ -1,5 +1,5 @@
--- name: average_length
-SELECT sum(passages)::bigint AS passages, sum(length)::bigint AS length
+-- name: totals
+SELECT coalesce(sum(passages), 0)::bigint AS passages, coalesce(sum(length), 0)::bigint AS length
 FROM (
     SELECT passages, length FROM lexical_totals
     UNION ALL
