@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import zipfile
 from collections.abc import Sequence
 
@@ -56,6 +57,15 @@ def docx(paragraphs: Sequence[str]) -> bytes:
         for name, content in parts.items():
             archive.writestr(name, content)
     return out.getvalue()
+
+
+def tiff() -> bytes:
+    """A white picture of 8 by 8 dots."""
+    fields = [(256, 8), (257, 8), (258, 8), (259, 1), (262, 1), (273, 122), (277, 1), (278, 8)]
+    entries = b"".join(
+        struct.pack("<HHII", tag, 4, 1, value) for tag, value in [*fields, (279, 64)]
+    )
+    return b"II*\0" + struct.pack("<IH", 8, 9) + entries + struct.pack("<I", 0) + b"\xff" * 64
 
 
 def _page_content(page: str) -> bytes:

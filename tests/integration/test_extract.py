@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import made_documents
 import psutil
 import pytest
 from made_documents import docx, pdf
@@ -153,6 +154,14 @@ async def test_what_cannot_be_read_fails_with_a_code_and_a_sentence(
     assert failure.extraction_code == code
     assert failure.message.endswith(".")
     assert failure.remedy
+
+
+async def test_a_scan_without_tesseract_data_says_so(scratch: Path, tmp_path: Path) -> None:
+    async with open_extractor(Ingest(ocr_languages=("xxx",)), scratch) as extractor:
+        for name, raw in (("scan.pdf", pdf(["", ""])), ("scan.tif", made_documents.tiff())):
+            failure = await refusal(extractor, tmp_path, name, raw)
+            assert failure.extraction_code == "needs_ocr"
+            assert "tesseract-ocr-xxx" in failure.remedy
 
 
 async def test_a_text_over_the_limit_is_refused_naming_it(scratch: Path, tmp_path: Path) -> None:

@@ -1,0 +1,91 @@
+"""Locked HWP sections, TIFF frames, and whether Tesseract data are there."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from byline.errors import ExtractionFailed
+from byline.ingest.readers import hwp
+from byline.ingest.readers.images import find_ocr, frames, needs_ocr
+
+KEY_OF_ZEROS = bytes.fromhex("26262626f6f6f6f6f6f6979797979797")
+"""What the mask for seed 0 leaves of zeros; its draws are 38, 7719, 21238, 2437, 8855, 11797."""
+
+
+def record(tag: int, payload: bytes) -> bytes:
+    size = len(payload)
+    if size >= 0xFFF:
+        return struct.pack("<II", tag | 0xFFF << 20, size) + payload
+    return struct.pack("<I", tag | size << 20) + payload
+
+
+def paragraph(text: str) -> bytes:
+    return record(0x43, text.encode("utf-16-le"))
+
+
+def locked(records: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(records) + packer.flush()
+    packed += bytes(-len(packed) % 16)
+    encryptor = Cipher(algorithms.AES128(KEY_OF_ZEROS), modes.ECB()).encryptor()
+    return record(0x1C, bytes(256)) + encryptor.update(packed) + encryptor.finalize()
+
+
+def test_a_locked_section_is_read_with_the_key_it_carries() -> None:
+    records = record(0x42, b"1234") + paragraph("첫 문단\r") + paragraph("긴 " * 3000)
+    unscrambled = hwp._unscramble(locked(records), is_packed=True)
+    assert list(hwp._paragraphs(unscrambled)) == ["첫 문단\n", "긴 " * 3000]
+
+
+def test_objects_inside_a_paragraph_are_left_out_and_tabs_kept() -> None:
+    extended = "\x0b" + "가나다라마바" + "\x0b"
+    tab = "\t" + "\0" * 6 + "\t"
+    (text,) = hwp._paragraphs(paragraph(f"a{extended}b{tab}c\nd\x1ee"))
+    assert text == "ab\tc\nde"
+
+
+def tiff(order: str, count: int) -> bytes:
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    out = mark + struct.pack(f"{order}I", 8)
+    for number in range(count):
+        following = 8 + (number + 1) * 18 if number + 1 < count else 0
+        out += struct.pack(f"{order}HHHII", 1, 256, 4, 1, number) + struct.pack(
+            f"{order}I", following
+        )
+    return out
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_every_frame_of_a_tiff_comes_as_the_first_of_a_file(order: str) -> None:
+    raw = tiff(order, 3)
+    starts = [struct.unpack_from(f"{order}I", frame, 4)[0] for frame in frames(raw)]
+    assert starts == [8, 26, 44]
+    assert all(frame[8:] == raw[8:] for frame in frames(raw))
+
+
+def test_a_tiff_whose_frames_run_in_a_circle_ends() -> None:
+    raw = tiff("<", 2)
+    assert len(list(frames(raw[:-4] + struct.pack("<I", 8)))) == 2
+
+
+def test_a_tiff_cut_short_is_corrupt() -> None:
+    with pytest.raises(ExtractionFailed) as refusal:
+        list(frames(tiff("<", 2)[:20]))
+    assert refusal.value.extraction_code == "corrupt"
+
+
+def test_only_languages_whose_data_are_there_are_used(tmp_path: Path) -> None:
+    (tmp_path / "xx1.traineddata").touch()
+    found = find_ocr(("xx1", "xx2"), {"TESSDATA_PREFIX": str(tmp_path)})
+    assert found is not None
+    assert (found.languages, found.tessdata) == (("xx1",), tmp_path)
+    assert find_ocr(("xx2",), {"TESSDATA_PREFIX": str(tmp_path)}) is None
+
+
+def test_the_refusal_of_a_scan_names_what_to_install() -> None:
+    assert "tesseract-ocr-eng tesseract-ocr-chi-sim" in needs_ocr(("eng", "chi_sim")).remedy
