@@ -135,8 +135,10 @@ async def test_a_server_is_probed_without_asking_its_model(server: ModelServer) 
 
 async def test_one_connection_serves_call_after_call(server: ModelServer) -> None:
     client = server.client(max_tokens=2)
-    for _ in range(3):
+    for _ in range(5):
         assert (await read(client))[-1].finish_reason
     if server.fake is not None:
         paths = [request["path"] for request in await server.fake.requests()]
-        assert paths.count("/props") == 1, "a connection that was checked is asked no more"
+        # The check goes beside the call, so the pool holds two connections; a later call may be
+        # given either, and each is checked once.
+        assert paths.count("/props") <= 2, "a connection that was checked is asked no more"
