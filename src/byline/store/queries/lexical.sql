@@ -49,7 +49,7 @@ SELECT count(*) FILTER (WHERE passages < 0) AS removals FROM change;
 DELETE FROM lexical_terms WHERE df = 0;
 
 -- name: term_statistics
--- The subselect unpacks an array once a row (OFFSET keeps it from being merged into the join).
+-- Appending nothing unpacks an array, once a row: else every look into it would.
 WITH asked AS MATERIALIZED (
     SELECT unnest(%(terms)s::integer[]) AS term
 ), change AS MATERIALIZED (
