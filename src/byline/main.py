@@ -35,6 +35,7 @@ from byline.dispatch.dispatcher import Dispatcher
 from byline.errors import StartFailed
 from byline.ingest.jobs import running_library
 from byline.observe import Metrics, configure_log
+from byline.search.rebuild import ensure_current_index
 from byline.search.search import Searcher
 from byline.store.blobs import open_blobs
 from byline.store.database import open_database
@@ -101,6 +102,7 @@ async def serve(
 async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStack) -> Services:
     url = await _database_url(config.database, home, stack)
     database = await stack.enter_async_context(open_database(config.database, url))
+    await ensure_current_index(database)
     owner = await stack.enter_async_context(presence(url))
     blobs = open_blobs(config.storage, home)
     metrics = Metrics()

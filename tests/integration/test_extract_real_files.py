@@ -1,6 +1,7 @@
 """Real files of many formats, held against strings a right reading contains.
 
-The files are not part of the repository: set `BYLINE_TEST_DOCUMENTS` to their folder.
+The files are not part of the repository. They lie in the folder `BYLINE_TEST_DOCUMENTS` names, or
+in `shared/data/documents` beside the repository.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from byline.errors import ExtractionFailed
 from byline.ingest.extract import open_extractor
 from byline.ingest.readers.images import find_ocr
 
-FOLDER = Path(os.environ.get("BYLINE_TEST_DOCUMENTS", "")).resolve()
+BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data" / "documents"
+FOLDER = Path(os.environ.get("BYLINE_TEST_DOCUMENTS") or BESIDE).resolve()
 MANIFEST = FOLDER / "manifest.jsonl"
 
 
 def expectations() -> list[Any]:
     if not MANIFEST.is_file():
-        reason = "BYLINE_TEST_DOCUMENTS names no folder with a manifest.jsonl"
+        reason = f"no manifest.jsonl in {FOLDER.name}: set BYLINE_TEST_DOCUMENTS"
         return [pytest.param({}, id="none", marks=pytest.mark.skip(reason=reason))]
     lines = MANIFEST.read_text(encoding="utf-8").splitlines()
     return [pytest.param(json.loads(line), id=json.loads(line)["file"]) for line in lines]

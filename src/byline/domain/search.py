@@ -38,7 +38,7 @@ class SearchHit:
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """The hits, best first. `coverage` is the share (0 to 1) of the query's IDF weight that the
-    best hit's terms cover: evidence that the documents speak of what was asked at all."""
+    terms of one hit cover at most: evidence that the documents speak of what was asked at all."""
 
     query: str
     hits: tuple[SearchHit, ...]

@@ -12,7 +12,8 @@ it again. A text is NFKC-normalised, case-folded and cut at white space; each ch
   syllable with a Korean particle after it also gives the syllable (`물을` gives `물`).
 
 A term's id is a CRC-32 folded below 10⁹, the number of dimensions of pgvector's `sparsevec`: the
-same in every process and version. Changing a rule here means indexing every document again.
+same in every process and version. Changing a rule here means indexing every passage again: raise
+`ANALYSIS_VERSION`, and the next start does so (`search/rebuild.py`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ from typing import Final, TypeVar
 import Stemmer
 
 from byline.search.words import ASKING_EN, ASKING_KO, CONTRACTIONS_EN, INFLECTED_KO, PARTICLES_KO
+
+ANALYSIS_VERSION: Final = 1
+"""The number of the rules in this module and in `words`."""
 
 TERM_IDS_MAX: Final = 1_000_000_000
 """Ids are 1 … TERM_IDS_MAX - 1; 0 and below are free for the statistics to use."""

@@ -91,26 +91,30 @@ def query_weights(terms: list[int], df: Mapping[int, int], passages: int) -> dic
     return {term: weights[term] for term in heaviest}
 
 
-def candidate_terms(df: Mapping[int, int]) -> list[int]:
+def candidate_terms(df: Mapping[int, int], passages: int) -> list[int]:
     """The terms whose passages are scored; the query's other terms only add to their scores.
 
-    Terms are taken rarest first, until their passages together (`df`: term → passages)
-    1. are `CANDIDATES_ENOUGH`, or
-    2. would with the next term be over `CANDIDATES_MAX`, and are not `CANDIDATES_FEW` yet.
+    1. Where there are no more than `CANDIDATES_MAX` passages, all are scored.
+    2. Else terms are taken rarest first, until their passages together (`df`: term → passages)
+       a. are `CANDIDATES_ENOUGH`, or
+       b. are `CANDIDATES_FEW`, and with the next term would be over `CANDIDATES_MAX`.
 
     On 100,000 passages of `bench/search` this finds 0.983 of the ten best that scoring all finds;
-    rule 1 alone finds as much in one and a half times the server's time, and rule 1 with 5,000
+    rule a alone finds as much in one and a half times the server's time, and rule a with 5,000
     finds 0.994 in two and a half times.
     """
+    rarest = sorted(df, key=lambda term: (df[term], term))
+    if passages <= CANDIDATES_MAX:
+        return rarest
     taken: list[int] = []
     found = 0
-    for term, passages in sorted(df.items(), key=lambda item: (item[1], item[0])):
+    for term in rarest:
         if found >= CANDIDATES_ENOUGH:
             break
-        if found >= CANDIDATES_FEW and found + passages > CANDIDATES_MAX:
+        if found >= CANDIDATES_FEW and found + df[term] > CANDIDATES_MAX:
             break
         taken.append(term)
-        found += passages
+        found += df[term]
     return taken
 
 

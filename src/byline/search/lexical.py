@@ -65,7 +65,8 @@ class LexicalQuery:
 
 @dataclass(frozen=True, slots=True)
 class LexicalResult:
-    """Passages by falling BM25 score (ties by id), and how much of the query the best one covers.
+    """Passages by falling BM25 score (ties by id), and how much of the query any one of them
+    covers at most.
 
     `passages` is how many there were to search.
     """
@@ -106,7 +107,7 @@ async def search_lexical(
     passages: int = row["passages"]
     df = {int(term): count for term, count in row["df"].items() if count > 0}
     weights = bm25.query_weights(query.terms, df, passages)
-    candidates = bm25.candidate_terms({term: df[term] for term in weights if term in df})
+    candidates = bm25.candidate_terms({t: df[t] for t in weights if t in df}, passages)
     if not candidates:
         return LexicalResult((), 0.0, passages)
     best = await connection.execute(
@@ -121,8 +122,10 @@ async def search_lexical(
     )
     rows = await best.fetchall()
     telling = weights.keys() & set(query.telling) or weights.keys()
-    held = telling & set(rows[0]["held"]) if rows else set()
-    covered = bm25.coverage(held, telling, df, passages)
+    covered = max(
+        (bm25.coverage(telling & set(row["held"]), telling, df, passages) for row in rows),
+        default=0.0,
+    )
     return LexicalResult(tuple(map(_hit, rows)), covered, passages)
 
 

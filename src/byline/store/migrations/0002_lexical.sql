@@ -72,3 +72,8 @@ $$;
 CREATE TRIGGER lexical_count_off AFTER DELETE ON lexical_passages
     REFERENCING OLD TABLE AS removed
     FOR EACH STATEMENT EXECUTE FUNCTION lexical_count_off();
+
+-- By which rules (search/analyse.py) the passages were indexed; no row while none were.
+CREATE TABLE lexical_analysis (
+    version integer NOT NULL
+);

@@ -99,3 +99,22 @@ ORDER BY best.distance, passages.id;
 
 -- name: known_collections
 SELECT name FROM collections ORDER BY name;
+
+-- name: lock_rebuild
+SELECT pg_advisory_xact_lock(hashtextextended('byline: rebuild lexical index', 0));
+
+-- name: analysis_version
+SELECT version FROM lexical_analysis;
+
+-- name: empty_index
+TRUNCATE lexical_passages, lexical_terms, lexical_totals, lexical_changes, lexical_analysis;
+
+-- name: set_analysis_version
+INSERT INTO lexical_analysis (version) VALUES (%(version)s);
+
+-- name: passages_to_index
+SELECT passages.id, passages.heading, passages.text, documents.title, documents.collection
+FROM passages JOIN documents ON documents.id = passages.document_id
+WHERE documents.collection = %(collection)s AND passages.id > %(after)s
+ORDER BY passages.id
+LIMIT %(limit)s;
