@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from byline.search import bm25
 
+MANY = 100_000
 COUNTS = st.dictionaries(st.integers(1, 10_000), st.integers(1, 50_000), max_size=40)
 
 
@@ -68,24 +69,26 @@ def test_a_long_query_is_asked_by_its_heaviest_terms() -> None:
 
 
 def test_rare_terms_alone_name_the_candidates_once_there_are_enough() -> None:
-    assert bm25.candidate_terms({1: 2_000, 2: 1_500, 3: 50_000}) == [2, 1]
+    assert bm25.candidate_terms({1: 2_000, 2: 1_500, 3: 50_000}, MANY) == [2, 1]
 
 
 def test_a_common_term_is_left_to_scoring_when_there_is_something_without_it() -> None:
-    assert bm25.candidate_terms({1: 400, 2: 90_000}) == [1]
+    assert bm25.candidate_terms({1: 400, 2: 90_000}, MANY) == [1]
 
 
 def test_a_common_term_names_candidates_when_there_is_hardly_anything_else() -> None:
-    assert bm25.candidate_terms({1: 10, 2: 90_000, 3: 95_000}) == [1, 2]
+    assert bm25.candidate_terms({1: 10, 2: 90_000, 3: 95_000}, MANY) == [1, 2]
 
 
 def test_a_small_collection_is_scored_whole() -> None:
-    assert bm25.candidate_terms({1: 900, 2: 1_000, 3: 40}) == [3, 1, 2]
+    df = {1: 3_900, 2: 3_000, 3: 40}
+    assert bm25.candidate_terms(df, 4_000) == [3, 2, 1]
+    assert bm25.candidate_terms(df, 4_001) == [3, 2]
 
 
 @given(COUNTS)
 def test_candidates_are_the_rarest_terms_and_bounded(df: dict[int, int]) -> None:
-    taken = bm25.candidate_terms(df)
+    taken = bm25.candidate_terms(df, MANY)
     left = [df[term] for term in df if term not in taken]
 
     assert bool(taken) == bool(df)
