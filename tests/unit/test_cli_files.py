@@ -53,6 +53,28 @@ def test_a_path_that_is_not_there_is_said_and_skipped(folder: Path) -> None:
     assert isinstance(found[1], Found)
 
 
+def test_a_name_no_system_could_have_is_said_and_skipped(folder: Path) -> None:
+    found = list(find_files([folder / ("x" * 300), folder / "b.txt"]))
+    assert found[0] == Unusable(str(folder / ("x" * 300)), "It cannot be read: File name too long.")
+    assert isinstance(found[1], Found)
+
+
+def test_a_file_in_a_folder_one_may_not_enter_is_said_and_skipped(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, real_stat = folder / "sub" / "c.pdf", os.stat
+
+    def stat(path: object, **options: object) -> os.stat_result:
+        if path == locked:
+            raise PermissionError(13, "Permission denied")
+        return real_stat(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", stat)
+    found = list(find_files([locked, folder / "b.txt"]))
+    assert found[0] == Unusable(str(locked), "You may not read it.")
+    assert isinstance(found[1], Found)
+
+
 def test_a_pipe_is_never_opened(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     (found,) = find_files([folder / "pipe"])

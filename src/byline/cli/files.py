@@ -34,13 +34,20 @@ def find_files(paths: Iterable[Path]) -> Iterator[Found | Unusable]:
     """
     seen: set[tuple[int, int]] = set()
     for path in paths:
-        for found in _below(path) if path.is_dir() else _one(path, str(path)):
+        for found in _below(path) if _is_folder(path) else _one(path, str(path)):
             if isinstance(found, Found):
                 status = found.path.stat()
                 if (status.st_dev, status.st_ino) in seen:
                     continue
                 seen.add((status.st_dev, status.st_ino))
             yield found
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a folder above it may not be entered, or the name is too long; `_one` says
+        return False
 
 
 def reason_of(error: OSError) -> str:
