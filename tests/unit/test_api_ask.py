@@ -159,6 +159,23 @@ async def test_a_refusal_after_the_backend_is_known_names_it(tmp_path: Path) -> 
     assert "x-byline-backend" not in unknown.headers
 
 
+async def test_a_backend_named_where_nobody_reads_it_is_a_400(tmp_path: Path) -> None:
+    async with office(tmp_path, script=CITED) as byline:
+        answer = await byline.call.post(ASK + "?backend=qwen-macbook", {"question": "Rent?"})
+        assert byline.searcher.requests == []
+    assert (answer.status, answer.json()["error"]["code"]) == (400, "bad_request")
+    assert answer.json()["error"]["message"] == "`backend` belongs in the body, not in the address."
+
+
+async def test_two_backends_named_at_once_are_a_400(tmp_path: Path) -> None:
+    async with office(tmp_path, script=CITED) as byline:
+        answer = await byline.call.get(
+            ASK + "?q=Rent&backend=qwen-macbook&mode=rag&backend=gemma-macmini"
+        )
+    assert (answer.status, answer.json()["error"]["code"]) == (400, "bad_request")
+    assert answer.json()["error"]["message"] == "The parameter `backend` is given more than once."
+
+
 async def test_an_unknown_collection_is_a_400(tmp_path: Path) -> None:
     async with office(tmp_path) as byline:
         answer = await byline.call.post(ASK, {"question": "Rent?", "collection": "attic"})

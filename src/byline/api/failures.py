@@ -182,7 +182,7 @@ def from_framework(exception: HTTPException, *, path: str) -> BylineError:
 
 def from_validation(faults: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -> BadRequest:
     """What pydantic found wrong with a request, as one sentence that names every field."""
-    sentences = [_fault_sentence(fault) for fault in faults]
+    sentences = [_fault_sentence(fault, known) for fault in faults]
     unknown = any(fault["type"] == "extra_forbidden" for fault in faults)
     remedy = BadRequest.default_remedy
     if unknown and known:
@@ -190,13 +190,15 @@ def from_validation(faults: Sequence[Mapping[str, Any]], known: Sequence[str] = 
     return BadRequest(" ".join(sentences) or "The request could not be read.", remedy=remedy)
 
 
-def _fault_sentence(fault: Mapping[str, Any]) -> str:
+def _fault_sentence(fault: Mapping[str, Any], known: Sequence[str]) -> str:
     place = [str(step) for step in fault["loc"]]
     where, field = (place[0], ".".join(place[1:])) if place else ("request", "")
     if fault["type"] == "json_invalid":
         reason = fault.get("ctx", {}).get("error", "syntax error")
         return f"The body is not JSON: {reason} at character {field}."
     if fault["type"] == "extra_forbidden":
+        if where == "query" and field in known:
+            return f"`{field}` belongs in the body, not in the address."
         return f"Unknown parameter `{field}`."
     if fault["type"] == "missing":
         return f"`{field}` is missing." if field else "The body is missing; send JSON."

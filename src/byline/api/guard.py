@@ -9,10 +9,11 @@ that a caller has left.
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -83,6 +84,8 @@ def refusal(names: Names, scope: Scope) -> BylineError | None:
     2. A browser says another origin made it → forbidden.
     3. A browser says another site caused it, and it is more than opening a page → forbidden.
     4. The query string is not UTF-8 → bad request.
+    5. It gives a parameter twice → bad request: one of the two would be dropped in silence, and
+       with `backend` that could be the machine somebody named.
     """
     headers = Headers(scope=scope)
     host = headers.get("host", "")
@@ -102,6 +105,11 @@ def refusal(names: Names, scope: Scope) -> BylineError | None:
     if not _is_utf8(scope.get("query_string", b"")):  # 4
         return BadRequest(
             "The query string is not UTF-8.", remedy="Percent-encode it as UTF-8 text."
+        )
+    repeated = _repeated(scope.get("query_string", b""))
+    if repeated is not None:  # 5
+        return BadRequest(
+            f"The parameter `{repeated}` is given more than once.", remedy="Send it once."
         )
     return None
 
@@ -134,6 +142,13 @@ def _is_utf8(query: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _repeated(query: bytes) -> str | None:
+    if b"&" not in query:
+        return None
+    names = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    return next((name for name, times in names.items() if times > 1), None)
 
 
 class Guard:

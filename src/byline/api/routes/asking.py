@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from byline.api.failures import error_body, failure, unforeseen
-from byline.api.requests import AskBody, AskOptions, AskQuery
+from byline.api.requests import AskBody, AskOptions, AskQuery, NoParameters
 from byline.api.responses import SSE_CONTENT, described, json_response
 from byline.api.services import Parts, Services
 from byline.api.shapes import AnswerShape
@@ -61,7 +61,9 @@ async def ask_by_get(
 
 
 @router.post("/api/search/ask", summary="Ask", response_class=Response, responses=_RESPONSES)
-async def ask_by_post(request: Request, parts: Parts, sent: AskBody) -> Response:
+async def ask_by_post(
+    request: Request, parts: Parts, sent: AskBody, _: Annotated[NoParameters, Query()]
+) -> Response:
     """Ask your documents a question.
 
     The backend you name answers, or you are told at once why it did not: 503 with the reason and
