@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -144,6 +147,47 @@ async def test_a_server_that_goes_away_is_named_and_found_again_when_it_is_back(
             async with asyncio.timeout(10):
                 await _until_served(database)
             assert await names(database) == ["default"]
+
+
+async def test_a_server_that_freezes_is_given_up_and_found_again_when_it_thaws(
+    home: Path,
+) -> None:
+    async with embedded_postgres(home) as url, open_database(QUICK, url) as database:
+        await database.check()
+        with _frozen(home, url):
+            async with asyncio.timeout(20):
+                for _ in range(2):
+                    with pytest.raises(DatabaseUnavailable, match="cannot be reached"):
+                        await database.check()
+        async with asyncio.timeout(10):
+            await _until_served(database)
+
+
+async def test_a_long_statement_is_not_taken_for_a_frozen_server(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("byline.store.database._WATCH_S", 0.05)
+    async with open_database(QUICK, database_url) as database, database.connection() as one:
+        await one.execute("SELECT pg_sleep(1.5)")  # five times as long as QUICK waits
+        await one.execute(INSERT)
+    async with open_database(QUICK, database_url) as database:
+        assert await names(database) == ["default", "kept"]
+
+
+@contextmanager
+def _frozen(home: Path, url: str) -> Iterator[None]:
+    """Every process of the server stopped, its sockets left open."""
+    (pid_file,) = home.rglob("postmaster.pid")
+    with psycopg.connect(url) as asking:
+        others = asking.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        pids = [int(pid_file.read_text().splitlines()[0]), *(pid for (pid,) in others)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 async def _until_served(database: Database) -> None:

@@ -7,9 +7,12 @@ Everyone borrows a connection for one transaction. When the database goes away, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import select
+import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -32,6 +35,9 @@ _DOWN_WITHOUT_SQLSTATE: Final = (psycopg.errors.PipelineAborted,)
 _CONNECT_RETRY_S: Final = 0.25
 _POOL_TRY_S: Final = 1.0
 _CHECK_S_MAX: Final = 2.0
+_WATCH_S: Final = 1.0
+_HANDSHAKE_S_MAX: Final = 5
+"""A server that has not greeted a new connection by then does not answer the old ones either."""
 
 
 def as_byline_error(error: psycopg.Error) -> BylineError | None:
@@ -72,6 +78,7 @@ class Database:
         # Waiting happens here, in order of arrival, and not in the pool: a caller who waits there
         # while the server is down is not tried again before others come.
         self._places = asyncio.Semaphore(pool.max_size)
+        self._lent: dict[AsyncConnection[DictRow], float] = {}
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
         """Borrow a connection for one transaction: committed at the end, rolled back on an error.
@@ -81,7 +88,8 @@ class Database:
         return self._connection(self._pool.timeout)
 
     async def check(self) -> None:
-        """One round trip to the server, for who asks whether it is there: waits 2 s at most.
+        """One round trip to the server, for who asks whether it is there: waits 2 s for a
+        connection, and for a server that has gone silent until `watch` hangs up.
 
         Raises `DatabaseUnavailable`.
         """
@@ -103,10 +111,12 @@ class Database:
         try:
             with database_errors():
                 connection = await self._borrow(deadline)
+                self._lent[connection] = time.monotonic() + wait_s_max
                 try:
                     async with connection:
                         yield connection
                 finally:
+                    del self._lent[connection]
                     await self._pool.putconn(connection)
         finally:
             self._places.release()
@@ -124,6 +134,45 @@ class Database:
                 return connection
             await connection.close()
             await self._pool.putconn(connection)
+
+    async def watch(self) -> None:
+        """For as long as the pool is open: hang up on a server that is there and does not answer.
+
+        A frozen server keeps its connections open, so neither the kernel nor the client library
+        ever gives up. How long a statement may take nobody knows; but a server that works at one
+        still greets new connections, and one that does not is as good as away.
+        """
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            late = [one for one, due in self._lent.items() if due < time.monotonic()]
+            if late and not await _greets(self.url):
+                for connection in late:
+                    if connection in self._lent:
+                        _hang_up(connection)
+            elif late:
+                due = time.monotonic() + self._pool.timeout
+                self._lent.update((one, due) for one in late if one in self._lent)
+
+
+async def _greets(url: str) -> bool:
+    """Whether the server says anything to a newcomer, be it no."""
+    try:
+        connection = await AsyncConnection.connect(url, connect_timeout=_HANDSHAKE_S_MAX)
+    except psycopg.errors.ConnectionTimeout:
+        return False
+    except psycopg.Error:
+        return True  # refused, or gone: then the old connections end by themselves
+    await connection.close()
+    return True
+
+
+def _hang_up(connection: AsyncConnection[DictRow]) -> None:
+    """End the connection below the client library: whoever waits on it is told that it broke."""
+    with (
+        contextlib.suppress(OSError, psycopg.Error),
+        socket.socket(fileno=os.dup(connection.fileno())) as line,
+    ):
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def _was_closed(connection: AsyncConnection[DictRow]) -> bool:
@@ -162,9 +211,21 @@ async def open_database(config: schema.Database, url: str) -> AsyncIterator[Data
     try:
         with database_errors():
             await pool.open(wait=True, timeout=config.connect_s_max)
-        yield Database(url, pool)
+        database = Database(url, pool)
+        async with _in_background(database.watch()):
+            yield database
     finally:
         await pool.close()
+
+
+@asynccontextmanager
+async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work, name="database watch")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _connection_keywords(config: schema.Database) -> dict[str, Any]:
