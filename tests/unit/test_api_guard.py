@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from api_doubles import office
 from dispatch_doubles import two_macs
 from in_process import Caller
 
-from byline.api.guard import names_of, refusal
+from byline.api.guard import Unforeseen, names_of, refusal
 from byline.config.schema import Server
 
 HERE = "127.0.0.1:8420"
@@ -157,3 +159,27 @@ async def test_a_query_that_is_not_utf8_is_told_so(tmp_path: Path) -> None:
         assert "UTF-8" in answer.json()["error"]["message"]
         korean = await byline.call.get("/api/search?q=%EC%9E%84%EB%8C%80")
         assert korean.status == 200
+
+
+async def test_a_call_cut_short_because_byline_stops_is_told_so() -> None:
+    sent: list[Any] = []
+    called = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        called.set()
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError("nothing is read")
+
+    scope = request("POST", "/v1/chat/completions")
+    task = asyncio.create_task(Unforeseen(app)(scope, receive, send))
+    await called.wait()
+    task.cancel()
+    await task
+    assert sent[0]["status"] == 503
+    assert (b"retry-after", b"5") in sent[0]["headers"]
+    assert json.loads(sent[1]["body"])["error"]["code"] == "stopping"

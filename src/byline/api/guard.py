@@ -8,6 +8,7 @@ that a caller has left.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections import Counter
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from byline.api.failures import failure_at, unforeseen
 from byline.config.schema import Server
-from byline.errors import BadRequest, BylineError, Forbidden, TooLarge
+from byline.errors import BadRequest, BylineError, Forbidden, Stopping, TooLarge
 
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -220,7 +221,8 @@ class Unforeseen:
     """ASGI middleware: an exception nobody provided for becomes `internal`, logged under an id.
 
     Once an answer has begun there is no way to say so any more; it is left unfinished, and the
-    server closes the connection, which every client sees as an error.
+    server closes the connection, which every client sees as an error. So too when Byline stops:
+    the HTTP server cancels what is still being answered, and would call it an internal error.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -236,6 +238,9 @@ class Unforeseen:
 
         try:
             await self.app(scope, receive, sending)
+        except asyncio.CancelledError:
+            if not begun:
+                await failure_at(scope["path"], Stopping())(scope, receive, send)
         except Exception as exception:
             if scope["type"] != "http":
                 raise
