@@ -16,7 +16,7 @@ from byline.search.lexical import IndexedPassage, index_passages
 from byline.store.database import Database, open_database
 from byline.store.embedded import embedded_postgres
 
-BATCH = 256
+BATCH = 4_096
 """Passages a transaction takes in, as reading a document does."""
 
 

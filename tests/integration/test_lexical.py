@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from math import log
 
+import psycopg
 import pytest
 from search_corpus import Draft, add, add_document, counted, sentences, statistics
 
@@ -214,6 +215,65 @@ async def test_one_who_folds_does_not_hold_up_the_others(
     await add(database, "the last one")
     assert await rows_of(database, "lexical_changes") == 0
     assert await statistics(database) == await counted(database)
+
+
+async def test_a_passage_that_is_indexed_already_is_an_error_at_once(database: Database) -> None:
+    texts = [f"passage {n}" for n in range(3_000)]  # more than wait for the server at a time
+    _, ids = await add(database, *texts)
+    again = [lexical.IndexedPassage(n, "", "", t) for n, t in zip(ids, texts, strict=True)]
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        async with asyncio.timeout(30), database.connection() as connection:
+            await lexical.index_passages(connection, "default", again)
+
+    assert await statistics(database) == await counted(database)
+
+
+async def test_indexing_that_is_cancelled_leaves_nothing_behind(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analyse = lexical._passage_terms
+
+    def cancelling(passage: lexical.IndexedPassage) -> bm25.PassageTerms:
+        if passage.text == "passage 2000":
+            task.cancel()
+        return analyse(passage)
+
+    monkeypatch.setattr(lexical, "_passage_terms", cancelling)
+    async with asyncio.timeout(30):
+        task = asyncio.create_task(add(database, *[f"passage {n}" for n in range(3_000)]))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    await add(database, "the next one")
+    assert await rows_of(database, "lexical_passages") == 1
+    assert await statistics(database) == await counted(database)
+
+
+async def test_others_have_their_turn_after_every_few_passages(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analyse = lexical._passage_terms
+    turns = 0
+    analysed_in_turn: Counter[int] = Counter()
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def counting(passage: lexical.IndexedPassage) -> bm25.PassageTerms:
+        analysed_in_turn[turns] += 1
+        return analyse(passage)
+
+    monkeypatch.setattr(lexical, "_passage_terms", counting)
+    looking = asyncio.create_task(others())
+    await add(database, *[f"lease deposit {n}" for n in range(640)])
+    looking.cancel()
+
+    assert analysed_in_turn.total() == 640
+    assert max(analysed_in_turn.values()) <= 16
 
 
 async def test_removing_a_document_that_is_not_indexed_changes_nothing(database: Database) -> None:

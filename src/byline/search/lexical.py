@@ -15,7 +15,7 @@ import asyncio
 import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
@@ -31,8 +31,8 @@ from byline.store.statements import statements
 _SLICE: Final = 16
 """Passages analysed before the event loop may serve others: about 3 ms."""
 
-_ROUND: Final = 512
-"""Passages whose terms are held in memory, and counted into one change, at a time."""
+_ROWS_WAITING_MAX: Final = 64
+"""Slices that may wait for the server: about 1.5 MB."""
 
 _CHANGES_MAX: Final = 64
 _CHANGED_PASSAGES_MAX: Final = 1_000
@@ -79,9 +79,23 @@ class LexicalResult:
 async def index_passages(
     connection: AsyncConnection[DictRow], collection: str, passages: Sequence[IndexedPassage]
 ) -> None:
-    """Make stored passages findable, in the connection's transaction. None may be indexed yet."""
-    for first in range(0, len(passages), _ROUND):
-        await _index_round(connection, collection, passages[first : first + _ROUND])
+    """Make stored passages findable, in the connection's transaction. None may be indexed yet.
+
+    Many at a time are faster: the server inserts some while the next ones are analysed.
+    """
+    if not passages:
+        return
+    rows: asyncio.Queue[bytes] = asyncio.Queue(_ROWS_WAITING_MAX)
+    before = await _totals(connection)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_send(connection, rows))
+            added = await _analyse(passages, collection.encode(), before, rows)
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    async with connection.cursor().copy(statements("lexical")["copy_change"]) as copy:
+        change = _change_row(collection.encode(), added)
+        await copy.write(vectors.COPY_HEADER + change + vectors.COPY_TRAILER)
     await _fold_if_due(connection)
 
 
@@ -129,38 +143,66 @@ async def search_lexical(
     return LexicalResult(tuple(map(_hit, rows)), covered, passages)
 
 
-async def _index_round(
-    connection: AsyncConnection[DictRow], collection: str, passages: Sequence[IndexedPassage]
-) -> None:
-    """Rows go out as they are made, so that the server inserts some while we analyse the next."""
-    sql = statements("lexical")
-    name = collection.encode()
-    totals = await (await connection.execute(sql["totals"])).fetchone() or {}
-    df: Counter[int] = Counter()
-    length = 0
-    async with connection.cursor().copy(sql["copy_passages"]) as copy:
-        await copy.write(vectors.COPY_HEADER)
-        for first in range(0, len(passages), _SLICE):
-            counted = list(map(_passage_terms, passages[first : first + _SLICE]))
-            length += sum(terms_.length for terms_ in counted)
-            average = bm25.average_length(
-                totals["passages"] + first + len(counted), totals["length"] + length
+@dataclass(slots=True)
+class _Totals:
+    """Of some passages: how many, of how many terms together, and how many hold each term."""
+
+    passages: int = 0
+    length: int = 0
+    df: Counter[int] = field(default_factory=Counter)
+
+
+async def _totals(connection: AsyncConnection[DictRow]) -> _Totals:
+    row = await (await connection.execute(statements("lexical")["totals"])).fetchone() or {}
+    return _Totals(row["passages"], row["length"])
+
+
+async def _analyse(
+    passages: Sequence[IndexedPassage],
+    collection: bytes,
+    before: _Totals,
+    rows: asyncio.Queue[bytes],
+) -> _Totals:
+    """Put an index row for each passage into `rows`, and `COPY_TRAILER` at the end."""
+    added = _Totals()
+    for first in range(0, len(passages), _SLICE):
+        some = passages[first : first + _SLICE]
+        counted = list(map(_passage_terms, some))
+        added.passages += len(counted)
+        added.length += sum(terms_.length for terms_ in counted)
+        added.df.update(chain.from_iterable(terms_.ids for terms_ in counted))
+        average = bm25.average_length(
+            before.passages + added.passages, before.length + added.length
+        )
+        await rows.put(
+            b"".join(
+                _index_row(passage.id, collection, terms_, average)
+                for passage, terms_ in zip(some, counted, strict=True)
             )
-            for passage, terms_ in zip(passages[first : first + _SLICE], counted, strict=True):
-                await copy.write(_index_row(passage.id, name, terms_, average))
-            df.update(chain.from_iterable(terms_.ids for terms_ in counted))
-            await asyncio.sleep(0)
-        await copy.write(vectors.COPY_TRAILER)
-    held = sorted(df)
-    change = vectors.copy_row(
-        name,
-        struct.pack(">i", len(passages)),
-        struct.pack(">q", length),
+        )
+        await asyncio.sleep(0)  # a queue with room lets nobody else run
+    await rows.put(vectors.COPY_TRAILER)
+    return added
+
+
+async def _send(connection: AsyncConnection[DictRow], rows: asyncio.Queue[bytes]) -> None:
+    async with connection.cursor().copy(statements("lexical")["copy_passages"]) as copy:
+        await copy.write(vectors.COPY_HEADER)
+        some = b""
+        while some != vectors.COPY_TRAILER:
+            some = await rows.get()
+            await copy.write(some)
+
+
+def _change_row(collection: bytes, added: _Totals) -> bytes:
+    held = sorted(added.df)
+    return vectors.copy_row(
+        collection,
+        struct.pack(">i", added.passages),
+        struct.pack(">q", added.length),
         vectors.int4_array(held),
-        vectors.int4_array([df[term] for term in held]),
+        vectors.int4_array([added.df[term] for term in held]),
     )
-    async with connection.cursor().copy(sql["copy_change"]) as copy:
-        await copy.write(vectors.COPY_HEADER + change + vectors.COPY_TRAILER)
 
 
 def _passage_terms(passage: IndexedPassage) -> bm25.PassageTerms:
