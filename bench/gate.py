@@ -11,6 +11,7 @@ from contextlib import aclosing
 
 from bench.report import Row
 from bench.settings import Settings
+from byline.backend.protocol import Probed
 from byline.config.schema import Ask, Config, LlamaCppBackend, Machine, OpenAIBackend
 from byline.dispatch.admission import Limits
 from byline.dispatch.clock import LoopClock
@@ -18,6 +19,7 @@ from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.dispatch.gate import Gate
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import Priority, Queued, Started
+from byline.observe import Feed
 
 NAME = "gate: hand-over and lost slots, one process"
 
@@ -90,8 +92,11 @@ class _Client:
         finally:
             self._ended = time.perf_counter()
 
-    async def probe(self) -> str:
-        return "1 model"
+    async def probe(self) -> Probed:
+        return Probed("it is this process")
+
+    async def reach(self) -> None:
+        return None
 
     async def close(self) -> None:
         return None
@@ -127,7 +132,7 @@ def _backend(client: _Client, *, capacity: int, max_tokens: int) -> tuple[Dispat
     def make_client(name: str, backend: OpenAIBackend | LlamaCppBackend) -> _Client:
         return client
 
-    dispatcher = Dispatcher(config, make_client, LoopClock())
+    dispatcher = Dispatcher(config, make_client, LoopClock(), Feed())
     return dispatcher, dispatcher.default
 
 

@@ -127,8 +127,7 @@ async def test_a_caller_who_leaves_frees_the_machine(server: ModelServer) -> Non
 
 
 async def test_a_server_is_probed_without_asking_its_model(server: ModelServer) -> None:
-    said = await server.client().probe()
-    assert server.address in said
+    await server.client().probe()
     if server.fake is not None:
         assert await server.fake.chats() == []
 

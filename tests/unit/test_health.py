@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from dispatch_doubles import ANSWER, Lab, two_macs
+from dispatch_doubles import ANSWER, HAS_IT_LOADED, Lab, two_macs
 from structlog.testing import capture_logs
 
 from byline.dispatch.health import Evidence, Good, next_health
@@ -35,8 +35,8 @@ def after(state: BackendState, evidence: Evidence) -> BackendState:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_completed_call_or_an_answered_probe_is_online(state: BackendState) -> None:
-    for evidence in (Good.COMPLETED, Good.PROBED):
+def test_a_completed_call_or_a_model_in_memory_is_online(state: BackendState) -> None:
+    for evidence in (Good.COMPLETED, HAS_IT_LOADED):
         health = next_health(BackendHealth(state, BEFORE, "ConnectError"), evidence, NOW)
         assert (health.state, health.reason) == (ONLINE, None)
 
@@ -147,7 +147,7 @@ async def test_a_probe_that_fails_warns_once_until_something_changes() -> None:
         for _ in range(3):
             assert (await backend.probe()).state is UNREACHABLE
     assert [line["event"] for line in logs] == ["backend_state", "backend_unavailable"]
-    lab.clients["gemma-macmini"].probe_outcome = "1 model"
+    lab.clients["gemma-macmini"].probe_outcome = HAS_IT_LOADED
     with capture_logs() as logs:
         assert (await backend.probe()).state is ONLINE
     assert [(line["event"], line["log_level"]) for line in logs] == [("backend_state", "info")]

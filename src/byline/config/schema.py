@@ -136,6 +136,13 @@ class BackendBranch(Branch):
     tools: bool = Field(False, description="Whether the model can call tools.")
     stall_s: Seconds = Field(30, description="Longest silence after the first token, in seconds.")
     verify_model: bool = Field(True, description="Check which model the server has loaded.")
+    probe_s: float = Field(
+        30,
+        ge=0,
+        le=86_400,
+        description="Seconds without a call after which the server is asked how it is (no model "
+        "runs); 0: never.",
+    )
 
 
 class OpenAIBackend(BackendBranch):

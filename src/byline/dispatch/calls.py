@@ -17,11 +17,11 @@ import structlog
 
 from byline.backend.protocol import ChatClient
 from byline.config.schema import LlamaCppBackend, OpenAIBackend
-from byline.dispatch.clock import Clock
 from byline.dispatch.gate import Gate, Slot
-from byline.dispatch.health import Evidence, Good, first_health, next_health
+from byline.dispatch.health import Good
+from byline.dispatch.lookout import Lookout
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.dispatch import BackendHealth, BackendState, Priority, Queued, Started
+from byline.domain.dispatch import Priority, Queued, Started
 from byline.errors import BackendUnavailable, LlmError, Stopping
 
 DELTAS_SLACK = 32
@@ -64,14 +64,14 @@ class Calls:
         config: OpenAIBackend | LlamaCppBackend,
         client: ChatClient,
         gate: Gate,
-        clock: Clock,
+        lookout: Lookout,
     ) -> None:
+        """`lookout` is told what the calls show."""
         self._name = name
         self._config = config
         self._client = client
         self._gate = gate
-        self._clock = clock
-        self._health = first_health(clock.now())
+        self.lookout = lookout
         self._pumps: set[asyncio.Task[None]] = set()
 
     async def stream(
@@ -98,31 +98,13 @@ class Calls:
                 pump.cancel()
                 await asyncio.wait([pump])
 
-    async def probe(self) -> BackendHealth:
-        """Ask the server how it is, without the gate and without running a model."""
-        try:
-            await self._client.probe()
-        except (BackendUnavailable, LlmError) as error:
-            # Probes come again and again: only the one that brings news is worth a warning.
-            if self._learn(error) and isinstance(error, BackendUnavailable):
-                self._warn(error)
-        else:
-            self._learn(Good.PROBED)
-        return self.health()
-
-    def health(self) -> BackendHealth:
-        """What is known of the backend at this instant."""
-        gate = self._gate.status()
-        if self._health.state is BackendState.ONLINE and gate.running >= gate.capacity:
-            return replace(self._health, state=BackendState.BUSY)
-        return self._health
-
     async def close(self) -> None:
         """End the running calls, whose readers get Stopping, then close the client."""
         for pump in self._pumps:
             pump.cancel()
         if self._pumps:
             await asyncio.wait(self._pumps)
+        await self.lookout.close()
         await self._client.close()
 
     def _start(self, slot: Slot, request: ChatRequest, buffer: _Buffer) -> asyncio.Task[None]:
@@ -145,11 +127,11 @@ class Calls:
         try:
             await self._drain(request, request.max_tokens or tokens_max, buffer)
         except BackendUnavailable as error:
-            self._warn(error)
-            self._learn(error)
+            self.lookout.warn(error)
+            self.lookout.learn(error)
             raise
         except LlmError as error:
-            self._learn(error)
+            self.lookout.learn(error)
             raise
 
     async def _drain(self, request: ChatRequest, tokens_max: int, buffer: _Buffer) -> None:
@@ -160,7 +142,7 @@ class Calls:
             async for delta in deltas:
                 if not answering:
                     answering = True
-                    self._learn(Good.ANSWERING)
+                    self.lookout.learn(Good.ANSWERING)
                 finished = delta.finish_reason is not None
                 deltas_left -= 1
                 chars_left -= _chars(delta)
@@ -181,33 +163,7 @@ class Calls:
                 machine=self._gate.machine,
                 detail="The answer ended without a finish_reason.",
             )
-        self._learn(Good.COMPLETED)
-
-    def _learn(self, evidence: Evidence) -> bool:
-        """Take evidence into account; whether it changed the state."""
-        before = self._health
-        self._health = next_health(before, evidence, self._clock.now())
-        if self._health.state is before.state:
-            return False
-        log.info(
-            "backend_state",
-            backend=self._name,
-            machine=self._gate.machine,
-            state=self._health.state.value,
-            was=before.state.value,
-            reason=self._health.reason,
-        )
-        return True
-
-    def _warn(self, error: BackendUnavailable) -> None:
-        log.warning(
-            "backend_unavailable",
-            backend=self._name,
-            machine=self._gate.machine,
-            address=error.address,
-            reason=error.reason,
-            detail=error.detail,
-        )
+        self.lookout.learn(Good.COMPLETED)
 
 
 def _chars(delta: Delta) -> int:

@@ -63,3 +63,13 @@ class BackendHealth:
     since: datetime
     reason: str | None = None
     last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackendChanged:
+    """The state of a backend has become another one than `was`. `busy` is never told of so."""
+
+    backend: str
+    machine: str
+    was: BackendState
+    health: BackendHealth
