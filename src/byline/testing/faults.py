@@ -172,6 +172,21 @@ async def pings(peer: Peer, turn: Turn) -> None:
         await peer.pause(turn.behaviour.delay_s or 0.02)
 
 
+async def mistyped(peer: Peer, turn: Turn) -> None:
+    """A good stream that goes by the content type `text`."""
+    await peer.begin(content_type=turn.behaviour.text)
+    for data in [*turn.events, DONE]:
+        await peer.chunk(data)
+    await peer.end()
+
+
+async def short_body(peer: Peer, turn: Turn) -> None:
+    """Closed before as much has come as its `Content-Length` promised."""
+    first = next(turn.events)
+    await peer.answer(200, first, content_type="text/event-stream", content_length="1000000")
+    peer.close()
+
+
 async def drop(peer: Peer, turn: Turn) -> None:
     """Reset in the middle of the stream."""
     await _some(peer, turn)
@@ -333,6 +348,8 @@ MODES: Mapping[str, Callable[[Peer, Turn], Awaitable[None]]] = {
         endless_line,
         stall,
         pings,
+        mistyped,
+        short_body,
         drop,
         cut,
         drop_head,
