@@ -75,6 +75,10 @@ class Feed:
             self.forget(reading)
         return reading
 
+    def readers(self) -> int:
+        """How many read now."""
+        return len(self._readings)
+
     def forget(self, reading: Reading) -> None:
         """End one reading after what it has heard."""
         if reading in self._readings:
