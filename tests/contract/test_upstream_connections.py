@@ -11,6 +11,7 @@ from contextlib import aclosing
 import pytest
 from contract_servers import ModelServer, asking, read
 
+from byline.backend.authorship import KINDS
 from byline.backend.dialling import open_socket
 from byline.backend.openai import environment_key
 from byline.errors import BackendUnavailable, LlmError
@@ -173,7 +174,7 @@ def test_sockets_notice_a_peer_that_vanished() -> None:
     assert (idle, interval, probes, unacknowledged_ms) == (5, 2, 3, 10_000)
 
 
-@pytest.mark.parametrize("kind", ["llama.cpp", "mlx-vlm", "ollama"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_each_kind_of_server_is_verified_in_its_own_way(fake: ModelServer, kind: str) -> None:
     await fake.arrange(kind=kind)
     client = fake.client()
@@ -183,7 +184,7 @@ async def test_each_kind_of_server_is_verified_in_its_own_way(fake: ModelServer,
         assert served.verified, kind
 
 
-@pytest.mark.parametrize("kind", ["llama.cpp", "mlx-vlm", "ollama"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_each_kind_of_server_with_another_model_is_a_mismatch(
     fake: ModelServer, kind: str
 ) -> None:

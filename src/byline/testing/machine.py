@@ -30,6 +30,7 @@ from typing import Any
 import aiohttp
 
 from byline.testing.server import MODE_NAMES, Machine, behaviour_of
+from byline.testing.shapes import KINDS
 
 BACKLOG_TRIES_MAX = 64
 
@@ -168,7 +169,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--mode", default="ok", choices=MODE_NAMES)
-    parser.add_argument("--kind", default="llama.cpp", help="llama.cpp, mlx-vlm, ollama or plain")
+    parser.add_argument("--kind", default="llama.cpp", choices=KINDS)
     parser.add_argument("--model", default=None, help="the model it claims to have loaded")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds between tokens")
     parser.add_argument("--with-parent", action="store_true", help="end when stdin is closed")
