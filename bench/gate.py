@@ -27,6 +27,7 @@ WAITING = 32
 HAND_OVERS = 20_000
 ABORTED_CALLS = 10_000
 DELTAS = 100_000
+LIMITS = Limits(1, WAITING, 600.0, background_wait_s_max=600.0, background_give_up_s=600.0)
 
 
 async def run(settings: Settings) -> list[Row]:
@@ -55,7 +56,7 @@ def _hand_over_rows(name: str, waits_ms: list[float], budget: float | None) -> l
 
 async def _hand_overs() -> list[float]:
     """From `release` to the next caller running, in milliseconds."""
-    gate = Gate("bench", Limits(1, WAITING, queue_wait_s_max=600), LoopClock())
+    gate = Gate("bench", LIMITS, LoopClock())
     waits_ms: list[float] = []
     released = 0.0
 

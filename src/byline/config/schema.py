@@ -122,7 +122,16 @@ class Machine(Branch):
         le=100_000,
         description="Calls waiting at most, counted for people and background work apart.",
     )
-    queue_wait_s_max: Seconds = Field(120, description="Longest wait for the machine, in seconds.")
+    queue_wait_s_max: Seconds = Field(
+        120, description="Longest wait of a person for the machine, in seconds."
+    )
+    background_wait_s_max: Seconds = Field(
+        300,
+        description="Background work this old, in seconds, is served next, before one person.",
+    )
+    background_give_up_s: Seconds = Field(
+        3600, description="Background work this old, in seconds, waits no longer and fails."
+    )
 
 
 class BackendBranch(Branch):

@@ -17,6 +17,7 @@ from byline.config.schema import (
     QUOTES_MACHINE,
     Config,
     LlamaCppBackend,
+    Machine,
     OpenAIBackend,
     QuotesBackend,
 )
@@ -195,11 +196,7 @@ class Dispatcher:
         self._clock = clock
         self._feed = feed
         self._gates = {
-            name: Gate(
-                name,
-                Limits(machine.capacity, machine.queue_len_max, machine.queue_wait_s_max),
-                clock,
-            )
+            name: Gate(name, gate_limits(machine), clock)
             for name, machine in config.machines.items()
         }
         self._backends: dict[str, Backend] = {}
@@ -263,6 +260,17 @@ class Dispatcher:
             way = Calls(name, config, client, gate, lookout)
         self._ways.append(way)
         return Backend(name, config, way)
+
+
+def gate_limits(machine: Machine) -> Limits:
+    """What the gate of a machine may do, from its configuration."""
+    return Limits(
+        capacity=machine.capacity,
+        queue_len_max=machine.queue_len_max,
+        queue_wait_s_max=machine.queue_wait_s_max,
+        background_wait_s_max=machine.background_wait_s_max,
+        background_give_up_s=machine.background_give_up_s,
+    )
 
 
 class _NoModel:

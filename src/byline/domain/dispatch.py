@@ -30,11 +30,14 @@ class Queued:
     """A call waits at a gate. `position` counts from 1; `ahead` calls run or wait before it.
 
     `eta_s` is an estimate in seconds from measured durations, None before any was measured.
+    `preemptions` is how often the call has given the machine to a person who waits; above 0 that
+    is why it waits again.
     """
 
     position: int
     ahead: int
     eta_s: float | None
+    preemptions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
