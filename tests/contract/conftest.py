@@ -29,7 +29,7 @@ MLX_LM = Traits(
 )
 MLX_VLM = Traits(
     other_model="http_400",
-    too_long_says="context budget",
+    too_long_says="context",
     words_many=90_000,
     words_too_many=TINY_CONTEXT_TOKENS + 1,
     counts_to=50_000,

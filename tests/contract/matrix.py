@@ -41,9 +41,10 @@ NOTES = """\
   limit of its own on the length of a prompt: set `context_tokens` to what the machine bears.
 - **mlx-lm** and **mlx-vlm** unload their model when a call names another one, even one they then
   fail to load. Byline only ever sends the configured name; other clients of the machine may not.
-- **mlx-vlm** sums a conversation up by itself when it is longer than the model's context, and
-  refuses only a last question that is too long. Keep `context_tokens` at or below the model's own:
-  then Byline does the cutting, and says so.
+- **mlx-vlm** sums a conversation up by itself, and silently, when it is longer than the model's
+  context. Byline forbids it (`context_management: []`) from the second call on: the first answer
+  tells it what server this is. Keep `context_tokens` at or below the model's own, and it never
+  comes to that.
 - **mlx-lm** does not read `tool_choice`: with tools offered it calls them even on `"none"`. Byline
   forces a final answer by offering no tools.
 - **mlx-lm** whose engine has died answers `404 {"error": "generation thread died"}` to every call

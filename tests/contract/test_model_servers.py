@@ -203,6 +203,31 @@ async def test_a_prompt_longer_than_the_context_is_the_caller_s_fault(
     assert says in raised.value.text
 
 
+async def test_a_conversation_longer_than_the_context_is_not_cut_in_silence(
+    server: ModelServer, observe: Observe
+) -> None:
+    """mlx-vlm would sum it up unasked; see `ServerKind.also_sent`."""
+    client = server.client(max_tokens=4)
+    await read(client)  # only now it is known what server this is
+    says = server.traits.too_long_says
+    await server.arrange("status", status=400, text=f"the request {says}")
+    turn = "word " * (server.traits.words_too_many // 6)
+    roles = ("user", "assistant", "user", "assistant", "user", "assistant")
+    messages = [{"role": role, "content": turn} for role in roles]
+    messages.append({"role": "user", "content": "How long is it?"})
+    call = read(client, asking(messages=tuple(messages)))
+    if not server.traits.too_long:
+        usage = (await call)[-1].usage
+        assert usage is not None
+        assert (usage.prompt_tokens or 0) > len(turn.split()) * len(roles)
+        return observe("reads all of it")
+    with pytest.raises(LlmError) as raised:
+        await call
+    observe(raised.value.reason)
+    assert raised.value.reason == server.traits.too_long
+    assert says in raised.value.text
+
+
 async def test_a_caller_who_leaves_frees_the_machine(server: ModelServer, observe: Observe) -> None:
     await server.arrange("slow")
     client = server.client(max_tokens=server.traits.counts_to)

@@ -202,3 +202,16 @@ async def test_a_server_that_cannot_tell_its_model_is_not_verified_and_says_why(
     assert served is not None
     assert (served.model_loaded, served.verified) == (None, False)
     assert served.note
+
+
+async def test_mlx_vlm_is_told_not_to_sum_conversations_up_and_no_other_server_is(
+    fake: ModelServer, machine: FakeMachine
+) -> None:
+    for kind, told in (("mlx-vlm", [False, True]), ("llama.cpp", [False, False])):
+        await machine.forget()
+        await fake.arrange(kind=kind)
+        client = fake.client()
+        for _ in range(2):
+            await read(client)
+        bodies = [request["body"] for request in await machine.chats()]
+        assert ["context_management" in body for body in bodies] == told, kind
