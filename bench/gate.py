@@ -11,6 +11,7 @@ from contextlib import aclosing
 
 from bench.report import Row
 from bench.settings import Settings
+from byline.backend.protocol import Probed
 from byline.config.schema import Ask, Config, LlamaCppBackend, Machine, OpenAIBackend
 from byline.dispatch.admission import Limits
 from byline.dispatch.clock import LoopClock
@@ -18,6 +19,8 @@ from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.dispatch.gate import Gate
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import Priority, Queued, Started
+from byline.errors import Preempted
+from byline.observe import Feed
 
 NAME = "gate: hand-over and lost slots, one process"
 
@@ -25,16 +28,15 @@ WAITING = 32
 HAND_OVERS = 20_000
 ABORTED_CALLS = 10_000
 DELTAS = 100_000
+LIMITS = Limits(1, WAITING, 600.0, background_wait_s_max=600.0, background_give_up_s=600.0)
 
 
 async def run(settings: Settings) -> list[Row]:
     """All rows of the gate, in about four seconds."""
     rows = _hand_over_rows("gate hand-over", await _hand_overs(), budget=1.0)
     rows += _hand_over_rows("upstream to upstream", await _idle_times(), budget=None)
-    lost, aborted = await _lost_slots()
-    rows.append(
-        Row("slots lost", lost, "slots", 0, "lower", f"after {aborted:,} calls aborted anywhere")
-    )
+    lost, history = await _lost_slots()
+    rows.append(Row("slots lost", lost, "slots", 0, "lower", f"after {history}"))
     added_us = await _added_per_delta_us()
     rows.append(
         Row("added per delta", added_us, "µs", None, "lower", f"{DELTAS:,} deltas, no network")
@@ -53,7 +55,7 @@ def _hand_over_rows(name: str, waits_ms: list[float], budget: float | None) -> l
 
 async def _hand_overs() -> list[float]:
     """From `release` to the next caller running, in milliseconds."""
-    gate = Gate("bench", Limits(1, WAITING, queue_wait_s_max=600), LoopClock())
+    gate = Gate("bench", LIMITS, LoopClock())
     waits_ms: list[float] = []
     released = 0.0
 
@@ -90,8 +92,11 @@ class _Client:
         finally:
             self._ended = time.perf_counter()
 
-    async def probe(self) -> str:
-        return "1 model"
+    async def probe(self) -> Probed:
+        return Probed("it is this process")
+
+    async def reach(self) -> None:
+        return None
 
     async def close(self) -> None:
         return None
@@ -127,13 +132,13 @@ def _backend(client: _Client, *, capacity: int, max_tokens: int) -> tuple[Dispat
     def make_client(name: str, backend: OpenAIBackend | LlamaCppBackend) -> _Client:
         return client
 
-    dispatcher = Dispatcher(config, make_client, LoopClock())
+    dispatcher = Dispatcher(config, make_client, LoopClock(), Feed())
     return dispatcher, dispatcher.default
 
 
-async def _read(backend: Backend) -> None:
+async def _read(backend: Backend, priority: Priority = Priority.FOREGROUND) -> None:
     request = ChatRequest(({"role": "user", "content": "Hi"},))
-    async with aclosing(backend.call(request, Priority.FOREGROUND, _Listener())) as deltas:
+    async with aclosing(backend.call(request, priority, _Listener())) as deltas:
         async for _ in deltas:
             pass
 
@@ -152,27 +157,28 @@ async def _idle_times() -> list[float]:
     return client.idle_ms
 
 
-async def _lost_slots() -> tuple[int, int]:
+async def _lost_slots() -> tuple[int, str]:
     """Abort calls at random moments of their life; how many slots the gate misses afterwards."""
     capacity = 4
     chance = random.Random(11)
     dispatcher, backend = _backend(_Client(deltas=4), capacity=capacity, max_tokens=16)
-    aborted = 0
+    aborted = preempted = 0
 
     async def caller() -> None:
-        nonlocal aborted
+        nonlocal aborted, preempted
         while aborted < ABORTED_CALLS:
-            call = asyncio.create_task(_read(backend))
+            call = asyncio.create_task(_read(backend, chance.choice(list(Priority))))
             for _ in range(chance.randint(0, 40)):
                 await asyncio.sleep(0)
             call.cancel()
             await asyncio.wait([call])
             aborted += call.cancelled()
+            preempted += not call.cancelled() and isinstance(call.exception(), Preempted)
 
     await asyncio.gather(*(caller() for _ in range(WAITING)))
     lost = dispatcher.gates()[0].running
     await dispatcher.close()
-    return lost, aborted
+    return lost, f"{aborted:,} calls aborted and {preempted:,} preempted anywhere"
 
 
 async def _added_per_delta_us() -> float:

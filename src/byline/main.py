@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import structlog
 import uvicorn
@@ -25,16 +26,17 @@ from byline.api.forms import FormDoor
 from byline.api.services import Services
 from byline.ask.record import AskRecords
 from byline.ask.run import AskParts
-from byline.ask.service import Asks, running_asks
+from byline.ask.service import running_asks
 from byline.backend.clients import make_client
 from byline.backend.protocol import ChatClient
 from byline.config import schema
 from byline.config.check import is_loopback
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
+from byline.dispatch.probes import probing
 from byline.errors import StartFailed
 from byline.ingest.jobs import running_library
-from byline.observe import Metrics, configure_log
+from byline.observe import Feed, Metrics, configure_log
 from byline.search.rebuild import ensure_current_index
 from byline.search.search import Searcher
 from byline.store.blobs import open_blobs
@@ -69,7 +71,7 @@ async def running(config: schema.Config, home: Path) -> AsyncIterator[RunningSer
         listener = stack.enter_context(_listening(config.server))
         services = await _open_services(config, home, stack)
         server = await stack.enter_async_context(_http_server(services, listener))
-        stack.push_async_callback(_end_streams, services.asks, server)
+        stack.push_async_callback(_end_streams, services, server)
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         yield RunningServer(url, port, services)
@@ -112,8 +114,11 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
         slots = config.machines[backend.machine].capacity
         return make_client(name, backend, home=home, slots=slots)
 
-    dispatcher = Dispatcher(config, client, LoopClock())
+    feed = Feed()
+    clock = LoopClock()
+    dispatcher = Dispatcher(config, client, clock, feed)
     stack.push_async_callback(dispatcher.close)
+    await stack.enter_async_context(probing(dispatcher, clock, Random()))
     searcher = Searcher(database)
     library = await stack.enter_async_context(
         running_library(database, blobs, config.ingest, home / "scratch")
@@ -131,6 +136,7 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
         dispatcher=dispatcher,
         asks=asks,
         metrics=metrics,
+        feed=feed,
         spool=_empty_folder(home / "spool"),
     )
 
@@ -231,7 +237,8 @@ async def _http_server(services: Services, listener: socket.socket) -> AsyncIter
         task.cancel()
 
 
-async def _end_streams(asks: Asks, server: _Server) -> None:
+async def _end_streams(services: Services, server: _Server) -> None:
     """Stop taking requests, then end the asks, so that open streams end with a last word."""
     server.should_exit = True
-    await asks.close()
+    services.feed.close()
+    await services.asks.close()

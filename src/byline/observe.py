@@ -1,7 +1,8 @@
-"""What can be seen of Byline from outside: a structured log on standard error, and metrics."""
+"""What can be seen of Byline from outside: a structured log, metrics, and a feed of events."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections.abc import Iterable
@@ -10,10 +11,85 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from byline.config import schema
-from byline.domain.dispatch import GateStatus
+from byline.domain.dispatch import BackendChanged, GateStatus
 
 QUIET_LOGGERS = ("aiohttp.access", "uvicorn.access", "uvicorn.error", "procrastinate", "psycopg")
 """Libraries that report their own routine at INFO; only their warnings concern the owner."""
+
+
+FEED_BEHIND_MAX = 1_000
+"""Events a reader of the feed may be behind before it is let go."""
+
+Happening = BackendChanged
+"""What the feed tells of: one frozen class of `domain` for each kind of event."""
+
+
+class Reading:
+    """What one reader hears of the feed, in order; ends when the feed closes or lets it go."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._heard: asyncio.Queue[Happening | None] = asyncio.Queue()
+
+    def __aiter__(self) -> Reading:
+        return self
+
+    async def __anext__(self) -> Happening:
+        if (happening := await self._heard.get()) is None:
+            raise StopAsyncIteration
+        return happening
+
+    async def aclose(self) -> None:
+        """Hear no more; it is not necessary to have begun."""
+        self._feed.forget(self)
+
+    def tell(self, happening: Happening) -> bool:
+        """False for one that is too far behind."""
+        if self._heard.qsize() >= FEED_BEHIND_MAX:
+            return False
+        self._heard.put_nowait(happening)
+        return True
+
+    def end(self) -> None:
+        self._heard.put_nowait(None)
+
+
+class Feed:
+    """Live events for whoever reads along. Lives in one event loop; nothing is kept."""
+
+    def __init__(self) -> None:
+        self._readings: set[Reading] = set()
+        self._closed = False
+
+    def publish(self, happening: Happening) -> None:
+        """Tell everyone who reads now. Never waits: who is too far behind is let go."""
+        for reading in list(self._readings):
+            if not reading.tell(happening):
+                self.forget(reading)
+
+    def read(self) -> Reading:
+        """What happens from this call on."""
+        reading = Reading(self)
+        self._readings.add(reading)
+        if self._closed:
+            self.forget(reading)
+        return reading
+
+    def readers(self) -> int:
+        """How many read now."""
+        return len(self._readings)
+
+    def forget(self, reading: Reading) -> None:
+        """End one reading after what it has heard."""
+        if reading in self._readings:
+            self._readings.remove(reading)
+            reading.end()
+
+    def close(self) -> None:
+        """End every reading, also those that have not begun."""
+        self._closed = True
+        for reading in list(self._readings):
+            self.forget(reading)
 
 
 def configure_log(config: schema.Log) -> None:

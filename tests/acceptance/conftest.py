@@ -166,6 +166,7 @@ def two_macs(macmini: str, macbook: str, **ask: Any) -> Settings:
                 "base_url": macmini,
                 "model": GEMMA,
                 "timeout_connect_s": 1,
+                "probe_s": 0,
             },
             "qwen-macbook": {
                 "kind": "openai",
@@ -173,6 +174,7 @@ def two_macs(macmini: str, macbook: str, **ask: Any) -> Settings:
                 "base_url": macbook,
                 "model": QWEN,
                 "timeout_connect_s": 1,
+                "probe_s": 0,
                 "stall_s": 1,
                 "tools": True,
             },

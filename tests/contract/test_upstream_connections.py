@@ -11,6 +11,7 @@ from contextlib import aclosing
 import pytest
 from contract_servers import ModelServer, asking, read
 
+from byline.backend.authorship import KINDS
 from byline.backend.dialling import open_socket
 from byline.backend.openai import environment_key
 from byline.errors import BackendUnavailable, LlmError
@@ -173,7 +174,7 @@ def test_sockets_notice_a_peer_that_vanished() -> None:
     assert (idle, interval, probes, unacknowledged_ms) == (5, 2, 3, 10_000)
 
 
-@pytest.mark.parametrize("kind", ["llama.cpp", "mlx-vlm", "ollama"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_each_kind_of_server_is_verified_in_its_own_way(fake: ModelServer, kind: str) -> None:
     await fake.arrange(kind=kind)
     client = fake.client()
@@ -183,7 +184,7 @@ async def test_each_kind_of_server_is_verified_in_its_own_way(fake: ModelServer,
         assert served.verified, kind
 
 
-@pytest.mark.parametrize("kind", ["llama.cpp", "mlx-vlm", "ollama"])
+@pytest.mark.parametrize("kind", KINDS)
 async def test_each_kind_of_server_with_another_model_is_a_mismatch(
     fake: ModelServer, kind: str
 ) -> None:
@@ -201,3 +202,16 @@ async def test_a_server_that_cannot_tell_its_model_is_not_verified_and_says_why(
     assert served is not None
     assert (served.model_loaded, served.verified) == (None, False)
     assert served.note
+
+
+async def test_mlx_vlm_is_told_not_to_sum_conversations_up_and_no_other_server_is(
+    fake: ModelServer, machine: FakeMachine
+) -> None:
+    for kind, told in (("mlx-vlm", [False, True]), ("llama.cpp", [False, False])):
+        await machine.forget()
+        await fake.arrange(kind=kind)
+        client = fake.client()
+        for _ in range(2):
+            await read(client)
+        bodies = [request["body"] for request in await machine.chats()]
+        assert ["context_management" in body for body in bodies] == told, kind

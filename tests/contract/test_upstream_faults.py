@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -161,6 +165,94 @@ async def test_an_answer_whose_end_mark_never_comes_is_an_answer(fake: ModelServ
     deltas = await read(fake.client(), asking(timeout_read_s=0.3))
     assert deltas[-1].finish_reason == "stop"
     assert deltas[-1].usage is not None
+
+
+CHAT = (
+    b'data: {"choices":[{"delta":{"content":"Two"}}]}\n\n'
+    b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+)
+PAGE = b"<html><h1>Welcome to your router</h1></html>"
+
+
+def response(body: bytes, content_type: str = "text/event-stream", status: str = "200 OK") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nConnection: close\r\n\r\n"
+    return head.encode() + body
+
+
+@asynccontextmanager
+async def saying(answer: bytes, host: str = "127.0.0.1") -> AsyncIterator[str]:
+    """The address of a server that answers every request with these bytes and hangs up."""
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        await reader.readexactly(int(length[1]) if length else 0)
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(say, host, 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+ODD_ANSWERS = {
+    "a page labelled as a stream": (response(PAGE), "bad_response"),
+    "plain text labelled as a stream": (response(b"Not Found\n"), "bad_response"),
+    "a JSON document of somebody else's": (
+        response(b'{"status": "ok"}', "application/json"),
+        "bad_response",
+    ),
+    "a picture": (response(b"\x89PNG\r\n\x1a\n\x00\x00", "image/png"), "bad_response"),
+    "201 with an answer": (response(CHAT, status="201 Created"), "bad_response"),
+    "204 without a body": (response(b"", status="204 No Content"), "bad_response"),
+    "206 with part of an answer": (response(CHAT, status="206 Partial Content"), "bad_response"),
+    "100 and then nothing": (b"HTTP/1.1 100 Continue\r\n\r\n", "RemoteProtocolError"),
+    "103 and then nothing": (b"HTTP/1.1 103 Early Hints\r\n\r\n", "RemoteProtocolError"),
+    "101 and another protocol": (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n" + CHAT,
+        "bad_response",
+    ),
+    "an error list": (response(b'{"error": [{"msg": "no"}]}', status="400 Bad"), "http_400"),
+    "an error of nothing": (response(b'{"error": {}}', status="400 Bad"), "http_400"),
+    "an empty error": (response(b"", status="500 Oops"), "http_500"),
+    "529 of nothing": (response(b"{}", status="529 "), "http_529"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_ANSWERS)
+async def test_an_odd_answer_is_a_named_failure_with_a_text(fake: ModelServer, odd: str) -> None:
+    answer, reason = ODD_ANSWERS[odd]
+    async with saying(answer) as base_url:
+        with pytest.raises((BackendUnavailable, LlmError)) as raised:
+            await read(fake.client(base_url=base_url))
+    error = raised.value
+    assert error.reason == reason
+    assert (error.text if isinstance(error, LlmError) else error.detail).strip()
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/json", "text/html", "x"])
+async def test_a_whole_answer_counts_whatever_its_label(
+    fake: ModelServer, content_type: str
+) -> None:
+    """Servers and proxies mislabel streams; the bytes alone decide whether this is an answer."""
+    async with saying(response(CHAT, content_type)) as base_url:
+        deltas = await read(fake.client(base_url=base_url))
+    assert assemble_message(deltas)["content"] == "Two"
+
+
+async def test_hints_before_the_answer_are_skipped(fake: ModelServer) -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+    async with saying(hints + response(CHAT)) as base_url:
+        assert assemble_message(await read(fake.client(base_url=base_url)))["content"] == "Two"
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this system has no IPv6")
+async def test_a_server_that_has_ipv6_only_is_called(fake: ModelServer) -> None:
+    async with saying(response(CHAT), "::1") as base_url:
+        last = (await read(fake.client(base_url=base_url)))[-1]
+    assert last.served is not None
+    assert last.served.address == base_url.removeprefix("http://")
 
 
 async def test_a_model_that_says_nothing_is_a_complete_answer_without_content(

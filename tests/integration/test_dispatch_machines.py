@@ -20,6 +20,7 @@ from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import BackendState, GateStatus, Priority
 from byline.errors import BackendUnavailable, GateFull, LlmError
+from byline.observe import Feed
 from byline.testing.machine import FakeMachine, fake_machine
 
 QUESTION = ChatRequest(({"role": "user", "content": "How long is the warranty?"},))
@@ -65,7 +66,7 @@ async def macs(machines: tuple[FakeMachine, FakeMachine], tmp_path: Path) -> Asy
             "qwen": backend("macbook", macbook.base_url, "qwen"),
         },
     )
-    dispatcher = Dispatcher(config, partial(make_client, home=tmp_path), LoopClock())
+    dispatcher = Dispatcher(config, partial(make_client, home=tmp_path), LoopClock(), Feed())
     try:
         yield TwoMacs(dispatcher, macmini, macbook)
     finally:

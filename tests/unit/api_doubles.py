@@ -231,6 +231,7 @@ async def office(
         dispatcher=lab.dispatcher,
         asks=asks,
         metrics=metrics,
+        feed=lab.feed,
         spool=spool,
     )
     app = create_app(services, heartbeat_s=heartbeat_s)

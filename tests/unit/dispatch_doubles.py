@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from byline.backend.protocol import Probed
 from byline.config.schema import (
     Ask,
     Config,
@@ -20,8 +21,10 @@ from byline.config.schema import (
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import Queued, Started
+from byline.observe import Feed
 
 Step = Delta | Exception
+HAS_IT_LOADED = Probed("It has the model loaded.", listed=True, loaded=True)
 ANSWER = (Delta(content="Yes."), Delta(finish_reason="stop"))
 
 
@@ -104,7 +107,11 @@ class ScriptedClient:
     def __init__(self, script: Iterable[Step] | None = None) -> None:
         self.script = None if script is None else tuple(script)
         self.calls: list[ScriptedCall] = []
-        self.probe_outcome: str | Exception = "1 model"
+        self.probe_outcome: Probed | Exception = HAS_IT_LOADED
+        self.reach_outcome: Exception | None = None
+        self.probes = self.reached = 0
+        self.connecting = asyncio.Event()
+        self.connecting.set()
         self.closed = False
         self._arrived = asyncio.Condition()
 
@@ -133,7 +140,15 @@ class ScriptedClient:
             await self._arrived.wait_for(lambda: len(self.calls) >= number)
         return self.calls[number - 1]
 
-    async def probe(self) -> str:
+    async def reach(self) -> None:
+        """Takes until `connecting` is set."""
+        self.reached += 1
+        await self.connecting.wait()
+        if self.reach_outcome is not None:
+            raise self.reach_outcome
+
+    async def probe(self) -> Probed:
+        self.probes += 1
         if isinstance(self.probe_outcome, Exception):
             raise self.probe_outcome
         return self.probe_outcome
@@ -186,7 +201,8 @@ class Lab:
         self.clock = ManualClock()
         self.clients: dict[str, ScriptedClient] = {}
         self._script = script
-        self.dispatcher = Dispatcher(config, self._make_client, self.clock)
+        self.feed = Feed()
+        self.dispatcher = Dispatcher(config, self._make_client, self.clock, self.feed)
 
     def _make_client(self, name: str, config: OpenAIBackend | LlamaCppBackend) -> ScriptedClient:
         self.clients[name] = ScriptedClient(self._script)

@@ -37,6 +37,10 @@ SAME = [
     ("ollama", "gemma3", {"models": [{"name": "gemma3:latest"}]}),
     ("ollama", "gemma3:27b", {"models": [{"model": "qwen3:8b"}, {"model": "gemma3:27b"}]}),
     ("ollama", "library/gemma3:27b", {"models": [{"model": "gemma3:27b"}]}),
+    ("lm-studio", "qwen/qwen3-8b", {"data": [{"id": "qwen/qwen3-8b", "state": "loaded"}]}),
+    ("lm-studio", "gemma-3", {"data": [{"id": "gemma-3:2", "type": "llm", "state": "loaded"}]}),
+    ("vllm", "Qwen/Qwen3-8B", {"data": [{"id": "Qwen/Qwen3-8B", "root": "/models/qwen"}]}),
+    ("vllm", "Qwen/Qwen3-8B", {"data": [{"id": "qwen"}, {"id": "x", "root": "Qwen/Qwen3-8B"}]}),
 ]
 OTHER = [
     ("llama.cpp", "Qwen3-32B", {"model_alias": "SmolLM2", "model_path": "/models/SmolLM2.gguf"}),
@@ -45,6 +49,13 @@ OTHER = [
     ("mlx-vlm", "one/Qwen3", {"loaded_model": "two/Qwen3"}),
     ("ollama", "gemma3", {"models": [{"model": "gemma3:27b"}]}),
     ("ollama", "gemma3:27b", {"models": [{"model": "gemma3:12b"}]}),
+    ("lm-studio", "qwen3-8b", {"data": [{"id": "gemma-3", "type": "llm", "state": "loaded"}]}),
+    (
+        "lm-studio",
+        "qwen3-8b",
+        {"data": [{"id": "qwen3-8b", "state": "not-loaded"}, {"id": "b", "state": "loaded"}]},
+    ),
+    ("vllm", "Qwen/Qwen3-32B", {"data": [{"id": "Qwen/Qwen3-8B", "root": "Qwen/Qwen3-8B"}]}),
 ]
 SILENT = [
     ("llama.cpp", {}),
@@ -52,6 +63,10 @@ SILENT = [
     ("mlx-vlm", {"status": "healthy", "loaded_model": None}),
     ("ollama", {"models": []}),
     ("ollama", {"models": "none"}),
+    ("lm-studio", {}),
+    ("lm-studio", {"data": [{"id": "nomic", "type": "embeddings", "state": "loaded"}]}),
+    ("vllm", {"data": []}),
+    ("vllm", {"data": "none"}),
 ]
 
 
@@ -104,7 +119,9 @@ class Server:
         ({"/v1/models": {"data": [{"id": "x", "owned_by": "llamacpp"}]}}, "llama.cpp"),
         ({"/v1/models": {"data": [{"id": "x", "owned_by": "library"}]}}, "ollama"),
         ({"/health": {"status": "healthy", "loaded_model": None}}, "mlx-vlm"),
-        ({"/v1/models": {"data": [{"id": "x", "owned_by": "vllm"}]}}, None),
+        ({"/v1/models": {"data": [{"id": "x", "owned_by": "vllm"}]}}, "vllm"),
+        ({"/v1/models": {"data": [{"id": "x", "owned_by": "organization_owner"}]}}, "lm-studio"),
+        ({"/v1/models": {"data": [{"id": "x", "owned_by": "omlx"}]}}, None),
         ({"/v1/models": {"data": [None, {"owned_by": 7}]}, "/health": []}, None),
         ({}, None),
     ],

@@ -215,6 +215,12 @@ def faults_of(path: Path, text: str, environ: dict[str, str] | None = None) -> t
             id="no room for a question",
         ),
         pytest.param(
+            "[machines.mac]\nbackground_give_up_s = 300\n[backends.x]\n" + _BACKEND,
+            "line 2: Background work for machine `mac` would give up after 300 s, before its turn "
+            "comes at 300 s. Make `background_give_up_s` the larger of the two.",
+            id="given up before its turn",
+        ),
+        pytest.param(
             "[server]\nport = 1\nport = 2\n[log]",
             "line 3: A key or table is given a second time here. Keep one of the two.",
             id="same key twice",

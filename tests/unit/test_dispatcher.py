@@ -117,7 +117,7 @@ async def test_a_person_is_served_before_background_work_that_waits_longer() -> 
         async for _ in backend.stream([{"role": "user", "content": text}], priority=priority):
             pass
 
-    asks = [asyncio.create_task(ask("running", Priority.BACKGROUND))]
+    asks = [asyncio.create_task(ask("running", Priority.FOREGROUND))]
     await client.call(1)
     asks.append(asyncio.create_task(ask("background", Priority.BACKGROUND)))
     await gate.until(lambda s: s.waiting_background == 1)

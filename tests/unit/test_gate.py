@@ -22,7 +22,14 @@ def clock() -> ManualClock:
 
 
 def open_gate(clock: ManualClock, capacity: int = 1, queue_len_max: int = 8) -> Gate:
-    return Gate("macmini", Limits(capacity, queue_len_max, queue_wait_s_max=60.0), clock)
+    limits = Limits(
+        capacity,
+        queue_len_max,
+        queue_wait_s_max=60.0,
+        background_wait_s_max=45.0,
+        background_give_up_s=90.0,
+    )
+    return Gate("macmini", limits, clock)
 
 
 def waits(foreground: int, background: int = 0) -> Callable[[GateStatus], bool]:
@@ -151,7 +158,7 @@ async def test_a_wait_ends_at_the_limit_by_the_clock_alone(clock: ManualClock) -
         await early
     assert refusal.value.waited_s == pytest.approx(60.0)
     assert gate.status().waiting_background == 1
-    clock.advance(30.0)
+    clock.advance(60.0)
     with pytest.raises(GateTimeout):
         await late
     first.release()

@@ -1,4 +1,4 @@
-"""Thousands of callers who come, wait, cancel and fail at one gate: not a slot is lost."""
+"""Thousands of callers who come, wait, cancel, fail and are preempted: not a slot is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from dispatch_doubles import ManualClock, turn, turns
 
 from byline.dispatch.admission import Limits
-from byline.dispatch.gate import Gate
+from byline.dispatch.gate import Gate, Slot
 from byline.domain.dispatch import GateStatus, Priority, Queued
 from byline.errors import GateFull, GateTimeout
 
@@ -31,15 +31,12 @@ class Crowd:
 
     async def caller(self, priority: Priority, hold_turns: int, fails: bool) -> None:
         try:
-            with await self.gate.enter("gemma-macmini", priority, self.listener()):
-                self.inside += 1
-                self.inside_max = max(self.inside_max, self.inside)
-                try:
-                    await turns(hold_turns)
-                    if fails:
-                        raise RuntimeError("the call failed")
-                finally:
-                    self.inside -= 1
+            with await self.gate.enter("gemma-macmini", priority, self.listener()) as slot:
+                while await self.preempted(slot, hold_turns):
+                    await slot.again()
+                    self.outcomes["started again"] += 1
+                if fails:
+                    raise RuntimeError("the call failed")
         except GateFull:
             self.outcomes["full"] += 1
         except GateTimeout:
@@ -51,6 +48,22 @@ class Crowd:
             raise
         else:
             self.outcomes["completed"] += 1
+
+    async def preempted(self, slot: Slot, hold_turns: int) -> bool:
+        """Be inside for some turns; whether a person wants the slot, and the upstream is closed."""
+        told = asyncio.Event()
+        slot.on_preempt = told.set
+        self.inside += 1
+        self.inside_max = max(self.inside_max, self.inside)
+        try:
+            for _ in range(hold_turns):
+                await turn()
+                if told.is_set():
+                    await turns(2)
+                    return True
+        finally:
+            self.inside -= 1
+        return False
 
     def listener(self) -> Callable[[Queued], None] | None:
         return (lambda _: None) if self.chance.random() < 0.05 else None
@@ -82,14 +95,15 @@ async def test_no_slot_is_lost_however_callers_come_go_cancel_and_fail(
     capacity: int, seed: int
 ) -> None:
     clock = ManualClock()
-    gate = Gate("macmini", Limits(capacity, queue_len_max=12, queue_wait_s_max=60.0), clock)
+    limits = Limits(capacity, 12, 60.0, background_wait_s_max=50.0, background_give_up_s=120.0)
+    gate = Gate("macmini", limits, clock)
     crowd = Crowd(gate, seed)
     await crowd.come_and_go(clock)
     assert crowd.inside_max == capacity
     assert gate.status() == GateStatus("macmini", capacity, 0, 0, 0)
     assert clock.timers() == 0
     # Every fate was met, or the crowd proves nothing.
-    fates = ("completed", "failed", "cancelled", "full", "timeout")
+    fates = ("completed", "failed", "cancelled", "full", "timeout", "started again")
     assert min(crowd.outcomes[fate] for fate in fates) > 20
     slots = [await gate.enter("gemma-macmini", Priority.BACKGROUND) for _ in range(capacity)]
     assert all(slot.waited_s == 0.0 for slot in slots)

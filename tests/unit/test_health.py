@@ -6,9 +6,10 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from dispatch_doubles import ANSWER, Lab, two_macs
+from dispatch_doubles import ANSWER, HAS_IT_LOADED, Lab, two_macs
 from structlog.testing import capture_logs
 
+from byline.backend.protocol import Probed
 from byline.dispatch.health import Evidence, Good, next_health
 from byline.domain.chat import ChatRequest
 from byline.domain.dispatch import BackendHealth, BackendState, Priority
@@ -35,8 +36,8 @@ def after(state: BackendState, evidence: Evidence) -> BackendState:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_completed_call_or_an_answered_probe_is_online(state: BackendState) -> None:
-    for evidence in (Good.COMPLETED, Good.PROBED):
+def test_a_completed_call_or_a_model_in_memory_is_online(state: BackendState) -> None:
+    for evidence in (Good.COMPLETED, HAS_IT_LOADED):
         health = next_health(BackendHealth(state, BEFORE, "ConnectError"), evidence, NOW)
         assert (health.state, health.reason) == (ONLINE, None)
 
@@ -82,6 +83,45 @@ def test_any_other_refusal_only_says_that_somebody_is_there(
     reason: str, state: BackendState, expected: BackendState
 ) -> None:
     assert after(state, refused(reason)) is expected
+
+
+NOT_STARTED = Probed("It starts with the first call.", reachable=False)
+LOADS = Probed("Loading model", loading=True)
+LACKS_IT = Probed("The server lists a, not b.", listed=False, loaded=False)
+NOT_IN_MEMORY = Probed("Ollama named no loaded model.", listed=True, loaded=False)
+CANNOT_TELL = Probed("The server answers.")
+
+
+@pytest.mark.parametrize(
+    ("probed", "expected"),
+    [
+        (NOT_STARTED, [UNKNOWN] * 5),
+        (LOADS, [LOADING] * 5),
+        (LACKS_IT, [MISCONFIGURED] * 5),
+        (HAS_IT_LOADED, [ONLINE] * 5),
+        (NOT_IN_MEMORY, [ONLINE, UNKNOWN, UNKNOWN, UNKNOWN, MISCONFIGURED]),
+        (CANNOT_TELL, [ONLINE, UNKNOWN, UNKNOWN, UNKNOWN, MISCONFIGURED]),
+    ],
+)
+def test_what_a_probe_finds_has_its_state(probed: Probed, expected: list[BackendState]) -> None:
+    assert [after(state, probed) for state in STATES] == expected
+
+
+def test_a_server_that_merely_answers_is_not_believed_to_be_online() -> None:
+    for probed in (CANNOT_TELL, NOT_IN_MEMORY):
+        for state in (UNKNOWN, LOADING, UNREACHABLE, MISCONFIGURED):
+            assert after(state, probed) is not ONLINE
+
+
+def test_a_missing_model_is_told_with_what_the_server_has_until_it_is_there() -> None:
+    lacking = next_health(BackendHealth(ONLINE, BEFORE), LACKS_IT, NOW)
+    assert (lacking.reason, lacking.last_error) == ("model_missing", LACKS_IT.said)
+    assert next_health(lacking, NOT_IN_MEMORY, NOW).state is UNKNOWN
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_an_opened_connection_only_ends_unreachable(state: BackendState) -> None:
+    assert after(state, Good.CONNECTED) is (UNKNOWN if state is UNREACHABLE else state)
 
 
 def test_since_is_the_beginning_of_the_state_and_reason_its_latest_cause() -> None:
@@ -147,7 +187,7 @@ async def test_a_probe_that_fails_warns_once_until_something_changes() -> None:
         for _ in range(3):
             assert (await backend.probe()).state is UNREACHABLE
     assert [line["event"] for line in logs] == ["backend_state", "backend_unavailable"]
-    lab.clients["gemma-macmini"].probe_outcome = "1 model"
+    lab.clients["gemma-macmini"].probe_outcome = HAS_IT_LOADED
     with capture_logs() as logs:
         assert (await backend.probe()).state is ONLINE
     assert [(line["event"], line["log_level"]) for line in logs] == [("backend_state", "info")]

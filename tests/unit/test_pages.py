@@ -57,7 +57,7 @@ async def test_the_front_page_shows_who_can_answer(tmp_path: Path) -> None:
         page = await byline.call.get("/")
     assert page.status == 200
     assert "gemma-macmini default" in text_of(page)
-    assert "qwen-macbook on macbook: not called yet" in text_of(page)
+    assert "qwen-macbook on macbook: state unknown" in text_of(page)
 
 
 async def test_an_answer_has_its_byline_its_numerals_and_its_sources(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from byline.api.routes import (
     asking,
     backends,
     documents,
+    events,
     health,
     history,
     openai,
@@ -54,7 +55,7 @@ def create_app(services: Services, *, heartbeat_s: float = HEARTBEAT_S) -> FastA
     app.state.heartbeat_s = heartbeat_s
     app.state.created = int(time.time())
     app.router.routes.extend(openai.ROUTES)  # first, for they are the ones with a budget
-    for part in (search, asking, history, backends, documents, health, reference):
+    for part in (search, asking, history, backends, events, documents, health, reference):
         app.router.routes.extend(part.router.routes)
     app.add_middleware(Guard, server=services.config.server, upload_paths=UPLOAD_PATHS)
     app.add_middleware(Unforeseen)

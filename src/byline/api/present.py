@@ -7,7 +7,7 @@ from typing import Any
 from byline.config.schema import Config, QuotesBackend
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.asking import StoredAsk
-from byline.domain.dispatch import GateStatus
+from byline.domain.dispatch import BackendHealth, BackendState, GateStatus
 from byline.domain.documents import Document, DocumentError, ExtractedText
 from byline.domain.search import SearchHit, SearchResult
 from byline.ingest.rows import JobStatus
@@ -122,6 +122,19 @@ def backend_json(
             "context_tokens": None if gate is None else backend.context_tokens,
             "max_tokens": None if gate is None else backend.max_tokens,
         },
+    }
+
+
+def state_json(name: str, machine: str, was: BackendState | None, health: BackendHealth) -> Json:
+    """The state of a backend as `/api/events` tells it."""
+    return {
+        "name": name,
+        "machine": machine,
+        "state": health.state.value,
+        "was": was and was.value,
+        "since": health.since.isoformat(),
+        "reason": health.reason,
+        "last_error": health.last_error,
     }
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from byline.ask.service import Asks
     from byline.dispatch.dispatcher import Dispatcher
     from byline.ingest.library import Library
-    from byline.observe import Metrics
+    from byline.observe import Feed, Metrics
     from byline.search.search import Searcher
     from byline.store.database import Database
 
@@ -31,6 +31,7 @@ class Services:
     dispatcher: Dispatcher
     asks: Asks
     metrics: Metrics
+    feed: Feed
     spool: Path
 
 

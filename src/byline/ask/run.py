@@ -1,7 +1,7 @@
 """The whole story of an ask, on one screen.
 
-    retrieve → enough evidence? → quote, or: budget the prompt → gate → stream → sign
-             → check the citations → done
+    retrieve → enough evidence? → machine up? → quote, or: budget the prompt → gate → stream
+             → sign → check the citations → done
 
 Resolving the backend comes before (`service.start`), storing after (`service`). Every error ends
 the ask here or nowhere: no path leads from one backend to another.
@@ -56,6 +56,7 @@ async def run_ask(
 
     Raises any `BylineError` but nothing is lost by it: `progress` holds what was found so far.
     """
+    backend.knock()  # a machine known to be down gets its chance while the sources are looked for
     with _timed(progress, "retrieve"):
         found = await parts.searcher.search(
             SearchRequest(request.question, parts.config.sources_max, request.collection)
@@ -67,6 +68,8 @@ async def run_ask(
     if refusal is not None:
         yield Done(progress.refused(refusal))
         return
+
+    backend.refuse_if_down()
 
     answer = _quote if isinstance(backend.config, schema.QuotesBackend) else _generate
     async with aclosing(answer(request, backend, progress, parts.config)) as events:

@@ -199,13 +199,20 @@ class Asks:
 
     async def _work(self, running: RunningAsk, progress: Progress) -> LastEvent:
         request, backend = running.request, running.backend
-        await self._records.insert(running.id, request, backend.name, backend.machine)
-        async with aclosing(run_ask(request, backend, progress, self._parts)) as events:
-            async for event in events:
-                if isinstance(event, Done | Failed):
-                    return event
-                running.publish(event)
-        raise AssertionError("run_ask ends with Done")
+        # Beside retrieval: nobody hears of the ask before it is stored, and nobody waits for it.
+        storing = asyncio.create_task(
+            self._records.insert(running.id, request, backend.name, backend.machine)
+        )
+        try:
+            async with aclosing(run_ask(request, backend, progress, self._parts)) as events:
+                async for event in events:
+                    await storing
+                    if isinstance(event, Done | Failed):
+                        return event
+                    running.publish(event)
+            raise AssertionError("run_ask ends with Done")
+        finally:
+            await _ended(storing)
 
     async def _end(
         self, running: RunningAsk, progress: Progress, work: asyncio.Task[LastEvent]
@@ -222,6 +229,19 @@ class Asks:
             running.backend.name, last.answer.status, time.monotonic() - running.begun_at
         )
         return last
+
+
+async def _ended(storing: asyncio.Task[None]) -> None:
+    """Wait for a row that is being stored, also when the ask is cancelled meanwhile: its end
+    updates that row. Whether storing failed is for whoever awaits the task itself."""
+    try:
+        await asyncio.wait([storing])
+    except asyncio.CancelledError:
+        storing.cancel()
+        await asyncio.wait([storing])
+        raise
+    if not storing.cancelled():
+        storing.exception()
 
 
 def _is_named(request: AskRequest) -> bool:

@@ -45,13 +45,20 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class ServerKind:
-    """How one kind of server is asked. `on_demand`: it loads whatever a call names."""
+    """How one kind of server is asked. `on_demand`: it loads whatever a call names. `also_sent`:
+    fields that a chat request to it needs beside those of every server."""
 
     name: str
     path: str
     read: Callable[[Mapping[str, Any]], Loaded]
     plain_name: Callable[[str], str]
     on_demand: bool
+    also_sent: Mapping[str, Any] | None = None
+
+
+_NO_SUMMARIES: Final[Mapping[str, Any]] = MappingProxyType({"context_management": []})
+"""mlx-vlm sums a conversation that is too long up by itself, and says nothing of it, unless told
+not to: then it refuses, as every other server does."""
 
 
 def _read_llama_cpp(said: Mapping[str, Any]) -> Loaded:
@@ -78,6 +85,36 @@ def _read_ollama(said: Mapping[str, Any]) -> Loaded:
     return Loaded(tuple(filter(None, names)))
 
 
+def _read_lm_studio(said: Mapping[str, Any]) -> Loaded:
+    names = [
+        str(entry.get("id") or "")
+        for entry in _entries(said)
+        if entry.get("state") == "loaded" and entry.get("type") != "embeddings"
+    ]
+    if not any(names):
+        return Loaded(note="LM Studio named no loaded model when it was asked")
+    return Loaded(tuple(filter(None, names)))
+
+
+def _read_vllm(said: Mapping[str, Any]) -> Loaded:
+    """vLLM lists what it serves: the model by each of its names, and adapters of it."""
+    entries = _entries(said)
+    names = [str(entry.get(key) or "") for key in ("id", "root") for entry in entries]
+    if not any(names):
+        return Loaded(note="vLLM listed no model")
+    return Loaded(tuple(filter(None, names)))
+
+
+def _entries(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    data = said.get("data")
+    return [one for one in data if isinstance(one, Mapping)] if isinstance(data, list) else []
+
+
+def _plain_lm_studio(name: str) -> str:
+    """Without the number LM Studio gives to a second copy of a loaded model (`name:2`)."""
+    return re.sub(r":\d+$", "", name.casefold())
+
+
 def _plain_gguf(name: str) -> str:
     """The file name without folders, `.gguf` and the number of a split file."""
     name = re.split(r"[/\\]", name)[-1].casefold().removesuffix(".gguf")
@@ -101,14 +138,32 @@ KINDS: Final[Mapping[str, ServerKind]] = MappingProxyType(
         kind.name: kind
         for kind in (
             ServerKind("llama.cpp", "/props", _read_llama_cpp, _plain_gguf, on_demand=False),
-            ServerKind("mlx-vlm", "/health", _read_mlx_vlm, _plain_mlx, on_demand=True),
+            ServerKind(
+                "mlx-vlm",
+                "/health",
+                _read_mlx_vlm,
+                _plain_mlx,
+                on_demand=True,
+                also_sent=_NO_SUMMARIES,
+            ),
             ServerKind("ollama", "/api/ps", _read_ollama, _plain_ollama, on_demand=True),
+            ServerKind(
+                "lm-studio", "/api/v0/models", _read_lm_studio, _plain_lm_studio, on_demand=True
+            ),
+            ServerKind("vllm", "/v1/models", _read_vllm, _plain_mlx, on_demand=False),
         )
     }
 )
 """The servers that can tell what they have loaded."""
 
-_BY_OWNER: Final = MappingProxyType({"llamacpp": "llama.cpp", "library": "ollama"})
+_BY_OWNER: Final = MappingProxyType(
+    {
+        "llamacpp": "llama.cpp",
+        "library": "ollama",
+        "organization_owner": "lm-studio",
+        "vllm": "vllm",
+    }
+)
 
 
 def judge(kind: ServerKind, requested: str, loaded: Loaded) -> Verdict:
@@ -169,6 +224,11 @@ class Authorship:
         self._kind_header = ""
         self._kind_at = 0.0
         self._checked: WeakKeyDictionary[object, Verdict] = WeakKeyDictionary()
+
+    @property
+    def also_sent(self) -> Mapping[str, Any]:
+        """Fields of a chat request that the kind of server seen last needs."""
+        return (self._kind.also_sent if self._kind is not None else None) or {}
 
     def seen(self, exchange: Exchange, server_header: str) -> None:
         """An answer began on `exchange`; its `Server:` header may give the kind away."""

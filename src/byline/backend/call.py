@@ -77,7 +77,7 @@ class Call:
 
     async def open(self) -> None:
         """Send the request and wait for the head of a 200. Raises BackendUnavailable, LlmError."""
-        body = chat_body(self._config, self._request)
+        body = chat_body(self._config, self._request, self._authorship.also_sent)
         headers = {"Accept": "text/event-stream", **self._link.headers()}
         try:
             response = await self._post(self._link.pooled(), body, headers)

@@ -100,11 +100,21 @@ class Dialler(aiohttp.TCPConnector):
             socket_factory=open_socket,
         )
         self._known: WeakSet[ResponseHandler] = WeakSet()
+        self._retired: WeakSet[ResponseHandler] = WeakSet()
+
+    def retire(self) -> None:
+        """Use none of the connections open now for another request: after a machine could not be
+        reached, they may be dead at its end, which took no part in a good-bye. Requests under way
+        go on."""
+        self._retired.update(self._known)
 
     async def connect(
         self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
     ) -> Connection:
         connection = await super().connect(req, traces, timeout)
+        while connection.protocol in self._retired:
+            connection.close()
+            connection = await super().connect(req, traces, timeout)
         protocol = connection.protocol
         reused = protocol in self._known
         if protocol is not None:

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from byline.backend.decode import ANSWER_BYTES_MAX
 from byline.backend.dialling import IDLE_S_MAX, Dialler
-from byline.backend.failures import FOREIGN, Phase, Upstream, misconfigured, of_network, of_status
+from byline.backend.failures import (
+    FOREIGN,
+    Phase,
+    Upstream,
+    misconfigured,
+    of_network,
+    of_status,
+    unavailable,
+)
 from byline.backend.sse import LINE_BYTES_MAX
 from byline.backend.wire import address_of, server_root
 
 ASKED_BYTES_MAX: Final = 1024 * 1024
 """Most that is read of an answer other than a chat completion, in bytes."""
+
+_NEXT_ADDRESS_S: Final = 0.25  # RFC 8305; a name may have an IPv6 address nobody answers at
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,7 @@ class Link:
         self._root = server_root(base_url)
         self._connect_s = connect_s
         self._read_key = read_key
+        self._dialler: Dialler | None = None
         self._pooled: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
 
@@ -78,7 +91,8 @@ class Link:
     def pooled(self) -> aiohttp.ClientSession:
         """The session whose connections are used again."""
         if self._pooled is None:
-            self._pooled = _session(Dialler(idle_s_max=IDLE_S_MAX))
+            self._dialler = Dialler(idle_s_max=IDLE_S_MAX)
+            self._pooled = _session(self._dialler)
         return self._pooled
 
     def fresh(self) -> aiohttp.ClientSession:
@@ -110,6 +124,8 @@ class Link:
                     phase = Phase.READ
                     body = await read_at_most(answer.content, ASKED_BYTES_MAX)
         except (*FOREIGN, ValueError) as error:
+            if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
+                phase = Phase.READ  # our own clock; connecting is on aiohttp's, which is shorter
             raise of_network(error, phase, self.to) from error
         if answer.status != 200:
             raise of_status(answer.status, answer.reason or "", body, self.to)
@@ -118,12 +134,33 @@ class Link:
         except (ValueError, RecursionError):
             return None
 
+    async def reach(self) -> None:
+        """Open a connection and close it. Raises BackendUnavailable, LlmError `misconfigured`."""
+        try:
+            url = urlsplit(self._root)
+            port = url.port or (443 if url.scheme == "https" else 80)
+            async with asyncio.timeout(self._connect_s):
+                _, writer = await asyncio.open_connection(
+                    url.hostname, port, happy_eyeballs_delay=_NEXT_ADDRESS_S
+                )
+        except socket.gaierror as error:
+            said = f"the name {url.hostname} cannot be resolved"
+            raise unavailable(self.to, "ConnectError", said) from error
+        except (OSError, ValueError) as error:
+            raise of_network(error, Phase.CONNECT, self.to) from error
+        writer.close()
+
+    def retire_connections(self) -> None:
+        """Use none of the connections open now for another request."""
+        if self._dialler is not None:
+            self._dialler.retire()
+
     async def close(self) -> None:
         """Close every connection."""
         for session in (self._pooled, self._fresh):
             if session is not None:
                 await session.close()
-        self._pooled = self._fresh = None
+        self._pooled = self._fresh = self._dialler = None
 
 
 def upstream(name: str, machine: str, base_url: str) -> Upstream:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from byline.backend.openai import OpenAIClient
+from byline.backend.protocol import Probed
 from byline.config.schema import LlamaCppBackend, OpenAIBackend
 from byline.domain.chat import ChatRequest, Delta
 from byline.errors import BackendUnavailable
@@ -58,12 +59,21 @@ class LlamaCppClient:
                 raise self._unavailable(error.reason, f"it ended: {child.last_words()}") from error
             raise
 
-    async def probe(self) -> str:
+    async def probe(self) -> Probed:
         """See `ChatClient.probe`. Starts nothing."""
         model = self._model_file()
-        if self._child is not None and self._child.alive and self._child.client is not None:
-            return await self._child.client.probe()
-        return f"llama.cpp starts with the first call and loads {model.name} then."
+        if (client := self._live_client()) is not None:
+            return await client.probe()
+        if self._starting is not None and not self._starting.done():
+            return Probed(f"llama.cpp is loading {model.name}.", loading=True)
+        said = f"llama.cpp starts with the first call and loads {model.name} then."
+        return Probed(said, reachable=False)
+
+    async def reach(self) -> None:
+        """See `ChatClient.reach`. A server that is not started now is one a call can reach."""
+        self._model_file()
+        if (client := self._live_client()) is not None:
+            await client.reach()
 
     async def close(self) -> None:
         """Stop the process; takes at most a few seconds."""
@@ -75,6 +85,10 @@ class LlamaCppClient:
         child, self._child = self._child, None
         if child is not None:
             await child.stop()
+
+    def _live_client(self) -> OpenAIClient | None:
+        child = self._child
+        return child.client if child is not None and child.alive else None
 
     async def _running(self) -> tuple[_Child, OpenAIClient]:
         """The live process; one start is shared by all who wait, whoever of them leaves."""

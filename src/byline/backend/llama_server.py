@@ -39,7 +39,7 @@ def main() -> None:
     params.n_ctx = chosen.context * chosen.slots
     params.n_parallel = chosen.slots
     params.hostnames = ["127.0.0.1"]
-    params.port = 0  # the server itself takes a free port: nobody can be faster
+    params.port = chosen.port
     params.api_keys = [key]
     params.cors_origins = "http://127.0.0.1"
     params.ui = False
@@ -58,6 +58,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--alias", required=True, help="the name it goes by")
     parser.add_argument("--context", type=int, required=True, help="tokens per slot")
     parser.add_argument("--slots", type=int, required=True, help="calls at once")
+    parser.add_argument(
+        "--port", type=int, default=0, help="0: the server itself takes a free one, no race"
+    )
     parser.add_argument("--threads", type=int, default=1, help="threads that compute")
     return parser.parse_args()
 

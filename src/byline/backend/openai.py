@@ -16,6 +16,8 @@ from byline.backend.authorship import Authorship
 from byline.backend.call import Call
 from byline.backend.failures import unavailable
 from byline.backend.link import LIMITS, Limits, Link, upstream
+from byline.backend.probing import look
+from byline.backend.protocol import Probed
 from byline.config.schema import OpenAIBackend
 from byline.domain.chat import ChatRequest, Delta
 from byline.errors import BackendUnavailable, LlmError
@@ -50,25 +52,36 @@ class OpenAIClient:
                         yield delta
                 await call.settle()
             except BackendUnavailable:
-                self._authorship.forget()
+                self._distrust()
                 raise
             finally:
                 call.close()
 
-    async def probe(self) -> str:
+    async def probe(self) -> Probed:
         """See `ChatClient.probe`."""
-        listed = await self._link.ask("/v1/models")
-        data = listed.get("data") if isinstance(listed, dict) else None
-        names = [str(entry.get("id")) for entry in data or () if isinstance(entry, dict)]
-        among = "is" if self._config.model in names else "is not"
-        return (
-            f"{self._link.to.address} answers and lists {len(names)} models; "
-            f"{self._config.model} {among} among them."
-        )
+        try:
+            return await look(self._link.ask, self._config.model)
+        except BackendUnavailable:
+            self._distrust()
+            raise
+
+    async def reach(self) -> None:
+        """See `ChatClient.reach`."""
+        try:
+            await self._link.reach()
+        except BackendUnavailable:
+            self._distrust()
+            raise
 
     async def close(self) -> None:
         """See `ChatClient.close`."""
         await self._link.close()
+
+    def _distrust(self) -> None:
+        """The server failed: whatever answers next may be another one, and connections to this
+        one may be dead without knowing it."""
+        self._authorship.forget()
+        self._link.retire_connections()
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:

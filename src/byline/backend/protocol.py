@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Protocol
 
 from byline.domain.chat import ChatRequest, Delta
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What is known of a server that was looked at without running a model; None: it cannot tell.
+
+    `said` is a sentence. `reachable` is False for a server of our own that is not started now, so
+    nobody was asked. `listed`: the configured model is one the server can serve; `loaded`: it has
+    it in memory.
+    """
+
+    said: str
+    reachable: bool = True
+    loading: bool = False
+    listed: bool | None = None
+    loaded: bool | None = None
 
 
 class ChatClient(Protocol):
@@ -19,10 +36,17 @@ class ChatClient(Protocol):
         """
         ...
 
-    async def probe(self) -> str:
-        """Ask the server for its model list without running a model; return a sentence on it.
+    async def probe(self) -> Probed:
+        """Ask the server how it is; runs and loads no model, starts no server.
 
         Raises `BackendUnavailable` or `LlmError`.
+        """
+        ...
+
+    async def reach(self) -> None:
+        """Open one connection to the server and close it again; nothing is asked.
+
+        Raises `BackendUnavailable` where nobody can be reached, or `LlmError` `misconfigured`.
         """
         ...
 

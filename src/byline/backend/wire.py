@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -47,12 +48,16 @@ def max_tokens(config: OpenAIBackend, request: ChatRequest) -> int:
     return min(request.max_tokens or config.max_tokens, config.max_tokens)
 
 
-def chat_body(config: OpenAIBackend, request: ChatRequest) -> bytes:
-    """The JSON of one call: always streamed, always the configured model.
+def chat_body(
+    config: OpenAIBackend, request: ChatRequest, also_sent: Mapping[str, Any] | None = None
+) -> bytes:
+    """The JSON of one call: always streamed, always the configured model. `also_sent` are fields
+    that this server needs; the caller's own options come first.
 
     `tools=()` with `"none"` sends `tool_choice` without `tools`: that forces a final answer.
     """
     body: dict[str, Any] = {
+        **(also_sent or {}),
         **{key: value for key, value in request.options.items() if key not in _OURS},
         "model": config.model,
         "messages": list(request.messages),

@@ -55,6 +55,7 @@ def cross_faults(draft: Draft) -> Iterator[Fault]:
     yield from _addresses(draft)
     yield from _secrets(draft)
     yield from _limits(draft)
+    yield from _waits(draft)
     yield from _server(draft)
     yield from _stores(draft)
 
@@ -235,6 +236,22 @@ def _limits(draft: Draft) -> Iterator[Fault]:
                 f"Backend `{name}` leaves no room for a question: an answer may take {answer} of "
                 f"the model's {context} tokens.",
                 "Lower `max_tokens`, or raise `context_tokens` to what the server really offers.",
+            )
+
+
+def _waits(draft: Draft) -> Iterator[Fault]:
+    for name, table in draft.tables("machines").items():
+        served = table.get("background_wait_s_max", 300)
+        given_up = table.get("background_give_up_s", 3600)
+        if any(type(value) not in (int, float) for value in (served, given_up)):
+            continue
+        if given_up <= served:
+            key = next(k for k in ("background_give_up_s", "background_wait_s_max") if k in table)
+            yield draft.fault(
+                ("machines", name, key),
+                f"Background work for machine `{name}` would give up after {given_up} s, before "
+                f"its turn comes at {served} s.",
+                "Make `background_give_up_s` the larger of the two.",
             )
 
 

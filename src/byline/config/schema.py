@@ -122,7 +122,16 @@ class Machine(Branch):
         le=100_000,
         description="Calls waiting at most, counted for people and background work apart.",
     )
-    queue_wait_s_max: Seconds = Field(120, description="Longest wait for the machine, in seconds.")
+    queue_wait_s_max: Seconds = Field(
+        120, description="Longest wait of a person for the machine, in seconds."
+    )
+    background_wait_s_max: Seconds = Field(
+        300,
+        description="Background work this old, in seconds, is served next, before one person.",
+    )
+    background_give_up_s: Seconds = Field(
+        3600, description="Background work this old, in seconds, waits no longer and fails."
+    )
 
 
 class BackendBranch(Branch):
@@ -136,6 +145,13 @@ class BackendBranch(Branch):
     tools: bool = Field(False, description="Whether the model can call tools.")
     stall_s: Seconds = Field(30, description="Longest silence after the first token, in seconds.")
     verify_model: bool = Field(True, description="Check which model the server has loaded.")
+    probe_s: float = Field(
+        30,
+        ge=0,
+        le=86_400,
+        description="Seconds without a call after which the server is asked how it is (no model "
+        "runs); 0: never.",
+    )
 
 
 class OpenAIBackend(BackendBranch):

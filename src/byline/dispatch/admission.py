@@ -5,25 +5,43 @@ log in here. `gate.py` performs the effects and owns futures and timers.
 
     on_request                                                       a call wants the machine
       1  the gate is closed                                          → RefuseClosed
-      2  a slot is free (then nobody waits, by 6)                    → Grant
+      2  a slot is free (then nobody waits, by 7)                    → Grant
       3  its own class already has `queue_len_max` calls waiting     → RefuseFull
       4  otherwise it waits at the end of its class                  → Moved
     on_cancel, on_done                                        a caller leaves, a call has ended
       5  a waiting call loses its place, a running one frees its slot; any other is long gone
-      6  while a slot is free: the first FOREGROUND call that waits, else the first BACKGROUND
-         one                                                         → Grant
+    on_preempted                               a call told to stop has stopped, to start again
+      6  it waits where it came from, before all of its class who came after it; a gate that
+         is closed refuses it                                        → RefuseClosed
+    after 5 and 6, while a slot is free
+      7.1  the first BACKGROUND call is older than `background_wait_s_max`, it is its turn,
+           and a person waits: it goes first, and may not be disturbed   → Grant
+      7.2  else the first FOREGROUND call                            → Grant
+      7.3  else the first BACKGROUND one                             → Grant
+    after 4 (what 5 and 6 change never makes it necessary)
+      8  more people wait than slots are being vacated for them: the BACKGROUND call that
+         started last of those that may be disturbed                 → Preempt
     on_tick                                                          time has passed
-      7  every call that has waited `queue_wait_s_max`               → RefuseTimeout
+      9  every FOREGROUND call that has waited `queue_wait_s_max`, every BACKGROUND one as old
+         as `background_give_up_s`                                   → RefuseTimeout
     on_close                                                         nobody is granted any more
-      8  every waiting call; the running ones keep their slots       → RefuseClosed
+      10  every waiting call; the running ones keep their slots      → RefuseClosed
 
 The queue limit counts each class by itself (3): background work can fill its own queue only, so
-a person is never refused, and never waits, because of work nobody is waiting for.
+a person is never refused because of work nobody is waiting for.
+
+A slot taken from a background call is a person's (7.2), and counts as taken until the upstream of
+that call is closed. A call that was preempted `preemptions_max` times runs undisturbed.
+
+Turns (7.1) alternate: an old call goes before one person, then a person before the next old call.
+A heap of background work is old as a whole sooner or later; without turns it would then keep
+people out until it is done.
 """
 
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,14 +54,22 @@ DURATION_WEIGHT = 0.3
 OVERDUE_SHARE = 0.25
 """A call that runs longer than the mean is expected to need this share of the mean still."""
 
+PREEMPTIONS_MAX = 3
+"""How often a call is disturbed; after that it runs to its end."""
+
+FG, BG = Priority.FOREGROUND, Priority.BACKGROUND
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one gate may do: calls at once, calls waiting per class, longest wait in seconds."""
+    """What one gate may do. Lengths in calls, counted per class; times in seconds."""
 
     capacity: int
     queue_len_max: int
     queue_wait_s_max: float
+    background_wait_s_max: float
+    background_give_up_s: float
+    preemptions_max: int = PREEMPTIONS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +112,33 @@ class Moved:
     """
 
 
-Effect = Grant | RefuseFull | RefuseTimeout | RefuseClosed | Moved
-
-
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    since: float
-    deadline: float
+class Preempt:
+    """The call is to stop for a person; it holds its slot until `on_preempted` or `on_done`."""
+
+    ticket: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
+Effect = Grant | RefuseFull | RefuseTimeout | RefuseClosed | Moved | Preempt
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call from its request to its end. `came` and `since` are times; `since` is when it began
+    what it does now, `waited_s` the sum of its waits, without the one it is in."""
+
     priority: Priority
+    order: int
+    came: float
     since: float
+    waited_s: float = 0.0
+    preemptions: int = 0
+    stopping: bool = False
+    undisturbed: bool = False
+
+
+_Queue = OrderedDict[int, _Call]
+# OrderedDict: the head of a plain dict takes longer to find the more heads have gone.
 
 
 class Admission:
@@ -107,11 +147,11 @@ class Admission:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._closed = False
-        self._running: dict[int, _Running] = {}
-        # OrderedDict: the head of a plain dict takes longer to find the more heads have gone.
-        self._waiting: dict[Priority, OrderedDict[int, _Waiting]] = {
-            priority: OrderedDict() for priority in sorted(Priority)
-        }
+        self._order = itertools.count()
+        self._running: dict[int, _Call] = {}
+        self._stopping = 0
+        self._waiting: dict[Priority, _Queue] = {FG: OrderedDict(), BG: OrderedDict()}
+        self._turn = BG
         self._mean_s: dict[Priority, float] = {}
 
     def on_request(self, ticket: int, priority: Priority, now: float) -> list[Effect]:
@@ -119,38 +159,53 @@ class Admission:
         queue = self._waiting[priority]
         if self._closed:  # 1
             return [RefuseClosed(ticket)]
+        call = _Call(priority, next(self._order), came=now, since=now)
         if len(self._running) < self.limits.capacity:  # 2
-            self._running[ticket] = _Running(priority, now)
+            self._running[ticket] = call
             return [Grant(ticket, waited_s=0.0)]
         if len(queue) >= self.limits.queue_len_max:  # 3
             return [RefuseFull(ticket, len(queue))]
-        queue[ticket] = _Waiting(now, now + self.limits.queue_wait_s_max)  # 4
-        return [Moved()]
+        queue[ticket] = call  # 4
+        return [Moved(), *self._preempt()]
 
     def on_cancel(self, ticket: int, now: float) -> list[Effect]:
         """The caller has gone, before or just after its grant; what it held is given on."""
         for queue in self._waiting.values():  # 5
             if queue.pop(ticket, None) is not None:
                 return [Moved()]
-        if self._running.pop(ticket, None) is None:
-            return []
-        return self._fill(now)
+        return [] if self._free(ticket) is None else self._fill(now)
 
     def on_done(self, ticket: int, now: float) -> list[Effect]:
-        """The call has ended, well or badly; how long it held the machine is remembered."""
-        running = self._running.pop(ticket, None)  # 5
-        if running is None:
+        """The call has ended, well or badly; how long it held the machine is remembered, unless
+        it was told to stop."""
+        call = self._free(ticket)  # 5
+        if call is None:
             return []
-        self._measure(running.priority, now - running.since)
+        if not call.stopping:
+            self._measure(call.priority, now - call.since)
+        return self._fill(now)
+
+    def on_preempted(self, ticket: int, now: float) -> list[Effect]:
+        """The call was told to stop, has stopped, and is to start again."""
+        call = self._free(ticket)
+        if call is None:
+            return []
+        if self._closed:  # 6
+            return [RefuseClosed(ticket)]
+        call.stopping = False
+        call.preemptions += 1
+        call.since = now
+        _put_back(self._waiting[call.priority], ticket, call)
         return self._fill(now)
 
     def on_tick(self, now: float) -> list[Effect]:
         """Time has passed."""
         effects: list[Effect] = []
-        for queue in self._waiting.values():  # 7
-            while queue and _first(queue).deadline <= now:
-                ticket, waiting = queue.popitem(last=False)
-                effects.append(RefuseTimeout(ticket, now - waiting.since))
+        for priority, queue in self._waiting.items():  # 9
+            wait_s_max = self._wait_s_max(priority)
+            while queue and _first(queue).came + wait_s_max <= now:
+                ticket, call = queue.popitem(last=False)
+                effects.append(RefuseTimeout(ticket, call.waited_s + now - call.since))
         if effects:
             effects.append(Moved())
         return effects
@@ -159,15 +214,21 @@ class Admission:
         """Nobody is granted from now on."""
         self._closed = True
         effects: list[Effect] = []
-        for queue in self._waiting.values():  # 8
+        for queue in self._waiting.values():  # 10
             effects.extend(RefuseClosed(ticket) for ticket in queue)
             queue.clear()
         return effects
 
     def next_deadline(self) -> float | None:
         """When `on_tick` has something to do next, None while nobody waits."""
-        # All calls of a class may wait equally long, so its first is its earliest.
-        return min((_first(q).deadline for q in self._waiting.values() if q), default=None)
+        # A queue is in the order its calls came, so its first has the earliest deadline.
+        people, background = self._waiting[FG], self._waiting[BG]
+        deadlines = []
+        if people:
+            deadlines.append(_first(people).came + self.limits.queue_wait_s_max)
+        if background:
+            deadlines.append(_first(background).came + self.limits.background_give_up_s)
+        return min(deadlines, default=None)
 
     def running(self) -> int:
         """How many slots are taken."""
@@ -181,35 +242,100 @@ class Admission:
         """Ticket and place of every waiting call, in the order in which they will be granted.
 
         `eta_s` plays the queue forward: each call is taken to hold its slot for the mean of its
-        class, and a running one for what is left of that.
+        class, and a running one for what is left of that. A call told to stop frees its slot at
+        once and needs one again when its turn comes.
         """
-        free_in_s = [self._left_s(running, now) for running in self._running.values()]
+        free_in_s = [self._left_s(call, now) for call in self._running.values()]
         heapq.heapify(free_in_s)
         ahead = len(self._running)
         position = 0
-        for priority, queue in self._waiting.items():
-            for ticket in queue:
-                position += 1
-                mean_s = self._expected_s(priority)
-                if mean_s is None:
-                    yield ticket, Queued(position, ahead, eta_s=None)
-                else:
-                    eta_s = heapq.heappop(free_in_s)
-                    heapq.heappush(free_in_s, eta_s + mean_s)
-                    yield ticket, Queued(position, ahead, eta_s)
-                ahead += 1
+        for ticket, call in self._line(now):
+            mean_s = self._expected_s(call.priority)
+            eta_s = None
+            if mean_s is not None:
+                eta_s = heapq.heappop(free_in_s)
+                heapq.heappush(free_in_s, eta_s + mean_s)
+            if call.stopping:
+                continue  # it is counted among those who run
+            position += 1
+            yield ticket, Queued(position, ahead, eta_s, call.preemptions)
+            ahead += 1
+
+    def _line(self, now: float) -> Iterator[tuple[int, _Call]]:
+        """All who wait, and those who will again, as 7 serves them."""
+        people = list(self._waiting[FG].items())
+        returning = sorted((i for i in self._running.items() if i[1].stopping), key=_order)
+        background = list(heapq.merge(returning, self._waiting[BG].items(), key=_order))
+        served = min(self._stopping, len(people))
+        yield from people[:served]
+        turn = BG if served else self._turn
+        passed = 0
+        while served < len(people):
+            if turn is BG and passed < len(background) and self._old(background[passed][1], now):
+                yield background[passed]
+                passed += 1
+                turn = FG
+            else:
+                yield people[served]
+                served += 1
+                turn = BG
+        yield from background[passed:]
 
     def _fill(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
-        for priority, queue in self._waiting.items():  # 6
-            while queue and len(self._running) < self.limits.capacity:
-                ticket, waiting = queue.popitem(last=False)
-                self._running[ticket] = _Running(priority, now)
-                effects.append(Grant(ticket, now - waiting.since))
-        if any(self._waiting.values()):
+        people, background = self._waiting[FG], self._waiting[BG]
+        while (people or background) and len(self._running) < self.limits.capacity:
+            old = bool(background) and self._turn is BG and self._old(_first(background), now)
+            if people and old:  # 7.1
+                ticket, call = background.popitem(last=False)
+                call.undisturbed = True
+                self._turn = FG
+            elif people:  # 7.2
+                ticket, call = people.popitem(last=False)
+                self._turn = BG
+            else:  # 7.3
+                ticket, call = background.popitem(last=False)
+            call.waited_s += now - call.since
+            call.since = now
+            self._running[ticket] = call
+            effects.append(Grant(ticket, call.waited_s))
+        if people or background:
             # Even with nobody granted, fewer calls are ahead of those who wait.
             effects.append(Moved())
         return effects
+
+    def _preempt(self) -> list[Effect]:
+        effects: list[Effect] = []
+        for ticket, call in reversed(self._running.items()):  # 8: the last to start comes first
+            if len(self._waiting[FG]) <= self._stopping:
+                break
+            if self._may_be_disturbed(call):
+                call.stopping = True
+                self._stopping += 1
+                effects.append(Preempt(ticket))
+        return effects
+
+    def _may_be_disturbed(self, call: _Call) -> bool:
+        return (
+            call.priority is BG
+            and not call.stopping
+            and not call.undisturbed
+            and call.preemptions < self.limits.preemptions_max
+        )
+
+    def _free(self, ticket: int) -> _Call | None:
+        call = self._running.pop(ticket, None)
+        if call is not None and call.stopping:
+            self._stopping -= 1
+            self._turn = FG  # the slot was taken for a person
+        return call
+
+    def _old(self, call: _Call, now: float) -> bool:
+        return call.came + self.limits.background_wait_s_max <= now
+
+    def _wait_s_max(self, priority: Priority) -> float:
+        limits = self.limits
+        return limits.queue_wait_s_max if priority is FG else limits.background_give_up_s
 
     def _measure(self, priority: Priority, duration_s: float) -> None:
         mean_s = self._mean_s.get(priority, duration_s)
@@ -221,10 +347,24 @@ class Admission:
             return self._mean_s[priority]
         return next(iter(self._mean_s.values()), None)
 
-    def _left_s(self, running: _Running, now: float) -> float:
-        mean_s = self._expected_s(running.priority) or 0.0
-        return max(mean_s - (now - running.since), mean_s * OVERDUE_SHARE)
+    def _left_s(self, call: _Call, now: float) -> float:
+        if call.stopping:
+            return 0.0
+        mean_s = self._expected_s(call.priority) or 0.0
+        return max(mean_s - (now - call.since), mean_s * OVERDUE_SHARE)
 
 
-def _first(queue: OrderedDict[int, _Waiting]) -> _Waiting:
+def _first(queue: _Queue) -> _Call:
     return next(iter(queue.values()))
+
+
+def _order(item: tuple[int, _Call]) -> int:
+    return item[1].order
+
+
+def _put_back(queue: _Queue, ticket: int, call: _Call) -> None:
+    """Before everyone who came after it: to the head, but behind older calls put back before."""
+    older = list(itertools.takewhile(lambda t: queue[t].order < call.order, queue))
+    queue[ticket] = call
+    for head in (ticket, *reversed(older)):
+        queue.move_to_end(head, last=False)

@@ -3,6 +3,9 @@
 A call is two tasks. The *pump* holds the slot and drains the upstream as fast as it sends; the
 reader takes deltas from the buffer at its own pace. So the slot is free again when the upstream
 has ended, however slow the reader, and the upstream ends at once when the reader goes away.
+
+A background call may have to give its slot to a person: its pump is cancelled. A reader who has
+had nothing of it yet sees it wait and start again; any other gets Preempted.
 """
 
 from __future__ import annotations
@@ -17,12 +20,12 @@ import structlog
 
 from byline.backend.protocol import ChatClient
 from byline.config.schema import LlamaCppBackend, OpenAIBackend
-from byline.dispatch.clock import Clock
 from byline.dispatch.gate import Gate, Slot
-from byline.dispatch.health import Evidence, Good, first_health, next_health
+from byline.dispatch.health import Good
+from byline.dispatch.lookout import Lookout
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.dispatch import BackendHealth, BackendState, Priority, Queued, Started
-from byline.errors import BackendUnavailable, LlmError, Stopping
+from byline.domain.dispatch import Priority, Queued, Started
+from byline.errors import BackendUnavailable, LlmError, Preempted, Stopping
 
 DELTAS_SLACK = 32
 """Deltas a server may send beyond one a token: roles, empty pieces, the last one."""
@@ -55,6 +58,35 @@ class _End:
 _Buffer = asyncio.Queue[Delta | _End]
 
 
+class _Run:
+    """One time the upstream is called: its pump, and what the reader has had of it.
+
+    `again` is set once a pump that was preempted has ended and its call is to start again; until
+    then the slot is held. In every other case the end of the pump frees it.
+    """
+
+    __slots__ = ("again", "buffer", "left", "preempted", "pump", "read")
+
+    def __init__(self) -> None:
+        self.buffer: _Buffer = asyncio.Queue()
+        self.pump: asyncio.Task[None]
+        self.read = False
+        self.left = False
+        self.preempted = False
+        self.again = False
+
+    def preempt(self) -> None:
+        """Stop for a person, unless the upstream has just ended by itself."""
+        self.preempted = self.pump.cancel() or self.preempted
+
+    async def leave(self) -> None:
+        """The reader takes no more: end the upstream if it still runs."""
+        self.left = True
+        if not self.pump.done():
+            self.pump.cancel()
+            await asyncio.wait([self.pump])
+
+
 class Calls:
     """The way to one backend's model, and what is known of it. It knows no other backend."""
 
@@ -64,14 +96,14 @@ class Calls:
         config: OpenAIBackend | LlamaCppBackend,
         client: ChatClient,
         gate: Gate,
-        clock: Clock,
+        lookout: Lookout,
     ) -> None:
+        """`lookout` is told what the calls show."""
         self._name = name
         self._config = config
         self._client = client
         self._gate = gate
-        self._clock = clock
-        self._health = first_health(clock.now())
+        self.lookout = lookout
         self._pumps: set[asyncio.Task[None]] = set()
 
     async def stream(
@@ -79,43 +111,35 @@ class Calls:
     ) -> AsyncGenerator[Delta, None]:
         """Queue for the machine, call it, yield its deltas.
 
-        Raises what `Gate.enter` and `ChatClient.stream` raise, and Stopping when Byline stops
-        while the call runs. Closing the generator ends the upstream before it returns.
+        Raises what `Gate.enter` and `ChatClient.stream` raise, Preempted, and Stopping when Byline
+        stops while the call runs. Closing the generator ends the upstream before it returns.
         """
         on_queued = None if observer is None else observer.queued
         slot = await self._gate.enter(self._name, priority, on_queued)
-        buffer: _Buffer = asyncio.Queue()
-        pump = self._start(slot, request, buffer)
-        try:
-            if observer is not None:
-                observer.started(Started(queue_ms=slot.waited_s * 1000))
-            while not isinstance(item := await buffer.get(), _End):
-                yield item
-            if item.error is not None:
-                raise item.error
-        finally:
-            if not pump.done():
-                pump.cancel()
-                await asyncio.wait([pump])
-
-    async def probe(self) -> BackendHealth:
-        """Ask the server how it is, without the gate and without running a model."""
-        try:
-            await self._client.probe()
-        except (BackendUnavailable, LlmError) as error:
-            # Probes come again and again: only the one that brings news is worth a warning.
-            if self._learn(error) and isinstance(error, BackendUnavailable):
-                self._warn(error)
-        else:
-            self._learn(Good.PROBED)
-        return self.health()
-
-    def health(self) -> BackendHealth:
-        """What is known of the backend at this instant."""
-        gate = self._gate.status()
-        if self._health.state is BackendState.ONLINE and gate.running >= gate.capacity:
-            return replace(self._health, state=BackendState.BUSY)
-        return self._health
+        while True:
+            run = self._start(slot, request)
+            try:
+                if observer is not None:
+                    observer.started(Started(queue_ms=slot.waited_s * 1000))
+                while True:
+                    item = await run.buffer.get()
+                    if run.preempted and not run.read:
+                        await asyncio.wait([run.pump])  # only its end says what becomes of it
+                    if run.again:
+                        break
+                    if isinstance(item, _End):
+                        if item.error is not None:
+                            raise item.error
+                        return
+                    run.read = True
+                    yield item
+                await slot.again()
+            except BaseException:
+                if run.again:
+                    slot.release()
+                raise
+            finally:
+                await run.leave()
 
     async def close(self) -> None:
         """End the running calls, whose readers get Stopping, then close the client."""
@@ -123,20 +147,41 @@ class Calls:
             pump.cancel()
         if self._pumps:
             await asyncio.wait(self._pumps)
+        await self.lookout.close()
         await self._client.close()
 
-    def _start(self, slot: Slot, request: ChatRequest, buffer: _Buffer) -> asyncio.Task[None]:
-        def ended(pump: asyncio.Task[None]) -> None:
-            slot.release()
-            self._pumps.discard(pump)
-            buffer.put_nowait(_End(Stopping() if pump.cancelled() else pump.exception()))
+    def _start(self, slot: Slot, request: ChatRequest) -> _Run:
+        run = _Run()
 
-        pump = asyncio.create_task(self._pump(request, buffer), name=f"call of {self._name}")
+        def ended(pump: asyncio.Task[None]) -> None:
+            self._pumps.discard(pump)
+            run.again = run.preempted and pump.cancelled() and not (run.read or run.left)
+            if not run.again:
+                slot.release()
+            run.buffer.put_nowait(_End(self._error_of(run)))
+
+        run.pump = asyncio.create_task(
+            self._pump(request, run.buffer), name=f"call of {self._name}"
+        )
         # A callback and not a `finally` in the pump: a task cancelled before its first step never
         # enters its body, and the slot would be lost.
-        pump.add_done_callback(ended)
-        self._pumps.add(pump)
-        return pump
+        run.pump.add_done_callback(ended)
+        self._pumps.add(run.pump)
+        slot.on_preempt = run.preempt
+        return run
+
+    def _error_of(self, run: _Run) -> BaseException | None:
+        if not run.pump.cancelled():
+            return run.pump.exception()
+        if not run.preempted:
+            return Stopping()
+        log.info(
+            "call_preempted",
+            backend=self._name,
+            machine=self._gate.machine,
+            starts_again=run.again,
+        )
+        return Preempted(self._name, self._gate.machine)
 
     async def _pump(self, request: ChatRequest, buffer: _Buffer) -> None:
         tokens_max = self._config.max_tokens
@@ -145,11 +190,11 @@ class Calls:
         try:
             await self._drain(request, request.max_tokens or tokens_max, buffer)
         except BackendUnavailable as error:
-            self._warn(error)
-            self._learn(error)
+            self.lookout.warn(error)
+            self.lookout.learn(error)
             raise
         except LlmError as error:
-            self._learn(error)
+            self.lookout.learn(error)
             raise
 
     async def _drain(self, request: ChatRequest, tokens_max: int, buffer: _Buffer) -> None:
@@ -160,7 +205,7 @@ class Calls:
             async for delta in deltas:
                 if not answering:
                     answering = True
-                    self._learn(Good.ANSWERING)
+                    self.lookout.learn(Good.ANSWERING)
                 finished = delta.finish_reason is not None
                 deltas_left -= 1
                 chars_left -= _chars(delta)
@@ -181,33 +226,7 @@ class Calls:
                 machine=self._gate.machine,
                 detail="The answer ended without a finish_reason.",
             )
-        self._learn(Good.COMPLETED)
-
-    def _learn(self, evidence: Evidence) -> bool:
-        """Take evidence into account; whether it changed the state."""
-        before = self._health
-        self._health = next_health(before, evidence, self._clock.now())
-        if self._health.state is before.state:
-            return False
-        log.info(
-            "backend_state",
-            backend=self._name,
-            machine=self._gate.machine,
-            state=self._health.state.value,
-            was=before.state.value,
-            reason=self._health.reason,
-        )
-        return True
-
-    def _warn(self, error: BackendUnavailable) -> None:
-        log.warning(
-            "backend_unavailable",
-            backend=self._name,
-            machine=self._gate.machine,
-            address=error.address,
-            reason=error.reason,
-            detail=error.detail,
-        )
+        self.lookout.learn(Good.COMPLETED)
 
 
 def _chars(delta: Delta) -> int:

@@ -17,6 +17,7 @@ from byline.config.schema import (
     QUOTES_MACHINE,
     Config,
     LlamaCppBackend,
+    Machine,
     OpenAIBackend,
     QuotesBackend,
 )
@@ -24,24 +25,40 @@ from byline.dispatch.admission import Limits
 from byline.dispatch.calls import CallObserver, Calls
 from byline.dispatch.clock import Clock
 from byline.dispatch.gate import Gate
+from byline.dispatch.lookout import Lookout
 from byline.domain.chat import ChatRequest, Delta, Message, Tool, ToolChoice
 from byline.domain.dispatch import BackendHealth, BackendState, GateStatus, Priority
 from byline.errors import BadRequest, LlmError, ToolsUnsupported, UnknownBackend
+from byline.observe import Feed
 
 ModelBackend = OpenAIBackend | LlamaCppBackend
 """The configuration of a backend that has a model."""
 
 
+class _Lookout(Protocol):
+    """How a backend is known to be: `Lookout`, or `_NothingToSee`."""
+
+    @property
+    def heard_at(self) -> float | None: ...
+
+    def health(self) -> BackendHealth: ...
+
+    async def probe(self) -> BackendHealth: ...
+
+    def knock(self) -> None: ...
+
+    def refuse_if_down(self) -> None: ...
+
+
 class _Way(Protocol):
     """How a backend's calls are made: `Calls`, or `_NoModel`."""
+
+    @property
+    def lookout(self) -> _Lookout: ...
 
     def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
     ) -> AsyncGenerator[Delta, None]: ...
-
-    async def probe(self) -> BackendHealth: ...
-
-    def health(self) -> BackendHealth: ...
 
     async def close(self) -> None: ...
 
@@ -129,11 +146,24 @@ class Backend:
 
     def health(self) -> BackendHealth:
         """What is known of the backend, from the calls and probes so far."""
-        return self._way.health()
+        return self._way.lookout.health()
+
+    @property
+    def heard_at(self) -> float | None:
+        """Monotonic seconds of the latest call or probe that told something; None: never yet."""
+        return self._way.lookout.heard_at
 
     async def probe(self) -> BackendHealth:
         """Ask the server how it is, running no model, and return what is known then."""
-        return await self._way.probe()
+        return await self._way.lookout.probe()
+
+    def knock(self) -> None:
+        """Where the backend is known to be unreachable, try to connect; returns at once."""
+        self._way.lookout.knock()
+
+    def refuse_if_down(self) -> None:
+        """Raise the BackendUnavailable that is known, if no `knock` or call has proved it wrong."""
+        self._way.lookout.refuse_if_down()
 
     def _refuse_empty(self, received: Sequence[Delta]) -> NoReturn:
         raise LlmError(
@@ -153,18 +183,20 @@ class Dispatcher:
     """All gates and backends of a configuration. Lives in one event loop."""
 
     def __init__(
-        self, config: Config, make_client: Callable[[str, ModelBackend], ChatClient], clock: Clock
+        self,
+        config: Config,
+        make_client: Callable[[str, ModelBackend], ChatClient],
+        clock: Clock,
+        feed: Feed,
     ) -> None:
-        """Opens nothing: a client is made when its backend is first asked for."""
+        """Opens nothing: a client is made when its backend is first asked for. `feed` is told when
+        the state of a backend changes."""
         self._config = config
         self._make_client = make_client
         self._clock = clock
+        self._feed = feed
         self._gates = {
-            name: Gate(
-                name,
-                Limits(machine.capacity, machine.queue_len_max, machine.queue_wait_s_max),
-                clock,
-            )
+            name: Gate(name, gate_limits(machine), clock)
             for name, machine in config.machines.items()
         }
         self._backends: dict[str, Backend] = {}
@@ -223,10 +255,22 @@ class Dispatcher:
         if isinstance(config, QuotesBackend):
             way = _NoModel(name, self._clock)
         else:
-            gate = self._gates[config.machine]
-            way = Calls(name, config, self._make_client(name, config), gate, self._clock)
+            gate, client = self._gates[config.machine], self._make_client(name, config)
+            lookout = Lookout(name, client, gate, self._clock, self._feed)
+            way = Calls(name, config, client, gate, lookout)
         self._ways.append(way)
         return Backend(name, config, way)
+
+
+def gate_limits(machine: Machine) -> Limits:
+    """What the gate of a machine may do, from its configuration."""
+    return Limits(
+        capacity=machine.capacity,
+        queue_len_max=machine.queue_len_max,
+        queue_wait_s_max=machine.queue_wait_s_max,
+        background_wait_s_max=machine.background_wait_s_max,
+        background_give_up_s=machine.background_give_up_s,
+    )
 
 
 class _NoModel:
@@ -234,7 +278,7 @@ class _NoModel:
 
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
-        self._health = BackendHealth(BackendState.ONLINE, since=clock.now())
+        self.lookout = _NothingToSee(clock)
 
     def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
@@ -244,11 +288,26 @@ class _NoModel:
             remedy="Ask it a question, or name a backend that has a model.",
         )
 
-    async def probe(self) -> BackendHealth:
-        return self._health
+    async def close(self) -> None:
+        return None
+
+
+class _NothingToSee:
+    """The health of what has no server."""
+
+    heard_at: float | None = None
+
+    def __init__(self, clock: Clock) -> None:
+        self._health = BackendHealth(BackendState.ONLINE, since=clock.now())
 
     def health(self) -> BackendHealth:
         return self._health
 
-    async def close(self) -> None:
+    async def probe(self) -> BackendHealth:
+        return self._health
+
+    def knock(self) -> None:
+        return None
+
+    def refuse_if_down(self) -> None:
         return None

@@ -10,6 +10,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 
 from byline.dispatch.admission import (
@@ -18,6 +19,7 @@ from byline.dispatch.admission import (
     Grant,
     Limits,
     Moved,
+    Preempt,
     RefuseClosed,
     RefuseFull,
     RefuseTimeout,
@@ -29,27 +31,46 @@ from byline.errors import GateFull, GateTimeout, Stopping
 
 @dataclass(slots=True)
 class _Caller:
-    """Somebody inside `enter`. `outcome` is its wait in seconds, or why it gets no slot."""
+    """Somebody who waits. `outcome` is its wait in seconds, or why it gets no slot; `preempted`
+    is set when the slot it was granted is wanted back before it has woken up."""
 
     backend: str
     outcome: asyncio.Future[float | Exception]
     on_queued: Callable[[Queued], None] | None
+    preempted: bool = False
     told: tuple[int, int] | None = None
 
 
 class Slot:
-    """The right to use the machine, until `release`; also a context manager that releases."""
+    """The right to use the machine, until `release`; also a context manager that releases.
 
-    __slots__ = ("_gate", "_ticket", "waited_s")
+    `waited_s` is all the time it was waited for. `on_preempt` is called, once, when a person is
+    to have the slot: the holder then stops and calls `again` or `release`. A holder that leaves
+    it unset is not disturbed; it must be set before anything else is awaited.
+    """
 
-    def __init__(self, gate: Gate, ticket: int, waited_s: float) -> None:
+    __slots__ = ("_gate", "_on_queued", "_ticket", "backend", "on_preempt", "waited_s")
+
+    def __init__(
+        self, gate: Gate, ticket: int, backend: str, on_queued: Callable[[Queued], None] | None
+    ) -> None:
         self._gate = gate
         self._ticket = ticket
-        self.waited_s = waited_s
+        self._on_queued = on_queued
+        self.backend = backend
+        self.on_preempt: Callable[[], None] | None = None
+        self.waited_s = 0.0
 
     def release(self) -> None:
         """Give the slot to whoever is next. A second time does nothing."""
         self._gate._done(self._ticket)
+
+    async def again(self) -> None:
+        """Give the slot to the person it is wanted for, and wait for it at the head of the class.
+
+        Raises as `Gate.enter` does; then, too, the slot is given up.
+        """
+        await self._gate._again(self, self._ticket, self._on_queued)
 
     def __enter__(self) -> Slot:
         return self
@@ -72,6 +93,7 @@ class Gate:
         self._admission = Admission(limits)
         self._tickets = itertools.count(1)
         self._callers: dict[int, _Caller] = {}
+        self._disturbable: dict[int, Slot] = {}
         self._observed = 0
         self._timer: Timer | None = None
         self._timer_at = 0.0
@@ -91,25 +113,14 @@ class Gate:
         Raises GateFull, GateTimeout, or Stopping once the gate is closed.
         """
         ticket = next(self._tickets)
+        slot = Slot(self, ticket, backend, on_queued)
         caller = _Caller(backend, asyncio.get_running_loop().create_future(), on_queued)
-        self._callers[ticket] = caller
-        self._observed += on_queued is not None
-        try:
-            self._perform(self._admission.on_request(ticket, priority, self._clock.monotonic()))
-            if on_queued is not None and not caller.outcome.done():
-                self._announce()  # at once: a caller's first place is news, not a change
-            outcome = await caller.outcome
-            if isinstance(outcome, Exception):
-                raise outcome
-            if self._closed:  # since the grant, before its receiver woke up
-                raise Stopping()
-        except BaseException:
-            self._leave(ticket)
-            raise
-        finally:
-            del self._callers[ticket]
-            self._observed -= on_queued is not None
-        return Slot(self, ticket, outcome)
+        slot.waited_s = await self._wait(
+            ticket, caller, partial(self._admission.on_request, ticket, priority)
+        )
+        if priority is Priority.BACKGROUND:
+            self._disturbable[ticket] = slot
+        return slot
 
     def close(self) -> None:
         """Refuse all who wait and all who come. Running calls keep their slots."""
@@ -134,7 +145,46 @@ class Gate:
             await change
         return status
 
+    async def _again(
+        self, slot: Slot, ticket: int, on_queued: Callable[[Queued], None] | None
+    ) -> None:
+        del self._disturbable[ticket]
+        caller = _Caller(slot.backend, asyncio.get_running_loop().create_future(), on_queued)
+        slot.waited_s = await self._wait(
+            ticket, caller, partial(self._admission.on_preempted, ticket)
+        )
+        self._disturbable[ticket] = slot
+
+    async def _wait(
+        self, ticket: int, caller: _Caller, admit: Callable[[float], list[Effect]]
+    ) -> float:
+        """Wait for the slot from `admit` on, which is given the time; its seconds in the queue."""
+        self._callers[ticket] = caller
+        self._observed += caller.on_queued is not None
+        try:
+            while True:
+                self._perform(admit(self._clock.monotonic()))
+                if caller.on_queued is not None and not caller.outcome.done():
+                    self._announce()  # at once: a caller's first place is news, not a change
+                outcome = await caller.outcome
+                if isinstance(outcome, Exception):
+                    raise outcome
+                if self._closed:  # since the grant, before its receiver woke up
+                    raise Stopping()
+                if not caller.preempted:
+                    return outcome
+                caller.preempted = False
+                caller.outcome = asyncio.get_running_loop().create_future()
+                admit = partial(self._admission.on_preempted, ticket)
+        except BaseException:
+            self._leave(ticket)
+            raise
+        finally:
+            del self._callers[ticket]
+            self._observed -= caller.on_queued is not None
+
     def _done(self, ticket: int) -> None:
+        self._disturbable.pop(ticket, None)
         self._perform(self._admission.on_done(ticket, self._clock.monotonic()))
 
     def _leave(self, ticket: int) -> None:
@@ -147,6 +197,9 @@ class Gate:
             if isinstance(effect, Moved):
                 self._announce_soon()
                 continue
+            if isinstance(effect, Preempt):
+                self._preempt(effect.ticket)
+                continue
             caller = self._callers[effect.ticket]
             if caller.outcome.done():
                 # Cancelled, and its task has not run since: a grant counts only if its receiver
@@ -157,6 +210,12 @@ class Gate:
                 caller.outcome.set_result(self._outcome(effect, caller))
         self._arm()
         self._wake_watchers()
+
+    def _preempt(self, ticket: int) -> None:
+        if (caller := self._callers.get(ticket)) is not None:
+            caller.preempted = True
+        elif (slot := self._disturbable.get(ticket)) is not None and slot.on_preempt is not None:
+            slot.on_preempt()
 
     def _outcome(
         self, effect: Grant | RefuseFull | RefuseTimeout | RefuseClosed, caller: _Caller

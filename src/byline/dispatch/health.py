@@ -4,7 +4,7 @@ Real calls are the evidence that counts; probes fill the time between them. `bus
 table: it is `online` at a machine whose gate has no free slot, and only the gate knows that.
 
     evidence                                              state after it
-    1  a call was completed, or a probe was answered      online
+    1  a call was completed                               online
     2  a call has begun to be answered                    online, but misconfigured stays
                                                           (the wrong model answers, too)
     3  it failed with
@@ -16,6 +16,18 @@ table: it is `online` at a machine whose gate has no free slot, and only the gat
        3.4  any other unavailability                      unreachable
        3.5  any other llm_error                           as before, but unreachable and loading
                                                           become unknown: somebody is there
+    4  a probe was answered, and the server
+       4.1  is one of ours, not started now               unknown: the next call starts it
+       4.2  is loading the model                          loading
+       4.3  does not have the model                       misconfigured: `model_missing`
+       4.4  has the model in memory                       online
+       4.5  has the model, but not in memory now, or      as before, but unreachable, loading and
+            cannot tell                                   `model_missing` become unknown
+    5  a connection could be opened                       as before, but unreachable becomes unknown
+
+Evidence 3 is the same for a call, a probe and a try to connect. A server that merely answers is
+not online: engines hang behind pages that say all is well. And a probe that has to wait for its
+answer (3.3) proves nothing: single-threaded servers answer nobody while they work.
 """
 
 from __future__ import annotations
@@ -25,6 +37,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
+from byline.backend.protocol import Probed
 from byline.domain.dispatch import BackendHealth, BackendState
 from byline.errors import BackendUnavailable, LlmError
 
@@ -34,14 +47,17 @@ class Good(Enum):
 
     ANSWERING = "answering"
     COMPLETED = "completed"
-    PROBED = "probed"
+    CONNECTED = "connected"
 
 
-Evidence = Good | BackendUnavailable | LlmError
+Evidence = Good | Probed | BackendUnavailable | LlmError
+
+MODEL_MISSING: Final = "model_missing"
 
 _MISCONFIGURED: Final = frozenset(
     {"http_401", "http_403", "http_404", "model_mismatch", "misconfigured"}
 )
+_OUTDATED: Final = frozenset({BackendState.UNREACHABLE, BackendState.LOADING})
 _NO_EVIDENCE: Final = frozenset({"ReadTimeout", "PoolTimeout", "stream_error"})
 
 
@@ -56,23 +72,51 @@ def next_health(health: BackendHealth, evidence: Evidence, now: datetime) -> Bac
     `since` is when the state began, `reason` the failure that speaks for it (None for good
     states), and `last_error` the last failure, whatever came after it.
     """
-    if isinstance(evidence, Good):
-        state = _after_good(health.state, evidence)
-        reason = None
-    else:
-        state = _after_failure(health.state, evidence)
-        reason = evidence.reason
-        health = replace(health, last_error=evidence.message)
+    reason = None
+    match evidence:
+        case Good():
+            state = _after_good(health.state, evidence)
+        case Probed():
+            state, reason, last_error = _after_probe(health, evidence)
+            health = replace(health, last_error=last_error)
+        case _:
+            state, reason = _after_failure(health.state, evidence), evidence.reason
+            health = replace(health, last_error=in_words(evidence))
     if state is None:
         return health
     since = health.since if state is health.state else now
     return replace(health, state=state, since=since, reason=reason)
 
 
+def in_words(error: BackendUnavailable | LlmError) -> str:
+    """What went wrong, for a person: with whom, how, and what was said."""
+    if isinstance(error, BackendUnavailable) and error.detail:
+        return f"{error.message}: {error.detail}"
+    return error.message
+
+
 def _after_good(state: BackendState, evidence: Good) -> BackendState | None:
+    if evidence is Good.CONNECTED:  # 5
+        return BackendState.UNKNOWN if state is BackendState.UNREACHABLE else None
     if evidence is Good.ANSWERING and state is BackendState.MISCONFIGURED:  # 2
         return None
     return BackendState.ONLINE  # 1
+
+
+def _after_probe(
+    health: BackendHealth, probed: Probed
+) -> tuple[BackendState | None, str | None, str | None]:
+    """The state (None: as before), its reason and the last error."""
+    if not probed.reachable:  # 4.1
+        return BackendState.UNKNOWN, None, health.last_error
+    if probed.loading:  # 4.2
+        return BackendState.LOADING, "loading", health.last_error
+    if probed.listed is False:  # 4.3
+        return BackendState.MISCONFIGURED, MODEL_MISSING, probed.said
+    if probed.loaded:  # 4.4
+        return BackendState.ONLINE, None, health.last_error
+    news = health.state in _OUTDATED or health.reason == MODEL_MISSING  # 4.5
+    return (BackendState.UNKNOWN if news else None), None, health.last_error
 
 
 def _after_failure(
@@ -86,6 +130,4 @@ def _after_failure(
         return None
     if isinstance(error, BackendUnavailable):  # 3.4
         return BackendState.UNREACHABLE
-    if state in (BackendState.UNREACHABLE, BackendState.LOADING):  # 3.5
-        return BackendState.UNKNOWN
-    return None
+    return BackendState.UNKNOWN if state in _OUTDATED else None  # 3.5

@@ -30,11 +30,14 @@ class Queued:
     """A call waits at a gate. `position` counts from 1; `ahead` calls run or wait before it.
 
     `eta_s` is an estimate in seconds from measured durations, None before any was measured.
+    `preemptions` is how often the call has given the machine to a person who waits; above 0 that
+    is why it waits again.
     """
 
     position: int
     ahead: int
     eta_s: float | None
+    preemptions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +66,13 @@ class BackendHealth:
     since: datetime
     reason: str | None = None
     last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BackendChanged:
+    """The state of a backend has become another one than `was`. `busy` is never told of so."""
+
+    backend: str
+    machine: str
+    was: BackendState
+    health: BackendHealth

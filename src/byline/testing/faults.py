@@ -21,10 +21,11 @@ from byline.testing.shapes import DONE, TOOL_REPLY, Reply, error_body, event, st
 class Behaviour:
     """How the machine behaves now.
 
-    `kind`: whose shapes it takes: `llama.cpp`, `mlx-vlm`, `ollama` or `plain`, which cannot tell
-    its model. `loaded_model` None claims whatever was last asked for. `after`: chunks sent before
-    the fault. `times`: how many chat requests the mode holds for, then `ok`; 0 is for ever.
-    `raw` (base64) is for `raw`, sent `split` bytes at a time (0: at once).
+    `kind`: whose shapes it takes: one of `shapes.KINDS`; `plain` cannot tell its model.
+    `loaded_model` None claims whatever was last asked for. `after`: chunks sent before the fault.
+    `times`: how many chat requests the mode holds for, then `ok`; 0 is for ever.
+    `raw` (base64) is for `raw`, sent `split` bytes at a time (0: at once). `status` is 200 for
+    `raw` and 500 for `status` unless given.
     """
 
     mode: str = "ok"
@@ -35,7 +36,7 @@ class Behaviour:
     delay_s: float = 0.0
     after: int = 3
     times: int = 0
-    status: int = 500
+    status: int = 0
     shape: str = "object"
     text: str = "the engine is on fire"
     raw: str = ""
@@ -172,6 +173,21 @@ async def pings(peer: Peer, turn: Turn) -> None:
         await peer.pause(turn.behaviour.delay_s or 0.02)
 
 
+async def mistyped(peer: Peer, turn: Turn) -> None:
+    """A good stream that goes by the content type `text`."""
+    await peer.begin(content_type=turn.behaviour.text)
+    for data in [*turn.events, DONE]:
+        await peer.chunk(data)
+    await peer.end()
+
+
+async def short_body(peer: Peer, turn: Turn) -> None:
+    """Closed before as much has come as its `Content-Length` promised."""
+    first = next(turn.events)
+    await peer.answer(200, first, content_type="text/event-stream", content_length="1000000")
+    peer.close()
+
+
 async def drop(peer: Peer, turn: Turn) -> None:
     """Reset in the middle of the stream."""
     await _some(peer, turn)
@@ -281,9 +297,10 @@ async def error_in_200(peer: Peer, turn: Turn) -> None:
 async def status(peer: Peer, turn: Turn) -> None:
     """HTTP `status` with `text` in a body of `shape`."""
     now = turn.behaviour
-    body, kind = error_body(now.shape, now.text, now.status)
-    moved = {"location": now.location} if 300 <= now.status < 400 else {}
-    await peer.answer(now.status, body, content_type=kind, **moved)
+    number = now.status or 500
+    body, kind = error_body(now.shape, now.text, number)
+    moved = {"location": now.location} if 300 <= number < 400 else {}
+    await peer.answer(number, body, content_type=kind, **moved)
 
 
 async def loading(peer: Peer, turn: Turn) -> None:
@@ -299,10 +316,10 @@ async def not_http(peer: Peer, turn: Turn) -> None:
 
 
 async def raw(peer: Peer, turn: Turn) -> None:
-    """An event stream or document given byte for byte, `split` bytes at a time."""
+    """An event stream or document given byte for byte, `split` bytes at a time, with `status`."""
     body = base64.b64decode(turn.behaviour.raw)
     size = turn.behaviour.split or len(body) or 1
-    await peer.begin()
+    await peer.begin(turn.behaviour.status or 200)
     for start in range(0, len(body), size):
         await peer.chunk(body[start : start + size])
     await peer.end()
@@ -333,6 +350,8 @@ MODES: Mapping[str, Callable[[Peer, Turn], Awaitable[None]]] = {
         endless_line,
         stall,
         pings,
+        mistyped,
+        short_body,
         drop,
         cut,
         drop_head,

@@ -58,8 +58,8 @@ class Peer:
 
     async def answer(self, status: int, body: bytes, **headers: str) -> None:
         """A whole answer with a length; JSON unless `content_type` says otherwise."""
-        headers = {**self._signed(), "content_type": "application/json", **headers}
-        await self.send(head(status, {**headers, "content_length": str(len(body))}) + body)
+        known = {"content_type": "application/json", "content_length": str(len(body))}
+        await self.send(head(status, {**self._signed(), **known, **headers}) + body)
 
     async def begin(self, status: int = 200, **headers: str) -> None:
         """The head of a chunked event stream."""

@@ -22,7 +22,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,7 @@ from typing import Any
 import aiohttp
 
 from byline.testing.server import MODE_NAMES, Machine, behaviour_of
+from byline.testing.shapes import KINDS
 
 BACKLOG_TRIES_MAX = 64
 
@@ -109,9 +110,13 @@ async def fake_machine(mode: str = "ok", **behaviour: Any) -> AsyncIterator[Fake
 
 
 @contextmanager
-def running_machine() -> Iterator[FakeMachine]:
-    """The same without an event loop, for a process that serves many tests."""
-    command = [sys.executable, "-m", "byline.testing.machine", "--with-parent"]
+def running_machine(
+    *, host: str = "127.0.0.1", inside: Sequence[str] = ()
+) -> Iterator[FakeMachine]:
+    """The same without an event loop, for a process that serves many tests. It listens on `host`,
+    an IPv6 address in brackets; `inside` is a command that runs it somewhere else."""
+    command = [*inside, sys.executable, "-m", "byline.testing.machine", "--with-parent"]
+    command += ["--host", host]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
@@ -161,9 +166,10 @@ def black_hole() -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m byline.testing.machine")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--mode", default="ok", choices=MODE_NAMES)
-    parser.add_argument("--kind", default="llama.cpp", help="llama.cpp, mlx-vlm, ollama or plain")
+    parser.add_argument("--kind", default="llama.cpp", choices=KINDS)
     parser.add_argument("--model", default=None, help="the model it claims to have loaded")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds between tokens")
     parser.add_argument("--with-parent", action="store_true", help="end when stdin is closed")
@@ -179,7 +185,7 @@ def main() -> None:
         }
     )
     try:
-        asyncio.run(Machine(behaviour).run(chosen.port))
+        asyncio.run(Machine(behaviour, chosen.host).run(chosen.port))
     except KeyboardInterrupt:
         return
 

@@ -71,8 +71,9 @@ class Log:
 class Machine:
     """The server: one port that plays the model server, one that controls it."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, host: str = "127.0.0.1") -> None:
         self._behaviour = behaviour
+        self._host = host
         self._turns_left = behaviour.times
         self._flaky_turn = 0
         self._log = Log()
@@ -86,10 +87,10 @@ class Machine:
         """Serve until cancelled; announces the addresses on standard output."""
         self._port = port
         await self._open()
-        control = await _listen(0, self._control, lambda: True)
+        control = await self._listen(0, self._control, lambda: True)
         addresses = {
-            "base_url": f"http://127.0.0.1:{self._port}",
-            "control_url": f"http://127.0.0.1:{_port_of(control)}",
+            "base_url": f"http://{self._host}:{self._port}",
+            "control_url": f"http://{self._host}:{_port_of(control)}",
         }
         if self._behaviour.mode == CLOSED_PORT:
             self._close()
@@ -102,8 +103,16 @@ class Machine:
             self._kept_port.close()
             self._kept_port = None
         if self._server is None:
-            self._server = await _listen(self._port, self._answer, self._reads)
+            self._server = await self._listen(self._port, self._answer, self._reads)
             self._port = _port_of(self._server)
+
+    async def _listen(
+        self, port: int, handle: Handler, reads: Callable[[], bool]
+    ) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(
+            lambda: Connection(handle, reads), self._host.strip("[]"), port, reuse_address=True
+        )
 
     def _reads(self) -> bool:
         return self._behaviour.mode != SLOW_READER
@@ -217,13 +226,6 @@ def behaviour_of(fields: Mapping[str, Any]) -> Behaviour:
     if behaviour.mode not in MODE_NAMES:
         raise ValueError(f"no mode {behaviour.mode!r}; there are {', '.join(MODE_NAMES)}")
     return behaviour
-
-
-async def _listen(port: int, handle: Handler, reads: Callable[[], bool]) -> asyncio.Server:
-    loop = asyncio.get_running_loop()
-    return await loop.create_server(
-        lambda: Connection(handle, reads), "127.0.0.1", port, reuse_address=True
-    )
 
 
 def _port_of(server: asyncio.Server) -> int:

@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SERVER_HEADERS: Mapping[str, str] = {"llama.cpp": "llama.cpp", "mlx-vlm": "mlx_vlm/0.7.10"}
-OWNERS: Mapping[str, str] = {"llama.cpp": "llamacpp", "ollama": "library", "plain": "nobody"}
+OWNERS: Mapping[str, str] = {
+    "llama.cpp": "llamacpp",
+    "lm-studio": "organization_owner",
+    "ollama": "library",
+    "vllm": "vllm",
+    "plain": "nobody",
+}
+KINDS = ("llama.cpp", "mlx-vlm", "ollama", "lm-studio", "vllm", "plain")
 
 LOREM = "the lease ends in march and the deposit comes back within thirty days"
 
@@ -136,6 +143,8 @@ def about(path: str, kind: str, loaded: str) -> Mapping[str, Any] | None:
         entry = {"id": loaded, "object": "model", "created": 1795360627}
         owner = OWNERS.get(kind)
         entry |= {"owned_by": owner} if owner else {"loaded": True}
+        if kind == "vllm":
+            entry |= {"root": f"/models/{loaded}", "parent": None, "max_model_len": 32768}
         return {"object": "list", "data": [entry]}
     pages: dict[tuple[str, str], dict[str, Any]] = {
         ("llama.cpp", "/props"): {
@@ -146,6 +155,14 @@ def about(path: str, kind: str, loaded: str) -> Mapping[str, Any] | None:
         ("llama.cpp", "/health"): {"status": "ok"},
         ("mlx-vlm", "/health"): {"status": "healthy", "loaded_model": loaded},
         ("ollama", "/api/ps"): {"models": [{"name": loaded, "model": loaded}]},
+        ("lm-studio", "/api/v0/models"): {
+            "object": "list",
+            "data": [
+                {"id": "text-embedding-nomic", "type": "embeddings", "state": "loaded"},
+                {"id": "gemma-3-27b-it", "type": "llm", "state": "not-loaded"},
+                {"id": loaded, "type": "llm", "state": "loaded", "loaded_context_length": 32768},
+            ],
+        },
         ("plain", "/health"): {"status": "ok"},
     }
     return pages.get((kind, path))

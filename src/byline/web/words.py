@@ -12,7 +12,7 @@ STATES: Final[Mapping[str, str]] = {
     "loading": "loading its model",
     "unreachable": "not reachable",
     "misconfigured": "misconfigured",
-    "unknown": "not called yet",
+    "unknown": "state unknown",
 }
 
 DOCUMENT_STATES: Final[Mapping[str, str]] = {
@@ -38,6 +38,7 @@ REASONS: Final[Mapping[str, str]] = {
     "stream_truncated": "its answer broke off",
     "stalled": "it fell silent in the middle of the answer",
     "misconfigured": "something it needs is missing or set wrongly",
+    "model_missing": "its server does not have the configured model",
     "model_mismatch": "it has another model loaded than the one configured",
     "bad_response": "its answer could not be understood",
     "empty_answer": "its answer was empty",

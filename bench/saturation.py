@@ -1,0 +1,174 @@
+"""A person at a machine that background work keeps busy: how long until the first token.
+
+Real sockets and a fake machine process. The same person comes at random moments to an idle machine,
+and to one saturated by background work under three ways to admit: first come first served, people
+first, and people first with preemption, which is what Byline does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import statistics
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from bench.report import Row
+from bench.settings import Settings
+from bench.wire import quantile
+from byline.backend.clients import make_client
+from byline.backend.protocol import ChatClient
+from byline.config.schema import Ask, Config, Machine, OpenAIBackend
+from byline.dispatch.admission import PREEMPTIONS_MAX
+from byline.dispatch.clock import LoopClock
+from byline.dispatch.dispatcher import Backend, Dispatcher
+from byline.dispatch.gate import Gate
+from byline.domain.chat import ChatRequest, Delta
+from byline.domain.dispatch import Priority, Queued, Started
+from byline.errors import Preempted
+from byline.observe import Feed
+from byline.testing.machine import FakeMachine, fake_machine
+
+NAME = "first token of a person while background work saturates the machine"
+
+PEOPLE = 40
+WORKERS = 4
+FIRST_TOKEN_S = 0.08
+TOKEN_S = 0.02
+RATIO_MAX = 1.2
+REQUEST = ChatRequest(({"role": "user", "content": "How long is the warranty?"},))
+FG, BG = Priority.FOREGROUND, Priority.BACKGROUND
+
+
+@dataclass(frozen=True)
+class Office:
+    """One machine with one backend; `client` is its way to the server, without the gate."""
+
+    dispatcher: Dispatcher
+    client: ChatClient
+
+    @classmethod
+    def at(cls, machine: FakeMachine, home: Path) -> Office:
+        backend = OpenAIBackend(
+            kind="openai", machine="bench", base_url=machine.base_url, model="bench"
+        )
+        config = Config(
+            ask=Ask(default_backend="bench"),
+            machines={"bench": Machine()},
+            backends={"bench": backend},
+        )
+        client = make_client("bench", backend, home=home)
+        return cls(Dispatcher(config, lambda name, config: client, LoopClock(), Feed()), client)
+
+    @property
+    def backend(self) -> Backend:
+        return self.dispatcher.default
+
+    @property
+    def gate(self) -> Gate:
+        return self.dispatcher.gate("bench")
+
+
+@dataclass
+class Worker:
+    """Background work without end. `busy`: it has the machine; `preemptions` of its call."""
+
+    busy: bool = False
+    preemptions: int = 0
+
+    def queued(self, queued: Queued) -> None:
+        self.busy = False
+        self.preemptions = queued.preemptions
+
+    def started(self, started: Started) -> None:
+        self.busy = True
+
+    async def work(self, call: Callable[[Worker], AsyncGenerator[Delta, None]]) -> None:
+        while True:
+            self.preemptions = 0
+            with suppress(Preempted):
+                async with aclosing(call(self)) as deltas:
+                    async for _ in deltas:
+                        pass
+            self.busy = False
+
+    @property
+    def undisturbed(self) -> bool:
+        return self.busy and self.preemptions >= PREEMPTIONS_MAX
+
+
+async def run(settings: Settings) -> list[Row]:
+    """One table: the idle machine, then each way to admit; about two minutes."""
+    async with fake_machine(first_delay_s=FIRST_TOKEN_S, delay_s=TOKEN_S) as machine:
+        measured = partial(_measured, machine, settings.scratch)
+        idle, _ = await measured(None)
+        fifo, _ = await measured(lambda office, worker: office.backend.call(REQUEST, FG, worker))
+        first, _ = await measured(_not_disturbed)
+        byline, left_out = await measured(
+            lambda office, worker: office.backend.call(REQUEST, BG, worker)
+        )
+    rows = [
+        Row(f"first token, {name}: {share}", value, "ms", None, "lower", f"{len(waits)} people")
+        for name, waits in (
+            ("idle machine", idle),
+            ("first come first served", fifo),
+            ("people first, no preemption", first),
+            ("preemption", byline),
+        )
+        for share, value in (("median", statistics.median(waits)), ("p95", quantile(waits, 0.95)))
+    ]
+    ratio = quantile(byline, 0.95) / quantile(idle, 0.95)
+    note = f"{WORKERS} background callers; {left_out} who met an undisturbed call left out"
+    rows.append(Row("first token, saturated : idle, p95", ratio, "x", RATIO_MAX, "lower", note))
+    return rows
+
+
+async def _not_disturbed(office: Office, worker: Worker) -> AsyncGenerator[Delta, None]:
+    """Priority without preemption: a holder of the slot whom nobody tells to stop."""
+    with await office.gate.enter(office.backend.name, BG):
+        async with aclosing(office.client.stream(REQUEST)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+
+async def _measured(
+    machine: FakeMachine,
+    home: Path,
+    call: Callable[[Office, Worker], AsyncGenerator[Delta, None]] | None,
+) -> tuple[list[float], int]:
+    """First tokens of people in milliseconds beside such background calls, and how many were left
+    out."""
+    office = Office.at(machine, home)
+    workers = [Worker() for _ in range(WORKERS if call else 0)]
+    tasks = [asyncio.create_task(w.work(partial(call, office))) for w in workers if call]
+    chance = random.Random(5)
+    waits_ms: list[float] = []
+    left_out = 0
+    try:
+        while len(waits_ms) < PEOPLE:
+            await asyncio.sleep(chance.uniform(0.1, 0.6))
+            undisturbed = any(worker.undisturbed for worker in workers)
+            wait_ms = await _first_token_ms(office.backend)
+            left_out += undisturbed
+            if not undisturbed:
+                waits_ms.append(wait_ms)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await office.dispatcher.close()
+    return waits_ms, left_out
+
+
+async def _first_token_ms(backend: Backend) -> float:
+    began = time.perf_counter()
+    first_ms = 0.0
+    async with aclosing(backend.call(REQUEST, FG)) as deltas:
+        async for delta in deltas:
+            if delta.content and not first_ms:
+                first_ms = (time.perf_counter() - began) * 1000
+    return first_ms

@@ -1,0 +1,64 @@
+"""`/api/events`: what changes while Byline runs, as server-sent events.
+
+A reader first hears how everything is now, then each change. So one who was away, or was let go for
+reading too slowly, connects again and has missed nothing that still matters.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from byline.api.present import state_json
+from byline.api.requests import NoParameters
+from byline.api.responses import described
+from byline.api.services import Parts, Services
+from byline.api.streams import EventStream
+from byline.api.wire import SSE_MEDIA_TYPE, sse_event
+from byline.domain.dispatch import BackendChanged
+from byline.observe import Happening, Reading
+
+router = APIRouter(tags=["events"])
+
+_RESPONSES: dict[int | str, dict[str, Any]] = described(None)
+_RESPONSES[200] = {
+    "content": {SSE_MEDIA_TYPE: {"schema": {"type": "string"}}},
+    "description": "Until one side leaves. `backend` `{name, machine, state, was, since, reason, "
+    "last_error}`: first for each backend as it is now (`was` is null), then whenever a state "
+    "changes. `busy` is no change: it follows from the queue that `/api/backends` shows.",
+}
+
+
+@router.get("/api/events", summary="Follow events", response_class=Response, responses=_RESPONSES)
+async def follow_events(
+    request: Request, parts: Parts, _: Annotated[NoParameters, Query()]
+) -> Response:
+    """What changes, as it changes."""
+    reading = parts.feed.read()
+    return EventStream(
+        _encoded(parts, reading),
+        heartbeat_s=request.app.state.heartbeat_s,
+        headers={},
+        closed=reading.aclose,
+    )
+
+
+async def _encoded(parts: Services, reading: Reading) -> AsyncGenerator[bytes, None]:
+    numbers = itertools.count(1)
+    for backend in parts.dispatcher.backends():
+        now = state_json(backend.name, backend.machine, None, backend.health())
+        yield sse_event("backend", now, next(numbers))
+    async for happening in reading:
+        name, data = _presented(happening)
+        yield sse_event(name, data, next(numbers))
+
+
+def _presented(happening: Happening) -> tuple[str, dict[str, Any]]:
+    match happening:
+        case BackendChanged(backend, machine, was, health):
+            return "backend", state_json(backend, machine, was, health)

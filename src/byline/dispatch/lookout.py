@@ -1,0 +1,129 @@
+"""What is known of one backend, and how more is found out without running its model.
+
+`Calls` reports what its calls show. Beside that, a lookout probes the server when it is told to
+(by `probes`, or by a person), and tries a quick connect when an ask comes for a backend that is
+known to be down: one try, shared by all who ask while it lasts. Nothing here enters the gate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import structlog
+
+from byline.backend.protocol import ChatClient
+from byline.dispatch.clock import Clock
+from byline.dispatch.gate import Gate
+from byline.dispatch.health import Evidence, Good, first_health, next_health
+from byline.domain.dispatch import BackendChanged, BackendHealth, BackendState
+from byline.errors import BackendUnavailable, LlmError
+from byline.observe import Feed
+
+log = structlog.get_logger("byline.dispatch")
+
+
+class Lookout:
+    """The health of one backend. `heard_at`: monotonic seconds of the latest evidence, or None."""
+
+    def __init__(self, name: str, client: ChatClient, gate: Gate, clock: Clock, feed: Feed) -> None:
+        self._name = name
+        self._client = client
+        self._gate = gate
+        self._clock = clock
+        self._feed = feed
+        self._health = first_health(clock.now())
+        self._failure: BackendUnavailable | None = None
+        self._trying: asyncio.Task[None] | None = None
+        self.heard_at: float | None = None
+
+    def health(self) -> BackendHealth:
+        """What is known at this instant."""
+        gate = self._gate.status()
+        if self._health.state is BackendState.ONLINE and gate.running >= gate.capacity:
+            return replace(self._health, state=BackendState.BUSY)
+        return self._health
+
+    def learn(self, evidence: Evidence) -> bool:
+        """Take evidence into account; whether it changed the state."""
+        self.heard_at = self._clock.monotonic()
+        before = self._health
+        self._health = next_health(before, evidence, self._clock.now())
+        if isinstance(evidence, BackendUnavailable) and self._health.reason == evidence.reason:
+            self._failure = evidence
+        if self._health.state is before.state:
+            return False
+        log.info(
+            "backend_state",
+            backend=self._name,
+            machine=self._gate.machine,
+            state=self._health.state.value,
+            was=before.state.value,
+            reason=self._health.reason,
+        )
+        self._feed.publish(
+            BackendChanged(self._name, self._gate.machine, before.state, self._health)
+        )
+        return True
+
+    async def probe(self) -> BackendHealth:
+        """Ask the server how it is, without the gate and without running a model."""
+        try:
+            self.learn(await self._client.probe())
+        except (BackendUnavailable, LlmError) as error:
+            self._learn_again(error)
+        return self.health()
+
+    def knock(self) -> None:
+        """Try to connect, if the backend is known to be down and no such try is under way.
+
+        Returns at once. The try takes at most `timeout_connect_s`, whoever waits for it or not.
+        """
+        if self._health.state is BackendState.UNREACHABLE and self._trying is None:
+            self._trying = asyncio.create_task(self._try(), name=f"knock at {self._name}")
+
+    def refuse_if_down(self) -> None:
+        """Raise the BackendUnavailable that is known, unless there is reason to call."""
+        if self._health.state is not BackendState.UNREACHABLE or self._failure is None:
+            return
+        known = self._failure
+        error = BackendUnavailable(
+            self._name,
+            self._health.reason or known.reason,
+            machine=self._gate.machine,
+            address=known.address,
+            detail=known.detail,
+        )
+        self.warn(error)
+        raise error
+
+    def warn(self, error: BackendUnavailable) -> None:
+        """The one line in the log that each unavailability is."""
+        log.warning(
+            "backend_unavailable",
+            backend=self._name,
+            machine=self._gate.machine,
+            address=error.address,
+            reason=error.reason,
+            detail=error.detail,
+        )
+
+    async def close(self) -> None:
+        """Give up a try that is under way."""
+        if (trying := self._trying) is not None:
+            trying.cancel()
+            await asyncio.wait([trying])
+
+    async def _try(self) -> None:
+        try:
+            await self._client.reach()
+            self.learn(Good.CONNECTED)
+        except (BackendUnavailable, LlmError) as error:
+            self._learn_again(error)
+        finally:
+            self._trying = None
+
+    def _learn_again(self, error: BackendUnavailable | LlmError) -> None:
+        """Probes and tries come again and again: only one that brings news is worth a warning."""
+        if self.learn(error) and isinstance(error, BackendUnavailable):
+            self.warn(error)
