@@ -34,13 +34,13 @@ from byline.config.check import is_loopback
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.dispatch.probes import probing
-from byline.errors import StartFailed
+from byline.errors import DatabaseUnavailable, StartFailed
 from byline.ingest.jobs import running_library
 from byline.observe import Feed, Metrics, configure_log
 from byline.search.rebuild import ensure_current_index
 from byline.search.search import Searcher
 from byline.store.blobs import open_blobs
-from byline.store.database import open_database
+from byline.store.database import Database, open_database
 from byline.store.embedded import embedded_postgres
 from byline.store.home import locked_home
 from byline.store.presence import presence
@@ -103,7 +103,7 @@ async def serve(
 
 async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStack) -> Services:
     url = await _database_url(config.database, home, stack)
-    database = await stack.enter_async_context(open_database(config.database, url))
+    database = await _open_database(config.database, url, stack)
     await ensure_current_index(database)
     owner = await stack.enter_async_context(presence(url))
     blobs = open_blobs(config.storage, home)
@@ -147,6 +147,17 @@ async def _database_url(database: schema.Database, home: Path, stack: AsyncExitS
         return await stack.enter_async_context(embedded_postgres(home))
     stack.enter_context(locked_home(home))
     return database.url
+
+
+async def _open_database(config: schema.Database, url: str, stack: AsyncExitStack) -> Database:
+    """The database, migrated; at the start its absence is final, since nobody tries again."""
+    try:
+        return await stack.enter_async_context(open_database(config, url))
+    except DatabaseUnavailable as error:
+        raise StartFailed(
+            error.message,
+            remedy="Start PostgreSQL or mend database.url, then start Byline again.",
+        ) from error
 
 
 def _empty_folder(folder: Path) -> Path:

@@ -142,6 +142,12 @@ async def test_a_wrong_request_is_refused_in_the_one_error_shape(
     assert error["src"] == "byline"
 
 
+async def test_a_wrong_request_is_not_kept_in_the_history(quoting: Site) -> None:
+    refused = await quoting.ask(collection="nope")
+    assert refused.status == 400
+    assert (await quoting.get("/api/asks")).body["asks"] == []
+
+
 async def test_bytes_that_are_not_utf8_are_refused(quoting: Site) -> None:
     async with quoting.http.get(
         f"{quoting.url}/api/search/ask?q=%ff%fe%80", raise_for_status=False

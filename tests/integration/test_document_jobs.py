@@ -32,6 +32,20 @@ async def test_what_may_pass_is_tried_again(database: Database, tmp_path: Path) 
     assert len(extractor.names) == 3
 
 
+async def test_while_it_waits_for_its_next_try_a_document_says_for_what(
+    database: Database, tmp_path: Path
+) -> None:
+    extractor = ScriptedExtractor(faults=[StorageUnavailable("the store is away")] * 9)
+    async with scripted_library(database, tmp_path, extractor) as parts:
+        document = await parts.add("text")
+        while (waiting := await parts.library.get(document.id)).error is None:
+            pass
+        [job] = await parts.library.jobs(10)
+    assert waiting.state is DocumentState.QUEUED
+    assert waiting.error.message == "the store is away"
+    assert job.error == waiting.error
+
+
 async def test_a_file_that_cannot_be_read_is_not_tried_again(
     database: Database, tmp_path: Path
 ) -> None:

@@ -101,6 +101,11 @@ class AskRecords:
             )
             return await cursor.fetchall()
 
+    async def discard(self, ask_id: str) -> None:
+        """Forget an ask that turned out to be none; one that was never stored is no matter."""
+        async with self._database.connection() as connection:
+            await connection.execute(self._sql["delete_ask"], {"id": ask_id})
+
     async def delete(self, ask_id: str) -> None:
         async with self._database.connection() as connection:
             cursor = await connection.execute(self._sql["delete_ask"], {"id": _uuid(ask_id)})

@@ -219,16 +219,22 @@ class Asks:
     ) -> LastEvent:
         last = _last_event(running, progress, work)
         try:
-            await self._records.finish(last.answer, [*running.events, last])
+            await self._keep(running, last)
         except BylineError as error:
             # A lost database must not take the answer from the person who waits for it.
             log.warning("an ask could not be stored", ask_id=running.id, reason=error.message)
         finally:
             del self._running[running.id]
-        self._metrics.ask_ended(
-            running.backend.name, last.answer.status, time.monotonic() - running.begun_at
-        )
         return last
+
+    async def _keep(self, running: RunningAsk, last: LastEvent) -> None:
+        """Count and store what became of an ask; a wrong request was none."""
+        if isinstance(last, Failed) and isinstance(last.error, BadRequest):
+            await self._records.discard(running.id)
+            return
+        seconds = time.monotonic() - running.begun_at
+        self._metrics.ask_ended(running.backend.name, last.answer.status, seconds)
+        await self._records.finish(last.answer, [*running.events, last])
 
 
 async def _ended(storing: asyncio.Task[None]) -> None:

@@ -26,6 +26,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from byline.config import schema
+from byline.domain.documents import DocumentError
 from byline.errors import (
     BylineError,
     DatabaseUnavailable,
@@ -212,7 +213,7 @@ class DocumentJobs:
                 return
             log.warning("a document is tried again", document=document_id, reason=str(error))
             with contextlib.suppress(DatabaseUnavailable):
-                await self._pipeline.give_back(document_id)
+                await self._pipeline.give_back(document_id, _passing(error))
             raise
         except Exception:
             log.exception("a document could not be read", document=document_id)
@@ -223,6 +224,14 @@ class DocumentJobs:
             )
             await self._pipeline.fail(document_id, failure)
             raise
+
+
+def _passing(error: Exception) -> DocumentError:
+    return DocumentError(
+        "retrying",
+        str(error) or "The reader broke down on this file.",
+        "Byline tries again by itself, with growing pauses.",
+    )
 
 
 def _given_up(error: Exception, tries: int) -> ExtractionFailed:

@@ -59,10 +59,10 @@ class Pipeline:
         async with self.database.connection() as connection:
             await change_state(connection, document_id, DocumentState.FAILED, error=error)
 
-    async def give_back(self, document_id: str) -> None:
-        """A document whose job waits for its next try is queued again."""
+    async def give_back(self, document_id: str, why: DocumentError) -> None:
+        """A document whose job waits for its next try is queued again, and says for what."""
         async with self.database.connection() as connection:
-            await change_state(connection, document_id, DocumentState.QUEUED)
+            await change_state(connection, document_id, DocumentState.QUEUED, error=why)
 
     async def _extract(self, row: DictRow) -> Extraction:
         folder = await asyncio.to_thread(

@@ -43,7 +43,9 @@ async def change_state(
     *,
     error: DocumentError | None = None,
 ) -> DictRow | None:
-    """Bring a document into `state`, with `error` if that is `failed`, in the caller's transaction.
+    """Bring a document into `state`, with `error` if that is `failed`, or `queued` for another try.
+
+    In the caller's transaction.
 
     Returns its row; None if it is gone, or in a state from which `state` cannot be reached (then
     somebody else has it now, and the caller's work on it is void).
