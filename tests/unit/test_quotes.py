@@ -56,3 +56,13 @@ def test_a_heading_that_has_the_words_is_not_the_answer() -> None:
         "How long is the warranty of the washing machine?", [source(1, text)], sentences_max=3
     )
     assert answer == "The warranty of the machine runs for two years. [1]"
+
+
+def test_a_record_of_data_does_not_win_by_having_every_word() -> None:
+    record = source(3, '{"k": "warranty period of a washing machine", ' + '"x": 1234, ' * 80 + "}")
+    answer = quote_sources(
+        "How long is the warranty period of the washing machine?",
+        [record, WARRANTY],
+        sentences_max=1,
+    )
+    assert answer.endswith("[1]")

@@ -24,6 +24,8 @@ CUE_LIFT: Final = 0.25
 RANK_LIFT: Final = 0.3
 HEADING_WEIGHT: Final = 0.2
 HEADING_CHARS_MAX: Final = 60
+READABLE_CHARS_MAX: Final = 400
+"""What is longer is no sentence but a record of data; it has many words for being long."""
 KEEP_MIN: Final = 0.55
 """A further sentence is quoted only at this share of the best one's score."""
 
@@ -113,6 +115,8 @@ def _score(question: str, candidate: _Candidate, weights: dict[int, float]) -> f
         score *= 1 + CUE_LIFT
     if candidate.is_heading:
         score *= HEADING_WEIGHT
+    if len(candidate.text) > READABLE_CHARS_MAX:
+        score *= READABLE_CHARS_MAX / len(candidate.text)
     return score * (1 + RANK_LIFT / (1 + candidate.rank))
 
 
