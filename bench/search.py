@@ -14,7 +14,7 @@ from statistics import mean, median, quantiles
 from unittest.mock import patch
 
 from bench.generated import passages, questions
-from bench.library import Text, empty_library, fill
+from bench.library import BATCH, Text, empty_library, fill
 from bench.report import Row
 from bench.settings import Settings
 from byline.domain.search import SearchRequest, SearchResult
@@ -46,7 +46,7 @@ async def run(settings: Settings) -> list[Row]:
             rows += await measured(searcher, texts[:size])
             rows.append(
                 Row(f"analyse and index up to {size:,}", added_mb / took_s, "MB/s", None, "higher",
-                    f"{added_mb:.0f} MB, one after the other, 256 passages a transaction")
+                    f"{added_mb:.0f} MB, one after the other, {BATCH:,} passages a transaction")
             )  # fmt: skip
     return rows
 
