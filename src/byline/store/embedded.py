@@ -147,13 +147,13 @@ async def _until_ready(cluster: Cluster, process: Process, start_s_max: float) -
     """Wait for the server's own word in its pid file, or for its end."""
     deadline = time.monotonic() + start_s_max
     while process.returncode is None:
-        lines = pid_lines(cluster.data)
-        if len(lines) > 7 and lines[0] == str(process.pid) and lines[7].strip() == "ready":
-            return
-        if time.monotonic() > deadline:
+        if time.monotonic() >= deadline:
             raise start_failure(
                 "PostgreSQL did not start", f"it was not ready after {start_s_max:g} s"
             )
+        lines = pid_lines(cluster.data)
+        if len(lines) > 7 and lines[0] == str(process.pid) and lines[7].strip() == "ready":
+            return
         await asyncio.sleep(_POLL_S)
 
 
