@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -197,8 +198,11 @@ class _Worker:
     async def _end(self) -> tuple[int, str]:
         if self._process.stdin is not None:
             self._process.stdin.close()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                # Not `process.kill()`: it reaps a worker that has just left by itself, and asyncio
+                # of Python 3.11 then reports 255 where the worker said why it left.
+                os.kill(self._process.pid, signal.SIGKILL)
         code = await self._process.wait()
         await self._listening
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
