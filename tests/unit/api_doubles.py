@@ -122,6 +122,9 @@ class MemoryRecords:
     async def events(self, ask_id: str, after: int) -> list[dict[str, Any]]:
         return [row for row in self.transcripts.get(ask_id, []) if row["seq"] > after]
 
+    async def discard(self, ask_id: str) -> None:
+        self.asks.pop(ask_id, None)
+
     async def delete(self, ask_id: str) -> None:
         await self.get(ask_id)
         del self.asks[ask_id]

@@ -223,6 +223,8 @@ class Asks:
         except BylineError as error:
             # A lost database must not take the answer from the person who waits for it.
             log.warning("an ask could not be stored", ask_id=running.id, reason=error.message)
+        except Exception:  # whatever it is, a reader without a last event would wait for ever
+            log.exception("an ask could not be stored", ask_id=running.id)
         finally:
             del self._running[running.id]
         return last
