@@ -232,7 +232,10 @@ class _Child:
 
     def last_words(self) -> str:
         """How it ended and the last errors it logged, in one line."""
-        told = [line for line in self._lines if " E " in line or "Error" in line][-3:]
+        # Its log and Python's traceback share a pipe and may cut each other's lines: "failed" can
+        # stand on a line that has lost its mark.
+        marks = (" E ", "Error", "failed")
+        told = [line for line in self._lines if any(mark in line for mark in marks)][-5:]
         code = self._process.returncode
         return "; ".join([f"exit code {code}" if code is not None else "still there", *told])
 
