@@ -10,7 +10,7 @@ def judge_evidence(found: SearchResult, *, coverage_min: float) -> Refusal | Non
     """None when the sources may answer; otherwise why not.
 
     1. nothing was found                                            → `no_match`
-    2. the best passage covers less than `coverage_min` of the
+    2. no passage covers as much as `coverage_min` of the
        question's term weight                                       → `low_coverage`
     """
     if not found.hits:

@@ -76,7 +76,7 @@ class Ask(Branch):
         0.25,
         ge=0,
         le=1,
-        description="Share of the question's term weight the best passage must cover, "
+        description="Share of the question's term weight some passage must cover, "
         "else the answer is `no_evidence`.",
     )
 
