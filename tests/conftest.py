@@ -8,6 +8,7 @@ test's loop owns it. A test gets a copy of an already migrated database, which t
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,14 @@ from byline.store.database import Database, open_database
 from byline.store.embedded import embedded_postgres
 
 TEMPLATE = "byline_template"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_reaches_children() -> None:
+    # A shell starts its background jobs deaf to SIGINT, and their children inherit that: tests that
+    # stop a program with Ctrl-C would then wait for ever.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _renamed(url: str, name: str) -> str:
