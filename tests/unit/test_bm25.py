@@ -19,9 +19,9 @@ def test_terms_of_a_passage_are_counted_once_each_in_rising_order() -> None:
     assert (counted.ids, counted.occurrences, counted.length) == ([3, 5, 7], [1, 1, 2], 4)
 
 
-def test_title_and_heading_count_as_one_more_occurrence_but_not_as_length() -> None:
+def test_title_and_heading_count_as_occurrences_but_not_as_length() -> None:
     counted = bm25.passage_terms([7, 3], [3, 3, 9])
-    assert (counted.ids, counted.occurrences, counted.length) == ([3, 7, 9], [2, 1, 1], 2)
+    assert (counted.ids, counted.occurrences, counted.length) == ([3, 7, 9], [3, 1, 2], 2)
 
 
 def test_a_passage_holds_no_more_terms_than_a_sparsevec_takes() -> None:

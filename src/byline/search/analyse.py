@@ -31,8 +31,8 @@ import Stemmer
 
 from byline.search.words import ASKING_EN, ASKING_KO, CONTRACTIONS_EN, INFLECTED_KO, PARTICLES_KO
 
-ANALYSIS_VERSION: Final = 1
-"""The number of the rules in this module and in `words`."""
+ANALYSIS_VERSION: Final = 2
+"""The number of the rules in this module, in `words`, and of the weights in `bm25`."""
 
 TERM_IDS_MAX: Final = 1_000_000_000
 """Ids are 1 … TERM_IDS_MAX - 1; 0 and below are free for the statistics to use."""
