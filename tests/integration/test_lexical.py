@@ -69,7 +69,8 @@ async def test_scores_are_those_of_the_textbook(database: Database, query: str) 
 
 
 async def test_equal_passages_come_in_the_order_of_their_ids(database: Database) -> None:
-    _, ids = await add(database, *["the same words"] * 5)
+    rests = ("here", "beyond", "above", "around", "below")
+    _, ids = await add(database, *[f"the same words {rest}" for rest in rests])
     found = await Searcher(database).search(SearchRequest("words", limit=3))
     assert [hit.passage_id for hit in found.hits] == ids[:3]
 

@@ -115,6 +115,24 @@ async def test_the_same_file_added_many_times_at_once_is_one_document(
     assert len((await library.list(limit=10, cursor=None, collection="new")).documents) == 1
 
 
+async def test_the_same_text_in_two_files_is_one_hit_that_names_the_other(
+    library: Library, database: Database, tmp_path: Path
+) -> None:
+    text = "The warranty lasts two years from the day of purchase, and repairs are free."
+    ids = []
+    for name, content in (("a.txt", text), ("mail.txt", f"> {text}\n"), ("b.txt", "The warranty.")):
+        path = written(tmp_path, content.encode(), name)
+        added = await library.add(path, name=name, collection="default")
+        ids.append((await settled(library, added.document.id)).id)
+    found = await Searcher(database).search(SearchRequest("warranty free repairs"))
+    assert len(found.hits) == 2
+    assert {found.hits[0].document_id, *(o.document_id for o in found.hits[0].also_in)} == {
+        *ids[:2]
+    }
+    prints = await rows(database.url, "SELECT fingerprint FROM passages WHERE fingerprint IS NULL")
+    assert prints == []
+
+
 async def test_a_file_goes_with_its_last_document(library: Library, tmp_path: Path) -> None:
     path = written(tmp_path, b"shared by two collections")
     one = await library.add(path, name="a.txt", collection="one")

@@ -118,7 +118,7 @@ async def test_limit_bounds_what_is_found(database: Database) -> None:
 
 
 async def test_a_collection_confines_the_search_and_its_statistics(database: Database) -> None:
-    await add(database, *["the lease of the flat"] * 20)
+    await add(database, *[f"the lease of flat {number}" for number in range(20)])
     _, [wanted] = await add(database, "the lease of the garage, parking space", collection="garage")
     _, [other] = await add(database, "parking is free", collection="garage")
     searcher = Searcher(database)

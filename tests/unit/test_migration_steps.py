@@ -40,9 +40,9 @@ def test_a_database_newer_than_the_program_is_refused_by_name() -> None:
         Component("c", (ONE, TWO)).missing({"0001_one", "0002_two", "0003_three"})
 
 
-def test_the_shipped_migrations_are_numbered_without_gaps() -> None:
+def test_the_shipped_migrations_have_a_number_each_in_their_order() -> None:
     numbers = [int(step.names[0].split("_")[0]) for step in byline_component().steps]
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers == sorted(set(numbers))
 
 
 def test_the_job_queue_brings_its_schema_and_its_history() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from byline.ask.present import also_in_json
 from byline.config.schema import Config, QuotesBackend
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.asking import StoredAsk
@@ -38,6 +39,7 @@ def hit_json(hit: SearchHit) -> Json:
         "excerpt": hit.text,
         "score": round(hit.score, 4),
         "legs": {leg: round(score, 4) for leg, score in hit.legs.items()},
+        "also_in": [also_in_json(other) for other in hit.also_in],
     }
 
 

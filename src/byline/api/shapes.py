@@ -33,10 +33,17 @@ class ErrorDetail(Shape):
     param: str | None = None
 
 
-class SourceShape(Shape):
-    """A passage shown to the model, as `[n]`. `excerpt` is the document's `text[start:end]`."""
+class AlsoInShape(Shape):
+    """Another passage that says the same."""
 
-    n: int
+    document_id: str
+    title: str
+    passage_id: int
+
+
+class PassageShape(Shape):
+    """A passage; `excerpt` is the document's `text[start:end]`, in code points."""
+
     passage_id: int
     document_id: str
     name: str
@@ -47,15 +54,20 @@ class SourceShape(Shape):
     end: int
     excerpt: str
     score: float
+    also_in: list[AlsoInShape] = Field(description="Worse hits that say the same, left out.")
+
+
+class SourceShape(PassageShape):
+    """A passage shown to the model, as `[n]`."""
+
+    n: int
 
 
 class ErrorShape(Shape):
     """Every error there is, in one shape."""
 
     error: ErrorDetail
-    error_reason: str | None = Field(
-        None, description="`<machine>_unavailable`, `<machine>_busy` or `llm_error`."
-    )
+    error_reason: str | None = Field(None, description="`<machine>_unavailable`, `…_busy`, …")
     backend: str | None = None
     machine: str | None = None
     reason: str | None = Field(None, description="One word: `ConnectError`, `http_503`, …")
@@ -64,19 +76,9 @@ class ErrorShape(Shape):
     ask_id: str | None = None
 
 
-class HitShape(Shape):
-    """One passage found. `excerpt` is the document's `text[start:end]`, in code points."""
+class HitShape(PassageShape):
+    """One passage found."""
 
-    passage_id: int
-    document_id: str
-    name: str
-    title: str
-    page: int | None
-    heading: str
-    start: int
-    end: int
-    excerpt: str
-    score: float
     legs: dict[str, float] = Field(description="Score of each retrieval leg that found it.")
 
 
@@ -395,6 +397,4 @@ class CompletionRequest(BaseModel):
     tool_choice: Literal["auto", "none"] | None = None
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1, description="The same as max_tokens.")
-    timeout_read_s: float | None = Field(
-        None, gt=0, le=86_400, description="From the call to its last byte, in seconds."
-    )
+    timeout_read_s: float | None = Field(None, gt=0, le=86_400, description="To the last byte.")

@@ -20,6 +20,7 @@ from byline.domain.asking import (
     Token,
 )
 from byline.domain.chat import Usage
+from byline.domain.search import AlsoIn
 from byline.errors import BylineError, MachineError
 
 Json = dict[str, Any]
@@ -97,6 +98,15 @@ def source_json(source: Source) -> Json:
         "end": source.end,
         "excerpt": source.text,
         "score": round(source.score, 4),
+        "also_in": [also_in_json(other) for other in source.also_in],
+    }
+
+
+def also_in_json(other: AlsoIn) -> Json:
+    return {
+        "document_id": other.document_id,
+        "title": other.title,
+        "passage_id": other.passage_id,
     }
 
 

@@ -165,6 +165,7 @@ def _number(found: SearchResult) -> tuple[Source, ...]:
             end=hit.end,
             text=hit.text,
             score=hit.score,
+            also_in=hit.also_in,
         )
         for n, hit in enumerate(found.hits, start=1)
     )

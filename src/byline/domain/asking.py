@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from byline.domain.chat import Usage
 from byline.domain.dispatch import Queued
+from byline.domain.search import AlsoIn
 from byline.errors import BylineError
 
 
@@ -51,7 +52,10 @@ class AskRequest:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A passage shown to the model for one ask, as `[n]` (from 1)."""
+    """A passage shown to the model for one ask, as `[n]` (from 1).
+
+    `also_in` are worse passages that say the same, left out for it.
+    """
 
     n: int
     passage_id: int
@@ -64,6 +68,7 @@ class Source:
     end: int
     text: str
     score: float
+    also_in: tuple[AlsoIn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,8 @@ class ExtractedText:
 class Chunk:
     """A passage before it is stored: `text == extracted.text[start:end]`.
 
-    `heading` is the path of headings above it, joined by " > " ("" at the top).
+    `heading` is its context line: the path of headings above it, joined by " > " ("" at the top).
+    `fingerprint` tells what says the same (`search/duplicates.py`; None: not worked out yet).
     """
 
     ordinal: int
@@ -96,3 +97,4 @@ class Chunk:
     page: int | None
     heading: str
     text: str
+    fingerprint: int | None = None

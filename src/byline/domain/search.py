@@ -16,10 +16,21 @@ class SearchRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class AlsoIn:
+    """Another passage that says the same, left out of the results for it."""
+
+    document_id: str
+    title: str
+    passage_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class SearchHit:
     """One passage found. `start`/`end` are code points of the document's text, end exclusive.
 
-    `legs` holds the score of each retrieval leg that found it (`lexical`, later `dense`).
+    `legs` holds the score of each retrieval leg that found it (`lexical`, later `dense`);
+    `also_in` the worse hits that say the same, and `fingerprint` what that is judged by first
+    (`search/duplicates.py`; None where it is not known).
     """
 
     passage_id: int
@@ -33,6 +44,8 @@ class SearchHit:
     text: str
     score: float
     legs: Mapping[str, float] = field(default_factory=dict)
+    also_in: tuple[AlsoIn, ...] = ()
+    fingerprint: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,16 +40,16 @@ class WorkerDied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """A document's text and where its passages lie: (start, end, page, heading path) each."""
+    """A document's text and its passages: (start, end, page, heading path, fingerprint) each."""
 
     text: ExtractedText
-    spans: Sequence[tuple[int, int, int | None, str]]
+    spans: Sequence[tuple[int, int, int | None, str, int]]
 
     def chunks(self, first: int, after: int) -> list[Chunk]:
         """The passages number `first` up to `after`, that one excluded."""
         return [
-            Chunk(first + n, start, end, page, heading, self.text.text[start:end])
-            for n, (start, end, page, heading) in enumerate(self.spans[first:after])
+            Chunk(first + n, start, end, page, heading, self.text.text[start:end], fingerprint)
+            for n, (start, end, page, heading, fingerprint) in enumerate(self.spans[first:after])
         ]
 
 
@@ -252,5 +252,8 @@ def _extraction(header: Mapping[str, Any], text: str) -> Extraction:
             pages=tuple(PageSpan(*page) for page in header["pages"]),
             headings=tuple(Heading(*heading) for heading in header["headings"]),
         ),
-        spans=[(start, end, page, paths[path]) for start, end, page, path in header["chunks"]],
+        spans=[
+            (start, end, page, paths[path], fingerprint)
+            for start, end, page, path, fingerprint in header["chunks"]
+        ],
     )

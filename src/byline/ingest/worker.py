@@ -29,6 +29,8 @@ from byline.errors import ExtractionFailed
 from byline.ingest.chunk import chunk
 from byline.ingest.protocol import EXIT_TOO_MUCH_MEMORY, FRAME, WorkerLimits
 from byline.ingest.reading import ReadingLimits, read
+from byline.search.analyse import terms
+from byline.search.duplicates import fingerprint
 
 _WATCH_S: Final = 0.05
 _NICE: Final = 5
@@ -136,7 +138,16 @@ def _answer(request: Mapping[str, str], limits: WorkerLimits) -> tuple[dict[str,
 
 def _header(extracted: ExtractedText, chunks: list[Chunk]) -> dict[str, Any]:
     paths: dict[str, int] = {}
-    spans = [(c.start, c.end, c.page, paths.setdefault(c.heading, len(paths))) for c in chunks]
+    spans = [
+        (
+            c.start,
+            c.end,
+            c.page,
+            paths.setdefault(c.heading, len(paths)),
+            fingerprint(terms(c.text)),
+        )
+        for c in chunks
+    ]
     return {
         "title": extracted.title,
         "media_type": extracted.media_type,

@@ -255,4 +255,5 @@ def _hit(row: Mapping[str, Any]) -> SearchHit:
         text=row["text"],
         score=row["score"],
         legs={"lexical": row["score"]},
+        fingerprint=row["fingerprint"],
     )

@@ -14,6 +14,7 @@ from psycopg.rows import DictRow
 from byline.domain.search import SearchRequest, SearchResult
 from byline.errors import BadRequest
 from byline.search.analyse import query_terms, telling_terms
+from byline.search.duplicates import collapse
 from byline.search.lexical import LexicalQuery, search_lexical
 from byline.store.database import Database
 from byline.store.statements import statements
@@ -34,6 +35,8 @@ class Searcher:
     async def search(self, request: SearchRequest) -> SearchResult:
         """The best passages, best first; none where no passage has a word of the query.
 
+        Passages that say the same are one hit (`also_in`), so there may be fewer than `limit`.
+
         `timings_ms`: `analyse`, `lexical`, `total`. Raises `BadRequest` (a blank query, a limit
         outside 1 to 100, a collection that is not there) and `DatabaseUnavailable`.
         """
@@ -53,7 +56,7 @@ class Searcher:
         ended = time.perf_counter()
         return SearchResult(
             query=request.query,
-            hits=found.hits,
+            hits=collapse(found.hits),
             coverage=found.coverage,
             timings_ms={
                 "analyse": (analysed - began) * 1000,

@@ -58,7 +58,9 @@ WHERE t.document_id = %(id)s
 SELECT nextval(pg_get_serial_sequence('passages', 'id')) AS id FROM generate_series(1, %(count)s)
 
 -- name: copy_passages
-COPY passages (id, document_id, ordinal, page, start_offset, end_offset, heading, text) FROM STDIN
+COPY passages
+    (id, document_id, ordinal, page, start_offset, end_offset, heading, text, fingerprint)
+FROM STDIN
 
 -- name: delete_passages
 DELETE FROM passages WHERE document_id = %(id)s

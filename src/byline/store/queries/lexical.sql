@@ -87,6 +87,7 @@ WITH best AS (
 )
 SELECT passages.id AS passage_id, passages.document_id, documents.name, documents.title,
        passages.page, passages.heading, passages.start_offset, passages.end_offset, passages.text,
+       passages.fingerprint,
        -best.distance AS score,
        ARRAY(
            SELECT unnest(lexical_passages.terms) INTERSECT SELECT unnest(%(terms)s::integer[])
