@@ -125,7 +125,11 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
     )
     asks = await stack.enter_async_context(
         running_asks(
-            AskParts(searcher, config.ask), dispatcher, AskRecords(database, owner), metrics
+            AskParts(searcher, config.ask),
+            dispatcher,
+            AskRecords(database, owner),
+            metrics,
+            clock,
         )
     )
     return Services(
@@ -137,6 +141,7 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
         asks=asks,
         metrics=metrics,
         feed=feed,
+        clock=clock,
         spool=_empty_folder(home / "spool"),
     )
 

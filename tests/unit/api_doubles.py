@@ -215,7 +215,6 @@ async def office(
     config: Config | None = None,
     *,
     script: Iterable[Step] | None = None,
-    heartbeat_s: float = 15.0,
 ) -> AsyncIterator[Office]:
     """An `Office`; with `script`, every machine answers every call so."""
     config = config or two_macs()
@@ -224,7 +223,11 @@ async def office(
     library, database = MemoryLibrary(), MemoryDatabase()
     metrics = Metrics()
     asks = Asks(
-        AskParts(cast(Any, searcher), config.ask), lab.dispatcher, cast(Any, records), metrics
+        AskParts(cast(Any, searcher), config.ask),
+        lab.dispatcher,
+        cast(Any, records),
+        metrics,
+        lab.clock,
     )
     services = Services(
         config=config,
@@ -235,9 +238,10 @@ async def office(
         asks=asks,
         metrics=metrics,
         feed=lab.feed,
+        clock=lab.clock,
         spool=spool,
     )
-    app = create_app(services, heartbeat_s=heartbeat_s)
+    app = create_app(services)
     try:
         yield Office(app, Caller(app), lab, asks, searcher, records, library, database, services)
     finally:

@@ -124,6 +124,9 @@ class Call:
 
     def __init__(self, app: ASGIApp, scope: dict[str, Any], chunks: list[bytes]) -> None:
         self.answer = Answer()
+        self.reads = asyncio.Event()
+        """Cleared, the client takes nothing more off its connection."""
+        self.reads.set()
         self._chunks = chunks
         self._left = asyncio.Event()
         self.task = asyncio.ensure_future(app(scope, self._receive, self._send))
@@ -141,5 +144,6 @@ class Call:
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
+        await self.reads.wait()
         if not self._left.is_set():
             await self.answer.take(message)

@@ -297,16 +297,6 @@ async def test_an_ask_cancelled_by_another_ends_for_its_reader(tmp_path: Path) -
         assert call.answer.json()["status"] == "cancelled"
 
 
-async def test_silence_in_a_stream_is_filled_with_comments(tmp_path: Path) -> None:
-    async with office(tmp_path, heartbeat_s=0.001) as byline:
-        async with byline.call.calling("GET", ASK + "?q=rent&stream=true") as call:
-            upstream = await byline.client("gemma-macmini").call()
-            await call.answer.until(": still here\n\n")
-            upstream.finish()
-            await call.task
-        assert events_of(call.answer)[-1] == "done"
-
-
 async def test_the_transcript_can_be_read_again_from_any_event(tmp_path: Path) -> None:
     async with office(tmp_path, script=CITED) as byline:
         live = await byline.call.get(ASK + "?q=rent&stream=true")

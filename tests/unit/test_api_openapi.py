@@ -10,7 +10,7 @@ import pytest
 from api_doubles import LEASE, office
 from in_process import Answer
 
-from byline.api import shapes
+from byline.api import openai_shapes, shapes
 from byline.api.openapi import describe
 from byline.domain.chat import Delta
 from byline.errors import BackendUnavailable, LlmError
@@ -65,7 +65,7 @@ def hold_to(document: dict[str, Any], method: str, target: str, answer: Answer) 
     assert str(answer.status) in responses, (method, target, answer.status, answer.body)
     schema = responses[str(answer.status)]["content"]["application/json"]["schema"]
     name = schema["$ref"].rpartition("/")[2]
-    getattr(shapes, name).model_validate_json(answer.body)
+    (vars(shapes) | vars(openai_shapes))[name].model_validate_json(answer.body)
 
 
 @pytest.mark.parametrize(("method", "target", "body"), REQUESTS)

@@ -27,17 +27,17 @@ from byline.api.routes import (
     search,
 )
 from byline.api.services import Services
-from byline.api.streams import answer_nobody
+from byline.api.streams import Heart, answer_nobody
 from byline.errors import BylineError
 
 HEARTBEAT_S = 15.0
+"""Seconds of silence in an open stream before a comment is sent."""
 UPLOAD_PATHS = frozenset({"/api/documents", "/documents"})
 """Where bodies may be larger than server.body_bytes_max: files have a limit of their own."""
 
 
-def create_app(services: Services, *, heartbeat_s: float = HEARTBEAT_S) -> FastAPI:
-    """The HTTP face of `services`. `heartbeat_s`: seconds of silence in a stream before a
-    comment is sent."""
+def create_app(services: Services) -> FastAPI:
+    """The HTTP face of `services`."""
     app = FastAPI(
         title="Byline",
         summary="Answers from your own documents, written by the machine you name.",
@@ -52,7 +52,7 @@ def create_app(services: Services, *, heartbeat_s: float = HEARTBEAT_S) -> FastA
         },
     )
     app.state.services = services
-    app.state.heartbeat_s = heartbeat_s
+    app.state.heart = Heart(services.clock, HEARTBEAT_S)
     app.state.created = int(time.time())
     app.router.routes.extend(openai.ROUTES)  # first, for they are the ones with a budget
     for part in (search, asking, history, backends, events, documents, health, reference):

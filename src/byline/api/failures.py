@@ -25,7 +25,6 @@ from byline.errors import (
     BadRequest,
     BylineError,
     Forbidden,
-    GateFull,
     Internal,
     Invalid,
     MachineError,
@@ -113,10 +112,7 @@ def retry_after_s(error: BylineError) -> int | None:
 
 def error_body(error: BylineError, answer: AskAnswer | None = None) -> dict[str, Any]:
     """The one shape; with `answer`, also the sources found and the ask's id."""
-    body = failure_json(error, answer)
-    if isinstance(error, GateFull):
-        body["queue_len"] = error.queue_len
-    return body
+    return failure_json(error, answer)
 
 
 def openai_error_body(error: BylineError) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from byline.api.failures import status_of
 from byline.api.routes.documents import add_uploaded
 from byline.api.services import Services
 from byline.api.streams import CallerLeft, unless_caller_leaves
-from byline.ask.service import RunningAsk
+from byline.ask.running import RunningAsk
 from byline.errors import BylineError
 
 
@@ -37,5 +37,5 @@ class FormDoor:
         except CallerLeft:
             return False
         finally:
-            await running.aclose()
+            await running.leave()
         return True

@@ -11,8 +11,9 @@ from pydantic.json_schema import models_json_schema
 
 from byline import __version__
 from byline.api.failures import STATUS
+from byline.api.openai_shapes import CompletionRequest, CompletionShape, ModelsShape
 from byline.api.responses import SSE_CONTENT
-from byline.api.shapes import CompletionRequest, CompletionShape, ErrorShape, ModelsShape
+from byline.api.shapes import ErrorShape
 
 _REF: Final = "#/components/schemas/{model}"
 _CHAT_CODES: Final = (

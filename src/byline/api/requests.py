@@ -41,6 +41,12 @@ Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[OptionalText, Field(description="`next` of the page before.")]
 
 
+RESUMABLE: Final = (
+    "Go on for `ask.resumable_s` seconds after the last reader has gone: read on at "
+    "`/api/asks/{id}/events`. Else the ask is cancelled when its reader leaves."
+)
+
+
 def known_id(value: str) -> str:
     """`value` if it looks like an id at all; NotFound otherwise."""
     return _is_id(value)
@@ -73,6 +79,7 @@ class AskOptions(Parameters):
         None, gt=0, le=86_400, description="From the call of the model to its last byte, seconds."
     )
     stream: bool = Field(False, description="Answer as server-sent events.")
+    resumable: bool = Field(False, description=RESUMABLE)
 
 
 class AskQuery(AskOptions):
@@ -86,6 +93,7 @@ class AskBody(AskOptions):
 
     question: Words = Field(description="The question.")
     stream: bool = Field(False, strict=True, description="Answer as server-sent events.")
+    resumable: bool = Field(False, strict=True, description=RESUMABLE)
     timeout_read_s: float | None = Field(
         None,
         gt=0,

@@ -13,6 +13,7 @@ from byline.config.schema import Config
 
 if TYPE_CHECKING:
     from byline.ask.service import Asks
+    from byline.dispatch.clock import Clock
     from byline.dispatch.dispatcher import Dispatcher
     from byline.ingest.library import Library
     from byline.observe import Feed, Metrics
@@ -32,6 +33,7 @@ class Services:
     asks: Asks
     metrics: Metrics
     feed: Feed
+    clock: Clock
     spool: Path
 
 

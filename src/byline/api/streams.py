@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from byline.api.failures import CLIENT_GONE
 from byline.api.wire import HEARTBEAT, SSE_MEDIA_TYPE
+from byline.dispatch.clock import Clock
 
 T = TypeVar("T")
 
@@ -51,11 +53,19 @@ async def _ended(*tasks: asyncio.Future[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Heart:
+    """When an open stream says that it is still there: after `silence_s` seconds of silence."""
+
+    clock: Clock
+    silence_s: float
+
+
 class EventStream(Response):
     """A response that sends `chunks` as they come; however it ends, `closed` is called.
 
-    A comment goes out after every `heartbeat_s` seconds of silence. `chunks` must turn its own
-    errors into events: once the status is sent there is no other way to say them. What they are
+    A comment goes out after every stretch of silence that `heart` allows. `chunks` must turn its
+    own errors into events: once the status is sent there is no other way to say them. What they are
     made of is closed by `closed`: a generator that was never begun does not run its `finally`.
     """
 
@@ -63,7 +73,7 @@ class EventStream(Response):
         self,
         chunks: AsyncGenerator[bytes, None],
         *,
-        heartbeat_s: float,
+        heart: Heart,
         headers: Mapping[str, str],
         closed: Callable[[], Awaitable[object]],
     ) -> None:
@@ -71,40 +81,46 @@ class EventStream(Response):
         self.media_type = SSE_MEDIA_TYPE
         self.background = None
         self.chunks = chunks
-        self.heartbeat_s = heartbeat_s
+        self.heart = heart
         self.closed = closed
         self._sent_at = 0.0
         self.init_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        heart = asyncio.ensure_future(self._beat(send))
+        beating = asyncio.ensure_future(self._beat(send))
         try:
             with contextlib.suppress(CallerLeft):
                 await unless_caller_leaves(receive, self._pump(send))
         finally:
-            await _ended(heart)
+            await _ended(beating)
             await self.chunks.aclose()
             await self.closed()
 
     async def _pump(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        clock = asyncio.get_running_loop().time
-        self._sent_at = clock()
+        clock = self.heart.clock
         async for chunk in self.chunks:
-            self._sent_at = clock()
+            self._sent_at = clock.monotonic()
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _beat(self, send: Send) -> None:
-        clock = asyncio.get_running_loop().time
-        await asyncio.sleep(self.heartbeat_s)
+        clock, silence_s = self.heart.clock, self.heart.silence_s
+        self._sent_at = clock.monotonic()
         while True:
-            silent_s = clock() - self._sent_at
-            if silent_s >= self.heartbeat_s:
-                self._sent_at = clock()
+            await _until(clock, self._sent_at + silence_s)
+            if clock.monotonic() - self._sent_at >= silence_s:
+                self._sent_at = clock.monotonic()
                 await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
-                silent_s = 0.0
-            await asyncio.sleep(self.heartbeat_s - silent_s)
+
+
+async def _until(clock: Clock, when: float) -> None:
+    rung = asyncio.Event()
+    timer = clock.call_at(when, rung.set)
+    try:
+        await rung.wait()
+    finally:
+        timer.cancel()
 
 
 class Unanswered(Response):

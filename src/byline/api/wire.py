@@ -11,6 +11,9 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separato
 HEARTBEAT: Final = b": still here\n\n"
 """A comment: it keeps proxies and clients from giving the stream up, and no parser reports it."""
 
+COME_BACK: Final = b"retry: 2000\n\n"
+"""An EventSource connects again in two seconds."""
+
 SSE_MEDIA_TYPE: Final = "text/event-stream"
 
 

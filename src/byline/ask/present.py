@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 from byline.domain.asking import (
@@ -21,7 +22,7 @@ from byline.domain.asking import (
 )
 from byline.domain.chat import Usage
 from byline.domain.search import AlsoIn
-from byline.errors import BylineError, MachineError
+from byline.errors import BylineError, GateFull, MachineError
 
 Json = dict[str, Any]
 
@@ -33,6 +34,7 @@ def answer_json(answer: AskAnswer) -> Json:
         "question": answer.question,
         "status": answer.status.value,
         "answer": answer.answer,
+        "partial_answer": answer.partial_answer,
         "sentences": [
             {
                 "start": s.start,
@@ -70,6 +72,8 @@ def failure_json(error: BylineError, answer: AskAnswer | None = None) -> Json:
         body["error_reason"] = error.error_reason
     if isinstance(error, MachineError):
         body |= {"backend": error.backend, "machine": error.machine, "reason": error.reason}
+    if isinstance(error, GateFull):
+        body["queue_len"] = error.queue_len
     if answer is not None:
         body["ask_id"] = answer.ask_id
         body["sources"] = [source_json(source) for source in answer.sources]
@@ -162,8 +166,8 @@ def event_name(event: AskEvent) -> str:
 
 def event_data(event: AskEvent) -> Json:
     match event:
-        case SourcesFound(sources):
-            return {"sources": [source_json(source) for source in sources]}
+        case SourcesFound(sources, ask_id):
+            return {"ask_id": ask_id, "sources": [source_json(source) for source in sources]}
         case AskQueued(queued):
             return {"position": queued.position, "ahead": queued.ahead, "eta_s": queued.eta_s}
         case AskStarted(backend, machine, model, queue_ms):
@@ -184,17 +188,28 @@ def event_data(event: AskEvent) -> Json:
 
 
 def transcript(events: Sequence[AskEvent]) -> list[Json]:
-    """`[{seq, type, data}]` for storing; runs of tokens become one, since nobody resumes them."""
+    """`[{seq, type, data}]` for storing. A run of tokens is one row, under the number of its last;
+    `pieces` has the length of each in characters, so that one can resume in the middle."""
     rows: list[Json] = []
-    for seq, event in enumerate(events, start=1):
-        name = event_name(event)
-        data = event_data(event)
-        if name == "token" and rows and rows[-1]["type"] == "token":
-            rows[-1] = {
-                "seq": seq,
-                "type": name,
-                "data": {"text": rows[-1]["data"]["text"] + data["text"]},
-            }
-        else:
-            rows.append({"seq": seq, "type": name, "data": data})
+    numbered = enumerate(events, start=1)
+    for is_text, run in groupby(numbered, key=lambda one: isinstance(one[1], Token)):
+        if not is_text:
+            rows += [{"seq": n, "type": event_name(e), "data": event_data(e)} for n, e in run]
+            continue
+        tokens = [(n, e.text) for n, e in run if isinstance(e, Token)]
+        data = {"text": "".join(t for _, t in tokens), "pieces": [len(t) for _, t in tokens]}
+        rows.append({"seq": tokens[-1][0], "type": EVENT_NAMES[Token], "data": data})
     return rows
+
+
+def resumed(rows: Sequence[Json], after: int) -> list[Json]:
+    """What of a transcript a reader has not had who has had its events up to number `after`."""
+    return [_rest(row, after) for row in rows if row["seq"] > after]
+
+
+def _rest(row: Json, after: int) -> Json:
+    if row["type"] != EVENT_NAMES[Token]:
+        return row
+    text, pieces = row["data"]["text"], row["data"].get("pieces", [])
+    had = max(0, after - (row["seq"] - len(pieces)))
+    return {**row, "data": {"text": text[sum(pieces[:had]) :]}}

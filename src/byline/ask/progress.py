@@ -45,7 +45,7 @@ class Progress:
 
     def stopped(self, status: AskStatus) -> AskAnswer:
         """Cancelled or interrupted: what had been written is kept, and called what it is."""
-        return replace(self._outcome(status), answer=self.text or None, byline=self.byline)
+        return replace(self._outcome(status), partial_answer=self.text or None, byline=self.byline)
 
     def failed(self, error: BylineError) -> AskAnswer:
         """The outcome of an ask that `error` ended; rules 3, 4 and 6 in one place.
@@ -59,6 +59,7 @@ class Progress:
         unnamed = isinstance(error, BackendUnavailable) and not self.named
         return replace(
             self._outcome(AskStatus.LLM_ERROR if answered or unnamed else AskStatus.UNAVAILABLE),
+            partial_answer=self.text or None,
             error=error,
             error_reason=error.error_reason,
             reason=error.reason if isinstance(error, MachineError) else error.code,

@@ -62,7 +62,7 @@ async def run_ask(
             SearchRequest(request.question, parts.config.sources_max, request.collection)
         )
     progress.sources = _number(found)
-    yield SourcesFound(tuple(progress.sources))
+    yield SourcesFound(tuple(progress.sources), progress.ask_id)
 
     refusal = judge_evidence(found, coverage_min=parts.config.coverage_min)
     if refusal is not None:

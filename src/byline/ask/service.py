@@ -6,22 +6,22 @@ import asyncio
 import time
 import unicodedata
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 import structlog
 
+from byline.ask.present import resumed, transcript
 from byline.ask.progress import Progress
 from byline.ask.record import AskRecords
 from byline.ask.run import AskParts, run_ask
-from byline.dispatch.dispatcher import Backend, Dispatcher
+from byline.ask.running import LastEvent, RunningAsk
+from byline.dispatch.clock import Clock
+from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.asking import (
-    AskEvent,
     AskMode,
-    AskQueued,
     AskRequest,
-    AskStarted,
     AskStatus,
     Done,
     Failed,
@@ -36,87 +36,22 @@ from byline.errors import (
 )
 from byline.observe import Metrics
 
-LastEvent = Done | Failed
-
 log = structlog.get_logger("byline.ask")
-
-
-class RunningAsk:
-    """One ask under way in this process. Iterating it replays its events, then follows it live.
-
-    Two tasks carry it: the work, which may be cancelled at any moment, and its end, which may not:
-    it turns whatever became of the work into the last event and stores it.
-    """
-
-    def __init__(self, request: AskRequest, backend: Backend) -> None:
-        self.id = str(uuid.uuid4())
-        self.request = request
-        self.backend = backend
-        self.status = AskStatus.RUNNING
-        self.begun_at = time.monotonic()
-        self.stopped_as = AskStatus.CANCELLED
-        self.events: list[AskEvent] = []
-        self._changed = asyncio.Event()
-        self._work: asyncio.Task[LastEvent]
-        self._end: asyncio.Task[None]
-
-    def begin(
-        self,
-        work: Coroutine[None, None, LastEvent],
-        end: Callable[[asyncio.Task[LastEvent]], Awaitable[LastEvent]],
-    ) -> None:
-        self._work = asyncio.create_task(work, name=f"ask {self.id}")
-
-        async def settle() -> None:
-            await asyncio.wait([self._work])
-            self.publish(await end(self._work))
-
-        self._end = asyncio.create_task(settle(), name=f"end of ask {self.id}")
-
-    def publish(self, event: AskEvent) -> None:
-        match event:
-            case AskQueued():
-                self.status = AskStatus.QUEUED
-            case AskStarted():
-                self.status = AskStatus.RUNNING
-            case Done(answer) | Failed(_, answer):
-                self.status = answer.status
-        self.events.append(event)
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
-
-    async def __aiter__(self) -> AsyncIterator[AskEvent]:
-        seen = 0
-        while True:
-            changed = self._changed
-            while seen < len(self.events):
-                event = self.events[seen]
-                seen += 1
-                yield event
-                if isinstance(event, Done | Failed):
-                    return
-            await changed.wait()
-
-    async def stop(self, status: AskStatus) -> None:
-        """End the ask now, as `cancelled` or `interrupted`, and wait until it is stored and its
-        machine free. A finished ask is left as it is."""
-        if not self._work.done():
-            self.stopped_as = status
-            self._work.cancel()
-        await asyncio.wait([self._end])
-
-    async def aclose(self) -> None:
-        """The reader went away: cancel."""
-        await self.stop(AskStatus.CANCELLED)
 
 
 class Asks:
     """All asks: those running here and, through the records, those of the past."""
 
     def __init__(
-        self, parts: AskParts, dispatcher: Dispatcher, records: AskRecords, metrics: Metrics
+        self,
+        parts: AskParts,
+        dispatcher: Dispatcher,
+        records: AskRecords,
+        metrics: Metrics,
+        clock: Clock,
     ) -> None:
         self._parts = parts
+        self._clock = clock
         self._metrics = metrics
         self._dispatcher = dispatcher
         self._records = records
@@ -138,7 +73,7 @@ class Asks:
                 "This version of Byline answers single questions only.",
                 remedy="Leave out `mode=agent` and `conversation_id`.",
             )
-        running = RunningAsk(request, backend)
+        running = RunningAsk(request, backend, self._clock, self._parts.config.resumable_s)
         progress = Progress(running.id, request.question, named=_is_named(request))
         self._running[running.id] = running
         running.begin(
@@ -153,29 +88,38 @@ class Asks:
         asks, more = await self._records.list(limit, cursor)
         return [self._with_live_status(ask) for ask in asks], more
 
-    async def events(self, ask_id: str, after: int = 0) -> Sequence[dict[str, object]]:
-        """The stored transcript after event number `after`; raises `NotFound`."""
-        await self._records.get(ask_id)
-        return await self._records.events(ask_id, after)
+    def running(self, ask_id: str) -> RunningAsk | None:
+        """The ask if it runs in this process; who reads it says `join` first."""
+        return self._running.get(ask_id)
 
-    async def cancel(self, ask_id: str) -> StoredAsk:
-        """End a running ask; a finished one is returned as it is. Raises `NotFound`."""
+    async def events(self, ask_id: str, after: int = 0) -> Sequence[dict[str, object]]:
+        """The transcript after event number `after`, so far as there is one; raises `NotFound`."""
         running = self._running.get(ask_id)
         if running is not None:
-            await running.aclose()
+            return resumed(transcript(running.events), after)
+        await self._records.get(ask_id)
+        return resumed(await self._records.events(ask_id, after), after)
+
+    async def cancel(self, ask_id: str) -> StoredAsk:
+        """End a running ask, whoever reads it; a finished one is returned as it is. Raises
+        `NotFound`."""
+        await self._stop(ask_id)
         return await self.get(ask_id)
 
     async def delete(self, ask_id: str) -> None:
         """Remove an ask and its transcript, ending it first if it runs here."""
-        running = self._running.get(ask_id)
-        if running is not None:
-            await running.aclose()
+        await self._stop(ask_id)
         await self._records.delete(ask_id)
 
     async def close(self) -> None:
         """Interrupt what still runs and wait until it is stored."""
         running = list(self._running.values())
         await asyncio.gather(*(ask.stop(AskStatus.INTERRUPTED) for ask in running))
+
+    async def _stop(self, ask_id: str) -> None:
+        running = self._running.get(ask_id)
+        if running is not None:
+            await running.stop(AskStatus.CANCELLED)
 
     def _checked_question(self, question: str) -> str:
         question = unicodedata.normalize("NFC", question).strip()
@@ -283,13 +227,17 @@ def _last_event(
 
 @asynccontextmanager
 async def running_asks(
-    parts: AskParts, dispatcher: Dispatcher, records: AskRecords, metrics: Metrics
+    parts: AskParts,
+    dispatcher: Dispatcher,
+    records: AskRecords,
+    metrics: Metrics,
+    clock: Clock,
 ) -> AsyncIterator[Asks]:
     """Asks for as long as Byline runs; those left over from dead processes are marked first."""
     interrupted = await records.interrupt_orphans()
     if interrupted:
         log.info("asks of a process that died are marked interrupted", count=interrupted)
-    asks = Asks(parts, dispatcher, records, metrics)
+    asks = Asks(parts, dispatcher, records, metrics, clock)
     try:
         yield asks
     finally:

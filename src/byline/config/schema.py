@@ -62,6 +62,9 @@ class Ask(Branch):
     timeout_read_s: Seconds = Field(
         300, description="From the request to a machine to its last byte, in seconds."
     )
+    resumable_s: Seconds = Field(
+        30, description="A resumable ask goes on so long without a reader, in seconds."
+    )
     sources_max: int = Field(8, ge=1, le=50, description="Passages shown to the model.")
     temperature: float = Field(
         0,

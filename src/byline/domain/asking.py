@@ -40,7 +40,8 @@ class Support(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AskRequest:
-    """One question. `backend` None means the default; `named` rules follow from that alone."""
+    """One question. `backend` None means the default; `named` rules follow from that alone.
+    `resumable`: it goes on for a while after its last reader has gone."""
 
     question: str
     backend: str | None = None
@@ -48,6 +49,7 @@ class AskRequest:
     collection: str | None = None
     conversation_id: str | None = None
     timeout_read_s: float | None = None
+    resumable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,8 @@ class Refusal:
 @dataclass(frozen=True, slots=True)
 class AskAnswer:
     """The whole outcome of an ask, as stored and as sent (`done`). `timings_ms` in milliseconds:
-    `retrieve`, `queue`, `first_token`, `generate`, `verify`."""
+    `retrieve`, `queue`, `first_token`, `generate`, `verify`. `partial_answer` is what had been
+    written, unchecked, when an ask ended before its answer was whole; `answer` is None then."""
 
     ask_id: str
     question: str
@@ -156,11 +159,15 @@ class AskAnswer:
     reason: str | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     usage: Usage | None = None
+    partial_answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SourcesFound:
+    """The first event of an ask: by `ask_id` it can be read again, or cancelled."""
+
     sources: tuple[Source, ...]
+    ask_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from starlette.requests import Request
 
-from byline.ask.service import RunningAsk
+from byline.ask.running import RunningAsk
 from byline.errors import BylineError
 
 

@@ -37,8 +37,9 @@ Paragraph = tuple[Sentence, ...]
 
 
 def paragraphs(answer: Mapping[str, Any]) -> list[Paragraph]:
-    """The answer's text, split at blank lines, its sentences told apart."""
-    text: str = answer.get("answer") or ""
+    """The text of the answer, or of what there is of it, split at blank lines, its sentences told
+    apart."""
+    text: str = answer.get("answer") or answer.get("partial_answer") or ""
     numbers = {source["n"] for source in answer.get("sources", ())}
     found = []
     for start, end in _paragraph_spans(text):

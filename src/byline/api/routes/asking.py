@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from byline.api.failures import error_body, failure, unforeseen
+from byline.api.failures import error_body, failure
+from byline.api.following import ask_headers, follow, refuse_to_resume
 from byline.api.requests import AskBody, AskOptions, AskQuery, NoParameters
 from byline.api.responses import SSE_CONTENT, described, json_response
 from byline.api.services import Parts, Services
 from byline.api.shapes import AnswerShape
-from byline.api.streams import CallerLeft, EventStream, Unanswered, unless_caller_leaves
-from byline.api.wire import SSE_MEDIA_TYPE, byline_headers, sse_event
-from byline.ask.present import answer_json, event_data, event_name
-from byline.ask.service import RunningAsk
-from byline.dispatch.dispatcher import Backend
+from byline.api.streams import CallerLeft, Unanswered, unless_caller_leaves
+from byline.api.wire import SSE_MEDIA_TYPE, byline_headers
+from byline.ask.present import answer_json
+from byline.ask.running import RunningAsk
 from byline.domain.asking import (
     AskEvent,
     AskQueued,
@@ -73,6 +72,7 @@ async def ask_by_post(
 
 
 async def _ask(request: Request, parts: Services, question: str, options: AskOptions) -> Response:
+    refuse_to_resume(request)
     backend = parts.dispatcher.get_backend(options.backend)
     try:
         running = parts.asks.start(
@@ -83,20 +83,22 @@ async def _ask(request: Request, parts: Services, question: str, options: AskOpt
                 collection=options.collection,
                 conversation_id=options.conversation_id,
                 timeout_read_s=options.timeout_read_s,
+                resumable=options.resumable,
             )
         )
     except BylineError as error:
-        return failure(error, headers=_headers(backend))
+        named = byline_headers(backend.name, backend.machine, backend.model)
+        return failure(error, headers=named)
     streamed = options.stream or wants_events(request)
     try:
         if streamed:
             return await _streamed(request, running)
         return await _whole(request, running)
     except CallerLeft:
-        await running.aclose()
+        await running.leave()
         return Unanswered()
     except BaseException:
-        await running.aclose()
+        await running.leave()
         raise
 
 
@@ -106,67 +108,27 @@ def wants_events(request: Request) -> bool:
 
 
 async def _whole(request: Request, running: RunningAsk) -> Response:
-    async def last() -> AskEvent:
-        async for event in running:
-            if isinstance(event, Done | Failed):
-                return event
-        raise AssertionError("an ask ends with Done or Failed")
-
-    return _settled(running, await unless_caller_leaves(request.receive, last()))
+    last = await unless_caller_leaves(request.receive, _first_of(running, (Done, Failed)))
+    return _settled(running, last)
 
 
 async def _streamed(request: Request, running: RunningAsk) -> Response:
-    events = aiter(running)
-    early: list[AskEvent] = []
-
-    async def until_admitted() -> AskEvent:
-        async for event in events:
-            early.append(event)
-            if isinstance(event, ADMITTED):
-                return event
-        raise AssertionError("an ask ends with Done or Failed")
-
-    first = await unless_caller_leaves(request.receive, until_admitted())
+    first = await unless_caller_leaves(request.receive, _first_of(running, ADMITTED))
     if isinstance(first, Failed):
         return _settled(running, first)
-    return EventStream(
-        _encoded(request, early, events),
-        heartbeat_s=request.app.state.heartbeat_s,
-        headers=_headers(running.backend),
-        closed=running.aclose,
-    )
+    return follow(request, running)
 
 
-async def _encoded(
-    request: Request, early: list[AskEvent], rest: AsyncIterator[AskEvent]
-) -> AsyncGenerator[bytes, None]:
-    """The events as bytes, numbered from 1 as in the stored transcript."""
-    sequence = 0
-    try:
-        for event in early:
-            sequence += 1
-            yield _event_bytes(event, sequence)
-        async for event in rest:
-            sequence += 1
-            yield _event_bytes(event, sequence)
-    except Exception as exception:  # noqa: BLE001 - the status is sent; only an event can say it
-        error = unforeseen(exception, method=request.method, path=request.url.path)
-        yield sse_event("error", error_body(error), sequence + 1)
-
-
-def _event_bytes(event: AskEvent, sequence: int) -> bytes:
-    if isinstance(event, Failed):
-        return sse_event("error", error_body(event.error, event.answer), sequence)
-    return sse_event(event_name(event), event_data(event), sequence)
+async def _first_of(running: RunningAsk, kinds: tuple[type[AskEvent], ...]) -> AskEvent:
+    async for event in running:
+        if isinstance(event, kinds):
+            return event
+    raise AssertionError("an ask ends with Done or Failed")
 
 
 def _settled(running: RunningAsk, event: AskEvent) -> Response:
-    headers = _headers(running.backend)
+    headers = ask_headers(running)
     assert isinstance(event, Done | Failed)
     if isinstance(event, Failed) and event.answer.status is not AskStatus.LLM_ERROR:
         return failure(event.error, body=error_body(event.error, event.answer), headers=headers)
     return json_response(answer_json(event.answer), headers=headers)
-
-
-def _headers(backend: Backend) -> dict[str, str]:
-    return byline_headers(backend.name, backend.machine, backend.model)

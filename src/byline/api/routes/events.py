@@ -42,7 +42,7 @@ async def follow_events(
     reading = parts.feed.read()
     return EventStream(
         _encoded(parts, reading),
-        heartbeat_s=request.app.state.heartbeat_s,
+        heart=request.app.state.heart,
         headers={},
         closed=reading.aclose,
     )

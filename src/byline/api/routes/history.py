@@ -8,14 +8,14 @@ from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from byline.api import following
 from byline.api.present import stored_ask_json
 from byline.api.requests import Id, NoParameters, PageParameters, known_id
 from byline.api.responses import SSE_CONTENT, described, json_response
 from byline.api.routes.asking import wants_events
 from byline.api.services import Parts
 from byline.api.shapes import AskEventsShape, AsksShape, StoredAskShape
-from byline.api.wire import SSE_MEDIA_TYPE, sse_event
-from byline.errors import BadRequest
+from byline.api.wire import COME_BACK, SSE_MEDIA_TYPE, sse_event
 
 router = APIRouter(prefix="/api/asks", tags=["history"])
 
@@ -61,22 +61,28 @@ async def get_events(
     _: Annotated[NoParameters, Query()],
     last_event_id: Annotated[str, LAST_EVENT_ID] = "0",
 ) -> Response:
-    """The stored events, as JSON or (by `Accept: text/event-stream`) as server-sent events."""
+    """The events so far as JSON, or (by `Accept: text/event-stream`) as server-sent events.
+
+    A running ask is followed until its end. Whoever follows it is a reader of it like the one who
+    asked. A reader who was cut off sends the last id it had as `Last-Event-ID` and misses nothing.
+    """
     ask_id = known_id(ask_id)
-    if not last_event_id.isdecimal() or len(last_event_id) > 9:
-        raise BadRequest(
-            "Last-Event-ID is not a number this server gave out.",
-            remedy="Leave it out to read the transcript from its start.",
-        )
-    ask = await parts.asks.get(ask_id)
-    events = await parts.asks.events(ask_id, int(last_event_id))
+    after = following.last_event_id(last_event_id)
     if not wants_events(request):
-        return json_response({"events": events})
+        return json_response({"events": await parts.asks.events(ask_id, after)})
+    running = parts.asks.running(ask_id)
+    if running is not None:
+        running.join()
+        return following.follow(request, running, after=after)
+    ask = await parts.asks.get(ask_id)
+    events = await parts.asks.events(ask_id, after)
     if not events and ask.finished_at is not None:
         return Response(status_code=204)  # this ends an EventSource's reconnecting
     replayed = [
         sse_event(str(event["type"]), event["data"], int(str(event["seq"]))) for event in events
     ]
+    if ask.finished_at is None:  # another process answers it; its events come when it has ended
+        replayed.append(COME_BACK)
     return Response(b"".join(replayed), media_type=SSE_MEDIA_TYPE)
 
 

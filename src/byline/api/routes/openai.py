@@ -100,7 +100,7 @@ async def _streamed(
         raise
     return EventStream(
         _chunks(request, call, first, deltas),
-        heartbeat_s=request.app.state.heartbeat_s,
+        heart=request.app.state.heart,
         headers=headers,
         closed=deltas.aclose,
     )
