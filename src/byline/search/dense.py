@@ -1,0 +1,99 @@
+"""The dense leg: passages whose vectors are nearest to the query's.
+
+Similarities are cosines, from -1 to 1: every vector has length 1. They are computed from numbers of
+half precision, exact to about 0.001. The index (HNSW) is approximate; scans go on under a filter
+until enough passages pass it, and a narrow one is searched whole, without the index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from byline.search.spaces import VectorSpace
+from byline.store.statements import statements
+
+Vector = Sequence[float]
+
+EF_SEARCH_MIN: Final = 100
+"""Candidates the index keeps while it walks its graph; never fewer than are asked for."""
+
+SCANNED_MAX: Final = 40_000
+"""Vectors looked at before a search under a filter makes do with what it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class DenseQuery:
+    """What to look for, and where. `vector` has `space.dimensions` numbers."""
+
+    space: VectorSpace
+    vector: Vector
+    limit: int
+    collection: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DenseResult:
+    """Passage ids and their similarity to the query, best first."""
+
+    hits: tuple[tuple[int, float], ...]
+
+
+async def search_dense(connection: AsyncConnection[DictRow], query: DenseQuery) -> DenseResult:
+    """The nearest passages. Fewer than `limit` where there are fewer, or hardly any pass."""
+    sql = statements("vectors")
+    ef_search = min(max(query.limit, EF_SEARCH_MIN), 1000)
+    await connection.execute(
+        sql["set_scan"], {"ef_search": str(ef_search), "scanned_max": str(SCANNED_MAX)}
+    )
+    within = "" if query.collection is None else "AND collection = %(collection)s"
+    found = await connection.execute(
+        query.space.sql("nearest", within),
+        {
+            "vector": vector_text(query.vector),
+            "limit": query.limit,
+            "collection": query.collection,
+        },
+        # A plan for any limit would rather sort the whole table.
+        prepare=False,
+    )
+    return DenseResult(_ranked(await found.fetchall()))
+
+
+async def similarities(
+    connection: AsyncConnection[DictRow],
+    space: VectorSpace,
+    vector: Vector,
+    passage_ids: Sequence[int],
+) -> Mapping[int, float]:
+    """Each passage's similarity to `vector`; those without a vector (yet) are left out."""
+    found = await connection.execute(
+        space.sql("similarities"), {"vector": vector_text(vector), "passages": list(passage_ids)}
+    )
+    return {row["passage_id"]: row["similarity"] for row in await found.fetchall()}
+
+
+async def dense_coverage(
+    connection: AsyncConnection[DictRow], space: VectorSpace, collection: str | None = None
+) -> float:
+    """The share (0 to 1) of passages that have a vector in `space`; 1 where there is no passage."""
+    found = await connection.execute(
+        statements("vectors")["coverage"], {"space": space.id, "collection": collection}
+    )
+    row = await found.fetchone() or {}
+    return min(1.0, row["vectors"] / row["passages"]) if row["passages"] > 0 else 1.0
+
+
+def vector_text(vector: Vector) -> str:
+    """A vector as PostgreSQL reads it; half precision has no more than four figures."""
+    return "[" + ",".join(f"{number:.5g}" for number in vector) + "]"
+
+
+def _ranked(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, float], ...]:
+    """The scan may give what it finds later out of order."""
+    hits = ((row["passage_id"], row["similarity"]) for row in rows)
+    return tuple(sorted(hits, key=lambda hit: (-hit[1], hit[0])))

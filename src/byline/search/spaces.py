@@ -1,0 +1,99 @@
+"""Vector spaces: what one embedder makes of the passages, each in a table of its own.
+
+    (none) ──► current ──────────────────────────────► forgotten
+                 │  another embedder is configured          ▲
+                 ▼                                          │
+               current, and beside it one being filled ─────┤
+                 │                                          │
+                 └── the new one is complete: it is current ┘  (in one transaction)
+
+There is at most one that is being filled. A space is known by its embedder's fingerprint; vectors
+of two embedders are never compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from byline.store.statements import statements
+
+DIMENSIONS_MAX: Final = 4_000
+"""What pgvector's index takes of half-precision numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class VectorSpace:
+    """The vectors of one embedder. `is_current`: it has been complete, or is the only one."""
+
+    id: int
+    fingerprint: str
+    dimensions: int
+    is_current: bool
+
+    def sql(self, name: str, within: str = "") -> str:
+        """The statement of `vectors.sql` for this space's table.
+
+        `within` is a condition that begins with AND, on the column `document_id`.
+        """
+        statement = statements("vectors")[name]
+        for mark, meant in (
+            ("{vectors}", f"vectors_{self.id}"),
+            ("{dimensions}", str(self.dimensions)),
+            ("{space}", str(self.id)),
+            ("{within}", within),
+        ):
+            statement = statement.replace(mark, meant)
+        return statement
+
+
+async def known_spaces(connection: AsyncConnection[DictRow]) -> list[VectorSpace]:
+    """All spaces, the current one first."""
+    found = await connection.execute(statements("vectors")["spaces"])
+    return [VectorSpace(**row) for row in await found.fetchall()]
+
+
+async def searchable_space(
+    connection: AsyncConnection[DictRow], fingerprints: Collection[str]
+) -> VectorSpace | None:
+    """The space to search with one of the embedders at hand: the current one if one of them made
+    it, else the one that is being filled. None when there is none of either."""
+    for space in await known_spaces(connection):
+        if space.fingerprint in fingerprints:
+            return space
+    return None
+
+
+async def add_space(
+    connection: AsyncConnection[DictRow], fingerprint: str, dimensions: int, *, is_current: bool
+) -> VectorSpace:
+    """A new, empty space and its table, in the caller's transaction."""
+    found = await connection.execute(
+        statements("vectors")["add_space"],
+        {"fingerprint": fingerprint, "dimensions": dimensions, "is_current": is_current},
+    )
+    row = await found.fetchone()
+    assert row is not None
+    space = VectorSpace(**row)
+    await connection.execute(statements("vectors")["bound_lock_waits"])
+    await connection.execute(space.sql("make_table"))
+    return space
+
+
+async def forget_space(connection: AsyncConnection[DictRow], space: VectorSpace) -> None:
+    """Remove a space with its vectors, in the caller's transaction."""
+    await connection.execute(statements("vectors")["bound_lock_waits"])
+    await connection.execute(space.sql("drop_table"))
+    await connection.execute(statements("vectors")["forget_space"], {"id": space.id})
+
+
+async def make_current(connection: AsyncConnection[DictRow], space: VectorSpace) -> None:
+    """Let searches use `space` from the end of the caller's transaction on; forget the others."""
+    for other in await known_spaces(connection):
+        if other.id != space.id:
+            await forget_space(connection, other)
+    await connection.execute(statements("vectors")["make_current"], {"id": space.id})

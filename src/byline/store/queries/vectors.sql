@@ -1,0 +1,80 @@
+-- Vectors of passages. `{vectors}` stands for the table of one space, `{within}` for a condition
+-- on `document_id`.
+
+-- name: spaces
+SELECT id, fingerprint, dimensions, is_current FROM vector_spaces ORDER BY is_current DESC, id DESC
+
+-- name: add_space
+INSERT INTO vector_spaces (fingerprint, dimensions, is_current)
+VALUES (%(fingerprint)s, %(dimensions)s, %(is_current)s)
+RETURNING id, fingerprint, dimensions, is_current
+
+-- name: bound_lock_waits
+SELECT set_config('lock_timeout', '5s', true)
+
+-- name: make_table
+-- The vectors stay in the row (up to 2,000 bytes): the graph finds the rows, the rows are compared.
+CREATE TABLE {vectors} (
+    passage_id bigint PRIMARY KEY REFERENCES passages (id) ON DELETE CASCADE,
+    document_id uuid NOT NULL,
+    collection text NOT NULL,
+    embedding halfvec({dimensions}) NOT NULL
+);
+ALTER TABLE {vectors} ALTER COLUMN embedding SET STATISTICS 0;
+CREATE INDEX {vectors}_document ON {vectors} (document_id);
+CREATE INDEX {vectors}_near ON {vectors} USING hnsw (embedding halfvec_ip_ops);
+CREATE TRIGGER count_on AFTER INSERT ON {vectors} REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION vectors_count_on({space});
+CREATE TRIGGER count_off AFTER DELETE ON {vectors} REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION vectors_count_off({space})
+
+-- name: drop_table
+DROP TABLE {vectors}
+
+-- name: forget_space
+DELETE FROM vector_spaces WHERE id = %(id)s
+
+-- name: make_current
+UPDATE vector_spaces SET is_current = (id = %(id)s)
+
+-- name: set_scan
+SELECT set_config('hnsw.ef_search', %(ef_search)s::text, true),
+       set_config('hnsw.iterative_scan', 'relaxed_order', true),
+       set_config('hnsw.max_scan_tuples', %(scanned_max)s::text, true)
+
+-- name: nearest
+-- In a test of truth the planner leaves a condition on documents where it stands: to be asked of
+-- what the graph finds, one by one.
+SELECT passage_id, -(embedding <#> %(vector)s::halfvec) AS similarity
+FROM {vectors}
+WHERE (TRUE {within}) IS TRUE
+ORDER BY embedding <#> %(vector)s::halfvec
+LIMIT %(limit)s
+
+-- name: nearest_of_few
+WITH measured AS MATERIALIZED (
+    SELECT passage_id, -(embedding <#> %(vector)s::halfvec) AS similarity
+    FROM {vectors}
+    WHERE TRUE {within}
+)
+SELECT passage_id, similarity FROM measured ORDER BY similarity DESC, passage_id LIMIT %(limit)s
+
+-- name: similarities
+SELECT passage_id, -(embedding <#> %(vector)s::halfvec) AS similarity
+FROM {vectors}
+WHERE passage_id = ANY (%(passages)s::bigint[])
+
+-- name: coverage
+SELECT coalesce((
+           SELECT sum(passages) FROM vector_changes
+           WHERE space_id = %(space)s
+             AND (%(collection)s::text IS NULL OR collection = %(collection)s)
+       ), 0)::bigint AS vectors,
+       coalesce((
+           SELECT sum(passages) FROM (
+               SELECT collection, passages FROM lexical_totals
+               UNION ALL
+               SELECT collection, passages FROM lexical_changes
+           ) AS counted
+           WHERE %(collection)s::text IS NULL OR collection = %(collection)s
+       ), 0)::bigint AS passages

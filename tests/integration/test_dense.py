@@ -1,0 +1,137 @@
+"""The dense leg on a real database: nearest first, filtered, counted, gone with the document."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+
+import pytest
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from search_corpus import Draft, add_document
+
+from byline.search.dense import (
+    DenseQuery,
+    dense_coverage,
+    search_dense,
+    similarities,
+    vector_text,
+)
+from byline.search.spaces import (
+    VectorSpace,
+    add_space,
+    forget_space,
+    known_spaces,
+    make_current,
+    searchable_space,
+)
+from byline.store.database import Database
+
+DIMENSIONS = 8
+
+
+def unit(numbers: Sequence[float]) -> list[float]:
+    length = math.sqrt(sum(n * n for n in numbers))
+    return [n / length for n in numbers]
+
+
+def axis(number: int, tilt: float = 0.0) -> list[float]:
+    """A vector along one axis, tilted towards the first."""
+    return unit([tilt if n == 0 else float(n == number) for n in range(DIMENSIONS)])
+
+
+async def store(
+    connection: AsyncConnection[DictRow],
+    space: VectorSpace,
+    draft: Draft,
+    vectors: list[list[float]],
+) -> tuple[str, list[int]]:
+    document_id, ids = await add_document(connection, draft)
+    for id_, vector in zip(ids, vectors, strict=True):
+        await connection.execute(
+            f"INSERT INTO vectors_{space.id} VALUES (%s, %s, %s, %s::halfvec)",
+            [id_, document_id, draft.collection, vector_text(vector)],
+        )
+    return document_id, ids
+
+
+async def test_the_nearest_passages_come_first_with_their_cosine(database: Database) -> None:
+    async with database.connection() as connection:
+        space = await add_space(connection, "a", DIMENSIONS, is_current=True)
+        _, ids = await store(
+            connection, space, Draft(["one", "two", "three"]), [axis(1), axis(1, 1.0), axis(2)]
+        )
+        found = await search_dense(connection, DenseQuery(space, axis(1), 2))
+    assert [id_ for id_, _ in found.hits] == ids[:2]
+    assert [s for _, s in found.hits] == pytest.approx([1, math.sqrt(0.5)], abs=0.001)
+
+
+async def test_a_collection_however_small_is_found_in_a_large_one(database: Database) -> None:
+    """The graph leads to the near ones, all of another collection: the scan goes on."""
+    chance = random.Random(7)
+    async with database.connection() as connection:
+        space = await add_space(connection, "a", DIMENSIONS, is_current=True)
+        texts = [f"passage {n}" for n in range(1500)]
+        near = [unit([10, *(chance.random() for _ in range(DIMENSIONS - 1))]) for _ in texts]
+        await store(connection, space, Draft(texts), near)
+        few = [axis(n) for n in (1, 2, 3)]
+        _, ids = await store(connection, space, Draft(["a", "b", "c"], collection="few"), few)
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        await connection.execute("SET LOCAL enable_sort = off")
+        found = await search_dense(connection, DenseQuery(space, axis(0, 1.0), 3, "few"))
+    assert {id_ for id_, _ in found.hits} == set(ids)
+
+
+async def test_scores_are_given_for_any_passage_that_has_a_vector(database: Database) -> None:
+    async with database.connection() as connection:
+        space = await add_space(connection, "a", DIMENSIONS, is_current=True)
+        _, ids = await store(connection, space, Draft(["one", "two"]), [axis(1), axis(2)])
+        _, bare = await add_document(connection, Draft(["no vector"]))
+        scores = await similarities(connection, space, axis(2), [*ids, *bare, 10**12])
+    assert scores == pytest.approx({ids[0]: 0, ids[1]: 1}, abs=0.001)
+
+
+async def test_coverage_is_the_share_of_passages_with_vectors(database: Database) -> None:
+    async with database.connection() as connection:
+        space = await add_space(connection, "a", DIMENSIONS, is_current=True)
+        assert await dense_coverage(connection, space) == 1
+        document_id, _ = await store(connection, space, Draft(["one"]), [axis(1)])
+        await store(connection, space, Draft(["two"], collection="other"), [axis(2)])
+        await add_document(connection, Draft(["three", "four"]))
+        assert await dense_coverage(connection, space) == 0.5
+        assert await dense_coverage(connection, space, "other") == 1
+        assert await dense_coverage(connection, space, "default") == pytest.approx(1 / 3)
+        await connection.execute("DELETE FROM lexical_passages")
+        await connection.execute("DELETE FROM documents WHERE id = %s", [document_id])
+        counts = await connection.execute("SELECT sum(passages) AS n FROM vector_changes")
+        row = await counts.fetchone()
+    assert row == {"n": 1}
+
+
+async def test_the_vectors_of_a_document_go_with_it(database: Database) -> None:
+    async with database.connection() as connection:
+        space = await add_space(connection, "a", DIMENSIONS, is_current=True)
+        document_id, _ = await store(connection, space, Draft(["one"]), [axis(1)])
+        await connection.execute("DELETE FROM documents WHERE id = %s", [document_id])
+        assert (await search_dense(connection, DenseQuery(space, axis(1), 5))).hits == ()
+
+
+async def test_a_space_of_other_dimensions_is_filled_beside_the_current_one_and_takes_its_place(
+    database: Database,
+) -> None:
+    async with database.connection() as connection:
+        old = await add_space(connection, "old", DIMENSIONS, is_current=True)
+        await store(connection, old, Draft(["one"]), [axis(1)])
+        new = await add_space(connection, "new", 3, is_current=False)
+    async with database.connection() as connection:
+        assert await searchable_space(connection, {"old", "new"}) == old
+        assert await searchable_space(connection, {"new"}) == new
+        assert await searchable_space(connection, {"another"}) is None
+        assert (await search_dense(connection, DenseQuery(old, axis(1), 5))).hits
+        await make_current(connection, new)
+    async with database.connection() as connection:
+        (only,) = await known_spaces(connection)
+        assert (only.fingerprint, only.is_current) == ("new", True)
+        await forget_space(connection, only)
+        assert await known_spaces(connection) == []
