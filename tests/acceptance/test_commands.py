@@ -211,3 +211,31 @@ def test_backends_and_jobs_are_listed(filled: Byline) -> None:
     assert probed.exit_code == 3
     assert filled("jobs").exit_code == 0
     assert "jobs" in json.loads(filled("jobs", "--json").out)
+
+
+def test_search_and_answers_are_judged_on_questions_with_known_answers(
+    filled: Byline, tmp_path: Path
+) -> None:
+    table = tmp_path / "질문.csv"
+    rows = [
+        "질문;문서;정답;답변 가능",
+        "전세 계약의 잔금은 얼마인가요?;전세계약서.hwpx;2억 5200만 원|252,000,000원;예",
+        "How long is the warranty on the washing machine?;washing-machine-warranty;two years;yes",
+        "What is the code of the key box in Lisbon?;trip-to-lisbon.docx;4096;",
+        "Who won the chess olympiad in Budapest?;;;no",
+        "Where is the map?;no-such-map.pdf;;",
+    ]
+    table.write_bytes("\r\n".join(rows).encode("cp949"))
+    page, saved = tmp_path / "report.html", tmp_path / "run.json"
+    done = filled("eval", table, "--report", page, "--save", saved)
+    assert done.exit_code == 0, done.err
+    assert "read as CP949" in done.err
+    run = json.loads(saved.read_text(encoding="utf-8"))
+    assert run["retrieval"]["judged"] == 3
+    assert run["retrieval"]["measures"]["R@10"] == 1.0
+    assert run["missing"] == [{"id": "6", "line": 6, "documents": ["no-such-map.pdf"]}]
+    assert run["backends"][0]["measures"]["answer contained"] == 1.0
+    assert run["backends"][0]["measures"]["rightly refused"] == 1.0
+    assert "전세 계약의 잔금은" in page.read_text(encoding="utf-8")
+    again = filled("eval", table, "--search-only", "--against", saved, "--json")
+    assert {row["difference"] for row in json.loads(again.out)["comparisons"][0]["measures"]} == {0}

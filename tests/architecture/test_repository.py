@@ -46,14 +46,15 @@ def test_a_lock_holds_pins_and_hashes_and_nothing_else(lock: Path) -> None:
     ("lock", "wanted"),
     [
         ("run.txt", ("project", "build")),
-        ("dev.txt", ("project", "build", "dev")),
-        ("bench.txt", ("bench",)),
+        ("dev.txt", ("project", "build", "dev", "eval")),
+        ("eval.txt", ("project", "build", "eval")),
         ("model.txt", ("model",)),
     ],
 )
 def test_a_lock_has_what_pyproject_asks_for(lock: str, wanted: tuple[str, ...]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = {"project": project["project"]["dependencies"]} | project["dependency-groups"]
+    groups |= project["project"]["optional-dependencies"]
     locked = pins(ROOT / "requirements" / lock)
     for line in (line for group in wanted for line in groups[group]):
         requirement = Requirement(line)
@@ -64,7 +65,8 @@ def test_a_lock_has_what_pyproject_asks_for(lock: str, wanted: tuple[str, ...]) 
 
 def test_what_is_tested_is_what_runs() -> None:
     run, dev = pins(ROOT / "requirements/run.txt"), pins(ROOT / "requirements/dev.txt")
-    assert run.items() <= dev.items()
+    judging = pins(ROOT / "requirements/eval.txt")
+    assert run.items() <= judging.items() <= dev.items()
 
 
 def test_nothing_of_one_machine_or_person_is_in_the_repository() -> None:

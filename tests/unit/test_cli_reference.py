@@ -18,6 +18,13 @@ def test_the_command_line_page_is_the_generated_one() -> None:
 def test_every_command_is_on_the_page() -> None:
     for command in (
         *("serve", "demo", "init PRESET", "check", "add PATH…", "ask QUESTION", "search QUERY"),
-        *("documents", "documents show ID", "documents delete ID…", "backends", "jobs"),
+        *(
+            "documents",
+            "documents show ID",
+            "documents delete ID…",
+            "backends",
+            "jobs",
+            "eval QUESTIONS",
+        ),
     ):
         assert f"## `byline {command}`" in reference()

@@ -16,6 +16,7 @@ from byline.cli.options import (
     DeleteOptions,
     DocumentOptions,
     DocumentsOptions,
+    EvalOptions,
     JobsOptions,
     ProbeOptions,
     ReadingOptions,
@@ -146,6 +147,29 @@ def search(options: SearchOptions) -> None:
 
     query = given_text(options.query, "query")
     _run(search(query, options.limit, options.collection), options)
+
+
+@app.command("eval")
+@taking(EvalOptions)
+def evaluate(options: EvalOptions) -> None:
+    """Judge search and answers by questions whose answers you know."""
+    from byline.cli.evaluate import DEFAULT_BACKEND, NOBODY, Plan, evaluate
+
+    if options.search_only and options.backend:
+        raise typer.BadParameter("--search-only asks nobody; leave --backend out.")
+    plan = Plan(
+        path=options.questions,
+        backends=NOBODY if options.search_only else tuple(options.backend or DEFAULT_BACKEND),
+        mode=options.mode,
+        collection=options.collection,
+        timeout_read_s=options.timeout,
+        questions_max=options.limit,
+        depth=options.depth,
+        against=options.against,
+        save=options.save,
+        report=options.report,
+    )
+    _run(evaluate(plan), options)
 
 
 @documents_app.callback()

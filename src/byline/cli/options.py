@@ -161,3 +161,45 @@ class ProbeOptions(ReadingOptions):
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobsOptions(ReadingOptions):
     limit: Annotated[int, typer.Option("--limit", "-n", help="Jobs at most.")] = 50
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvalOptions(ReadingOptions):
+    questions: Annotated[
+        Path, typer.Argument(metavar="QUESTIONS", help="A .jsonl or .csv file of questions.")
+    ]
+    search_only: Annotated[
+        bool, typer.Option("--search-only", help="Judge what is found; ask nobody.")
+    ] = False
+    backend: Annotated[
+        list[str] | None,
+        typer.Option("--backend", "-b", metavar="NAME", help="Who answers; again to compare."),
+    ] = None
+    mode: Annotated[
+        str | None, typer.Option("--mode", metavar="MODE", help="rag (default) or agent.")
+    ] = None
+    collection: Annotated[
+        str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")
+    ] = None
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="S", help="Seconds the model has, to its last word."),
+    ] = None
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", "-n", min=1, help="Only so many questions, from the top."),
+    ] = None
+    depth: Annotated[
+        int, typer.Option("--depth", "-k", min=1, max=100, help="Passages a search gives.")
+    ] = 10
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="FILE", help="Compare with this earlier run."),
+    ] = None
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Write the run there, as JSON.")
+    ] = None
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write an HTML page there.")
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON.")] = False

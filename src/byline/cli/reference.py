@@ -29,8 +29,8 @@ Every command but `serve`, `demo`, `init` and `check` calls a running server: th
 | 4 | no server answers |
 | 130 | you pressed Ctrl-C; an ask under way is cancelled |
 
-`--json` prints exactly what the API answers, errors too. Colour and progress bars appear on a
-terminal only; into a pipe goes plain text."""
+`--json` prints exactly what the API answers, errors too (`eval`: the run). Colour and progress bars
+appear on a terminal only; into a pipe goes plain text."""
 
 
 def reference() -> str:

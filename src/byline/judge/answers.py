@@ -1,0 +1,74 @@
+"""Does an answer hold what was expected, and did it refuse? Pure.
+
+Both sides are read alike: NFKC, case folded, white space narrowed, quotation marks and dashes made
+plain, separators inside numbers (`1,800`, `1 800` with a narrow space) left out.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+_THOUSANDS: Final = re.compile(r"(?<=\d)[,'’\u00a0\u2009\u202f](?=\d{3}(?!\d))")
+_MARKER: Final = re.compile(r"\s*\[\d{1,3}\]")
+_PLAIN: Final = str.maketrans("‘’‚‛“”„‟«»‐‑‒–—―−", '\'\'\'\'""""""-------')
+_OUTER: Final = " .,;:!?\"'()[]{}…。、！？"
+_UNSPACED: Final = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af]")
+"""Scripts in which white space is no part of a word: Hangul, Kana, Han."""
+
+_SAYS_NO: Final = re.compile(
+    r"\b(?:not|no|none|cannot|can't|n't|unable|unanswerable|nothing)\b|n't\b"
+    r"|없(?:습니다|다|어|음|으)|않(?:습니다|다|아|음|으)|못(?:합니다|했|하)|모르|알 수 없"
+)
+
+
+def normalised(text: str) -> str:
+    """`text` as answers are compared."""
+    whole = _THOUSANDS.sub("", text)
+    whole = unicodedata.normalize("NFKC", whole).translate(_PLAIN)
+    whole = _THOUSANDS.sub("", whole)
+    return " ".join(whole.casefold().split())
+
+
+def contains_answer(text: str, expected: Iterable[str]) -> bool:
+    """Whether `text` holds one of the `expected` answers as words of its own: `35` is not in
+    `1935`. Korean, Chinese and Japanese are compared without white space, particles may follow."""
+    said = normalised(_MARKER.sub("", text))
+    closed = said.replace(" ", "")
+    for answer in expected:
+        wanted = normalised(answer).strip(_OUTER)
+        if not wanted:
+            continue
+        if _UNSPACED.search(wanted):
+            wanted, there = wanted.replace(" ", ""), closed
+        else:
+            there = said
+        if _bounded(wanted).search(there):
+            return True
+    return False
+
+
+def says_no(answer: str, citations: int) -> bool:
+    """Whether a model refused in words: it cites nothing and says that something is not there."""
+    return citations == 0 and _SAYS_NO.search(normalised(answer)) is not None
+
+
+def _bounded(wanted: str) -> re.Pattern[str]:
+    return re.compile(_before(wanted[0]) + re.escape(wanted) + _after(wanted[-1]))
+
+
+def _before(first: str) -> str:
+    if first.isdigit():
+        return r"(?<!\d)(?<!\d[.,])"
+    return r"(?<![^\W\d_])" if first.isalpha() and not _UNSPACED.match(first) else ""
+
+
+def _after(last: str) -> str:
+    if last.isdigit():
+        return r"(?!\d)(?![.,]\d)"
+    if last.isalpha() and not _UNSPACED.match(last):
+        # A Korean particle follows a Latin word without a space: `IBM은`.
+        return r"(?![^\W\d_\u3130-\u318f\uac00-\ud7af])"
+    return ""

@@ -1,0 +1,88 @@
+"""A judged run as one HTML page that needs nothing else: no script, no request, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from byline.judge.run import leading_measure
+
+Json = Mapping[str, Any]
+
+SHOWN_MAX: Final = 2_000
+"""Questions on the page, worst first; browsers take long over more. The JSON has all of them."""
+
+_ANSWER_CHARS_MAX: Final = 4_000
+
+_MEANINGS: Final = {
+    "right": "holds an expected answer",
+    "rightly_refused": "the documents do not answer it, and it says so",
+    "unjudged": "answered; no answer is known to compare with",
+    "refused": "refused, though the documents answer it",
+    "wrong": "holds none of the expected answers",
+    "not_refused": "answered, though the documents do not answer it",
+    "failed": "no answer came; counted nowhere",
+}
+"""What each verdict means, best first: the order of the bars."""
+
+_EXPLAINED: Final = {
+    "nDCG": "share of the best possible ranking, early ranks counting more",
+    "R": "share of the expected documents found",
+    "RR": "1 / rank of the first expected document, mean",
+    "P": "share of questions whose first hit is an expected document",
+    "answer contained": "of the questions whose answers are known",
+    "rightly refused": "of the questions nothing answers",
+    "falsely refused": "of the questions that can be answered; lower is better",
+    "cites the expected": "answers that cite an expected document",
+}
+
+
+def report_page(run: Json) -> str:
+    """The page. Everything in the run is shown as text: nothing in it can become markup."""
+    environment = Environment(
+        loader=PackageLoader("byline.judge"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "share": _share,
+        "ms": _ms,
+        "explained": _explained,
+        "measure": measure_label,
+        "cut": _cut,
+    }
+    page = environment.get_template("report.html")
+    return page.render(
+        run=run,
+        meanings=_MEANINGS,
+        leading=leading_measure(dict(run)),
+        shown=run["results"][:SHOWN_MAX],
+        unshown=max(0, len(run["results"]) - SHOWN_MAX),
+    )
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _ms(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.0f} ms" if value < 10_000 else f"{value / 1000:,.1f} s"
+
+
+def measure_label(name: str) -> str:
+    """A measure as people read it."""
+    return "MRR" if name == "RR" else name if "@" in name else name.capitalize()
+
+
+def _explained(name: str) -> str:
+    return _EXPLAINED.get(name.partition("@")[0], "")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _ANSWER_CHARS_MAX else text[:_ANSWER_CHARS_MAX] + " …"
