@@ -6,6 +6,7 @@ import itertools
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -22,6 +23,11 @@ class Draft:
     title: str = ""
     heading: str = ""
     collection: str = "default"
+    media_type: str = "text/plain"
+    language: str | None = None
+    tags: Sequence[str] = ()
+    path: str = ""
+    added: datetime = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def add_document(connection: AsyncConnection[Any], draft: Draft) -> tuple[str, list[int]]:
@@ -31,9 +37,14 @@ async def add_document(connection: AsyncConnection[Any], draft: Draft) -> tuple[
         "INSERT INTO collections (name) VALUES (%s) ON CONFLICT DO NOTHING", [draft.collection]
     )
     await connection.execute(
-        "INSERT INTO documents (id, name, title, state, collection, sha256, media_type, bytes_len)"
-        " VALUES (%s, %s, %s, 'indexed', %s, %s, 'text/plain', 1)",
-        [document_id, f"{document_id}.txt", draft.title, draft.collection, document_id],
+        "INSERT INTO documents (id, name, title, state, collection, sha256, media_type, bytes_len,"
+        " passages, language, tags, path, created_at)"
+        " VALUES (%s, %s, %s, 'indexed', %s, %s, %s, 1, %s, %s, %s, %s, %s)",
+        [
+            *(document_id, f"{document_id}.txt", draft.title, draft.collection, document_id),
+            *(draft.media_type, len(draft.passages), draft.language, list(draft.tags)),
+            *(draft.path, draft.added),
+        ],
     )
     ids = []
     for ordinal, text in enumerate(draft.passages):
@@ -56,8 +67,8 @@ async def add_document(connection: AsyncConnection[Any], draft: Draft) -> tuple[
     return document_id, ids
 
 
-async def add(database: Database, *passages: str, **where: str) -> tuple[str, list[int]]:
-    """One document in a transaction of its own."""
+async def add(database: Database, *passages: str, **where: Any) -> tuple[str, list[int]]:
+    """One document in a transaction of its own; `where` is the rest of its `Draft`."""
     async with database.connection() as connection:
         return await add_document(connection, Draft(passages, **where))
 

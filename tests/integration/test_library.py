@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 
 from byline.config import schema
 from byline.domain.documents import DocumentState
-from byline.domain.search import SearchRequest
+from byline.domain.search import Filters, SearchRequest
 from byline.errors import (
     BadRequest,
     DatabaseUnavailable,
@@ -281,3 +281,30 @@ async def test_a_document_and_its_job_are_queued_together(
         assert queued == [(document.id,)]
         hold.set()
         await settled(parts.library, document.id)
+
+
+async def test_a_document_keeps_its_folder_tags_and_language(
+    library: Library, tmp_path: Path
+) -> None:
+    path = written(
+        tmp_path, "임대차 계약 기간은 이 년이며 보증금은 계약이 끝나면 돌려받는다.".encode()
+    )
+    added = await library.add(
+        path, name="계약.txt", collection="default", folder="/집//../서류\\2024/", tags=["Tax"]
+    )
+    document = await settled(library, added.document.id)
+    assert (document.path, document.tags) == ("집/서류/2024/계약.txt", ("tax",))
+    assert document.language == "ko"
+
+    again = await library.add(path, name="other.txt", collection="default", tags=["home", "TAX"])
+    assert again.duplicate
+    assert (again.document.path, again.document.tags) == (document.path, ("tax", "home"))
+
+    assert (await library.tag(document.id, ["new"])).tags == ("new",)
+    filters = Filters(tags=("new",), languages=("ko",), path="집/서류")
+    [listed] = (await library.list(limit=10, cursor=None, filters=filters)).documents
+    assert listed.id == document.id
+    with pytest.raises(BadRequest, match="32 tags"):
+        await library.tag(document.id, [f"tag{n}" for n in range(33)])
+    with pytest.raises(NotFound):
+        await library.tag("nobody", [])

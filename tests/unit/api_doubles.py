@@ -29,10 +29,11 @@ from byline.domain.documents import (
     ExtractedText,
     PageSpan,
 )
-from byline.domain.search import SearchHit, SearchRequest, SearchResult
+from byline.domain.search import EVERYTHING, Filters, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest, BylineError, NotFound
 from byline.ingest.rows import JobStatus
 from byline.observe import Metrics
+from byline.search.filters import checked, clean_tags
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LEASE = "The rent is due on the third working day of each month."
@@ -87,8 +88,8 @@ class MemorySearcher:
         self.requests.append(request)
         if self.error is not None:
             raise self.error
-        if request.collection not in (None, "default"):
-            raise BadRequest(f"There is no collection {request.collection!r}.")
+        if checked(request.where).collection not in (None, "default"):
+            raise BadRequest(f"There is no collection {request.where.collection!r}.")
         return SearchResult(request.query, self.hits, self.coverage, {"lexical": 1.234})
 
 
@@ -136,14 +137,19 @@ class MemoryLibrary:
     def __init__(self) -> None:
         self.documents = {"d-lease": document()}
         self.added: list[tuple[str, str, bytes]] = []
+        self.filed: list[tuple[str, tuple[str, ...]]] = []
+        self.asked: list[Filters] = []
         self.refuse: Callable[[str], BylineError | None] = lambda name: None
 
-    async def add(self, path: Path, *, name: str, collection: str) -> Any:
+    async def add(
+        self, path: Path, *, name: str, collection: str, folder: str = "", tags: Sequence[str] = ()
+    ) -> Any:
         if (error := self.refuse(name)) is not None:
             raise error
         content = await asyncio.to_thread(path.read_bytes)
         duplicate = any(content == before for _, _, before in self.added)
         self.added.append((name, collection, content))
+        self.filed.append((folder, tuple(tags)))
         added = document(id=f"d-{len(self.added)}", name=name, state=DocumentState.QUEUED)
         return SimpleNamespace(document=added, duplicate=duplicate)
 
@@ -152,8 +158,21 @@ class MemoryLibrary:
             raise NotFound(f"There is no document {document_id}.")
         return self.documents[document_id]
 
-    async def list(self, *, limit: int, cursor: str | None, collection: str | None) -> Any:
+    async def list(
+        self,
+        *,
+        limit: int,
+        cursor: str | None,
+        collection: str | None = None,
+        filters: Filters = EVERYTHING,
+    ) -> Any:
+        self.asked.append(filters)
         return SimpleNamespace(documents=list(self.documents.values())[:limit], next=None)
+
+    async def tag(self, document_id: str, tags: Sequence[str]) -> Document:
+        tagged = replace(await self.get(document_id), tags=clean_tags(tags))
+        self.documents[document_id] = tagged
+        return tagged
 
     async def text(self, document_id: str) -> ExtractedText:
         found = await self.get(document_id)

@@ -229,3 +229,37 @@ async def test_unknown_parameters_of_lists_are_a_400(tmp_path: Path) -> None:
             answer = await byline.call.get(target)
             assert answer.status == 400, target
             assert "Unknown parameter" in answer.json()["error"]["message"]
+
+
+async def test_files_are_filed_under_a_folder_and_tags(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        answer = await upload(
+            byline.call,
+            part(b"one", name="a.txt"),
+            part(b"letters/2024", field="folder"),
+            part("세금, tax".encode(), field="tags"),
+        )
+        assert byline.library.filed == [("letters/2024", ("세금", "tax"))]
+    assert answer.status == 202
+
+
+async def test_the_list_is_confined_by_the_same_filters_as_a_search(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        answer = await byline.call.get("/api/documents?types=pdf&tags=tax,home&path=letters/")
+        [asked] = byline.library.asked
+    assert answer.status == 200
+    assert (asked.types, asked.tags, asked.path) == (("pdf",), ("tax", "home"), "letters/")
+
+
+async def test_tags_are_changed_and_nothing_else_is(tmp_path: Path) -> None:
+    json = {"content-type": "application/json"}
+    async with office(tmp_path) as byline:
+        changed = await byline.call.send(
+            "PATCH", "/api/documents/d-lease", b'{"tags": ["Tax", "home"]}', json
+        )
+        wrong = await byline.call.send(
+            "PATCH", "/api/documents/d-lease", b'{"tags": [], "sha256": "ff"}', json
+        )
+        nobody = await byline.call.send("PATCH", "/api/documents/none", b'{"tags": []}', json)
+    assert DocumentShape.model_validate(changed.json()).tags == ["tax", "home"]
+    assert (wrong.status, nobody.status) == (400, 404)

@@ -134,7 +134,7 @@ async def test_an_address_that_does_not_exist_is_told_in_the_one_shape(tmp_path:
     [
         ("POST", "/api/search", "GET"),
         ("PUT", "/api/search/ask", "GET, POST"),
-        ("PATCH", "/api/documents/d-lease", "DELETE, GET"),
+        ("PUT", "/api/documents/d-lease", "DELETE, GET, PATCH"),
         ("GET", "/v1/chat/completions", "POST"),
     ],
 )

@@ -108,4 +108,4 @@ def test_what_may_not_be_read_is_said_and_skipped(
     found = list(find_files([folder]))
     unusable = [it for it in found if isinstance(it, Unusable)]
     assert unusable == [Unusable(f"{folder.name}/{name}", "You may not read it.")]
-    assert Found(folder / "a.md", f"{folder.name}/a.md", 4) in found
+    assert Found(folder / "a.md", f"{folder.name}/a.md", 4, folder.name) in found

@@ -22,6 +22,7 @@ def search_json(result: SearchResult) -> Json:
         "query": result.query,
         "results": [hit_json(hit) for hit in result.hits],
         "coverage": round(result.coverage, 4),
+        "notes": list(result.notes),
         "timings_ms": {part: round(ms, 1) for part, ms in result.timings_ms.items()},
     }
 
@@ -48,7 +49,10 @@ def document_json(document: Document) -> Json:
     return {
         "id": document.id,
         "name": document.name,
+        "path": document.path,
         "title": document.title,
+        "language": document.language,
+        "tags": list(document.tags),
         "state": document.state.value,
         "error": _document_error_json(document.error),
         "collection": document.collection,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Final
 
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from byline.domain.asking import AskMode
-from byline.errors import NotFound
+from byline.domain.search import Filters
+from byline.errors import BadRequest, NotFound
 
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _BINARY: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -58,22 +60,78 @@ class Parameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class SearchParameters(Parameters):
+class FilterParameters(Parameters):
+    """Which documents to look in. Several values of one are alternatives, with commas between."""
+
+    collection: OptionalText = Field(None, description="Only this collection; absent: all.")
+    documents: OptionalText = Field(None, description="Only these documents: ids.")
+    types: OptionalText = Field(
+        None, description="Only files of these types: `pdf,docx`, or media types."
+    )
+    languages: OptionalText = Field(
+        None, description="Only documents in these languages: `en,ko` (ISO 639-1)."
+    )
+    tags: OptionalText = Field(None, description="Only documents with one of these tags.")
+    added_from: OptionalText = Field(
+        None, description="Only documents added then or later: `2026-01-31`, or a time (UTC)."
+    )
+    added_until: OptionalText = Field(
+        None, description="Only documents added on that day or before it, or before that time."
+    )
+    path: OptionalText = Field(
+        None, description="Only documents whose path begins so, such as `letters/2024/`."
+    )
+
+    def filters(self) -> Filters:
+        """As the search takes them. Raises `BadRequest` for what is no date."""
+        return Filters(
+            collection=self.collection,
+            documents=listed(self.documents),
+            types=listed(self.types),
+            languages=listed(self.languages),
+            tags=listed(self.tags),
+            added_from=_moment("added_from", self.added_from, days=0),
+            added_until=_moment("added_until", self.added_until, days=1),
+            path=(self.path or "").strip(),
+        )
+
+
+def listed(sent: str | None) -> tuple[str, ...]:
+    """The values of a parameter that takes several."""
+    return tuple(value.strip() for value in (sent or "").split(",") if value.strip())
+
+
+def _moment(name: str, sent: str | None, *, days: int) -> datetime | None:
+    """A time, or the beginning of a day (of the day `days` later); UTC unless it says otherwise."""
+    if sent is None:
+        return None
+    try:
+        if len(sent.strip()) == len("2026-01-31"):
+            day = date.fromisoformat(sent.strip()) + timedelta(days)
+            return datetime.combine(day, time(), UTC)
+        moment = datetime.fromisoformat(sent.strip())
+    except (ValueError, OverflowError):
+        raise BadRequest(
+            f"`{name}` is not a date: {sent[:40]!r}.",
+            remedy="Send it as 2026-01-31 or 2026-01-31T09:30:00+09:00.",
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class SearchParameters(FilterParameters):
     """What to search for."""
 
     q: Words = Field(description="The words to look for.")
     limit: int = Field(10, ge=1, le=100, description="Passages at most.")
-    collection: OptionalText = Field(None, description="Only this collection; absent: all.")
 
 
-class AskOptions(Parameters):
+class AskOptions(FilterParameters):
     """What an ask takes beside the question."""
 
     backend: Text | None = Field(
         None, description="The backend that is to answer; absent or blank: the default. No other."
     )
     mode: AskMode = Field(AskMode.RAG, description="`rag`, or `agent`: the model searches itself.")
-    collection: OptionalText = Field(None, description="Only this collection; absent: all.")
     conversation_id: OptionalText = Field(None, description="The conversation this follows up.")
     timeout_read_s: float | None = Field(
         None, gt=0, le=86_400, description="From the call of the model to its last byte, seconds."
@@ -110,10 +168,14 @@ class PageParameters(Parameters):
     cursor: Cursor = None
 
 
-class DocumentsParameters(PageParameters):
+class DocumentsParameters(FilterParameters, PageParameters):
     """A page of the documents."""
 
-    collection: OptionalText = Field(None, description="Only this collection; absent: all.")
+
+class DocumentChange(Parameters):
+    """What to change of a document."""
+
+    tags: list[Text] = Field(description="Its tags from now on, all of them.")
 
 
 class JobsParameters(Parameters):

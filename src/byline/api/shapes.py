@@ -84,11 +84,13 @@ class HitShape(PassageShape):
 
 
 class SearchShape(Shape):
-    """The passages found, best first. `coverage`: share of the query's weight the best covers."""
+    """The passages found, best first. `coverage`: share of the query's weight the best covers.
+    `notes`: sentences on how the search was understood, such as a tag that no document has."""
 
     query: str
     results: list[HitShape]
     coverage: float
+    notes: list[str]
     timings_ms: dict[str, float]
 
 
@@ -250,11 +252,15 @@ class DocumentErrorShape(Shape):
 
 
 class DocumentShape(Shape):
-    """One document. `passages` and `embedded` are counts; `bytes_len` is the file's size."""
+    """One document. `passages` and `embedded` are counts; `bytes_len` is the file's size; `path`
+    is the name with the folders it lay in; `language` is ISO 639-1, null where nothing tells."""
 
     id: str
     name: str
+    path: str
     title: str
+    language: str | None
+    tags: list[str]
     state: DocumentState
     error: DocumentErrorShape | None
     collection: str

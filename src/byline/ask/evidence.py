@@ -13,6 +13,8 @@ def judge_evidence(found: SearchResult, *, coverage_min: float) -> Refusal | Non
     2. no passage covers as much as `coverage_min` of the
        question's term weight                                       → `low_coverage`
     """
+    if not found.hits and found.notes:
+        return Refusal("no_match", " ".join(found.notes))
     if not found.hits:
         return Refusal("no_match", "No passage of your documents has the words of the question.")
     if found.coverage < coverage_min:

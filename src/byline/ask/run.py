@@ -59,7 +59,9 @@ async def run_ask(
     backend.knock()  # a machine known to be down gets its chance while the sources are looked for
     with _timed(progress, "retrieve"):
         found = await parts.searcher.search(
-            SearchRequest(request.question, parts.config.sources_max, request.collection)
+            SearchRequest(
+                request.question, parts.config.sources_max, request.collection, request.filters
+            )
         )
     progress.sources = _number(found)
     yield SourcesFound(tuple(progress.sources), progress.ask_id)

@@ -70,16 +70,33 @@ class Follow:
     to_its_end: Callable[[Api, Taken], Awaitable[Outcome]]
 
 
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """Where the files go, None being the server's default, and the tags they get."""
+
+    collection: str | None = None
+    tags: Sequence[str] = ()
+
+    def fields(self, file: Found) -> dict[str, str]:
+        """What is sent with a file."""
+        fields = {
+            "collection": self.collection or "",
+            "folder": one_line(file.folder),
+            "tags": ",".join(self.tags),
+        }
+        return {name: value for name, value in fields.items() if value}
+
+
 @dataclass(slots=True)
 class Adding:
     """One run of `add`: what is to go, and what has become of it so far."""
 
     files: list[Found]
-    collection: str | None
+    filing: Filing
     outcomes: list[Outcome] = field(default_factory=list)
 
 
-def add(paths: Sequence[Path], collection: str | None, follow: Follow) -> Command:
+def add(paths: Sequence[Path], filing: Filing, follow: Follow) -> Command:
     """Add files and folders, then say what became of each."""
 
     async def command(api: Api, screen: Screen, form: Format) -> Exit:
@@ -87,7 +104,7 @@ def add(paths: Sequence[Path], collection: str | None, follow: Follow) -> Comman
         if not found:
             say_failure(screen, "There are no files in there.", "Hidden files are left out.")
             return Exit.FAILED
-        adding = Adding([file for file in found if isinstance(file, Found)], collection)
+        adding = Adding([file for file in found if isinstance(file, Found)], filing)
         adding.outcomes += (
             Outcome(it.label, Fate.FAILED, it.sentence) for it in found if isinstance(it, Unusable)
         )
@@ -116,7 +133,7 @@ async def add_files(api: Api, adding: Adding, follow: Follow, screen: Screen) ->
         async def send() -> None:
             for file in todo:
                 settled = await _send(
-                    api, file, adding.collection, lambda sent: bars.advance(sending, sent)
+                    api, file, adding.filing, lambda sent: bars.advance(sending, sent)
                 )
                 if isinstance(settled, Outcome):
                     adding.outcomes.append(settled)
@@ -168,11 +185,11 @@ UNTIL_SEARCHABLE = Follow("Reading", _searchable)
 
 
 async def _send(
-    api: Api, file: Found, collection: str | None, sent: Callable[[int], None]
+    api: Api, file: Found, filing: Filing, sent: Callable[[int], None]
 ) -> Taken | Outcome:
     """The document as the server took it in, or why it did not."""
     try:
-        return Taken(file.label, await api.upload(file.path, collection, sent))
+        return Taken(file.label, await api.upload(file.path, filing.fields(file), sent))
     except (ApiFailure, ConnectionBroke) as failure:
         return _failed(file.label, str(failure), failure.remedy)
     except OSError as error:

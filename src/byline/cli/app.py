@@ -22,6 +22,7 @@ from byline.cli.options import (
     ReadingOptions,
     SearchOptions,
     ServerOptions,
+    TagOptions,
     taking,
 )
 
@@ -115,10 +116,10 @@ def check(config: ConfigOption = None) -> None:
 @taking(AddOptions)
 def add(options: AddOptions) -> None:
     """Add documents; folders with all that is in them."""
-    from byline.cli.add import UNTIL_SEARCHABLE, UNTIL_SENT, add
+    from byline.cli.add import UNTIL_SEARCHABLE, UNTIL_SENT, Filing, add
 
     follow = UNTIL_SENT if options.no_wait else UNTIL_SEARCHABLE
-    _run(add(options.paths, options.collection, follow), options)
+    _run(add(options.paths, Filing(options.collection, options.tag or ()), follow), options)
 
 
 @app.command()
@@ -132,8 +133,8 @@ def ask(options: AskOptions) -> None:
         given_text(options.question, "question"),
         options.backend,
         options.mode,
-        options.collection,
         options.timeout,
+        options.filters,
     )
     _run(ask_whole(question) if options.as_json else ask_streaming(question), options)
 
@@ -146,7 +147,7 @@ def search(options: SearchOptions) -> None:
     from byline.cli.terminal import given_text
 
     query = given_text(options.query, "query")
-    _run(search(query, options.limit, options.collection), options)
+    _run(search(query, options.limit, options.filters), options)
 
 
 @app.command("eval")
@@ -179,7 +180,7 @@ def documents(options: DocumentsOptions) -> None:
     if options.context.invoked_subcommand is None:
         from byline.cli.reading import documents
 
-        _run(documents(options.limit, options.cursor, options.collection), options)
+        _run(documents(options.limit, options.cursor, options.filters), options)
 
 
 @documents_app.command("show")
@@ -198,6 +199,15 @@ def document_text(options: DocumentOptions) -> None:
     from byline.cli.reading import document_text
 
     _run(document_text(options.document_id), options)
+
+
+@documents_app.command("tag")
+@taking(TagOptions)
+def document_tag(options: TagOptions) -> None:
+    """Give a document tags, in place of those it has."""
+    from byline.cli.reading import tag_document
+
+    _run(tag_document(options.document_id, options.tags or ()), options)
 
 
 @documents_app.command("delete")

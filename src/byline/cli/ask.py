@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.status import Status
@@ -24,8 +24,8 @@ class Question:
     question: str
     backend: str | None = None
     mode: str | None = None
-    collection: str | None = None
     timeout_read_s: float | None = None
+    filters: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def body(self) -> dict[str, object]:
@@ -33,8 +33,8 @@ class Question:
             "question": self.question,
             "backend": self.backend,
             "mode": self.mode,
-            "collection": self.collection,
             "timeout_read_s": self.timeout_read_s,
+            **self.filters,
         }
 
 

@@ -74,7 +74,7 @@ class Api:
         self._session = session
         self.address = address
 
-    async def get(self, path: str, **parameters: object) -> Reply:
+    async def get(self, path: str, /, **parameters: object) -> Reply:
         """GET; parameters that are None are left out."""
         return await self._call("GET", path, params=_sent(parameters))
 
@@ -82,11 +82,19 @@ class Api:
         """POST a JSON body; fields that are None are left out."""
         return await self._call("POST", path, json=None if body is None else _sent(body))
 
+    async def patch(self, path: str, body: Mapping[str, object]) -> Reply:
+        """PATCH a JSON body."""
+        return await self._call("PATCH", path, json=body)
+
     async def delete(self, path: str) -> None:
         await self._call("DELETE", path)
 
-    async def upload(self, path: Path, collection: str | None, sent: Callable[[int], None]) -> Json:
+    async def upload(
+        self, path: Path, fields: Mapping[str, str], sent: Callable[[int], None]
+    ) -> Json:
         """Stream one file up; `sent` is told the bytes as they go. Returns what became of it.
+
+        `fields` go before the file: `collection`, `folder`, `tags`.
 
         Raises OSError when the file cannot be read.
         """
@@ -98,8 +106,8 @@ class Api:
                     sent(len(chunk))
 
             form = aiohttp.FormData(quote_fields=False)  # names go as UTF-8, not as %EA%B9%80
-            if collection is not None:
-                form.add_field("collection", collection)
+            for name, value in fields.items():
+                form.add_field(name, value)
             form.add_field(
                 "file",
                 chunks(),

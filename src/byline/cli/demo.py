@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 
 from rich.text import Text
 
-from byline.cli.add import UNTIL_SEARCHABLE, Adding, Fate, add_files, show_outcomes
+from byline.cli.add import UNTIL_SEARCHABLE, Adding, Fate, Filing, add_files, show_outcomes
 from byline.cli.ask import Question, ask_streaming
 from byline.cli.client import Api, connected
 from byline.cli.files import Found
@@ -129,9 +129,7 @@ async def _show(screen: Screen, api: Api) -> bool:
 
 async def _add_samples(screen: Screen, api: Api) -> bool:
     with sample_files() as paths:
-        adding = Adding(
-            [Found(path, path.name, path.stat().st_size) for path in paths], collection=None
-        )
+        adding = Adding([Found(path, path.name, path.stat().st_size) for path in paths], Filing())
         await add_files(api, adding, UNTIL_SEARCHABLE, screen)
     screen.out.print(show_outcomes(adding.outcomes, len(adding.files)))
     return all(outcome.fate is not Fate.FAILED for outcome in adding.outcomes)

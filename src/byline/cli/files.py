@@ -6,16 +6,22 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Final
+
+TOP: Final = PurePath()
+"""No folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file to add. `label` is what to call it on the screen, `bytes_len` its size in bytes."""
+    """A file to add. `label` is what to call it on the screen, `bytes_len` its size in bytes,
+    `folder` where it lay in the folder that was named: `letters/2024`."""
 
     path: Path
     label: str
     bytes_len: int
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ def _below(folder: Path) -> Iterator[Found | Unusable]:
         for name in sorted(names):
             if not name.startswith("."):
                 path = Path(base, name)
-                yield from _one(path, _within(path, folder))
+                yield from _one(path, _within(path, folder), Path(_within(path, folder)).parent)
         while unreadable:
             yield _unreadable(unreadable.pop(), folder)
     while unreadable:
@@ -86,7 +92,7 @@ def _within(path: Path, folder: Path) -> str:
     return str(path.relative_to(folder.parent))
 
 
-def _one(path: Path, label: str) -> Iterator[Found | Unusable]:
+def _one(path: Path, label: str, folder: PurePath = TOP) -> Iterator[Found | Unusable]:
     try:
         status = path.stat()
     except OSError as error:
@@ -97,4 +103,4 @@ def _one(path: Path, label: str) -> Iterator[Found | Unusable]:
     elif not os.access(path, os.R_OK):
         yield Unusable(label, "You may not read it.")
     else:
-        yield Found(path, label, status.st_size)
+        yield Found(path, label, status.st_size, "" if folder == TOP else folder.as_posix())

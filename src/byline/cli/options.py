@@ -79,6 +79,55 @@ class ReadingOptions(ServerOptions):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FilterOptions(ReadingOptions):
+    """Which documents are meant. Several of one option are alternatives."""
+
+    collection: Annotated[
+        str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")
+    ] = None
+    document: Annotated[
+        list[str] | None, typer.Option("--document", metavar="ID", help="Only this document.")
+    ] = None
+    type: Annotated[
+        list[str] | None, typer.Option("--type", metavar="TYPE", help="Only such files: pdf, docx.")
+    ] = None
+    language: Annotated[
+        list[str] | None,
+        typer.Option("--language", metavar="CODE", help="Only in this language: en, ko."),
+    ] = None
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="Only with this tag.")
+    ] = None
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="Only added then or later.")
+    ] = None
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DATE", help="Only added by then.")
+    ] = None
+    path: Annotated[
+        str | None, typer.Option("--path", metavar="PATH", help="Only with a path that begins so.")
+    ] = None
+
+    @property
+    def filters(self) -> dict[str, str | None]:
+        """The parameters of the API that say so; None for what is not asked."""
+        return {
+            "collection": self.collection,
+            "documents": _joined(self.document),
+            "types": _joined(self.type),
+            "languages": _joined(self.language),
+            "tags": _joined(self.tag),
+            "added_from": self.since,
+            "added_until": self.until,
+            "path": self.path,
+        }
+
+
+def _joined(values: list[str] | None) -> str | None:
+    return ",".join(values) if values else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AddOptions(ServerOptions):
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files and folders.")]
     no_wait: Annotated[
@@ -87,10 +136,13 @@ class AddOptions(ServerOptions):
     collection: Annotated[
         str | None, typer.Option("--collection", metavar="NAME", help="Put them there.")
     ] = None
+    tag: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TAG", help="Give them this tag.")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AskOptions(ReadingOptions):
+class AskOptions(FilterOptions):
     question: Annotated[
         str, typer.Argument(metavar="QUESTION", help="- reads it from standard input.")
     ]
@@ -101,9 +153,6 @@ class AskOptions(ReadingOptions):
     mode: Annotated[
         str | None, typer.Option("--mode", metavar="MODE", help="rag (default) or agent.")
     ] = None
-    collection: Annotated[
-        str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")
-    ] = None
     timeout: Annotated[
         float | None,
         typer.Option("--timeout", metavar="S", help="Seconds the model has, to its last word."),
@@ -111,25 +160,19 @@ class AskOptions(ReadingOptions):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SearchOptions(ReadingOptions):
+class SearchOptions(FilterOptions):
     query: Annotated[
         str, typer.Argument(metavar="QUERY", help="The words to look for; - reads standard input.")
     ]
     limit: Annotated[int, typer.Option("--limit", "-n", help="Passages at most.")] = 10
-    collection: Annotated[
-        str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")
-    ] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DocumentsOptions(ReadingOptions):
+class DocumentsOptions(FilterOptions):
     context: typer.Context
     limit: Annotated[int, typer.Option("--limit", "-n", help="Documents at most.")] = 50
     cursor: Annotated[
         str | None, typer.Option("--cursor", metavar="NEXT", help="The page after this one.")
-    ] = None
-    collection: Annotated[
-        str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")
     ] = None
 
 
@@ -138,6 +181,16 @@ class DocumentOptions(ReadingOptions):
     document_id: Annotated[
         str, typer.Argument(metavar="ID", help="As `byline documents` lists it.")
     ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TagOptions(ReadingOptions):
+    document_id: Annotated[
+        str, typer.Argument(metavar="ID", help="As `byline documents` lists it.")
+    ]
+    tags: Annotated[
+        list[str] | None, typer.Argument(metavar="TAG…", help="All its tags; none removes them.")
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from rich.console import Console, RenderableType
@@ -19,14 +19,15 @@ from byline.cli.show import (
 )
 from byline.cli.terminal import Exit, Screen, plain
 
-
-def search(query: str, limit: int, collection: str | None) -> Command:
-    return _got("/api/search", show_search, q=query, limit=limit, collection=collection)
+Filters = Mapping[str, str | None]
 
 
-def documents(limit: int, cursor: str | None, collection: str | None) -> Command:
-    shown = show_documents
-    return _got("/api/documents", shown, limit=limit, cursor=cursor, collection=collection)
+def search(query: str, limit: int, filters: Filters) -> Command:
+    return _got("/api/search", show_search, q=query, limit=limit, **filters)
+
+
+def documents(limit: int, cursor: str | None, filters: Filters) -> Command:
+    return _got("/api/documents", show_documents, limit=limit, cursor=cursor, **filters)
 
 
 def document(document_id: str) -> Command:
@@ -56,6 +57,17 @@ def probe(name: str) -> Command:
     return command
 
 
+def tag_document(document_id: str, tags: Sequence[str]) -> Command:
+    """Replace a document's tags."""
+
+    async def command(api: Api, screen: Screen, form: Format) -> Exit:
+        path = f"/api/documents/{_segment(document_id)}"
+        form.reply(screen, await api.patch(path, {"tags": list(tags)}), show_document)
+        return Exit.OK
+
+    return command
+
+
 def delete_documents(document_ids: Sequence[str]) -> Command:
     """Remove documents one after the other; the first that cannot be removed ends it."""
 
@@ -68,9 +80,9 @@ def delete_documents(document_ids: Sequence[str]) -> Command:
     return command
 
 
-def _got(path: str, shown: Shown, **parameters: object) -> Command:
+def _got(route: str, shown: Shown, /, **parameters: object) -> Command:
     async def command(api: Api, screen: Screen, form: Format) -> Exit:
-        form.reply(screen, await api.get(path, **parameters), shown)
+        form.reply(screen, await api.get(route, **parameters), shown)
         return Exit.OK
 
     return command

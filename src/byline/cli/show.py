@@ -85,7 +85,7 @@ def support_notes(answer: Json) -> Iterator[Text]:
 def show_search(result: Json, console: Console) -> RenderableType:
     """Search hits, best first."""
     if not result["results"]:
-        return Text("Nothing found.")
+        return Text(one_line(" ".join(["Nothing found.", *result["notes"]])))
     hits = [{**hit, "n": n} for n, hit in enumerate(result["results"], start=1)]
     total = sum(result["timings_ms"].values())
     heading = f"{len(hits)} passages in {total:.0f} ms" if len(hits) > 1 else "1 passage"
@@ -117,9 +117,12 @@ def show_document(document: Json, console: Console) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for label, value in (
         ("Name", document["name"]),
+        ("Path", document["path"]),
         ("Title", document["title"]),
         ("State", document["state"]),
         ("Collection", document["collection"]),
+        ("Tags", ", ".join(document["tags"]) or "–"),
+        ("Language", document["language"] or "–"),
         ("Kind", document["media_type"]),
         ("Size", f"{document['bytes_len']:,} bytes"),
         ("Pages", document["pages"] or "–"),

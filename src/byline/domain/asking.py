@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from byline.domain.chat import Usage
 from byline.domain.dispatch import Queued
-from byline.domain.search import AlsoIn
+from byline.domain.search import EVERYTHING, AlsoIn, Filters
 from byline.errors import BylineError
 
 
@@ -41,7 +41,8 @@ class Support(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AskRequest:
     """One question. `backend` None means the default; `named` rules follow from that alone.
-    `resumable`: it goes on for a while after its last reader has gone."""
+    `resumable`: it goes on for a while after its last reader has gone. `collection` is short for
+    that of `filters`."""
 
     question: str
     backend: str | None = None
@@ -50,6 +51,7 @@ class AskRequest:
     conversation_id: str | None = None
     timeout_read_s: float | None = None
     resumable: bool = False
+    filters: Filters = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)

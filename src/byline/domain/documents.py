@@ -35,7 +35,8 @@ class DocumentError:
 @dataclass(frozen=True, slots=True)
 class Document:
     """One document of one collection. `passages` and `embedded` are counts; `pages` may be None
-    for kinds without pages; `bytes_len` is the size of the original file in bytes."""
+    for kinds without pages; `bytes_len` is the size of the original file in bytes. `path` is the
+    name with the folders it lay in; `language` is ISO 639-1, None where the text does not tell."""
 
     id: str
     name: str
@@ -51,6 +52,9 @@ class Document:
     embedded: int
     created_at: datetime
     updated_at: datetime
+    path: str = ""
+    language: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +78,15 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class ExtractedText:
-    """What extraction read out of one file. `pages` is empty for kinds without pages."""
+    """What extraction read out of one file. `pages` is empty for kinds without pages; `language`
+    is ISO 639-1, None where the text does not tell."""
 
     text: str
     title: str
     media_type: str
     pages: tuple[PageSpan, ...] = ()
     headings: tuple[Heading, ...] = ()
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

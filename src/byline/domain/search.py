@@ -3,16 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which documents may be found: all of them, unless something is said.
+
+    The values of one field are alternatives; what several fields say must all hold. `types` are
+    media types or short names (`pdf`), `languages` ISO 639-1 codes; `added_from` counts, and
+    `added_until` does not; `path` is how a document's path begins.
+    """
+
+    collection: str | None = None
+    documents: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    added_from: datetime | None = None
+    added_until: datetime | None = None
+    path: str = ""
+
+    def confined_to(self, collection: str | None) -> Filters:
+        """These, in `collection` if that is one."""
+        return self if collection is None else replace(self, collection=collection)
+
+
+EVERYTHING: Final = Filters()
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """What to look for. `limit` passages at most; `collection` None searches all of them."""
+    """What to look for, and in which documents. `limit` passages at most; `collection` is short
+    for that of `filters`."""
 
     query: str
     limit: int = 10
     collection: str | None = None
+    filters: Filters = EVERYTHING
+
+    @property
+    def where(self) -> Filters:
+        """The filters, with the collection."""
+        return self.filters.confined_to(self.collection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +86,11 @@ class SearchHit:
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """The hits, best first. `coverage` is the share (0 to 1) of the query's IDF weight that the
-    terms of one hit cover at most: evidence that the documents speak of what was asked at all."""
+    terms of one hit cover at most: evidence that the documents speak of what was asked at all.
+    `notes` are sentences on how the search was understood, such as a tag that no document has."""
 
     query: str
     hits: tuple[SearchHit, ...]
     coverage: float
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -251,6 +251,7 @@ def _extraction(header: Mapping[str, Any], text: str) -> Extraction:
             media_type=header["media_type"],
             pages=tuple(PageSpan(*page) for page in header["pages"]),
             headings=tuple(Heading(*heading) for heading in header["headings"]),
+            language=header["language"],
         ),
         spans=[
             (start, end, page, paths[path], fingerprint)

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from psycopg import AsyncConnection
@@ -18,6 +18,7 @@ from psycopg.rows import DictRow
 
 from byline.config import schema
 from byline.domain.documents import Document, DocumentState, ExtractedText, PageSpan
+from byline.domain.search import EVERYTHING, Filters
 from byline.errors import (
     BadRequest,
     BylineError,
@@ -37,6 +38,7 @@ from byline.ingest.rows import (
     read_cursor,
 )
 from byline.ingest.states import change_state
+from byline.search import filters as filtering
 from byline.search import lexical
 from byline.store.blobs import BlobStore
 from byline.store.database import Database
@@ -46,6 +48,7 @@ log: Final = structlog.get_logger(__name__)
 
 _COLLECTION: Final = re.compile(r"[\w][\w .-]{0,63}")
 _NAME_CHARS_MAX: Final = 255
+_FOLDER_CHARS_MAX: Final = 1_000
 _LIST_MAX: Final = 500
 
 
@@ -76,14 +79,25 @@ class Library:
         self._queue = queue
         self._unsettled: set[str] = set()
 
-    async def add(self, path: Path, *, name: str, collection: str) -> AddedDocument:
+    async def add(
+        self,
+        path: Path,
+        *,
+        name: str,
+        collection: str,
+        folder: str = "",
+        tags: Sequence[str] = (),
+    ) -> AddedDocument:
         """Keep the file at `path` and queue its reading; file, row and job are kept all or none.
 
-        A duplicate of a document that failed is read again. Raises `BadRequest`, `Invalid`,
+        `folder` is where the file lay, such as `letters/2024`. A duplicate of a document that
+        failed is read again; it keeps its name and path, and gets the tags beside those it has.
+        Raises `BadRequest`, `Invalid`,
         `TooLarge`, `UnsupportedFormat`, `StorageFull`, `StorageUnavailable`, `DatabaseUnavailable`.
         """
         name = _clean_name(name)
         _check_collection(collection)
+        folder, checked_tags = _clean_folder(folder), _checked_tags(tags)
         bytes_len = await asyncio.to_thread(self._check_file, path, name)
         sha256 = await self._blobs.put(path)
         new = {
@@ -95,6 +109,8 @@ class Library:
             "sha256": sha256,
             "media_type": mimetypes.guess_type(name)[0] or "application/octet-stream",
             "bytes_len": bytes_len,
+            "path": f"{folder}/{name}" if folder else name,
+            "tags": checked_tags,
         }
         try:
             async with self._database.connection() as connection:
@@ -111,17 +127,28 @@ class Library:
         async with self._database.connection() as connection:
             return document_of(await _row(connection, "get", document_id))
 
-    async def list(self, *, limit: int, cursor: str | None, collection: str | None) -> DocumentPage:
-        """Documents, newest first. `BadRequest`: a broken cursor, an unknown collection."""
+    async def list(
+        self,
+        *,
+        limit: int,
+        cursor: str | None,
+        collection: str | None = None,
+        filters: Filters = EVERYTHING,
+    ) -> DocumentPage:
+        """Documents, newest first; `collection` is short for that of `filters`.
+
+        `BadRequest`: a broken cursor, an unknown collection, a filter nobody could have meant.
+        """
         limit = max(1, min(limit, _LIST_MAX))
+        filters = filtering.checked(filters.confined_to(collection))
         before_at, before_id = read_cursor(cursor)
         async with self._database.connection() as connection:
-            if collection is not None:
-                await _check_known(connection, collection)
+            if filters.collection is not None:
+                await _check_known(connection, filters.collection)
             found = await connection.execute(
-                statements("documents")["list"],
+                filtering.with_conditions(statements("documents")["list"]),
                 {
-                    "collection": collection,
+                    **filtering.document_parameters(filters),
                     "before_at": before_at,
                     "before_id": before_id,
                     "limit": limit + 1,
@@ -151,6 +178,18 @@ class Library:
         """A document and its original bytes. Raises `NotFound`, `StorageUnavailable`."""
         document = await self.get(document_id)
         return document, await self._blobs.get(document.sha256)
+
+    async def tag(self, document_id: str, tags: Sequence[str]) -> Document:
+        """Give a document these tags and no others. Raises `NotFound`, `BadRequest`."""
+        checked = _checked_tags(tags)
+        async with self._database.connection() as connection:
+            await _row(connection, "get_locked", document_id)
+            found = await connection.execute(
+                statements("documents")["set_tags"], {"id": uuid.UUID(document_id), "tags": checked}
+            )
+            row = await found.fetchone()
+        assert row is not None
+        return document_of(row)
 
     async def delete(self, document_id: str) -> None:
         """Remove a document with all that was made of it, and its file unless another has it.
@@ -203,7 +242,7 @@ class Library:
         return bytes_len
 
     async def _add_row(
-        self, connection: AsyncConnection[DictRow], new: dict[str, object], path: Path
+        self, connection: AsyncConnection[DictRow], new: dict[str, Any], path: Path
     ) -> AddedDocument:
         sql = statements("documents")
         await connection.execute(sql["lock_file"], new)
@@ -217,11 +256,17 @@ class Library:
                 return AddedDocument(document_of(inserted), duplicate=False)
             known = await (await connection.execute(sql["same_bytes"], new)).fetchone()
             if known is not None:
-                return await self._add_again(connection, known)
+                return await self._add_again(connection, known, new["tags"])
 
     async def _add_again(
-        self, connection: AsyncConnection[DictRow], known: DictRow
+        self, connection: AsyncConnection[DictRow], known: DictRow, tags: Sequence[str]
     ) -> AddedDocument:
+        if not set(tags) <= set(known["tags"]):
+            both = _checked_tags([*known["tags"], *tags])
+            tagged = await connection.execute(
+                statements("documents")["set_tags"], {"id": known["id"], "tags": both}
+            )
+            known = await tagged.fetchone() or known
         if known["state"] == DocumentState.FAILED:
             queued = await change_state(connection, str(known["id"]), DocumentState.QUEUED)
             await self._queue.defer(connection, str(known["id"]))
@@ -250,6 +295,23 @@ def _clean_name(name: str) -> str:
     if not shown:
         raise BadRequest("The file has no name.", remedy="Send the file with its name.")
     return shown[-_NAME_CHARS_MAX:]
+
+
+def _clean_folder(folder: str) -> str:
+    """`letters/2024`: no empty parts, none that lead upwards, nothing that cannot be shown."""
+    shown = "".join(c for c in unicodedata.normalize("NFC", folder) if c.isprintable())
+    parts = (part.strip() for part in re.split(r"[/\\]", shown))
+    return "/".join(part for part in parts if part not in ("", ".", ".."))[-_FOLDER_CHARS_MAX:]
+
+
+def _checked_tags(tags: Sequence[str]) -> list[str]:
+    clean = filtering.clean_tags(tags)
+    if len(clean) > filtering.TAGS_MAX:
+        raise BadRequest(
+            f"A document has at most {filtering.TAGS_MAX} tags, not {len(clean)}.",
+            remedy="Leave some out.",
+        )
+    return list(clean)
 
 
 def _check_collection(collection: str) -> None:

@@ -109,6 +109,7 @@ async def _store(
             "id": document_id,
             "title": text.title,
             "media_type": text.media_type,
+            "language": text.language,
             "pages": text.pages[-1].number if text.pages else None,
             "passages": len(extraction.spans),
         },

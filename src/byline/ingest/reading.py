@@ -17,6 +17,7 @@ from byline.errors import ExtractionFailed
 from byline.ingest.blocks import clean_title
 from byline.ingest.encoding import decode
 from byline.ingest.kinds import HEAD_BYTES, Reader, kind_of, kind_of_text
+from byline.ingest.language import language_of
 from byline.ingest.readers.hwp import read_hwp
 from byline.ingest.readers.images import find_ocr, needs_ocr, read_tiff
 from byline.ingest.readers.mail import read_mail, read_mailbox
@@ -50,7 +51,7 @@ def read(path: Path, name: str, limits: ReadingLimits) -> ExtractedText:
         raise _too_much_text(len(extracted.text), limits)
     if not extracted.text.strip():
         raise _nothing_in(extracted.media_type, ocr, limits)
-    return replace(extracted, title=_title(extracted, name))
+    return replace(extracted, title=_title(extracted, name), language=language_of(extracted.text))
 
 
 def _read_kind(path: Path, name: str, ocr: Ocr | None, limits: ReadingLimits) -> ExtractedText:

@@ -78,6 +78,9 @@ def document_of(row: DictRow) -> Document:
         embedded=row["embedded"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        path=row["path"] or row["name"],
+        language=row["language"],
+        tags=tuple(row["tags"]),
     )
 
 

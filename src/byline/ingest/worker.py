@@ -151,6 +151,7 @@ def _header(extracted: ExtractedText, chunks: list[Chunk]) -> dict[str, Any]:
     return {
         "title": extracted.title,
         "media_type": extracted.media_type,
+        "language": extracted.language,
         "pages": [(p.number, p.start, p.end) for p in extracted.pages],
         "headings": [(h.level, h.text, h.start, h.end) for h in extracted.headings],
         "paths": list(paths),

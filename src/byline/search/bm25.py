@@ -92,8 +92,12 @@ def query_weights(terms: list[int], df: Mapping[int, int], passages: int) -> dic
     return {term: weights[term] for term in heaviest}
 
 
-def candidate_terms(df: Mapping[int, int], passages: int) -> list[int]:
+def candidate_terms(
+    df: Mapping[int, int], passages: int, let_through: int | None = None
+) -> list[int]:
     """The terms whose passages are scored; the query's other terms only add to their scores.
+
+    Where a filter lets through only so many of the passages, that share of each term's is expected.
 
     1. Where there are no more than `CANDIDATES_MAX` passages, all are scored.
     2. Else terms are taken rarest first, until their passages together (`df`: term → passages)
@@ -105,17 +109,20 @@ def candidate_terms(df: Mapping[int, int], passages: int) -> list[int]:
     finds 0.994 in two and a half times.
     """
     rarest = sorted(df, key=lambda term: (df[term], term))
-    if passages <= CANDIDATES_MAX:
+    searched = passages if let_through is None else min(let_through, passages)
+    if searched <= CANDIDATES_MAX:
         return rarest
+    share = searched / passages
     taken: list[int] = []
-    found = 0
+    found = 0.0
     for term in rarest:
+        expected = df[term] * share
         if found >= CANDIDATES_ENOUGH:
             break
-        if found >= CANDIDATES_FEW and found + df[term] > CANDIDATES_MAX:
+        if found >= CANDIDATES_FEW and found + expected > CANDIDATES_MAX:
             break
         taken.append(term)
-        found += df[term]
+        found += expected
     return taken
 
 

@@ -26,6 +26,7 @@ from psycopg.rows import DictRow
 from byline.domain.search import SearchHit
 from byline.search import bm25, vectors
 from byline.search.analyse import TERM_IDS_MAX, terms
+from byline.search.filters import Scope
 from byline.store.statements import statements
 
 _SLICE: Final = 16
@@ -59,7 +60,7 @@ class LexicalQuery:
 
     terms: list[int]
     telling: list[int]
-    collection: str | None
+    scope: Scope
     limit: int
 
 
@@ -87,10 +88,11 @@ async def index_passages(
         return
     rows: asyncio.Queue[bytes] = asyncio.Queue(_ROWS_WAITING_MAX)
     before = await _totals(connection)
+    places = await _places(connection, collection, passages)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_send(connection, rows))
-            added = await _analyse(passages, collection.encode(), before, rows)
+            added = await _analyse(passages, places, before, rows)
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
     async with connection.cursor().copy(statements("lexical")["copy_change"]) as copy:
@@ -111,36 +113,54 @@ async def remove_document(connection: AsyncConnection[DictRow], document_id: str
 async def search_lexical(
     connection: AsyncConnection[DictRow], query: LexicalQuery
 ) -> LexicalResult:
-    """The best passages for a query, in two round trips: the statistics, then the scoring."""
-    sql = statements("lexical")
+    """The best passages for a query, in two round trips: the statistics, then the scoring.
+
+    A term weighs what it weighs in the collection, whatever else the query is confined to.
+    """
+    scope = query.scope
     found = await connection.execute(
-        sql["term_statistics"],
-        {"terms": sorted(set(query.terms)), "collection": query.collection},
+        statements("lexical")["term_statistics"],
+        {"terms": sorted(set(query.terms)), "collection": scope.collection},
     )
     row = await found.fetchone() or {}
     passages: int = row["passages"]
     df = {int(term): count for term, count in row["df"].items() if count > 0}
     weights = bm25.query_weights(query.terms, df, passages)
-    candidates = bm25.candidate_terms({t: df[t] for t in weights if t in df}, passages)
-    if not candidates:
+    held = {term: df[term] for term in weights if term in df}
+    if not held or scope.passages == 0:
         return LexicalResult((), 0.0, passages)
-    best = await connection.execute(
-        sql["best_passages"],
-        {
-            "terms": list(weights),
-            "weights": _sparsevec_text(weights),
-            "candidates": candidates,
-            "collection": query.collection,
-            "limit": query.limit,
-        },
-    )
-    rows = await best.fetchall()
+    candidates = bm25.candidate_terms(held, passages, scope.passages)
+    rows = await _best(connection, query, weights, candidates)
+    if scope.is_filtered and len(rows) < query.limit and len(candidates) < len(held):
+        rows = await _best(connection, query, weights, list(held))
     telling = weights.keys() & set(query.telling) or weights.keys()
     covered = max(
         (bm25.coverage(telling & set(row["held"]), telling, df, passages) for row in rows),
         default=0.0,
     )
     return LexicalResult(tuple(map(_hit, rows)), covered, passages)
+
+
+async def _best(
+    connection: AsyncConnection[DictRow],
+    query: LexicalQuery,
+    weights: Mapping[int, float],
+    candidates: list[int],
+) -> list[DictRow]:
+    scope = query.scope
+    within = scope.condition("document_id") if scope.is_filtered else ""
+    found = await connection.execute(
+        statements("lexical")["best_passages"].replace("{within}", within),
+        {
+            **scope.params,
+            "terms": list(weights),
+            "weights": _sparsevec_text(weights),
+            "candidates": candidates,
+            "collection": scope.collection,
+            "limit": query.limit,
+        },
+    )
+    return await found.fetchall()
 
 
 @dataclass(slots=True)
@@ -157,9 +177,28 @@ async def _totals(connection: AsyncConnection[DictRow]) -> _Totals:
     return _Totals(row["passages"], row["length"])
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where passages stand, as bytes: their collection, and the document of each by its id."""
+
+    collection: bytes
+    documents: Mapping[int, bytes]
+
+
+async def _places(
+    connection: AsyncConnection[DictRow], collection: str, passages: Sequence[IndexedPassage]
+) -> _Places:
+    """The documents are asked for rather than given: the rows that were stored cannot be wrong."""
+    found = await connection.execute(
+        statements("lexical")["documents_of"], {"passages": [passage.id for passage in passages]}
+    )
+    documents = {row["id"]: row["document_id"].bytes for row in await found.fetchall()}
+    return _Places(collection.encode(), documents)
+
+
 async def _analyse(
     passages: Sequence[IndexedPassage],
-    collection: bytes,
+    places: _Places,
     before: _Totals,
     rows: asyncio.Queue[bytes],
 ) -> _Totals:
@@ -176,7 +215,7 @@ async def _analyse(
         )
         await rows.put(
             b"".join(
-                _index_row(passage.id, collection, terms_, average)
+                _index_row(passage.id, places, terms_, average)
                 for passage, terms_ in zip(some, counted, strict=True)
             )
         )
@@ -215,11 +254,12 @@ def _context_terms(title: str, heading: str) -> frozenset[int]:
 
 
 def _index_row(
-    passage_id: int, collection: bytes, passage: bm25.PassageTerms, average_length: float
+    passage_id: int, places: _Places, passage: bm25.PassageTerms, average_length: float
 ) -> bytes:
     return vectors.copy_row(
         struct.pack(">q", passage_id),
-        collection,
+        places.documents[passage_id],
+        places.collection,
         struct.pack(">i", passage.length),
         vectors.int4_array(passage.ids),
         vectors.sparsevec(passage.ids, bm25.passage_weights(passage, average_length)),

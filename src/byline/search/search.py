@@ -15,6 +15,7 @@ from byline.domain.search import SearchRequest, SearchResult
 from byline.errors import BadRequest
 from byline.search.analyse import query_terms, telling_terms
 from byline.search.duplicates import collapse
+from byline.search.filters import checked, notes_on, scope_of
 from byline.search.lexical import LexicalQuery, search_lexical
 from byline.store.database import Database
 from byline.store.statements import statements
@@ -38,21 +39,24 @@ class Searcher:
         Passages that say the same are one hit (`also_in`), so there may be fewer than `limit`.
 
         `timings_ms`: `analyse`, `lexical`, `total`. Raises `BadRequest` (a blank query, a limit
-        outside 1 to 100, a collection that is not there) and `DatabaseUnavailable`.
+        outside 1 to 100, a collection that is not there, a filter nobody could have meant) and
+        `DatabaseUnavailable`.
         """
         began = time.perf_counter()
         _check(request)
+        filters = checked(request.where)
         read = request.query[:QUERY_CHARS_READ_MAX]
-        query = LexicalQuery(
-            query_terms(read), telling_terms(read), request.collection, request.limit
-        )
+        asked, telling = query_terms(read), telling_terms(read)
         analysed = time.perf_counter()
         async with self._database.connection() as connection:
-            if request.collection is not None and not request.collection.isprintable():
-                await _check_collection(connection, request.collection)  # may not even be sendable
+            if filters.collection is not None and not filters.collection.isprintable():
+                await _check_collection(connection, filters.collection)  # may not even be sendable
+            scope = await scope_of(connection, filters)
+            query = LexicalQuery(asked, telling, scope, request.limit)
             found = await search_lexical(connection, query)
-            if request.collection is not None and not found.passages:
-                await _check_collection(connection, request.collection)
+            if filters.collection is not None and not found.passages:
+                await _check_collection(connection, filters.collection)
+            notes = await notes_on(connection, filters, scope)
         ended = time.perf_counter()
         return SearchResult(
             query=request.query,
@@ -63,6 +67,7 @@ class Searcher:
                 "lexical": (ended - analysed) * 1000,
                 "total": (ended - began) * 1000,
             },
+            notes=notes,
         )
 
 

@@ -100,6 +100,9 @@ def document(**changes: Any) -> dict[str, Any]:
     return {
         "id": "d1",
         "name": "lease.pdf",
+        "path": "lease.pdf",
+        "language": None,
+        "tags": [],
         "title": "Lease",
         "state": "indexed",
         "error": None,

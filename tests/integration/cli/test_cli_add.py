@@ -52,7 +52,11 @@ def test_add_sends_each_file_whole_and_waits_until_it_can_be_searched(
         ["1", "added,", "1", "already", "there."],
     ]
     sent = {body["file"][0]: body for route, body in server.requests if route.startswith("POST")}
-    assert sent["a.bin"] == {"collection": "home", "file": ("a.bin", data)}
+    assert sent["a.bin"] == {
+        "collection": "home",
+        "folder": tmp_path.name,
+        "file": ("a.bin", data),
+    }
     assert [route for route, _ in server.requests].count("GET /api/documents/a.bin") == 3
 
 

@@ -103,6 +103,37 @@ def test_search_shows_where_each_passage_stands(server: LaidOut, run: Run) -> No
     assert server.requests == [("GET /api/search", {"q": "q", "limit": "3", "collection": "home"})]
 
 
+@pytest.mark.parametrize("words", [("search", "q"), ("documents",)])
+def test_filters_are_sent_as_the_api_takes_them(
+    server: LaidOut, run: Run, words: tuple[str, ...]
+) -> None:
+    server.answers("GET /api/search", {"query": "q", "results": [], "notes": ["No tag."]})
+    server.answers("GET /api/documents", {"documents": [], "next": None})
+    result = run(
+        *words,
+        *("--type", "pdf", "--type", "docx", "--language", "ko", "--tag", "세금"),
+        *("--from", "2026-01-31", "--path", "letters/"),
+    )
+    assert result.exit_code == 0, result.stderr
+    [(_, sent)] = server.requests
+    assert {name: sent[name] for name in sent if name not in ("q", "limit")} == {
+        "types": "pdf,docx",
+        "languages": "ko",
+        "tags": "세금",
+        "added_from": "2026-01-31",
+        "path": "letters/",
+    }
+    assert ("No tag." in result.stdout) == (words[0] == "search")
+
+
+def test_tags_are_set_by_name(server: LaidOut, run: Run) -> None:
+    server.answers("PATCH /api/documents/d1", document(tags=["tax", "home"]))
+    result = run("documents", "tag", "d1", "tax", "home")
+    assert result.exit_code == 0, result.stderr
+    assert server.requests == [("PATCH /api/documents/d1", {"tags": ["tax", "home"]})]
+    assert "tax, home" in result.stdout
+
+
 def test_documents_are_listed_with_what_is_wrong_with_them(server: LaidOut, run: Run) -> None:
     error = {"code": "encrypted", "message": "It is locked.", "remedy": "Unlock it."}
     broken = document(id="d2", name="비밀.pdf", state="failed", passages=0, error=error)

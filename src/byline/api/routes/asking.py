@@ -81,6 +81,7 @@ async def _ask(request: Request, parts: Services, question: str, options: AskOpt
                 backend=options.backend,
                 mode=options.mode,
                 collection=options.collection,
+                filters=options.filters(),
                 conversation_id=options.conversation_id,
                 timeout_read_s=options.timeout_read_s,
                 resumable=options.resumable,

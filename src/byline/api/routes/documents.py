@@ -10,7 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from byline.api.present import document_json, job_json, text_json
-from byline.api.requests import DocumentsParameters, Id, JobsParameters, NoParameters, known_id
+from byline.api.requests import (
+    DocumentChange,
+    DocumentsParameters,
+    Id,
+    JobsParameters,
+    NoParameters,
+    known_id,
+    listed,
+)
 from byline.api.responses import described, json_response
 from byline.api.services import Parts, Services
 from byline.api.shapes import (
@@ -28,7 +36,7 @@ from byline.errors import BadRequest, BylineError
 
 router = APIRouter(tags=["documents"])
 
-UPLOAD_FIELDS = ("collection",)
+UPLOAD_FIELDS = ("collection", "folder", "tags")
 
 SHOWN_IN_PLACE = frozenset(
     {"application/pdf", "image/gif", "image/jpeg", "image/png", "image/webp", "text/plain"}
@@ -52,6 +60,14 @@ _UPLOAD: dict[str, Any] = {
                             "description": "The files; the field may be repeated.",
                         },
                         "collection": {"type": "string", "default": DEFAULT_COLLECTION},
+                        "folder": {
+                            "type": "string",
+                            "description": "The folder they lie in, such as letters/2024.",
+                        },
+                        "tags": {
+                            "type": "string",
+                            "description": "Tags for each of them, with commas between.",
+                        },
                     },
                 }
             }
@@ -100,7 +116,8 @@ async def _take_in(parts: Services, upload: Upload) -> dict[str, Any]:
     unknown = set(upload.fields) - set(UPLOAD_FIELDS)
     if unknown:
         raise BadRequest(
-            f"Unknown parameter `{min(unknown)}`.", remedy="Known here: file, collection."
+            f"Unknown parameter `{min(unknown)}`.",
+            remedy=f"Known here: file, {', '.join(UPLOAD_FIELDS)}.",
         )
     collection = upload.fields.get("collection", "").strip() or DEFAULT_COLLECTION
     added: list[dict[str, Any]] = []
@@ -109,7 +126,13 @@ async def _take_in(parts: Services, upload: Upload) -> dict[str, Any]:
         try:
             if file.error is not None:
                 raise file.error
-            taken = await parts.library.add(file.path, name=file.name, collection=collection)
+            taken = await parts.library.add(
+                file.path,
+                name=file.name,
+                collection=collection,
+                folder=upload.fields.get("folder", ""),
+                tags=listed(upload.fields.get("tags")),
+            )
         except BylineError as error:
             refused.append((file.name, error))
             continue
@@ -138,9 +161,7 @@ async def _take_in(parts: Services, upload: Upload) -> dict[str, Any]:
 )
 async def list_documents(parts: Parts, sent: Annotated[DocumentsParameters, Query()]) -> Response:
     """Documents, newest first."""
-    page = await parts.library.list(
-        limit=sent.limit, cursor=sent.cursor, collection=sent.collection
-    )
+    page = await parts.library.list(limit=sent.limit, cursor=sent.cursor, filters=sent.filters())
     documents = [document_json(document) for document in page.documents]
     return json_response({"documents": documents, "next": page.next})
 
@@ -156,6 +177,20 @@ async def get_document(
 ) -> Response:
     """One document, with its state and, if it failed, why."""
     return json_response(document_json(await parts.library.get(known_id(document_id))))
+
+
+@router.patch(
+    "/api/documents/{document_id}",
+    summary="Change a document",
+    response_class=Response,
+    responses=described(DocumentShape, "not_found", "database_unavailable"),
+)
+async def change_document(
+    parts: Parts, document_id: Id, sent: DocumentChange, _: Annotated[NoParameters, Query()]
+) -> Response:
+    """Give a document tags; those it had are replaced."""
+    document = await parts.library.tag(known_id(document_id), sent.tags)
+    return json_response(document_json(document))
 
 
 @router.get(

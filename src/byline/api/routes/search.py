@@ -25,5 +25,5 @@ router = APIRouter(tags=["search"])
 )
 async def search(parts: Parts, sent: Annotated[SearchParameters, Query()]) -> Response:
     """The passages of your documents that speak of `q`, best first. No model is called."""
-    request = SearchRequest(query=sent.q, limit=sent.limit, collection=sent.collection)
+    request = SearchRequest(query=sent.q, limit=sent.limit, filters=sent.filters())
     return json_response(search_json(await parts.searcher.search(request)))

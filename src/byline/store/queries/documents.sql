@@ -11,8 +11,10 @@ INSERT INTO collections (name) VALUES (%(collection)s) ON CONFLICT DO NOTHING
 SELECT name FROM collections ORDER BY name
 
 -- name: insert
-INSERT INTO documents (id, name, title, state, collection, sha256, media_type, bytes_len)
-VALUES (%(id)s, %(name)s, %(title)s, %(state)s, %(collection)s, %(sha256)s, %(media_type)s, %(bytes_len)s)
+INSERT INTO documents
+    (id, name, title, state, collection, sha256, media_type, bytes_len, path, tags)
+VALUES (%(id)s, %(name)s, %(title)s, %(state)s, %(collection)s, %(sha256)s, %(media_type)s,
+        %(bytes_len)s, %(path)s, %(tags)s)
 ON CONFLICT (collection, sha256) DO NOTHING
 RETURNING *
 
@@ -27,7 +29,7 @@ SELECT * FROM documents WHERE id = %(id)s FOR UPDATE
 
 -- name: list
 SELECT * FROM documents
-WHERE (%(collection)s::text IS NULL OR collection = %(collection)s)
+WHERE {conditions}
   AND (%(before_at)s::timestamptz IS NULL OR (created_at, id) < (%(before_at)s, %(before_id)s::uuid))
 ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s
@@ -39,10 +41,13 @@ SET state = %(state)s, error_code = %(error_code)s, error_message = %(error_mess
 WHERE id = %(id)s AND state = ANY(%(from_states)s)
 RETURNING *
 
+-- name: set_tags
+UPDATE documents SET tags = %(tags)s, updated_at = now() WHERE id = %(id)s RETURNING *
+
 -- name: describe
 UPDATE documents
-SET title = %(title)s, media_type = %(media_type)s, pages = %(pages)s, passages = %(passages)s,
-    embedded = 0
+SET title = %(title)s, media_type = %(media_type)s, language = %(language)s, pages = %(pages)s,
+    passages = %(passages)s, embedded = 0
 WHERE id = %(id)s
 
 -- name: write_text

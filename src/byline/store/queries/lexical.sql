@@ -7,8 +7,11 @@ FROM (
 ) AS counted;
 
 -- name: copy_passages
-COPY lexical_passages (passage_id, collection, length, terms, weights)
+COPY lexical_passages (passage_id, document_id, collection, length, terms, weights)
 FROM STDIN (FORMAT binary);
+
+-- name: documents_of
+SELECT id, document_id FROM passages WHERE id = ANY (%(passages)s::bigint[]);
 
 -- name: copy_change
 COPY lexical_changes (collection, passages, length, terms, counts)
@@ -16,7 +19,7 @@ FROM STDIN (FORMAT binary);
 
 -- name: remove_document
 DELETE FROM lexical_passages
-WHERE passage_id IN (SELECT id FROM passages WHERE document_id = %(document_id)s);
+WHERE document_id = %(document_id)s;
 
 -- name: take_fold
 SELECT CASE
@@ -82,6 +85,7 @@ WITH best AS (
     FROM lexical_passages
     WHERE terms && %(candidates)s::integer[]
       AND (%(collection)s::text IS NULL OR collection = %(collection)s)
+      {within}
     ORDER BY distance, passage_id
     LIMIT %(limit)s
 )

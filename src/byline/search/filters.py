@@ -1,0 +1,261 @@
+"""Filters: what a caller may say of the documents to look in, checked, and as SQL for both legs.
+
+`checked` turns short names into media types and refuses what nobody could have meant; `scope_of`
+measures what a filter lets through and gives it as a condition on any column that holds a
+document's id. Filters never change what a term weighs: a passage scores the same with and without
+them, by the statistics of its collection.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from byline.domain.search import Filters
+from byline.errors import BadRequest
+from byline.store.statements import statements
+
+VALUES_MAX: Final = 100
+"""The most alternatives one filter takes."""
+
+TAGS_MAX: Final = 32
+TAG_CHARS_MAX: Final = 64
+"""Of one document."""
+
+PATH_CHARS_MAX: Final = 1_000
+
+NARROW_PASSAGES_MAX: Final = 4_000
+"""A filter that lets through no more passages than this is searched whole, without any index of
+terms or vectors."""
+
+_OOXML: Final = "application/vnd.openxmlformats-officedocument."
+_ODF: Final = "application/vnd.oasis.opendocument."
+_IMAGES: Final = ("png", "jpeg", "gif", "jp2", "tiff", "bmp", "webp", "avif", "heic")
+TYPES: Final[Mapping[str, tuple[str, ...]]] = {
+    "csv": ("text/csv",),
+    "doc": ("application/msword",),
+    "docx": (_OOXML + "wordprocessingml.document",),
+    "email": ("message/rfc822", "application/mbox", "application/vnd.ms-outlook"),
+    "epub": ("application/epub+zip",),
+    "html": ("text/html",),
+    "hwp": ("application/x-hwp",),
+    "hwpx": ("application/haansofthwpx",),
+    "image": tuple(f"image/{kind}" for kind in _IMAGES),
+    "ipynb": ("application/x-ipynb+json",),
+    "json": ("application/json",),
+    "markdown": ("text/markdown",),
+    "odp": (_ODF + "presentation",),
+    "ods": (_ODF + "spreadsheet",),
+    "odt": (_ODF + "text", _ODF + "text-flat-xml"),
+    "pdf": ("application/pdf",),
+    "ppt": ("application/vnd.ms-powerpoint",),
+    "pptx": (_OOXML + "presentationml.presentation",),
+    "rtf": ("application/rtf",),
+    "text": ("text/plain",),
+    "tsv": ("text/tab-separated-values",),
+    "xls": ("application/vnd.ms-excel",),
+    "xlsx": (
+        _OOXML + "spreadsheetml.sheet",
+        "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
+    ),
+    "xml": ("application/xml",),
+}
+"""Short names of kinds of files, and what they stand for."""
+
+_ALIASES: Final = {
+    **{"eml": "email", "mbox": "email", "msg": "email", "mail": "email"},
+    **{"htm": "html", "md": "markdown", "txt": "text"},
+    **dict.fromkeys(("png", "jpg", "jpeg", "gif", "tif", "tiff", "bmp", "webp", "heic"), "image"),
+}
+_MEDIA_TYPE: Final = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+_-]*")
+
+_LANGUAGES_TEXT: Final = """
+    aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da
+    de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz
+    ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln
+    lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi
+    pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti
+    tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
+"""
+LANGUAGES: Final = frozenset(_LANGUAGES_TEXT.split())
+"""ISO 639-1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a search looks. `documents` and `passages` count what a filter lets through; both are
+    None where at most a collection is named, which needs no counting."""
+
+    collection: str | None = None
+    documents: int | None = None
+    passages: int | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    _clause: str = ""
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether there is more to it than the collection."""
+        return self.passages is not None
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether so few passages are let through that scoring every one of them is quickest."""
+        return self.passages is not None and self.passages <= NARROW_PASSAGES_MAX
+
+    def condition(self, column: str) -> str:
+        """SQL to stand after a WHERE and a condition: `AND …`, with `params`, or nothing at all.
+
+        `column` holds ids of documents, such as `passages.document_id`. The collection is in it.
+        """
+        return self._clause.replace("{document}", column)
+
+
+def checked(filters: Filters) -> Filters:
+    """The same filters, short names of types as media types, tags as they are stored.
+
+    Raises `BadRequest` for a type, language or id that there cannot be, and for an empty range.
+    """
+    for name in ("documents", "types", "languages", "tags"):
+        if len(getattr(filters, name)) > VALUES_MAX:
+            raise BadRequest(f"A filter takes {VALUES_MAX} values at most; `{name}` has more.")
+    if filters.added_from and filters.added_until and filters.added_from >= filters.added_until:
+        raise BadRequest(
+            "No document can be added from `added_from` on and before `added_until`.",
+            remedy="Give an `added_until` that is later than `added_from`.",
+        )
+    return replace(
+        filters,
+        documents=tuple(map(_known_id, filters.documents)),
+        types=tuple(media for name in filters.types for media in _media_types(name)),
+        languages=tuple(map(_language, filters.languages)),
+        tags=clean_tags(filters.tags),
+        path=_clean_path(filters.path),
+    )
+
+
+def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Tags as they are stored: NFKC, case-folded, in order, each once.
+
+    Raises `BadRequest` for one that is blank, too long, or holds a comma or control characters.
+    """
+    return tuple(dict.fromkeys(map(_tag, tags)))
+
+
+def document_parameters(filters: Filters) -> dict[str, Any]:
+    """What the conditions of `filters.sql` ask for, from checked filters."""
+    return {
+        "in_collection": filters.collection,
+        "in_documents": [uuid.UUID(id_) for id_ in filters.documents] or None,
+        "of_types": list(filters.types) or None,
+        "in_languages": list(filters.languages) or None,
+        "with_tags": list(filters.tags) or None,
+        "added_from": filters.added_from,
+        "added_until": filters.added_until,
+        "under_path": filters.path or None,
+    }
+
+
+def with_conditions(statement: str) -> str:
+    """A statement with the conditions on documents at its `{conditions}`."""
+    return statement.replace("{conditions}", statements("filters")["conditions"])
+
+
+async def scope_of(connection: AsyncConnection[DictRow], filters: Filters) -> Scope:
+    """Measure checked filters: one round trip, or none where at most a collection is named.
+
+    Whether the collection exists is not asked here.
+    """
+    sql = statements("filters")
+    params = document_parameters(filters)
+    if filters == Filters(filters.collection):
+        if filters.collection is None:
+            return Scope()
+        return Scope(filters.collection, None, None, params, with_conditions(sql["within_many"]))
+    found = await connection.execute(
+        with_conditions(sql["measure"]), {**params, "narrow_max": NARROW_PASSAGES_MAX}
+    )
+    row = await found.fetchone() or {}
+    documents, passages = row["documents"], row["passages"]
+    if passages > NARROW_PASSAGES_MAX:
+        clause = with_conditions(sql["within_many"])
+        return Scope(filters.collection, documents, passages, params, clause)
+    few = {"few_documents": row["ids"]}
+    return Scope(filters.collection, documents, passages, few, sql["within_few"])
+
+
+async def notes_on(
+    connection: AsyncConnection[DictRow], filters: Filters, scope: Scope
+) -> tuple[str, ...]:
+    """Why nothing can be found within `scope`, in sentences; none where something can."""
+    if not scope.is_filtered or scope.passages:
+        return ()
+    if scope.documents:
+        return (f"None of the {scope.documents} documents that pass the filter has text yet.",)
+    unused: list[str] = []
+    if filters.tags:
+        found = await connection.execute(
+            statements("filters")["tags_nobody_has"], {"with_tags": list(filters.tags)}
+        )
+        unused = [row["tag"] for row in await found.fetchall()]
+    if unused:
+        return tuple(f"No document has the tag “{tag}”." for tag in unused)
+    return ("No document passes the filter.",)
+
+
+def _known_id(sent: str) -> str:
+    try:
+        return str(uuid.UUID(sent))
+    except ValueError:
+        raise BadRequest(
+            f"{sent[:80]!r} is not the id of a document.",
+            remedy="Send ids as `GET /api/documents` lists them.",
+        ) from None
+
+
+def _media_types(sent: str) -> Sequence[str]:
+    name = sent.strip().lower().removeprefix(".")
+    name = _ALIASES.get(name, name)
+    if name in TYPES:
+        return TYPES[name]
+    if _MEDIA_TYPE.fullmatch(name):
+        return (name,)
+    raise BadRequest(
+        f"There is no type {sent[:80]!r}.",
+        remedy=f"Name some of: {', '.join(TYPES)}; or a media type such as application/pdf.",
+    )
+
+
+def _language(sent: str) -> str:
+    code = sent.strip().lower()
+    if code not in LANGUAGES:
+        raise BadRequest(
+            f"{sent[:80]!r} is not the code of a language.",
+            remedy="Send ISO 639-1 codes of two letters, such as en or ko.",
+        )
+    return code
+
+
+def _tag(sent: str) -> str:
+    tag = " ".join(unicodedata.normalize("NFKC", sent).casefold().split())
+    if not tag or len(tag) > TAG_CHARS_MAX or "," in tag or not tag.isprintable():
+        raise BadRequest(
+            f"{sent[:80]!r} cannot be a tag.",
+            remedy=f"A tag has 1 to {TAG_CHARS_MAX} printable characters and no comma.",
+        )
+    return tag
+
+
+def _clean_path(sent: str) -> str:
+    if len(sent) > PATH_CHARS_MAX or not sent.isprintable():
+        raise BadRequest(
+            f"{sent[:80]!r} cannot be how a path begins.",
+            remedy="Send it as `GET /api/documents` shows paths, such as letters/2024/.",
+        )
+    return unicodedata.normalize("NFC", sent).removeprefix("./")
