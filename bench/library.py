@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -42,33 +42,55 @@ async def empty_library(home: Path) -> AsyncIterator[Database]:
 
 async def fill(database: Database, texts: Iterable[Text]) -> dict[int, str]:
     """Store and index the texts as the passages of one document: passage id → key."""
-    document_id = str(uuid.uuid4())
+    (document_id,) = await _documents(database, [""])
+    keys: dict[int, str] = {}
+    coming = iter(texts)
+    while batch := list(islice(coming, BATCH)):
+        keys |= await _passages(database, batch, [document_id] * len(batch))
+    return keys
+
+
+async def fill_documents(database: Database, texts: Iterable[Text]) -> dict[int, str]:
+    """Store and index each text as a document of its own, with its title: passage id → key."""
+    keys: dict[int, str] = {}
+    coming = iter(texts)
+    while batch := list(islice(coming, BATCH)):
+        ids = await _documents(database, [text.title for text in batch])
+        keys |= await _passages(database, batch, ids)
+    return keys
+
+
+async def _documents(database: Database, titles: Sequence[str]) -> list[str]:
+    ids = [str(uuid.uuid4()) for _ in titles]
     async with database.connection() as connection:
         await connection.execute(
             "INSERT INTO documents"
             " (id, name, title, state, collection, sha256, media_type, bytes_len)"
-            " VALUES (%s, 'bench', '', 'indexed', %s, %s, 'text/plain', 1)",
-            [document_id, DEFAULT_COLLECTION, document_id],
+            " SELECT id::uuid, 'bench', title, 'indexed', %s, id, 'text/plain', 1"
+            " FROM unnest(%s::text[], %s::text[]) AS t (id, title)",
+            [DEFAULT_COLLECTION, ids, list(titles)],
         )
-    keys: dict[int, str] = {}
-    coming = iter(texts)
-    while batch := list(islice(coming, BATCH)):
-        async with database.connection() as connection:
-            inserted = await connection.execute(
-                "INSERT INTO passages (document_id, ordinal, start_offset, end_offset, text)"
-                " SELECT %s, ordinal, 0, length(text), text"
-                " FROM unnest(%s::text[]) WITH ORDINALITY AS t (text, ordinal)"
-                " ORDER BY ordinal RETURNING id",
-                [document_id, [text.text for text in batch]],
-            )
-            ids = [row["id"] for row in await inserted.fetchall()]
-            await index_passages(
-                connection,
-                DEFAULT_COLLECTION,
-                [
-                    IndexedPassage(id_, "", text.title, text.text)
-                    for id_, text in zip(ids, batch, strict=True)
-                ],
-            )
-        keys |= {id_: text.key for id_, text in zip(ids, batch, strict=True)}
-    return keys
+    return ids
+
+
+async def _passages(
+    database: Database, batch: Sequence[Text], documents: Sequence[str]
+) -> dict[int, str]:
+    async with database.connection() as connection:
+        inserted = await connection.execute(
+            "INSERT INTO passages (document_id, ordinal, start_offset, end_offset, text)"
+            " SELECT document::uuid, ordinal, 0, length(text), text"
+            " FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS t (document, text, ordinal)"
+            " ORDER BY ordinal RETURNING id",
+            [list(documents), [text.text for text in batch]],
+        )
+        ids = [row["id"] for row in await inserted.fetchall()]
+        await index_passages(
+            connection,
+            DEFAULT_COLLECTION,
+            [
+                IndexedPassage(id_, "", text.title, text.text)
+                for id_, text in zip(ids, batch, strict=True)
+            ],
+        )
+    return {id_: text.key for id_, text in zip(ids, batch, strict=True)}

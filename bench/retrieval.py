@@ -1,23 +1,31 @@
-"""How good retrieval is, on question sets with judgements: nDCG@10, P@1 and recall@10.
+"""How good retrieval is, on question sets with judgements, and what `quotes` makes of it.
 
 The sets lie in the folder `BYLINE_BENCH_DATA` names, or in `shared/data` beside the repository:
 `<set>/corpus.jsonl`, `queries.jsonl` and `qrels.tsv`. Whole paragraphs are the passages, indexed
-and searched through PostgreSQL as in use; the measures are those of `ir-measures`.
+and searched through PostgreSQL as in use; judged as `byline eval` judges. Every run is added to
+`bench/history` (`python -m bench.record` prints it).
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.library import Text, empty_library, fill
+from bench import record
+from bench.facts import machine_facts
+from bench.library import Text, empty_library, fill_documents
+from bench.quoting import Quoting
 from bench.report import Row
 from bench.settings import Settings
 from byline.domain.search import SearchRequest
+from byline.judge.measures import mean_scores, roc_auc, score_rankings
+from byline.judge.questions import Question
+from byline.judge.verdicts import Asked, Verdict
 from byline.search.search import Searcher
 
 NAME = "retrieval quality"
@@ -41,46 +49,128 @@ FLOORS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class QuestionSet:
+    """A set as it lies in its folder; `expected` are the right paragraphs of each question."""
+
+    name: str
+    paragraphs: list[Text]
+    questions: list[Question]
+    expected: dict[str, list[str]]
+
+
+@dataclass(slots=True)
+class Found:
+    """What the questions of a set brought: rankings, coverages, asks, each by question."""
+
+    rankings: dict[str, list[str]] = field(default_factory=dict)
+    coverages: dict[str, float] = field(default_factory=dict)
+    asks: dict[str, Asked] = field(default_factory=dict)
+
+
 async def run(settings: Settings) -> list[Row]:
     data = settings.data or DEFAULT_DATA
     rows: list[Row] = []
+    facts = machine_facts()
     for name, floor in FLOORS.items():
         if (data / name / "corpus.jsonl").is_file():
-            rows += await measured(data / name, floor, settings.scratch / name)
+            given = read_set(data / name)
+            figures = await measured(given, settings)
+            sizes = {"questions": len(given.questions), "passages": len(given.paragraphs)}
+            record.append(facts, name, sizes, figures)
+            rows += rows_of(given, figures, floor)
         else:
             print(f"retrieval: no {name} in {data}; skipped.", file=sys.stderr)
     return rows
 
 
-async def measured(folder: Path, floor: Floor, home: Path) -> list[Row]:
+async def measured(given: QuestionSet, settings: Settings) -> dict[str, float | None]:
     """Index a set's paragraphs, ask its questions, and hold the answers against its judgements."""
-    import ir_measures
-    from ir_measures import P, Qrel, R, ScoredDoc, nDCG
-
-    paragraphs = [Text(row["id"], row["text"], row["title"]) for row in lines(folder, "corpus")]
-    questions = list(lines(folder, "queries"))
-    judged = [
-        Qrel(question, paragraph, int(grade))
-        for question, paragraph, grade in map(str.split, open_text(folder / "qrels.tsv"))
-    ]
-    found = []
-    async with empty_library(home) as database:
-        keys = await fill(database, paragraphs)
+    found = Found()
+    async with empty_library(settings.scratch / given.name) as database:
+        keys = await fill_documents(database, given.paragraphs)
         searcher = Searcher(database)
-        for question in questions:
-            result = await searcher.search(SearchRequest(question["text"]))
-            found += [
-                ScoredDoc(question["id"], keys[hit.passage_id], hit.score) for hit in result.hits
-            ]
-    scores = ir_measures.calc_aggregate([nDCG @ 10, P @ 1, R @ 10], judged, found)
-    name, asked = folder.name, len({judgement.query_id for judgement in judged})
-    note = f"{asked} questions, {len(paragraphs)} paragraphs; plain BM25 "
+        quoting = Quoting(searcher)
+        for question in given.questions:
+            result = await searcher.search(SearchRequest(question.text))
+            found.rankings[question.id] = [keys[hit.passage_id] for hit in result.hits]
+            found.coverages[question.id] = result.coverage
+            found.asks[question.id] = await quoting.ask(question)
+    return figures_of(given, found)
+
+
+def figures_of(given: QuestionSet, found: Found) -> dict[str, float | None]:
+    """The figures of a run by name; None where the set has no questions for one."""
+    scores = score_rankings(given.expected, found.rankings, 10)
+    by_answer: dict[bool, list[float]] = {True: [], False: []}
+    for question in given.questions:
+        by_answer[question.answerable].append(found.coverages[question.id])
+    with_answers = [q for q in given.questions if q.answerable and q.answers]
+    return {
+        **mean_scores(scores.values()),
+        "evidence AUC": roc_auc(by_answer[True], by_answer[False]),
+        "answer contained": _share(found, with_answers, Verdict.RIGHT),
+        "rightly refused": _share(
+            found, [q for q in given.questions if not q.answerable], Verdict.RIGHTLY_REFUSED
+        ),
+        "falsely refused": _share(
+            found, [q for q in given.questions if q.answerable], Verdict.REFUSED
+        ),
+    }
+
+
+def _share(found: Found, questions: Sequence[Question], verdict: Verdict) -> float | None:
+    if not questions:
+        return None
+    return sum(found.asks[it.id].verdict is verdict for it in questions) / len(questions)
+
+
+def rows_of(given: QuestionSet, figures: dict[str, float | None], floor: Floor) -> list[Row]:
+    name = given.name
+    note = f"{len(given.expected)} questions, {len(given.paragraphs)} paragraphs; plain BM25 "
+    notes = {
+        "nDCG@10": f"{note}{floor.ndcg}",
+        "P@1": f"plain BM25 {floor.p_at_1}",
+        "R@10": f"plain BM25 {floor.recall}",
+        "evidence AUC": "coverage of questions with an answer above those without; 0.5 is chance",
+        "answer contained": "quotes, in at most 3 sentences",
+        "rightly refused": "quotes, of questions without an answer",
+        "falsely refused": "quotes, of questions with an answer",
+    }
     return [
-        Row(f"{name} nDCG@10", scores[nDCG @ 10], "", floor.ndcg - SLACK, "higher",
-            f"{note}{floor.ndcg}"),
-        Row(f"{name} P@1", scores[P @ 1], "", None, "higher", f"plain BM25 {floor.p_at_1}"),
-        Row(f"{name} recall@10", scores[R @ 10], "", None, "higher", f"plain BM25 {floor.recall}"),
-    ]  # fmt: skip
+        Row(
+            f"{name} {figure}",
+            value,
+            "",
+            floor.ndcg - SLACK if figure == "nDCG@10" else None,
+            "lower" if figure == "falsely refused" else "higher",
+            notes.get(figure, ""),
+        )
+        for figure, value in figures.items()
+        if value is not None
+    ]
+
+
+def read_set(folder: Path) -> QuestionSet:
+    expected: dict[str, list[str]] = defaultdict(list)
+    for line in open_text(folder / "qrels.tsv"):
+        question, paragraph, _ = line.split("\t")
+        expected[question].append(paragraph)
+    return QuestionSet(
+        folder.name,
+        [Text(row["id"], row["text"], row["title"]) for row in lines(folder, "corpus")],
+        [
+            Question(
+                row["id"],
+                row["text"],
+                number,
+                answers=tuple(row["answers"]) if row["answerable"] else (),
+                answerable=row["answerable"],
+            )
+            for number, row in enumerate(lines(folder, "queries"), start=1)
+        ],
+        dict(expected),
+    )
 
 
 def lines(folder: Path, name: str) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,42 @@
+"""Asks of `quotes` without a server: the story of `ask/run`, from retrieval to checked answer."""
+
+from __future__ import annotations
+
+import time
+
+from byline.ask.present import answer_json
+from byline.ask.progress import Progress
+from byline.ask.run import AskParts, run_ask
+from byline.backend.protocol import ChatClient
+from byline.config import schema
+from byline.dispatch.clock import LoopClock
+from byline.dispatch.dispatcher import Dispatcher
+from byline.domain.asking import AskRequest, Done
+from byline.judge.questions import Question
+from byline.judge.verdicts import Asked, judge_ask
+from byline.observe import Feed
+from byline.search.search import Searcher
+
+
+class Quoting:
+    """Asks `quotes` as Byline is configured out of the box."""
+
+    def __init__(self, searcher: Searcher) -> None:
+        config = schema.Config()
+        self._parts = AskParts(searcher, config.ask)
+        self._backend = Dispatcher(config, _no_client, LoopClock(), Feed()).get_backend("quotes")
+
+    async def ask(self, question: Question) -> Asked:
+        """One ask and its verdict."""
+        began = time.perf_counter()
+        progress = Progress(question.id, question.text, named=True)
+        request = AskRequest(question.text, "quotes")
+        async for event in run_ask(request, self._backend, progress, self._parts):
+            if isinstance(event, Done):
+                ms = (time.perf_counter() - began) * 1000
+                return judge_ask(question, answer_json(event.answer), (), ms)
+        raise AssertionError("an ask ends with Done")
+
+
+def _no_client(name: str, backend: schema.Backend) -> ChatClient:
+    raise AssertionError(f"{name} has a model; only quotes is asked here")
