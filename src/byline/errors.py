@@ -19,6 +19,7 @@
     │   └── Preempted           preempted
     ├── AskCancelled            cancelled
     ├── ExtractionFailed        (its own codes: see `ingest`)
+    ├── EmbedderUnavailable     embedder_unavailable
     ├── DatabaseUnavailable     database_unavailable
     ├── StorageFull             storage_full
     ├── StorageUnavailable      storage_unavailable
@@ -320,6 +321,17 @@ class ExtractionFailed(BylineError):
     def __init__(self, extraction_code: str, message: str, *, remedy: str | None = None) -> None:
         super().__init__(message, remedy=remedy)
         self.extraction_code = extraction_code
+
+
+class EmbedderUnavailable(BylineError):
+    """No vectors can be had now, so searches go by words alone; `reason` is a word for why."""
+
+    code = "embedder_unavailable"
+    default_remedy = "Byline tries again by itself; check the embedder's server or settings."
+
+    def __init__(self, reason: str, detail: str, *, remedy: str | None = None) -> None:
+        super().__init__(f"The embedder is unavailable ({reason}): {detail}.", remedy=remedy)
+        self.reason, self.detail = reason, detail
 
 
 class DatabaseUnavailable(BylineError):

@@ -125,7 +125,7 @@ def faults_of(path: Path, text: str, environ: dict[str, str] | None = None) -> t
         pytest.param(
             _MAC + '[backends.x]\nkind = "quotes"\nbase_url = "http://mac:1"',
             "line 4: `[backends.x]` of kind `quotes` has no setting `base_url`. "
-            "It belongs in `[backends.NAME]` of kind `openai`.",
+            "It belongs in `[embedder]` or `[backends.NAME]` of kind `openai`.",
             id="key of another kind",
         ),
         pytest.param(
@@ -219,6 +219,23 @@ def faults_of(path: Path, text: str, environ: dict[str, str] | None = None) -> t
             "line 2: Background work for machine `mac` would give up after 300 s, before its turn "
             "comes at 300 s. Make `background_give_up_s` the larger of the two.",
             id="given up before its turn",
+        ),
+        pytest.param(
+            '[embedder]\nkind = "http"\nbase_url = "http://mac:8081"',
+            'line 1: The embedder has kind = "http" and no model. Add one, e.g. model = "bge-m3".',
+            id="embedder without a model",
+        ),
+        pytest.param(
+            '[embedder]\nmachine = "mc"\n' + _MAC,
+            "line 2: The embedder names the machine `mc`, which is not configured. "
+            "Did you mean `mac`?",
+            id="embedder on an unknown machine",
+        ),
+        pytest.param(
+            '[embedder]\napi_key_env = "sk-123"',
+            "line 2: `[embedder] api_key_env` is not the name of an environment variable. "
+            "Put the key into a variable, e.g. MACMINI_KEY, and its name here.",
+            id="the embedder's key itself",
         ),
         pytest.param(
             "[server]\nport = 1\nport = 2\n[log]",

@@ -55,6 +55,7 @@ STATUS: Final[Mapping[str, int]] = {
     "llm_error": 502,  # on /v1; an ask that ends so is a 200 with status `llm_error`
     "backend_unavailable": 503,
     "database_unavailable": 503,
+    "embedder_unavailable": 503,
     "gate_timeout": 503,
     "preempted": 503,
     "stopping": 503,
@@ -66,6 +67,7 @@ STATUS: Final[Mapping[str, int]] = {
 RETRY_AFTER_S: Final[Mapping[str, int]] = {
     "backend_unavailable": 15,
     "database_unavailable": 2,
+    "embedder_unavailable": 15,
     "gate_full": 5,
     "gate_timeout": 10,
     "preempted": 1,

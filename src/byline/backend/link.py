@@ -84,6 +84,10 @@ class Link:
         return f"{self._root}/v1/chat/completions"
 
     @property
+    def embeddings_url(self) -> str:
+        return f"{self._root}/v1/embeddings"
+
+    @property
     def waiting(self) -> aiohttp.ClientTimeout:
         """aiohttp's own clock runs while connecting only: DNS, TCP and TLS together."""
         return aiohttp.ClientTimeout(total=None, connect=self._connect_s)

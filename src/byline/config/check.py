@@ -52,6 +52,7 @@ def cross_faults(draft: Draft) -> Iterator[Fault]:
     """Every fault between settings."""
     yield from _names(draft)
     yield from _references(draft)
+    yield from _embedder(draft)
     yield from _addresses(draft)
     yield from _secrets(draft)
     yield from _limits(draft)
@@ -63,6 +64,7 @@ def cross_faults(draft: Draft) -> Iterator[Fault]:
 def warnings(draft: Draft) -> Iterator[Fault]:
     """What is odd but can be used."""
     used = {table.get("machine") for table in draft.tables("backends").values()}
+    used.add(draft.text("embedder", "machine"))
     for name in draft.tables("machines"):
         if name not in used and ("machines", name) in draft.lines:
             yield draft.fault(
@@ -151,6 +153,26 @@ def _references(draft: Draft) -> Iterator[Fault]:
         )
 
 
+def _embedder(draft: Draft) -> Iterator[Fault]:
+    kind = draft.text("embedder", "kind") or "e5-small"
+    if kind == "http":
+        for name, example in (("base_url", "http://macmini:8081"), ("model", "bge-m3")):
+            if draft.text("embedder", name) is None:
+                yield draft.fault(
+                    ("embedder", name),
+                    f'The embedder has kind = "http" and no {name}.',
+                    f'Add one, e.g. {name} = "{example}".',
+                )
+    machines = {name.casefold() for name in draft.tables("machines")} - {QUOTES_MACHINE}
+    machine = draft.text("embedder", "machine")
+    if machine is not None and machine.casefold() not in machines:
+        yield draft.fault(
+            ("embedder", "machine"),
+            f"The embedder names the machine `{machine}`, which is not configured.",
+            _did_you_mean(machine, machines, f"Add a table `[machines.{machine}]`"),
+        )
+
+
 def _did_you_mean(name: str, known: set[str], otherwise: str) -> str:
     if near := nearest(name, sorted(known)):
         return f"Did you mean `{near}`?"
@@ -201,27 +223,33 @@ def _own_address(draft: Draft) -> tuple[str, int]:
 
 def _secrets(draft: Draft) -> Iterator[Fault]:
     for name in draft.tables("backends"):
-        path = ("backends", name, "api_key_env")
-        variable = draft.text(*path)
-        if variable is not None and not _VARIABLE.fullmatch(variable):
-            yield draft.fault(
-                path,
-                f"{described(path)} is not the name of an environment variable.",
-                "Put the key into a variable, e.g. MACMINI_KEY, and its name here.",
-            )
-        elif variable is not None and not draft.environ.get(variable):
-            yield draft.fault(
-                path,
-                f"The environment variable {variable} is not set; backend `{name}` needs it.",
-                f"Set {variable} to the key before starting Byline, or remove `api_key_env`.",
-            )
-        base_url = draft.text("backends", name, "base_url")
-        if base_url is not None and "@" in base_url.split("//")[-1].split("/")[0]:
-            yield draft.fault(
-                ("backends", name, "base_url"),
-                f"{described(('backends', name, 'base_url'))} holds a user name or password.",
-                "Take it out of the address; name a variable that holds the key in `api_key_env`.",
-            )
+        yield from _secret(draft, ("backends", name), f"backend `{name}`")
+    yield from _secret(draft, ("embedder",), "the embedder")
+
+
+def _secret(draft: Draft, table: tuple[str, ...], whose: str) -> Iterator[Fault]:
+    path = (*table, "api_key_env")
+    variable = draft.text(*path)
+    if variable is not None and not _VARIABLE.fullmatch(variable):
+        yield draft.fault(
+            path,
+            f"{described(path)} is not the name of an environment variable.",
+            "Put the key into a variable, e.g. MACMINI_KEY, and its name here.",
+        )
+    elif variable is not None and not draft.environ.get(variable):
+        yield draft.fault(
+            path,
+            f"The environment variable {variable} is not set; {whose} needs it.",
+            f"Set {variable} to the key before starting Byline, or remove `api_key_env`.",
+        )
+    path = (*table, "base_url")
+    base_url = draft.text(*path)
+    if base_url is not None and "@" in base_url.split("//")[-1].split("/")[0]:
+        yield draft.fault(
+            path,
+            f"{described(path)} holds a user name or password.",
+            "Take it out of the address; name a variable that holds the key in `api_key_env`.",
+        )
 
 
 def _limits(draft: Draft) -> Iterator[Fault]:

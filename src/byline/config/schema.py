@@ -106,6 +106,59 @@ class Ingest(Branch):
     )
 
 
+class Embedder(Branch):
+    """What turns passages and questions into vectors, so that search goes by meaning too."""
+
+    kind: Literal["e5-small", "http", "none"] = Field(
+        "e5-small",
+        description="`e5-small`: the model that comes with Byline (Korean and English among a "
+        "hundred languages); `http`: any server with `/v1/embeddings`; `none`: by words alone.",
+    )
+    workers: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="`e5-small`: processes that embed passages, one core each; 0: one less than "
+        "there are cores. One more answers questions.",
+    )
+    base_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s]+(/[^\s?#]*)?$",
+        description="`http`: http(s)://host:port, with or without /v1.",
+    )
+    model: str | None = Field(
+        None, min_length=1, description="`http`: the model name sent; another one embeds all anew."
+    )
+    machine: Name | None = Field(
+        None,
+        description="`http`: the machine it runs on, one of [machines.*], whose gate its calls go "
+        "through; absent: they go through none.",
+    )
+    api_key_env: str | None = Field(
+        None, description="`http`: name of the environment variable that holds the key."
+    )
+    query_prefix: str = Field(
+        "", description="`http`: put before a question; E5 models want `query: `."
+    )
+    passage_prefix: str = Field(
+        "", description="`http`: put before a passage; E5 models want `passage: `."
+    )
+    batch_len_max: int = Field(
+        32, ge=1, le=2048, description="`http`: passages sent in one request."
+    )
+    timeout_connect_s: Seconds = Field(
+        5, description="`http`: longest wait for a connection, in seconds."
+    )
+    timeout_read_s: Seconds = Field(
+        120, description="`http`: longest wait for the vectors of one batch, in seconds."
+    )
+    query_wait_s_max: Seconds = Field(
+        5,
+        description="Longest wait for a question's vector, in seconds, the machine's queue "
+        "included; then the search goes by words alone and says so.",
+    )
+
+
 class Log(Branch):
     """What is written to standard error."""
 
@@ -217,6 +270,7 @@ class Config(Branch):
     storage: Storage = Storage()
     ask: Ask = Ask()
     ingest: Ingest = Ingest()
+    embedder: Embedder = Embedder()
     log: Log = Log()
     machines: dict[Name, Machine] = Field(default_factory=_built_in_machines)
     backends: dict[Name, Backend] = Field(default_factory=_built_in_backends)

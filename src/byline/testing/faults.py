@@ -23,7 +23,8 @@ class Behaviour:
 
     `kind`: whose shapes it takes: one of `shapes.KINDS`; `plain` cannot tell its model.
     `loaded_model` None claims whatever was last asked for. `after`: chunks sent before the fault.
-    `times`: how many chat requests the mode holds for, then `ok`; 0 is for ever.
+    `dimensions`: of its vectors.
+    `times`: how many requests the mode holds for, then `ok`; 0 is for ever.
     `raw` (base64) is for `raw`, sent `split` bytes at a time (0: at once). `status` is 200 for
     `raw` and 500 for `status` unless given.
     """
@@ -35,6 +36,7 @@ class Behaviour:
     first_delay_s: float = 0.0
     delay_s: float = 0.0
     after: int = 3
+    dimensions: int = 16
     times: int = 0
     status: int = 0
     shape: str = "object"

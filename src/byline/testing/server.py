@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from byline.testing import embeddings
 from byline.testing.faults import MODES, Behaviour, Turn
 from byline.testing.http1 import Connection, Handler, Peer, Request
 from byline.testing.shapes import SERVER_HEADERS, Reply, about
@@ -23,8 +24,10 @@ from byline.testing.shapes import SERVER_HEADERS, Reply, about
 WAIT_S_MAX = 30.0
 CLOSED_PORT = "refuse"
 SLOW_READER = "slow_reader"
-MODE_NAMES = (*MODES, CLOSED_PORT, SLOW_READER, "vanish", "flaky")
-"""Every mode there is: those of `faults`, and those that concern the socket or the turn."""
+EMBEDDINGS = "/embeddings"
+_ASKS = ("/chat/completions", EMBEDDINGS)
+MODE_NAMES = (*{**MODES, **embeddings.MODES}, CLOSED_PORT, SLOW_READER, "vanish", "flaky")
+"""Every mode there is: those of `faults` and `embeddings`, and those of the socket or the turn."""
 
 
 @dataclass
@@ -137,7 +140,7 @@ class Machine:
         }
         self._log.requests.append(entry)
         peer.server = SERVER_HEADERS.get(self._behaviour.kind, "")
-        if request.method == "POST" and request.path.endswith("/chat/completions"):
+        if request.method == "POST" and request.path.endswith(_ASKS):
             await self._chat(request, peer, entry)
         else:
             await self._about(request, peer)
@@ -164,7 +167,10 @@ class Machine:
         if mode == "vanish":
             self._close()  # nobody can reach it any more, and whoever is connected hears nothing
             mode = "stall"
-        await MODES[mode](peer, turn)
+        if turn.request.path.endswith(EMBEDDINGS) and mode in embeddings.MODES:
+            await embeddings.MODES[mode](peer, turn)
+        else:
+            await MODES.get(mode, MODES["ok"])(peer, turn)
 
     def _take_mode(self) -> str:
         mode = self._behaviour.mode
