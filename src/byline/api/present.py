@@ -23,6 +23,10 @@ def search_json(result: SearchResult) -> Json:
         "results": [hit_json(hit) for hit in result.hits],
         "coverage": round(result.coverage, 4),
         "notes": list(result.notes),
+        "read_as": {
+            "phrases": list(result.read_as.phrases),
+            "excluded": list(result.read_as.excluded),
+        },
         "timings_ms": {part: round(ms, 1) for part, ms in result.timings_ms.items()},
     }
 

@@ -121,7 +121,7 @@ def _moment(name: str, sent: str | None, *, days: int) -> datetime | None:
 class SearchParameters(FilterParameters):
     """What to search for."""
 
-    q: Words = Field(description="The words to look for.")
+    q: Words = Field(description='The words to look for; `"exact words"`, `-word` to leave out.')
     limit: int = Field(10, ge=1, le=100, description="Passages at most.")
 
 

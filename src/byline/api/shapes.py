@@ -83,6 +83,13 @@ class HitShape(PassageShape):
     legs: dict[str, float] = Field(description="Score of each retrieval leg that found it.")
 
 
+class ReadAsShape(Shape):
+    """What of the query was read as more than words: `"exact words"`, and `-word` without it."""
+
+    phrases: list[str]
+    excluded: list[str]
+
+
 class SearchShape(Shape):
     """The passages found, best first. `coverage`: share of the query's weight the best covers.
     `notes`: sentences on how the search was understood, such as a tag that no document has."""
@@ -91,6 +98,7 @@ class SearchShape(Shape):
     results: list[HitShape]
     coverage: float
     notes: list[str]
+    read_as: ReadAsShape
     timings_ms: dict[str, float]
 
 

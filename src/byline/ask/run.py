@@ -35,7 +35,7 @@ from byline.domain.asking import (
 )
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import Priority, Queued, Started
-from byline.domain.search import SearchRequest, SearchResult
+from byline.domain.search import QueryForm, SearchRequest, SearchResult
 from byline.errors import LlmError
 from byline.search.search import Searcher
 from byline.verify.citations import check_answer
@@ -60,7 +60,11 @@ async def run_ask(
     with _timed(progress, "retrieve"):
         found = await parts.searcher.search(
             SearchRequest(
-                request.question, parts.config.sources_max, request.collection, request.filters
+                request.question,
+                parts.config.sources_max,
+                request.collection,
+                request.filters,
+                QueryForm.QUESTION,
             )
         )
     progress.sources = _number(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 
@@ -34,6 +35,14 @@ class Filters:
 EVERYTHING: Final = Filters()
 
 
+class QueryForm(StrEnum):
+    """How a query is to be read: as a search with marks, `"exact words" -word`, or as a question
+    in plain language, in which a quote or hyphen is only that."""
+
+    SEARCH = "search"
+    QUESTION = "question"
+
+
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
     """What to look for, and in which documents. `limit` passages at most; `collection` is short
@@ -43,6 +52,7 @@ class SearchRequest:
     limit: int = 10
     collection: str | None = None
     filters: Filters = EVERYTHING
+    form: QueryForm = QueryForm.SEARCH
 
     @property
     def where(self) -> Filters:
@@ -84,6 +94,15 @@ class SearchHit:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadAs:
+    """What of a query was read as more than words: phrases that a passage must hold as they are
+    written, and words and phrases that it must not hold."""
+
+    phrases: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """The hits, best first. `coverage` is the share (0 to 1) of the query's IDF weight that the
     terms of one hit cover at most: evidence that the documents speak of what was asked at all.
@@ -94,3 +113,4 @@ class SearchResult:
     coverage: float
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    read_as: ReadAs = ReadAs()

@@ -42,7 +42,7 @@ _CHUNK_CHARS_CACHED_MAX: Final = 20  # longer ones hardly come twice, and would 
 _COMPOUND_PARTS_MAX: Final = 8
 _WORD_CHARS_MAX: Final = 64  # what is longer is no word, but may be a megabyte
 
-_UNSPACED: Final = (
+UNSPACED: Final = (
     "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"  # Hangul
     "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
     "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"  # Kana
@@ -56,29 +56,29 @@ _INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]"
 )
 _VOWEL_POINTS = re.compile("[\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
-_LETTER = rf"(?:(?![{_UNSPACED}\d_])[\w{_MARKS}])"
-_PART = rf"\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+|[{_UNSPACED}]+|{_LETTER}+"
+_LETTER = rf"(?:(?![{UNSPACED}\d_])[\w{_MARKS}])"
+_PART = rf"\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+|[{UNSPACED}]+|{_LETTER}+"
 _COMPOUND = re.compile(rf"(?:{_PART})(?:[-‐–_.'’/&@:+]?(?:{_PART}))*")
 _PARTS = re.compile(rf"{_PART}|[^\w]|_")
-_UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]+")
+_UNSPACED_RUN = re.compile(rf"[{UNSPACED}]+")
 _APOSTROPHES: Final = frozenset("'’")
 _PUNCTUATION: Final = "()[]{}<>\"'“”‘’«».,;:!?…*_–—-"
 
 
 def terms(text: str) -> list[int]:
     """The ids of a text's terms in order, with repeats. Never raises; no terms is an empty list."""
-    return _ids(_fold(text).split())
+    return _ids(folded(text).split())
 
 
 def term_strings(text: str) -> list[str]:
     """The terms themselves, as `terms` numbers them."""
-    return [term for chunk in _fold(text).split() for term in _chunk_terms(chunk)]
+    return [term for chunk in folded(text).split() for term in _chunk_terms(chunk)]
 
 
 def query_terms(text: str) -> list[int]:
     """The ids of a question's terms: without words that only ask, unless there are no others."""
-    chunks = _fold(text).split()
-    return _ids([chunk for chunk in chunks if not _only_asks(chunk)]) or _ids(chunks)
+    chunks = folded(text).split()
+    return _ids([chunk for chunk in chunks if not only_asks(chunk)]) or _ids(chunks)
 
 
 def telling_terms(text: str) -> list[int]:
@@ -86,7 +86,7 @@ def telling_terms(text: str) -> list[int]:
 
     Whether a passage speaks of 김치찌개 must not hang on the question having said 김치찌개를.
     """
-    chunks = [chunk for chunk in _fold(text).split() if not _only_asks(chunk)]
+    chunks = [chunk for chunk in folded(text).split() if not only_asks(chunk)]
     return _ids([_without_ending(chunk) for chunk in chunks]) or query_terms(text)
 
 
@@ -112,12 +112,14 @@ def _ids(chunks: list[str]) -> list[int]:
     return found
 
 
-def _only_asks(chunk: str) -> bool:
+def only_asks(chunk: str) -> bool:
+    """Whether a word, case-folded, asks and tells nothing: `who`, `언제부터`."""
     word = chunk.strip(_PUNCTUATION)
     return word in ASKING_EN or ASKING_KO.fullmatch(word) is not None
 
 
-def _fold(text: str) -> str:
+def folded(text: str) -> str:
+    """NFKC, case-folded, without characters nobody sees: how all text is compared."""
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()

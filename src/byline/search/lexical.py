@@ -15,7 +15,7 @@ import asyncio
 import struct
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
@@ -27,6 +27,7 @@ from byline.domain.search import SearchHit
 from byline.search import bm25, vectors
 from byline.search.analyse import TERM_IDS_MAX, terms
 from byline.search.filters import Scope
+from byline.search.syntax import Reading, as_words
 from byline.store.statements import statements
 
 _SLICE: Final = 16
@@ -34,6 +35,11 @@ _SLICE: Final = 16
 
 _ROWS_WAITING_MAX: Final = 64
 """Slices that may wait for the server: about 1.5 MB."""
+
+_READ_AT_MOST: Final = (200, 2_000)
+"""Passages read for a phrase, first and if those were not enough; by falling score."""
+
+ALL_WORDS: Final = as_words("")
 
 _CHANGES_MAX: Final = 64
 _CHANGED_PASSAGES_MAX: Final = 1_000
@@ -55,13 +61,15 @@ class IndexedPassage:
 class LexicalQuery:
     """What is looked for: term ids (with repeats), where, and how many passages at most.
 
-    `telling` are those of the terms that a passage must have to speak of what was asked.
+    `telling` are those of the terms that a passage must have to speak of what was asked; `reading`
+    says which passages may not be found at all.
     """
 
     terms: list[int]
     telling: list[int]
     scope: Scope
     limit: int
+    reading: Reading = ALL_WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,10 @@ async def search_lexical(
     scope = query.scope
     found = await connection.execute(
         statements("lexical")["term_statistics"],
-        {"terms": sorted(set(query.terms)), "collection": scope.collection},
+        {
+            "terms": sorted({*query.terms, *query.reading.required_terms}),
+            "collection": scope.collection,
+        },
     )
     row = await found.fetchone() or {}
     passages: int = row["passages"]
@@ -129,10 +140,7 @@ async def search_lexical(
     held = {term: df[term] for term in weights if term in df}
     if not held or scope.passages == 0:
         return LexicalResult((), 0.0, passages)
-    candidates = bm25.candidate_terms(held, passages, scope.passages)
-    rows = await _best(connection, query, weights, candidates)
-    if scope.is_filtered and len(rows) < query.limit and len(candidates) < len(held):
-        rows = await _best(connection, query, weights, list(held))
+    rows = await _found(connection, query, weights, _Counted(held, df, passages))
     telling = weights.keys() & set(query.telling) or weights.keys()
     covered = max(
         (bm25.coverage(telling & set(row["held"]), telling, df, passages) for row in rows),
@@ -141,18 +149,81 @@ async def search_lexical(
     return LexicalResult(tuple(map(_hit, rows)), covered, passages)
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Document frequencies: of the query's terms that there are (`held`), of all that were looked
+    up (`df`), and how many passages there are."""
+
+    held: Mapping[int, int]
+    df: Mapping[int, int]
+    passages: int
+
+
+async def _found(
+    connection: AsyncConnection[DictRow],
+    query: LexicalQuery,
+    weights: Mapping[int, float],
+    counted: _Counted,
+) -> list[DictRow]:
+    """The best passages that may be found.
+
+    1. A term of a phrase that nobody has: none.
+    2. Of a phrase, every passage has the rarest term: those are scored.
+    3. Else the candidate terms' are; and where filters or exclusions left too few of them, all.
+    """
+    required = query.reading.required_terms
+    if any(term not in counted.df for term in required):  # 1
+        return []
+    if required:  # 2
+        rarest = min(required, key=lambda term: (counted.df[term], term))
+        return await _admitted(connection, query, weights, [rarest])
+    held = counted.held
+    candidates = bm25.candidate_terms(held, counted.passages, query.scope.passages)  # 3
+    rows = await _admitted(connection, query, weights, candidates)
+    is_confined = query.scope.is_filtered or not query.reading.is_plain
+    if is_confined and len(rows) < query.limit and len(candidates) < len(held):
+        rows = await _admitted(connection, query, weights, list(held))
+    return rows
+
+
+async def _admitted(
+    connection: AsyncConnection[DictRow],
+    query: LexicalQuery,
+    weights: Mapping[int, float],
+    candidates: list[int],
+) -> list[DictRow]:
+    """The best passages for which the query's reading has room, read one by one."""
+    reading = query.reading
+    if reading.is_plain:
+        return await _best(connection, query, weights, candidates)
+    admitted: list[DictRow] = []
+    for limit in _READ_AT_MOST:
+        rows = await _best(connection, replace(query, limit=limit), weights, candidates)
+        admitted = [
+            row for row in rows if reading.admits(row["text"], row["heading"], row["title"])
+        ]
+        if len(admitted) >= query.limit or len(rows) < limit:
+            break
+    return admitted[: query.limit]
+
+
 async def _best(
     connection: AsyncConnection[DictRow],
     query: LexicalQuery,
     weights: Mapping[int, float],
     candidates: list[int],
 ) -> list[DictRow]:
-    scope = query.scope
+    scope, sql = query.scope, statements("lexical")
     within = scope.condition("document_id") if scope.is_filtered else ""
+    required = query.reading.required_terms
+    excluded = [term for ids in query.reading.excluded_terms if len(ids) == 1 for term in ids]
+    confined = (sql["with_all"] if required else "") + (f" {sql['without']}" if excluded else "")
     found = await connection.execute(
-        statements("lexical")["best_passages"].replace("{within}", within),
+        sql["best_passages"].replace("{within}", within).replace("{confined}", confined),
         {
             **scope.params,
+            "required": required,
+            "excluded": excluded,
             "terms": list(weights),
             "weights": _sparsevec_text(weights),
             "candidates": candidates,

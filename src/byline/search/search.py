@@ -6,17 +6,19 @@ There is one leg, the lexical one; its scores are the scores.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from byline.domain.search import SearchRequest, SearchResult
+from byline.domain.search import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest
 from byline.search.analyse import query_terms, telling_terms
 from byline.search.duplicates import collapse
 from byline.search.filters import checked, notes_on, scope_of
 from byline.search.lexical import LexicalQuery, search_lexical
+from byline.search.syntax import Reading, as_words, read_query
 from byline.store.database import Database
 from byline.store.statements import statements
 
@@ -25,6 +27,8 @@ QUERY_CHARS_READ_MAX: Final = 20_000
 """What stands further on in a query is not looked at: its first words say what it is about."""
 
 _COLLECTIONS_NAMED_MAX: Final = 20
+
+_READERS: Final = {QueryForm.SEARCH: read_query, QueryForm.QUESTION: as_words}
 
 
 class Searcher:
@@ -45,14 +49,14 @@ class Searcher:
         began = time.perf_counter()
         _check(request)
         filters = checked(request.where)
-        read = request.query[:QUERY_CHARS_READ_MAX]
-        asked, telling = query_terms(read), telling_terms(read)
+        reading = _READERS[request.form](request.query[:QUERY_CHARS_READ_MAX])
+        asked, telling = query_terms(reading.words), telling_terms(reading.words)
         analysed = time.perf_counter()
         async with self._database.connection() as connection:
             if filters.collection is not None and not filters.collection.isprintable():
                 await _check_collection(connection, filters.collection)  # may not even be sendable
             scope = await scope_of(connection, filters)
-            query = LexicalQuery(asked, telling, scope, request.limit)
+            query = LexicalQuery(asked, telling, scope, request.limit, reading)
             found = await search_lexical(connection, query)
             if filters.collection is not None and not found.passages:
                 await _check_collection(connection, filters.collection)
@@ -67,8 +71,16 @@ class Searcher:
                 "lexical": (ended - analysed) * 1000,
                 "total": (ended - began) * 1000,
             },
-            notes=notes,
+            notes=notes or _notes(reading, found.hits),
+            read_as=ReadAs(reading.phrases, (*reading.excluded, *reading.excluded_phrases)),
         )
+
+
+def _notes(reading: Reading, hits: Sequence[SearchHit]) -> tuple[str, ...]:
+    if hits or not reading.phrases:
+        return ()
+    phrases = " and ".join(f"“{phrase}”" for phrase in reading.phrases)
+    return (f"No passage holds {phrases} as written; without the quotes, single words count.",)
 
 
 def _check(request: SearchRequest) -> None:

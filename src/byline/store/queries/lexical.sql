@@ -86,6 +86,7 @@ WITH best AS (
     WHERE terms && %(candidates)s::integer[]
       AND (%(collection)s::text IS NULL OR collection = %(collection)s)
       {within}
+      {confined}
     ORDER BY distance, passage_id
     LIMIT %(limit)s
 )
@@ -101,6 +102,12 @@ JOIN passages ON passages.id = best.passage_id
 JOIN documents ON documents.id = passages.document_id
 JOIN lexical_passages ON lexical_passages.passage_id = best.passage_id
 ORDER BY best.distance, passages.id;
+
+-- name: with_all
+AND terms @> %(required)s::integer[]
+
+-- name: without
+AND NOT terms && %(excluded)s::integer[]
 
 -- name: known_collections
 SELECT name FROM collections ORDER BY name;
