@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from byline.domain.asking import AskStatus, Support
+from byline.domain.asking import AskStatus, CitedBy, RefusedBy, Support
 from byline.domain.dispatch import BackendState
 from byline.domain.documents import DocumentState
 
@@ -107,12 +107,18 @@ class SentenceShape(Shape):
 
     start: int
     end: int
-    citations: list[int]
+    citations: list[int] = Field(description="The sources the model cites for it.")
+    attributed: list[int] = Field(
+        description="The source Byline found it in, where the model cites none."
+    )
     support: Support
+    reason: str = Field(description="One word for programs.", examples=["number_mismatch"])
+    why: str = Field(examples=["The source says 2019, the answer 2021."])
 
 
 class CitationShape(Shape):
-    """A checked `[n]`; `quote` is the document's `text[start:end]`."""
+    """A checked `[n]`; `quote` is the document's `text[start:end]`. `by` is `byline` where the
+    model cited nothing and Byline found the source."""
 
     n: int
     document_id: str
@@ -121,14 +127,18 @@ class CitationShape(Shape):
     start: int
     end: int
     quote: str
+    by: CitedBy
 
 
 class GroundingShape(Shape):
-    """How many cited sentences were found supported, weak, unsupported."""
+    """How many cited sentences were found supported, weak, unsupported; how many without a
+    citation were attributed to a source by Byline, or left uncited."""
 
     supported: int
     weak: int
     unsupported: int
+    attributed: int
+    uncited: int
 
 
 class BylineShape(Shape):
@@ -151,10 +161,13 @@ class UsageShape(Shape):
 
 
 class RefusalShape(Shape):
-    """Why the documents do not answer (`no_evidence`)."""
+    """Why the documents do not answer (`no_evidence`), and who found so: `retrieval`, before any
+    model was asked, or the `model`, in the words of `said`."""
 
     code: str
     message: str
+    by: RefusedBy
+    said: str | None
 
 
 class AnswerShape(Shape):

@@ -12,10 +12,12 @@ from byline.domain.asking import (
     AskQueued,
     AskStarted,
     Byline,
+    CheckedSentence,
     Citation,
     CitationFound,
     Done,
     Failed,
+    Refusal,
     Source,
     SourcesFound,
     Token,
@@ -35,28 +37,18 @@ def answer_json(answer: AskAnswer) -> Json:
         "status": answer.status.value,
         "answer": answer.answer,
         "partial_answer": answer.partial_answer,
-        "sentences": [
-            {
-                "start": s.start,
-                "end": s.end,
-                "citations": list(s.citations),
-                "support": s.support.value,
-            }
-            for s in answer.sentences
-        ],
+        "sentences": [sentence_json(sentence) for sentence in answer.sentences],
         "citations": [citation_json(citation) for citation in answer.citations],
         "sources": [source_json(source) for source in answer.sources],
         "grounding": {
             "supported": answer.grounding.supported,
             "weak": answer.grounding.weak,
             "unsupported": answer.grounding.unsupported,
+            "attributed": answer.grounding.attributed,
+            "uncited": answer.grounding.uncited,
         },
         "byline": byline_json(answer.byline),
-        "refusal": (
-            {"code": answer.refusal.code, "message": answer.refusal.message}
-            if answer.refusal
-            else None
-        ),
+        "refusal": refusal_json(answer.refusal),
         "error": error_json(answer.error) if answer.error else None,
         "error_reason": answer.error_reason,
         "reason": answer.reason,
@@ -114,6 +106,29 @@ def also_in_json(other: AlsoIn) -> Json:
     }
 
 
+def sentence_json(sentence: CheckedSentence) -> Json:
+    return {
+        "start": sentence.start,
+        "end": sentence.end,
+        "citations": list(sentence.citations),
+        "attributed": list(sentence.attributed),
+        "support": sentence.support.value,
+        "reason": sentence.reason,
+        "why": sentence.why,
+    }
+
+
+def refusal_json(refusal: Refusal | None) -> Json | None:
+    if refusal is None:
+        return None
+    return {
+        "code": refusal.code,
+        "message": refusal.message,
+        "by": refusal.by.value,
+        "said": refusal.said,
+    }
+
+
 def citation_json(citation: Citation) -> Json:
     return {
         "n": citation.n,
@@ -123,6 +138,7 @@ def citation_json(citation: Citation) -> Json:
         "start": citation.start,
         "end": citation.end,
         "quote": citation.quote,
+        "by": citation.by.value,
     }
 
 
@@ -179,8 +195,11 @@ def event_data(event: AskEvent) -> Json:
             }
         case Token(text):
             return {"text": text}
-        case CitationFound(citation):
-            return citation_json(citation)
+        case CitationFound(sentence, citations):
+            return {
+                "sentence": sentence_json(sentence),
+                "citations": [citation_json(citation) for citation in citations],
+            }
         case Done(answer):
             return answer_json(answer)
         case Failed(error, answer):

@@ -41,7 +41,13 @@ class Progress:
         )
 
     def refused(self, refusal: Refusal) -> AskAnswer:
-        return replace(self._outcome(AskStatus.NO_EVIDENCE), refusal=refusal, reason=refusal.code)
+        """Nothing answers it; where the model said so (`refusal.by`), its byline stands."""
+        return replace(
+            self._outcome(AskStatus.NO_EVIDENCE),
+            refusal=refusal,
+            reason=refusal.code,
+            byline=self.byline,
+        )
 
     def stopped(self, status: AskStatus) -> AskAnswer:
         """Cancelled or interrupted: what had been written is kept, and called what it is."""

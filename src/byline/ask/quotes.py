@@ -17,7 +17,8 @@ from typing import Final
 
 from byline.domain.asking import Source
 from byline.search.analyse import query_terms
-from byline.verify.sentences import MARKER, split_sentences
+from byline.verify.markers import MARKER
+from byline.verify.sentences import split_sentences
 
 CONTEXT_WEIGHT: Final = 0.5
 CUE_LIFT: Final = 0.25

@@ -15,6 +15,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 
 from byline.ask.calling import call_events
+from byline.ask.checking import Checking
 from byline.ask.evidence import judge_evidence
 from byline.ask.progress import Progress
 from byline.ask.prompt import build_prompt
@@ -27,7 +28,6 @@ from byline.domain.asking import (
     AskRequest,
     AskStarted,
     Byline,
-    CitationFound,
     Done,
     Source,
     SourcesFound,
@@ -38,7 +38,6 @@ from byline.domain.dispatch import Priority, Queued, Started
 from byline.domain.search import QueryForm, SearchRequest, SearchResult
 from byline.errors import LlmError
 from byline.search.search import Searcher
-from byline.verify.citations import check_answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +77,16 @@ async def run_ask(
     backend.refuse_if_down()
 
     answer = _quote if isinstance(backend.config, schema.QuotesBackend) else _generate
+    checking = Checking(progress)
     async with aclosing(answer(request, backend, progress, parts.config)) as events:
         async for event in events:
             yield event
-
-    with _timed(progress, "verify"):
-        checked = check_answer(progress.text, progress.sources)
-    for citation in checked.citations:
-        yield CitationFound(citation)
-    yield Done(progress.completed(checked))
+            if isinstance(event, Token):
+                for checked in checking.took(event.text):
+                    yield checked
+    for checked in checking.ended():
+        yield checked
+    yield Done(checking.outcome())
 
 
 async def _quote(

@@ -116,6 +116,8 @@ class _Conversation:
             self._answer(answer)
         elif answer["status"] == "no_evidence":
             out.print(Text(one_line(answer["refusal"]["message"])))
+            if answer["byline"]:
+                out.print(byline_text(answer["byline"]))
         else:
             self._no_answer(answer)
         return exit_for_answer(answer)

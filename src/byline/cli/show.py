@@ -73,6 +73,8 @@ def support_notes(answer: Json) -> Iterator[Text]:
     """One line for every sentence that its own sources do not bear out, or one that none can."""
     if not answer["citations"]:
         yield Text("! It cites no source, so nothing in it could be checked.", style="yellow")
+    elif all(citation["by"] == "byline" for citation in answer["citations"]):
+        yield Text("! It cites no source itself; Byline found where its words stand.", "yellow")
     for sentence in answer["sentences"]:
         if sentence["support"] not in ("weak", "unsupported"):
             continue
@@ -80,6 +82,8 @@ def support_notes(answer: Json) -> Iterator[Text]:
         weak = sentence["support"] == "weak"
         says = "only partly borne out by its source" if weak else "not borne out by its source"
         yield Text(f"! {says}: {words}", style="yellow" if weak else "red")
+        if sentence["why"]:
+            yield Text(f"  {one_line(sentence['why'])}", style="dim")
 
 
 def show_search(result: Json, console: Console) -> RenderableType:

@@ -30,12 +30,32 @@ class AskMode(StrEnum):
 
 
 class Support(StrEnum):
-    """What a check of one cited sentence against its sources found."""
+    """What a check of one sentence against its sources found.
+
+    A sentence without a citation is `supported` where one source clearly bears it out (it is then
+    attributed by Byline), `not_needed` where it claims nothing (a greeting, a heading), and
+    `uncited` otherwise.
+    """
 
     SUPPORTED = "supported"
     WEAK = "weak"
     UNSUPPORTED = "unsupported"
     UNCITED = "uncited"
+    NOT_NEEDED = "not_needed"
+
+
+class CitedBy(StrEnum):
+    """Who tied a sentence to a source: the model that wrote it, or Byline where it did not."""
+
+    MODEL = "model"
+    BYLINE = "byline"
+
+
+class RefusedBy(StrEnum):
+    """Who found that the documents do not answer: retrieval, before a model is asked, or it."""
+
+    RETRIEVAL = "retrieval"
+    MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +106,36 @@ class Citation:
     start: int
     end: int
     quote: str
+    by: CitedBy = CitedBy.MODEL
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedSentence:
-    """A sentence of the answer (offsets in the answer, end exclusive) and its checked support."""
+    """A sentence of the answer (offsets in the answer, end exclusive) and its checked support.
+
+    `citations` are the model's, `attributed` is Byline's where the model cited nothing. `reason` is
+    one word for programs (`number_mismatch`), `why` a sentence for people.
+    """
 
     start: int
     end: int
     citations: tuple[int, ...]
     support: Support
+    reason: str = ""
+    why: str = ""
+    attributed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """How many cited sentences were found supported, weak, unsupported."""
+    """How many sentences the model cited sources for were found supported, weak, unsupported; how
+    many it did not cite Byline attributed to a source, and how many are left uncited."""
 
     supported: int = 0
     weak: int = 0
     unsupported: int = 0
+    attributed: int = 0
+    uncited: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +164,14 @@ class Byline:
 class Refusal:
     """Why the documents do not answer: a code, and the same sentence for page, terminal and log.
 
-    Codes: `no_documents`, `no_match`, `low_coverage`.
+    Codes: `no_documents`, `no_match`, `low_coverage`; `not_answered` where the model said so, in
+    the words of `said`.
     """
 
     code: str
     message: str
+    by: RefusedBy = RefusedBy.RETRIEVAL
+    said: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +226,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class CitationFound:
-    citation: Citation
+    """A finished sentence was checked: its verdict, and the words of the documents behind it."""
+
+    sentence: CheckedSentence
+    citations: tuple[Citation, ...]
 
 
 @dataclass(frozen=True, slots=True)

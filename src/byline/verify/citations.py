@@ -1,74 +1,178 @@
-"""Checks every `[n]` of an answer: unknown numbers go, each sentence is held against its sources,
-and each citation gets the exact words of the document that stand behind it."""
+"""Checks an answer against its sources, sentence by sentence, while it is being written or whole.
+
+Unknown numbers go, each sentence is held against what it cites, and each citation gets the exact
+words of the document that stand behind it. What a sentence is found to be does not depend on how
+the answer arrived: `AnswerCheck` fed in pieces ends as `check_answer` of the whole.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from byline.domain.asking import (
     CheckedAnswer,
     CheckedSentence,
     Citation,
+    CitedBy,
     Grounding,
     Source,
     Support,
 )
-from byline.search.analyse import query_terms
-from byline.verify.sentences import MARKER, split_sentences
-from byline.verify.support import check_support, numbers_in
+from byline.verify.exempt import needs_no_source
+from byline.verify.facts import fold
+from byline.verify.markers import MARKER, marker_numbers, normalise_markers, own_markers
+from byline.verify.reading import ReadSource
+from byline.verify.sentences import settled_sentences, split_sentences
+from byline.verify.support import Similarity, SupportVerdict, check_support
 
-_SPACED_MARKER: Final = re.compile(rf"(?P<space>[ \t]*)(?P<marker>{MARKER.pattern})")
-RANGE_LEN_MAX: Final = 20
-"""`[1-9999]` is not a citation of ten thousand sources."""
+ATTRIBUTED_RECALL_MIN: Final = 0.8
+"""A sentence without a citation is tied to a source only if it has this share of its content."""
+ATTRIBUTED_CONTENT_MIN: Final = 3.0
+"""… and has content of at least so many words: "It is big." stands in every source."""
+SENTENCES_CHECKED_MAX: Final = 400
+"""A model that repeats itself for ever is checked no further; the rest counts as uncited."""
+
+Checked = tuple[CheckedSentence, tuple[Citation, ...]]
 
 
-def check_answer(answer: str, sources: Sequence[Source]) -> CheckedAnswer:
+def check_answer(
+    answer: str, sources: Sequence[Source], similarity: Similarity | None = None
+) -> CheckedAnswer:
     """Verify `answer` against the sources it was written from; offsets are in the new `answer`."""
-    by_number = {source.n: source for source in sources}
-    text = normalise_markers(answer, by_number).strip()
-    sentences: list[CheckedSentence] = []
-    citations: dict[tuple[int, int, int], Citation] = {}
-    for start, end in split_sentences(text):
-        sentence = text[start:end]
+    check = AnswerCheck(sources, similarity)
+    check.feed(answer)
+    check.finish()
+    return check.checked
+
+
+class AnswerCheck:
+    """The check of one answer as it streams. Each finished sentence is checked once."""
+
+    def __init__(self, sources: Sequence[Source], similarity: Similarity | None = None) -> None:
+        self._sources = {source.n: source for source in sources}
+        self._read = {source.n: ReadSource.of(source) for source in sources}
+        self._own = own_markers((source.n, source.text) for source in sources)
+        self._names = {fold(name) for source in sources for name in (source.name, source.title)}
+        self._similarity = similarity
+        self._known: dict[
+            tuple[str, tuple[int, ...]], tuple[SupportVerdict, tuple[Citation, ...]]
+        ] = {}
+        self._at = 0  # where the next sentence of `written` begins
+        self._text = ""  # what is checked of it, with citations in one spelling
+        self._sentences: list[CheckedSentence] = []
+        self._citations: dict[tuple[int, int, int], Citation] = {}
+        self.written = ""
+        """The answer as it came."""
+
+    @property
+    def checked(self) -> CheckedAnswer:
+        """What has been found so far."""
+        return CheckedAnswer(
+            self._text.strip(),
+            tuple(self._sentences),
+            tuple(self._citations.values()),
+            _count(self._sentences),
+        )
+
+    def feed(self, text: str) -> list[Checked]:
+        """Take in more of the answer; the sentences that are finished by it, checked."""
+        self.written += text
+        if not text.strip(" "):
+            return []
+        return list(self._take(settled_sentences(self.written, self._at)))
+
+    def finish(self) -> list[Checked]:
+        """The answer ends here: the sentences that were not finished before, checked."""
+        spans = split_sentences(self.written[self._at :])
+        at = self._at
+        return list(self._take([(at + start, at + end) for start, end in spans]))
+
+    def _take(self, spans: Sequence[tuple[int, int]]) -> Iterator[Checked]:
+        for start, end in spans:
+            gap = self.written[self._at : start] if self._text else ""
+            sentence = self.written[start:end]
+            self._at = end
+            if not sentence.lstrip().startswith(("```", "~~~")):
+                sentence = normalise_markers(sentence, self._sources, self._own)
+            if not sentence.strip():
+                continue  # nothing but citations of nothing
+            begins = len(self._text) + len(gap)
+            self._text += gap + sentence
+            checked, citations = self._check(sentence, begins)
+            self._sentences.append(checked)
+            for citation in citations:
+                self._citations.setdefault((citation.n, citation.start, citation.end), citation)
+            if citations:
+                yield checked, citations
+
+    def _check(self, sentence: str, start: int) -> Checked:
+        end = start + len(sentence)
         bare = MARKER.sub("", sentence).strip()
         cited = tuple(
-            dict.fromkeys(n for m in MARKER.finditer(sentence) for n in _numbers(m.group()))
+            dict.fromkeys(n for m in MARKER.finditer(sentence) for n in marker_numbers(m.group()))
         )
-        if not cited:
-            sentences.append(CheckedSentence(start, end, (), Support.UNCITED))
-            continue
-        verdict = check_support(bare, [by_number[n].text for n in cited])
-        sentences.append(CheckedSentence(start, end, cited, verdict.support))
-        for n in cited:
-            citation = quote_for(bare, by_number[n])
-            citations.setdefault((n, citation.start, citation.end), citation)
-    return CheckedAnswer(text, tuple(sentences), tuple(citations.values()), _count(sentences))
+        cited = tuple(n for n in cited if n in self._sources)
+        if needs_no_source(bare, self._names):
+            return CheckedSentence(start, end, cited, Support.NOT_NEEDED), ()
+        if len(self._sentences) >= SENTENCES_CHECKED_MAX:
+            return CheckedSentence(start, end, cited, Support.UNCITED, "too_long"), ()
+        if cited:
+            verdict, citations = self._verdict(bare, cited)
+            return (
+                CheckedSentence(start, end, cited, verdict.support, verdict.reason, verdict.why),
+                citations,
+            )
+        return self._attribute(bare, start, end)
+
+    def _attribute(self, bare: str, start: int, end: int) -> Checked:
+        """Tie a sentence without a citation to the source that clearly bears it out."""
+        best: tuple[float, int] | None = None
+        for n in self._sources:
+            verdict, _ = self._verdict(bare, (n,))
+            clear = verdict.support is Support.SUPPORTED and (
+                verdict.reason == "verbatim"
+                or (
+                    verdict.recall >= ATTRIBUTED_RECALL_MIN
+                    and verdict.content >= ATTRIBUTED_CONTENT_MIN
+                )
+            )
+            if clear and (best is None or verdict.recall > best[0]):
+                best = verdict.recall, n
+        if best is None:
+            why = "It cites no source, and none clearly says it."
+            return CheckedSentence(start, end, (), Support.UNCITED, "uncited", why), ()
+        verdict, citations = self._verdict(bare, (best[1],))
+        why = f"Byline found it in source {best[1]}; the answer does not cite it."
+        sentence = CheckedSentence(
+            start, end, (), Support.SUPPORTED, "attributed", why, attributed=(best[1],)
+        )
+        return sentence, tuple(_by_byline(citation) for citation in citations)
+
+    def _verdict(
+        self, bare: str, cited: tuple[int, ...]
+    ) -> tuple[SupportVerdict, tuple[Citation, ...]]:
+        """The verdict on one sentence; one that is repeated is not checked again."""
+        key = bare, cited
+        if key not in self._known:
+            verdict = check_support(bare, [self._read[n] for n in cited], self._similarity)
+            citations = tuple(c for n in cited for c in self._quotes(bare, n, verdict, cited))
+            self._known[key] = verdict, citations
+        return self._known[key]
+
+    def _quotes(
+        self, bare: str, n: int, verdict: SupportVerdict, cited: tuple[int, ...]
+    ) -> Iterator[Citation]:
+        """The words of source `n` behind a sentence: its aligned sentences, or its nearest one."""
+        spans = [(s.start, s.end) for at, s in verdict.aligned.sentences if cited[at] == n]
+        if not spans:
+            alone = check_support(bare, [self._read[n]]).aligned.sentences[:1]
+            spans = [(s.start, s.end) for _, s in alone or [(0, self._read[n].sentences[0])]]
+        for start, end in sorted(spans):
+            yield _quoted(self._sources[n], start, end)
 
 
-def normalise_markers(answer: str, known: Mapping[int, object]) -> str:
-    """Rewrite `[1, 2]`, `[1-3]` and `【1】` as `[1][2]…`; numbers not in `known` are dropped."""
-
-    def rewrite(match: re.Match[str]) -> str:
-        kept = "".join(f"[{n}]" for n in _numbers(match["marker"]) if n in known)
-        return match["space"] + kept if kept else ""
-
-    return _SPACED_MARKER.sub(rewrite, answer)
-
-
-def quote_for(sentence: str, source: Source) -> Citation:
-    """The sentence of `source` that shares most with `sentence`, with document offsets."""
-    wanted = set(query_terms(sentence))
-    numbers = numbers_in(sentence)
-
-    def overlap(span: tuple[int, int]) -> tuple[float, int]:
-        candidate = source.text[span[0] : span[1]]
-        shared = len(wanted & set(query_terms(candidate)))
-        return shared + 2 * len(numbers & numbers_in(candidate)), -span[0]
-
-    spans = split_sentences(source.text) or [(0, len(source.text))]
-    start, end = max(spans, key=overlap)
+def _quoted(source: Source, start: int, end: int) -> Citation:
     return Citation(
         n=source.n,
         document_id=source.document_id,
@@ -80,22 +184,25 @@ def quote_for(sentence: str, source: Source) -> Citation:
     )
 
 
-def _numbers(marker: str) -> list[int]:
-    numbers: list[int] = []
-    for part in re.split(r"[,;\s]+", marker.strip(" \t[]【】")):
-        first, dash, last = part.replace("–", "-").partition("-")
-        if not first.isdigit():
-            continue
-        low, high = int(first), int(last) if dash and last.isdigit() else int(first)
-        if low <= high <= low + RANGE_LEN_MAX:
-            numbers.extend(range(low, high + 1))
-    return numbers
+def _by_byline(citation: Citation) -> Citation:
+    return Citation(
+        citation.n,
+        citation.document_id,
+        citation.title,
+        citation.page,
+        citation.start,
+        citation.end,
+        citation.quote,
+        CitedBy.BYLINE,
+    )
 
 
 def _count(sentences: Sequence[CheckedSentence]) -> Grounding:
-    found = [sentence.support for sentence in sentences]
+    cited = [s.support for s in sentences if not s.attributed]
     return Grounding(
-        supported=found.count(Support.SUPPORTED),
-        weak=found.count(Support.WEAK),
-        unsupported=found.count(Support.UNSUPPORTED),
+        supported=cited.count(Support.SUPPORTED),
+        weak=cited.count(Support.WEAK),
+        unsupported=cited.count(Support.UNSUPPORTED),
+        attributed=sum(bool(s.attributed) for s in sentences),
+        uncited=cited.count(Support.UNCITED),
     )

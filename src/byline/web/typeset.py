@@ -27,10 +27,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Runs with one support: `supported`, `weak`, `unsupported`, `uncited`, or "" for none."""
+    """Runs with one support: `supported`, `weak`, `unsupported`, `uncited`, `not_needed`, or "" for
+    none; `attributed` are the sources Byline found it in, where the model cited none."""
 
     runs: tuple[Run, ...]
     support: str
+    why: str = ""
+    attributed: tuple[int, ...] = ()
 
 
 Paragraph = tuple[Sentence, ...]
@@ -45,7 +48,13 @@ def paragraphs(answer: Mapping[str, Any]) -> list[Paragraph]:
     for start, end in _paragraph_spans(text):
         spans = _sentence_spans(answer.get("sentences", ()), start, end)
         paragraph = tuple(
-            Sentence(tuple(_runs(text[a:b], numbers)), support) for a, b, support in spans
+            Sentence(
+                tuple(_runs(text[a:b], numbers)),
+                checked.get("support", ""),
+                checked.get("why", ""),
+                tuple(checked.get("attributed", ())),
+            )
+            for a, b, checked in spans
         )
         found.append(paragraph)
     return found
@@ -62,7 +71,7 @@ def _paragraph_spans(text: str) -> Iterator[tuple[int, int]]:
 
 def _sentence_spans(
     sentences: Sequence[Mapping[str, Any]], start: int, end: int
-) -> Iterator[tuple[int, int, str]]:
+) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
     """The spans of one paragraph without a gap; what lies between sentences has no support."""
     at = start
     for sentence in sentences:
@@ -70,11 +79,11 @@ def _sentence_spans(
         if a >= b:
             continue
         if a > at:
-            yield at, a, ""
-        yield a, b, sentence["support"]
+            yield at, a, {}
+        yield a, b, sentence
         at = b
     if at < end:
-        yield at, end, ""
+        yield at, end, {}
 
 
 def _runs(text: str, numbers: set[int]) -> Iterator[Run]:

@@ -1,0 +1,89 @@
+"""What a sentence denies: the words that stand in the reach of a "not". Pure.
+
+In English a negation reaches the words behind it in its clause; in Korean (않다, 없다, 안, 못),
+where verbs come last, the clause before it. "Not only", "뿐만 아니라" and the like deny nothing;
+"unable", "금지" and the like may, so where a source has them nothing is concluded.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from byline.verify.words import (
+    NEGATIONS_EN,
+    NEGATIONS_KO,
+    NO_NEGATIONS_EN,
+    NO_NEGATIONS_KO,
+    SOFT_NEGATIONS_EN,
+    SOFT_NEGATIONS_KO,
+)
+
+_REACH_WORDS: Final = 3
+_SOFT_CHARS: Final = 50
+_CLAUSE_END: Final = re.compile(r"[,;:.!?()]|\b(?:but|and|or|although|while|because|which|that)\b")
+_CLAUSE_END_KO: Final = re.compile(r"[,;.!?]\s|(?:며|고|지만|는데|으나|거나|면)\s(?=\S)")
+_WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """`spans` of the folded text that are denied; `soft` are those near words that may deny
+    something too."""
+
+    spans: tuple[tuple[int, int], ...]
+    soft: tuple[tuple[int, int], ...]
+
+
+def denials_in(text: str) -> Denial:
+    """What a folded sentence denies."""
+    english = _masked(text, NO_NEGATIONS_EN)
+    spans = [_behind(english, m.end()) for m in NEGATIONS_EN.finditer(english)]
+    soft = [_near(m, _SOFT_CHARS) for m in SOFT_NEGATIONS_EN.finditer(english)]
+    if not text.isascii():
+        korean = _masked(text, NO_NEGATIONS_KO)
+        found = _merged([m.span() for m in NEGATIONS_KO.finditer(korean)])
+        spans += [_around(korean, start, end) for start, end in found]
+        soft += [_near(m, _SOFT_CHARS // 2) for m in SOFT_NEGATIONS_KO.finditer(text)]
+    return Denial(tuple(spans), tuple(soft))
+
+
+def _near(match: re.Match[str], chars: int) -> tuple[int, int]:
+    return max(0, match.start() - chars), match.end() + chars
+
+
+def _masked(text: str, pattern: re.Pattern[str]) -> str:
+    return pattern.sub(lambda match: " " * len(match.group()), text)
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in spans:
+        if merged and start <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], end)
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _behind(text: str, at: int) -> tuple[int, int]:
+    clause = _CLAUSE_END.search(text, at)
+    limit = clause.start() if clause else len(text)
+    end = at
+    for count, word in enumerate(_WORD.finditer(text, at, limit), start=1):
+        end = word.end()
+        if count == _REACH_WORDS:
+            break
+    return at, end
+
+
+def _around(text: str, start: int, end: int) -> tuple[int, int]:
+    reach = start
+    if text[start] in "안못":  # the verb comes behind
+        behind = _WORD.search(text, end)
+        reach = behind.end() if behind else end
+    clause = 0
+    for boundary in _CLAUSE_END_KO.finditer(text, 0, start):
+        clause = boundary.end()
+    return clause, max(reach, start)

@@ -1,0 +1,151 @@
+"""The content of a sentence as weighted terms: stems of words, and bigrams of Korean stems. Pure.
+
+Words that carry no claim are left out, and numbers: they are facts. A word weighs one whatever its
+script: the bigrams of a Korean word share its weight. Rarity is not asked for: a check must not
+depend on the collection.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Final
+
+from byline.search.analyse import term_strings
+from byline.search.words import ASKING_KO, INFLECTED_KO, PARTICLES_KO
+from byline.verify.quantities import NUMBER_WORDS
+from byline.verify.words import FUNCTION_EN
+
+_CHUNK: Final = re.compile(r"[^\s,;:()\[\]{}\"“”‘’«»「」『』…!?|]+")
+_DIGIT: Final = re.compile("[0-9]")
+_HANGUL_WORD: Final = re.compile(r"[가-힣]+")
+_EMPTY_KO: Final = frozenset(
+    [
+        "것",
+        "수",
+        "등",
+        "및",
+        "또는",
+        "그리고",
+        "그러나",
+        "하지만",
+        "따라서",
+        "즉",
+        "또한",
+        "이",
+        "그",
+        "저",
+        "이것",
+        "그것",
+        "있",
+        "하",
+        "되",
+        "합니다",
+        "입니다",
+        "있습니다",
+        "됩니다",
+        "했습니다",
+        "있다",
+        "한다",
+        "된다",
+        "이다",
+        "했다",
+        "됐다",
+        "였다",
+        "이며",
+        "하며",
+        "위해",
+        "위한",
+        "대한",
+        "대해",
+        "통해",
+        "따라",
+        "따르면",
+        "경우",
+        "때",
+        "후",
+        "전",
+        "중",
+        "더",
+        "매우",
+        "모두",
+        "각",
+        "약",
+        "해당",
+        "관련",
+        "관한",
+        "가능",
+        "필요",
+        "때문",
+        "것은",
+        "것이",
+        "것을",
+        "것입니다",
+        "수도",
+        "수는",
+        "있는",
+        "하는",
+        "되는",
+        "않습니다",
+        "않는다",
+        "없습니다",
+        "없다",
+        "아닙니다",
+        "아니다",
+    ]
+)
+_PREFIX_CHARS_MIN: Final = 5
+_ALIKE: Final = 0.8
+_KO_TAIL: Final = re.compile(
+    r"(?:하였습니다|되었습니다|하십시오|했습니다|됐습니다|하였다|되었다|합니다|됩니다|입니다"
+    r"|습니다|였습니다|이었습니다|한다"
+    r"|된다|이다|였다|했다|됐다|하는|되는|하고|되고|하며|되며|하여|되어|해야|하면|되면|하기"
+    r"|하지|되지|인|할|될|한|된|이며|이고|으로서|로서|에게서)$"
+)
+
+
+def content_terms(text: str) -> dict[str, float]:
+    """Term → weight, of a folded text."""
+    found: dict[str, float] = {}
+    for chunk in _CHUNK.findall(text):
+        word = chunk.strip(".'’-–—*_#")
+        if not word or word in FUNCTION_EN or word in NUMBER_WORDS or _DIGIT.search(word):
+            continue  # numbers are compared as facts, by value
+        terms = _terms_of(word)
+        for term in terms:
+            found[term] = max(found.get(term, 0.0), 1 / len(terms))
+    return found
+
+
+def stem_ko(word: str) -> str:
+    """A Korean word without its particle or verb ending; itself where nothing would be left."""
+    bare = _KO_TAIL.sub("", word)
+    if len(bare) < len(word) and len(bare) > 1:
+        return bare
+    inflected = INFLECTED_KO.fullmatch(word)
+    if inflected and (len(inflected[1]) > 1 or inflected[2] in PARTICLES_KO):
+        return str(inflected[1])
+    return word
+
+
+def overlap(wanted: dict[str, float], terms: frozenset[str]) -> dict[str, float]:
+    """Of `wanted`, what `terms` have: a term's weight, or most of it where another begins alike
+    (`invest`, `investor`)."""
+    found: dict[str, float] = {}
+    for term, weight in wanted.items():
+        if term in terms:
+            found[term] = weight
+        elif len(term) >= _PREFIX_CHARS_MIN and term.isascii() and term.isalpha():
+            start = term[:_PREFIX_CHARS_MIN]
+            if any(other.startswith(start) for other in terms):
+                found[term] = _ALIKE * weight
+    return found
+
+
+def _terms_of(word: str) -> list[str]:
+    if not _HANGUL_WORD.fullmatch(word):
+        return term_strings(word)
+    stem = stem_ko(word)
+    if word in _EMPTY_KO or stem in _EMPTY_KO or ASKING_KO.fullmatch(word):
+        return []
+    return [a + b for a, b in itertools.pairwise(stem)] or [stem]

@@ -1,0 +1,199 @@
+"""What a source must say for a sentence to be called supported: facts, names and denials exactly,
+the rest in like words."""
+
+from __future__ import annotations
+
+import pytest
+
+from byline.domain.asking import Support
+from byline.verify.facts import facts_in, fold, has_fact
+from byline.verify.reading import ReadSource
+from byline.verify.support import SupportVerdict, check_support
+
+LEASE = (
+    "The lease runs for two years from 1 May 2024. The deposit is 1,800 euros. Mrs Lindqvist keeps "
+    "the keys. Pets are not allowed in the flat. The garden has an area of 120 m²."
+)
+KOREAN = (
+    "세탁기 보증 기간은 구입일로부터 2년입니다. 수리비는 3만 5천 원이며 2024년 5월 1일부터"
+    " 적용됩니다. "
+    "담당자는 김민수 과장입니다. 개봉한 제품은 환불되지 않습니다."
+)
+
+
+def verdict(sentence: str, *texts: str) -> SupportVerdict:
+    return check_support(sentence, [ReadSource(text) for text in texts])
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("The deposit is 1,800 euros.", Support.SUPPORTED),
+        ("The deposit is 1800 euros.", Support.SUPPORTED),
+        ("The deposit is €1,800.", Support.SUPPORTED),
+        ("The lease runs for 2 years.", Support.SUPPORTED),
+        ("The lease runs for 24 months.", Support.SUPPORTED),
+        ("The lease runs from May 1, 2024.", Support.SUPPORTED),
+        ("The lease runs from 2024-05-01.", Support.SUPPORTED),
+        ("Pets are not allowed.", Support.SUPPORTED),
+        ("Elephants migrate across wide rivers every summer.", Support.UNSUPPORTED),
+        ("Yes.", Support.WEAK),
+    ],
+)
+def test_a_sentence_is_supported_by_its_facts_and_words(sentence: str, expected: Support) -> None:
+    found = verdict(sentence, LEASE)
+    assert found.support is expected
+    assert found.why.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "reason", "why"),
+    [
+        (
+            "The lease runs for 3 years.",
+            "number_mismatch",
+            "The source says two years, the answer 3",
+        ),
+        (
+            "The deposit is 2,800 euros.",
+            "amount_mismatch",
+            "The source says 1,800 euros, the answer",
+        ),
+        (
+            "The deposit is $1,800.",
+            "amount_mismatch",
+            "The source says 1,800 euros, the answer $1,800",
+        ),
+        (
+            "The lease runs from May 1, 2021.",
+            "date_mismatch",
+            "The source says 1 may 2024, the answer",
+        ),
+        (
+            "The garden has an area of 120 acres.",
+            "number_mismatch",
+            "The source says 120 m2, the answer 120 acres",
+        ),
+        (
+            "Mrs Bergman keeps the keys.",
+            "name_mismatch",
+            "The source names Lindqvist, the answer Berg",
+        ),
+        (
+            "The keys are kept by Bergman.",
+            "name_mismatch",
+            "The source names Lindqvist, the answer",
+        ),
+        (
+            "Pets are allowed in the flat.",
+            "negation_missing",
+            "The source denies what the answer says",
+        ),
+        (
+            "Mrs Lindqvist does not keep the keys.",
+            "negation_added",
+            "The answer denies what the sour",
+        ),
+    ],
+)
+def test_what_differs_is_named_for_programs_and_people(
+    sentence: str, reason: str, why: str
+) -> None:
+    found = verdict(sentence, LEASE)
+    assert (found.support, found.reason) == (Support.UNSUPPORTED, reason)
+    assert found.why.startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("보증 기간은 2년입니다.", "words_found"),
+        ("보증 기간은 24개월입니다.", "words_found"),
+        ("보증 기간은 3년입니다.", "number_mismatch"),
+        ("수리비는 35,000원입니다.", "words_found"),
+        ("수리비는 4만 5천 원입니다.", "amount_mismatch"),
+        ("수리비는 2024-05-01부터 적용됩니다.", "words_found"),
+        ("수리비는 2024년 6월 1일부터 적용됩니다.", "date_mismatch"),
+        ("담당자는 김민수 과장입니다.", "verbatim"),
+        ("담당자는 박지훈 과장입니다.", "name_mismatch"),
+        ("개봉한 제품은 환불됩니다.", "negation_missing"),
+        ("세탁기 보증 기간은 구입일로부터 2년이 아닙니다.", "negation_added"),
+    ],
+)
+def test_korean_is_checked_the_same_way(sentence: str, expected: str) -> None:
+    assert verdict(sentence, KOREAN).reason == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1,000", "1000"),
+        ("2.50", "2.5"),
+        ("3.5 million people", "3,500,000 people"),
+        ("₩1,234", "1,234원"),
+        ("3만 5천 원", "35,000원"),
+        ("1억 2,000만 원", "120,000,000원"),
+        ("삼백만 원", "300만 원"),
+        ("두 달", "2개월"),
+        ("5kg", "5 kg"),
+        ("5 km", "5,000 m"),
+        ("90 minutes", "1.5 hours"),
+        ("50%", "50 percent"),
+        ("50퍼센트", "50 %"),
+        ("May 1, 2024", "2024년 5월 1일"),
+        ("the 1st of May 2024", "2024. 5. 1."),
+        ("05/01/2024", "2024-05-01"),
+        ("May 2024", "May 1, 2024"),
+        ("3:30 pm", "오후 3시 반"),
+        ("15:30", "3:30 pm"),
+        ("the 19th century", "19세기"),
+        ("the 1990s", "1990년대"),
+        ("twenty-five", "25"),
+        ("1.234,50 euros", "1,234.50 euros"),
+        ("about 3 million", "2,987,000"),
+        ("٢٠٢٤", "2024"),
+        ("**1932**", "1932"),
+        ("\u200f1932\u200e", "1932"),
+    ],
+)
+def test_facts_are_the_same_however_they_are_written(one: str, other: str) -> None:
+    (claim,) = facts_in(fold(one))
+    assert has_fact(claim, facts_in(fold(other)))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("5 km", "5 miles"),
+        ("$1,234", "1,234원"),
+        ("50%", "50 kg"),
+        ("May 1, 2024", "May 2, 2024"),
+        ("May 1, 2024", "1 May"),
+        ("2년", "2개월"),
+        ("in the 1990s", "in 1990"),
+        ("3:30 pm", "3:30 am"),
+        ("W7", "W8"),
+        ("제3조", "3조 원"),
+        ("2,987,000", "about 3 million"),
+    ],
+)
+def test_facts_that_differ_are_told_apart(one: str, other: str) -> None:
+    (claim,) = facts_in(fold(one))
+    assert not has_fact(claim, facts_in(fold(other)))
+
+
+def test_similarity_decides_only_what_words_leave_open() -> None:
+    sources = [ReadSource(LEASE)]
+    half = "The deposit must be handed to the landlord in euros."
+    assert check_support(half, sources).support is Support.WEAK
+    assert check_support(half, sources, lambda a, b: 0.95).reason == "similar"
+    assert check_support(half, sources, lambda a, b: 0.70).reason == "dissimilar"
+    assert check_support(half, sources, lambda a, b: 0.84).support is Support.WEAK
+    assert check_support(half, sources, lambda a, b: None).support is Support.WEAK
+    wrong = "The deposit is 2,800 euros."
+    assert check_support(wrong, sources, lambda a, b: 0.99).support is Support.UNSUPPORTED
+
+
+def test_another_language_is_not_held_against_the_words() -> None:
+    assert verdict("The warranty runs for 2 years.", KOREAN).reason == "other_language"
+    assert verdict("The warranty runs for 4 years.", KOREAN).reason == "number_missing"
