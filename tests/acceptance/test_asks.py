@@ -91,7 +91,9 @@ async def test_the_stream_tells_the_whole_story_and_done_is_the_json(
     whole = (await site.ask()).body
     assert set(done) == set(whole)
     assert done["answer"] == whole["answer"] == tokens
-    assert [data for name, data in events if name == "citation"] == done["citations"]
+    checked = [data for name, data in events if name == "citation"]
+    assert [data["sentence"] for data in checked] == done["sentences"]
+    assert [citation for data in checked for citation in data["citations"]] == done["citations"]
 
 
 async def test_citations_of_sources_that_do_not_exist_are_dropped(
@@ -109,7 +111,10 @@ async def test_a_claim_its_source_does_not_make_is_called_unsupported(
     await macmini.set_mode("ok", reply={"answer": "The deposit is 9,500 euros [1]."})
     answer = await site.ask()
     assert answer["sentences"][0]["support"] == "unsupported"
-    assert answer["grounding"] == {"supported": 0, "weak": 0, "unsupported": 1}
+    counts = {"supported": 0, "weak": 0, "unsupported": 1, "attributed": 0, "uncited": 0}
+    assert answer["grounding"] == counts
+    assert answer["sentences"][0]["reason"] == "amount_mismatch"
+    assert answer["sentences"][0]["why"].startswith("The source says 1,800 euros, the answer 9,500")
 
 
 # Bad input
