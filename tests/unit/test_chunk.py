@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from byline.domain.documents import ExtractedText, Heading, PageSpan
 from byline.ingest.chunk import chunk
 from byline.ingest.kinds import Kind, Reader
+from byline.ingest.readers.markup import read_html
 from byline.ingest.readers.plain import read_markdown
 
 MARKDOWN = Kind(Reader.MARKDOWN, "text/markdown")
@@ -20,7 +21,7 @@ FAMILY = "👩‍👩‍👧"
 PIECES = st.sampled_from(
     [
         *("word ", "문장입니다. ", "A sentence. ", "日本語。", "   ", "e\u0301", FAMILY, "x" * 70),
-        *("\n", "\n\n", "- item\n", "1. first\n", "a | b | c\n"),
+        *("\n", "\n\n", "- item\n", "1. first\n", "a | b | c\n", "```\n", "| x |\n", "Mr. "),
         *("\n\n# One\n\n", "\n\n## Two\n", "\n\n### Three\n\n"),
     ]
 )
@@ -57,7 +58,10 @@ def test_no_passage_holds_text_on_both_sides_of_a_heading_of_level_one_or_two(te
     for piece in chunk(extracted, passage_chars_max=500):
         for heading in extracted.headings:
             if heading.level <= 2 and piece.start < heading.start < piece.end:
-                before = extracted.text[piece.start : heading.start]
+                # a few words before the first heading go with it
+                begin = max(piece.start, extracted.headings[0].start)
+                assert begin - piece.start < 500 // 8
+                before = extracted.text[begin : heading.start]
                 headings_before = [h for h in extracted.headings if h.end <= heading.start]
                 for other in headings_before:
                     before = before.replace(extracted.text[other.start : other.end], "")
@@ -160,6 +164,87 @@ def test_the_last_two_passages_share_what_is_left() -> None:
     pieces = chunk(plain(text), passage_chars_max=1000)
     assert len(pieces) == 2
     assert len(pieces[1].text) >= 200
+
+
+def test_no_cut_falls_behind_an_abbreviation_a_date_or_inside_a_quotation() -> None:
+    sentences = [
+        "Dr. Kim met Mr. J. Lee of Acme Inc. in Seoul, cf. Fig. 3 of the report.",
+        "계약은 2024. 5. 1. 부터 시작되고 2026. 4. 30. 에 끝나는 것으로 정하였습니다.",
+        "그는 “보증금을 돌려받지 못했습니다.” 라고 말하며 영수증을 보여 주었습니다.",
+    ]
+    ends = tuple(sentence[-12:] for sentence in sentences)
+    for piece in chunk(plain(" ".join(sentences * 12)), passage_chars_max=200):
+        assert piece.text.endswith(ends)
+        assert piece.text.startswith(tuple(sentence[:8] for sentence in sentences))
+
+
+def test_a_table_too_long_for_a_passage_is_cut_between_rows_under_its_header() -> None:
+    rows = "\n".join(f"| row {n} | some. words. here {n} | {n * n} |" for n in range(40))
+    head = "## Stock\n\nWhat there is.\n\n| Item | Note | Count |\n|---|---|---|"
+    text = f"{head}\n{rows}\n\nThat was all."
+    pieces = chunk(read_markdown(text, MARKDOWN), passage_chars_max=300)
+    inside = [piece for piece in pieces if piece.text.startswith("| row")]
+    assert len(inside) > 3
+    assert {piece.heading for piece in inside} == {"Stock > Item | Note | Count"}
+    assert pieces[0].heading == "Stock"
+    assert all(line.endswith("|") for piece in inside for line in piece.text.split("\n")[:-2])
+    assert all(piece.text == text[piece.start : piece.end] for piece in pieces)
+
+
+def test_the_rows_of_a_csv_file_have_its_header_in_their_context() -> None:
+    text = "name,city,phone\n" + "\n".join(f"person {n},Daejeon,{n:07}" for n in range(60))
+    pieces = chunk(ExtractedText(text, "", "text/csv"), passage_chars_max=300)
+    assert all(piece.text.startswith("person") for piece in pieces[1:])
+    assert {piece.heading for piece in pieces[1:]} == {"name | city | phone"}
+
+
+def test_a_table_without_a_header_has_none() -> None:
+    text = "\n".join(f"{n} | {n * n} | {n**3}" for n in range(80))
+    assert {piece.heading for piece in chunk(plain(text), passage_chars_max=200)} == {""}
+
+
+def test_code_stays_whole_where_it_fits_and_is_cut_between_lines_where_not() -> None:
+    lines = "\n\n".join(f"value_{n} = compute({n}). result" for n in range(6))
+    text = f"{'Some words before it. ' * 12}\n\n```python\n{lines}\n```\n\nAnd after it."
+    pieces = chunk(read_markdown(text, MARKDOWN), passage_chars_max=320)
+    assert any(f"```python\n{lines}\n```" in piece.text for piece in pieces)
+    long = "```\n" + "\n".join(f"line_{n} = 1. + 2." for n in range(60)) + "\n```"
+    for piece in chunk(read_markdown(long, MARKDOWN), passage_chars_max=200):
+        assert all(line.endswith(("2.", "```")) for line in piece.text.split("\n"))
+
+
+def test_code_that_the_reader_marked_stays_whole_too() -> None:
+    html = (
+        f"<p>{'Words before. ' * 20}</p><pre>a = 1\n\nb = 2\n\nc = 3</pre><p>{'After. ' * 30}</p>"
+    )
+    extracted = read_html(html, Kind(Reader.HTML, "text/html"))
+    pieces = chunk(extracted, passage_chars_max=300)
+    assert any("a = 1\n\nb = 2\n\nc = 3" in piece.text for piece in pieces)
+
+
+def test_headings_without_text_go_with_what_follows() -> None:
+    text = "# A\n\n# B\n\n# C\n\nText of C.\n\n# D\n\nText of D."
+    pieces = chunk(read_markdown(text, MARKDOWN), passage_chars_max=300)
+    assert [piece.text for piece in pieces] == [
+        "# A\n\n# B\n\n# C\n\nText of C.",
+        "# D\n\nText of D.",
+    ]
+    assert [piece.heading for piece in pieces] == ["C", "D"]
+
+
+def test_a_few_words_before_the_first_heading_go_with_it() -> None:
+    text = "Draft\n\n# A\n\nText of A.\n\n# B\n\nText of B."
+    pieces = chunk(read_markdown(text, MARKDOWN), passage_chars_max=300)
+    assert [piece.text for piece in pieces] == ["Draft\n\n# A\n\nText of A.", "# B\n\nText of B."]
+    assert [piece.heading for piece in pieces] == ["A", "B"]
+
+
+@given(texts(), st.integers(20, 200))
+def test_the_same_text_is_always_cut_in_the_same_way(text: str, chars_max: int) -> None:
+    extracted = read_markdown(text, MARKDOWN)
+    assert chunk(extracted, passage_chars_max=chars_max) == chunk(
+        extracted, passage_chars_max=chars_max
+    )
 
 
 def test_blank_text_has_no_passages() -> None:

@@ -79,7 +79,8 @@ class Heading:
 @dataclass(frozen=True, slots=True)
 class ExtractedText:
     """What extraction read out of one file. `pages` is empty for kinds without pages; `language`
-    is ISO 639-1, None where the text does not tell."""
+    is ISO 639-1, None where the text does not tell; `code` tells where code lies, as (start, end),
+    in kinds that mark it other than in the text itself."""
 
     text: str
     title: str
@@ -87,13 +88,15 @@ class ExtractedText:
     pages: tuple[PageSpan, ...] = ()
     headings: tuple[Heading, ...] = ()
     language: str | None = None
+    code: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A passage before it is stored: `text == extracted.text[start:end]`.
 
-    `heading` is its context line: the path of headings above it, joined by " > " ("" at the top).
+    `heading` is its context line: the path of headings above it, joined by " > " ("" at the top),
+    and the header row of the table it begins inside of.
     `fingerprint` tells what says the same (`search/duplicates.py`; None: not worked out yet).
     """
 

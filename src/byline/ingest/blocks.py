@@ -26,13 +26,15 @@ class Block:
     """A paragraph, heading, list item or table as a reader found it, not yet cleaned.
 
     `level` is the heading's level (0: no heading); `page` counts from 1; a `tight` block stands
-    on the line after the one before it (items of one list), else an empty line lies between.
+    on the line after the one before it (items of one list), else an empty line lies between;
+    `code` is program text, to be kept together.
     """
 
     text: str
     page: int | None = None
     level: int = 0
     tight: bool = False
+    code: bool = False
 
 
 def normalise(text: str) -> str:
@@ -51,6 +53,7 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
     """One text of all blocks; page spans follow one another, an empty page spans nothing."""
     parts: list[str] = []
     headings: list[Heading] = []
+    code: list[tuple[int, int]] = []
     page_starts: dict[int, int] = {}
     length = 0
     for block in blocks:
@@ -67,12 +70,15 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
             page_starts[block.page] = start
         if block.level and len(text) <= _HEADING_CHARS_MAX:
             headings.append(Heading(block.level, text, start, length))
+        if block.code:
+            code.append((start, length))
     return ExtractedText(
         text="".join(parts),
         title=clean_title(title),
         media_type=media_type,
         pages=_spans(page_starts, length),
         headings=tuple(headings),
+        code=tuple(code),
     )
 
 

@@ -2,8 +2,8 @@
 
 Pure. A cut is looked for from the end of what still fits, in this order:
 
-    0. sections: before a heading of level 1 or 2, and where a page begins, is always a cut;
-       a deeper heading right under another, without text between, stays with it
+    0. sections: before a heading of level 1 or 2, and where a page or slide begins, is always a
+       cut; a deeper heading right under another, without text between, stays with it
     1. all that is left of the section fits: take it
     2. before a deeper heading, if half a passage is filled by then
     3. at an empty line (paragraphs, lists and tables stay whole), if a quarter is filled,
@@ -13,7 +13,10 @@ Pure. A cut is looked for from the end of what still fits, in this order:
     6. at a line's end, at a space
     7. anywhere, but never inside a character made of several code points
 
-The last two passages of a section share what is left rather than leave a sliver behind.
+A cut that falls into a table or a piece of code goes before it, if it then fits whole; what is too
+long for a passage is cut between rows or lines, and further passages of a table have its header row
+in their context. The last two passages of a section share what is left rather than leave a sliver
+behind, and headings without text, or a few words before the first heading, go with what follows.
 """
 
 from __future__ import annotations
@@ -26,6 +29,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from byline.domain.documents import Chunk, ExtractedText, Heading
+from byline.ingest.sentence_ends import last_sentence_end
+from byline.ingest.units import Unit, units
+
+CHUNK_VERSION: Final = 1
+"""The number of the rules by which documents become passages, in this module, in `outline`, `units`
+and the readers. Raised, every document is read again in the background (`jobs`)."""
 
 _SECTION_LEVEL_MAX: Final = 2
 _PATH_HEADING_CHARS_MAX: Final = 120
@@ -33,7 +42,8 @@ _NOT_BLANK: Final = re.compile(r"\S")
 _LIST_MARK: Final = r"(?:[-*+•○●·▪◦‣□■※▶-]|\(?\d{1,3}[.)]|[가-하][.)]|[①-⑳])[ \t]"
 _ITEM: Final = re.compile(rf"\n(?=[ \t]*{_LIST_MARK}|[^\n]* \| |[ \t]*\|)")
 _LISTED: Final = re.compile(rf"[ \t]*{_LIST_MARK}|[^\n]* \| |[ \t]*\|")
-_SENTENCE: Final = re.compile(r"[.!?…][\"'”’)\]]*(?=\s)|[。！？｡][」』”’）]*")
+_TINY_SHARE: Final = 8
+"""A passage shorter than this part of the longest says nothing by itself."""
 _JOINERS: Final = frozenset("\u200d\u20e3")
 _CUT_BACK_MAX: Final = 32
 
@@ -44,24 +54,64 @@ def chunk(extracted: ExtractedText, *, passage_chars_max: int) -> list[Chunk]:
     Each is at most `passage_chars_max` characters, and `text == extracted.text[start:end]`.
     """
     text = extracted.text
-    cutter = _Cutter(text, extracted.headings, passage_chars_max)
-    paths = _Paths(text, extracted.headings)
+    held = units(extracted)
+    cutter = _Cutter(extracted, held, passage_chars_max)
+    contexts = _Contexts(_Paths(text, extracted.headings), held)
     page_starts = [page.start for page in extracted.pages]
+    spans = [
+        (bisect_right(page_starts, first) - 1, first, last)
+        for start, end in _sections(extracted)
+        for first, last in cutter.cut(start, end)
+    ]
     chunks: list[Chunk] = []
-    for start, end in _sections(extracted):
-        for first, last in cutter.cut(start, end):
-            page = bisect_right(page_starts, first) - 1
-            chunks.append(
-                Chunk(
-                    ordinal=len(chunks),
-                    start=first,
-                    end=last,
-                    page=extracted.pages[page].number if page >= 0 else None,
-                    heading=paths.at(first),
-                    text=text[first:last],
-                )
+    for page, first, last, telling in _without_slivers(extracted, spans, passage_chars_max):
+        chunks.append(
+            Chunk(
+                ordinal=len(chunks),
+                start=first,
+                end=last,
+                page=extracted.pages[page].number if page >= 0 else None,
+                heading=contexts.at(telling),
+                text=text[first:last],
             )
+        )
     return chunks
+
+
+def _without_slivers(
+    extracted: ExtractedText, spans: Sequence[tuple[int, int, int]], chars_max: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """(page, start, end) with headings that have no text of their own, and a few words before the
+    first heading, joined to what follows; and where what tells the passage's section begins."""
+    heading_starts = [heading.start for heading in extracted.headings]
+    waiting: tuple[int, int] | None = None  # page and start of what goes with the next
+    for (page, first, last), following in itertools.zip_longest(spans, spans[1:]):
+        start = waiting[1] if waiting else first
+        goes_on = (
+            following is not None
+            and following[0] == page
+            and following[2] - start <= chars_max
+            and (
+                _is_headings_only(extracted, bisect_left(heading_starts, first), (first, last))
+                or (last - start < chars_max // _TINY_SHARE and following[1] == heading_starts[0])
+                if heading_starts
+                else False
+            )
+        )
+        if goes_on:
+            waiting = (page, start)
+        else:
+            yield page, start, last, first
+            waiting = None
+
+
+def _is_headings_only(extracted: ExtractedText, index: int, span: tuple[int, int]) -> bool:
+    place, end = span
+    for heading in itertools.islice(extracted.headings, index, None):
+        if heading.start >= end or _NOT_BLANK.search(extracted.text, place, heading.start):
+            break
+        place = heading.end
+    return place > span[0] and not _NOT_BLANK.search(extracted.text, min(place, end), end)
 
 
 def _sections(extracted: ExtractedText) -> Iterator[tuple[int, int]]:
@@ -106,12 +156,32 @@ class _Paths:
         return self._paths[index] if index >= 0 else ""
 
 
+class _Contexts:
+    """The context lines of passages: headings above, and the header of a table begun before."""
+
+    def __init__(self, paths: _Paths, held: Sequence[Unit]) -> None:
+        self._paths = paths
+        self._tables = [unit for unit in held if unit.header]
+        self._starts = [table.start for table in self._tables]
+
+    def at(self, place: int) -> str:
+        path = self._paths.at(place)
+        index = bisect_left(self._starts, place) - 1
+        if index < 0 or self._tables[index].end <= place:
+            return path
+        header = self._tables[index].header
+        return f"{path} > {header}" if path else header
+
+
 class _Cutter:
     """Finds the cuts inside one section."""
 
-    def __init__(self, text: str, headings: Sequence[Heading], chars_max: int) -> None:
-        self._text = text
+    def __init__(self, extracted: ExtractedText, held: Sequence[Unit], chars_max: int) -> None:
+        headings = extracted.headings
+        self._text = extracted.text
         self._max = chars_max
+        self._units = held
+        self._unit_starts = [unit.start for unit in held]
         self._heading_starts = [heading.start for heading in headings]
         self._heading_ends = {heading.start: heading.end for heading in headings}
 
@@ -135,7 +205,7 @@ class _Cutter:
         if end - place < self._max * 5 // 4:
             reach = end - self._max // 4
         quarter = place + max(1, self._max // 4)
-        return (
+        stop = (
             self._before_heading(place + self._max // 2, reach)
             or self._at_empty_line(place, quarter, reach, end)
             or self._between_items(quarter, reach)
@@ -143,6 +213,28 @@ class _Cutter:
             or self._at_blank(quarter, reach)
             or self._anywhere(place, reach)
         )
+        index = bisect_left(self._unit_starts, stop) - 1
+        if index < 0 or self._units[index].end <= stop:
+            return stop
+        return self._outside(self._units[index], place, reach) or stop
+
+    def _outside(self, unit: Unit, place: int, reach: int) -> int | None:
+        """A better place than one inside `unit`: before it, or at least between its lines."""
+        if unit.start > place and unit.end - unit.start <= self._max:
+            heading_start = self._heading_ended(
+                len(self._text[place : unit.start].rstrip()) + place
+            )
+            before = unit.start if heading_start is None else heading_start
+            if before > place:
+                return before
+        least = max(place, unit.start) + 1
+        gap = (
+            -1
+            if unit.is_table
+            else self._text.rfind("\n\n", max(least, reach - self._max // 2), reach)
+        )
+        line_end = gap if gap >= 0 else self._text.rfind("\n", least, reach)
+        return line_end if line_end >= 0 else None
 
     def _before_heading(self, least: int, reach: int) -> int | None:
         starts = self._heading_starts
@@ -177,10 +269,8 @@ class _Cutter:
         starts = (found.start() for found in _ITEM.finditer(self._text, least, reach))
         return max(starts, default=0)
 
-    def _behind_sentence(self, least: int, reach: int) -> int:
-        return max(
-            (found.end() for found in _SENTENCE.finditer(self._text, least, reach)), default=0
-        )
+    def _behind_sentence(self, least: int, reach: int) -> int | None:
+        return last_sentence_end(self._text, least, reach)
 
     def _at_blank(self, least: int, reach: int) -> int:
         line_end = max(0, self._text.rfind("\n", least, reach))

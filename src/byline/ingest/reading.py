@@ -18,6 +18,7 @@ from byline.ingest.blocks import clean_title
 from byline.ingest.encoding import decode
 from byline.ingest.kinds import HEAD_BYTES, Reader, kind_of, kind_of_text
 from byline.ingest.language import language_of
+from byline.ingest.outline import outline
 from byline.ingest.readers.hwp import read_hwp
 from byline.ingest.readers.images import find_ocr, needs_ocr, read_tiff
 from byline.ingest.readers.mail import read_mail, read_mailbox
@@ -29,6 +30,15 @@ _UTF8_BYTES_MAX: Final = 4
 _TITLE_SOUGHT_CHARS: Final = 3_000
 _BELIEVED: Final = frozenset({Reader.HTML, Reader.MARKDOWN, Reader.EPUB, Reader.MAIL})
 """Readers whose titles were written for people; the others' must be found in the text."""
+_PROSE: Final = frozenset(
+    {
+        *("text/plain", "application/pdf", "application/rtf", "application/msword"),
+        *("application/x-hwp", "application/haansofthwpx", "image/tiff"),
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "application/vnd.oasis.opendocument.text",
+    }
+)
+"""Kinds whose headings may be told by their numbers alone."""
 _HEADED: Final = frozenset({Reader.HTML, Reader.EPUB, Reader.OFFICE})
 
 
@@ -51,7 +61,10 @@ def read(path: Path, name: str, limits: ReadingLimits) -> ExtractedText:
         raise _too_much_text(len(extracted.text), limits)
     if not extracted.text.strip():
         raise _nothing_in(extracted.media_type, ocr, limits)
-    return replace(extracted, title=_title(extracted, name), language=language_of(extracted.text))
+    title, language = _title(extracted, name), language_of(extracted.text)
+    if not extracted.headings and extracted.media_type in _PROSE:
+        extracted = replace(extracted, headings=outline(extracted.text))
+    return replace(extracted, title=title, language=language)
 
 
 def _read_kind(path: Path, name: str, ocr: Ocr | None, limits: ReadingLimits) -> ExtractedText:

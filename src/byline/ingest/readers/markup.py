@@ -151,7 +151,12 @@ class BlockParser(HTMLParser):
             return
         is_item = bool(self._item_mark)
         self.blocks.append(
-            Block(self._item_mark + text, level=self._level, tight=is_item and bool(self.blocks))
+            Block(
+                self._item_mark + text,
+                level=self._level,
+                tight=is_item and bool(self.blocks),
+                code=self._verbatim,
+            )
         )
         self._item_mark = ""
         self._row_before = False

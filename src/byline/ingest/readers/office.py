@@ -11,7 +11,7 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -24,6 +24,7 @@ from byline.ingest.kinds import Kind, Reader, corrupt, encrypted
 _HEADING_CHARS_MAX: Final = 200
 _PAGED: Final = frozenset({"application/pdf", "image/tiff"})
 _SLIDES: Final = re.compile(r"presentation|powerpoint|keynote")
+_SLIDE_TITLE_CHARS_MAX: Final = 100
 _LEGIBLE: Final = re.compile(r"[^\W_\ue000-\uf8ff\ufffd]")
 _LEGIBLE_CHARS_MIN: Final = 3
 """Letters and digits a page must hold to count as text; a page number alone does not."""
@@ -48,6 +49,8 @@ def read_office(source: Path | bytes, kind: Kind, ocr: Ocr | None) -> ExtractedT
     is_pdf = kind.reader is Reader.PDF
     document = _extract(source, kind.media_type, None if is_pdf else ocr)
     blocks = list(_blocks(document, kind))
+    if _SLIDES.search(kind.media_type) and not any(block.level for block in blocks):
+        blocks = list(_titled_slides(blocks))
     if is_pdf and ocr is not None:
         pages = _pages_without_text(document, blocks)
         if pages or not blocks:
@@ -56,6 +59,16 @@ def read_office(source: Path | bytes, kind: Kind, ocr: Ocr | None) -> ExtractedT
     if kind.reader is Reader.HWPX and isinstance(source, Path):
         blocks += _hwpx_margins(source, blocks)
     return assemble(blocks, title=document.metadata.title or "", media_type=kind.media_type)
+
+
+def _titled_slides(blocks: Sequence[Block]) -> Iterator[Block]:
+    """A slide's first line is what the slide is about."""
+    seen: int | None = None
+    for block in blocks:
+        is_first = block.page is not None and block.page != seen and bool(block.text.strip())
+        seen = block.page if is_first else seen
+        is_title = is_first and len(block.text) <= _SLIDE_TITLE_CHARS_MAX and "\n" not in block.text
+        yield replace(block, level=1) if is_title else block
 
 
 def _pages_without_text(document: Any, blocks: Sequence[Block]) -> list[int]:
@@ -173,6 +186,8 @@ def _rendered(content: Mapping[str, Any], page: int | None) -> Iterator[Block]:
             yield Block(f"{content['term']}: {content['definition']}", page)
         case "group" | "page_break" | "slide" | "quote":
             return  # only hold other nodes
+        case "code":
+            yield Block(content.get("text") or "", page, code=True)
         case "image":
             yield Block(content.get("description") or "", page)
         case "raw_block":

@@ -1,0 +1,72 @@
+"""What a cut must not fall into where it can be helped: tables and code, found in a text. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from byline.domain.documents import ExtractedText
+
+_SEPARATED: Final = {"text/csv": ",", "text/tab-separated-values": "\t"}
+_FENCED: Final = re.compile(
+    r"^ {0,3}(?P<fence>```|~~~)[^\n]*\n(?:.*?^ {0,3}(?P=fence)[^\n]*$|.*\Z)",
+    re.MULTILINE | re.DOTALL,
+)
+_HEADER_CHARS_MAX: Final = 240
+_CELL_CHARS_MAX: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A table or a piece of code, `text[start:end]`. `header` is a table's first row, on one line,
+    as it is repeated in the context of further passages; "" for code, and where it is no header."""
+
+    start: int
+    end: int
+    is_table: bool
+    header: str = ""
+
+
+def units(extracted: ExtractedText) -> list[Unit]:
+    """The tables and pieces of code, in order; none lies in another."""
+    text = extracted.text
+    if separator := _SEPARATED.get(extracted.media_type):
+        first = text.lstrip("\n").partition("\n")[0]
+        return [Unit(0, len(text), is_table=True, header=_header(first, separator))]
+    code = [Unit(start, end, is_table=False) for start, end in extracted.code]
+    if "```" in text or "~~~" in text:
+        code += [Unit(*found.span(), is_table=False) for found in _FENCED.finditer(text)]
+    apart: list[Unit] = []
+    for unit in sorted([*code, *_tables(text)], key=lambda unit: (unit.start, -unit.end)):
+        if not apart or unit.start >= apart[-1].end:
+            apart.append(unit)
+    return apart
+
+
+def _tables(text: str) -> Iterator[Unit]:
+    """Two or more lines with bars, one after the other."""
+    if "|" not in text:
+        return
+    place, start, rows, first = 0, 0, 0, ""
+    for line in [*text.split("\n"), ""]:
+        if " | " in line or line.lstrip(" \t").startswith("|"):
+            if not rows:
+                start, first = place, line
+            rows += 1
+        else:
+            if rows > 1:
+                yield Unit(start, place - 1, is_table=True, header=_header(first, "|"))
+            rows = 0
+        place += len(line) + 1
+
+
+def _header(row: str, separator: str) -> str:
+    """The cells of a first row, if they name columns: most of them must be without digits."""
+    cells = [" ".join(cell.strip(' "').split())[:_CELL_CHARS_MAX] for cell in row.split(separator)]
+    named = [cell for cell in cells if cell]
+    worded = [cell for cell in named if not any(c.isdigit() for c in cell)]
+    if len(named) < 2 or 2 * len(worded) < len(named):
+        return ""
+    return " | ".join(named)[:_HEADER_CHARS_MAX]
