@@ -29,7 +29,7 @@ from bench.retrieval import DEFAULT_DATA, lines, open_text
 from bench.settings import Settings
 from byline.config import schema
 from byline.domain.documents import Chunk, ExtractedText, Heading
-from byline.domain.search import SearchHit, SearchRequest
+from byline.domain.search import QueryForm, SearchHit, SearchRequest
 from byline.ingest.chunk import chunk
 from byline.search.lexical import IndexedPassage, index_passages
 from byline.search.search import Searcher
@@ -105,7 +105,9 @@ async def measured(folder: Path, size: Size, database: Database) -> list[Row]:
     for asked in lines(folder, "queries"):
         if asked["id"] not in relevant:
             continue
-        found = await searcher.search(SearchRequest(asked["text"], 40, collection))
+        found = await searcher.search(
+            SearchRequest(asked["text"], 40, collection, form=QueryForm.QUESTION)
+        )
         covered = [_paragraphs(hit, spans[hit.document_id]) for hit in found.hits]
         order = dict.fromkeys(key for keys in covered for key in keys)
         ranked += [ScoredDoc(asked["id"], key, -rank) for rank, key in enumerate(list(order)[:10])]

@@ -10,9 +10,12 @@ import pytest
 from library_parts import ScriptedExtractor, rows, scripted_library, settled
 
 from byline.domain.documents import DocumentState
+from byline.domain.search import SearchRequest
 from byline.errors import ExtractionFailed, StorageUnavailable
 from byline.ingest import jobs
+from byline.ingest.chunk import CHUNK_VERSION
 from byline.ingest.extract import WorkerDied
+from byline.search.search import Searcher
 from byline.store.database import Database
 
 QUEUED = (DocumentState.QUEUED,)
@@ -193,3 +196,42 @@ async def test_waiting_and_running_work_is_told_apart(database: Database, tmp_pa
         hold.set()
         for document in documents:
             await settled(parts.library, document.id)
+
+
+async def test_documents_cut_by_earlier_rules_are_read_again_and_found_meanwhile(
+    database: Database, tmp_path: Path
+) -> None:
+    async with scripted_library(database, tmp_path, ScriptedExtractor()) as parts:
+        document = await settled(parts.library, (await parts.add("the old words")).id)
+    await rows(database.url, "UPDATE documents SET chunked_by = 0")
+    before = await rows(database.url, "SELECT id FROM passages")
+
+    extractor = ScriptedExtractor(hold=asyncio.Event())
+    async with scripted_library(database, tmp_path, extractor) as parts:
+        async with asyncio.timeout(30):
+            await extractor.begun.wait()
+        assert await rows(database.url, "SELECT id FROM passages") == before
+        assert (await Searcher(database).search(SearchRequest("words"))).hits
+        assert extractor.hold is not None
+        extractor.hold.set()
+        await settled(parts.library, document.id)
+        assert await parts.library.refresh() == 0
+    after = await rows(database.url, "SELECT id FROM passages")
+    assert len(after) == 1
+    assert after != before
+    assert await rows(database.url, "SELECT chunked_by FROM documents") == [(CHUNK_VERSION,)]
+
+
+async def test_what_people_add_is_read_before_what_is_only_cut_again(
+    database: Database, tmp_path: Path
+) -> None:
+    async with scripted_library(database, tmp_path, ScriptedExtractor()) as parts:
+        old = await settled(parts.library, (await parts.add("old")).id)
+        await rows(database.url, f"UPDATE documents SET chunked_by = 0 WHERE id = '{old.id}'")
+        parts.extractor.hold = asyncio.Event()
+        new = await parts.add("new")
+        assert await parts.library.refresh() == 0
+        parts.extractor.hold.set()
+        await settled(parts.library, new.id)
+        await rows(database.url, "UPDATE documents SET state = 'failed' WHERE name = 'a.txt'")
+        assert await parts.library.refresh() == 0  # what failed stays so until it is added again

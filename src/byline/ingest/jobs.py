@@ -184,6 +184,7 @@ class DocumentJobs:
             )
             await self._take_over(list(dead))
             await library.settle()
+            await library.refresh()
             await asyncio.sleep(_SWEEP_S)
 
     async def _jobs_of_anybody(self) -> list[Job]:

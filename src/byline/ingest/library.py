@@ -28,6 +28,7 @@ from byline.errors import (
     TooLarge,
     UnsupportedFormat,
 )
+from byline.ingest.chunk import CHUNK_VERSION
 from byline.ingest.kinds import HEAD_BYTES, refusal_of
 from byline.ingest.rows import (
     DocumentPage,
@@ -50,6 +51,8 @@ _COLLECTION: Final = re.compile(r"[\w][\w .-]{0,63}")
 _NAME_CHARS_MAX: Final = 255
 _FOLDER_CHARS_MAX: Final = 1_000
 _LIST_MAX: Final = 500
+_REFRESHED_AT_ONCE: Final = 20
+"""Documents read again before somebody's new one gets its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +213,25 @@ class Library:
             if changed is not None:
                 await self._queue.defer(connection, document_id)
             return document_of(changed or row)
+
+    async def refresh(self) -> int:
+        """Queue some documents that were cut by earlier rules, newest first, to be read again; how
+        many. None while others wait: those come first. Until it is read again a document is found
+        by its old passages."""
+        sql = statements("documents")
+        async with self._database.connection() as connection:
+            found = await connection.execute(
+                sql["cut_by_earlier_rules"], {"version": CHUNK_VERSION, "limit": _REFRESHED_AT_ONCE}
+            )
+            rows = await found.fetchall()
+            waiting = await (await connection.execute(sql["any_waits"])).fetchone() if rows else {}
+            if not rows or (waiting or {})["waits"]:
+                return 0
+            for row in rows:
+                await change_state(connection, str(row["id"]), DocumentState.QUEUED)
+                await self._queue.defer(connection, str(row["id"]))
+        log.info("documents cut by earlier rules are read again", documents=len(rows))
+        return len(rows)
 
     async def jobs(self, limit: int) -> Sequence[JobStatus]:
         """Background work that waits, runs or failed, newest first."""

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 
 from byline.domain.documents import DocumentError, DocumentState
 from byline.errors import ExtractionFailed, NotFound
+from byline.ingest.chunk import CHUNK_VERSION
 from byline.ingest.extract import Extraction, Extractor
 from byline.ingest.states import change_state
 from byline.search import lexical
@@ -112,6 +113,7 @@ async def _store(
             "language": text.language,
             "pages": text.pages[-1].number if text.pages else None,
             "passages": len(extraction.spans),
+            "chunked_by": CHUNK_VERSION,
         },
     )
 

@@ -47,7 +47,7 @@ UPDATE documents SET tags = %(tags)s, updated_at = now() WHERE id = %(id)s RETUR
 -- name: describe
 UPDATE documents
 SET title = %(title)s, media_type = %(media_type)s, language = %(language)s, pages = %(pages)s,
-    passages = %(passages)s, embedded = 0
+    passages = %(passages)s, embedded = 0, chunked_by = %(chunked_by)s
 WHERE id = %(id)s
 
 -- name: write_text
@@ -58,6 +58,16 @@ ON CONFLICT (document_id) DO UPDATE SET text = EXCLUDED.text, pages = EXCLUDED.p
 SELECT t.text, t.pages, d.title, d.media_type
 FROM document_texts t JOIN documents d ON d.id = t.document_id
 WHERE t.document_id = %(id)s
+
+-- name: cut_by_earlier_rules
+SELECT id FROM documents
+WHERE chunked_by < %(version)s AND state IN ('indexed', 'embedded', 'enriched')
+ORDER BY created_at DESC, id DESC
+LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED
+
+-- name: any_waits
+SELECT EXISTS (SELECT FROM documents WHERE state IN ('queued', 'extracting')) AS waits
 
 -- name: reserve_passage_ids
 SELECT nextval(pg_get_serial_sequence('passages', 'id')) AS id FROM generate_series(1, %(count)s)
