@@ -284,15 +284,17 @@ def _write(path: Path, text: str) -> None:
 
 
 def _comparisons(run: Json, earlier: Json | None, path: Path | None) -> Iterable[Json]:
-    """With the earlier run, backend by backend; then this run's other backends with its first."""
+    """With the earlier run, its searches and backend by backend; then this run's other backends
+    with its first."""
     names = [it["backend"] for it in run["backends"]]
     if earlier is not None and path is not None:
         before = [it["backend"] for it in earlier["backends"]]
-        for two in names or [None]:
-            one = two if two in before else (before[0] if len(before) == 1 else None)
-            label = f"{path.name}, {one}" if one else path.name
-            now = f"now, {two}" if two else "now"
-            yield compared(Side(label, earlier, one), Side(now, run, two))
+        yield compared(Side(path.name, earlier, None), Side("now", run, None))
+        for two in names:
+            one = two if two in before else before[0] if len(before) == 1 else None
+            if one is not None:
+                label = f"{path.name}, {one}"
+                yield compared(Side(label, earlier, one), Side(f"now, {two}", run, two))
     for other in names[1:]:
         yield compared(Side(names[0], run, names[0]), Side(other, run, other))
 

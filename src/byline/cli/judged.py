@@ -72,7 +72,8 @@ def _backends(run: Json) -> RenderableType:
     ]
     rows.append(("Median time", [_ms(it["ms_median"]) for it in backends]))
     rows.append(("Median to first word", [_ms(it["first_token_ms_median"]) for it in backends]))
-    rows.append(("Asked", [Text(str(it["asked"])) for it in backends]))
+    judged = [f"{it['asked'] - it['verdicts']['failed']} of {it['asked']}" for it in backends]
+    rows.append(("Asks judged", [Text(it) for it in judged]))
     for reason in dict.fromkeys(reason for it in backends for reason in it["failed"]):
         counts = [Text(str(it["failed"].get(reason, 0)), style="red") for it in backends]
         rows.append((f"No answer: {one_line(reason)}", counts))

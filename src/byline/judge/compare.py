@@ -28,7 +28,7 @@ class NotARun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One half of a comparison: a run, and the backend whose asks are meant (None: no asks)."""
+    """One half of a comparison: a run's asks of one backend, or its searches (None)."""
 
     label: str
     run: Json
@@ -47,7 +47,7 @@ def read_run(data: bytes) -> Json:
         raise NotARun(f"It was written by another version of `byline eval` ({run.get('version')}).")
     try:
         for backend in (None, *(it["backend"] for it in run["backends"])):
-            compared(Side("", run, backend), Side("", dict(run), backend))
+            compared(Side("", run, backend), Side("", run, backend))
     except (KeyError, TypeError, AttributeError, ValueError):
         raise NotARun("It is a damaged run of `byline eval`.") from None
     return run
@@ -56,14 +56,12 @@ def read_run(data: bytes) -> Json:
 def compared(one: Side, two: Side) -> Json:
     """`two` less `one`, over the questions both have (same id, same words).
 
-    The searches of one run are no different from themselves: there only answers are compared. For
-    each measure both have: the two means, their difference and its 95 % interval; `clear` says
+    For each measure both have: the two means, their difference and its 95 % interval; `clear` says
     whether that leaves out 0. `changed` lists the questions that went up or down, worst first.
     """
     shared = _texts(one.run).items() & _texts(two.run).items()
     ids = {id_ for id_, _ in shared}
-    before = _answers(one) if one.run is two.run else {**_searches(one.run), **_answers(one)}
-    after = {**_searches(two.run), **_answers(two)}
+    before, after = _values(one), _values(two)
     measures, changes = [], dict[str, dict[str, float]]()
     for name in (name for name in before if name in after):
         both = sorted(ids & before[name].keys() & after[name].keys())
@@ -105,6 +103,10 @@ def _texts(run: Json) -> Mapping[str, str]:
     return {str(it["id"]): str(it["question"]) for it in run["results"]}
 
 
+def _values(side: Side) -> Values:
+    return _searches(side.run) if side.backend is None else _answers(side.run, side.backend)
+
+
 def _searches(run: Json) -> Values:
     values: Values = {}
     for it in run["results"]:
@@ -113,12 +115,12 @@ def _searches(run: Json) -> Values:
     return values
 
 
-def _answers(side: Side) -> Values:
+def _answers(run: Json, backend: str) -> Values:
     """Every measure as one number a question. A refusal is scored apart from an answer: whether
     it was right where it should come, and whether it stayed away where it should not."""
     values: Values = {}
-    for it in side.run["results"]:
-        ask = it["asks"].get(side.backend) if side.backend is not None else None
+    for it in run["results"]:
+        ask = it["asks"].get(backend)
         if ask is None or ask["verdict"] == "failed":
             continue
         if it["answerable"]:

@@ -18,12 +18,12 @@ _ANSWER_CHARS_MAX: Final = 4_000
 
 _MEANINGS: Final = {
     "right": "holds an expected answer",
-    "rightly_refused": "the documents do not answer it, and it says so",
-    "unjudged": "answered; no answer is known to compare with",
-    "refused": "refused, though the documents answer it",
+    "rightly_refused": "the documents do not answer it",
+    "unjudged": "no answer is known to compare with",
+    "refused": "though the documents answer it",
     "wrong": "holds none of the expected answers",
-    "not_refused": "answered, though the documents do not answer it",
-    "failed": "no answer came; counted nowhere",
+    "not_refused": "though the documents do not answer it",
+    "failed": "counted nowhere",
 }
 """What each verdict means, best first: the order of the bars."""
 
@@ -77,7 +77,9 @@ def _ms(value: float | None) -> str:
 
 def measure_label(name: str) -> str:
     """A measure as people read it."""
-    return "MRR" if name == "RR" else name if "@" in name else name.capitalize()
+    if name == "RR":
+        return "MRR"
+    return name.replace("R@", "Recall@") if "@" in name else name.capitalize()
 
 
 def _explained(name: str) -> str:
