@@ -294,7 +294,9 @@ def _comparisons(run: Json, earlier: Json | None, path: Path | None) -> Iterable
             one = two if two in before else before[0] if len(before) == 1 else None
             if one is not None:
                 label = f"{path.name}, {one}"
-                yield compared(Side(label, earlier, one), Side(f"now, {two}", run, two))
+                found = compared(Side(label, earlier, one), Side(f"now, {two}", run, two))
+                if found["measures"]:
+                    yield found
     for other in names[1:]:
         yield compared(Side(names[0], run, names[0]), Side(other, run, other))
 
