@@ -14,22 +14,28 @@ class Settings:
     `scratch` is an empty folder of its own, removed afterwards (a good BYLINE_HOME goes below it).
     `data` holds retrieval sets with questions and judgements; None where the reader has none.
     `litellm` is a virtual environment with the LiteLLM proxy, to stand beside us in the same run.
+    `peers` is a virtual environment with bm25s, txtai and haystack-ai, to stand beside our search.
+    `cache` is a folder for vectors that took long to make; None: they go with the run.
     `passages` are the collection sizes that search is measured at.
     """
 
     scratch: Path
     data: Path | None = None
     litellm: Path | None = None
+    peers: Path | None = None
+    cache: Path | None = None
     passages: tuple[int, ...] = (10_000, 100_000)
 
 
 def settings_from(environ: Mapping[str, str], scratch: Path) -> Settings:
-    """Read `BYLINE_BENCH_DATA`, `BYLINE_BENCH_LITELLM` and `BYLINE_BENCH_PASSAGES` (comma list)."""
+    """Read `BYLINE_BENCH_DATA`, `…_LITELLM`, `…_PEERS`, `…_CACHE` and `…_PASSAGES` (comma list)."""
     passages = environ.get("BYLINE_BENCH_PASSAGES", "")
     return Settings(
         scratch=scratch,
         data=_folder(environ.get("BYLINE_BENCH_DATA")),
         litellm=_folder(environ.get("BYLINE_BENCH_LITELLM")),
+        peers=_folder(environ.get("BYLINE_BENCH_PEERS")),
+        cache=_folder(environ.get("BYLINE_BENCH_CACHE")),
         passages=tuple(int(size) for size in passages.split(","))
         if passages
         else (10_000, 100_000),
