@@ -24,8 +24,8 @@ from fastapi import FastAPI
 from byline.api.app import create_app
 from byline.api.forms import FormDoor
 from byline.api.services import Services
+from byline.ask.parts import AskParts
 from byline.ask.record import AskRecords
-from byline.ask.run import AskParts
 from byline.ask.service import running_asks
 from byline.backend.clients import make_client
 from byline.backend.protocol import ChatClient
@@ -37,6 +37,7 @@ from byline.dispatch.probes import probing
 from byline.errors import DatabaseUnavailable, StartFailed
 from byline.ingest.jobs import running_library
 from byline.observe import Feed, Metrics, configure_log
+from byline.search.reading import PassageReader
 from byline.search.rebuild import ensure_current_index
 from byline.search.search import Searcher
 from byline.store.blobs import open_blobs
@@ -125,7 +126,7 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
     )
     asks = await stack.enter_async_context(
         running_asks(
-            AskParts(searcher, config.ask),
+            AskParts(searcher, PassageReader(database), config.ask),
             dispatcher,
             AskRecords(database, owner),
             metrics,
