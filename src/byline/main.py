@@ -32,8 +32,10 @@ from byline.backend.protocol import ChatClient
 from byline.config import schema
 from byline.config.check import is_loopback
 from byline.dispatch.clock import LoopClock
-from byline.dispatch.dispatcher import Dispatcher
+from byline.dispatch.dispatcher import Dispatcher, gate_limits
 from byline.dispatch.probes import probing
+from byline.dispatch.shared_gate import SharedGate
+from byline.dispatch.sharing import shared_gates
 from byline.errors import DatabaseUnavailable, StartFailed
 from byline.ingest.jobs import running_library
 from byline.observe import Feed, Metrics, configure_log
@@ -117,7 +119,14 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
 
     feed = Feed()
     clock = LoopClock()
-    dispatcher = Dispatcher(config, client, clock, feed)
+    gates = {
+        name: SharedGate(name, gate_limits(machine), clock)
+        for name, machine in config.machines.items()
+    }
+    dispatcher = Dispatcher(config, client, clock, feed, gates)
+    await stack.enter_async_context(
+        shared_gates(list(gates.values()), url, clock, config.database.connect_s_max)
+    )
     stack.push_async_callback(dispatcher.close)
     await stack.enter_async_context(probing(dispatcher, clock, Random()))
     searcher = Searcher(database)
