@@ -26,7 +26,6 @@ from byline.domain.search import SearchRequest
 from byline.judge.measures import mean_scores, roc_auc, score_rankings
 from byline.judge.questions import Question
 from byline.judge.verdicts import Asked, Verdict
-from byline.search.reading import PassageReader
 from byline.search.search import Searcher
 
 NAME = "retrieval quality"
@@ -91,7 +90,7 @@ async def measured(given: QuestionSet, settings: Settings) -> dict[str, float | 
     async with empty_library(settings.scratch / given.name) as database:
         keys = await fill_documents(database, given.paragraphs)
         searcher = Searcher(database)
-        quoting = Quoting(searcher, PassageReader(database))
+        quoting = Quoting(searcher)
         for question in given.questions:
             result = await searcher.search(SearchRequest(question.text))
             found.rankings[question.id] = [keys[hit.passage_id] for hit in result.hits]

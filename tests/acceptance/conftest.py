@@ -88,11 +88,11 @@ class Site:
         return await self.settled(sent["documents"][0]["id"])
 
     async def settled(self, document_id: str) -> Any:
-        """The document once it is indexed or has failed."""
+        """The document once it can be found or has failed."""
         async with asyncio.timeout(INDEXED_S_MAX):
             while True:
                 document = (await self.get(f"/api/documents/{document_id}")).body
-                if document["state"] in ("indexed", "failed"):
+                if document["state"] not in ("queued", "extracting"):
                     return document
                 await asyncio.sleep(0.01)
 
@@ -121,6 +121,7 @@ async def start(tmp_path: Path, database_url: str) -> AsyncIterator[Start]:
             home = tmp_path / f"home-{started}"
             tree = {
                 "database": {"url": database_url, "connect_s_max": 5},
+                "embedder": {"kind": "none"},  # see test_meaning.py for the default
                 **(settings or {}),
             }
             tree["server"] = {"port": 0, **tree.get("server", {})}

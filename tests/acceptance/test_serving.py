@@ -76,7 +76,7 @@ async def test_ctrl_c_ends_open_streams_and_leaves_no_process_behind(
             async with http.post("/api/documents", data=form) as response:
                 document_id = (await response.json())["documents"][0]["id"]
             state = ""
-            while state != "indexed":
+            while state not in ("indexed", "embedded"):
                 async with http.get(f"/api/documents/{document_id}") as response:
                     state = (await response.json())["state"]
             body = {"question": QUESTION, "stream": True}

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from search_corpus import Draft, add_document
 
+from byline.domain.search import Filters
 from byline.search.dense import (
     DenseQuery,
     dense_coverage,
@@ -18,15 +19,17 @@ from byline.search.dense import (
     similarities,
     vector_text,
 )
+from byline.search.filters import Scope, document_parameters, scope_of, with_conditions
 from byline.search.spaces import (
     VectorSpace,
     add_space,
-    forget_space,
+    drop_retired,
     known_spaces,
     make_current,
     searchable_space,
 )
 from byline.store.database import Database
+from byline.store.statements import statements
 
 DIMENSIONS = 8
 
@@ -79,8 +82,33 @@ async def test_a_collection_however_small_is_found_in_a_large_one(database: Data
         _, ids = await store(connection, space, Draft(["a", "b", "c"], collection="few"), few)
         await connection.execute("SET LOCAL enable_seqscan = off")
         await connection.execute("SET LOCAL enable_sort = off")
-        found = await search_dense(connection, DenseQuery(space, axis(0, 1.0), 3, "few"))
+        found = await search_dense(connection, DenseQuery(space, axis(0, 1.0), 3, Scope("few")))
     assert {id_ for id_, _ in found.hits} == set(ids)
+
+
+async def test_a_filter_is_asked_of_what_the_graph_finds(database: Database) -> None:
+    chance = random.Random(7)
+    async with database.connection() as connection:
+        space = await add_space(connection, "a", DIMENSIONS, is_current=True)
+        texts = [f"passage {n}" for n in range(600)]
+        near = [unit([10, *(chance.random() for _ in range(DIMENSIONS - 1))]) for _ in texts]
+        await store(connection, space, Draft(texts), near)
+        document_id, ids = await store(connection, space, Draft(["a", "b"]), [axis(1), axis(2)])
+        filters = Filters(documents=(document_id,))
+        narrow = await scope_of(connection, filters)
+        assert narrow.is_narrow
+        broad = Scope(
+            *(None, 1, 10**6, document_parameters(filters)),
+            with_conditions(statements("filters")["within_many"]),
+        )
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        await connection.execute("SET LOCAL enable_sort = off")
+        for scope in (narrow, broad):
+            found = await search_dense(connection, DenseQuery(space, axis(0, 1.0), 5, scope))
+            assert {id_ for id_, _ in found.hits} == set(ids)
+        nothing = await scope_of(connection, Filters(tags=("nobody's",)))
+        found = await search_dense(connection, DenseQuery(space, axis(1), 5, nothing))
+        assert found.hits == ()
 
 
 async def test_scores_are_given_for_any_passage_that_has_a_vector(database: Database) -> None:
@@ -133,5 +161,21 @@ async def test_a_space_of_other_dimensions_is_filled_beside_the_current_one_and_
     async with database.connection() as connection:
         (only,) = await known_spaces(connection)
         assert (only.fingerprint, only.is_current) == ("new", True)
-        await forget_space(connection, only)
-        assert await known_spaces(connection) == []
+
+
+async def test_a_search_under_way_when_its_space_is_replaced_still_finds_it(
+    database: Database,
+) -> None:
+    async with database.connection() as connection:
+        old = await add_space(connection, "old", DIMENSIONS, is_current=True)
+        _, ids = await store(connection, old, Draft(["one"]), [axis(1)])
+        new = await add_space(connection, "new", 3, is_current=False)
+        await make_current(connection, new)
+    async with database.connection() as connection:
+        assert await drop_retired(connection) == []
+        assert set(await similarities(connection, old, axis(1), ids)) == set(ids)
+        again = await add_space(connection, "old", DIMENSIONS, is_current=False)
+        assert again.id != old.id
+    async with database.connection() as connection:
+        assert len(await drop_retired(connection, since_s=0)) == 1
+        assert [space.id for space in await known_spaces(connection)] == [new.id, again.id]

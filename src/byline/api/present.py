@@ -160,6 +160,7 @@ def job_json(job: JobStatus) -> Json:
         "next_try_at": job.next_try_at.isoformat() if job.next_try_at else None,
         "error": _document_error_json(job.error),
         "updated_at": job.updated_at.isoformat(),
+        "progress": None if job.progress is None else round(job.progress, 4),
     }
 
 

@@ -353,6 +353,7 @@ class JobShape(Shape):
     next_try_at: datetime | None
     error: DocumentErrorShape | None
     updated_at: datetime
+    progress: float | None = Field(description="The share that is done, 0 to 1, where it is known.")
 
 
 class JobsShape(Shape):

@@ -34,9 +34,11 @@ from byline.errors import (
     StorageFull,
     StorageUnavailable,
 )
+from byline.ingest.embed import Filler
 from byline.ingest.extract import WorkerDied, open_extractor
 from byline.ingest.library import Library
 from byline.ingest.pipeline import Pipeline
+from byline.search.embedders.protocol import Embedder
 from byline.store.blobs import BlobStore
 from byline.store.database import Database
 from byline.store.statements import statements
@@ -260,21 +262,30 @@ async def _end(task: asyncio.Task[Any]) -> None:
 
 @asynccontextmanager
 async def running_library(
-    database: Database, blobs: BlobStore, config: schema.Ingest, scratch: Path
+    database: Database,
+    blobs: BlobStore,
+    config: schema.Ingest,
+    scratch: Path,
+    embedder: Embedder | None = None,
 ) -> AsyncIterator[Library]:
     """The library with its background work running; `scratch` is a folder of ours alone.
 
-    What lies in `scratch` from an earlier life is removed.
+    What lies in `scratch` from an earlier life is removed. Without an embedder documents wait for
+    one, and are found by their words.
     """
     await asyncio.to_thread(_emptied, scratch)
     async with open_extractor(config, scratch) as extractor:
         jobs = DocumentJobs(database.url, config, Pipeline(database, blobs, extractor, scratch))
         library = Library(database, blobs, config, jobs)
-        running = asyncio.create_task(jobs.run(library), name="background work")
+        running = [asyncio.create_task(jobs.run(library), name="background work")]
+        if embedder is not None:
+            filler = Filler(database, embedder)
+            library.works.append(filler)
+            running.append(asyncio.create_task(filler.run(), name="embedding"))
         try:
             yield library
         finally:
-            await _end(running)
+            await asyncio.gather(*map(_end, running))
 
 
 def _emptied(folder: Path) -> None:

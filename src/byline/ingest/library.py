@@ -70,6 +70,13 @@ class JobQueue(Protocol):
         """Queue the reading of a document, in the caller's transaction."""
 
 
+class Work(Protocol):
+    """Background work that is no job of the queue."""
+
+    async def jobs(self, connection: AsyncConnection[DictRow]) -> Sequence[JobStatus]:
+        """What is going on of it."""
+
+
 class Library:
     """Documents by collection. The same bytes are one document of a collection."""
 
@@ -81,6 +88,7 @@ class Library:
         self._config = config
         self._queue = queue
         self._unsettled: set[str] = set()
+        self.works: list[Work] = []
 
     async def add(
         self,
@@ -239,7 +247,8 @@ class Library:
             found = await connection.execute(
                 statements("documents")["jobs"], {"limit": max(1, min(limit, _LIST_MAX))}
             )
-            return [job_of(row) for row in await found.fetchall()]
+            queued = [job_of(row) for row in await found.fetchall()]
+            return [job for work in self.works for job in await work.jobs(connection)] + queued
 
     async def settle(self) -> None:
         """Look again at files that could not be forgotten while the database was away."""

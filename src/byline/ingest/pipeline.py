@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from byline.domain.documents import DocumentError, DocumentState
 from byline.errors import ExtractionFailed, NotFound
 from byline.ingest.chunk import CHUNK_VERSION
+from byline.ingest.embed import queue_embedding
 from byline.ingest.extract import Extraction, Extractor
 from byline.ingest.states import change_state
 from byline.search import lexical
@@ -116,6 +117,7 @@ async def _store(
             "chunked_by": CHUNK_VERSION,
         },
     )
+    await queue_embedding(connection, document_id)
 
 
 async def _write_passages(

@@ -29,6 +29,7 @@ class JobStatus:
     """One piece of background work: `waiting`, `running`, `retrying` or `failed`.
 
     `name` is its document's; `attempts` were made before; `error` says why it failed for good.
+    `progress` is the share that is done, 0 to 1, where that can be told.
     """
 
     id: str
@@ -40,6 +41,7 @@ class JobStatus:
     next_try_at: datetime | None
     error: DocumentError | None
     updated_at: datetime
+    progress: float | None = None
 
 
 def cursor_of(document: Document) -> str:
@@ -102,4 +104,5 @@ def job_of(row: DictRow) -> JobStatus:
         next_try_at=row["next_try_at"],
         error=_error(row),
         updated_at=row["updated_at"],
+        progress=min(1.0, row["done"] / row["total"]) if row.get("total") else None,
     )

@@ -14,6 +14,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.search.filters import NARROW_PASSAGES_MAX, Scope
 from byline.search.spaces import VectorSpace
 from byline.store.statements import statements
 
@@ -22,8 +23,14 @@ Vector = Sequence[float]
 EF_SEARCH_MIN: Final = 100
 """Candidates the index keeps while it walks its graph; never fewer than are asked for."""
 
+EF_SEARCH_MAX: Final = 1_000
+"""pgvector's own limit."""
+
 SCANNED_MAX: Final = 40_000
 """Vectors looked at before a search under a filter makes do with what it has."""
+
+
+EVERYWHERE: Final = Scope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class DenseQuery:
     space: VectorSpace
     vector: Vector
     limit: int
-    collection: str | None = None
+    scope: Scope = EVERYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +52,30 @@ class DenseResult:
 
 async def search_dense(connection: AsyncConnection[DictRow], query: DenseQuery) -> DenseResult:
     """The nearest passages. Fewer than `limit` where there are fewer, or hardly any pass."""
-    sql = statements("vectors")
-    ef_search = min(max(query.limit, EF_SEARCH_MIN), 1000)
-    await connection.execute(
-        sql["set_scan"], {"ef_search": str(ef_search), "scanned_max": str(SCANNED_MAX)}
-    )
-    within = "" if query.collection is None else "AND collection = %(collection)s"
-    found = await connection.execute(
-        query.space.sql("nearest", within),
+    space, scope = query.space, query.scope
+    if scope.passages == 0:
+        return DenseResult(())
+    told = await connection.execute(
+        statements("vectors")["set_scan"],
         {
+            "ef_search": str(min(max(query.limit, EF_SEARCH_MIN), EF_SEARCH_MAX)),
+            "scanned_max": str(SCANNED_MAX),
+            "space": space.id,
+            "collection": scope.collection,
+        },
+    )
+    row = await told.fetchone() or {}
+    within = "" if scope.collection is None else "AND collection = %(collection)s"
+    narrow = scope.collection is not None and row["in_collection"] <= NARROW_PASSAGES_MAX
+    if scope.is_filtered:
+        within, narrow = scope.condition("document_id"), scope.is_narrow
+    found = await connection.execute(
+        space.sql("nearest_of_few" if narrow else "nearest", within),
+        {
+            **scope.params,
             "vector": vector_text(query.vector),
             "limit": query.limit,
-            "collection": query.collection,
+            "collection": scope.collection,
         },
         # A plan for any limit would rather sort the whole table.
         prepare=False,

@@ -1,11 +1,11 @@
 """Vector spaces: what one embedder makes of the passages, each in a table of its own.
 
-    (none) ──► current ──────────────────────────────► forgotten
-                 │  another embedder is configured          ▲
-                 ▼                                          │
-               current, and beside it one being filled ─────┤
-                 │                                          │
-                 └── the new one is complete: it is current ┘  (in one transaction)
+    (none) ──► current ──────────────────────────────► retired ──► its table is dropped
+                 │  another embedder is configured        ▲
+                 ▼                                        │
+               current, and beside it one being filled ───┤
+                 │                                        │
+                 └─ the new one is complete: it is current ┘   (in one transaction)
 
 There is at most one that is being filled. A space is known by its embedder's fingerprint; vectors
 of two embedders are never compared.
@@ -25,6 +25,9 @@ from byline.store.statements import statements
 DIMENSIONS_MAX: Final = 4_000
 """What pgvector's index takes of half-precision numbers."""
 
+SEARCH_S_MAX: Final = 60.0
+"""A search that began to use a space has ended by then, in seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class VectorSpace:
@@ -40,7 +43,10 @@ class VectorSpace:
 
         `within` is a condition that begins with AND, on the column `document_id`.
         """
-        statement = statements("vectors")[name]
+        return self.about(statements("vectors")[name], within)
+
+    def about(self, statement: str, within: str = "") -> str:
+        """A statement with the name of this space's table in it."""
         for mark, meant in (
             ("{vectors}", f"vectors_{self.id}"),
             ("{dimensions}", str(self.dimensions)),
@@ -84,16 +90,29 @@ async def add_space(
     return space
 
 
-async def forget_space(connection: AsyncConnection[DictRow], space: VectorSpace) -> None:
-    """Remove a space with its vectors, in the caller's transaction."""
-    await connection.execute(statements("vectors")["bound_lock_waits"])
-    await connection.execute(space.sql("drop_table"))
-    await connection.execute(statements("vectors")["forget_space"], {"id": space.id})
+async def retire_space(connection: AsyncConnection[DictRow], space: VectorSpace) -> None:
+    """Let no search begin to use `space` once the caller's transaction has ended."""
+    await connection.execute(statements("vectors")["retire_space"], {"id": space.id})
 
 
 async def make_current(connection: AsyncConnection[DictRow], space: VectorSpace) -> None:
-    """Let searches use `space` from the end of the caller's transaction on; forget the others."""
+    """Let searches use `space` from the end of the caller's transaction on, and no other."""
     for other in await known_spaces(connection):
         if other.id != space.id:
-            await forget_space(connection, other)
+            await retire_space(connection, other)
     await connection.execute(statements("vectors")["make_current"], {"id": space.id})
+
+
+async def drop_retired(
+    connection: AsyncConnection[DictRow], since_s: float = SEARCH_S_MAX
+) -> list[str]:
+    """Remove the tables of spaces retired so long ago that no search uses them any more; their
+    fingerprints. In the caller's transaction."""
+    sql = statements("vectors")
+    found = await connection.execute(sql["retired_spaces"], {"since_s": since_s})
+    spaces = [VectorSpace(**row) for row in await found.fetchall()]
+    for space in spaces:
+        await connection.execute(sql["bound_lock_waits"])
+        await connection.execute(space.sql("drop_table"))
+        await connection.execute(sql["forget_space"], {"id": space.id})
+    return [space.fingerprint for space in spaces]

@@ -7,6 +7,8 @@ CREATE TABLE vector_spaces (
     -- False while it is being filled beside the one that is searched.
     is_current boolean NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
+    -- From then on no search begins to use it; its table goes when those under way have ended.
+    retired_at timestamptz,
     -- Why filling pauses, and until when; NULL while it does not.
     error_code text,
     error_message text,

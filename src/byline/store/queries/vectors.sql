@@ -2,7 +2,8 @@
 -- on `document_id`.
 
 -- name: spaces
-SELECT id, fingerprint, dimensions, is_current FROM vector_spaces ORDER BY is_current DESC, id DESC
+SELECT id, fingerprint, dimensions, is_current FROM vector_spaces
+WHERE retired_at IS NULL ORDER BY is_current DESC, id DESC
 
 -- name: add_space
 INSERT INTO vector_spaces (fingerprint, dimensions, is_current)
@@ -22,6 +23,7 @@ CREATE TABLE {vectors} (
 );
 ALTER TABLE {vectors} ALTER COLUMN embedding SET STATISTICS 0;
 CREATE INDEX {vectors}_document ON {vectors} (document_id);
+CREATE INDEX {vectors}_collection ON {vectors} (collection);
 CREATE INDEX {vectors}_near ON {vectors} USING hnsw (embedding halfvec_ip_ops);
 CREATE TRIGGER count_on AFTER INSERT ON {vectors} REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION vectors_count_on({space});
@@ -34,13 +36,28 @@ DROP TABLE {vectors}
 -- name: forget_space
 DELETE FROM vector_spaces WHERE id = %(id)s
 
+-- name: retire_space
+-- It gives up its name: its embedder may come back before its table is gone.
+UPDATE vector_spaces
+SET retired_at = clock_timestamp(), is_current = false, fingerprint = fingerprint || ' (' || id || ')'
+WHERE id = %(id)s
+
 -- name: make_current
-UPDATE vector_spaces SET is_current = (id = %(id)s)
+UPDATE vector_spaces SET is_current = true WHERE id = %(id)s
+
+-- name: retired_spaces
+SELECT id, fingerprint, dimensions, is_current FROM vector_spaces
+WHERE retired_at < clock_timestamp() - make_interval(secs => %(since_s)s)
+
+-- name: is_empty
+SELECT NOT EXISTS (SELECT FROM {vectors}) AS is_empty
 
 -- name: set_scan
 SELECT set_config('hnsw.ef_search', %(ef_search)s::text, true),
        set_config('hnsw.iterative_scan', 'relaxed_order', true),
-       set_config('hnsw.max_scan_tuples', %(scanned_max)s::text, true)
+       set_config('hnsw.max_scan_tuples', %(scanned_max)s::text, true),
+       (SELECT coalesce(sum(passages), 0)::bigint FROM vector_changes
+        WHERE space_id = %(space)s AND collection = %(collection)s) AS in_collection
 
 -- name: nearest
 -- In a test of truth the planner leaves a condition on documents where it stands: to be asked of
