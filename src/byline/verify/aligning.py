@@ -42,7 +42,7 @@ class Aligned:
 
 def align(claim: ReadText, sources: Sequence[ReadSource]) -> Aligned:
     """Align `claim` with the sentences of `sources`."""
-    candidates = [(n, s) for n, source in enumerate(sources) for s in source.sentences]
+    candidates = [(n, s) for n, source in enumerate(sources) for s in source.said]
     for candidate in candidates:
         if len(claim.squeezed) >= VERBATIM_CHARS_MIN and candidate[1].squeezed == claim.squeezed:
             return Aligned((candidate,), 1.0, verbatim=True, other_language=False)

@@ -15,6 +15,7 @@ from byline.verify.facts import Fact, facts_in, plain
 from byline.verify.markers import MARKER
 from byline.verify.names import Name, names_in, words_in
 from byline.verify.negation import Denial, denials_in
+from byline.verify.orders import is_order
 from byline.verify.sentences import split_sentences
 from byline.verify.terms import content_terms
 
@@ -87,18 +88,19 @@ class ReadSource:
         return [ReadSentence(self.text, *span, place) for place, span in enumerate(spans)]
 
     @cached_property
+    def said(self) -> Sequence[ReadSentence]:
+        """The sentences that say something: orders to the model that reads them are no evidence."""
+        return [sentence for sentence in self.sentences if not is_order(sentence.folded)]
+
+    @cached_property
     def context(self) -> ReadText:
         return ReadText(self._context.replace("_", " "))
 
     @cached_property
     def facts(self) -> list[Fact]:
         """The facts of the whole, its context's too."""
-        return [*self.context.facts, *(fact for s in self.sentences for fact in s.facts)]
+        return [*self.context.facts, *(fact for s in self.said for fact in s.facts)]
 
     @cached_property
     def words(self) -> frozenset[str]:
-        return self.context.words.union(*(s.words for s in self.sentences))
-
-    @cached_property
-    def terms(self) -> frozenset[str]:
-        return self.context.terms.union(*(s.terms for s in self.sentences))
+        return self.context.words.union(*(s.words for s in self.said))

@@ -53,9 +53,9 @@ _REFUSES_EN: Final = tuple(
         rf"(?:none of )?{_MATERIAL} {_DENIES}",
         rf"(?:none of|neither of) {_MATERIAL} (?:answers?|contains?|mentions?|says?|states?"
         rf"|provides?)\b",
-        rf"(?:there is|there's|there are|i (?:see|find|found|have)) (?:no|not any|not enough"
-        rf"|insufficient)"
-        rf"\b.{{0,60}}\b{_LOOKED}\b.{{0,80}}",
+        r"(?:there is|there's|there are|i (?:see|find|found|have)) (?:no|not any|not enough"
+        rf"|insufficient) (?:\w+ ){{0,3}}{_LOOKED}(?: (?:about|on|regarding|concerning|in|within"
+        r"|for|that|of|to|as|whether|provided|available|given)\b|$)",
         rf"(?:no|not enough|insufficient) .{{0,30}}{_LOOKED}.{{0,60}}\b(?:in|by|from"
         rf"|within) {_MATERIAL}",
         r"(?:i|we) (?:can ?not|can't|could not|couldn't|am unable to|are unable to"

@@ -14,6 +14,7 @@ from typing import Final
 from byline.search.analyse import term_strings
 from byline.search.words import ASKING_KO, INFLECTED_KO, PARTICLES_KO
 from byline.verify.quantities import NUMBER_WORDS
+from byline.verify.units import UNITS
 from byline.verify.words import FUNCTION_EN
 
 _CHUNK: Final = re.compile(r"[^\s,;:()\[\]{}\"“”‘’«»「」『』…!?|]+")
@@ -109,9 +110,9 @@ def content_terms(text: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for chunk in _CHUNK.findall(text):
         word = chunk.strip(".'’-–—*_#")
-        if not word or word in FUNCTION_EN or word in NUMBER_WORDS or _DIGIT.search(word):
-            continue  # numbers are compared as facts, by value
-        terms = _terms_of(word)
+        if word in FUNCTION_EN or word in NUMBER_WORDS or word in UNITS or _DIGIT.search(word):
+            continue  # numbers and their units are compared as facts, by value
+        terms = _terms_of(word) if word else []
         for term in terms:
             found[term] = max(found.get(term, 0.0), 1 / len(terms))
     return found
@@ -146,6 +147,8 @@ def _terms_of(word: str) -> list[str]:
     if not _HANGUL_WORD.fullmatch(word):
         return term_strings(word)
     stem = stem_ko(word)
-    if word in _EMPTY_KO or stem in _EMPTY_KO or ASKING_KO.fullmatch(word):
+    if _KO_TAIL.sub("", word) in UNITS:
+        return []  # 원입니다
+    if word in _EMPTY_KO or stem in _EMPTY_KO or stem in UNITS or ASKING_KO.fullmatch(word):
         return []
     return [a + b for a, b in itertools.pairwise(stem)] or [stem]
