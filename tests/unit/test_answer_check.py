@@ -126,6 +126,21 @@ def test_what_claims_nothing_needs_no_source(sentence: str) -> None:
     assert checked.support is Support.NOT_NEEDED
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Sure, the deposit is paid back.",
+        "Yes, Mr Bergman keeps the keys.",
+        "예산은 군청이 낸다.",
+        "네덜란드에서 왔다.",
+        "Hello is a word of the lease.",
+    ],
+)
+def test_a_claim_that_begins_like_a_courtesy_is_a_claim(sentence: str) -> None:
+    (checked,) = check_answer(sentence, SOURCES).sentences
+    assert checked.support is Support.UNCITED
+
+
 def test_a_footnote_copied_from_a_document_is_not_the_models_citation() -> None:
     text = "The old iron bridge was opened to traffic in 1932.[2] It is painted blue [3]."
     checked = check_answer(text, SOURCES)

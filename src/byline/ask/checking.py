@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from byline.ask.progress import Progress
+from byline.config.schema import QUOTES_MACHINE
 from byline.domain.asking import AskAnswer, CitationFound, Refusal, RefusedBy
 from byline.verify.citations import AnswerCheck, Checked, check_answer
 from byline.verify.refusal import is_refusal
@@ -37,7 +38,9 @@ class Checking:
     def outcome(self) -> AskAnswer:
         """The checked answer, or the model's refusal: `no_evidence`, in its words."""
         text = self._progress.text
-        if is_refusal(text):
+        byline = self._progress.byline
+        quoted = byline is not None and byline.machine == QUOTES_MACHINE
+        if not quoted and is_refusal(text):  # a document may speak like a refusal itself
             return self._progress.refused(
                 Refusal("not_answered", NOT_ANSWERED, RefusedBy.MODEL, said=text.strip())
             )

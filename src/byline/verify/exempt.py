@@ -22,21 +22,18 @@ _FURNITURE: Final = re.compile(r"^(?:```|~~~|#{1,6}\s|[-=*_|:\s]+$)")
 _BOLD_LINE: Final = re.compile(r"^(?:\*\*|__)[^*_\n]{1,80}(?:\*\*|__):?$")
 _DIGIT: Final = re.compile(r"\d")
 _COURTESY: Final = re.compile(
-    r"^(?:hi|hello|hey|sure|certainly|of course|absolutely|great question|good question"
-    r"|thank you|thanks"
-    r"|you're welcome|i hope (?:this|that)|let me know|feel free|if you have (?:any )?(?:more"
-    r"|other|further)"
-    r"|please let me|please (?:note|see) the|is there anything|here (?:is|are|'s)|here's"
-    r"|below (?:is|are)"
-    r"|based on the (?:provided |given )?(?:sources|documents|passages|context)\W*$"
-    r"|in summary\W*$|to summari[sz]e\W*$"
-    r"|answer\W*$|sources?\W*$|references?\W*$|summary\W*$|conclusion\W*$|note\W*$)",
+    r"(?:hi|hello|hey|sure|certainly|of course|absolutely|great question|good question|yes|no"
+    r"|thank you|thanks|you're welcome|answer|sources?|references?|summary|conclusion|note"
+    r"|in summary|to summari[sz]e)(?: (?:there|you|very much|so much|thing))?\W*$"
+    r"|(?:(?:sure|certainly|of course)\W+)?(?:here (?:is|are)|here's|below (?:is|are)) .{0,60}$"
+    r"|i hope (?:this|that)\b|(?:please )?let me know\b|(?:please )?feel free\b"
+    r"|if you have (?:any )?(?:more|other|further)\b|is there anything\b"
+    r"|thank you for (?:your|the) question"
 )
 _COURTESY_KO: Final = re.compile(
-    r"^(?:안녕하세요|안녕하십니까|네|예|물론입니다|감사합니다|고맙습니다|좋은 질문|도움이 되"
-    r"|더 궁금한|추가로 궁금|궁금한 (?:점|사항)"
-    r"|다음과 같습니다|다음은|아래는|아래와 같습니다|요약하면\W*$|정리하면\W*$|답변\W*$"
-    r"|출처\W*$|참고\W*$|참고 자료\W*$|요약\W*$)"
+    r"(?:안녕하세요|안녕하십니까|네|예|아니요|물론입니다|감사합니다|고맙습니다|좋은 질문입니다"
+    r"|답변|출처|참고|참고 자료|요약|결론|다음과 같습니다|아래와 같습니다|요약하면|정리하면)\W*$"
+    r"|도움이 되(?:었|셨|시|길|기)|(?:더|추가로) 궁금한|궁금한 (?:점|사항)이"
 )
 _FOLLOWS: Final = re.compile(r"[:：]\s*(?:\*\*)?$|(?:다음과|아래와) 같(?:습니다|다)\W*$")
 
