@@ -2,7 +2,8 @@
 
 The sets lie in the folder `BYLINE_BENCH_DATA` names, or in `shared/data` beside the repository:
 `<set>/corpus.jsonl`, `queries.jsonl` and `qrels.tsv`. Whole paragraphs are the passages, indexed
-and searched through PostgreSQL as in use; judged as `byline eval` judges. Every run is added to
+embedded and searched through PostgreSQL as in use; judged as `byline eval` judges. Embedding takes
+most of the time: `BYLINE_BENCH_CACHE` names a folder that keeps the vectors. Every run is added to
 `bench/history` (`python -m bench.record` prints it).
 """
 
@@ -18,15 +19,15 @@ from typing import Any
 
 from bench import record
 from bench.facts import machine_facts
-from bench.library import Text, empty_library, fill_documents
+from bench.library import Text, empty_library
 from bench.quoting import Quoting
 from bench.report import Row
 from bench.settings import Settings
+from bench.vectors import KeptVectors, kept_vectors, searchable
 from byline.domain.search import SearchRequest
 from byline.judge.measures import mean_scores, roc_auc, score_rankings
 from byline.judge.questions import Question
 from byline.judge.verdicts import Asked, Verdict
-from byline.search.search import Searcher
 
 NAME = "retrieval quality"
 
@@ -72,24 +73,27 @@ async def run(settings: Settings) -> list[Row]:
     data = settings.data or DEFAULT_DATA
     rows: list[Row] = []
     facts = machine_facts()
-    for name, floor in FLOORS.items():
-        if (data / name / "corpus.jsonl").is_file():
+    async with kept_vectors(settings) as embedder:
+        for name, floor in FLOORS.items():
+            if not (data / name / "corpus.jsonl").is_file():
+                print(f"retrieval: no {name} in {data}; skipped.", file=sys.stderr)
+                continue
             given = read_set(data / name)
-            figures = await measured(given, settings)
+            figures = await measured(given, embedder, settings)
             sizes = {"questions": len(given.questions), "passages": len(given.paragraphs)}
             record.append(facts, name, sizes, figures)
             rows += rows_of(given, figures, floor)
-        else:
-            print(f"retrieval: no {name} in {data}; skipped.", file=sys.stderr)
     return rows
 
 
-async def measured(given: QuestionSet, settings: Settings) -> dict[str, float | None]:
-    """Index a set's paragraphs, ask its questions, and hold the answers against its judgements."""
+async def measured(
+    given: QuestionSet, embedder: KeptVectors, settings: Settings
+) -> dict[str, float | None]:
+    """Index and embed a set's paragraphs, ask its questions, and hold the answers against its
+    judgements."""
     found = Found()
     async with empty_library(settings.scratch / given.name) as database:
-        keys = await fill_documents(database, given.paragraphs)
-        searcher = Searcher(database)
+        searcher, keys = await searchable(database, given.paragraphs, embedder)
         quoting = Quoting(searcher)
         for question in given.questions:
             result = await searcher.search(SearchRequest(question.text))

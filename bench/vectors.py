@@ -27,7 +27,8 @@ _AT_ONCE = 64
 
 
 class KeptVectors:
-    """An `Embedder` that asks another one only for what it has not seen before."""
+    """An `Embedder` that asks another one only for what it has not seen before; and, being the
+    only one, also the embedders at hand that a search chooses from."""
 
     def __init__(self, inner: Embedder, file: sqlite3.Connection) -> None:
         self._inner = inner
@@ -35,6 +36,13 @@ class KeptVectors:
         self.fingerprint = inner.fingerprint
         self.dimensions = inner.dimensions
         file.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB)")
+
+    @property
+    def fingerprints(self) -> frozenset[str]:
+        return frozenset({self.fingerprint})
+
+    def of(self, fingerprint: str) -> KeptVectors:
+        return self
 
     async def embed_query(self, text: str) -> Vector:
         async def embed(texts: Sequence[str]) -> Sequence[Vector]:
