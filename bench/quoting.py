@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
+from byline.ask.parts import AskParts
 from byline.ask.present import answer_json
 from byline.ask.progress import Progress
-from byline.ask.run import AskParts, run_ask
+from byline.ask.run import run_ask
 from byline.backend.protocol import ChatClient
 from byline.config import schema
 from byline.dispatch.clock import LoopClock
@@ -15,15 +16,16 @@ from byline.domain.asking import AskRequest, Done
 from byline.judge.questions import Question
 from byline.judge.verdicts import Asked, judge_ask
 from byline.observe import Feed
+from byline.search.reading import PassageReader
 from byline.search.search import Searcher
 
 
 class Quoting:
     """Asks `quotes` as Byline is configured out of the box."""
 
-    def __init__(self, searcher: Searcher) -> None:
+    def __init__(self, searcher: Searcher, reader: PassageReader) -> None:
         config = schema.Config()
-        self._parts = AskParts(searcher, config.ask)
+        self._parts = AskParts(searcher, reader, config.ask)
         self._backend = Dispatcher(config, _no_client, LoopClock(), Feed()).get_backend("quotes")
 
     async def ask(self, question: Question) -> Asked:

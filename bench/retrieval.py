@@ -28,6 +28,7 @@ from byline.domain.search import SearchRequest
 from byline.judge.measures import mean_scores, roc_auc, score_rankings
 from byline.judge.questions import Question
 from byline.judge.verdicts import Asked, Verdict
+from byline.search.reading import PassageReader
 
 NAME = "retrieval quality"
 
@@ -94,7 +95,7 @@ async def measured(
     found = Found()
     async with empty_library(settings.scratch / given.name) as database:
         searcher, keys = await searchable(database, given.paragraphs, embedder)
-        quoting = Quoting(searcher)
+        quoting = Quoting(searcher, PassageReader(database))
         for question in given.questions:
             result = await searcher.search(SearchRequest(question.text))
             found.rankings[question.id] = [keys[hit.passage_id] for hit in result.hits]

@@ -24,20 +24,23 @@ from fastapi import FastAPI
 from byline.api.app import create_app
 from byline.api.forms import FormDoor
 from byline.api.services import Services
+from byline.ask.parts import AskParts
 from byline.ask.record import AskRecords
-from byline.ask.run import AskParts
 from byline.ask.service import running_asks
 from byline.backend.clients import make_client
 from byline.backend.protocol import ChatClient
 from byline.config import schema
 from byline.config.check import is_loopback
 from byline.dispatch.clock import LoopClock
-from byline.dispatch.dispatcher import Dispatcher
+from byline.dispatch.dispatcher import Dispatcher, gate_limits
 from byline.dispatch.probes import probing
+from byline.dispatch.shared_gate import SharedGate
+from byline.dispatch.sharing import shared_gates
 from byline.errors import DatabaseUnavailable, StartFailed
 from byline.ingest.jobs import running_library
 from byline.observe import Feed, Metrics, configure_log
 from byline.search.embedders.choice import Embedders
+from byline.search.reading import PassageReader
 from byline.search.rebuild import ensure_current_index
 from byline.search.search import Searcher
 from byline.store.blobs import open_blobs
@@ -117,7 +120,14 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
 
     feed = Feed()
     clock = LoopClock()
-    dispatcher = Dispatcher(config, client, clock, feed)
+    gates = {
+        name: SharedGate(name, gate_limits(machine), clock)
+        for name, machine in config.machines.items()
+    }
+    dispatcher = Dispatcher(config, client, clock, feed, gates)
+    await stack.enter_async_context(
+        shared_gates(list(gates.values()), url, clock, config.database.connect_s_max)
+    )
     stack.push_async_callback(dispatcher.close)
     await stack.enter_async_context(probing(dispatcher, clock, Random()))
     embedders = Embedders(config.embedder, dispatcher)
@@ -128,7 +138,7 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
     )
     asks = await stack.enter_async_context(
         running_asks(
-            AskParts(searcher, config.ask),
+            AskParts(searcher, PassageReader(database), config.ask),
             dispatcher,
             AskRecords(database, owner),
             metrics,

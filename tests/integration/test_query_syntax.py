@@ -57,6 +57,32 @@ async def test_marks_confine_what_is_found(
     assert await texts(searcher, query) == expected
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("ABC-1234", ORDER),
+        ("abc1234", ORDER),
+        ("ＡＢＣ－１２３５", ORDER_KO),
+        ("2024년 5월 1일 $1000.50", ORDER),
+        ("May 1, 2024 1,234원", ORDER_KO),
+        ("2024年5月1日 1234원 주문", ORDER_KO),
+        ("1st of May 2024, abc 1235", ORDER_KO),
+        ("1000.50", ORDER),
+        ("1234원", ORDER_KO),
+    ],
+)
+async def test_codes_days_and_amounts_are_found_however_they_are_written(
+    searcher: Searcher, query: str, expected: str
+) -> None:
+    found = await searcher.search(SearchRequest(query))
+    assert found.hits[0].text == expected
+
+
+async def test_a_day_is_found_in_either_language(searcher: Searcher) -> None:
+    for day in ("2024-05-01", "5월 1일", "May 1st", "2024年5月1日"):
+        assert {ORDER, ORDER_KO} <= await texts(searcher, day)
+
+
 async def test_a_phrase_nobody_wrote_finds_nothing_and_says_so(searcher: Searcher) -> None:
     found = await searcher.search(SearchRequest('"May is due"'))
     assert found.hits == ()

@@ -17,8 +17,8 @@ from in_process import Caller
 
 from byline.api.app import create_app
 from byline.api.services import Services
+from byline.ask.parts import AskParts
 from byline.ask.present import answer_json, transcript
-from byline.ask.run import AskParts
 from byline.ask.service import Asks
 from byline.config.schema import Config
 from byline.domain.asking import AskAnswer, AskEvent, AskRequest, AskStatus, StoredAsk
@@ -34,6 +34,7 @@ from byline.errors import BadRequest, BylineError, NotFound
 from byline.ingest.rows import JobStatus
 from byline.observe import Metrics
 from byline.search.filters import checked, clean_tags
+from byline.search.reading import ReadableDocument, ReadPassage
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LEASE = "The rent is due on the third working day of each month."
@@ -76,21 +77,51 @@ def document(**changes: Any) -> Document:
 
 
 class MemorySearcher:
-    """Finds the same hits whatever is asked; knows one collection."""
+    """Finds `next_hits` one after the other, then the same `hits` whatever is asked; knows one
+    collection."""
 
     def __init__(self) -> None:
         self.hits: tuple[SearchHit, ...] = (hit(),)
+        self.next_hits: list[tuple[SearchHit, ...]] = []
+        self.on_search: Callable[[], None] = lambda: None
         self.coverage = 1.0
         self.requests: list[SearchRequest] = []
         self.error: Exception | None = None
 
     async def search(self, request: SearchRequest) -> SearchResult:
         self.requests.append(request)
+        self.on_search()
         if self.error is not None:
             raise self.error
         if checked(request.where).collection not in (None, "default"):
             raise BadRequest(f"There is no collection {request.where.collection!r}.")
-        return SearchResult(request.query, self.hits, self.coverage, {"lexical": 1.234})
+        hits = self.next_hits.pop(0) if self.next_hits else self.hits
+        return SearchResult(request.query, hits, self.coverage, {"lexical": 1.234})
+
+
+class MemoryReader:
+    """One document: the passages the searcher finds."""
+
+    def __init__(self, searcher: MemorySearcher) -> None:
+        self.searcher = searcher
+
+    def _document(self) -> ReadableDocument:
+        return ReadableDocument("d-lease", "lease.pdf", "Lease", 4, len(self.searcher.hits))
+
+    async def documents(self, filters: Any, **which: Any) -> tuple[list[ReadableDocument], int]:
+        found = [self._document()] if self.searcher.hits else []
+        return found, len(found)
+
+    async def document(self, filters: Any, name: str) -> ReadableDocument | None:
+        known = {"d-lease", "lease.pdf", "lease"}
+        return self._document() if name.casefold() in known else None
+
+    async def passages(self, document_id: str, **which: Any) -> list[ReadPassage]:
+        return [ReadPassage(n, hit) for n, hit in enumerate(self.searcher.hits, start=1)]
+
+    async def find(self, document_id: str, text: str, **which: Any) -> list[ReadPassage]:
+        read = await self.passages(document_id)
+        return [one for one in read if text.casefold() in one.hit.text.casefold()]
 
 
 class MemoryRecords:
@@ -242,7 +273,7 @@ async def office(
     library, database = MemoryLibrary(), MemoryDatabase()
     metrics = Metrics()
     asks = Asks(
-        AskParts(cast(Any, searcher), config.ask),
+        AskParts(cast(Any, searcher), cast(Any, MemoryReader(searcher)), config.ask),
         lab.dispatcher,
         cast(Any, records),
         metrics,

@@ -71,7 +71,8 @@ WHAT_A_TEXT_IS_FINDABLE_BY = [
 
 @pytest.mark.parametrize(("text", "expected"), WHAT_A_TEXT_IS_FINDABLE_BY)
 def test_a_text_is_findable_by(text: str, expected: str) -> None:
-    assert term_strings(text) == expected.split()
+    words = [term for term in term_strings(text) if " " not in term]  # days: test_dates.py
+    assert words == expected.split()
 
 
 def test_ids_follow_the_terms_one_to_one() -> None:

@@ -91,6 +91,7 @@ async def test_a_running_ask_is_followed_live_by_several_readers_alike(tmp_path:
             byline.call.calling("GET", path, headers={**EVENTS, "last-event-id": "3"}) as resuming,
         ):
             await late.answer.until('"is "')
+            await resuming.answer.until('"is "')
             upstream.say(Delta(content="due."), LAST)
             upstream.end()
             for call in (first, late, resuming):

@@ -93,6 +93,8 @@ def test_a_passage_holds_what_is_copied_out_of_it_as_a_phrase(text: str) -> None
         ('"2년"', "보증 기간은 2년입니다", True),
         ('"2년"', "보증 기간은 12년입니다", False),
         ('"TV"', "삼성TV를", True),
+        ('"May 1"', "in May 1,000 came", False),
+        ('"May 1"', "on May 1, 1999", True),
         ('"東京"', "東京都", True),
         ("a -router", "two Routers", False),
         ("a -router", "a route", True),
@@ -130,6 +132,7 @@ def test_heading_and_title_count_but_no_phrase_runs_from_one_into_the_other() ->
         ("보증금은 계약", "보증금은 계약이 끝나면"),
         ("U.S.A.", "in the U.S.A. then"),
         ("3.14", "it is 3.14 or so"),
+        ("5월 1일", "2024년 5월 1일에"),
     ],
 )
 def test_a_passage_has_the_terms_by_which_a_phrase_is_looked_up(phrase: str, passage: str) -> None:

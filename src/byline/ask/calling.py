@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from byline.dispatch.dispatcher import Backend
+from byline.domain.asking import Byline
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import Priority, Queued, Started
 
@@ -54,3 +55,16 @@ async def call_events(
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def signed(backend: Backend, last: Delta) -> Byline:
+    """The byline of a call by its last delta: our own record of who was called, and what its server
+    says it has loaded."""
+    return Byline(
+        backend=backend.name,
+        machine=backend.machine,
+        model_requested=backend.model,
+        model_loaded=last.served.model_loaded if last.served else None,
+        verified=last.served.verified if last.served else False,
+        note=last.served.note if last.served else "the server was not asked what it has loaded",
+    )

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from byline.domain.asking import Refusal
 from byline.domain.search import SearchResult
+
+NOTHING_FOUND: Final = Refusal(
+    "no_match", "No passage of your documents has the words of the question."
+)
 
 
 def judge_evidence(found: SearchResult, *, coverage_min: float) -> Refusal | None:
@@ -16,7 +22,7 @@ def judge_evidence(found: SearchResult, *, coverage_min: float) -> Refusal | Non
     if not found.hits and found.notes:
         return Refusal("no_match", " ".join(found.notes))
     if not found.hits:
-        return Refusal("no_match", "No passage of your documents has the words of the question.")
+        return NOTHING_FOUND
     if found.coverage < coverage_min:
         return Refusal(
             "low_coverage",

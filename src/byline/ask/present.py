@@ -17,10 +17,13 @@ from byline.domain.asking import (
     CitationFound,
     Done,
     Failed,
+    Noted,
     Refusal,
     Source,
     SourcesFound,
     Token,
+    ToolCalled,
+    ToolReturned,
 )
 from byline.domain.chat import Usage
 from byline.domain.search import AlsoIn
@@ -170,6 +173,9 @@ EVENT_NAMES: Final[Mapping[type, str]] = {
     AskQueued: "queued",
     AskStarted: "started",
     Token: "token",
+    ToolCalled: "tool_call",
+    ToolReturned: "tool_result",
+    Noted: "note",
     CitationFound: "citation",
     Done: "done",
     Failed: "error",
@@ -200,10 +206,27 @@ def event_data(event: AskEvent) -> Json:
                 "sentence": sentence_json(sentence),
                 "citations": [citation_json(citation) for citation in citations],
             }
+        case ToolCalled() | ToolReturned():
+            return tool_json(event)
+        case Noted(code, message):
+            return {"code": code, "message": message}
         case Done(answer):
             return answer_json(answer)
         case Failed(error, answer):
             return failure_json(error, answer)
+
+
+def tool_json(event: ToolCalled | ToolReturned) -> Json:
+    """A call, or what came back of it; the two have `call_id` in common."""
+    call = {"round": event.round, "call_id": event.call_id, "tool": event.tool}
+    if isinstance(event, ToolCalled):
+        return {**call, "arguments": event.arguments, "said": event.said}
+    return {
+        **call,
+        "outcome": event.outcome.value,
+        "text": event.text,
+        "sources": [source_json(source) for source in event.sources],
+    }
 
 
 def transcript(events: Sequence[AskEvent]) -> list[Json]:

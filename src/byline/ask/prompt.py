@@ -58,11 +58,11 @@ def build_prompt(
 
 
 def _user_text(question: str, sources: Sequence[Source]) -> str:
-    fenced = "\n".join(_fence(source) for source in sources)
+    fenced = "\n".join(fence(source) for source in sources)
     return f"Sources:\n{fenced}\n\nQuestion: {question}"
 
 
-def _fence(source: Source) -> str:
+def fence(source: Source) -> str:
     page = f' page="{source.page}"' if source.page is not None else ""
     title = source.title.replace('"', "'").replace("\n", " ")
     # A document that contains our own fence, or the words of a chat template (`<|im_end|>`), could

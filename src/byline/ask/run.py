@@ -1,7 +1,7 @@
 """The whole story of an ask, on one screen.
 
-    retrieve → enough evidence? → machine up? → quote, or: budget the prompt → gate → stream
-             → sign → check the citations → done
+    retrieve → enough evidence? → machine up? → quote, or: budget the prompt → gate → stream, or:
+             rounds of tools (`agent`) → sign → check the citations → done
 
 Resolving the backend comes before (`service.start`), storing after (`service`). Every error ends
 the ask here or nowhere: no path leads from one backend to another.
@@ -12,40 +12,37 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
 
-from byline.ask.calling import call_events
+from byline.ask.agent import run_agent
+from byline.ask.calling import call_events, signed
 from byline.ask.checking import Checking
-from byline.ask.evidence import judge_evidence
+from byline.ask.evidence import NOTHING_FOUND, judge_evidence
+from byline.ask.parts import AskParts
 from byline.ask.progress import Progress
 from byline.ask.prompt import build_prompt
 from byline.ask.quotes import quote_sources
+from byline.ask.sources import source_of
 from byline.config import schema
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asking import (
     AskEvent,
+    AskMode,
     AskQueued,
     AskRequest,
     AskStarted,
     Byline,
     Done,
+    Noted,
+    Refusal,
     Source,
     SourcesFound,
     Token,
+    ToolCalled,
 )
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import Priority, Queued, Started
 from byline.domain.search import QueryForm, SearchRequest, SearchResult
 from byline.errors import LlmError
-from byline.search.search import Searcher
-
-
-@dataclass(frozen=True, slots=True)
-class AskParts:
-    """What an ask needs of the rest of Byline."""
-
-    searcher: Searcher
-    config: schema.Ask
 
 
 async def run_ask(
@@ -69,24 +66,49 @@ async def run_ask(
     progress.sources = _number(found)
     yield SourcesFound(tuple(progress.sources), progress.ask_id)
 
-    refusal = judge_evidence(found, coverage_min=parts.config.coverage_min)
+    refusal = await _refusal(request, found, parts)
     if refusal is not None:
         yield Done(progress.refused(refusal))
         return
 
     backend.refuse_if_down()
 
-    answer = _quote if isinstance(backend.config, schema.QuotesBackend) else _generate
     checking = Checking(progress)
-    async with aclosing(answer(request, backend, progress, parts.config)) as events:
+    async with aclosing(_answer(request, backend, progress, parts)) as events:
         async for event in events:
             yield event
-            if isinstance(event, Token):
-                for checked in checking.took(event.text):
-                    yield checked
+            match event:
+                case Token(text):
+                    for checked in checking.took(text):
+                        yield checked
+                case ToolCalled() | Noted():  # what came before was no part of the answer
+                    checking = Checking(progress)
+    if not progress.sources:  # an agent may find nothing at all; what it then says is its own
+        yield Done(progress.refused(NOTHING_FOUND))
+        return
     for checked in checking.ended():
         yield checked
     yield Done(checking.outcome())
+
+
+async def _refusal(request: AskRequest, found: SearchResult, parts: AskParts) -> Refusal | None:
+    """Why no model is asked, if so. An agent may yet find what the first search did not, so only
+    documents that are not there at all speak against it."""
+    if request.mode is AskMode.RAG:
+        return judge_evidence(found, coverage_min=parts.config.coverage_min)
+    if found.hits or (await parts.reader.documents(request.where, limit=1))[1]:
+        return None
+    return Refusal("no_documents", "There are no documents to answer from yet.")
+
+
+def _answer(
+    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+) -> AsyncGenerator[AskEvent, None]:
+    if isinstance(backend.config, schema.QuotesBackend):
+        return _quote(request, backend, progress, parts.config)
+    if request.mode is AskMode.AGENT:
+        return run_agent(request, backend, progress, parts)
+    return _generate(request, backend, progress, parts.config)
 
 
 async def _quote(
@@ -138,43 +160,15 @@ async def _generate(
                         progress.text += event.content
                         yield Token(event.content)
                     if event.finish_reason is not None:
-                        _sign(progress, backend, event)
+                        progress.usage = event.usage
+                        progress.byline = signed(backend, event)
     progress.timings_ms["generate"] = _ms_since(started_at)
     if not progress.text.strip():
         raise LlmError(backend.name, "empty_answer", machine=backend.machine)
 
 
-def _sign(progress: Progress, backend: Backend, last: Delta) -> None:
-    """The byline: our own record of who was called, and what its server says it has loaded."""
-    progress.usage = last.usage
-    progress.byline = Byline(
-        backend=backend.name,
-        machine=backend.machine,
-        model_requested=backend.model,
-        model_loaded=last.served.model_loaded if last.served else None,
-        verified=last.served.verified if last.served else False,
-        note=last.served.note if last.served else "the server was not asked what it has loaded",
-    )
-
-
 def _number(found: SearchResult) -> tuple[Source, ...]:
-    return tuple(
-        Source(
-            n=n,
-            passage_id=hit.passage_id,
-            document_id=hit.document_id,
-            name=hit.name,
-            title=hit.title,
-            page=hit.page,
-            heading=hit.heading,
-            start=hit.start,
-            end=hit.end,
-            text=hit.text,
-            score=hit.score,
-            also_in=hit.also_in,
-        )
-        for n, hit in enumerate(found.hits, start=1)
-    )
+    return tuple(source_of(hit, n) for n, hit in enumerate(found.hits, start=1))
 
 
 @contextmanager

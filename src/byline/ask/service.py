@@ -12,10 +12,11 @@ from dataclasses import replace
 
 import structlog
 
+from byline.ask.parts import AskParts
 from byline.ask.present import resumed, transcript
 from byline.ask.progress import Progress
 from byline.ask.record import AskRecords
-from byline.ask.run import AskParts, run_ask
+from byline.ask.run import run_ask
 from byline.ask.running import LastEvent, RunningAsk
 from byline.dispatch.clock import Clock
 from byline.dispatch.dispatcher import Dispatcher
@@ -67,11 +68,11 @@ class Asks:
         request = replace(request, question=self._checked_question(request.question))
         if request.mode is AskMode.AGENT and not backend.tools:
             raise ToolsUnsupported(f"{backend.name} cannot call tools, which agent mode needs.")
-        if request.mode is AskMode.AGENT or request.conversation_id is not None:
-            # Answering as if neither had been asked for would be a silent substitute.
+        if request.conversation_id is not None:
+            # Answering as if it had not been asked for would be a silent substitute.
             raise BadRequest(
                 "This version of Byline answers single questions only.",
-                remedy="Leave out `mode=agent` and `conversation_id`.",
+                remedy="Leave out `conversation_id`.",
             )
         running = RunningAsk(request, backend, self._clock, self._parts.config.resumable_s)
         progress = Progress(running.id, request.question, named=_is_named(request))

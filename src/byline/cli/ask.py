@@ -12,7 +12,16 @@ from rich.text import Text
 from byline.cli.client import Api, Event, NoServer
 from byline.cli.run import Command, Format, Words, exit_for
 from byline.cli.show import byline_text, cited_sources, show_sources, support_notes
-from byline.cli.terminal import Exit, Prose, Screen, one_line, plain, prose_columns, say_failure
+from byline.cli.terminal import (
+    Exit,
+    Prose,
+    Screen,
+    one_line,
+    plain,
+    prose_columns,
+    say_failure,
+    shortened,
+)
 
 Json = Mapping[str, Any]
 
@@ -101,6 +110,8 @@ class _Conversation:
                 self._shown += data["text"]
                 self._prose.feed(data["text"])
                 self._screen.out.file.flush()
+            case "tool_call":
+                self._tool_call(data)
             case "done":
                 self._finish_prose()
                 return self._done(data)
@@ -109,6 +120,14 @@ class _Conversation:
                 Words().failure(self._screen, data, "")
                 return exit_for(data["error"]["code"], data.get("error_reason"))
         return None
+
+    def _tool_call(self, call: Json) -> None:
+        """A line for each tool; what was said before it is no part of the answer."""
+        self._stop_waiting()
+        self._prose.finish()
+        self._shown = ""
+        line = shortened(f"{one_line(call['tool'])} {one_line(call['arguments'])}", 76)
+        self._screen.err.print(Text(f"· {line}", style="dim"))
 
     def _done(self, answer: Json) -> Exit:
         out = self._screen.out

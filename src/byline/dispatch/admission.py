@@ -26,6 +26,9 @@ log in here. `gate.py` performs the effects and owns futures and timers.
          as `background_give_up_s`                                   → RefuseTimeout
     on_close                                                         nobody is granted any more
       10  every waiting call; the running ones keep their slots      → RefuseClosed
+    on_return                    calls that waited, and whose places had been lost sight of
+      11  each waits where it did before; then 7 and 8. With no calls at all it looks whether
+          other limits than before leave a slot free
 
 The queue limit counts each class by itself (3): background work can fill its own queue only, so
 a person is never refused because of work nobody is waiting for.
@@ -41,11 +44,11 @@ people out until it is done.
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
+from byline.dispatch.tickets import BG, FG, Call, Queue, State, first, order, put_back
 from byline.domain.dispatch import Priority, Queued
 
 DURATION_WEIGHT = 0.3
@@ -56,8 +59,6 @@ OVERDUE_SHARE = 0.25
 
 PREEMPTIONS_MAX = 3
 """How often a call is disturbed; after that it runs to its end."""
-
-FG, BG = Priority.FOREGROUND, Priority.BACKGROUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,46 +123,48 @@ class Preempt:
 Effect = Grant | RefuseFull | RefuseTimeout | RefuseClosed | Moved | Preempt
 
 
-@dataclass(slots=True)
-class _Call:
-    """A call from its request to its end. `came` and `since` are times; `since` is when it began
-    what it does now, `waited_s` the sum of its waits, without the one it is in."""
-
-    priority: Priority
-    order: int
-    came: float
-    since: float
-    waited_s: float = 0.0
-    preemptions: int = 0
-    stopping: bool = False
-    undisturbed: bool = False
-
-
-_Queue = OrderedDict[int, _Call]
-# OrderedDict: the head of a plain dict takes longer to find the more heads have gone.
-
-
 class Admission:
     """The state of one machine's gate. A ticket is any number its owner uses once."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, state: State | None = None) -> None:
+        """`state` is where another left off; its calls are this one's from now on."""
+        state = state or State()
         self.limits = limits
         self._closed = False
-        self._order = itertools.count()
-        self._running: dict[int, _Call] = {}
-        self._stopping = 0
-        self._waiting: dict[Priority, _Queue] = {FG: OrderedDict(), BG: OrderedDict()}
-        self._turn = BG
-        self._mean_s: dict[Priority, float] = {}
+        self._last_number = state.last_number
+        calls = state.calls.items()
+        started = [(call.started, ticket, call) for ticket, call in calls if call.started]
+        self._running = {ticket: call for _, ticket, call in sorted(started, key=_started)}
+        self._stopping = sum(call.stopping for call in self._running.values())
+        waiting = sorted((item for item in calls if not item[1].started), key=order)
+        self._waiting: Mapping[Priority, Queue] = {
+            priority: OrderedDict(item for item in waiting if item[1].priority is priority)
+            for priority in (FG, BG)
+        }
+        self._turn = state.turn
+        self._mean_s = dict(state.mean_s)
+
+    def state(self) -> State:
+        """A copy of all there is to know."""
+        everyone = (self._running, *self._waiting.values())
+        calls = {ticket: replace(call) for group in everyone for ticket, call in group.items()}
+        return State(calls, self._turn, dict(self._mean_s), self._last_number)
+
+    def call(self, ticket: int) -> Call | None:
+        """The call of a ticket, running or waiting; not to be changed."""
+        for group in (self._running, *self._waiting.values()):
+            if (call := group.get(ticket)) is not None:
+                return call
+        return None
 
     def on_request(self, ticket: int, priority: Priority, now: float) -> list[Effect]:
         """A call wants the machine."""
         queue = self._waiting[priority]
         if self._closed:  # 1
             return [RefuseClosed(ticket)]
-        call = _Call(priority, next(self._order), came=now, since=now)
+        call = Call(priority, self._number(now), came=now, since=now)
         if len(self._running) < self.limits.capacity:  # 2
-            self._running[ticket] = call
+            self._start(ticket, call, now)
             return [Grant(ticket, waited_s=0.0)]
         if len(queue) >= self.limits.queue_len_max:  # 3
             return [RefuseFull(ticket, len(queue))]
@@ -193,17 +196,18 @@ class Admission:
         if self._closed:  # 6
             return [RefuseClosed(ticket)]
         call.stopping = False
+        call.started = None
         call.preemptions += 1
         call.since = now
-        _put_back(self._waiting[call.priority], ticket, call)
+        put_back(self._waiting[call.priority], ticket, call)
         return self._fill(now)
 
     def on_tick(self, now: float) -> list[Effect]:
         """Time has passed."""
         effects: list[Effect] = []
         for priority, queue in self._waiting.items():  # 9
-            wait_s_max = self._wait_s_max(priority)
-            while queue and _first(queue).came + wait_s_max <= now:
+            wait_s_max = self.wait_s_max(priority)
+            while queue and first(queue).came + wait_s_max <= now:
                 ticket, call = queue.popitem(last=False)
                 effects.append(RefuseTimeout(ticket, call.waited_s + now - call.since))
         if effects:
@@ -219,15 +223,24 @@ class Admission:
             queue.clear()
         return effects
 
+    def on_return(self, calls: Mapping[int, Call], now: float) -> list[Effect]:
+        """Calls that waited, by ticket, wait again, each where it did."""
+        if self._closed:
+            return [RefuseClosed(ticket) for ticket in calls]
+        for ticket, call in calls.items():  # 11
+            if self.call(ticket) is None:
+                put_back(self._waiting[call.priority], ticket, replace(call))
+        return [*self._fill(now), *self._preempt()]
+
     def next_deadline(self) -> float | None:
         """When `on_tick` has something to do next, None while nobody waits."""
         # A queue is in the order its calls came, so its first has the earliest deadline.
         people, background = self._waiting[FG], self._waiting[BG]
         deadlines = []
         if people:
-            deadlines.append(_first(people).came + self.limits.queue_wait_s_max)
+            deadlines.append(first(people).came + self.limits.queue_wait_s_max)
         if background:
-            deadlines.append(_first(background).came + self.limits.background_give_up_s)
+            deadlines.append(first(background).came + self.limits.background_give_up_s)
         return min(deadlines, default=None)
 
     def running(self) -> int:
@@ -261,11 +274,11 @@ class Admission:
             yield ticket, Queued(position, ahead, eta_s, call.preemptions)
             ahead += 1
 
-    def _line(self, now: float) -> Iterator[tuple[int, _Call]]:
+    def _line(self, now: float) -> Iterator[tuple[int, Call]]:
         """All who wait, and those who will again, as 7 serves them."""
         people = list(self._waiting[FG].items())
-        returning = sorted((i for i in self._running.items() if i[1].stopping), key=_order)
-        background = list(heapq.merge(returning, self._waiting[BG].items(), key=_order))
+        returning = sorted((i for i in self._running.items() if i[1].stopping), key=order)
+        background = list(heapq.merge(returning, self._waiting[BG].items(), key=order))
         served = min(self._stopping, len(people))
         yield from people[:served]
         turn = BG if served else self._turn
@@ -285,7 +298,7 @@ class Admission:
         effects: list[Effect] = []
         people, background = self._waiting[FG], self._waiting[BG]
         while (people or background) and len(self._running) < self.limits.capacity:
-            old = bool(background) and self._turn is BG and self._old(_first(background), now)
+            old = bool(background) and self._turn is BG and self._old(first(background), now)
             if people and old:  # 7.1
                 ticket, call = background.popitem(last=False)
                 call.undisturbed = True
@@ -297,12 +310,21 @@ class Admission:
                 ticket, call = background.popitem(last=False)
             call.waited_s += now - call.since
             call.since = now
-            self._running[ticket] = call
+            self._start(ticket, call, now)
             effects.append(Grant(ticket, call.waited_s))
         if people or background:
             # Even with nobody granted, fewer calls are ahead of those who wait.
             effects.append(Moved())
         return effects
+
+    def _start(self, ticket: int, call: Call, now: float) -> None:
+        call.started = self._number(now)
+        self._running[ticket] = call
+
+    def _number(self, now: float) -> int:
+        # From the time, so that calls keep their order also where the last number was forgotten.
+        self._last_number = max(self._last_number + 1, int(now * 1e6))
+        return self._last_number
 
     def _preempt(self) -> list[Effect]:
         effects: list[Effect] = []
@@ -315,7 +337,7 @@ class Admission:
                 effects.append(Preempt(ticket))
         return effects
 
-    def _may_be_disturbed(self, call: _Call) -> bool:
+    def _may_be_disturbed(self, call: Call) -> bool:
         return (
             call.priority is BG
             and not call.stopping
@@ -323,17 +345,18 @@ class Admission:
             and call.preemptions < self.limits.preemptions_max
         )
 
-    def _free(self, ticket: int) -> _Call | None:
+    def _free(self, ticket: int) -> Call | None:
         call = self._running.pop(ticket, None)
         if call is not None and call.stopping:
             self._stopping -= 1
             self._turn = FG  # the slot was taken for a person
         return call
 
-    def _old(self, call: _Call, now: float) -> bool:
+    def _old(self, call: Call, now: float) -> bool:
         return call.came + self.limits.background_wait_s_max <= now
 
-    def _wait_s_max(self, priority: Priority) -> float:
+    def wait_s_max(self, priority: Priority) -> float:
+        """How long a call of the class may wait, in seconds from its coming."""
         limits = self.limits
         return limits.queue_wait_s_max if priority is FG else limits.background_give_up_s
 
@@ -347,24 +370,12 @@ class Admission:
             return self._mean_s[priority]
         return next(iter(self._mean_s.values()), None)
 
-    def _left_s(self, call: _Call, now: float) -> float:
+    def _left_s(self, call: Call, now: float) -> float:
         if call.stopping:
             return 0.0
         mean_s = self._expected_s(call.priority) or 0.0
         return max(mean_s - (now - call.since), mean_s * OVERDUE_SHARE)
 
 
-def _first(queue: _Queue) -> _Call:
-    return next(iter(queue.values()))
-
-
-def _order(item: tuple[int, _Call]) -> int:
-    return item[1].order
-
-
-def _put_back(queue: _Queue, ticket: int, call: _Call) -> None:
-    """Before everyone who came after it: to the head, but behind older calls put back before."""
-    older = list(itertools.takewhile(lambda t: queue[t].order < call.order, queue))
-    queue[ticket] = call
-    for head in (ticket, *reversed(older)):
-        queue.move_to_end(head, last=False)
+def _started(item: tuple[int, int, Call]) -> int:
+    return item[0]

@@ -25,7 +25,7 @@ from byline.dispatch.health import Good
 from byline.dispatch.lookout import Lookout
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import Priority, Queued, Started
-from byline.errors import BackendUnavailable, LlmError, Preempted, Stopping
+from byline.errors import BackendUnavailable, BylineError, LlmError, Preempted, Stopping
 
 DELTAS_SLACK = 32
 """Deltas a server may send beyond one a token: roles, empty pieces, the last one."""
@@ -62,10 +62,11 @@ class _Run:
     """One time the upstream is called: its pump, and what the reader has had of it.
 
     `again` is set once a pump that was preempted has ended and its call is to start again; until
-    then the slot is held. In every other case the end of the pump frees it.
+    then the slot is held. In every other case the end of the pump frees it. `lost` is why the slot
+    was the call's no longer.
     """
 
-    __slots__ = ("again", "buffer", "left", "preempted", "pump", "read")
+    __slots__ = ("again", "buffer", "left", "lost", "preempted", "pump", "read")
 
     def __init__(self) -> None:
         self.buffer: _Buffer = asyncio.Queue()
@@ -74,10 +75,16 @@ class _Run:
         self.left = False
         self.preempted = False
         self.again = False
+        self.lost: BylineError | None = None
 
     def preempt(self) -> None:
         """Stop for a person, unless the upstream has just ended by itself."""
         self.preempted = self.pump.cancel() or self.preempted
+
+    def lose(self, reason: BylineError) -> None:
+        """Stop because the machine may be another's by now, unless the upstream has just ended."""
+        if self.pump.cancel():
+            self.lost = reason
 
     async def leave(self) -> None:
         """The reader takes no more: end the upstream if it still runs."""
@@ -155,7 +162,8 @@ class Calls:
 
         def ended(pump: asyncio.Task[None]) -> None:
             self._pumps.discard(pump)
-            run.again = run.preempted and pump.cancelled() and not (run.read or run.left)
+            stopped = run.preempted and pump.cancelled() and run.lost is None
+            run.again = stopped and not (run.read or run.left)
             if not run.again:
                 slot.release()
             run.buffer.put_nowait(_End(self._error_of(run)))
@@ -168,11 +176,20 @@ class Calls:
         run.pump.add_done_callback(ended)
         self._pumps.add(run.pump)
         slot.on_preempt = run.preempt
+        slot.on_lost = run.lose
         return run
 
     def _error_of(self, run: _Run) -> BaseException | None:
         if not run.pump.cancelled():
             return run.pump.exception()
+        if run.lost is not None:
+            log.warning(
+                "call_stopped",
+                backend=self._name,
+                machine=self._gate.machine,
+                reason=run.lost.message,
+            )
+            return run.lost
         if not run.preempted:
             return Stopping()
         log.info(

@@ -7,7 +7,7 @@ every call goes through the gate of the backend's machine.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, NoReturn, Protocol
 
@@ -188,14 +188,16 @@ class Dispatcher:
         make_client: Callable[[str, ModelBackend], ChatClient],
         clock: Clock,
         feed: Feed,
+        gates: Mapping[str, Gate] | None = None,
     ) -> None:
         """Opens nothing: a client is made when its backend is first asked for. `feed` is told when
-        the state of a backend changes."""
+        the state of a backend changes. `gates` are those of the machines, by name; without them
+        each machine has one that knows of no other process."""
         self._config = config
         self._make_client = make_client
         self._clock = clock
         self._feed = feed
-        self._gates = {
+        self._gates = gates or {
             name: Gate(name, gate_limits(machine), clock)
             for name, machine in config.machines.items()
         }

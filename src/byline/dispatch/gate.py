@@ -1,6 +1,7 @@
 """The gate of one machine at work: futures, timers and cancellation around `admission.py`.
 
-Lives in one event loop; nothing here polls. Decisions are all `Admission`'s.
+Lives in one event loop; nothing here polls. Decisions are all `Admission`'s. This gate makes them
+here and now; `shared_gate.py` has one that makes them together with other processes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from types import TracebackType
 
 from byline.dispatch.admission import (
@@ -26,18 +26,28 @@ from byline.dispatch.admission import (
 )
 from byline.dispatch.clock import Clock, Timer
 from byline.domain.dispatch import GateStatus, Priority, Queued
-from byline.errors import GateFull, GateTimeout, Stopping
+from byline.errors import BylineError, GateFull, GateTimeout, Stopping
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens to a ticket (None: to all), as one of `Admission`'s `on_…`."""
+
+    ticket: int | None
+    apply: Callable[[Admission, float], list[Effect]]
 
 
 @dataclass(slots=True)
 class _Caller:
     """Somebody who waits. `outcome` is its wait in seconds, or why it gets no slot; `preempted`
-    is set when the slot it was granted is wanted back before it has woken up."""
+    is set when the slot it was granted is wanted back before it has woken up, `lost` when that slot
+    is no longer its own by then."""
 
     backend: str
     outcome: asyncio.Future[float | Exception]
     on_queued: Callable[[Queued], None] | None
     preempted: bool = False
+    lost: BylineError | None = None
     told: tuple[int, int] | None = None
 
 
@@ -46,10 +56,20 @@ class Slot:
 
     `waited_s` is all the time it was waited for. `on_preempt` is called, once, when a person is
     to have the slot: the holder then stops and calls `again` or `release`. A holder that leaves
-    it unset is not disturbed; it must be set before anything else is awaited.
+    it unset is not disturbed; it must be set before anything else is awaited. So is `on_lost`,
+    called with the reason when the slot is the holder's no longer: it stops at once.
     """
 
-    __slots__ = ("_gate", "_on_queued", "_ticket", "backend", "on_preempt", "waited_s")
+    __slots__ = (
+        "_gate",
+        "_on_queued",
+        "_ticket",
+        "backend",
+        "lost",
+        "on_lost",
+        "on_preempt",
+        "waited_s",
+    )
 
     def __init__(
         self, gate: Gate, ticket: int, backend: str, on_queued: Callable[[Queued], None] | None
@@ -59,7 +79,15 @@ class Slot:
         self._on_queued = on_queued
         self.backend = backend
         self.on_preempt: Callable[[], None] | None = None
+        self.on_lost: Callable[[BylineError], None] | None = None
+        self.lost: BylineError | None = None
         self.waited_s = 0.0
+
+    def lose(self, reason: BylineError) -> None:
+        """It is the holder's no longer: tell it."""
+        self.lost = reason
+        if self.on_lost is not None:
+            self.on_lost(reason)
 
     def release(self) -> None:
         """Give the slot to whoever is next. A second time does nothing."""
@@ -70,6 +98,8 @@ class Slot:
 
         Raises as `Gate.enter` does; then, too, the slot is given up.
         """
+        if self.lost is not None:
+            raise self.lost
         await self._gate._again(self, self._ticket, self._on_queued)
 
     def __enter__(self) -> Slot:
@@ -93,7 +123,7 @@ class Gate:
         self._admission = Admission(limits)
         self._tickets = itertools.count(1)
         self._callers: dict[int, _Caller] = {}
-        self._disturbable: dict[int, Slot] = {}
+        self._held: dict[int, Slot] = {}
         self._observed = 0
         self._timer: Timer | None = None
         self._timer_at = 0.0
@@ -115,17 +145,27 @@ class Gate:
         ticket = next(self._tickets)
         slot = Slot(self, ticket, backend, on_queued)
         caller = _Caller(backend, asyncio.get_running_loop().create_future(), on_queued)
-        slot.waited_s = await self._wait(
-            ticket, caller, partial(self._admission.on_request, ticket, priority)
-        )
-        if priority is Priority.BACKGROUND:
-            self._disturbable[ticket] = slot
+        request = Event(ticket, lambda admission, now: admission.on_request(ticket, priority, now))
+        slot.waited_s = await self._wait(ticket, caller, request)
+        self._held[ticket] = slot
         return slot
 
     def close(self) -> None:
         """Refuse all who wait and all who come. Running calls keep their slots."""
         self._closed = True
         self._perform(self._admission.on_close())
+
+    def _decide(self, event: Event) -> list[Effect]:
+        """The effects of an event, as far as they are known now."""
+        return event.apply(self._admission, self._now())
+
+    def _now(self) -> float:
+        """The time of decisions, in seconds."""
+        return self._clock.monotonic()
+
+    def _due(self, deadline: float) -> float:
+        """When the clock shows what is `deadline` in the time of decisions."""
+        return deadline
 
     def status(self) -> GateStatus:
         """Who runs and waits at this instant."""
@@ -148,34 +188,32 @@ class Gate:
     async def _again(
         self, slot: Slot, ticket: int, on_queued: Callable[[Queued], None] | None
     ) -> None:
-        del self._disturbable[ticket]
+        del self._held[ticket]
         caller = _Caller(slot.backend, asyncio.get_running_loop().create_future(), on_queued)
-        slot.waited_s = await self._wait(
-            ticket, caller, partial(self._admission.on_preempted, ticket)
-        )
-        self._disturbable[ticket] = slot
+        slot.waited_s = await self._wait(ticket, caller, _preempted(ticket))
+        self._held[ticket] = slot
 
-    async def _wait(
-        self, ticket: int, caller: _Caller, admit: Callable[[float], list[Effect]]
-    ) -> float:
-        """Wait for the slot from `admit` on, which is given the time; its seconds in the queue."""
+    async def _wait(self, ticket: int, caller: _Caller, admit: Event) -> float:
+        """Wait for the slot from `admit` on; returns the seconds in the queue."""
         self._callers[ticket] = caller
         self._observed += caller.on_queued is not None
         try:
             while True:
-                self._perform(admit(self._clock.monotonic()))
+                self._perform(self._decide(admit))
                 if caller.on_queued is not None and not caller.outcome.done():
                     self._announce()  # at once: a caller's first place is news, not a change
                 outcome = await caller.outcome
                 if isinstance(outcome, Exception):
                     raise outcome
+                if caller.lost is not None:
+                    raise caller.lost
                 if self._closed:  # since the grant, before its receiver woke up
                     raise Stopping()
                 if not caller.preempted:
                     return outcome
                 caller.preempted = False
                 caller.outcome = asyncio.get_running_loop().create_future()
-                admit = partial(self._admission.on_preempted, ticket)
+                admit = _preempted(ticket)
         except BaseException:
             self._leave(ticket)
             raise
@@ -184,11 +222,12 @@ class Gate:
             self._observed -= caller.on_queued is not None
 
     def _done(self, ticket: int) -> None:
-        self._disturbable.pop(ticket, None)
-        self._perform(self._admission.on_done(ticket, self._clock.monotonic()))
+        self._held.pop(ticket, None)
+        done = Event(ticket, lambda admission, now: admission.on_done(ticket, now))
+        self._perform(self._decide(done))
 
     def _leave(self, ticket: int) -> None:
-        self._perform(self._admission.on_cancel(ticket, self._clock.monotonic()))
+        self._perform(self._decide(cancelled(ticket)))
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         pending = deque(effects)
@@ -204,8 +243,7 @@ class Gate:
             if caller.outcome.done():
                 # Cancelled, and its task has not run since: a grant counts only if its receiver
                 # is still there.
-                now = self._clock.monotonic()
-                pending.extend(self._admission.on_cancel(effect.ticket, now))
+                pending.extend(self._decide(cancelled(effect.ticket)))
             else:
                 caller.outcome.set_result(self._outcome(effect, caller))
         self._arm()
@@ -214,7 +252,7 @@ class Gate:
     def _preempt(self, ticket: int) -> None:
         if (caller := self._callers.get(ticket)) is not None:
             caller.preempted = True
-        elif (slot := self._disturbable.get(ticket)) is not None and slot.on_preempt is not None:
+        elif (slot := self._held.get(ticket)) is not None and slot.on_preempt is not None:
             slot.on_preempt()
 
     def _outcome(
@@ -241,11 +279,11 @@ class Gate:
             self._timer = None
         if deadline is not None:
             self._timer_at = deadline
-            self._timer = self._clock.call_at(deadline, self._tick)
+            self._timer = self._clock.call_at(self._due(deadline), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
-        self._perform(self._admission.on_tick(self._clock.monotonic()))
+        self._perform(self._decide(Event(None, lambda admission, now: admission.on_tick(now))))
 
     def _announce_soon(self) -> None:
         # After the hand-over, and once for all that happens in one turn of the loop.
@@ -255,7 +293,7 @@ class Gate:
 
     def _announce(self) -> None:
         self._announcing = False
-        for ticket, queued in list(self._admission.positions(self._clock.monotonic())):
+        for ticket, queued in list(self._admission.positions(self._now())):
             caller = self._callers.get(ticket)
             if caller is None or caller.on_queued is None or caller.outcome.done():
                 continue
@@ -274,3 +312,12 @@ class Gate:
         for change in watchers:
             if not change.done():
                 change.set_result(None)
+
+
+def cancelled(ticket: int) -> Event:
+    """The caller has gone."""
+    return Event(ticket, lambda admission, now: admission.on_cancel(ticket, now))
+
+
+def _preempted(ticket: int) -> Event:
+    return Event(ticket, lambda admission, now: admission.on_preempted(ticket, now))

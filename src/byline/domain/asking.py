@@ -73,6 +73,11 @@ class AskRequest:
     resumable: bool = False
     filters: Filters = EVERYTHING
 
+    @property
+    def where(self) -> Filters:
+        """The filters, with the collection."""
+        return self.filters.confined_to(self.collection)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -177,8 +182,9 @@ class Refusal:
 @dataclass(frozen=True, slots=True)
 class AskAnswer:
     """The whole outcome of an ask, as stored and as sent (`done`). `timings_ms` in milliseconds:
-    `retrieve`, `queue`, `first_token`, `generate`, `verify`. `partial_answer` is what had been
-    written, unchecked, when an ask ended before its answer was whole; `answer` is None then."""
+    `retrieve`, `tools`, `queue`, `first_token`, `generate`, `verify`. `partial_answer` is what had
+    been written, unchecked, when an ask ended before its answer was whole; `answer` is None then.
+    """
 
     ask_id: str
     question: str
@@ -224,6 +230,51 @@ class Token:
     text: str
 
 
+class ToolOutcome(StrEnum):
+    """What became of one tool call of a model; only `ok` and `failed` ran anything."""
+
+    OK = "ok"
+    FAILED = "failed"
+    UNKNOWN_TOOL = "unknown_tool"
+    BAD_ARGUMENTS = "bad_arguments"
+    REPEATED = "repeated"
+    TOO_MANY = "too_many"
+    CUT = "cut"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """The model asks for a tool. `round` counts its messages from 1; `arguments` is the JSON as it
+    wrote it. `said` is the text of the message beside its calls: it is no part of the answer, nor
+    are the tokens it was streamed as."""
+
+    round: int
+    call_id: str
+    tool: str
+    arguments: str
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReturned:
+    """What the model was told about its call, word for word, and the sources that showed it."""
+
+    round: int
+    call_id: str
+    tool: str
+    outcome: ToolOutcome
+    text: str
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something in the course of an ask that its reader should know: a code, and a sentence."""
+
+    code: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class CitationFound:
     """A finished sentence was checked: its verdict, and the words of the documents behind it."""
@@ -247,7 +298,18 @@ class Failed:
     answer: AskAnswer
 
 
-AskEvent = SourcesFound | AskQueued | AskStarted | Token | CitationFound | Done | Failed
+AskEvent = (
+    SourcesFound
+    | AskQueued
+    | AskStarted
+    | Token
+    | ToolCalled
+    | ToolReturned
+    | Noted
+    | CitationFound
+    | Done
+    | Failed
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ it again. A text is NFKC-normalised, case-folded and cut at white space; each ch
   separators (two numbers keep theirs, so that `3.14` is not `314`);
 - Hangul, Han, Kana and South-East Asian runs: overlapping pairs of characters, a single character
   alone. A number written against such a run also gives number + first character (`5월`), and a
-  syllable with a Korean particle after it also gives the syllable (`물을` gives `물`).
+  syllable with a Korean particle after it also gives the syllable (`물을` gives `물`);
+- days: one term, however written (`search/dates.py`).
 
 A term's id is a CRC-32 folded below 10⁹, the number of dimensions of pgvector's `sparsevec`: the
 same in every process and version. Changing a rule here means indexing every passage again: raise
@@ -29,10 +30,11 @@ from typing import Final, TypeVar
 
 import Stemmer
 
+from byline.search.dates import days
 from byline.search.words import ASKING_EN, ASKING_KO, CONTRACTIONS_EN, INFLECTED_KO, PARTICLES_KO
 
-ANALYSIS_VERSION: Final = 2
-"""The number of the rules in this module, in `words`, and of the weights in `bm25`."""
+ANALYSIS_VERSION: Final = 3
+"""The number of the rules in this module, in `words` and `dates`, and of the weights in `bm25`."""
 
 TERM_IDS_MAX: Final = 1_000_000_000
 """Ids are 1 … TERM_IDS_MAX - 1; 0 and below are free for the statistics to use."""
@@ -66,19 +68,26 @@ _PUNCTUATION: Final = "()[]{}<>\"'“”‘’«».,;:!?…*_–—-"
 
 
 def terms(text: str) -> list[int]:
-    """The ids of a text's terms in order, with repeats. Never raises; no terms is an empty list."""
-    return _ids(folded(text).split())
+    """The ids of a text's terms in order, with repeats; last the days it speaks of.
+
+    Never raises; no terms is an empty list.
+    """
+    plain = folded(text)
+    return _ids(plain.split()) + _day_ids(plain)
 
 
 def term_strings(text: str) -> list[str]:
     """The terms themselves, as `terms` numbers them."""
-    return [term for chunk in folded(text).split() for term in _chunk_terms(chunk)]
+    plain = folded(text)
+    return [term for chunk in plain.split() for term in _chunk_terms(chunk)] + list(days(plain))
 
 
 def query_terms(text: str) -> list[int]:
     """The ids of a question's terms: without words that only ask, unless there are no others."""
-    chunks = folded(text).split()
-    return _ids([chunk for chunk in chunks if not only_asks(chunk)]) or _ids(chunks)
+    plain = folded(text)
+    chunks = plain.split()
+    words = _ids([chunk for chunk in chunks if not only_asks(chunk)]) or _ids(chunks)
+    return words + _day_ids(plain)
 
 
 def telling_terms(text: str) -> list[int]:
@@ -99,6 +108,10 @@ def _without_ending(chunk: str) -> str:
     if len(stem) > 1 or (len(ending) > 1 and ending in PARTICLES_KO):
         return str(stem)
     return chunk if len(ending) == 1 else ""  # a syllable of a verb by itself tells nothing
+
+
+def _day_ids(plain: str) -> list[int]:
+    return list(map(_term_id, days(plain)))
 
 
 def _ids(chunks: list[str]) -> list[int]:

@@ -137,7 +137,7 @@ def _pattern(phrase: str) -> re.Pattern[str]:
     """Finds a phrase, but not the end or beginning of a longer word where words have spaces."""
     written = _as_written(phrase)
     before = rf"(?<!{_JOINED})" if _SPACED.match(written[0]) else ""
-    after = rf"(?!{_JOINED})" if _SPACED.match(written[-1]) else ""
+    after = rf"(?!{_JOINED}|(?<=\d),\d{{3}})" if _SPACED.match(written[-1]) else ""
     return re.compile(before + re.escape(written) + after)
 
 
@@ -155,5 +155,5 @@ def _certain_terms(phrase: str) -> list[int]:
     return [
         number
         for term, number in zip(term_strings(apart), terms(apart), strict=True)
-        if len(term) > 1 or term.isdecimal()
+        if (len(term) > 1 or term.isdecimal()) and " " not in term  # a day is what it is as a whole
     ]

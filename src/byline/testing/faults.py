@@ -26,13 +26,14 @@ class Behaviour:
     `dimensions`: of its vectors.
     `times`: how many requests the mode holds for, then `ok`; 0 is for ever.
     `raw` (base64) is for `raw`, sent `split` bytes at a time (0: at once). `status` is 200 for
-    `raw` and 500 for `status` unless given.
+    `raw` and 500 for `status` unless given. `replies` are said one a chat request, before `reply`.
     """
 
     mode: str = "ok"
     kind: str = "llama.cpp"
     loaded_model: str | None = None
     reply: Reply = field(default_factory=Reply)
+    replies: tuple[Reply, ...] = ()
     first_delay_s: float = 0.0
     delay_s: float = 0.0
     after: int = 3

@@ -50,7 +50,8 @@ class FakeMachine:
 
     async def set_mode(self, mode: str = "ok", **behaviour: Any) -> None:
         """Behave so from the next request on: fields of `faults.Behaviour`; those not given are
-        back at their defaults. `reply` takes the fields of `shapes.Reply`, `raw` takes bytes."""
+        back at their defaults. `reply` takes the fields of `shapes.Reply`, `replies` a list of
+        such, one a chat request, `raw` takes bytes."""
         if isinstance(behaviour.get("raw"), bytes):
             behaviour["raw"] = base64.b64encode(behaviour["raw"]).decode()
         await self._post("/behave", {"mode": mode, **behaviour})

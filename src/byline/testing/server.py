@@ -12,7 +12,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -147,7 +147,7 @@ class Machine:
         entry["done"] = True
 
     async def _chat(self, request: Request, peer: Peer, entry: dict[str, Any]) -> None:
-        turn = Turn(request, self._behaviour, self._released)
+        turn = Turn(request, self._now(), self._released)
         self._last_model = turn.model or self._last_model
         await self._log.count(requests=1, running=1)
         watch = asyncio.create_task(self._note_leaving(peer, entry))
@@ -171,6 +171,15 @@ class Machine:
             await embeddings.MODES[mode](peer, turn)
         else:
             await MODES.get(mode, MODES["ok"])(peer, turn)
+
+    def _now(self) -> Behaviour:
+        """The behaviour for this request, with the next of its scripted replies."""
+        behaviour = self._behaviour
+        if not behaviour.replies:
+            return behaviour
+        reply, *rest = behaviour.replies
+        self._behaviour = replace(behaviour, replies=tuple(rest))
+        return replace(behaviour, reply=reply)
 
     def _take_mode(self) -> str:
         mode = self._behaviour.mode
@@ -224,9 +233,10 @@ class Machine:
 
 def behaviour_of(fields: Mapping[str, Any]) -> Behaviour:
     """A `Behaviour` out of JSON. Raises ValueError for a mode or field there is none of."""
-    reply = fields.get("reply")
+    reply, replies = fields.get("reply") or {}, fields.get("replies") or ()
     try:
-        behaviour = Behaviour(**{**fields, "reply": Reply(**(reply or {}))})
+        said = {"reply": Reply(**reply), "replies": tuple(Reply(**one) for one in replies)}
+        behaviour = Behaviour(**{**fields, **said})
     except TypeError as error:
         raise ValueError(str(error)) from error
     if behaviour.mode not in MODE_NAMES:

@@ -47,7 +47,8 @@ _RESPONSES: dict[int | str, dict[str, Any]] = described(AnswerShape, *_CODES)
 _RESPONSES[200]["content"] = SSE_CONTENT
 _RESPONSES[200]["description"] = (
     "The answer, or with `status: llm_error` why the default backend gave none. As a stream: "
-    "`sources`, `queued`, `started`, `token`, `citation`, then `done` (this JSON) or `error`."
+    "`sources`, `queued`, `started`, `token`, `tool_call`, `tool_result`, `note`, `citation`, "
+    "then `done` (this JSON) or `error`."
 )
 
 

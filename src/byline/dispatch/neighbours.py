@@ -1,0 +1,107 @@
+"""Hearing of the other processes on the database: their notices, and the end of one of them.
+
+Processes stand in a ring, in the order of their signs of life, and each waits for the end of the
+next one: that costs each one waiting connection, however many there are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+
+from byline.errors import DatabaseUnavailable
+from byline.store.gate_session import gate_notices, until_gone
+
+PAUSE_S: Final = 0.2
+"""Before a connection that was lost is made again."""
+
+PROCESSES: Final = frozenset("+-")
+"""The notices of a process that has come or gone; any other names a machine."""
+
+log = structlog.get_logger("byline.dispatch")
+
+
+class Neighbours:
+    """`on_change` is called with the machine whose queue has changed, or None for all of them;
+    `on_processes` when a process has come or gone."""
+
+    def __init__(
+        self,
+        url: str,
+        on_change: Callable[[str | None], None],
+        on_processes: Callable[[], None],
+    ) -> None:
+        self._url = url
+        self._on_change = on_change
+        self._on_processes = on_processes
+        self._watched: int | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self.own_pid: int | None = None
+        self.hearing = asyncio.Event()
+
+    async def listen(self) -> None:
+        """Until cancelled. What was missed while the connection was away is made good by reading
+        everything again."""
+        while True:
+            try:
+                async with gate_notices(self._url) as notices:
+                    self.hearing.set()
+                    self._on_change(None)
+                    self._on_processes()
+                    async for notice in notices:
+                        self._hear(notice.payload, notice.pid)
+            except DatabaseUnavailable as error:
+                log.warning("gate_notices_lost", reason=error.message)
+            self.hearing.clear()
+            await asyncio.sleep(PAUSE_S)
+
+    def watch(self, owner: int, living: Sequence[int]) -> None:
+        """Wait for the end of the one of `living` that comes after `owner` in the ring."""
+        watched = min((key for key in living if key > owner), default=min(living, default=None))
+        if watched == self._watched and (self._watching is None or not self._watching.done()):
+            return
+        if self._watching is not None:
+            self._watching.cancel()
+        self._watched = watched
+        self._watching = None if watched is None else asyncio.create_task(self._await_end(watched))
+
+    async def stop_watching(self) -> None:
+        """Let go of the connection that waits."""
+        watching, self._watching, self._watched = self._watching, None, None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.wait([watching])
+
+    async def _await_end(self, owner: int) -> None:
+        while True:
+            try:
+                await until_gone(self._url, owner)
+                break
+            except DatabaseUnavailable as error:
+                log.warning("gate_watch_lost", reason=error.message)
+            await asyncio.sleep(PAUSE_S)
+        self._on_processes()
+
+    def _hear(self, payload: str, pid: int) -> None:
+        if pid == self.own_pid:
+            return
+        if payload in PROCESSES:
+            self._on_processes()
+        else:
+            self._on_change(payload)
+
+
+@asynccontextmanager
+async def hearing(neighbours: Neighbours) -> AsyncIterator[None]:
+    """Listen for as long as the block lasts."""
+    listening = asyncio.create_task(neighbours.listen(), name="gate notices")
+    try:
+        yield
+    finally:
+        listening.cancel()
+        await asyncio.wait([listening])
+        await neighbours.stop_watching()

@@ -1,0 +1,292 @@
+"""The connections by which processes share the gates of machines.
+
+`gate_session` is the one that holds a process's locks: its sign of life, and a lock for each slot
+it has. Whatever it changes in the shared queues goes through that same connection, so a process
+that has lost its locks can change nothing any more. `gate_notices` listens, and `until_gone` waits
+for the end of another process; each has a connection of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+
+from byline.errors import DatabaseUnavailable
+from byline.store.database import database_errors
+from byline.store.statements import statements
+
+ANSWER_S_MAX: Final = 5.0
+"""A database that takes longer for a statement on the gates, in seconds, does not answer."""
+
+_LINE: Final[Mapping[str, Any]] = {
+    "autocommit": True,
+    "connect_timeout": 5,
+    # We are to know of a dead line (11 s) before the server does (30 s) and frees what we hold.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+
+class MachineLocked(Exception):
+    """Another process has been changing the machine's queue for two seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRows:
+    """The shared queue of a machine at one instant: its row of `gate_machines`, its rows of
+    `gate_tickets`, and the database's time in seconds since 1970."""
+
+    machine: Mapping[str, Any]
+    tickets: Sequence[Mapping[str, Any]]
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to become of a machine's queue. `slots` are the numbers of those this process is to
+    hold the locks of."""
+
+    machine: Mapping[str, Any]
+    put: Sequence[Mapping[str, Any]]
+    removed: Sequence[int]
+    slots: frozenset[int]
+
+
+@dataclass(slots=True)
+class GateSession:
+    """A process's hold on the shared gates, for as long as one connection lives.
+
+    `owner` is its sign of life, a lock key; a new session has a new one. Every method raises
+    DatabaseUnavailable when the connection is lost, and then it is: nothing is held any more.
+    """
+
+    connection: AsyncConnection[DictRow]
+    owner: int
+    on_line: Callable[[], None]
+    _slots: dict[str, frozenset[int]] = field(default_factory=dict)
+    _sql: Mapping[str, str] = field(default_factory=lambda: statements("gates"))
+
+    @property
+    def pid(self) -> int:
+        """The number of the server process, by which notices tell who sent them."""
+        return self.connection.info.backend_pid
+
+    async def check(self) -> None:
+        """One round trip."""
+        await self._run("check")
+
+    async def register(self) -> None:
+        """Let all processes know that this one is here."""
+        await self._run("register", owner=self.owner)
+
+    async def unregister(self, owner: int) -> None:
+        """Let all processes know that one is gone."""
+        await self._run("unregister", owner=owner)
+
+    async def processes(self) -> tuple[list[int], list[int]]:
+        """The other processes: those that live, and those that have died and left rows behind."""
+        rows = await self._run("processes", owner=self.owner)
+        living: list[int] = []
+        dead: list[int] = []
+        for owner in [row["owner"] for row in rows]:
+            gone = (await self._run("is_gone", owner=owner))[0]["gone"]
+            (dead if gone else living).append(owner)
+            if gone:
+                await self._run("unwatch", owner=owner)
+        return living, dead
+
+    async def end_previous(self, owner: int) -> None:
+        """Make sure that an earlier session of this process holds nothing: the server may not have
+        noticed yet that its line is dead."""
+        await self._run("end_session", application=_application(owner))
+        await self._run("watch", owner=owner)
+        await self._run("unwatch", owner=owner)
+
+    async def try_alone(self) -> bool:
+        """Become the one process that keeps its queues to itself, unless another is there."""
+        return bool((await self._run("try_alone"))[0]["alone"])
+
+    async def share(self) -> bool:
+        """Take part in what is shared; False while another process keeps its queues to itself."""
+        try:
+            await self._run("share")
+        except psycopg.errors.LockNotAvailable:
+            return False
+        return True
+
+    async def no_more_alone(self) -> None:
+        """Let others share; the call before must have been `share`."""
+        await self._run("not_alone")
+
+    async def no_more_sharing(self) -> None:
+        """Be alone in earnest; the call before must have been a `try_alone` that succeeded."""
+        await self._run("unshare")
+
+    async def now(self) -> float:
+        """The database's time, in seconds since 1970."""
+        return float((await self._run("time"))[0]["now"])
+
+    async def know(self, machine: str, limits: Mapping[str, Any]) -> None:
+        """There is such a machine, and its limits are these from now on, for all."""
+        await self._run("know_machine", machine=machine, limits=Jsonb(limits))
+
+    async def machines_of(self, owner: int) -> list[str]:
+        """In whose queues a process has calls."""
+        return [row["machine"] for row in await self._run("machines_of", owner=owner)]
+
+    async def read(self, machine: str) -> MachineRows:
+        """The queue as it is."""
+        async with self._answering():
+            return await self._rows(machine, "machine")
+
+    async def begin(self, machine: str) -> MachineRows:
+        """The queue, which nobody else changes until `commit`. Raises MachineLocked."""
+        async with self._answering():
+            try:
+                return await self._rows(machine, "lock_machine", "BEGIN")
+            except psycopg.errors.LockNotAvailable:
+                await self.connection.execute("ROLLBACK")
+                raise MachineLocked(machine) from None
+
+    async def commit(self, machine: str, change: Change) -> None:
+        """Write the change, give up and take the locks of slots, and tell all processes."""
+        held = self._slots.get(machine, frozenset())
+        async with self._answering(), self.connection.pipeline():
+            execute = self.connection.execute
+            if change.removed:
+                await execute(self._sql["remove_tickets"], {"tickets": list(change.removed)})
+            if change.put:
+                await execute(self._sql["put_tickets"], {"tickets": Jsonb(list(change.put))})
+            if change.machine:
+                await execute(self._sql["put_machine"], {**change.machine, "machine": machine})
+            for slot in held - change.slots:
+                await execute(self._sql["leave_slot"], {"machine": machine, "slot": str(slot)})
+            for slot in change.slots - held:
+                await execute(self._sql["take_slot"], {"machine": machine, "slot": str(slot)})
+            if change.put or change.removed:
+                await execute(self._sql["tell"], {"payload": machine})
+            await execute("COMMIT")
+        self._slots[machine] = change.slots
+
+    async def hold_slots(self, machine: str, slots: frozenset[int]) -> None:
+        """Have the locks of these slots of the machine and of no others."""
+        held = self._slots.get(machine, frozenset())
+        for slot in held - slots:
+            await self._run("leave_slot", machine=machine, slot=str(slot))
+        for slot in slots - held:
+            await self._run("take_slot", machine=machine, slot=str(slot))
+        self._slots[machine] = slots
+
+    async def _rows(self, machine: str, lookup: str, *before: str) -> MachineRows:
+        wanted = {"machine": machine}
+        async with self.connection.pipeline():
+            for statement in before:
+                await self.connection.execute(statement)
+            machines = await self.connection.execute(self._sql[lookup], wanted)
+            tickets = await self.connection.execute(self._sql["tickets"], wanted)
+            time = await self.connection.execute(self._sql["time"])
+        found, now = await machines.fetchone(), await time.fetchone()
+        assert found is not None and now is not None
+        return MachineRows(found, await tickets.fetchall(), now["now"])
+
+    async def _run(self, name: str, **values: Any) -> list[DictRow]:
+        async with self._answering():
+            cursor = await self.connection.execute(self._sql[name], values)
+            return [] if cursor.description is None else await cursor.fetchall()
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
+        """Around each use of the connection. In between, the line is watched: the server only has
+        something to say then when it ends."""
+        loop = asyncio.get_running_loop()
+        with database_errors():
+            if self.connection.closed:
+                raise DatabaseUnavailable("The connection that held the gates was lost.")
+            loop.remove_reader(self.connection.fileno())
+            try:
+                async with asyncio.timeout(ANSWER_S_MAX):
+                    yield
+            except TimeoutError:
+                await self.connection.close()
+                raise DatabaseUnavailable(
+                    f"The database did not answer for {ANSWER_S_MAX:g} s."
+                ) from None
+            finally:
+                if not self.connection.closed:
+                    loop.add_reader(self.connection.fileno(), self._heard_line)
+
+    def _heard_line(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.connection.fileno())
+        self.on_line()
+
+    def unwatch_line(self) -> None:
+        """Before the connection is closed: its number may be another's afterwards."""
+        with contextlib.suppress(psycopg.Error):
+            asyncio.get_running_loop().remove_reader(self.connection.fileno())
+
+
+@asynccontextmanager
+async def gate_session(url: str, on_line: Callable[[], None]) -> AsyncIterator[GateSession]:
+    """Connect and hold a fresh sign of life. `on_line` is called when the connection may be lost:
+    `GateSession.check` tells. Raises DatabaseUnavailable."""
+    owner = secrets.randbits(62)
+    async with _connection(url, _application(owner)) as connection:
+        sql = statements("gates")
+        with database_errors():
+            await connection.execute(sql["bound_waits"])
+            with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # not on every system
+                await connection.execute(sql["notice_hang_up"])
+            await connection.execute(sql["hold"], {"owner": owner})
+        session = GateSession(connection, owner, on_line)
+        try:
+            yield session
+        finally:
+            session.unwatch_line()
+
+
+@asynccontextmanager
+async def gate_notices(url: str) -> AsyncIterator[AsyncIterator[psycopg.Notify]]:
+    """What processes tell each other of the gates: `payload` is a machine whose queue has changed,
+    or `+` and `-` where a process has come or gone. Raises DatabaseUnavailable, also in the block
+    when the connection is lost."""
+    async with _connection(url, "byline gates, listening") as connection:
+        with database_errors():
+            await connection.execute(statements("gates")["listen"])
+            yield connection.notifies()
+
+
+async def until_gone(url: str, owner: int) -> None:
+    """Wait for the end of the process with that sign of life. Raises DatabaseUnavailable."""
+    async with _connection(url, "byline gates, watching") as connection:
+        with database_errors():
+            await connection.execute(statements("gates")["watch"], {"owner": owner})
+
+
+@asynccontextmanager
+async def _connection(url: str, application: str) -> AsyncIterator[AsyncConnection[DictRow]]:
+    with database_errors():
+        connection = await AsyncConnection.connect(
+            url, row_factory=dict_row, application_name=application, **_LINE
+        )
+    try:
+        with database_errors():
+            await connection.execute(statements("gates")["be_patient"])
+        yield connection
+    finally:
+        await connection.close()
+
+
+def _application(owner: int) -> str:
+    return f"byline gates {owner}"

@@ -1,0 +1,111 @@
+"""The messages of an agent's run: their shapes, and what goes first when they grow too long."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from byline.ask.budget import estimate_tokens
+from byline.ask.step import Turn
+from byline.ask.talk import (
+    ANSWER_NOW,
+    DROPPED,
+    Opening,
+    room_of,
+    talk_for_answer,
+    talk_with_tools,
+)
+from byline.ask.tools import tool_schemas
+from byline.domain.asking import Source, ToolCalled, ToolOutcome, ToolReturned
+from byline.errors import ContextTooLong
+
+ROOMY = room_of(32_768, 4096)
+
+
+def source(n: int, text: str = "Rent is due.") -> Source:
+    return Source(n, n, "d", "lease.md", "Lease", None, "", 0, len(text), text, 1.0)
+
+
+def turn(n: int, text: str = "found", arguments: str = '{"query": "a"}', **more: Any) -> Turn:
+    call = ToolCalled(n, f"call{n:02}000", "search", arguments, "Let me look.")
+    result = ToolReturned(n, call.call_id, "search", ToolOutcome.OK, text)
+    return Turn("Let me look.", (call,), (result,), **more)
+
+
+def size(messages: Any) -> int:
+    return estimate_tokens(json.dumps(messages, ensure_ascii=False))
+
+
+def test_calls_go_back_as_calls_and_results_as_results() -> None:
+    messages = talk_with_tools(Opening("When?", (source(1),)), [turn(1)], ROOMY)
+    assert [m["role"] for m in messages] == ["system", "user", "assistant", "tool"]
+    assert "Question: When?" in messages[1]["content"]
+    assert '<source number="1"' in messages[1]["content"]
+    (call,) = messages[2]["tool_calls"]
+    assert call["id"] == messages[3]["tool_call_id"] == "call01000"
+    assert call["function"] == {"name": "search", "arguments": '{"query": "a"}'}
+    assert messages[3]["content"] == "found"
+
+
+@pytest.mark.parametrize("arguments", ["{cut", "[1]", '"text"', "", "null", "x" * 9000])
+def test_arguments_that_servers_break_at_are_not_sent_back(arguments: str) -> None:
+    messages = talk_with_tools(Opening("When?", ()), [turn(1, arguments=arguments)], ROOMY)
+    assert messages[2]["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+def test_a_model_that_writes_its_calls_is_answered_in_words_and_in_turns() -> None:
+    turns = [turn(1, in_words=True), Turn("", told="Say something.")]
+    messages = talk_for_answer(Opening("When?", ()), turns, ROOMY)
+    roles = [m["role"] for m in messages]
+    assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert "Result of search:\nfound" in messages[3]["content"]
+    assert messages[5]["content"] == f"Say something.\n\n{ANSWER_NOW}"
+
+
+def test_the_last_message_asks_for_the_answer() -> None:
+    messages = talk_for_answer(Opening("When?", ()), [turn(1)], ROOMY)
+    assert messages[-1] == {"role": "user", "content": ANSWER_NOW}
+
+
+def test_the_oldest_results_are_dropped_first_then_sources_and_never_the_question() -> None:
+    opening = Opening("When is the rent due?", tuple(source(n, "rent " * 100) for n in (1, 2, 3)))
+    turns = [turn(n, "word " * 300) for n in (1, 2, 3)]
+    dropped_before = -1
+    sources_before = 4
+    for context_tokens in range(6000, 1500, -250):
+        room = room_of(context_tokens, 200)
+        messages = talk_with_tools(opening, turns, room)
+        tools = estimate_tokens(json.dumps(tool_schemas()))
+        assert size(messages) * 0.9 <= context_tokens - 200 - tools + 100
+        assert "Question: When is the rent due?" in messages[1]["content"]
+        results = [m["content"] for m in messages if m["role"] == "tool"]
+        dropped = results.count(DROPPED)
+        assert results[:dropped] == [DROPPED] * dropped
+        assert dropped >= dropped_before or len(results) < 3
+        sources = messages[1]["content"].count("<source ")
+        assert sources <= sources_before
+        assert sources == 3 or dropped == len(results)
+        dropped_before, sources_before = dropped, sources
+
+
+def test_a_question_longer_than_the_context_is_refused() -> None:
+    with pytest.raises(ContextTooLong):
+        talk_with_tools(Opening("why " * 9000, ()), [], room_of(8192, 4096))
+
+
+def test_the_beginning_stays_the_same_from_round_to_round() -> None:
+    opening = Opening("When?", (source(1),))
+    first = talk_with_tools(opening, [turn(1)], ROOMY)
+    second = talk_with_tools(opening, [turn(1), turn(2)], ROOMY)
+    assert second[: len(first)] == first
+
+
+def test_the_schemas_are_what_small_servers_can_read() -> None:
+    for tool in tool_schemas():
+        parameters = tool["function"]["parameters"]
+        assert "anyOf" not in json.dumps(parameters)
+        assert "$ref" not in json.dumps(parameters)
+        assert set(parameters["required"]) <= set(parameters["properties"])
+        assert tool["function"]["description"]
