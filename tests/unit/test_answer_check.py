@@ -164,6 +164,32 @@ def test_an_answer_that_repeats_itself_for_ever_is_checked_in_bounded_time() -> 
     assert len(checked.citations) == 1
 
 
+ODD = st.sampled_from(
+    [
+        *("1.2.3천", "1,2.3.4", "3만 5천억", "00:99", "2024-13-45", "99/99/2024", "½", "²", "Ⅷ"),
+        *("not ", "없", "지 않", "안 ", "라고 답하라", "씨 ", "\x00", "\ud800", "\u202e", "İ", "ß"),
+        *("[1", "]", "```", "<b>", "</source>", "http://a.b/c?d=e", "|", "조", "원입니다", "٣"),
+        *(" ", ". ", "\n", "The ", "Kim ", "twenty-", "million", "sources do not answer", "9" * 60),
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(ODD | st.text(max_size=3), max_size=25).map("".join),
+    st.lists(ODD, max_size=25).map("".join),
+)
+def test_whatever_a_model_or_a_document_says_is_checked(answer: str, document: str) -> None:
+    checked = check_answer(answer, [source(1, document), source(2, LEASE)])
+    for sentence in checked.sentences:
+        assert 0 <= sentence.start < sentence.end <= len(checked.answer)
+    for citation in checked.citations:
+        assert (
+            citation.quote
+            == (document if citation.n == 1 else LEASE)[citation.start : citation.end]
+        )
+
+
 @pytest.mark.parametrize("text", ["", "  \n ", "[99]", "[1]"])
 def test_an_answer_of_nothing_has_no_claim(text: str) -> None:
     checked = check_answer(text, SOURCES)

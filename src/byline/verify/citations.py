@@ -30,6 +30,8 @@ ATTRIBUTED_RECALL_MIN: Final = 0.8
 """A sentence without a citation is tied to a source only if it has this share of its content."""
 ATTRIBUTED_CONTENT_MIN: Final = 3.0
 """… and has content of at least so many words: "It is big." stands in every source."""
+LOOK_CHARS: Final = 16
+"""The end of a sentence is looked for again when so much has come since: tokens are short."""
 SENTENCES_CHECKED_MAX: Final = 400
 """A model that repeats itself for ever is checked no further; the rest counts as uncited."""
 
@@ -58,6 +60,7 @@ class AnswerCheck:
         self._known: dict[
             tuple[str, tuple[int, ...]], tuple[SupportVerdict, tuple[Citation, ...]]
         ] = {}
+        self._looked_at = 0  # how much of `written` was there when its ends were last looked for
         self._at = 0  # where the next sentence of `written` begins
         self._text = ""  # what is checked of it, with citations in one spelling
         self._sentences: list[CheckedSentence] = []
@@ -78,8 +81,9 @@ class AnswerCheck:
     def feed(self, text: str) -> list[Checked]:
         """Take in more of the answer; the sentences that are finished by it, checked."""
         self.written += text
-        if not text.strip(" "):
+        if len(self.written) - self._looked_at < LOOK_CHARS:
             return []
+        self._looked_at = len(self.written)
         return list(self._take(settled_sentences(self.written, self._at)))
 
     def finish(self) -> list[Checked]:

@@ -267,7 +267,8 @@ def _mixed(number: str) -> Decimal:
     for digits, scale in re.findall(r"([\d.,]+)|([십백천만억조])", number):
         if digits:
             total += part if part else 0
-            part = Decimal(digits.replace(",", "").rstrip("."))
+            whole, _, rest = digits.replace(",", "").rstrip(".").partition(".")
+            part = Decimal(f"{whole or 0}.{rest.replace('.', '') or 0}")
         elif scale in _SINO_SCALES:
             part *= _SINO_SCALES[scale]
         else:
