@@ -40,13 +40,6 @@ def limits_row(limits: Limits) -> dict[str, Any]:
     return asdict(limits)
 
 
-def slots_of(rows: MachineRows, owner: int) -> frozenset[int]:
-    """The slots in which calls of `owner` run."""
-    return frozenset(
-        row["slot"] for row in rows.tickets if row["owner"] == owner and row["slot"] is not None
-    )
-
-
 def change(rows: MachineRows, admission: Admission, owner: int) -> Change:
     """What has to be written so that the rows say what `admission` does. A call the rows do not
     have yet is `owner`'s; one that has just been granted gets the lowest free slot."""

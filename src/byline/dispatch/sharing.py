@@ -24,7 +24,7 @@ import structlog
 
 from byline.dispatch.admission import Admission
 from byline.dispatch.clock import Clock, Timer
-from byline.dispatch.ledger import admission_of, change, limits_row, removal, slots_of, state_of
+from byline.dispatch.ledger import admission_of, change, limits_row, removal, state_of
 from byline.dispatch.neighbours import Neighbours, hearing
 from byline.dispatch.shared_gate import SharedGate
 from byline.errors import BylineError, DatabaseUnavailable
@@ -180,7 +180,6 @@ class Sharing:
                 return
             self._stale.discard(gate.machine)
             rows = await session.read(gate.machine)
-            await session.hold_slots(gate.machine, slots_of(rows, session.owner))
             gate.adopt(admission_of(rows), [], rows.now)
             self._ring_later(gate.machine, IDLE_READ_S)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncClientCursor, AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
@@ -147,59 +147,73 @@ class GateSession:
         return [row["machine"] for row in await self._run("machines_of", owner=owner)]
 
     async def read(self, machine: str) -> MachineRows:
-        """The queue as it is."""
+        """The queue as it is. This process has the locks of all its slots in it afterwards."""
+        held = self._slots.get(machine, frozenset())
+        wanted = {"machine": machine, "owner": self.owner, "held": list(held)}
         async with self._answering():
-            return await self._rows(machine, "machine")
+            results = await self._together(["machine", "tickets_and_slots", "time"], wanted)
+        rows = _machine_rows(results)
+        slots = frozenset(
+            row["slot"]
+            for row in rows.tickets
+            if row["owner"] == self.owner and row["slot"] is not None
+        )
+        if left := held - slots:
+            await self._run("leave_slots", machine=machine, left=list(left))
+        self._slots[machine] = slots
+        return rows
 
     async def begin(self, machine: str) -> MachineRows:
         """The queue, which nobody else changes until `commit`. Raises MachineLocked."""
         async with self._answering():
             try:
-                return await self._rows(machine, "lock_machine", "BEGIN")
+                results = await self._together(
+                    ["begin", "lock_machine", "tickets", "time"], {"machine": machine}
+                )
             except psycopg.errors.LockNotAvailable:
                 await self.connection.execute("ROLLBACK")
                 raise MachineLocked(machine) from None
+        return _machine_rows(results[1:])
 
     async def commit(self, machine: str, change: Change) -> None:
         """Write the change, give up and take the locks of slots, and tell all processes."""
         held = self._slots.get(machine, frozenset())
-        async with self._answering(), self.connection.pipeline():
-            execute = self.connection.execute
-            if change.removed:
-                await execute(self._sql["remove_tickets"], {"tickets": list(change.removed)})
-            if change.put:
-                await execute(self._sql["put_tickets"], {"tickets": Jsonb(list(change.put))})
-            if change.machine:
-                await execute(self._sql["put_machine"], {**change.machine, "machine": machine})
-            for slot in held - change.slots:
-                await execute(self._sql["leave_slot"], {"machine": machine, "slot": str(slot)})
-            for slot in change.slots - held:
-                await execute(self._sql["take_slot"], {"machine": machine, "slot": str(slot)})
-            if change.put or change.removed:
-                await execute(self._sql["tell"], {"payload": machine})
-            await execute("COMMIT")
+        left, taken = list(held - change.slots), list(change.slots - held)
+        statements_of = {
+            "remove_tickets": change.removed,
+            "put_tickets": change.put,
+            "put_machine": change.machine,
+            "leave_slots": left,
+            "take_slots": taken,
+            "tell": change.put or change.removed,
+            "commit": True,
+        }
+        values = {
+            **change.machine,
+            "machine": machine,
+            "payload": machine,
+            "left": left,
+            "taken": taken,
+            "removed": list(change.removed),
+            "put": Jsonb(list(change.put)),
+        }
+        async with self._answering():
+            await self._together([name for name, needed in statements_of.items() if needed], values)
         self._slots[machine] = change.slots
 
-    async def hold_slots(self, machine: str, slots: frozenset[int]) -> None:
-        """Have the locks of these slots of the machine and of no others."""
-        held = self._slots.get(machine, frozenset())
-        for slot in held - slots:
-            await self._run("leave_slot", machine=machine, slot=str(slot))
-        for slot in slots - held:
-            await self._run("take_slot", machine=machine, slot=str(slot))
-        self._slots[machine] = slots
-
-    async def _rows(self, machine: str, lookup: str, *before: str) -> MachineRows:
-        wanted = {"machine": machine}
-        async with self.connection.pipeline():
-            for statement in before:
-                await self.connection.execute(statement)
-            machines = await self.connection.execute(self._sql[lookup], wanted)
-            tickets = await self.connection.execute(self._sql["tickets"], wanted)
-            time = await self.connection.execute(self._sql["time"])
-        found, now = await machines.fetchone(), await time.fetchone()
-        assert found is not None and now is not None
-        return MachineRows(found, await tickets.fetchall(), now["now"])
+    async def _together(
+        self, names: Sequence[str], values: Mapping[str, Any]
+    ) -> list[list[DictRow]]:
+        """Run several statements in one round trip: values are written into their text, since
+        PostgreSQL takes only one statement at a time any other way."""
+        text = "".join(self._sql[name].rstrip().removesuffix(";") + ";\n" for name in names)
+        cursor = AsyncClientCursor(self.connection)
+        await cursor.execute(text, values)
+        results = []
+        while True:
+            results.append(await cursor.fetchall() if cursor.description else [])
+            if not cursor.nextset():
+                return results
 
     async def _run(self, name: str, **values: Any) -> list[DictRow]:
         async with self._answering():
@@ -286,6 +300,11 @@ async def _connection(url: str, application: str) -> AsyncIterator[AsyncConnecti
         yield connection
     finally:
         await connection.close()
+
+
+def _machine_rows(results: Sequence[Sequence[DictRow]]) -> MachineRows:
+    (machine,), tickets, (time,) = results
+    return MachineRows(machine, tickets, time["now"])
 
 
 def _application(owner: int) -> str:

@@ -83,12 +83,23 @@ SELECT * FROM gate_machines WHERE machine = %(machine)s;
 -- name: tickets
 SELECT * FROM gate_tickets WHERE machine = %(machine)s;
 
+-- name: tickets_and_slots
+SELECT *, CASE WHEN owner = %(owner)s AND slot <> ALL(%(held)s::integer[]) THEN
+    pg_advisory_lock(hashtextextended('byline gate ' || slot || ' ' || machine, 0))::text END
+FROM gate_tickets WHERE machine = %(machine)s;
+
+-- name: begin
+BEGIN;
+
+-- name: commit
+COMMIT;
+
 -- name: machines_of
 SELECT DISTINCT machine FROM gate_tickets WHERE owner = %(owner)s;
 
 -- name: put_tickets
 INSERT INTO gate_tickets
-SELECT * FROM jsonb_populate_recordset(NULL::gate_tickets, %(tickets)s)
+SELECT * FROM jsonb_populate_recordset(NULL::gate_tickets, %(put)s)
 ON CONFLICT (ticket) DO UPDATE
 SET sequence = excluded.sequence, owner = excluded.owner, came = excluded.came,
     since = excluded.since, waited_s = excluded.waited_s, preemptions = excluded.preemptions,
@@ -96,7 +107,7 @@ SET sequence = excluded.sequence, owner = excluded.owner, came = excluded.came,
     started = excluded.started, slot = excluded.slot;
 
 -- name: remove_tickets
-DELETE FROM gate_tickets WHERE ticket = ANY(%(tickets)s);
+DELETE FROM gate_tickets WHERE ticket = ANY(%(removed)s::bigint[]);
 
 -- name: put_machine
 UPDATE gate_machines
@@ -104,8 +115,10 @@ SET turn = %(turn)s, mean_foreground_s = %(mean_foreground_s)s,
     mean_background_s = %(mean_background_s)s, last_number = %(last_number)s
 WHERE machine = %(machine)s;
 
--- name: take_slot
-SELECT pg_advisory_lock(hashtextextended('byline gate ' || %(slot)s || ' ' || %(machine)s, 0));
+-- name: leave_slots
+SELECT pg_advisory_unlock(hashtextextended('byline gate ' || slot || ' ' || %(machine)s, 0))
+FROM unnest(%(left)s::integer[]) AS slot;
 
--- name: leave_slot
-SELECT pg_advisory_unlock(hashtextextended('byline gate ' || %(slot)s || ' ' || %(machine)s, 0));
+-- name: take_slots
+SELECT pg_advisory_lock(hashtextextended('byline gate ' || slot || ' ' || %(machine)s, 0))
+FROM unnest(%(taken)s::integer[]) AS slot;
