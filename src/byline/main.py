@@ -43,6 +43,7 @@ from byline.search.embedders.choice import Embedders
 from byline.search.reading import PassageReader
 from byline.search.rebuild import ensure_current_index
 from byline.search.search import Searcher
+from byline.search.self_test import prove_search
 from byline.store.blobs import open_blobs
 from byline.store.database import Database, open_database
 from byline.store.embedded import embedded_postgres
@@ -109,6 +110,7 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
     url = await _database_url(config.database, home, stack)
     database = await _open_database(config.database, url, stack)
     await ensure_current_index(database)
+    await prove_search(database)
     owner = await stack.enter_async_context(presence(url))
     blobs = open_blobs(config.storage, home)
     metrics = Metrics()

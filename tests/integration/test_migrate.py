@@ -110,3 +110,16 @@ async def test_the_job_queues_own_steps_lead_to_the_same_tables_as_its_schema(
     await migrate(connection, [Component("procrastinate", procrastinate_component().steps)])
     async with database.connection() as whole:
         assert await rows(connection, columns) == await rows(whole, columns)
+
+
+async def test_a_database_that_cannot_hold_every_text_is_refused(database_server_url: str) -> None:
+    url = database_server_url.replace("/byline?", "/latin_only?")
+    with psycopg.connect(database_server_url, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE latin_only ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        try:
+            with pytest.raises(StartFailed, match="LATIN1") as refused:
+                async with open_database(schema.Database(connect_s_max=5), url):
+                    pass
+        finally:
+            admin.execute("DROP DATABASE latin_only WITH (FORCE)")
+    assert "UTF8" in refused.value.remedy

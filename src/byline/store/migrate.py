@@ -101,6 +101,16 @@ def check_versions(row: Mapping[str, object]) -> None:
         )
 
 
+def check_encoding(row: Mapping[str, object]) -> None:
+    """Raise `StartFailed` for a database that cannot hold every text. `row` as above."""
+    if row["encoding"] != "UTF8":
+        raise StartFailed(
+            f"The database has the encoding {row['encoding']}, in which most scripts do not exist.",
+            remedy="Make a database with ENCODING 'UTF8' TEMPLATE template0 and name it in "
+            "database.url.",
+        )
+
+
 async def migrate(
     connection: AsyncConnection[DictRow], components: Sequence[Component] | None = None
 ) -> list[str]:
@@ -112,6 +122,7 @@ async def migrate(
     sql = statements("migrate")
     versions = await (await connection.execute(sql["versions"])).fetchone()
     check_versions(versions or {})
+    check_encoding(versions or {})
     await connection.execute(sql["bound_lock_waits"])
     with _as_start_failure("the lock on the schema"):
         await connection.execute(sql["lock"])

@@ -2,6 +2,7 @@
 
 -- name: versions
 SELECT current_setting('server_version_num')::integer AS server,
+       current_setting('server_encoding') AS encoding,
        current_setting('server_version') AS server_text,
        (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS vector_available,
        (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS vector_installed
