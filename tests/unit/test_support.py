@@ -197,3 +197,21 @@ def test_similarity_decides_only_what_words_leave_open() -> None:
 def test_another_language_is_not_held_against_the_words() -> None:
     assert verdict("The warranty runs for 2 years.", KOREAN).reason == "other_language"
     assert verdict("The warranty runs for 4 years.", KOREAN).reason == "number_missing"
+
+
+def test_a_name_spelled_nearly_like_the_sources_is_doubted_not_denied() -> None:
+    found = verdict("Mrs Lindquist keeps the keys.", LEASE)
+    assert (found.support, found.reason) == (Support.WEAK, "name_spelling")
+    assert "Lindquist" in found.why
+
+
+def test_a_name_may_be_written_together_or_apart() -> None:
+    text = "AppleTalk let networks be set up without a central router."
+    found = verdict("Networks were set up with Apple Talk without a central router.", text)
+    assert found.support is Support.SUPPORTED
+
+
+def test_two_names_of_one_passage_are_told_apart_where_the_sentences_run_alike() -> None:
+    text = "The city of Kassel lies in Hesse. The city of Weimar lies in Thuringia."
+    assert verdict("The city of Kassel lies in Thuringia.", text).reason == "name_elsewhere"
+    assert verdict("The city of Kassel lies in Hesse.", text).support is Support.SUPPORTED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final
 
 from byline.verify.aligning import Aligned
@@ -19,6 +20,8 @@ from byline.verify.units import DIMENSIONS
 DISPLACED_RECALL_MIN: Final = 0.5
 DENIAL_RECALL_MIN: Final = 0.5
 SAID_MIN: Final = 0.5
+NEAR_CHARS_MIN: Final = 5
+NEAR_MIN: Final = 0.86
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,13 @@ def conflicting_name(
     missing = [name for name in claim.names if not has_name(name, words)]
     if not missing:
         return _swapped_name(claim, aligned)
+    squeezed = "".join(sentence.squeezed for source in sources for sentence in source.said)
+    missing = [name for name in missing if not _written_together(name, claim.names, squeezed)]
+    if not missing:
+        return None
+    if (near := [_near(name, words) for name in missing if name.sure]) and all(near):
+        why = f"The source writes {near[0]}, the answer {missing[0].text}."
+        return Conflict("name_spelling", why, doubtful=True)
     rival = _rival_names(claim, aligned)
     sure = [name for name in missing if name.sure]
     if not sure and not rival:
@@ -93,6 +103,19 @@ def conflicting_name(
     if rival:
         return Conflict("name_mismatch", f"The source names {rival}, the answer {said}.")
     return Conflict("name_missing", f"The source does not name {said}.")
+
+
+def _written_together(name: Name, names: Sequence[Name], squeezed: str) -> bool:
+    """Whether the source has the name in one word (`AppleTalk`) or with other separators."""
+    run = "".join(other.key for other in names if other.run == name.run)
+    return len(run) > len(name.key) and run in squeezed
+
+
+def _near(name: Name, words: frozenset[str]) -> str:
+    """A word of the source that is spelled nearly like a name: Shelly, Shelley."""
+    if len(name.key) < NEAR_CHARS_MIN:
+        return ""
+    return next(iter(get_close_matches(name.key, words, n=1, cutoff=NEAR_MIN)), "")
 
 
 def _swapped_name(claim: ReadText, aligned: Aligned) -> Conflict | None:
