@@ -84,7 +84,7 @@ async def test_what_matches_nothing_is_an_empty_result(searcher: Searcher, query
     found = await searcher.search(SearchRequest(query))
     assert found.hits == ()
     assert found.coverage == 0.0
-    assert set(found.timings_ms) == {"analyse", "lexical", "total"}
+    assert set(found.timings_ms) == {"analyse", "lexical", "embed", "dense", "total"}
 
 
 async def test_ten_thousand_words_are_searched_by_the_telling_ones(searcher: Searcher) -> None:

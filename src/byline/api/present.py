@@ -27,6 +27,7 @@ def search_json(result: SearchResult) -> Json:
             "phrases": list(result.read_as.phrases),
             "excluded": list(result.read_as.excluded),
         },
+        "legs": dict(result.legs),
         "timings_ms": {part: round(ms, 1) for part, ms in result.timings_ms.items()},
     }
 

@@ -99,6 +99,9 @@ class SearchShape(Shape):
     coverage: float
     notes: list[str]
     read_as: ReadAsShape
+    legs: dict[str, str] = Field(
+        description="Whether each retrieval leg took part: `ok`, or why not or not wholly."
+    )
     timings_ms: dict[str, float]
 
 

@@ -73,7 +73,7 @@ class AlsoIn:
 class SearchHit:
     """One passage found. `start`/`end` are code points of the document's text, end exclusive.
 
-    `legs` holds the score of each retrieval leg that found it (`lexical`, later `dense`);
+    `legs` holds the score of each retrieval leg that found it (`lexical`, `dense`);
     `also_in` the worse hits that say the same, and `fingerprint` what that is judged by first
     (`search/duplicates.py`; None where it is not known).
     """
@@ -106,7 +106,10 @@ class ReadAs:
 class SearchResult:
     """The hits, best first. `coverage` is the share (0 to 1) of the query's IDF weight that the
     terms of one hit cover at most: evidence that the documents speak of what was asked at all.
-    `notes` are sentences on how the search was understood, such as a tag that no document has."""
+    `notes` are sentences on how the search was understood, such as a tag that no document has.
+    `legs` says of each retrieval leg whether it took part: `ok`, or why not or not wholly.
+    `nearest` is the hits' best cosine similarity to the query, in the vectors of `embedder` (its
+    fingerprint); both are None where the dense leg took no part."""
 
     query: str
     hits: tuple[SearchHit, ...]
@@ -114,3 +117,6 @@ class SearchResult:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     read_as: ReadAs = ReadAs()
+    legs: Mapping[str, str] = field(default_factory=dict)
+    nearest: float | None = None
+    embedder: str | None = None

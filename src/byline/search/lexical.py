@@ -14,16 +14,15 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import chain
-from typing import Any, Final
+from itertools import chain, islice
+from typing import Final
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from byline.domain.search import SearchHit
 from byline.search import bm25, vectors
 from byline.search.analyse import TERM_IDS_MAX, terms
 from byline.search.filters import Scope
@@ -73,16 +72,26 @@ class LexicalQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class LexicalResult:
-    """Passages by falling BM25 score (ties by id), and how much of the query any one of them
-    covers at most.
+class Weighed:
+    """A query by the statistics of the moment: what its terms weigh, how many passages hold each
+    (`df`) of how many `passages`, and which of them tell what it is about."""
 
-    `passages` is how many there were to search.
-    """
-
-    hits: tuple[SearchHit, ...]
-    coverage: float
+    weights: Mapping[int, float]
+    df: Mapping[int, int]
     passages: int
+    telling: frozenset[int]
+
+    def coverage(self, held: Iterable[int]) -> float:
+        """The share (0 to 1) of the weight of the telling terms that lies on those `held`."""
+        return bm25.coverage(self.telling.intersection(held), self.telling, self.df, self.passages)
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalResult:
+    """Passage ids and their BM25 scores, best first (ties by id), and the query they are for."""
+
+    scores: Mapping[int, float]
+    query: Weighed
 
 
 async def index_passages(
@@ -125,94 +134,109 @@ async def search_lexical(
 
     A term weighs what it weighs in the collection, whatever else the query is confined to.
     """
-    scope = query.scope
+    weighed = await _weigh(connection, query)
+    held = {term: weighed.df[term] for term in weighed.weights if term in weighed.df}
+    if not held or query.scope.passages == 0:
+        return LexicalResult({}, weighed)
+    return LexicalResult(await _found(connection, query, weighed, held), weighed)
+
+
+async def score_passages(
+    connection: AsyncConnection[DictRow], query: Weighed, passage_ids: Sequence[int]
+) -> Mapping[int, float]:
+    """The BM25 scores of given passages; those that are gone are left out."""
+    if not query.weights:
+        return dict.fromkeys(passage_ids, 0.0)
+    found = await connection.execute(
+        statements("lexical")["scores"],
+        {"weights": _sparsevec_text(query.weights), "passages": list(passage_ids)},
+    )
+    return {row["passage_id"]: row["score"] for row in await found.fetchall()}
+
+
+async def admitted(
+    connection: AsyncConnection[DictRow], reading: Reading, passage_ids: Collection[int]
+) -> frozenset[int]:
+    """Those of the passages that may be found, as the query was read; their texts are looked at."""
+    if reading.is_plain or not passage_ids:
+        return frozenset(passage_ids)
+    found = await connection.execute(
+        statements("lexical")["written"], {"passages": list(passage_ids)}
+    )
+    return frozenset(
+        row["passage_id"]
+        for row in await found.fetchall()
+        if reading.admits(row["text"], row["heading"], row["title"])
+    )
+
+
+async def _weigh(connection: AsyncConnection[DictRow], query: LexicalQuery) -> Weighed:
     found = await connection.execute(
         statements("lexical")["term_statistics"],
         {
             "terms": sorted({*query.terms, *query.reading.required_terms}),
-            "collection": scope.collection,
+            "collection": query.scope.collection,
         },
     )
     row = await found.fetchone() or {}
     passages: int = row["passages"]
     df = {int(term): count for term, count in row["df"].items() if count > 0}
     weights = bm25.query_weights(query.terms, df, passages)
-    held = {term: df[term] for term in weights if term in df}
-    if not held or scope.passages == 0:
-        return LexicalResult((), 0.0, passages)
-    rows = await _found(connection, query, weights, _Counted(held, df, passages))
     telling = weights.keys() & set(query.telling) or weights.keys()
-    covered = max(
-        (bm25.coverage(telling & set(row["held"]), telling, df, passages) for row in rows),
-        default=0.0,
-    )
-    return LexicalResult(tuple(map(_hit, rows)), covered, passages)
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """Document frequencies: of the query's terms that there are (`held`), of all that were looked
-    up (`df`), and how many passages there are."""
-
-    held: Mapping[int, int]
-    df: Mapping[int, int]
-    passages: int
+    return Weighed(weights, df, passages, frozenset(telling))
 
 
 async def _found(
     connection: AsyncConnection[DictRow],
     query: LexicalQuery,
-    weights: Mapping[int, float],
-    counted: _Counted,
-) -> list[DictRow]:
-    """The best passages that may be found.
+    weighed: Weighed,
+    held: Mapping[int, int],
+) -> dict[int, float]:
+    """The best passages that may be found. `held`: the query's terms that there are, with their df.
 
     1. A term of a phrase that nobody has: none.
     2. Of a phrase, every passage has the rarest term: those are scored.
     3. Else the candidate terms' are; and where filters or exclusions left too few of them, all.
     """
     required = query.reading.required_terms
-    if any(term not in counted.df for term in required):  # 1
-        return []
+    if any(term not in weighed.df for term in required):  # 1
+        return {}
     if required:  # 2
-        rarest = min(required, key=lambda term: (counted.df[term], term))
-        return await _admitted(connection, query, weights, [rarest])
-    held = counted.held
-    candidates = bm25.candidate_terms(held, counted.passages, query.scope.passages)  # 3
-    rows = await _admitted(connection, query, weights, candidates)
+        rarest = min(required, key=lambda term: (weighed.df[term], term))
+        return await _admitted(connection, query, weighed, [rarest])
+    candidates = bm25.candidate_terms(held, weighed.passages, query.scope.passages)  # 3
+    scores = await _admitted(connection, query, weighed, candidates)
     is_confined = query.scope.is_filtered or not query.reading.is_plain
-    if is_confined and len(rows) < query.limit and len(candidates) < len(held):
-        rows = await _admitted(connection, query, weights, list(held))
-    return rows
+    if is_confined and len(scores) < query.limit and len(candidates) < len(held):
+        scores = await _admitted(connection, query, weighed, list(held))
+    return scores
 
 
 async def _admitted(
     connection: AsyncConnection[DictRow],
     query: LexicalQuery,
-    weights: Mapping[int, float],
+    weighed: Weighed,
     candidates: list[int],
-) -> list[DictRow]:
-    """The best passages for which the query's reading has room, read one by one."""
-    reading = query.reading
-    if reading.is_plain:
-        return await _best(connection, query, weights, candidates)
-    admitted: list[DictRow] = []
+) -> dict[int, float]:
+    """The best passages for which the query's reading has room."""
+    if query.reading.is_plain:
+        return await _best(connection, query, weighed, candidates)
+    scores: dict[int, float] = {}
     for limit in _READ_AT_MOST:
-        rows = await _best(connection, replace(query, limit=limit), weights, candidates)
-        admitted = [
-            row for row in rows if reading.admits(row["text"], row["heading"], row["title"])
-        ]
-        if len(admitted) >= query.limit or len(rows) < limit:
+        best = await _best(connection, replace(query, limit=limit), weighed, candidates)
+        may_be_found = await admitted(connection, query.reading, best)
+        scores = {id_: score for id_, score in best.items() if id_ in may_be_found}
+        if len(scores) >= query.limit or len(best) < limit:
             break
-    return admitted[: query.limit]
+    return dict(islice(scores.items(), query.limit))
 
 
 async def _best(
     connection: AsyncConnection[DictRow],
     query: LexicalQuery,
-    weights: Mapping[int, float],
+    weighed: Weighed,
     candidates: list[int],
-) -> list[DictRow]:
+) -> dict[int, float]:
     scope, sql = query.scope, statements("lexical")
     within = scope.condition("document_id") if scope.is_filtered else ""
     required = query.reading.required_terms
@@ -224,14 +248,13 @@ async def _best(
             **scope.params,
             "required": required,
             "excluded": excluded,
-            "terms": list(weights),
-            "weights": _sparsevec_text(weights),
+            "weights": _sparsevec_text(weighed.weights),
             "candidates": candidates,
             "collection": scope.collection,
             "limit": query.limit,
         },
     )
-    return await found.fetchall()
+    return {row["passage_id"]: row["score"] for row in await found.fetchall()}
 
 
 @dataclass(slots=True)
@@ -351,20 +374,3 @@ async def _fold_if_due(connection: AsyncConnection[DictRow]) -> None:
 def _sparsevec_text(weights: Mapping[int, float]) -> str:
     entries = ",".join(f"{term + 1}:{weight:.8g}" for term, weight in sorted(weights.items()))
     return f"{{{entries}}}/{TERM_IDS_MAX}"
-
-
-def _hit(row: Mapping[str, Any]) -> SearchHit:
-    return SearchHit(
-        passage_id=row["passage_id"],
-        document_id=str(row["document_id"]),
-        name=row["name"],
-        title=row["title"],
-        page=row["page"],
-        heading=row["heading"],
-        start=row["start_offset"],
-        end=row["end_offset"],
-        text=row["text"],
-        score=row["score"],
-        legs={"lexical": row["score"]},
-        fingerprint=row["fingerprint"],
-    )

@@ -1,13 +1,20 @@
 """One search from words to passages: what is refused, what is asked of the legs, how long it took.
 
-There is one leg, the lexical one; its scores are the scores.
+    check → measure the filter → by words, while the query is embedded → by meaning
+          → score each candidate by both → fuse → read → collapse what says the same
+
+Without vectors (no embedder, none made yet, an embedder that is down) a search goes by words alone,
+and `legs` says why. Nothing is left out in silence.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Coroutine
+from itertools import islice
+from types import TracebackType
+from typing import Any, Final, Self
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -15,9 +22,19 @@ from psycopg.rows import DictRow
 from byline.domain.search import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest
 from byline.search.analyse import query_terms, telling_terms
+from byline.search.dense import DenseQuery, search_dense, similarities
 from byline.search.duplicates import collapse
 from byline.search.filters import checked, notes_on, scope_of
-from byline.search.lexical import LexicalQuery, search_lexical
+from byline.search.fuse import CANDIDATES, Fused, fuse
+from byline.search.lexical import (
+    LexicalQuery,
+    LexicalResult,
+    admitted,
+    score_passages,
+    search_lexical,
+)
+from byline.search.meaning import Meaning, NoMeaning, QueryEmbedders, embed, find_space
+from byline.search.passages import FoundPassage, read_passages
 from byline.search.syntax import Reading, as_words, read_query
 from byline.store.database import Database
 from byline.store.statements import statements
@@ -26,61 +43,149 @@ LIMIT_MAX: Final = 100
 QUERY_CHARS_READ_MAX: Final = 20_000
 """What stands further on in a query is not looked at: its first words say what it is about."""
 
+READ_FOR_EACH: Final = 2
+"""Passages read for each that is wanted: some say the same as others."""
+
 _COLLECTIONS_NAMED_MAX: Final = 20
 
 _READERS: Final = {QueryForm.SEARCH: read_query, QueryForm.QUESTION: as_words}
 
 
 class Searcher:
-    """Searches the passages of one database."""
+    """Searches the passages of one database, by words and, given `embedders`, by meaning."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, embedders: QueryEmbedders | None = None) -> None:
         self._database = database
+        self._embedders = embedders
 
     async def search(self, request: SearchRequest) -> SearchResult:
-        """The best passages, best first; none where no passage has a word of the query.
+        """The best passages, best first.
 
-        Passages that say the same are one hit (`also_in`), so there may be fewer than `limit`.
+        Without vectors there are none where no passage has a word of the query. Passages that say
+        the same are one hit (`also_in`), so there may be fewer than `limit`.
 
-        `timings_ms`: `analyse`, `lexical`, `total`. Raises `BadRequest` (a blank query, a limit
+        `timings_ms`: `analyse`; `lexical`; `embed`, what was waited for the query's vector beyond
+        that; `dense`, with fusing and reading; `total`. Raises `BadRequest` (a blank query, a limit
         outside 1 to 100, a collection that is not there, a filter nobody could have meant) and
         `DatabaseUnavailable`.
         """
-        began = time.perf_counter()
+        laps = _Laps()
         _check(request)
         filters = checked(request.where)
         reading = _READERS[request.form](request.query[:QUERY_CHARS_READ_MAX])
         asked, telling = query_terms(reading.words), telling_terms(reading.words)
-        analysed = time.perf_counter()
+        laps.end("analyse")
+        async with _Embedding() as embedding:
+            async with self._database.connection() as connection:
+                await _check_sendable(connection, filters.collection)
+                scope = await scope_of(connection, filters)
+                space = await find_space(connection, self._embedders, filters.collection)
+                embedding.begin(embed(self._embedders, space, reading.words))
+                query = LexicalQuery(asked, telling, scope, CANDIDATES, reading)
+                words = await search_lexical(connection, query)
+                if filters.collection is not None and not words.query.passages:
+                    await _check_collection(connection, filters.collection)
+                notes = await notes_on(connection, filters, scope)
+            laps.end("lexical")
+            meaning = await embedding.result()
+        laps.end("embed")
         async with self._database.connection() as connection:
-            if filters.collection is not None and not filters.collection.isprintable():
-                await _check_collection(connection, filters.collection)  # may not even be sendable
-            scope = await scope_of(connection, filters)
-            query = LexicalQuery(asked, telling, scope, request.limit, reading)
-            found = await search_lexical(connection, query)
-            if filters.collection is not None and not found.passages:
-                await _check_collection(connection, filters.collection)
-            notes = await notes_on(connection, filters, scope)
-        ended = time.perf_counter()
+            ranked = await _rank(connection, query, words, meaning)
+            best = dict(islice(ranked.items(), request.limit * READ_FOR_EACH))
+            passages = await read_passages(connection, words.query, best)
+        laps.end("dense")
+        shown = _shown(passages, request.limit)
         return SearchResult(
             query=request.query,
-            hits=collapse(found.hits),
-            coverage=found.coverage,
-            timings_ms={
-                "analyse": (analysed - began) * 1000,
-                "lexical": (ended - analysed) * 1000,
-                "total": (ended - began) * 1000,
-            },
-            notes=notes or _notes(reading, found.hits),
+            hits=shown,
+            coverage=_coverage(passages, shown),
+            nearest=max((hit.legs["dense"] for hit in shown if "dense" in hit.legs), default=None),
+            embedder=meaning.space.fingerprint if isinstance(meaning, Meaning) else None,
+            legs={"lexical": "ok", "dense": meaning.status},
+            timings_ms=laps.total(),
+            notes=notes or _notes(reading, shown),
             read_as=ReadAs(reading.phrases, (*reading.excluded, *reading.excluded_phrases)),
         )
 
 
-def _notes(reading: Reading, hits: Sequence[SearchHit]) -> tuple[str, ...]:
+async def _rank(
+    connection: AsyncConnection[DictRow],
+    query: LexicalQuery,
+    words: LexicalResult,
+    meaning: Meaning | NoMeaning,
+) -> dict[int, Fused]:
+    """The candidates of both legs, each with its score in both, best first."""
+    if isinstance(meaning, NoMeaning):
+        return {id_: Fused(score, score, None) for id_, score in words.scores.items()}
+    sought = DenseQuery(meaning.space, meaning.vector, CANDIDATES, query.scope)
+    near = dict((await search_dense(connection, sought)).hits)
+    only_near = await admitted(connection, query.reading, near.keys() - words.scores.keys())
+    only_worded = words.scores.keys() - near.keys()
+    lexical = dict(words.scores)
+    if only_near:
+        lexical |= await score_passages(connection, words.query, sorted(only_near))
+    if only_worded:
+        near |= await similarities(connection, meaning.space, meaning.vector, sorted(only_worded))
+    return fuse(lexical, {id_: score for id_, score in near.items() if id_ in lexical})
+
+
+def _notes(reading: Reading, hits: tuple[SearchHit, ...]) -> tuple[str, ...]:
     if hits or not reading.phrases:
         return ()
     phrases = " and ".join(f"“{phrase}”" for phrase in reading.phrases)
     return (f"No passage holds {phrases} as written; without the quotes, single words count.",)
+
+
+def _shown(passages: list[FoundPassage], limit: int) -> tuple[SearchHit, ...]:
+    return collapse([passage.hit for passage in passages])[:limit]
+
+
+def _coverage(passages: list[FoundPassage], shown: tuple[SearchHit, ...]) -> float:
+    ids = {hit.passage_id for hit in shown}
+    return max((p.coverage for p in passages if p.hit.passage_id in ids), default=0.0)
+
+
+class _Embedding:
+    """The embedding of the query, beside the search by words; a search that fails drops it."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[Meaning | NoMeaning] | None = None
+
+    def begin(self, work: Coroutine[Any, Any, Meaning | NoMeaning]) -> None:
+        self._task = asyncio.create_task(work, name="embed a query")
+
+    async def result(self) -> Meaning | NoMeaning:
+        assert self._task is not None
+        return await self._task
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+
+class _Laps:
+    """How long each part took, in milliseconds."""
+
+    def __init__(self) -> None:
+        self._began = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def end(self, part: str) -> None:
+        now = time.perf_counter()
+        self._laps[part] = (now - self._last) * 1000
+        self._last = now
+
+    def total(self) -> dict[str, float]:
+        return {**self._laps, "total": (self._last - self._began) * 1000}
 
 
 def _check(request: SearchRequest) -> None:
@@ -91,6 +196,12 @@ def _check(request: SearchRequest) -> None:
             f"A search gives 1 to {LIMIT_MAX} passages, not {request.limit}.",
             remedy=f"Send a limit from 1 to {LIMIT_MAX}.",
         )
+
+
+async def _check_sendable(connection: AsyncConnection[DictRow], collection: str | None) -> None:
+    """PostgreSQL takes no NUL in a text: such a name cannot even be looked for."""
+    if collection is not None and not collection.isprintable():
+        await _check_collection(connection, collection)
 
 
 async def _check_collection(connection: AsyncConnection[DictRow], collection: str) -> None:

@@ -80,28 +80,36 @@ SELECT
     ), '{}') AS df;
 
 -- name: best_passages
-WITH best AS (
-    SELECT passage_id, weights <#> %(weights)s::sparsevec AS distance
-    FROM lexical_passages
-    WHERE terms && %(candidates)s::integer[]
-      AND (%(collection)s::text IS NULL OR collection = %(collection)s)
-      {within}
-      {confined}
-    ORDER BY distance, passage_id
-    LIMIT %(limit)s
-)
+SELECT passage_id, -(weights <#> %(weights)s::sparsevec) AS score
+FROM lexical_passages
+WHERE terms && %(candidates)s::integer[]
+  AND (%(collection)s::text IS NULL OR collection = %(collection)s)
+  {within}
+  {confined}
+ORDER BY weights <#> %(weights)s::sparsevec, passage_id
+LIMIT %(limit)s;
+
+-- name: scores
+SELECT passage_id, -(weights <#> %(weights)s::sparsevec) AS score
+FROM lexical_passages
+WHERE passage_id = ANY (%(passages)s::bigint[]);
+
+-- name: written
+SELECT passages.id AS passage_id, passages.text, passages.heading, documents.title
+FROM passages JOIN documents ON documents.id = passages.document_id
+WHERE passages.id = ANY (%(passages)s::bigint[]);
+
+-- name: passages
 SELECT passages.id AS passage_id, passages.document_id, documents.name, documents.title,
        passages.page, passages.heading, passages.start_offset, passages.end_offset, passages.text,
        passages.fingerprint,
-       -best.distance AS score,
        ARRAY(
            SELECT unnest(lexical_passages.terms) INTERSECT SELECT unnest(%(terms)s::integer[])
        ) AS held
-FROM best
-JOIN passages ON passages.id = best.passage_id
+FROM passages
 JOIN documents ON documents.id = passages.document_id
-JOIN lexical_passages ON lexical_passages.passage_id = best.passage_id
-ORDER BY best.distance, passages.id;
+JOIN lexical_passages ON lexical_passages.passage_id = passages.id
+WHERE passages.id = ANY (%(passages)s::bigint[]);
 
 -- name: with_all
 AND terms @> %(required)s::integer[]

@@ -1,0 +1,59 @@
+"""Passages as they are shown: read from the database once it is known which ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from byline.domain.search import SearchHit
+from byline.search.fuse import Fused
+from byline.search.lexical import Weighed
+from byline.store.statements import statements
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPassage:
+    """A hit, and the share (0 to 1) of what the query is about that its terms cover."""
+
+    hit: SearchHit
+    coverage: float
+
+
+async def read_passages(
+    connection: AsyncConnection[DictRow], query: Weighed, ranked: Mapping[int, Fused]
+) -> list[FoundPassage]:
+    """The passages in the order of `ranked`; those deleted meanwhile are left out."""
+    found = await connection.execute(
+        statements("lexical")["passages"],
+        {"terms": list(query.weights), "passages": list(ranked)},
+    )
+    rows = {row["passage_id"]: row for row in await found.fetchall()}
+    return [
+        FoundPassage(_hit(rows[id_], fused), query.coverage(rows[id_]["held"]))
+        for id_, fused in ranked.items()
+        if id_ in rows
+    ]
+
+
+def _hit(row: Mapping[str, Any], fused: Fused) -> SearchHit:
+    legs = {"lexical": fused.lexical}
+    if fused.dense is not None:
+        legs["dense"] = fused.dense
+    return SearchHit(
+        passage_id=row["passage_id"],
+        document_id=str(row["document_id"]),
+        name=row["name"],
+        title=row["title"],
+        page=row["page"],
+        heading=row["heading"],
+        start=row["start_offset"],
+        end=row["end_offset"],
+        text=row["text"],
+        score=fused.score,
+        legs=legs,
+        fingerprint=row["fingerprint"],
+    )
