@@ -76,6 +76,8 @@ async def running(config: schema.Config, home: Path) -> AsyncIterator[RunningSer
         listener = stack.enter_context(_listening(config.server))
         services = await _open_services(config, home, stack)
         server = await stack.enter_async_context(_http_server(services, listener))
+        warming = asyncio.create_task(services.searcher.prepare(), name="warm the embedder")
+        stack.callback(warming.cancel)
         stack.push_async_callback(_end_streams, services, server)
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -134,7 +136,7 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
     await stack.enter_async_context(probing(dispatcher, clock, Random()))
     embedders = Embedders(config.embedder, dispatcher)
     stack.push_async_callback(embedders.close)
-    searcher = Searcher(database)
+    searcher = Searcher(database, embedders)
     library = await stack.enter_async_context(
         running_library(database, blobs, config.ingest, home / "scratch", embedders.configured)
     )

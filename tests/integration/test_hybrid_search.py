@@ -48,6 +48,7 @@ class Knowing:
         self.asked: list[str] = []
         self.wait: asyncio.Event | None = None
         self.gave_up = False
+        self.is_ready = False
         self.expected = 1
         self.all_asked = asyncio.Event()
 
@@ -58,6 +59,9 @@ class Knowing:
     def of(self, fingerprint: str) -> Knowing:
         assert fingerprint == "knowing"
         return self
+
+    async def prepare(self) -> None:
+        self.is_ready = True
 
     async def embed_query(self, text: str) -> Sequence[float]:
         self.asked.append(text)
@@ -163,6 +167,20 @@ async def test_a_search_says_which_share_of_passages_has_vectors(
     assert found.legs["dense"] == "partial: 80 % of the passages have been embedded"
     waiting = next(hit for hit in found.hits if "waits" in hit.text)
     assert "dense" not in waiting.legs
+
+
+async def test_the_embedder_is_made_ready_only_where_there_are_vectors(
+    database: Database,
+) -> None:
+    embedder = Knowing()
+    searcher = Searcher(database, embedder)
+    await searcher.prepare()
+    assert not embedder.is_ready
+    async with database.connection() as connection:
+        made = await add_space(connection, "knowing", len(MATTERS), is_current=True)
+        await put(connection, made, Draft([RENT]))
+    await searcher.prepare()
+    assert embedder.is_ready
 
 
 async def test_filters_hold_for_both_legs(database: Database, space: VectorSpace) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from byline.search.filters import EVERYWHERE, NARROW_PASSAGES_MAX, Scope
+from byline.search.filters import NARROW_PASSAGES_MAX, Scope
 from byline.search.spaces import VectorSpace
 from byline.store.statements import statements
 

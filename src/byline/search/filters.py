@@ -117,9 +117,6 @@ class Scope:
         return self._clause.replace("{document}", column)
 
 
-EVERYWHERE: Final = Scope()
-
-
 def checked(filters: Filters) -> Filters:
     """The same filters, short names of types as media types, tags as they are stored.
 

@@ -31,6 +31,8 @@ class QueryEmbedder(Protocol):
 
     async def embed_query(self, text: str) -> Sequence[float]: ...
 
+    async def prepare(self) -> None: ...
+
 
 class QueryEmbedders(Protocol):
     """The embedders at hand, by their fingerprints."""
@@ -76,6 +78,12 @@ async def find_space(
     if space is None or share == 0:  # 2
         return NoMeaning(NO_VECTORS)
     return Filled(space, share)
+
+
+async def prepare(embedders: QueryEmbedders | None, found: Filled | NoMeaning) -> None:
+    """Get the embedder of the vectors ready for queries, if there are any."""
+    if embedders is not None and isinstance(found, Filled):
+        await embedders.of(found.space.fingerprint).prepare()
 
 
 async def embed(

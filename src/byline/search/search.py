@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final, Self
@@ -20,7 +21,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from byline.domain.search import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
-from byline.errors import BadRequest
+from byline.errors import BadRequest, DatabaseUnavailable
 from byline.search.analyse import query_terms, telling_terms
 from byline.search.dense import DenseQuery, search_dense, similarities
 from byline.search.duplicates import collapse
@@ -33,7 +34,14 @@ from byline.search.lexical import (
     score_passages,
     search_lexical,
 )
-from byline.search.meaning import Meaning, NoMeaning, QueryEmbedders, embed, find_space
+from byline.search.meaning import (
+    Meaning,
+    NoMeaning,
+    QueryEmbedders,
+    embed,
+    find_space,
+    prepare,
+)
 from byline.search.passages import FoundPassage, read_passages
 from byline.search.syntax import Reading, as_words, read_query
 from byline.store.database import Database
@@ -57,6 +65,14 @@ class Searcher:
     def __init__(self, database: Database, embedders: QueryEmbedders | None = None) -> None:
         self._database = database
         self._embedders = embedders
+
+    async def prepare(self) -> None:
+        """Let the first search be as quick as the next, where there are vectors to search. Never
+        raises what a search would not name."""
+        with suppress(DatabaseUnavailable):
+            async with self._database.connection() as connection:
+                space = await find_space(connection, self._embedders, None)
+            await prepare(self._embedders, space)
 
     async def search(self, request: SearchRequest) -> SearchResult:
         """The best passages, best first.
