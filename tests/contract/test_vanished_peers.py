@@ -53,6 +53,17 @@ async def laptop(lan: Network) -> AsyncIterator[ModelServer]:
             await client.close()
 
 
+def test_a_network_that_a_killed_run_has_left_over_is_in_nobodys_way(
+    lan: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_over = int(lan.name.removeprefix("byline"))
+    numbers = iter([left_over, left_over, (left_over + 1) % 16_384])
+    monkeypatch.setattr("byline.testing.network.secrets.randbelow", lambda below: next(numbers))
+    with network() as other:
+        assert other.name != lan.name
+        assert other.host != lan.host
+
+
 async def told(server: ModelServer) -> tuple[str, float]:
     """The reason a call fails with, and the seconds from its last sign of life to that."""
     client = server.client(timeout_connect_s=CONNECT_S, stall_s=PATIENCE_S, verify_model=False)

@@ -80,7 +80,7 @@ class Sharing:
 
     async def run(self) -> None:
         """Until `leave`: connect, and connect again whenever the connection is lost."""
-        self._expect_database("the gates were opened")
+        self._expect_database("Byline has just been started.")
         neighbours = Neighbours(self._url, self._on_change, self._on_processes)
         async with hearing(neighbours):
             pause_s = 0.0
@@ -282,14 +282,14 @@ class Sharing:
         for gate in self._gates.values():
             gate.lose(reason)
 
-    def _expect_database(self, since: str) -> None:
+    def _expect_database(self, why: str) -> None:
         """Let nobody wait for longer than one waits for the database."""
 
         def give_up() -> None:
             for gate in self._gates.values():
                 gate.give_up(
-                    f"The machines cannot be shared out: for {self._patience_s:g} s since "
-                    f"{since} the database, or another Byline on it, did not answer."
+                    "The machines cannot be shared out: the database, or another Byline on it, "
+                    f"has not answered for {self._patience_s:g} s. ({why})"
                 )
 
         when = self._clock.monotonic() + self._patience_s

@@ -6,7 +6,7 @@ closed port or a paused process would not do, for there the kernel still answers
 
 from __future__ import annotations
 
-import os
+import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from byline.testing.machine import FakeMachine, running_machine
 
 COMMAND_S_MAX = 10
+NETWORKS_MAX = 16_384
+CLAIMS_MAX = 20
 
 
 class NotPermitted(Exception):
@@ -52,12 +54,11 @@ def network() -> Iterator[Network]:
     """Make the network, and take it away again. Raises NotPermitted."""
     if shutil.which("ip") is None:
         raise NotPermitted("`ip` (package iproute2) is not installed")
-    number = os.getpid() % 16_384  # a /30 of its own in 10.224.0.0/12, for runs side by side
+    number = _claim()
     base = (10 << 24) + (224 << 16) + number * 4
     ours, host = (".".join(str(b) for b in (base + n).to_bytes(4, "big")) for n in (1, 2))
-    name, near, far = f"byline{number}", f"byn{number}", f"byf{number}"
+    name, near, far = _name(number), f"byn{number}", f"byf{number}"
     with ExitStack() as stack:
-        _ip("netns", "add", name)
         stack.callback(_ip, "netns", "del", name)
         _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", name)
         _ip("addr", "add", f"{ours}/30", "dev", near)
@@ -66,6 +67,27 @@ def network() -> Iterator[Network]:
         _ip("-n", name, "link", "set", far, "up")
         _ip("-n", name, "link", "set", "lo", "up")
         yield Network(name, ours, host)
+
+
+def _claim() -> int:
+    """The number of a namespace that is now ours, and of a /30 of its own in 10.224.0.0/12.
+
+    Others may be in use beside us, or left over by a run that was killed.
+    """
+    for _ in range(CLAIMS_MAX):
+        number = secrets.randbelow(NETWORKS_MAX)
+        try:
+            _ip("netns", "add", _name(number))
+        except NotPermitted as error:
+            if "File exists" not in str(error):
+                raise
+        else:
+            return number
+    raise NotPermitted(f"{CLAIMS_MAX} networks picked at random all exist already")
+
+
+def _name(number: int) -> str:
+    return f"byline{number}"
 
 
 def _ip(*arguments: str | int) -> None:
