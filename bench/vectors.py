@@ -119,4 +119,4 @@ async def searchable(
             " JOIN passages USING (id)",
             [DEFAULT_COLLECTION, list(keys), [vector_text(vector) for vector in vectors]],
         )
-    return Searcher(database), keys
+    return Searcher(database, embedder), keys

@@ -55,7 +55,8 @@ async def _prove(connection: AsyncConnection[Any]) -> None:
             query_terms(question), telling_terms(question), Scope(collection), limit=1
         )
         found = await search_lexical(connection, query)
-        if [hit.text for hit in found.hits] != [answer]:
+        expected = [passage.id for passage in passages if passage.text == answer]
+        if list(found.scores) != expected:
             raise StartFailed(
                 f"Search does not find {language} text: asked {question!r}, "
                 f"it should have found {answer!r}.",
