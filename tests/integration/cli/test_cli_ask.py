@@ -20,6 +20,7 @@ from byline.domain.asking import (
     Done,
     Failed,
     Refusal,
+    RefusedBy,
     SourcesFound,
     Support,
     Token,
@@ -32,7 +33,7 @@ Run = Callable[..., Result]
 
 def test_an_ask_prints_the_answer_its_sources_and_who_wrote_it(server: LaidOut, run: Run) -> None:
     server.streams(
-        SourcesFound((LEASE, OTHER)),
+        SourcesFound((LEASE, OTHER), "a1"),
         AskQueued(Queued(position=2, ahead=1, eta_s=3.0)),
         AskStarted("qwen-macbook", "macbook", "qwen", 12.0),
         Token("On the 3rd "),
@@ -153,7 +154,7 @@ def test_a_default_machine_that_is_down_ends_in_the_same_exit_code(
         error_reason="macbook_unavailable",
         reason="ConnectError",
     )
-    server.streams(SourcesFound((LEASE,)), Done(answer))
+    server.streams(SourcesFound((LEASE,), "a1"), Done(answer))
     result = run("ask", "q")
     assert result.exit_code == 3
     assert "qwen-macbook unavailable: ConnectError" in result.stderr
@@ -202,3 +203,20 @@ def test_a_question_that_is_no_text_is_wrong_use(run: Run) -> None:
     result = run("ask", b"\xff\xfe".decode("utf-8", "surrogateescape"))
     assert result.exit_code == 2
     assert "The question is not UTF-8 text." in result.stderr
+
+
+def test_a_sentence_that_is_not_borne_out_says_why(server: LaidOut, run: Run) -> None:
+    why = "The source says 3rd, the answer 4th."
+    sentence = CheckedSentence(0, 27, (1,), Support.UNSUPPORTED, "number_mismatch", why)
+    server.streams(Done(changed(sentences=(sentence,))))
+    assert f"  {why}\n" in run("ask", "q").stdout
+
+
+def test_a_models_refusal_is_an_answer_signed_by_it(server: LaidOut, run: Run) -> None:
+    said = "The sources do not answer this question."
+    refusal = Refusal("not_answered", "The model says so.", RefusedBy.MODEL, said)
+    answer = changed(status=AskStatus.NO_EVIDENCE, answer=None, refusal=refusal)
+    server.streams(Token(said), Done(answer))
+    result = run("ask", "q")
+    assert result.exit_code == 0
+    assert "The model says so.\n— by qwen-macbook on macbook" in result.stdout
