@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from byline.testing.machine import FakeMachine
-from conftest import LEASE, Start
+from tests.acceptance.conftest import LEASE, Start
 
 EMBEDDED_S_MAX = 40
 
