@@ -139,9 +139,7 @@ class Filler:
         while True:
             try:
                 await bell.execute(statements("database")["check"])  # our turn hangs on this line
-                if space is None:
-                    space = await self._target()
-                    await self._embedder.prepare()
+                space = space or await self._target()
                 step = await self._step(space)
                 failures = 0
             except EmbedderUnavailable as error:
