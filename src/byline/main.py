@@ -24,6 +24,7 @@ from fastapi import FastAPI
 from byline.api.app import create_app
 from byline.api.forms import FormDoor
 from byline.api.services import Services
+from byline.ask.conversations import Conversations
 from byline.ask.parts import AskParts
 from byline.ask.record import AskRecords
 from byline.ask.service import running_asks
@@ -156,6 +157,7 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
         searcher=searcher,
         dispatcher=dispatcher,
         asks=asks,
+        conversations=Conversations(database),
         metrics=metrics,
         feed=feed,
         clock=clock,

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from byline.api import openai_shapes, shapes
+from byline.api import conversation_shapes, openai_shapes, shapes
 from byline.testing.machine import FakeMachine
 from conftest import GEMMA, LEASE, QUESTION, QWEN, Site, Start, two_macs
 
@@ -168,6 +168,8 @@ async def test_every_simple_answer_of_the_program_has_its_described_shape(site: 
     described = (await site.get("/openapi.json")).body
     (document,) = (await site.get("/api/documents"))["documents"]
     ids = {"{ask_id}": asked["ask_id"], "{document_id}": document["id"]}
+    begun = (await site.post("/api/conversations", {"title": "Flat"})).body
+    ids["{conversation_id}"] = begun["id"]
     checked = 0
     for path, methods in described["paths"].items():
         responses = methods.get("get", {}).get("responses", {})
@@ -177,9 +179,8 @@ async def test_every_simple_answer_of_the_program_has_its_described_shape(site: 
         target = re.sub(r"\{\w+\}", lambda match: ids[match[0]], path)
         answer = await site.get(target, **({"q": "deposit"} if "search" in path else {}))
         assert answer.status == 200, (target, answer.body)
-        (vars(shapes) | vars(openai_shapes))[reference.rpartition("/")[2]].model_validate(
-            answer.body
-        )
+        known = vars(shapes) | vars(openai_shapes) | vars(conversation_shapes)
+        known[reference.rpartition("/")[2]].model_validate(answer.body)
         checked += 1
     assert checked >= 10
 

@@ -286,6 +286,7 @@ async def office(
         searcher=cast(Any, searcher),
         dispatcher=lab.dispatcher,
         asks=asks,
+        conversations=cast(Any, None),
         metrics=metrics,
         feed=lab.feed,
         clock=lab.clock,

@@ -18,6 +18,7 @@ from byline.api.guard import Guard, Unforeseen
 from byline.api.routes import (
     asking,
     backends,
+    conversations,
     documents,
     events,
     health,
@@ -55,7 +56,17 @@ def create_app(services: Services) -> FastAPI:
     app.state.heart = Heart(services.clock, HEARTBEAT_S)
     app.state.created = int(time.time())
     app.router.routes.extend(openai.ROUTES)  # first, for they are the ones with a budget
-    for part in (search, asking, history, backends, events, documents, health, reference):
+    for part in (
+        search,
+        asking,
+        history,
+        conversations,
+        backends,
+        events,
+        documents,
+        health,
+        reference,
+    ):
         app.router.routes.extend(part.router.routes)
     app.add_middleware(Guard, server=services.config.server, upload_paths=UPLOAD_PATHS)
     app.add_middleware(Unforeseen)

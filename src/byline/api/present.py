@@ -95,6 +95,7 @@ def stored_ask_json(ask: StoredAsk) -> Json:
         "created_at": ask.created_at.isoformat(),
         "finished_at": ask.finished_at.isoformat() if ask.finished_at else None,
         "answer": ask.answer,
+        "conversation_id": ask.conversation_id,
     }
 
 

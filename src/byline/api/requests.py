@@ -178,6 +178,12 @@ class DocumentChange(Parameters):
     tags: list[Text] = Field(description="Its tags from now on, all of them.")
 
 
+class TitleBody(Parameters):
+    """The title of a conversation."""
+
+    title: OptionalText = Field(None, description="On one line, 200 characters at most.")
+
+
 class JobsParameters(Parameters):
     """How much of the background work to show."""
 

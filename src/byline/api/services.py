@@ -12,6 +12,7 @@ from starlette.requests import Request
 from byline.config.schema import Config
 
 if TYPE_CHECKING:
+    from byline.ask.conversations import Conversations
     from byline.ask.service import Asks
     from byline.dispatch.clock import Clock
     from byline.dispatch.dispatcher import Dispatcher
@@ -31,6 +32,7 @@ class Services:
     searcher: Searcher
     dispatcher: Dispatcher
     asks: Asks
+    conversations: Conversations
     metrics: Metrics
     feed: Feed
     clock: Clock

@@ -181,6 +181,8 @@ class AnswerShape(Shape):
     status: AskStatus
     answer: str | None
     partial_answer: str | None
+    conversation_id: str | None
+    searched_for: str | None
     sentences: list[SentenceShape]
     citations: list[CitationShape]
     sources: list[SourceShape]
@@ -205,6 +207,7 @@ class StoredAskShape(Shape):
     created_at: datetime
     finished_at: datetime | None
     answer: AnswerShape | None
+    conversation_id: str | None
 
 
 class AsksShape(Shape):

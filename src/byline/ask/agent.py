@@ -14,6 +14,7 @@ from typing import Any
 
 from byline.ask.budget import SOURCE_TOKENS, estimate_tokens
 from byline.ask.calling import call_events, signed
+from byline.ask.followup import history_messages
 from byline.ask.parts import AskParts
 from byline.ask.progress import Progress
 from byline.ask.spoken_calls import Holdback
@@ -101,7 +102,8 @@ class _Run:
         shown = _fitting(found, backend.context_tokens // 3)
         self.toolbox.open_with(found, shown)
         progress.sources = shown
-        self._opening = Opening(request.question, shown)
+        history = history_messages(progress.turns, backend.context_tokens // 6)
+        self._opening = Opening(request.question, shown, history)
 
     async def call(self, effect: AskWithTools | AskForAnswer) -> AsyncGenerator[AskEvent, None]:
         """One message of the model, streamed; then it is `said`."""

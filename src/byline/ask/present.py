@@ -40,6 +40,8 @@ def answer_json(answer: AskAnswer) -> Json:
         "status": answer.status.value,
         "answer": answer.answer,
         "partial_answer": answer.partial_answer,
+        "conversation_id": answer.conversation_id,
+        "searched_for": answer.searched_for,
         "sentences": [sentence_json(sentence) for sentence in answer.sentences],
         "citations": [citation_json(citation) for citation in answer.citations],
         "sources": [source_json(source) for source in answer.sources],

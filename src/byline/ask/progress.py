@@ -14,6 +14,7 @@ from byline.domain.asking import (
     Source,
 )
 from byline.domain.chat import Usage
+from byline.domain.conversations import PastTurn
 from byline.errors import BackendUnavailable, BylineError, LlmError, MachineError
 
 
@@ -28,6 +29,9 @@ class Progress:
     text: str = ""
     byline: Byline | None = None
     usage: Usage | None = None
+    conversation_id: str | None = None
+    turns: Sequence[PastTurn] = ()
+    searched_for: str | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     def completed(self, checked: CheckedAnswer) -> AskAnswer:
@@ -80,4 +84,6 @@ class Progress:
             sources=tuple(self.sources),
             timings_ms=dict(self.timings_ms),
             usage=self.usage,
+            conversation_id=self.conversation_id,
+            searched_for=self.searched_for,
         )

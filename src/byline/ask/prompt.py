@@ -38,10 +38,17 @@ class Prompt:
 
 
 def build_prompt(
-    question: str, sources: Sequence[Source], *, context_tokens: int, max_tokens: int
+    question: str,
+    sources: Sequence[Source],
+    *,
+    context_tokens: int,
+    max_tokens: int,
+    history: Sequence[Message] = (),
 ) -> Prompt:
-    """Fit rules, sources and question into `context_tokens`; raises `ContextTooLong`."""
+    """Fit rules, sources and question into `context_tokens`; raises `ContextTooLong`. `history` are
+    earlier messages of the conversation, cut to their part of it already."""
     fixed = estimate_tokens(SYSTEM) + estimate_tokens(_user_text(question, ())) + 2 * MESSAGE_TOKENS
+    fixed += sum(estimate_tokens(one["content"]) + MESSAGE_TOKENS for one in history)
     fitted = fit_sources(
         sources, fixed_tokens=fixed, context_tokens=context_tokens, max_tokens=max_tokens
     )
@@ -52,6 +59,7 @@ def build_prompt(
         )
     messages = (
         {"role": "system", "content": SYSTEM},
+        *history,
         {"role": "user", "content": _user_text(question, fitted.sources)},
     )
     return Prompt(messages, fitted.sources, fitted.max_tokens)

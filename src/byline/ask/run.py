@@ -1,7 +1,8 @@
 """The whole story of an ask, on one screen.
 
-    retrieve → enough evidence? → machine up? → quote, or: budget the prompt → gate → stream, or:
-             rounds of tools (`agent`) → sign → check the citations → done
+    make a follow-up stand alone → retrieve → enough evidence? → machine up?
+        → quote, or: budget the prompt → gate → stream, or: rounds of tools (`agent`)
+        → sign → check the citations → done
 
 Resolving the backend comes before (`service.start`), storing after (`service`). Every error ends
 the ask here or nowhere: no path leads from one backend to another.
@@ -17,11 +18,13 @@ from byline.ask.agent import run_agent
 from byline.ask.calling import call_events, signed
 from byline.ask.checking import Checking
 from byline.ask.evidence import NOTHING_FOUND, judge_evidence
+from byline.ask.followup import history_messages
 from byline.ask.parts import AskParts
 from byline.ask.progress import Progress
 from byline.ask.prompt import build_prompt
 from byline.ask.quotes import quote_sources
 from byline.ask.sources import source_of
+from byline.ask.standalone import stand_alone
 from byline.config import schema
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asking import (
@@ -53,10 +56,13 @@ async def run_ask(
     Raises any `BylineError` but nothing is lost by it: `progress` holds what was found so far.
     """
     backend.knock()  # a machine known to be down gets its chance while the sources are looked for
+    async with aclosing(stand_alone(request, backend, progress)) as events:
+        async for event in events:
+            yield event
     with _timed(progress, "retrieve"):
         found = await parts.searcher.search(
             SearchRequest(
-                request.question,
+                progress.searched_for or request.question,
                 parts.config.sources_max,
                 request.collection,
                 request.filters,
@@ -119,7 +125,9 @@ async def _quote(
     yield AskStarted(backend.name, backend.machine, backend.model, queue_ms=0.0)
     with _timed(progress, "generate"):
         progress.text = quote_sources(
-            request.question, progress.sources, sentences_max=backend.config.sentences_max
+            progress.searched_for or request.question,
+            progress.sources,
+            sentences_max=backend.config.sentences_max,
         )
     progress.byline = Byline(
         backend.name, backend.machine, backend.model, backend.model, verified=True
@@ -136,6 +144,7 @@ async def _generate(
         progress.sources,
         context_tokens=backend.context_tokens,
         max_tokens=backend.max_tokens,
+        history=history_messages(progress.turns, backend.context_tokens // 4),
     )
     progress.sources = prompt.sources
     call = ChatRequest(

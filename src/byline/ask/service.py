@@ -32,6 +32,7 @@ from byline.errors import (
     BadRequest,
     BylineError,
     Internal,
+    NotFound,
     TooLarge,
     ToolsUnsupported,
 )
@@ -68,14 +69,9 @@ class Asks:
         request = replace(request, question=self._checked_question(request.question))
         if request.mode is AskMode.AGENT and not backend.tools:
             raise ToolsUnsupported(f"{backend.name} cannot call tools, which agent mode needs.")
-        if request.conversation_id is not None:
-            # Answering as if it had not been asked for would be a silent substitute.
-            raise BadRequest(
-                "This version of Byline answers single questions only.",
-                remedy="Leave out `conversation_id`.",
-            )
         running = RunningAsk(request, backend, self._clock, self._parts.config.resumable_s)
         progress = Progress(running.id, request.question, named=_is_named(request))
+        progress.conversation_id = request.conversation_id
         self._running[running.id] = running
         running.begin(
             self._work(running, progress), lambda work: self._end(running, progress, work)
@@ -112,6 +108,12 @@ class Asks:
         await self._stop(ask_id)
         await self._records.delete(ask_id)
 
+    async def stop_conversation(self, conversation_id: str) -> None:
+        """End the asks of a conversation that run here."""
+        for running in list(self._running.values()):
+            if running.request.conversation_id == conversation_id:
+                await running.stop(AskStatus.CANCELLED)
+
     async def close(self) -> None:
         """Interrupt what still runs and wait until it is stored."""
         running = list(self._running.values())
@@ -144,6 +146,8 @@ class Asks:
 
     async def _work(self, running: RunningAsk, progress: Progress) -> LastEvent:
         request, backend = running.request, running.backend
+        if request.conversation_id is not None:
+            progress.turns = await self._records.turns(request.conversation_id)
         # Beside retrieval: nobody hears of the ask before it is stored, and nobody waits for it.
         storing = asyncio.create_task(
             self._records.insert(running.id, request, backend.name, backend.machine)
@@ -176,7 +180,7 @@ class Asks:
 
     async def _keep(self, running: RunningAsk, last: LastEvent) -> None:
         """Count and store what became of an ask; a wrong request was none."""
-        if isinstance(last, Failed) and isinstance(last.error, BadRequest):
+        if isinstance(last, Failed) and isinstance(last.error, BadRequest | NotFound):
             await self._records.discard(running.id)
             return
         seconds = time.monotonic() - running.begun_at

@@ -184,6 +184,7 @@ class AskAnswer:
     """The whole outcome of an ask, as stored and as sent (`done`). `timings_ms` in milliseconds:
     `retrieve`, `tools`, `queue`, `first_token`, `generate`, `verify`. `partial_answer` is what had
     been written, unchecked, when an ask ended before its answer was whole; `answer` is None then.
+    `searched_for` is what was searched where that was not the question itself.
     """
 
     ask_id: str
@@ -202,6 +203,8 @@ class AskAnswer:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     usage: Usage | None = None
     partial_answer: str | None = None
+    conversation_id: str | None = None
+    searched_for: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,3 +327,4 @@ class StoredAsk:
     created_at: datetime
     finished_at: datetime | None
     answer: Mapping[str, object] | None
+    conversation_id: str | None = None

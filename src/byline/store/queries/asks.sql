@@ -1,7 +1,7 @@
 -- name: insert_ask
-INSERT INTO asks (id, owner, question, backend, machine, mode, collection, status)
+INSERT INTO asks (id, owner, question, backend, machine, mode, collection, conversation_id, status)
 VALUES (%(id)s, %(owner)s, %(question)s, %(backend)s, %(machine)s, %(mode)s, %(collection)s,
-        'running');
+        %(conversation_id)s::uuid, 'running');
 
 -- name: finish_ask
 UPDATE asks
@@ -14,12 +14,13 @@ SELECT %(id)s, event.seq, event.type, event.data
 FROM jsonb_to_recordset(%(events)s) AS event (seq integer, type text, data jsonb);
 
 -- name: get_ask
-SELECT id, question, backend, machine, status, created_at, finished_at, answer
+SELECT id, question, backend, machine, status, created_at, finished_at, answer, conversation_id
 FROM asks
 WHERE id = %(id)s;
 
 -- name: list_asks
-SELECT id, question, backend, machine, status, created_at, finished_at, NULL AS answer
+SELECT id, question, backend, machine, status, created_at, finished_at, NULL AS answer,
+       conversation_id
 FROM asks
 WHERE %(before_at)s::timestamptz IS NULL
    OR (created_at, id) < (%(before_at)s::timestamptz, %(before_id)s::uuid)

@@ -1,0 +1,106 @@
+"""Conversations in the database: made, listed, read, renamed, removed."""
+
+from __future__ import annotations
+
+import builtins
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from byline.ask.record import decode_cursor, dumps_cursor, stored_ask
+from byline.domain.asking import StoredAsk
+from byline.domain.conversations import Conversation
+from byline.errors import BadRequest, NotFound
+from byline.store.database import Database
+from byline.store.statements import statements
+
+TITLE_CHARS_MAX: Final = 200
+TURNS_SHOWN_MAX: Final = 500
+
+
+class Conversations:
+    """Reads and writes conversations; their asks are written by `AskRecords`.
+
+    Every method raises `DatabaseUnavailable`; those that take an id raise `NotFound`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = statements("conversations")
+
+    async def create(self, title: str = "") -> Conversation:
+        """A new one, without turns; raises `BadRequest` for a title that is too long."""
+        row = {"id": uuid.uuid4(), "title": clean_title(title)}
+        return _conversation((await self._rows("create", **row))[0])
+
+    async def get(self, conversation_id: str) -> Conversation:
+        return await self._one("get", conversation_id)
+
+    async def list(
+        self, limit: int, cursor: str | None
+    ) -> tuple[Sequence[Conversation], str | None]:
+        """Those used last first; the second value continues the list, None at its end."""
+        before_at, before_id = decode_cursor(cursor) if cursor else (None, None)
+        rows = await self._rows("list", before_at=before_at, before_id=before_id, limit=limit + 1)
+        found = [_conversation(row) for row in rows[:limit]]
+        more = dumps_cursor(found[-1].updated_at, found[-1].id) if len(rows) > limit else None
+        return found, more
+
+    async def rename(self, conversation_id: str, title: str) -> Conversation:
+        """Raises `BadRequest` for a title that is blank or too long."""
+        title = clean_title(title)
+        if not title:
+            raise BadRequest("The title is empty.", remedy="Send the title as text.")
+        return await self._one("rename", conversation_id, title=title)
+
+    async def delete(self, conversation_id: str) -> None:
+        """Remove it with all its asks."""
+        async with self._database.connection() as connection:
+            row = {"id": _uuid(conversation_id)}
+            gone = await connection.execute(self._sql["delete"], row)
+        if gone.rowcount == 0:
+            raise _unknown(conversation_id)
+
+    async def asks(self, conversation_id: str) -> builtins.list[StoredAsk]:
+        """Its asks, oldest first, the latest `TURNS_SHOWN_MAX` of them."""
+        rows = await self._rows("latest_asks", id=_uuid(conversation_id), limit=TURNS_SHOWN_MAX)
+        return [stored_ask(row) for row in rows]
+
+    async def _one(self, statement: str, conversation_id: str, **values: Any) -> Conversation:
+        rows = await self._rows(statement, id=_uuid(conversation_id), **values)
+        if not rows:
+            raise _unknown(conversation_id)
+        return _conversation(rows[0])
+
+    async def _rows(self, statement: str, **values: Any) -> builtins.list[dict[str, Any]]:
+        async with self._database.connection() as connection:
+            found = await connection.execute(self._sql[statement], values)
+            return await found.fetchall()
+
+
+def clean_title(title: str) -> str:
+    """On one line; raises `BadRequest` where it is too long."""
+    title = " ".join("".join(c if c.isprintable() else " " for c in title).split())
+    if len(title) > TITLE_CHARS_MAX:
+        raise BadRequest(f"A title has {TITLE_CHARS_MAX} characters at most.")
+    return title
+
+
+def _conversation(row: dict[str, Any]) -> Conversation:
+    at: tuple[datetime, datetime] = row["created_at"], row["updated_at"]
+    return Conversation(str(row["id"]), row["title"], *at, row["turns"])
+
+
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise _unknown(text) from None
+
+
+def _unknown(conversation_id: str) -> NotFound:
+    return NotFound(
+        f"There is no conversation {conversation_id[:64]!r}.",
+        remedy="Begin one with POST /api/conversations.",
+    )

@@ -1,0 +1,108 @@
+"""A question that follows others: what it is searched by, and what of the others a model is shown.
+
+A model is asked to write the question so that it stands alone; the backend that is to answer does
+it and no other. Where it cannot, the question is searched as it is. `quotes` has no model: a
+question that leans on the one before takes over its telling words. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from byline.ask.budget import MESSAGE_TOKENS, estimate_tokens
+from byline.domain.chat import Message
+from byline.domain.conversations import PastTurn
+from byline.search.analyse import folded, only_asks
+from byline.verify.markers import MARKER
+
+REWRITE_SYSTEM: Final = """\
+You rewrite the user's last question so that it can be understood without the conversation before \
+it. Put names in the place of words like "it" or "그것". Keep its language and its meaning; \
+add nothing else. If it stands alone already, repeat it. Write the question and nothing more."""
+
+REWRITE_TOKENS_MAX: Final = 256
+REWRITE_S_MAX: Final = 30.0
+REWRITTEN_CHARS_MAX: Final = 600
+ANSWER_CHARS_SHOWN: Final = 1_500
+TELLING_WORDS_ENOUGH: Final = 3
+_BEFORE_STOP: Final = re.compile(r"\s+(?=[.,;:!?。])")
+_LABEL: Final = re.compile(
+    r"^(?:rewritten |standalone )?question\s*:\s*|^질문\s*:\s*", re.IGNORECASE
+)
+_LEANS: Final = re.compile(
+    r"^(?:and|but|so|or|then|also|what about|how about|그럼|그러면|그리고|그런데|또)\b"
+    r"|\b(?:it|its|they|them|their|this|that|these|those|he|she|him|her|his|there|one)\b"
+    r"|(?:^|\s)(?:그|이|저)(?:것|거|건|게|곳|때|럼|분|사람)?"
+    r"(?:은|는|이|가|을|를|의|에|도)?(?=\s|$)",
+    re.IGNORECASE,
+)
+
+
+def history_messages(turns: Sequence[PastTurn], tokens: int) -> tuple[Message, ...]:
+    """The latest turns that fit into `tokens`, oldest first, answers without their citations: the
+    numbers mean other sources now."""
+    kept: list[Message] = []
+    for turn in reversed(turns):
+        answer = _shown(turn)
+        pair: list[Message] = [
+            {"role": "user", "content": turn.question},
+            {"role": "assistant", "content": answer},
+        ]
+        tokens -= 2 * MESSAGE_TOKENS + estimate_tokens(turn.question) + estimate_tokens(answer)
+        if tokens < 0:
+            break
+        kept = [*pair, *kept]
+    return tuple(kept)
+
+
+def rewrite_messages(
+    question: str, turns: Sequence[PastTurn], context_tokens: int
+) -> tuple[Message, ...]:
+    """What is sent to have `question` written so that it stands alone."""
+    asked = f"Last question: {question}\n\nThe question, so that it stands alone:"
+    fixed = estimate_tokens(REWRITE_SYSTEM) + estimate_tokens(asked) + 2 * MESSAGE_TOKENS
+    room = context_tokens // 2 - fixed - REWRITE_TOKENS_MAX
+    return (
+        {"role": "system", "content": REWRITE_SYSTEM},
+        *history_messages(turns, room),
+        {"role": "user", "content": asked},
+    )
+
+
+def read_rewritten(text: str) -> str | None:
+    """The question a model wrote; None where it wrote something else than one short line."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    if len(lines) != 1 or len(lines[0]) > REWRITTEN_CHARS_MAX:
+        return None
+    return _LABEL.sub("", lines[0]).strip().strip("\"'“”‘’").strip() or None
+
+
+def carried_over(question: str, turns: Sequence[PastTurn]) -> str:
+    """`question` with the telling words of the one before it, if it leans on that one:
+
+    1. it says "it", "and …", "그것" and the like, or
+    2. it has fewer telling words than a question that stands alone.
+    """
+    own = _telling(question)
+    leans = _LEANS.search(question) is not None or len(own) < TELLING_WORDS_ENOUGH
+    if not turns or not leans:
+        return question
+    before = turns[-1].searched_for or turns[-1].question
+    known = {folded(word) for word in own}
+    words = [word for word in _telling(before) if folded(word) not in known]
+    return " ".join([question, *words])
+
+
+def _telling(question: str) -> list[str]:
+    words = re.findall(r"[^\W_]+(?:[-'’.][^\W_]+)*", question)
+    kept = [word for word in words if not only_asks(folded(word)) and not _LEANS.search(word)]
+    return list(dict.fromkeys(kept))
+
+
+def _shown(turn: PastTurn) -> str:
+    if not turn.answer:
+        return "(This was not answered.)"
+    words = " ".join(MARKER.sub("", turn.answer).split())
+    return _BEFORE_STOP.sub("", words)[:ANSWER_CHARS_SHOWN]

@@ -1,0 +1,39 @@
+-- Conversations and their turns, which are asks.
+
+-- name: create
+INSERT INTO conversations (id, title) VALUES (%(id)s, %(title)s) RETURNING *, 0 AS turns;
+
+-- name: touch
+UPDATE conversations
+SET updated_at = now(), title = CASE WHEN title = '' THEN %(title)s ELSE title END
+WHERE id = %(id)s;
+
+-- name: rename
+UPDATE conversations SET title = %(title)s WHERE id = %(id)s
+RETURNING *, (SELECT count(*) FROM asks WHERE conversation_id = conversations.id) AS turns;
+
+-- name: delete
+DELETE FROM conversations WHERE id = %(id)s;
+
+-- name: get
+SELECT *, (SELECT count(*) FROM asks WHERE conversation_id = conversations.id) AS turns
+FROM conversations
+WHERE id = %(id)s;
+
+-- name: list
+SELECT *, (SELECT count(*) FROM asks WHERE conversation_id = conversations.id) AS turns
+FROM conversations
+WHERE %(before_at)s::timestamptz IS NULL
+   OR (updated_at, id) < (%(before_at)s::timestamptz, %(before_id)s::uuid)
+ORDER BY updated_at DESC, id DESC
+LIMIT %(limit)s;
+
+-- name: latest_asks
+SELECT * FROM (
+    SELECT id, question, backend, machine, status, created_at, finished_at, answer, conversation_id
+    FROM asks
+    WHERE conversation_id = %(id)s
+    ORDER BY created_at DESC, id DESC
+    LIMIT %(limit)s
+) AS latest
+ORDER BY created_at, id;
