@@ -20,8 +20,12 @@ from byline.store.statements import statements
 
 Vector = Sequence[float]
 
-EF_SEARCH_MIN: Final = 100
-"""Candidates the index keeps while it walks its graph; never fewer than are asked for."""
+EF_SEARCH_MIN: Final = 200
+"""Candidates the index keeps while it walks its graph; never fewer than are asked for.
+
+Of the exact 100 nearest of 15,000 vectors in clusters, 100 candidates found 0.944, 200 found 0.986
+and 400 found 0.997, in 1.9, 3.3 and 4.5 ms; all found the nearest ten.
+"""
 
 EF_SEARCH_MAX: Final = 1_000
 """pgvector's own limit."""
