@@ -239,3 +239,18 @@ def test_search_and_answers_are_judged_on_questions_with_known_answers(
     assert "전세 계약의 잔금은" in page.read_text(encoding="utf-8")
     again = filled("eval", table, "--search-only", "--against", saved, "--json")
     assert {row["difference"] for row in json.loads(again.out)["comparisons"][0]["measures"]} == {0}
+
+
+def test_a_conversation_is_begun_followed_up_listed_and_printed(filled: Byline) -> None:
+    begun = filled("conversations", "--begin", "The washing machine")
+    assert begun.exit_code == 0, begun.err
+    conversation = begun.out.strip()
+    first = filled("ask", "How long is the warranty?", "--conversation", conversation)
+    second = filled("ask", "And the motor?", "--conversation", conversation)
+    assert (first.exit_code, second.exit_code) == (0, 0), second.err
+    assert conversation in filled("conversations", "--json").out
+    assert "The washing machine" in filled("conversations").out
+    printed = filled("conversations", "--markdown", conversation).out
+    assert printed.startswith("# The washing machine")
+    assert "## And the motor?" in printed
+    assert filled("conversations", "--markdown", "nowhere").exit_code == 1

@@ -13,6 +13,7 @@ from byline.cli.options import (
     AddOptions,
     AskOptions,
     BackendsOptions,
+    ConversationsOptions,
     DeleteOptions,
     DocumentOptions,
     DocumentsOptions,
@@ -123,6 +124,20 @@ def add(options: AddOptions) -> None:
 
 
 @app.command()
+@taking(ConversationsOptions)
+def conversations(options: ConversationsOptions) -> None:
+    """List conversations, begin one, or print one as Markdown."""
+    from byline.cli import reading
+
+    if options.begin is not None:
+        _run(reading.begin_conversation(options.begin), options)
+    elif options.markdown is not None:
+        _run(reading.conversation_markdown(options.markdown), options)
+    else:
+        _run(reading.conversations(), options)
+
+
+@app.command()
 @taking(AskOptions)
 def ask(options: AskOptions) -> None:
     """Ask your documents a question."""
@@ -135,6 +150,7 @@ def ask(options: AskOptions) -> None:
         options.mode,
         options.timeout,
         options.filters,
+        options.conversation,
     )
     _run(ask_whole(question) if options.as_json else ask_streaming(question), options)
 

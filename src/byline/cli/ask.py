@@ -35,6 +35,7 @@ class Question:
     mode: str | None = None
     timeout_read_s: float | None = None
     filters: Mapping[str, str | None] = field(default_factory=dict)
+    conversation_id: str | None = None
 
     @property
     def body(self) -> dict[str, object]:
@@ -43,6 +44,7 @@ class Question:
             "backend": self.backend,
             "mode": self.mode,
             "timeout_read_s": self.timeout_read_s,
+            "conversation_id": self.conversation_id,
             **self.filters,
         }
 

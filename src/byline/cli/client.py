@@ -86,6 +86,16 @@ class Api:
         """PATCH a JSON body."""
         return await self._call("PATCH", path, json=body)
 
+    async def text(self, path: str) -> str:
+        """GET something that is no JSON."""
+        try:
+            async with self._session.get(self.address + path) as response:
+                if response.content_type == "application/json":
+                    self._refuse(await self._reply(response))
+                return await response.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self._no_server(error) from error
+
     async def delete(self, path: str) -> None:
         await self._call("DELETE", path)
 

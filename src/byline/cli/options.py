@@ -142,6 +142,16 @@ class AddOptions(ServerOptions):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ConversationsOptions(ReadingOptions):
+    begin: Annotated[
+        str | None, typer.Option("--begin", metavar="TITLE", help="Begin one and print its id.")
+    ] = None
+    markdown: Annotated[
+        str | None, typer.Option("--markdown", metavar="ID", help="Print that one as Markdown.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AskOptions(FilterOptions):
     question: Annotated[
         str, typer.Argument(metavar="QUESTION", help="- reads it from standard input.")
@@ -156,6 +166,12 @@ class AskOptions(FilterOptions):
     timeout: Annotated[
         float | None,
         typer.Option("--timeout", metavar="S", help="Seconds the model has, to its last word."),
+    ] = None
+    conversation: Annotated[
+        str | None,
+        typer.Option(
+            "--conversation", metavar="ID", help="Follow up there: see byline conversations."
+        ),
     ] = None
 
 

@@ -12,6 +12,7 @@ from byline.cli.client import Api, Json
 from byline.cli.run import Command, Format, Shown
 from byline.cli.show import (
     show_backends,
+    show_conversations,
     show_document,
     show_documents,
     show_jobs,
@@ -36,6 +37,32 @@ def document(document_id: str) -> Command:
 
 def document_text(document_id: str) -> Command:
     return _got(f"/api/documents/{_segment(document_id)}/text", _text)
+
+
+def conversations() -> Command:
+    return _got("/api/conversations", show_conversations)
+
+
+def begin_conversation(title: str) -> Command:
+    """Begin a conversation and print its id, for `byline ask --conversation`."""
+
+    async def command(api: Api, screen: Screen, form: Format) -> Exit:
+        reply = await api.post("/api/conversations", {"title": title})
+        form.reply(screen, reply, lambda made, _: Text(plain(made["id"])))
+        return Exit.OK
+
+    return command
+
+
+def conversation_markdown(conversation_id: str) -> Command:
+    """The conversation as the server exports it."""
+
+    async def command(api: Api, screen: Screen, form: Format) -> Exit:
+        path = f"/api/conversations/{_segment(conversation_id)}/markdown"
+        screen.out.file.write(plain(await api.text(path)))
+        return Exit.OK
+
+    return command
 
 
 def backends() -> Command:

@@ -116,6 +116,21 @@ def show_documents(page: Json, console: Console) -> RenderableType:
     return Group(*parts)
 
 
+def show_conversations(page: Json, console: Console) -> RenderableType:
+    """Conversations, last used first."""
+    if not page["conversations"]:
+        return Text("No conversations yet. Begin one with `byline conversations --begin TITLE`.")
+    table = _table("Conversation", "Turns", "Last used", "Id")
+    for one in page["conversations"]:
+        table.add_row(
+            Text(one_line(one["title"]) or "–"),
+            Text(str(one["turns"]), justify="right"),
+            Text(_moment(one["updated_at"])),
+            Text(one["id"], style="dim"),
+        )
+    return table
+
+
 def show_document(document: Json, console: Console) -> RenderableType:
     """One document, a line for each thing known of it."""
     table = Table.grid(padding=(0, 2))
