@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -25,8 +26,12 @@ async def embedder() -> AsyncIterator[E5Embedder]:
 
 
 def workers() -> list[psutil.Process]:
-    own = psutil.Process().children()
-    return [child for child in own if "byline.search.embedders.e5_worker" in child.cmdline()]
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):  # it ends just now
+            if "byline.search.embedders.e5_worker" in child.cmdline():
+                found.append(child)
+    return found
 
 
 async def test_no_process_runs_before_it_is_needed_and_one_has_one_thread(
@@ -73,7 +78,8 @@ async def test_work_that_kills_every_worker_is_given_up_with_a_reason(
         for worker in workers():
             if worker.pid not in killed:
                 killed.add(worker.pid)
-                os.kill(worker.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGKILL)
         await asyncio.sleep(0)
     with pytest.raises(EmbedderUnavailable) as failed:
         await work

@@ -34,6 +34,7 @@ class ScriptedEmbedder:
     faults: list[Exception] = field(default_factory=list)
     hold: asyncio.Event | None = None
     refused: str = "\x00"
+    refusal: str = "http_400"
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     seen: list[str] = field(default_factory=list)
 
@@ -47,7 +48,7 @@ class ScriptedEmbedder:
         if self.faults:
             raise self.faults.pop(0)
         if any(self.refused in text for text in texts):
-            raise EmbedderUnavailable("http_400", "too large")
+            raise EmbedderUnavailable(self.refusal, "too large")
         self.seen += texts
         return [vector(text, self.dimensions or 16) for text in texts]
 
@@ -169,9 +170,12 @@ async def test_an_embedder_that_is_away_at_first_gets_its_space_when_it_is_there
     assert await rows(database.url, "SELECT dimensions FROM vector_spaces") == [(16,)]
 
 
-async def test_a_text_the_embedder_refuses_holds_up_no_other(database: Database) -> None:
+@pytest.mark.parametrize("refusal", ["http_400", "http_500"])
+async def test_a_text_the_embedder_refuses_holds_up_no_other(
+    database: Database, refusal: str
+) -> None:
     await add(database, "good", "POISON", "better", "best")
-    async with filling(database, ScriptedEmbedder(refused="POISON", batch_len=4)):
+    async with filling(database, ScriptedEmbedder(refused="POISON", refusal=refusal, batch_len=4)):
         await done(database)
     assert await rows(database.url, "SELECT state, embedded FROM documents") == [("embedded", 3)]
 

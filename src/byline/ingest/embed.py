@@ -52,8 +52,8 @@ _TURN_S: Final = 5.0
 """How soon another process takes over from one that died."""
 _PAUSE_S_MAX: Final = 60.0
 _CHANGES_MAX: Final = 64
-_REFUSED: Final = frozenset({"http_400", "http_413", "http_422"})
-"""The server may take another text."""
+_REFUSED: Final = frozenset({"http_400", "http_413", "http_422", "http_500"})
+"""The server may take another text; llama.cpp answers 500 to one that is too long for it."""
 
 
 @dataclass(frozen=True, slots=True)
