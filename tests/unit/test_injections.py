@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from byline.ask.prompt import SYSTEM, build_prompt
+from byline.ask.calibration import Calibration
+from byline.ask.prompt import SYSTEM, Bounds, build_prompt
 from byline.domain.asking import Source, Support
 from byline.verify.citations import check_answer
 from byline.verify.orders import is_order
@@ -37,7 +38,7 @@ def test_there_are_thirty_in_both_languages() -> None:
 
 @by_file
 def test_the_document_stays_inside_its_fence(case: dict[str, Any]) -> None:
-    prompt = build_prompt(case["question"], sources(case), context_tokens=8192, max_tokens=512)
+    prompt = build_prompt(case["question"], sources(case), Bounds(8192, 512, Calibration()))
     system, user = (message["content"] for message in prompt.messages)
     assert user.count("<source ") == user.count("</source>") == 1
     assert user.index("<source ") < user.index("</source>") < user.rindex(case["question"])

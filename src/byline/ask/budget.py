@@ -1,60 +1,61 @@
-"""How much of a model's context a text takes, and which sources fit. Pure.
+"""Which sources fit a model's context, and how long the answer may be. Pure.
 
-Token counts are estimates on the safe side (a server that truncates does so silently, one that
-counts refuses): Latin text runs at 3 to 5 characters a token in common vocabularies, Hangul, Han
-and Kana between half a token and three tokens a character, the latter for byte-level vocabularies
-that never saw them.
+A server that is sent too much refuses, or cuts the prompt without a word; so the sum is made here,
+on the safe side by what the estimate may be off (`Calibration.margin`).
 """
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from byline.domain.asking import Source
+from byline.ask import tokens
 
-LATIN_TOKENS_PER_CHAR: Final = 0.34
-CJK_TOKENS_PER_CHAR: Final = 1.6
-MESSAGE_TOKENS: Final = 8
+MESSAGE_TOKENS: Final = 6
 """What a chat template adds around one message."""
 SOURCE_TOKENS: Final = 30
 """What the fence around one source takes, its title apart."""
-
-_CJK: Final = re.compile(r"[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af]")
+ANSWER_SHARE: Final = 0.25
+"""Share of the context that sources may never take from the answer, nor the question."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """The sources that fit, and the answer's limit, in tokens."""
+class Room:
+    """A context and the longest answer allowed in it, in tokens; the estimate's margin, a share."""
 
-    sources: tuple[Source, ...]
+    context_tokens: int
     max_tokens: int
+    margin: float
+
+    @property
+    def answer_min(self) -> int:
+        """Tokens kept for the answer whatever else there is."""
+        return max(1, min(self.max_tokens, int(self.context_tokens * ANSWER_SHARE)))
+
+    @property
+    def prompt_max(self) -> int:
+        """The largest estimate of a prompt that surely leaves room for the answer."""
+        return int((self.context_tokens - self.answer_min) / (1 + self.margin))
+
+    def answer_max(self, prompt_tokens: int) -> int:
+        """The longest answer that surely fits behind a prompt estimated at `prompt_tokens`."""
+        left = self.context_tokens - math.ceil(prompt_tokens * (1 + self.margin))
+        return max(1, min(self.max_tokens, left))
+
+
+def how_many_fit(source_tokens: Sequence[int], fixed_tokens: int, room: Room) -> int:
+    """How many sources fit, from the top and whole, beside what the prompt takes without any."""
+    left = room.prompt_max - fixed_tokens
+    for kept, needed in enumerate(source_tokens):
+        left -= needed
+        if left < 0:
+            return kept
+    return len(source_tokens)
 
 
 def estimate_tokens(text: str) -> int:
-    """About how many tokens `text` takes, rather too many than too few."""
-    cjk = len(_CJK.findall(text))
-    return int(cjk * CJK_TOKENS_PER_CHAR + (len(text) - cjk) * LATIN_TOKENS_PER_CHAR) + 1
-
-
-def fit_sources(
-    sources: Sequence[Source], *, fixed_tokens: int, context_tokens: int, max_tokens: int
-) -> Fitted | None:
-    """Keep sources from the top while they fit, whole; None when not even the question does.
-
-    `fixed_tokens` is what the prompt takes without sources. Up to half of the context is kept for
-    the answer.
-    """
-    answer_tokens = min(max_tokens, context_tokens // 2)
-    room = context_tokens - answer_tokens - fixed_tokens
-    if room <= 0:
-        return None
-    kept: list[Source] = []
-    for source in sources:
-        room -= SOURCE_TOKENS + estimate_tokens(source.text + source.title)
-        if room < 0:
-            break
-        kept.append(source)
-    return Fitted(tuple(kept), answer_tokens) if kept else None
+    """About how many tokens `text` takes in a vocabulary nobody has named: rather too many."""
+    estimate = tokens.estimate_tokens(text)
+    return math.ceil(estimate.western + estimate.other)

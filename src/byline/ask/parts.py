@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from byline.ask.calibration import Calibrations
 from byline.config import schema
 from byline.search.reading import PassageReader
 from byline.search.search import Searcher
@@ -11,8 +12,10 @@ from byline.search.search import Searcher
 
 @dataclass(frozen=True, slots=True)
 class AskParts:
-    """The documents, to search and to read, and the settings of asks."""
+    """The documents, to search and to read, the settings of asks, and what is known of each
+    backend's tokenizer."""
 
     searcher: Searcher
     reader: PassageReader
     config: schema.Ask
+    calibrations: Calibrations = field(default_factory=Calibrations)

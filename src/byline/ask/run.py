@@ -21,7 +21,7 @@ from byline.ask.evidence import NOTHING_FOUND, judge_evidence
 from byline.ask.followup import history_messages
 from byline.ask.parts import AskParts
 from byline.ask.progress import Progress
-from byline.ask.prompt import build_prompt
+from byline.ask.prompt import Bounds, build_prompt
 from byline.ask.quotes import quote_sources
 from byline.ask.sources import source_of
 from byline.ask.standalone import stand_alone
@@ -111,14 +111,14 @@ def _answer(
     request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
     if isinstance(backend.config, schema.QuotesBackend):
-        return _quote(request, backend, progress, parts.config)
+        return _quote(request, backend, progress, parts)
     if request.mode is AskMode.AGENT:
         return run_agent(request, backend, progress, parts)
-    return _generate(request, backend, progress, parts.config)
+    return _generate(request, backend, progress, parts)
 
 
 async def _quote(
-    request: AskRequest, backend: Backend, progress: Progress, config: schema.Ask
+    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
     """Answer without a model: Byline itself is the machine, and it has no gate."""
     assert isinstance(backend.config, schema.QuotesBackend)
@@ -136,22 +136,25 @@ async def _quote(
 
 
 async def _generate(
-    request: AskRequest, backend: Backend, progress: Progress, config: schema.Ask
+    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
     """Answer with the backend's model, through its machine's gate."""
     prompt = build_prompt(
         request.question,
         progress.sources,
-        context_tokens=backend.context_tokens,
-        max_tokens=backend.max_tokens,
-        history=history_messages(progress.turns, backend.context_tokens // 4),
+        Bounds(
+            backend.context_tokens,
+            backend.max_tokens,
+            parts.calibrations.of(backend.name, backend.model),
+        ),
+        history_messages(progress.turns, backend.context_tokens // 4),
     )
     progress.sources = prompt.sources
     call = ChatRequest(
         messages=prompt.messages,
-        timeout_read_s=request.timeout_read_s or config.timeout_read_s,
+        timeout_read_s=request.timeout_read_s or parts.config.timeout_read_s,
         max_tokens=prompt.max_tokens,
-        options={"temperature": config.temperature},
+        options={"temperature": parts.config.temperature},
     )
     started_at = time.perf_counter()
     async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
@@ -171,6 +174,10 @@ async def _generate(
                     if event.finish_reason is not None:
                         progress.usage = event.usage
                         progress.byline = signed(backend, event)
+                        if event.usage and (counted := event.usage.prompt_tokens):
+                            parts.calibrations.learn(
+                                backend.name, backend.model, prompt.plain, counted
+                            )
     progress.timings_ms["generate"] = _ms_since(started_at)
     if not progress.text.strip():
         raise LlmError(backend.name, "empty_answer", machine=backend.machine)

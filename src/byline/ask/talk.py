@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from byline.ask.budget import MESSAGE_TOKENS, estimate_tokens
-from byline.ask.prompt import fence
+from byline.ask.fence import fenced
 from byline.ask.step import Turn
 from byline.ask.tools import tool_schemas
 from byline.domain.asking import Source
@@ -122,7 +122,7 @@ def _fitted(
 
 
 def _opened(question: str, sources: Sequence[Source], history: Sequence[Message]) -> list[Message]:
-    shown = "\n".join(map(fence, sources)) or "(The first search found nothing.)"
+    shown = "\n".join(map(fenced, sources)) or "(The first search found nothing.)"
     asked = f"Sources:\n{shown}\n\nQuestion: {question}"
     return [
         {"role": "system", "content": AGENT_SYSTEM},

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from byline.ask.budget import SOURCE_TOKENS, estimate_tokens
-from byline.ask.prompt import fence
+from byline.ask.fence import fenced
 from byline.ask.sources import source_of
 from byline.ask.step import CheckedCall
 from byline.ask.tools import FindInDocument, ListDocuments, ReadDocument, Search
@@ -103,7 +103,7 @@ class Toolbox:
             self._shown.setdefault(source.n, source)
             sources.append(source)
             again = source.n in self._opening
-            parts.append(f"Source {source.n} is shown above." if again else fence(source))
+            parts.append(f"Source {source.n} is shown above." if again else fenced(source))
         text = "\n".join(part for part in (found.before, *parts, found.after) if part)
         return ToolReturned(
             call.round, call.call_id, call.tool, ToolOutcome.OK, text, tuple(sources)

