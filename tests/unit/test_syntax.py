@@ -21,6 +21,11 @@ from byline.search.syntax import Reading, as_words, read_query
         ('"보증금은 계약" 임대차', ("보증금은 계약",), ()),
         ('"ABC-1234".', ("ABC-1234",), ()),
         ("rent -ABC-1234", (), ("ABC-1234",)),
+        (
+            '"a phrase may have as many words as it likes and stays a phrase"',
+            ("a phrase may have as many words as it likes and stays a phrase",),
+            (),
+        ),
     ],
 )
 def test_phrases_and_exclusions_are_understood(
@@ -56,6 +61,9 @@ def test_phrases_and_exclusions_are_understood(
         "Robert'); DROP TABLE passages; --",
         'Who said "what?',
         "몇 명이 - 왔나요?",
+        'Who wrote the song "Hello Love"?',
+        "「계약」과 “보증금” 중 무엇이 먼저인가요？",
+        'the year in which the singer of the song "Hello Love" was born -Texas',
     ],
 )
 def test_what_only_looks_like_a_mark_is_words(query: str) -> None:

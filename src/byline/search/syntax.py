@@ -9,6 +9,9 @@
        a phrase: `-5` is a number, `10-20` a range, `--all` an option, `- ` a dash. Words that only
        ask (`-the`) exclude nothing.
     3. Where nothing is left to look for, all of it is words: so is `-kimchi` alone.
+    4. So is a question: what ends in a question mark, or has more than ten words beside its marks.
+       Who quotes a title in a question wants the answer, not the passages that spell the title.
+       (As conditions, the quotes in 14 of 200 such questions cost 0.017 of nDCG@10.)
 
 Nothing is an error: whatever is not one of these is text. A question put to a model is not read
 this way at all; see `as_words`.
@@ -33,6 +36,8 @@ _MARKED: Final = re.compile(
     rf"(?<!\S)(?P<not>-?){_QUOTED}"
     r"|(?<!\S)-(?P<without>[^\W\d_]\S*)"
 )
+_ASKS: Final = re.compile(r"[?？]\s*$")
+_SEARCH_WORDS_MAX: Final = 10
 _SPACED: Final = re.compile(rf"[^\W{UNSPACED}]")
 """A letter or digit of a script that puts white space between words."""
 
@@ -96,6 +101,8 @@ def as_words(query: str) -> Reading:
 
 def read_query(query: str) -> Reading:
     """A query with its marks understood."""
+    if _ASKS.search(query):  # 4
+        return as_words(query)
     phrases: list[str] = []
     excluded: list[str] = []
     excluded_phrases: list[str] = []
@@ -121,6 +128,9 @@ def read_query(query: str) -> Reading:
             phrases.append(quoted)
             words.append(quoted)
     words.append(query[place:])
+    beside = sum(len(part.split()) for part in words) - sum(len(p.split()) for p in phrases)
+    if beside > _SEARCH_WORDS_MAX:  # 4
+        return as_words(query)
     looked_for = " ".join(words)
     if not terms(looked_for):
         return as_words(query)
