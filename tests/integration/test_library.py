@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 
 from byline.config import schema
 from byline.domain.documents import DocumentState
-from byline.domain.search import Filters, SearchRequest
+from byline.domain.search import Filters, Place, SearchRequest
 from byline.errors import (
     BadRequest,
     DatabaseUnavailable,
@@ -113,6 +113,20 @@ async def test_the_same_file_added_many_times_at_once_is_one_document(
     assert len({one.document.id for one in added}) == 1
     assert sorted(one.duplicate for one in added) == [False] + [True] * 7
     assert len((await library.list(limit=10, cursor=None, collection="new")).documents) == 1
+
+
+async def test_passages_know_their_place_and_the_blanks_before_them(
+    library: Library, database: Database, tmp_path: Path
+) -> None:
+    text = "# One\n\nThe first words.\n\n\n# Two\n\nThe second words."
+    added = await library.add(written(tmp_path, text.encode()), name="a.md", collection="default")
+    await settled(library, added.document.id)
+    searcher = Searcher(database)
+    hits = (await searcher.search(SearchRequest("words"))).hits
+    first, second = sorted(hits, key=lambda hit: hit.start)
+    places = await searcher.places(hit.passage_id for hit in hits)
+    assert [places[hit.passage_id] for hit in (first, second)] == [Place(0, ""), Place(1, "\n\n\n")]
+    assert first.text + places[second.passage_id].gap + second.text == text
 
 
 async def test_the_same_text_in_two_files_is_one_hit_that_names_the_other(

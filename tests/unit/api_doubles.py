@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ from byline.domain.documents import (
     ExtractedText,
     PageSpan,
 )
-from byline.domain.search import EVERYTHING, Filters, SearchHit, SearchRequest, SearchResult
+from byline.domain.search import EVERYTHING, Filters, Place, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest, BylineError, NotFound
 from byline.ingest.rows import JobStatus
 from byline.observe import Metrics
@@ -97,6 +97,9 @@ class MemorySearcher:
             raise BadRequest(f"There is no collection {request.where.collection!r}.")
         hits = self.next_hits.pop(0) if self.next_hits else self.hits
         return SearchResult(request.query, hits, self.coverage, {"lexical": 1.234})
+
+    async def places(self, passage_ids: Iterable[int]) -> Mapping[int, Place]:
+        return {}
 
 
 class MemoryReader:

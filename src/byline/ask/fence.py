@@ -39,10 +39,16 @@ _LINE_ENDS: Final = re.compile(r"\s*[\r\n]+\s*")
 
 
 def fenced(source: Source) -> str:
-    """The source inside its fence: `<source number="1" title="…" page="3">`, text, `</source>`."""
+    """The source inside its fence: `<source number="1" title="…" section="…" page="3">`, text,
+    `</source>`. A table's rows come with the names of its columns, which are in its section."""
     page = f' page="{source.page}"' if source.page is not None else ""
-    title = _LINE_ENDS.sub(" ", harmless(source.title)).replace('"', "'")
-    return f'<source number="{source.n}" title="{title}"{page}>\n{harmless(source.text)}\n</source>'
+    section = f' section="{_attribute(source.heading)}"' if source.heading else ""
+    where = f'number="{source.n}" title="{_attribute(source.title)}"{section}{page}'
+    return f"<source {where}>\n{harmless(source.text)}\n</source>"
+
+
+def _attribute(text: str) -> str:
+    return _LINE_ENDS.sub(" ", harmless(text)).replace('"', "'")
 
 
 def harmless(text: str) -> str:

@@ -19,6 +19,7 @@ from byline.ask.calling import call_events, signed
 from byline.ask.checking import Checking
 from byline.ask.evidence import NOTHING_FOUND, judge_evidence
 from byline.ask.followup import history_messages
+from byline.ask.joining import join_neighbours
 from byline.ask.parts import AskParts
 from byline.ask.progress import Progress
 from byline.ask.prompt import Bounds, build_prompt
@@ -69,7 +70,10 @@ async def run_ask(
                 QueryForm.QUESTION,
             )
         )
-    progress.sources = _number(found)
+        places = await parts.searcher.places(hit.passage_id for hit in found.hits)
+    progress.sources = join_neighbours(
+        _number(found), places, context_tokens=backend.context_tokens
+    )
     yield SourcesFound(tuple(progress.sources), progress.ask_id)
 
     refusal = await _refusal(request, found, parts)

@@ -83,7 +83,8 @@ class AskRequest:
 class Source:
     """A passage shown to the model for one ask, as `[n]` (from 1).
 
-    `also_in` are worse passages that say the same, left out for it.
+    `also_in` are worse passages that say the same, left out for it. A source of several passages
+    that follow one another has `page_starts`: where in the document each begins, and on which page.
     """
 
     n: int
@@ -98,6 +99,12 @@ class Source:
     text: str
     score: float
     also_in: tuple[AlsoIn, ...] = ()
+    page_starts: tuple[tuple[int, int], ...] = ()
+
+    def page_at(self, place: int) -> int | None:
+        """The page of a place of the document, in code points; None where there are no pages."""
+        pages = [page for start, page in self.page_starts if start <= place]
+        return pages[-1] if pages else self.page
 
 
 @dataclass(frozen=True, slots=True)

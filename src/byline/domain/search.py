@@ -61,6 +61,15 @@ class SearchRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a passage lies: the `ordinal`-th of its document, from 0, behind `gap`, the blanks that
+    follow the passage before it (None: not known)."""
+
+    ordinal: int
+    gap: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AlsoIn:
     """Another passage that says the same, left out of the results for it."""
 

@@ -45,6 +45,11 @@ class Extraction:
     text: ExtractedText
     spans: Sequence[tuple[int, int, int | None, str, int]]
 
+    def gap(self, number: int) -> str:
+        """The blanks between the passage before and the one of this number."""
+        after = self.spans[number - 1][1] if number else 0
+        return self.text.text[after : self.spans[number][0]]
+
     def chunks(self, first: int, after: int) -> list[Chunk]:
         """The passages number `first` up to `after`, that one excluded."""
         return [

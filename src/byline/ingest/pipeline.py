@@ -129,7 +129,10 @@ async def _write_passages(
         reserved = await connection.execute(sql["reserve_passage_ids"], {"count": len(chunks)})
         ids = [found["id"] for found in await reserved.fetchall()]
         rows: list[Sequence[Any]] = [
-            (id_, row["id"], c.ordinal, c.page, c.start, c.end, c.heading, c.text, c.fingerprint)
+            (
+                *(id_, row["id"], c.ordinal, c.page, c.start, c.end, c.heading, c.text),
+                *(c.fingerprint, extraction.gap(c.ordinal)),
+            )
             for id_, c in zip(ids, chunks, strict=True)
         ]
         async with connection.cursor().copy(sql["copy_passages"]) as copy:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import suppress
 from itertools import islice
 from types import TracebackType
@@ -20,7 +20,7 @@ from typing import Any, Final, Self
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from byline.domain.search import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
+from byline.domain.search import Place, QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest, DatabaseUnavailable
 from byline.search.analyse import query_terms, telling_terms
 from byline.search.dense import DenseQuery, search_dense, similarities
@@ -43,6 +43,7 @@ from byline.search.meaning import (
     prepare,
 )
 from byline.search.passages import FoundPassage, read_passages
+from byline.search.places import places_of
 from byline.search.syntax import Reading, as_words, read_query
 from byline.store.database import Database
 from byline.store.statements import statements
@@ -122,6 +123,11 @@ class Searcher:
             notes=notes or _notes(reading, shown),
             read_as=ReadAs(reading.phrases, (*reading.excluded, *reading.excluded_phrases)),
         )
+
+    async def places(self, passage_ids: Iterable[int]) -> Mapping[int, Place]:
+        """Where passages lie among those of their documents, by id."""
+        async with self._database.connection() as connection:
+            return await places_of(connection, passage_ids)
 
 
 async def _rank(

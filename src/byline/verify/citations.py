@@ -181,7 +181,7 @@ def _quoted(source: Source, start: int, end: int) -> Citation:
         n=source.n,
         document_id=source.document_id,
         title=source.title,
-        page=source.page,
+        page=source.page_at(source.start + start),
         start=source.start + start,
         end=source.start + end,
         quote=source.text[start:end],

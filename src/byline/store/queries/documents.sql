@@ -74,7 +74,7 @@ SELECT nextval(pg_get_serial_sequence('passages', 'id')) AS id FROM generate_ser
 
 -- name: copy_passages
 COPY passages
-    (id, document_id, ordinal, page, start_offset, end_offset, heading, text, fingerprint)
+    (id, document_id, ordinal, page, start_offset, end_offset, heading, text, fingerprint, gap)
 FROM STDIN
 
 -- name: delete_passages
