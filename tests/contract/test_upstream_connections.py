@@ -7,15 +7,19 @@ import socket
 import sys
 import time
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 from contract_servers import ModelServer, asking, read
 
 from byline.backend.authorship import KINDS
 from byline.backend.dialling import open_socket
+from byline.backend.link import LIMITS
 from byline.backend.openai import environment_key
 from byline.errors import BackendUnavailable, LlmError
 from byline.testing.machine import FakeMachine
+
+PATIENT = replace(LIMITS, hold_s=10.0)
 
 
 async def test_closing_the_stream_closes_the_upstream_socket(
@@ -182,6 +186,19 @@ async def test_each_kind_of_server_is_verified_in_its_own_way(fake: ModelServer,
         served = (await read(client))[-1].served
         assert served is not None
         assert served.verified, kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_answer_that_breaks_off_has_said_before_whose_it_is(
+    fake: ModelServer, kind: str
+) -> None:
+    await fake.arrange("truncated", kind=kind)
+    told = []
+    with pytest.raises(BackendUnavailable, match="stream_truncated"):
+        async with aclosing(fake.client(limits=PATIENT).stream(asking())) as deltas:
+            async for delta in deltas:
+                told.append(delta.served)
+    assert [served.verified for served in told if served is not None] == [True], kind
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -15,7 +15,7 @@ from in_process import Call
 from byline.api.shapes import AnswerShape
 from byline.ask.present import event_data, event_name, resumed, transcript
 from byline.domain.asking import AskEvent, AskStarted, AskStatus, SourcesFound, StoredAsk, Token
-from byline.domain.chat import Delta
+from byline.domain.chat import Delta, Served
 from byline.errors import BackendUnavailable
 
 ASK = "/api/search/ask"
@@ -279,6 +279,37 @@ async def test_half_an_answer_of_a_machine_that_failed_is_stored_as_a_part(
         assert answer["answer"] is None
         assert answer["partial_answer"] == "The rent"
         assert answer["status"] == "llm_error"
+
+
+@pytest.mark.parametrize(
+    ("served", "signed"),
+    [
+        (Served("macmini:8080", "gemma", verified=True), ("gemma", True, "")),
+        (
+            None,
+            (None, False, "the answer broke off before its server had told what it has loaded"),
+        ),
+    ],
+)
+async def test_half_an_answer_has_a_byline_that_says_what_was_known_by_then(
+    tmp_path: Path, served: Served | None, signed: tuple[str | None, bool, str]
+) -> None:
+    broke = BackendUnavailable("gemma-macmini", "ReadError", machine="macmini")
+    script = [Delta(content="The ", served=served), Delta(content="rent"), broke]
+    async with office(tmp_path, script=script) as byline:
+        await byline.call.get(ASK + "?q=rent")
+        (stored,) = byline.records.asks.values()
+    byline_ = stored.answer["byline"]
+    assert (byline_["backend"], byline_["machine"]) == ("gemma-macmini", "macmini")
+    assert (byline_["model_loaded"], byline_["verified"], byline_["note"] or "") == signed
+
+
+async def test_an_ask_nobody_wrote_a_word_of_has_no_byline(tmp_path: Path) -> None:
+    broke = BackendUnavailable("gemma-macmini", "ConnectError", machine="macmini")
+    async with office(tmp_path, script=[broke]) as byline:
+        await byline.call.get(ASK + "?q=rent")
+        (stored,) = byline.records.asks.values()
+    assert stored.answer["byline"] is None
 
 
 async def test_a_reader_who_stops_reading_holds_no_machine(tmp_path: Path) -> None:

@@ -123,13 +123,16 @@ class _Run:
                         timings["queue"] = timings.get("queue", 0.0) + queue_ms
                         yield AskStarted(backend.name, backend.machine, backend.model, queue_ms)
                     case Delta():
+                        progress.byline = signed(
+                            backend, event, progress.byline if deltas else None
+                        )
                         deltas.append(event)
                         if shown := self._holdback.feed(event.content):
                             progress.timings_ms.setdefault("first_token", _ms_since(begun))
                             progress.text += shown
                             yield Token(shown)
         self.took("generate", begun)
-        self._sign(deltas[-1])
+        progress.usage = _sum(progress.usage, deltas[-1].usage)
         self.said = _said(deltas)
 
     def take_back_unless_answered(self, effects: tuple[Effect, ...]) -> None:
@@ -161,10 +164,6 @@ class _Run:
             options=self._options,
             **offered,
         )
-
-    def _sign(self, last: Delta) -> None:
-        self._progress.byline = signed(self._backend, last)
-        self._progress.usage = _sum(self._progress.usage, last.usage)
 
 
 def _said(deltas: list[Delta]) -> Said:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Final
 
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asking import Byline
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import Priority, Queued, Started
+
+_NOT_TOLD: Final = {
+    True: "the answer broke off before its server had told what it has loaded",
+    False: "the server was not asked what it has loaded",
+}
 
 CallEvent = Queued | Started | Delta
 
@@ -57,14 +63,16 @@ async def call_events(
         await asyncio.wait([task])
 
 
-def signed(backend: Backend, last: Delta) -> Byline:
-    """The byline of a call by its last delta: our own record of who was called, and what its server
-    says it has loaded."""
+def signed(backend: Backend, delta: Delta, so_far: Byline | None) -> Byline:
+    """The byline of a call once `delta` has come: our own record of who was called, and, as soon as
+    that is known, what its server says it has loaded. `so_far` is what the call had before."""
+    if delta.served is None and delta.finish_reason is None and so_far is not None:
+        return so_far
     return Byline(
         backend=backend.name,
         machine=backend.machine,
         model_requested=backend.model,
-        model_loaded=last.served.model_loaded if last.served else None,
-        verified=last.served.verified if last.served else False,
-        note=last.served.note if last.served else "the server was not asked what it has loaded",
+        model_loaded=delta.served.model_loaded if delta.served else None,
+        verified=delta.served.verified if delta.served else False,
+        note=delta.served.note if delta.served else _NOT_TOLD[delta.finish_reason is None],
     )

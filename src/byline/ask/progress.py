@@ -71,6 +71,7 @@ class Progress:
             self._outcome(AskStatus.LLM_ERROR if answered or unnamed else AskStatus.UNAVAILABLE),
             partial_answer=self.text or None,
             error=error,
+            byline=self.byline,
             error_reason=error.error_reason,
             reason=error.reason if isinstance(error, MachineError) else error.code,
         )

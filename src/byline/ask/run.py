@@ -175,9 +175,9 @@ async def _generate(
                         progress.timings_ms.setdefault("first_token", _ms_since(started_at))
                         progress.text += event.content
                         yield Token(event.content)
+                    progress.byline = signed(backend, event, progress.byline)
                     if event.finish_reason is not None:
                         progress.usage = event.usage
-                        progress.byline = signed(backend, event)
                         if event.usage and (counted := event.usage.prompt_tokens):
                             parts.calibrations.learn(
                                 backend.name, backend.model, prompt.plain, counted

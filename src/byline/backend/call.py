@@ -69,6 +69,7 @@ class Call:
         self._exchange = Exchange(lambda: None)
         self._response: aiohttp.ClientResponse | None = None
         self._check: asyncio.Task[Verdict] | None = None
+        self._served_told = False
 
     @property
     def over(self) -> bool:
@@ -111,7 +112,10 @@ class Call:
             await self._hold_for_check()
         self._refuse_other_model()
         if self.over:
-            deltas[-1] = replace(deltas[-1], served=await self._served())
+            deltas[-1] = replace(deltas[-1], served=self._served(await self._verdict()))
+        elif not self._served_told and (verdict := self._verdict_so_far()) is not None:
+            self._served_told = True  # an answer that breaks off later has its byline, too
+            deltas[-1] = replace(deltas[-1], served=self._served(verdict))
         return deltas
 
     async def settle(self) -> None:
@@ -214,8 +218,7 @@ class Call:
             if mismatch:
                 raise unavailable(self._link.to, "model_mismatch", mismatch)
 
-    async def _served(self) -> Served:
-        verdict = await self._verdict()
+    def _served(self, verdict: Verdict) -> Served:
         self._refuse_other_model()
         return Served(
             self._exchange.peer or self._link.to.address,
@@ -225,13 +228,16 @@ class Call:
         )
 
     async def _verdict(self) -> Verdict:
+        if self._check is not None:
+            await asyncio.wait({self._check}, timeout=self._link.limits.ask_s)
+        return self._verdict_so_far() or _NOT_IN_TIME
+
+    def _verdict_so_far(self) -> Verdict | None:
         if not self._config.verify_model:
             return _NOT_CHECKED
-        known = self._authorship.known(self._exchange)
         if self._check is None:
-            return known or _NOT_IN_TIME
-        await asyncio.wait({self._check}, timeout=self._link.limits.ask_s)
-        return self._check.result() if self._check.done() else _NOT_IN_TIME
+            return self._authorship.known(self._exchange)
+        return self._check.result() if self._check.done() else None
 
 
 class _DiedIdle(Exception):

@@ -71,7 +71,8 @@ class Delta:
     """One piece of a streamed answer. The last one, and only it, has a `finish_reason`.
 
     `finish_reason` is `stop`, `length`, `tool_calls` or what else the server said. The last delta
-    also carries `usage` (where the server sent it) and `served`.
+    also carries `usage` (where the server sent it) and `served`; the first one that comes after
+    `served` is known carries it as well, for an answer may break off.
     """
 
     content: str = ""
