@@ -10,7 +10,7 @@ from dispatch_doubles import Heard, Lab, ScriptedCall, turns, two_macs
 
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import GateStatus, Priority, Queued, Started
-from byline.errors import Preempted, Stopping
+from byline.errors import BackendUnavailable, Preempted, Stopping
 
 IDLE = GateStatus("macmini", 1, 0, 0, 0)
 FG, BG = Priority.FOREGROUND, Priority.BACKGROUND
@@ -32,6 +32,10 @@ class Office:
 
     async def read(self) -> list[str]:
         return [delta.content async for delta in self.stream()]
+
+    async def collected(self) -> list[str]:
+        request = ChatRequest(({"role": "user", "content": "background"},))
+        return [delta.content for delta in await self.backend.collect(request, BG, self.heard)]
 
     async def background(self) -> tuple[asyncio.Task[list[str]], ScriptedCall]:
         calls = len(self.client.calls)
@@ -135,6 +139,67 @@ async def test_a_call_that_ended_before_it_could_be_stopped_is_whole() -> None:
             call.finish()
         await turns(2)
     assert await background == ["Yes.", ""]
+    await office.idle()
+
+
+async def test_what_is_collected_starts_again_however_far_it_was() -> None:
+    office = Office()
+    background = asyncio.create_task(office.collected())
+    for round_ in range(3):
+        (await office.client.call(2 * round_ + 1)).say(Delta(content="half"))
+        await turns(5)
+        person = office.person()
+        (await office.client.call(2 * round_ + 2)).finish()
+        await person
+    person = office.person()
+    await office.gate.until(lambda status: status.waiting_foreground == 1)
+    undisturbed = await office.client.call(7)
+    await turns(5)
+    assert not undisturbed.closed.is_set(), "a fourth time"
+    undisturbed.finish()
+    assert await background == ["Yes.", ""]
+    (await office.client.call(8)).finish()
+    await person
+    queued = [event for event in office.heard.events if isinstance(event, Queued)]
+    assert [event.preemptions for event in queued] == [1, 2, 3]
+    await office.idle()
+
+
+async def test_background_work_for_a_text_is_done_again_by_itself() -> None:
+    office = Office()
+    background = asyncio.create_task(office.backend.generate("summary", priority=BG))
+    (await office.client.call()).say(Delta(content="half"))
+    await turns(5)
+    person = office.person()
+    (await office.client.call(2)).finish()
+    (await office.client.call(3)).finish()
+    assert (await person, await background) == ("Yes.", "Yes.")
+    await office.idle()
+
+
+async def test_what_is_collected_fails_as_its_upstream_does() -> None:
+    office = Office()
+    background = asyncio.create_task(office.collected())
+    broke = BackendUnavailable("gemma-macmini", "ReadError", machine="macmini")
+    (await office.client.call()).say(Delta(content="half"), broke)
+    with pytest.raises(BackendUnavailable, match="ReadError"):
+        await background
+    await office.idle()
+
+
+@pytest.mark.parametrize("wait_turns", range(14))
+async def test_who_collects_may_leave_at_any_moment_of_a_preemption(wait_turns: int) -> None:
+    office = Office()
+    background = asyncio.create_task(office.collected())
+    await office.client.call()
+    person = office.person()
+    await turns(wait_turns)
+    background.cancel()
+    (await office.client.call(2)).finish()
+    assert await person == "Yes."
+    with pytest.raises(asyncio.CancelledError):
+        await background
+    assert all(call.closed.is_set() for call in office.client.calls)
     await office.idle()
 
 

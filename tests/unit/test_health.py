@@ -124,6 +124,12 @@ def test_an_opened_connection_only_ends_unreachable(state: BackendState) -> None
     assert after(state, Good.CONNECTED) is (UNKNOWN if state is UNREACHABLE else state)
 
 
+@pytest.mark.parametrize("reason", ["http_500", "RemoteProtocolError", "stalled", "ReadError"])
+def test_an_open_port_says_nothing_of_who_fails_behind_it(reason: str) -> None:
+    before = BackendHealth(UNREACHABLE, BEFORE, reason)
+    assert next_health(before, Good.CONNECTED, NOW) == before
+
+
 def test_since_is_the_beginning_of_the_state_and_reason_its_latest_cause() -> None:
     down = next_health(BackendHealth(ONLINE, BEFORE), unavailable("ConnectError"), BEFORE)
     still_down = next_health(down, unavailable("ConnectTimeout"), NOW)

@@ -92,6 +92,27 @@ async def test_a_call_that_is_answered_meanwhile_ends_the_refusals() -> None:
     assert backend.health().state is BackendState.ONLINE
 
 
+async def test_who_fails_behind_an_open_port_changes_its_state_once_and_is_called_each_time() -> (
+    None
+):
+    broken = BackendUnavailable("gemma-macmini", "http_500", machine="macmini")
+    lab = Lab(two_macs(), [broken])
+    backend, client = lab.dispatcher.default, lab.clients["gemma-macmini"]
+    with capture_logs() as logs:
+        for calls in (1, 2, 3):
+            backend.knock()
+            await turns(2)
+            backend.refuse_if_down()
+            with pytest.raises(BackendUnavailable, match="http_500"):
+                await backend.generate("Hi")
+            assert len(client.calls) == calls
+    states = [line["state"] for line in logs if line["event"] == "backend_state"]
+    assert states == ["unreachable"]
+    client.script = ANSWER
+    await backend.generate("Hi")
+    assert backend.health().state is BackendState.ONLINE
+
+
 async def test_closing_gives_up_a_try_that_is_under_way() -> None:
     lab = await down()
     lab.clients["gemma-macmini"].connecting.clear()
@@ -124,6 +145,7 @@ async def test_an_ask_for_a_backend_known_to_be_down_never_reaches_the_gate(
 
 async def test_a_change_of_state_is_told_once_with_its_reason() -> None:
     lab = Lab(two_macs(), [DOWN])
+    lab.clients[lab.dispatcher.default.name].reach_outcome = DOWN
     reading = lab.feed.read()
     for _ in range(2):
         with pytest.raises(BackendUnavailable):

@@ -5,14 +5,18 @@ reader takes deltas from the buffer at its own pace. So the slot is free again w
 has ended, however slow the reader, and the upstream ends at once when the reader goes away.
 
 A background call may have to give its slot to a person: its pump is cancelled. A reader who has
-had nothing of it yet sees it wait and start again; any other gets Preempted.
+had nothing of it yet sees it wait and start again; any other gets Preempted. `collect` gives
+nothing away before the end, so what it reads always starts again.
+
+A machine that is known to be down gets one quick try, which all who call wait for outside the gate;
+if it fails, so do they.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -23,7 +27,7 @@ from byline.config.schema import LlamaCppBackend, OpenAIBackend
 from byline.dispatch.gate import Gate, Slot
 from byline.dispatch.health import Good
 from byline.dispatch.lookout import Lookout
-from byline.domain.chat import ChatRequest, Delta
+from byline.domain.chat import ChatRequest, Delta, Served
 from byline.domain.dispatch import Priority, Queued, Started
 from byline.errors import BackendUnavailable, BylineError, LlmError, Preempted, Stopping
 
@@ -86,6 +90,15 @@ class _Run:
         if self.pump.cancel():
             self.lost = reason
 
+    def deltas(self) -> list[Delta]:
+        """All that came, once the pump has ended. Raises what ended it."""
+        received: list[Delta] = []
+        while not isinstance(item := self.buffer.get_nowait(), _End):
+            received.append(item)
+        if item.error is not None:
+            raise item.error
+        return received
+
     async def leave(self) -> None:
         """The reader takes no more: end the upstream if it still runs."""
         self.left = True
@@ -121,13 +134,9 @@ class Calls:
         Raises what `Gate.enter` and `ChatClient.stream` raise, Preempted, and Stopping when Byline
         stops while the call runs. Closing the generator ends the upstream before it returns.
         """
-        on_queued = None if observer is None else observer.queued
-        slot = await self._gate.enter(self._name, priority, on_queued)
+        slot = await self._enter(priority, observer)
         while True:
-            run = self._start(slot, request)
-            try:
-                if observer is not None:
-                    observer.started(Started(queue_ms=slot.waited_s * 1000))
+            async with self._running(slot, request, observer) as run:
                 while True:
                     item = await run.buffer.get()
                     if run.preempted and not run.read:
@@ -140,13 +149,61 @@ class Calls:
                         return
                     run.read = True
                     yield item
+
+    async def collect(
+        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
+    ) -> list[Delta]:
+        """`stream` read to its end. Never raises Preempted: the call keeps its place and its count
+        of preemptions, and runs undisturbed in the end."""
+        slot = await self._enter(priority, observer)
+        while True:
+            async with self._running(slot, request, observer) as run:
+                await asyncio.wait([run.pump])
+                if not run.again:
+                    return run.deltas()
+
+    async def _enter(self, priority: Priority, observer: CallObserver | None) -> Slot:
+        came_at = self.lookout.now()
+        if self.lookout.is_down:
+            await self.lookout.refuse_unless_reached(came_at)
+        slot = await self._gate.enter(
+            self._name, priority, None if observer is None else observer.queued
+        )
+        if self.lookout.is_down:  # since it came; the first in the queue tries for all of them
+            await self._try_holding(slot, came_at)
+        return slot
+
+    async def _try_holding(self, slot: Slot, came_at: float) -> None:
+        wanted_back = asyncio.Event()
+        slot.on_preempt = wanted_back.set
+        try:
+            await self.lookout.refuse_unless_reached(came_at)
+            if slot.lost is not None:
+                raise slot.lost
+            if wanted_back.is_set():
                 await slot.again()
-            except BaseException:
-                if run.again:
-                    slot.release()
-                raise
-            finally:
-                await run.leave()
+        except BaseException:
+            slot.release()
+            raise
+
+    @asynccontextmanager
+    async def _running(
+        self, slot: Slot, request: ChatRequest, observer: CallObserver | None
+    ) -> AsyncIterator[_Run]:
+        """One run; where it is to start again, the slot has been waited for at the end."""
+        run = self._start(slot, request)
+        try:
+            if observer is not None:
+                observer.started(Started(queue_ms=slot.waited_s * 1000))
+            yield run
+            if run.again:
+                await slot.again()
+        except BaseException:
+            if run.again:
+                slot.release()
+            raise
+        finally:
+            await run.leave()
 
     async def close(self) -> None:
         """End the running calls, whose readers get Stopping, then close the client."""
@@ -218,12 +275,14 @@ class Calls:
         deltas_left = tokens_max + DELTAS_SLACK
         chars_left = deltas_left * TOKEN_CHARS_MAX
         answering = finished = False
+        served: Served | None = None
         async with aclosing(self._client.stream(request)) as deltas:
             async for delta in deltas:
                 if not answering:
                     answering = True
                     self.lookout.learn(Good.ANSWERING)
                 finished = delta.finish_reason is not None
+                served = delta.served or served
                 deltas_left -= 1
                 chars_left -= _chars(delta)
                 if not finished and (deltas_left <= 0 or chars_left <= 0):
@@ -233,7 +292,7 @@ class Calls:
                         machine=self._gate.machine,
                         reason="the server sends more than max_tokens",
                     )
-                    buffer.put_nowait(Delta(finish_reason="length"))
+                    buffer.put_nowait(Delta(finish_reason="length", served=served))
                     return
                 buffer.put_nowait(delta)
         if not finished:

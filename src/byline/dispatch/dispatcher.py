@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
 from typing import Any, NoReturn, Protocol
 
 from byline.backend.decode import assemble_message
@@ -60,6 +59,10 @@ class _Way(Protocol):
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
     ) -> AsyncGenerator[Delta, None]: ...
 
+    async def collect(
+        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
+    ) -> list[Delta]: ...
+
     async def close(self) -> None: ...
 
 
@@ -94,9 +97,20 @@ class Backend:
         Raises ToolsUnsupported and, for `quotes`, BadRequest here and now; while being read
         GateFull, GateTimeout, BackendUnavailable, LlmError, Stopping.
         """
-        if request.tools and not self.tools and self.kind != "quotes":
-            raise ToolsUnsupported(f"The backend {self.name} is not configured to call tools.")
+        self._refuse_tools(request)
         return self._way.stream(request, priority, observer)
+
+    async def collect(
+        self, request: ChatRequest, priority: Priority, observer: CallObserver | None = None
+    ) -> list[Delta]:
+        """`call`, read to its end; raises the same.
+
+        The way for BACKGROUND work. Nothing is given away before the end, so a call that is
+        preempted starts again by itself, with its place and its count; one that is read piece by
+        piece ends as Preempted, and whoever makes it anew begins at the tail, with a count of 0.
+        """
+        self._refuse_tools(request)
+        return await self._way.collect(request, priority, observer)
 
     def stream(
         self,
@@ -114,11 +128,18 @@ class Backend:
         )
         return self.call(request, priority)
 
-    async def generate(self, prompt: str, *, timeout_read_s: float = 300.0) -> str:
+    async def generate(
+        self,
+        prompt: str,
+        *,
+        priority: Priority = Priority.FOREGROUND,
+        timeout_read_s: float = 300.0,
+    ) -> str:
         """The model's text on `prompt`, sent as one user message. Never blank: that is an
-        LlmError `empty_answer`. Raises what `call` raises."""
-        messages = [{"role": "user", "content": prompt}]
-        received = await _read(self.stream(messages, timeout_read_s=timeout_read_s))
+        LlmError `empty_answer`. Raises what `collect` raises."""
+        messages = ({"role": "user", "content": prompt},)
+        request = ChatRequest(messages, timeout_read_s=timeout_read_s)
+        received = await self.collect(request, priority)
         text = "".join(delta.content for delta in received)
         if not text.strip():
             self._refuse_empty(received)
@@ -130,15 +151,16 @@ class Backend:
         tools: Sequence[Tool],
         *,
         tool_choice: ToolChoice = "auto",
+        priority: Priority = Priority.FOREGROUND,
         timeout_read_s: float = 300.0,
     ) -> dict[str, Any]:
         """The upstream's `choices[0].message`: `content` may be None, the `arguments` of a tool
         call are a JSON string. `tools=[]` with `"none"` forces a final answer. A message with
-        neither content nor tool calls is an LlmError `empty_answer`. Raises what `call` raises."""
-        stream = self.stream(
-            messages, tools=tools, tool_choice=tool_choice, timeout_read_s=timeout_read_s
+        neither content nor tool calls is an LlmError `empty_answer`. Raises as `collect` does."""
+        request = ChatRequest(
+            tuple(messages), tuple(tools), tool_choice=tool_choice, timeout_read_s=timeout_read_s
         )
-        received = await _read(stream)
+        received = await self.collect(request, priority)
         message = assemble_message(received)
         if not message.get("tool_calls") and not (message.get("content") or "").strip():
             self._refuse_empty(received)
@@ -165,6 +187,10 @@ class Backend:
         """Raise the BackendUnavailable that is known, if no `knock` or call has proved it wrong."""
         self._way.lookout.refuse_if_down()
 
+    def _refuse_tools(self, request: ChatRequest) -> None:
+        if request.tools and not self.tools and self.kind != "quotes":
+            raise ToolsUnsupported(f"The backend {self.name} is not configured to call tools.")
+
     def _refuse_empty(self, received: Sequence[Delta]) -> NoReturn:
         raise LlmError(
             self.name,
@@ -172,11 +198,6 @@ class Backend:
             machine=self.machine,
             text=f"no text came (finish_reason {received[-1].finish_reason})",
         )
-
-
-async def _read(stream: AsyncGenerator[Delta, None]) -> list[Delta]:
-    async with aclosing(stream) as deltas:
-        return [delta async for delta in deltas]
 
 
 class Dispatcher:
@@ -285,7 +306,15 @@ class _NoModel:
     def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
     ) -> AsyncGenerator[Delta, None]:
-        raise BadRequest(
+        raise self._refusal()
+
+    async def collect(
+        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
+    ) -> list[Delta]:
+        raise self._refusal()
+
+    def _refusal(self) -> BadRequest:
+        return BadRequest(
             f"The backend {self._name} quotes documents; it has no model to prompt.",
             remedy="Ask it a question, or name a backend that has a model.",
         )

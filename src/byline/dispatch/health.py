@@ -24,6 +24,8 @@ table: it is `online` at a machine whose gate has no free slot, and only the gat
        4.5  has the model, but not in memory now, or      as before, but unreachable, loading and
             cannot tell                                   `model_missing` become unknown
     5  a connection could be opened                       as before, but unreachable becomes unknown
+                                                          where no connection was the reason: who
+                                                          fails behind an open port still does
 
 Evidence 3 is the same for a call, a probe and a try to connect. A server that merely answers is
 not online: engines hang behind pages that say all is well. And a probe that has to wait for its
@@ -58,6 +60,7 @@ _MISCONFIGURED: Final = frozenset(
     {"http_401", "http_403", "http_404", "model_mismatch", "misconfigured"}
 )
 _OUTDATED: Final = frozenset({BackendState.UNREACHABLE, BackendState.LOADING})
+_NO_CONNECTION: Final = frozenset({"ConnectError", "ConnectTimeout"})
 _NO_EVIDENCE: Final = frozenset({"ReadTimeout", "PoolTimeout", "stream_error"})
 
 
@@ -75,7 +78,7 @@ def next_health(health: BackendHealth, evidence: Evidence, now: datetime) -> Bac
     reason = None
     match evidence:
         case Good():
-            state = _after_good(health.state, evidence)
+            state = _after_good(health, evidence)
         case Probed():
             state, reason, last_error = _after_probe(health, evidence)
             health = replace(health, last_error=last_error)
@@ -95,10 +98,11 @@ def in_words(error: BackendUnavailable | LlmError) -> str:
     return error.message
 
 
-def _after_good(state: BackendState, evidence: Good) -> BackendState | None:
+def _after_good(health: BackendHealth, evidence: Good) -> BackendState | None:
     if evidence is Good.CONNECTED:  # 5
-        return BackendState.UNKNOWN if state is BackendState.UNREACHABLE else None
-    if evidence is Good.ANSWERING and state is BackendState.MISCONFIGURED:  # 2
+        refuted = health.state is BackendState.UNREACHABLE and health.reason in _NO_CONNECTION
+        return BackendState.UNKNOWN if refuted else None
+    if evidence is Good.ANSWERING and health.state is BackendState.MISCONFIGURED:  # 2
         return None
     return BackendState.ONLINE  # 1
 

@@ -35,6 +35,7 @@ class Lookout:
         self._health = first_health(clock.now())
         self._failure: BackendUnavailable | None = None
         self._trying: asyncio.Task[None] | None = None
+        self._tried_at = 0.0
         self.heard_at: float | None = None
 
     def health(self) -> BackendHealth:
@@ -49,8 +50,11 @@ class Lookout:
         self.heard_at = self._clock.monotonic()
         before = self._health
         self._health = next_health(before, evidence, self._clock.now())
-        if isinstance(evidence, BackendUnavailable) and self._health.reason == evidence.reason:
-            self._failure = evidence
+        if isinstance(evidence, BackendUnavailable):
+            if self._health.reason == evidence.reason:
+                self._failure = evidence
+        elif not isinstance(evidence, LlmError):
+            self._failure = None  # somebody is there: reason enough to call, whatever the state
         if self._health.state is before.state:
             return False
         log.info(
@@ -82,9 +86,29 @@ class Lookout:
         if self._health.state is BackendState.UNREACHABLE and self._trying is None:
             self._trying = asyncio.create_task(self._try(), name=f"knock at {self._name}")
 
+    @property
+    def is_down(self) -> bool:
+        """Whether there is no reason to call: it could not be reached, and not since either."""
+        return self._health.state is BackendState.UNREACHABLE and self._failure is not None
+
+    def now(self) -> float:
+        """The time, for `refuse_unless_reached`."""
+        return self._clock.monotonic()
+
+    async def refuse_unless_reached(self, came_at: float) -> None:
+        """Wait for the quick try of a backend that is down, and raise as `refuse_if_down` does.
+
+        A try that has ended since `came_at` is taken for one's own.
+        """
+        if self._tried_at <= came_at:
+            self.knock()
+            if self._trying is not None:
+                await asyncio.wait([self._trying])
+        self.refuse_if_down()
+
     def refuse_if_down(self) -> None:
         """Raise the BackendUnavailable that is known, unless there is reason to call."""
-        if self._health.state is not BackendState.UNREACHABLE or self._failure is None:
+        if not self.is_down or self._failure is None:
             return
         known = self._failure
         error = BackendUnavailable(
@@ -122,6 +146,7 @@ class Lookout:
             self._learn_again(error)
         finally:
             self._trying = None
+            self._tried_at = self._clock.monotonic()
 
     def _learn_again(self, error: BackendUnavailable | LlmError) -> None:
         """Probes and tries come again and again: only one that brings news is worth a warning."""
