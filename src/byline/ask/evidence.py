@@ -1,32 +1,87 @@
-"""Is there enough in the documents to ask a model at all? Decided from retrieval alone."""
+"""Is there enough in the documents to ask a model at all? Decided from retrieval alone. Pure.
+
+Two signs tell: how much of what the question is about one passage covers (by words, each weighing
+its rarity), and how near the nearest passage is (by meaning). Their weights were fitted by logistic
+regression on questions whose answer was in the library and on questions whose answer was not
+(`bench/evidence.py`, which also fits them anew). They tell questions whose matter the documents do
+not treat at all; that a passage on the matter leaves the very question open, only a reader tells.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Final
 
+from byline.ask.language import question_language
 from byline.domain.asking import Refusal
 from byline.domain.search import SearchResult
+from byline.search.embedders.e5 import FINGERPRINT
 
 NOTHING_FOUND: Final = Refusal(
     "no_match", "No passage of your documents has the words of the question."
 )
 
+WORDS: Final = (-4.2, 7.57)
+"""Intercept, weight of the coverage; where there are no vectors, or ones nobody has fitted."""
+BOTH: Final = (-48.29, 3.12, 55.6)
+"""Intercept, weight of the coverage, weight of the nearest passage's cosine (`e5-small`)."""
 
-def judge_evidence(found: SearchResult, *, coverage_min: float) -> Refusal | None:
+ACROSS_LANGUAGES: Final = 0.4
+"""Where the nearest passage is in another language than the question, words tell nothing: the
+coverage is then taken to be at least this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What retrieval shows of a question: the coverage and the nearest cosine of a search by words
+    and meaning, and the coverage of one by words alone."""
+
+    coverage: float
+    nearest: float | None
+    lexical_coverage: float
+
+
+def likelihood(coverage: float, nearest: float | None) -> float:
+    """How likely (0 to 1) the documents answer a question; `nearest` None: by words alone."""
+    if nearest is None:
+        intercept, of_coverage = WORDS
+        return _logistic(intercept + of_coverage * coverage)
+    intercept, of_coverage, of_nearest = BOTH
+    return _logistic(intercept + of_coverage * coverage + of_nearest * nearest)
+
+
+def judge_evidence(found: SearchResult, *, evidence_min: float) -> Refusal | None:
     """None when the sources may answer; otherwise why not.
 
     1. nothing was found                                            → `no_match`
-    2. no passage covers as much as `coverage_min` of the
-       question's term weight                                       → `low_coverage`
+    2. it is less likely than `evidence_min` that the documents
+       answer the question                                          → `low_evidence`
     """
     if not found.hits and found.notes:
         return Refusal("no_match", " ".join(found.notes))
     if not found.hits:
         return NOTHING_FOUND
-    if found.coverage < coverage_min:
+    likely = _likelihood_of(found)
+    if likely < evidence_min:
         return Refusal(
-            "low_coverage",
-            "Your documents hardly speak of this: the nearest passage covers "
-            f"{found.coverage:.0%} of what the question asks about.",
+            "low_evidence",
+            "Your documents hardly speak of this: the nearest passages cover "
+            f"{found.coverage:.0%} of what the question asks about, and an answer in them is "
+            f"{likely:.0%} likely.",
         )
     return None
+
+
+def _likelihood_of(found: SearchResult) -> float:
+    if found.embedder != FINGERPRINT or found.nearest is None:
+        return likelihood(found.coverage, None)
+    nearest = max(found.hits, key=lambda hit: hit.legs.get("dense", -1.0))
+    asked, answered = question_language(found.query), question_language(nearest.text)
+    if asked is not None and answered is not None and asked is not answered:
+        return likelihood(max(found.coverage, ACROSS_LANGUAGES), found.nearest)
+    return likelihood(found.coverage, found.nearest)
+
+
+def _logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-x))

@@ -105,7 +105,7 @@ async def _refusal(request: AskRequest, found: SearchResult, parts: AskParts) ->
     """Why no model is asked, if so. An agent may yet find what the first search did not, so only
     documents that are not there at all speak against it."""
     if request.mode is AskMode.RAG:
-        return judge_evidence(found, coverage_min=parts.config.coverage_min)
+        return judge_evidence(found, evidence_min=parts.config.evidence_min)
     if found.hits or (await parts.reader.documents(request.where, limit=1))[1]:
         return None
     return Refusal("no_documents", "There are no documents to answer from yet.")

@@ -75,12 +75,12 @@ class Ask(Branch):
     question_chars_max: int = Field(
         10_000, ge=1, le=1_000_000, description="Longest question, in characters."
     )
-    coverage_min: float = Field(
-        0.25,
+    evidence_min: float = Field(
+        0.1,
         ge=0,
         le=1,
-        description="Share of the question's term weight some passage must cover, "
-        "else the answer is `no_evidence`.",
+        description="How likely, judged by retrieval alone, it must be that the documents answer; "
+        "below that the answer is `no_evidence` and no model is asked. 0 asks always.",
     )
 
 

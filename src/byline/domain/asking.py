@@ -176,7 +176,7 @@ class Byline:
 class Refusal:
     """Why the documents do not answer: a code, and the same sentence for page, terminal and log.
 
-    Codes: `no_documents`, `no_match`, `low_coverage`; `not_answered` where the model said so, in
+    Codes: `no_documents`, `no_match`, `low_evidence`; `not_answered` where the model said so, in
     the words of `said`.
     """
 

@@ -1,0 +1,221 @@
+"""Whether retrieval alone tells if the documents can answer: how `ask/evidence` judges questions.
+
+Two libraries of half of squad2_en's articles each, and one of multihop_en, as in use. Questions:
+
+    answered      a paragraph of the library answers it
+    unanswerable  a paragraph looks right and does not answer it (written to mislead a reader)
+    absent        its article is in the other library
+    foreign       a question of multihop_en put to squad2_en's articles
+
+The numbers in `ask/evidence` were fitted on half of the articles; figures are of the other half.
+`python -m bench.evidence` fits them anew, prints them and draws `docs/explanation/evidence.svg`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.library import empty_library
+from bench.report import Row
+from bench.retrieval import DEFAULT_DATA, QuestionSet, open_text, read_set
+from bench.settings import Settings, settings_from
+from bench.vectors import KeptVectors, kept_vectors, searchable
+from byline.ask.evidence import Signs, likelihood
+from byline.config.schema import Ask
+from byline.domain.search import QueryForm, SearchRequest
+from byline.judge.measures import roc_auc
+from byline.search.search import Searcher
+
+NAME = "evidence"
+
+ANSWERED = "answered"
+KINDS = ("absent", "foreign", "unanswerable")
+WEIGHTS = {ANSWERED: 1.0, "absent": 0.6, "foreign": 1.0, "unanswerable": 0.5}
+"""Of a question in the fit: a reader is needed to tell the last kind, so it must not rule."""
+FALSE_REFUSALS = 0.01
+"""Share of answered questions of the fitted half that the threshold may refuse."""
+PICTURE = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "evidence.svg"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A question put to a library, and what retrieval showed. `half` is 0 where it was fitted."""
+
+    kind: str
+    half: int
+    signs: Signs
+
+
+async def run(settings: Settings) -> list[Row]:
+    data = settings.data or DEFAULT_DATA
+    if not (data / "squad2_en" / "related.tsv").is_file():
+        print(f"evidence: no squad2_en in {data}; skipped.", file=sys.stderr)
+        return []
+    held_back = [it for it in await judged(data, settings) if it.half == 1]
+    least = Ask().evidence_min
+    rows = []
+    for leg in ("by words and meaning", "by words alone"):
+        by_kind = _likelihoods(held_back, with_meaning=leg == "by words and meaning")
+        for kind in KINDS:
+            auc = roc_auc(by_kind[ANSWERED], by_kind[kind])
+            refused = _share(by_kind[kind], least)
+            rows += [
+                Row(f"{kind}, {leg}: ROC-AUC", auc or 0.0, "", None, "higher",
+                    f"{len(by_kind[kind])} questions against {len(by_kind[ANSWERED])} answered"),
+                Row(f"{kind}, {leg}: refused", refused, "", None, "higher",
+                    f"at evidence_min {least}"),
+            ]  # fmt: skip
+        rows.append(
+            Row(f"answered, {leg}: falsely refused", _share(by_kind[ANSWERED], least), "", None,
+                "lower", f"at evidence_min {least}")
+        )  # fmt: skip
+    return rows
+
+
+async def judged(data: Path, settings: Settings) -> list[Judged]:
+    """Every question of both sets put to the libraries, with and without vectors."""
+    squad, multihop = read_set(data / "squad2_en"), read_set(data / "multihop_en")
+    articles = _articles(squad, data)
+    found: list[Judged] = []
+    async with kept_vectors(settings) as embedder:
+        for side in (0, 1):
+            part = [text for text in squad.paragraphs if _hash(text.title) % 2 == side]
+            async with empty_library(settings.scratch / f"side{side}") as database:
+                searcher, _ = await searchable(database, part, embedder)
+                searches = _Searches(searcher, Searcher(database), embedder)
+                for question in squad.questions:
+                    article = articles[question.id]
+                    here = _hash(article) % 2 == side
+                    there = ANSWERED if question.answerable else "unanswerable"
+                    kind = there if here else "absent"
+                    signs = await searches.signs(question.text)
+                    found.append(Judged(kind, _hash(article) // 2 % 2, signs))
+                for question in multihop.questions:
+                    signs = await searches.signs(question.text)
+                    found.append(Judged("foreign", _hash(question.id) % 2, signs))
+        async with empty_library(settings.scratch / "multihop") as database:
+            searcher, _ = await searchable(database, multihop.paragraphs, embedder)
+            searches = _Searches(searcher, Searcher(database), embedder)
+            for question in multihop.questions:
+                signs = await searches.signs(question.text)
+                found.append(Judged(ANSWERED, _hash(question.id) % 2, signs))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Searches:
+    """A library searched by words and meaning, and by words alone."""
+
+    hybrid: Searcher
+    lexical: Searcher
+    embedder: KeptVectors
+
+    async def signs(self, question: str) -> Signs:
+        request = SearchRequest(question, 8, form=QueryForm.QUESTION)
+        both, words = await self.hybrid.search(request), await self.lexical.search(request)
+        return Signs(both.coverage, both.nearest, words.coverage)
+
+
+def _articles(squad: QuestionSet, data: Path) -> dict[str, str]:
+    titles = {text.key: text.title for text in squad.paragraphs}
+    related = dict(line.split()[:2] for line in open_text(data / "squad2_en" / "related.tsv"))
+    return {
+        question.id: titles[(squad.expected.get(question.id) or [related[question.id]])[0]]
+        for question in squad.questions
+    }
+
+
+def _hash(text: str) -> int:
+    return zlib.crc32(text.encode())
+
+
+def _likelihoods(them: Iterable[Judged], *, with_meaning: bool) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {kind: [] for kind in (ANSWERED, *KINDS)}
+    for it in them:
+        nearest = it.signs.nearest if with_meaning else None
+        coverage = it.signs.coverage if with_meaning else it.signs.lexical_coverage
+        found[it.kind].append(likelihood(coverage, nearest))
+    return found
+
+
+def _share(likelihoods: Sequence[float], least: float) -> float:
+    return sum(value < least for value in likelihoods) / len(likelihoods)
+
+
+def fitted(them: Sequence[Judged], columns: Sequence[Sequence[float]]) -> list[float]:
+    """Weights of a logistic regression (Newton's method, a light ridge): intercept first."""
+    x = np.column_stack([np.ones(len(them)), *columns])
+    y = np.array([it.kind == ANSWERED for it in them], dtype=float)
+    weights = np.array([WEIGHTS[it.kind] for it in them])
+    beta = np.zeros(x.shape[1])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-x @ beta))
+        gradient = x.T @ (weights * (y - p)) - 1e-3 * beta
+        curvature = (x.T * (weights * p * (1 - p))) @ x + 1e-3 * np.eye(len(beta))
+        beta += np.linalg.solve(curvature, gradient)
+    return [round(float(value), 2) for value in beta]
+
+
+async def _fit() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        settings = settings_from(os.environ, Path(scratch))
+        them = await judged(settings.data or DEFAULT_DATA, settings)
+    first = [it for it in them if it.half == 0]
+    both = fitted(
+        first, [[it.signs.coverage for it in first], [it.signs.nearest or 0.0 for it in first]]
+    )
+    alone = fitted(first, [[it.signs.lexical_coverage for it in first]])
+    print("BOTH =", both)
+    print("WORDS =", alone)
+    answered = [it.signs for it in first if it.kind == ANSWERED]
+    for name, scores in (
+        ("by words and meaning", [(1.0, it.coverage, it.nearest or 0.0) for it in answered]),
+        ("by words alone", [(1.0, it.lexical_coverage) for it in answered]),
+    ):
+        weights = both if len(scores[0]) == len(both) else alone
+        likely = np.sort(1 / (1 + np.exp(-np.array(scores) @ weights)))
+        print(f"evidence_min, {name}: {likely[int(FALSE_REFUSALS * len(likely))]:.3f}")
+    held_back = [it for it in them if it.half == 1]
+    PICTURE.write_text(_picture(_likelihoods(held_back, with_meaning=True)), encoding="utf-8")
+
+
+def _picture(by_kind: dict[str, list[float]]) -> str:
+    """Refused questions of each kind against falsely refused ones, as the threshold rises."""
+    steps = [step / 200 for step in range(201)]
+    curves: list[str] = []
+    for kind, colour in zip(KINDS, ("#1f5fa8", "#2e7d32", "#b3541e"), strict=True):
+        points = " ".join(
+            f"{60 + 300 * _share(by_kind[ANSWERED], least):.1f},"
+            f"{330 - 300 * _share(by_kind[kind], least):.1f}"
+            for least in steps
+        )
+        auc = roc_auc(by_kind[ANSWERED], by_kind[kind]) or 0.0
+        place = 250 + 22 * len(curves)
+        curves.append(
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
+            f'<text x="180" y="{place}" fill="{colour}">{kind}: AUC {auc:.3f}</text>'
+        )
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 390" width="400" height="390" '
+        'font-family="Georgia, serif" font-size="13">'
+        '<rect width="400" height="390" fill="#fff"/>'
+        '<path d="M60 30V330H360" fill="none" stroke="#333"/>'
+        '<path d="M60 330L360 30" stroke="#bbb" stroke-dasharray="4 4"/>'
+        '<text x="60" y="20">questions rightly refused</text>'
+        '<text x="190" y="372">answered questions refused</text>'
+        '<text x="52" y="348">0</text><text x="345" y="348">100 %</text>'
+        f'<text x="12" y="36">100 %</text>{"".join(curves)}</svg>\n'
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(_fit())

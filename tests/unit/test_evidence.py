@@ -1,0 +1,81 @@
+"""What retrieval shows of a question, and when no model is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from byline.ask.evidence import NOTHING_FOUND, judge_evidence, likelihood
+from byline.config.schema import Ask
+from byline.domain.search import SearchHit, SearchResult
+from byline.search.embedders.e5 import FINGERPRINT
+
+MIN = Ask().evidence_min
+SHARES = st.floats(0, 1)
+
+
+def found(question: str, text: str, *, coverage: float, cosine: float | None) -> SearchResult:
+    legs = {"lexical": 1.0} | ({} if cosine is None else {"dense": cosine})
+    hit = SearchHit(1, "d", "a.md", "A", None, "", 0, len(text), text, 1.0, legs)
+    embedder = None if cosine is None else FINGERPRINT
+    return SearchResult(question, (hit,), coverage, nearest=cosine, embedder=embedder)
+
+
+def test_no_hit_is_a_refusal_with_its_note_if_there_is_one() -> None:
+    nothing = SearchResult("When is rent due?", (), 0.0)
+    assert judge_evidence(nothing, evidence_min=MIN) == NOTHING_FOUND
+    noted = judge_evidence(
+        replace(nothing, notes=("No document has the tag “x”.",)), evidence_min=0
+    )
+    assert noted is not None
+    assert noted.message == "No document has the tag “x”."
+
+
+@pytest.mark.parametrize("cosine", [None, 0.75])
+def test_a_question_of_which_hardly_a_word_is_found_is_refused(cosine: float | None) -> None:
+    result = found("Who won the cup?", "Rent is due in May.", coverage=0.05, cosine=cosine)
+    refusal = judge_evidence(result, evidence_min=MIN)
+    assert refusal is not None
+    assert refusal.code == "low_evidence"
+    assert "5%" in refusal.message
+
+
+@pytest.mark.parametrize(
+    ("coverage", "cosine"), [(0.8, None), (0.8, 0.83), (0.2, 0.88), (1.0, 0.8)]
+)
+def test_words_and_meaning_make_up_for_each_other(coverage: float, cosine: float | None) -> None:
+    result = found("When is rent due?", "Rent is due in May.", coverage=coverage, cosine=cosine)
+    assert judge_evidence(result, evidence_min=MIN) is None
+
+
+def test_an_answer_in_another_language_needs_no_word_of_the_question() -> None:
+    text = "초기화 버튼을 10초 동안 누르면 공장 초기화됩니다."
+    asked = found("How do I reset the router?", text, coverage=0.0, cosine=0.817)
+    assert judge_evidence(asked, evidence_min=MIN) is None
+    unlike = found("What is the capital of France?", text, coverage=0.0, cosine=0.722)
+    assert judge_evidence(unlike, evidence_min=MIN) is not None
+    same_language = found("How do I reset it?", "Rent is due.", coverage=0.0, cosine=0.80)
+    assert judge_evidence(same_language, evidence_min=MIN) is not None
+
+
+def test_vectors_of_an_embedder_nobody_has_fitted_are_not_read() -> None:
+    result = found("Who won?", "Rent is due in May.", coverage=0.0, cosine=0.95)
+    assert judge_evidence(replace(result, embedder="other"), evidence_min=MIN) is not None
+
+
+def test_at_zero_every_question_with_hits_is_asked() -> None:
+    result = found("Who won?", "Rent is due in May.", coverage=0.0, cosine=0.1)
+    assert judge_evidence(result, evidence_min=0) is None
+
+
+@given(SHARES, SHARES, st.floats(-1, 1))
+def test_more_of_either_sign_never_makes_an_answer_less_likely(
+    less: float, more: float, cosine: float
+) -> None:
+    less, more = sorted((less, more))
+    assert 0 <= likelihood(less, None) <= likelihood(more, None) <= 1
+    assert likelihood(less, cosine) <= likelihood(more, cosine)
+    assert likelihood(more, cosine) <= likelihood(more, min(1, cosine + 0.1))
