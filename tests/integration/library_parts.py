@@ -16,8 +16,7 @@ from byline.ingest.extract import Extraction
 from byline.ingest.jobs import DocumentJobs
 from byline.ingest.library import Library
 from byline.ingest.pipeline import Pipeline
-from byline.search.analyse import terms
-from byline.search.duplicates import fingerprint
+from byline.search.analysed import AnalysedPassages
 from byline.store.blobs import BlobStore, open_blobs
 from byline.store.database import Database
 
@@ -45,8 +44,10 @@ class ScriptedExtractor:
         if self.faults:
             raise self.faults.pop(0)
         text = await asyncio.to_thread(path.read_text, encoding="utf-8")
-        spans = [(0, len(text), None, "", fingerprint(terms(text)))]
-        return Extraction(ExtractedText(text, name, "text/plain"), spans)
+        analysed = AnalysedPassages()
+        analysed.add(text, title=name, heading="")
+        spans = [(0, len(text), None, "")]
+        return Extraction(ExtractedText(text, name, "text/plain"), spans, analysed)
 
 
 @dataclass

@@ -20,6 +20,7 @@ from byline.config import schema
 from byline.domain.documents import Chunk, ExtractedText, Heading, PageSpan
 from byline.errors import ExtractionFailed
 from byline.ingest.protocol import EXIT_TOO_MUCH_MEMORY, FRAME, WorkerLimits
+from byline.search.analysed import AnalysedPassages
 
 _FILES_MAX: Final = 200
 """Files one worker reads before another takes its place."""
@@ -40,10 +41,11 @@ class WorkerDied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """A document's text and its passages: (start, end, page, heading path, fingerprint) each."""
+    """A document's text and its passages: (start, end, page, heading path) each, and `analysed`."""
 
     text: ExtractedText
-    spans: Sequence[tuple[int, int, int | None, str, int]]
+    spans: Sequence[tuple[int, int, int | None, str]]
+    analysed: AnalysedPassages
 
     def gap(self, number: int) -> str:
         """The blanks between the passage before and the one of this number."""
@@ -53,8 +55,8 @@ class Extraction:
     def chunks(self, first: int, after: int) -> list[Chunk]:
         """The passages number `first` up to `after`, that one excluded."""
         return [
-            Chunk(first + n, start, end, page, heading, self.text.text[start:end], fingerprint)
-            for n, (start, end, page, heading, fingerprint) in enumerate(self.spans[first:after])
+            Chunk(n, *span, self.text.text[slice(*span[:2])], self.analysed.fingerprint(n))
+            for n, span in enumerate(self.spans[first:after], first)
         ]
 
 
@@ -176,11 +178,12 @@ class _Worker:
         self._files += 1
         stdin.write(json.dumps({"path": str(path), "name": name}).encode() + b"\n")
         await stdin.drain()
-        header_len, text_len = FRAME.unpack(await stdout.readexactly(FRAME.size))
+        header_len, text_len, terms_len = FRAME.unpack(await stdout.readexactly(FRAME.size))
         header = json.loads(await stdout.readexactly(header_len))
         text = await stdout.readexactly(text_len)
+        packed = await stdout.readexactly(terms_len)
         self._resident_bytes = header["resident_bytes"]
-        return _extraction(header, text.decode())
+        return _extraction(header, text, packed)
 
     def kill_after(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -245,21 +248,19 @@ def _environment(folder: Path) -> Mapping[str, str]:
     return {**own, **dict.fromkeys(places, str(folder)), "PYTHONUTF8": "1"}
 
 
-def _extraction(header: Mapping[str, Any], text: str) -> Extraction:
+def _extraction(header: Mapping[str, Any], text: bytes, packed: bytes) -> Extraction:
     if failed := header.get("failed"):
         raise ExtractionFailed(failed["code"], failed["message"], remedy=failed["remedy"])
     paths = header["paths"]
     return Extraction(
         text=ExtractedText(
-            text=text,
+            text=text.decode(),
             title=header["title"],
             media_type=header["media_type"],
             pages=tuple(PageSpan(*page) for page in header["pages"]),
             headings=tuple(Heading(*heading) for heading in header["headings"]),
             language=header["language"],
         ),
-        spans=[
-            (start, end, page, paths[path], fingerprint)
-            for start, end, page, path, fingerprint in header["chunks"]
-        ],
+        spans=[(start, end, page, paths[path]) for start, end, page, path in header["chunks"]],
+        analysed=AnalysedPassages.from_bytes(packed),
     )

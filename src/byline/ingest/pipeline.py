@@ -142,7 +142,10 @@ async def _write_passages(
             connection,
             row["collection"],
             [
-                lexical.IndexedPassage(id_, c.heading, extraction.text.title, c.text)
+                lexical.IndexedPassage(
+                    *(id_, c.heading, extraction.text.title, c.text),
+                    terms=extraction.analysed.terms(c.ordinal),
+                )
                 for id_, c in zip(ids, chunks, strict=True)
             ],
         )

@@ -10,8 +10,9 @@ from typing import Final
 EXIT_TOO_MUCH_MEMORY: Final = 77
 """The exit code of a worker that reached its memory limit."""
 
-FRAME: Final = struct.Struct(">II")
-"""What precedes an answer: the lengths of its JSON header and of its text, in bytes."""
+FRAME: Final = struct.Struct(">III")
+"""What precedes an answer: the lengths in bytes of its JSON header, of its text and of the terms of
+its passages."""
 
 
 @dataclass(frozen=True, slots=True)

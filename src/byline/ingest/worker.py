@@ -3,9 +3,10 @@
 It speaks to `extract` over its standard input and output, one file at a time:
 
     in   a JSON line       {"path", "name"}
-    out  two lengths       header and text, in bytes, big-endian 32 bit each
+    out  three lengths     header, text and terms, in bytes, big-endian 32 bit each
          a JSON header     {"title", …} or {"failed": {"code", "message", "remedy"}}
          the text          UTF-8, empty after a failure
+         the terms         of its passages, `search.analysed`
 
 The end of its input is the end of the process: a worker never outlives the Byline that began it.
 """
@@ -21,6 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -29,13 +31,19 @@ from byline.errors import ExtractionFailed
 from byline.ingest.chunk import chunk
 from byline.ingest.protocol import EXIT_TOO_MUCH_MEMORY, FRAME, WorkerLimits
 from byline.ingest.reading import ReadingLimits, read
-from byline.search.analyse import terms
-from byline.search.duplicates import fingerprint
+from byline.search.analysed import AnalysedPassages
 
 _WATCH_S: Final = 0.05
 _NICE: Final = 5
 _MAPPED_BYTES_SPARE: Final = 1_073_741_824
 """What is mapped but hardly touched: thread stacks, allocator arenas."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    header: dict[str, Any]
+    text: bytes = b""
+    terms: bytes = b""
 
 
 def main() -> None:
@@ -47,12 +55,12 @@ def main() -> None:
         os.nice(_NICE)  # people who wait go first
     _bound_memory(limits.memory_bytes_max)
     for request in _requests(sys.stdin.buffer):
-        header, text = _answer(request, limits)
+        answer = _answer(request, limits)
         _leave_if_over(limits.memory_bytes_max)
-        head = json.dumps(header, ensure_ascii=False).encode()
-        out.write(FRAME.pack(len(head), len(text)))
-        out.write(head)
-        out.write(text)
+        head = json.dumps(answer.header, ensure_ascii=False).encode()
+        out.write(FRAME.pack(len(head), len(answer.text), len(answer.terms)))
+        for part in (head, answer.text, answer.terms):
+            out.write(part)
         out.flush()
 
 
@@ -115,7 +123,7 @@ def _leave_if_over(memory_bytes_max: int) -> None:
         os._exit(EXIT_TOO_MUCH_MEMORY)
 
 
-def _answer(request: Mapping[str, str], limits: WorkerLimits) -> tuple[dict[str, Any], bytes]:
+def _answer(request: Mapping[str, str], limits: WorkerLimits) -> _Answer:
     try:
         extracted = read(
             Path(request["path"]),
@@ -123,31 +131,25 @@ def _answer(request: Mapping[str, str], limits: WorkerLimits) -> tuple[dict[str,
             ReadingLimits(limits.text_chars_max, limits.ocr_languages),
         )
         chunks = chunk(extracted, passage_chars_max=limits.passage_chars_max)
-        return _header(extracted, chunks), extracted.text.encode()
+        analysed = AnalysedPassages()
+        for passage in chunks:
+            analysed.add(passage.text, title=extracted.title, heading=passage.heading)
+        return _Answer(_header(extracted, chunks), extracted.text.encode(), analysed.to_bytes())
     except ExtractionFailed as refusal:
-        return _failed(refusal), b""
+        return _failed(refusal)
     except MemoryError:
         os._exit(EXIT_TOO_MUCH_MEMORY)
     except FileNotFoundError:
-        return _failed(ExtractionFailed("file_missing", "The original file is gone.")), b""
+        return _failed(ExtractionFailed("file_missing", "The original file is gone."))
     except Exception as error:  # noqa: BLE001 - whatever a damaged file provokes is that file's failure
         said = f"{type(error).__name__}: {error}"[:300]
         failure = ExtractionFailed("extraction_failed", f"The file could not be read ({said}).")
-        return _failed(failure), b""
+        return _failed(failure)
 
 
 def _header(extracted: ExtractedText, chunks: list[Chunk]) -> dict[str, Any]:
     paths: dict[str, int] = {}
-    spans = [
-        (
-            c.start,
-            c.end,
-            c.page,
-            paths.setdefault(c.heading, len(paths)),
-            fingerprint(terms(c.text)),
-        )
-        for c in chunks
-    ]
+    spans = [(c.start, c.end, c.page, paths.setdefault(c.heading, len(paths))) for c in chunks]
     return {
         "title": extracted.title,
         "media_type": extracted.media_type,
@@ -160,15 +162,13 @@ def _header(extracted: ExtractedText, chunks: list[Chunk]) -> dict[str, Any]:
     }
 
 
-def _failed(failure: ExtractionFailed) -> dict[str, Any]:
-    return {
-        "failed": {
-            "code": failure.extraction_code,
-            "message": failure.message,
-            "remedy": failure.remedy,
-        },
-        "resident_bytes": resident_bytes(),
+def _failed(failure: ExtractionFailed) -> _Answer:
+    failed = {
+        "code": failure.extraction_code,
+        "message": failure.message,
+        "remedy": failure.remedy,
     }
+    return _Answer({"failed": failed, "resident_bytes": resident_bytes()})
 
 
 if __name__ == "__main__":

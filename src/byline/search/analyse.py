@@ -115,6 +115,8 @@ def _day_ids(plain: str) -> list[int]:
 
 
 def _ids(chunks: list[str]) -> list[int]:
+    if max(map(len, chunks), default=0) <= _CHUNK_CHARS_CACHED_MAX:
+        return list(chain.from_iterable(map(_CHUNK_IDS.__getitem__, chunks)))
     found: list[int] = []
     start = 0
     for at in [n for n, chunk in enumerate(chunks) if len(chunk) > _CHUNK_CHARS_CACHED_MAX]:

@@ -38,7 +38,10 @@ _TERMS_MAX: Final = 20_000
 _LANE_BITS: Final = 16
 _LANES: Final = sum(1 << (_LANE_BITS * n) for n in range(FINGERPRINT_BITS))
 _LANE_FULL: Final = 1 << (_LANE_BITS - 1)
-_SPREAD: Final = {ord("0"): "0000", ord("1"): "0001"}
+_SPREAD: Final = tuple(
+    b"".join(bytes((0, byte >> bit & 1)) for bit in reversed(range(8))) for byte in range(256)
+)
+"""The bits of a byte in lanes of their own."""
 _TOP_BIT: Final = bytes(ord("1") if byte & 0x80 else ord("0") for byte in range(256))
 _SIGN: Final = 1 << (FINGERPRINT_BITS - 1)
 
@@ -128,4 +131,4 @@ def _nearly_equal(one: list[str], other: list[str]) -> bool:
 def _term_lanes(term: int) -> int:
     """The term's 64-bit hash, each bit in a lane of its own."""
     hashed = hashlib.blake2b(term.to_bytes(8, "big"), digest_size=8).digest()
-    return int(f"{int.from_bytes(hashed, 'big'):064b}".translate(_SPREAD), 16)
+    return int.from_bytes(b"".join([_SPREAD[byte] for byte in hashed]), "big")

@@ -16,7 +16,6 @@ import struct
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from itertools import chain, islice
 from typing import Final
 
@@ -25,6 +24,7 @@ from psycopg.rows import DictRow
 
 from byline.search import bm25, vectors
 from byline.search.analyse import TERM_IDS_MAX, terms
+from byline.search.analysed import context_terms
 from byline.search.filters import Scope
 from byline.search.syntax import Reading, as_words
 from byline.store.statements import statements
@@ -48,12 +48,14 @@ _CHANGED_PASSAGES_MAX: Final = 1_000
 @dataclass(frozen=True, slots=True)
 class IndexedPassage:
     """A passage as it is indexed. `id` is that of its row in `passages`; `heading` and `title` are
-    findable with it, at less weight than its own text."""
+    findable with it, at less weight than its own text. `terms` are those of all three where they
+    are known already (`analysed.py`)."""
 
     id: int
     heading: str
     title: str
     text: str
+    terms: bm25.PassageTerms | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,12 +341,9 @@ def _change_row(collection: bytes, added: _Totals) -> bytes:
 
 
 def _passage_terms(passage: IndexedPassage) -> bm25.PassageTerms:
-    return bm25.passage_terms(terms(passage.text), _context_terms(passage.title, passage.heading))
-
-
-@lru_cache(maxsize=64)  # passages of one section come one after the other
-def _context_terms(title: str, heading: str) -> frozenset[int]:
-    return frozenset(terms(f"{title} {heading}"))
+    if passage.terms is not None:
+        return passage.terms
+    return bm25.passage_terms(terms(passage.text), context_terms(passage.title, passage.heading))
 
 
 def _index_row(
