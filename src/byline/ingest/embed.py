@@ -83,9 +83,7 @@ class _Batch:
 
 async def queue_embedding(connection: AsyncConnection[DictRow], document_id: str) -> None:
     """Let a document that was just read be embedded, in the caller's transaction."""
-    sql = statements("embedding")
-    await connection.execute(sql["queue_document"], {"id": document_id})
-    await connection.execute(sql["wake"])
+    await connection.execute(statements("embedding")["queue_document"], {"id": document_id})
 
 
 def pause_s(failures: int) -> float:

@@ -135,6 +135,7 @@ class DocumentJobs:
             timeout=_QUERY_S,
             reconnect_timeout=_QUERY_S,  # short, so that its growing pauses never outlast an outage
             check=AsyncConnectionPool.check_connection,
+            configure=_commit_lazily,
             open=False,
             name="jobs",
         )
@@ -227,6 +228,11 @@ class DocumentJobs:
             )
             await self._pipeline.fail(document_id, failure)
             raise
+
+
+async def _commit_lazily(connection: AsyncConnection[DictRow]) -> None:
+    await connection.execute(statements("documents")["always_commit_lazily"])
+    await connection.commit()
 
 
 def _passing(error: Exception) -> DocumentError:

@@ -44,6 +44,7 @@ class Pipeline:
         by itself: `DatabaseUnavailable`, `StorageUnavailable`, `StorageFull`, `WorkerDied`.
         """
         async with self.database.connection() as connection:
+            await connection.execute(statements("documents")["commit_lazily"])
             row = await change_state(connection, document_id, DocumentState.EXTRACTING)
         if row is None:
             return
@@ -53,6 +54,7 @@ class Pipeline:
             await self.fail(document_id, failure)
             return
         async with self.database.connection() as connection:
+            await connection.execute(statements("documents")["commit_lazily"])
             await _store(connection, document_id, extraction)
 
     async def fail(self, document_id: str, failure: ExtractionFailed) -> None:

@@ -107,8 +107,15 @@ class BlobStore:
     async def _flush(self, sha256: str) -> None:
         """Have a local disk keep the file before a database row says that it does."""
         if self._folder is not None:
+            name = Path(_key(sha256))
             with _local_errors():
-                await asyncio.to_thread(_flush_file, self._folder, Path(_key(sha256)))
+                # All at once: the disk then has one wait for the file and the folders to it.
+                await asyncio.gather(
+                    *(
+                        asyncio.to_thread(_flush_path, self._folder / path)
+                        for path in (name, *name.parents)
+                    )
+                )
 
 
 def open_blobs(config: schema.Storage, home: Path) -> BlobStore:
@@ -167,14 +174,13 @@ async def _pieces(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             yield bytes(piece)
 
 
-def _flush_file(root: Path, name: Path) -> None:
-    """fsync the file and the folders that lead to it."""
-    for path in (name, *name.parents):
-        handle = os.open(root / path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _flush_path(path: Path) -> None:
+    """fsync a file or folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -114,6 +114,15 @@ WHERE d.state = 'failed'
 ORDER BY updated_at DESC, id DESC
 LIMIT %(limit)s
 
+-- name: commit_lazily
+-- What a job does can be done again, from what was kept when its document was added: its commits
+-- need not wait for the disk. A crash loses the last moments of it, and the job is still there.
+SELECT set_config('synchronous_commit', 'off', true)
+
+-- name: always_commit_lazily
+-- The same for all transactions of the connection.
+SELECT set_config('synchronous_commit', 'off', false)
+
 -- name: try_alone
 SELECT pg_try_advisory_lock(hashtextextended('byline readers', 0)) AS alone
 

@@ -7,11 +7,11 @@ SELECT pg_try_advisory_lock(hashtextextended('byline embedding', 0)) AS alone
 LISTEN byline_embedding
 
 -- name: queue_document
-INSERT INTO embedding_work (document_id, created_at)
-SELECT id, created_at FROM documents WHERE id = %(id)s
-ON CONFLICT (document_id) DO UPDATE SET queued_at = clock_timestamp(), next_ordinal = 0
-
--- name: wake
+WITH queued AS (
+    INSERT INTO embedding_work (document_id, created_at)
+    SELECT id, created_at FROM documents WHERE id = %(id)s
+    ON CONFLICT (document_id) DO UPDATE SET queued_at = clock_timestamp(), next_ordinal = 0
+)
 SELECT pg_notify('byline_embedding', '')
 
 -- name: queue_all
