@@ -235,3 +235,22 @@ async def test_what_people_add_is_read_before_what_is_only_cut_again(
         await settled(parts.library, new.id)
         await rows(database.url, "UPDATE documents SET state = 'failed' WHERE name = 'a.txt'")
         assert await parts.library.refresh() == 0  # what failed stays so until it is added again
+
+
+async def test_what_is_added_waits_for_the_disk_and_what_a_job_makes_of_it_does_not(
+    database: Database, tmp_path: Path
+) -> None:
+    for statement in (
+        "CREATE TABLE seen (state text, waits text)",
+        "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO seen "
+        "VALUES (NEW.state, current_setting('synchronous_commit')); RETURN NULL; END $$",
+        "CREATE TRIGGER see AFTER INSERT OR UPDATE OF state ON documents "
+        "FOR EACH ROW EXECUTE FUNCTION see()",
+    ):
+        await rows(database.url, statement)
+    async with scripted_library(database, tmp_path, ScriptedExtractor()) as parts:
+        for text in ("one", "two", "three"):  # on connections that jobs have used, too
+            await settled(parts.library, (await parts.add(text)).id)
+
+    seen = await rows(database.url, "SELECT DISTINCT state, waits FROM seen ORDER BY state")
+    assert seen == [("extracting", "off"), ("indexed", "off"), ("queued", "on")]
