@@ -31,10 +31,16 @@ def test_without_vectors_the_lexical_order_stands() -> None:
     assert list(fuse({1: 1.0, 2: 3.0, 3: 2.0}, {})) == [2, 3, 1]
 
 
-def test_a_passage_without_a_vector_is_neither_lifted_nor_sunk() -> None:
-    fused = fuse({1: 1.0, 2: 1.0, 3: 1.0}, {1: 0.9, 3: 0.7})
-    assert list(fused) == [1, 2, 3]
-    assert fused[2].dense is None
+def test_a_passage_without_a_vector_keeps_the_place_its_words_give_it() -> None:
+    lexical = {1: 9.0, 2: 5.0, 3: 4.0, 4: 0.0, 5: 0.0, 6: 0.0}
+    fused = fuse(lexical, {4: 0.86, 5: 0.84, 6: 0.85})
+    assert list(fused)[:2] == [1, 2]
+    assert fused[1].dense is None
+
+
+def test_a_passage_with_a_vector_overtakes_one_without_when_it_is_clearly_nearer() -> None:
+    lexical = {1: 5.0, 2: 4.8, 3: 0.0, 4: 0.0, 5: 0.0}
+    assert next(iter(fuse(lexical, {2: 0.92, 3: 0.78, 4: 0.77, 5: 0.79}))) == 2
 
 
 def test_equal_scores_rank_by_id() -> None:

@@ -22,6 +22,13 @@ from typing import Final
 LEXICAL_WEIGHT: Final = 0.4
 """The lexical leg's share of the sum. 0.3 to 0.45 are within 0.006 of each other on either set."""
 
+AGREEMENT: Final = 0.95
+"""What a passage without a vector is given for the dense leg, as a share of its lexical z-score.
+With it a library is searched better the more of it is embedded (squad2_en: 0.908 by words alone,
+0.89 to 0.90 with a tenth embedded, 0.916 with half, 0.943 with all). With 0, which takes such a
+passage to be of middling nearness, the few that have vectors crowd out the rest: 0.66 with a tenth.
+"""
+
 CANDIDATES: Final = 100
 """Passages each leg proposes. With 50 a set loses up to 0.001, with 200 none gains."""
 
@@ -39,14 +46,14 @@ def fuse(lexical: Mapping[int, float], dense: Mapping[int, float]) -> dict[int, 
     """Rank the candidates, best first (ties by id): passage id → scores.
 
     `lexical` has every candidate (0 without a word of the query), `dense` those that have a vector
-    already. One that has none is taken to be as near as the mean of the others: waiting for its
-    vector neither lifts nor sinks a passage.
+    already. Of one that has none yet the dense leg is taken to think nearly what the lexical leg
+    does (`AGREEMENT`).
     """
     words = _standard(lexical)
     meaning = _standard(dense)
     scores = {
-        key: LEXICAL_WEIGHT * words[key] + (1 - LEXICAL_WEIGHT) * meaning.get(key, 0.0)
-        for key in lexical
+        key: LEXICAL_WEIGHT * word + (1 - LEXICAL_WEIGHT) * meaning.get(key, AGREEMENT * word)
+        for key, word in words.items()
     }
     return {
         key: Fused(scores[key], lexical[key], dense.get(key))
