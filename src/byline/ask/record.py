@@ -63,22 +63,16 @@ class AskRecords:
         return [_past(row) for row in rows if row["finished_at"] is not None]
 
     async def finish(self, answer: AskAnswer, events: Sequence[AskEvent]) -> None:
-        """Store the outcome and the transcript, both or neither."""
+        """Store the outcome and the transcript, both or neither. An ask that was stopped before it
+        was stored, or deleted meanwhile, is left alone."""
+        row = {
+            "id": answer.ask_id,
+            "status": answer.status.value,
+            "answer": Jsonb(answer_json(answer), dumps=_dumps),
+            "events": Jsonb(transcript(events), dumps=_dumps),
+        }
         async with self._database.connection() as connection:
-            finished = await connection.execute(
-                self._sql["finish_ask"],
-                {
-                    "id": answer.ask_id,
-                    "status": answer.status.value,
-                    "answer": Jsonb(answer_json(answer), dumps=_dumps),
-                },
-            )
-            if finished.rowcount == 0:
-                return  # stopped before it was stored, or deleted meanwhile
-            await connection.execute(
-                self._sql["insert_events"],
-                {"id": answer.ask_id, "events": Jsonb(transcript(events), dumps=_dumps)},
-            )
+            await connection.execute(self._sql["finish_ask"], row)
 
     async def interrupt_orphans(self) -> int:
         """Mark the unfinished asks of dead processes `interrupted`; return how many there were."""

@@ -4,14 +4,17 @@ VALUES (%(id)s, %(owner)s, %(question)s, %(backend)s, %(machine)s, %(mode)s, %(c
         %(conversation_id)s::uuid, 'running');
 
 -- name: finish_ask
-UPDATE asks
-SET status = %(status)s, answer = %(answer)s, finished_at = now()
-WHERE id = %(id)s;
-
--- name: insert_events
+-- One statement: somebody waits for it.
+WITH finished AS (
+    UPDATE asks
+    SET status = %(status)s, answer = %(answer)s, finished_at = now()
+    WHERE id = %(id)s
+    RETURNING id
+)
 INSERT INTO ask_events (ask_id, seq, type, data)
-SELECT %(id)s, event.seq, event.type, event.data
-FROM jsonb_to_recordset(%(events)s) AS event (seq integer, type text, data jsonb);
+SELECT finished.id, event.seq, event.type, event.data
+FROM finished,
+     jsonb_to_recordset(%(events)s) AS event (seq integer, type text, data jsonb);
 
 -- name: get_ask
 SELECT id, question, backend, machine, status, created_at, finished_at, answer, conversation_id
