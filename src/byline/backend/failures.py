@@ -126,6 +126,20 @@ _HINTS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+_NOT_TRUSTED: Final = (
+    "Name the file of the authority that signed it in SSL_CERT_FILE when Byline is started, or "
+    "give {machine} a certificate this computer trusts."
+)
+_CERTIFICATE_HINTS: Final[Mapping[int, str]] = MappingProxyType(
+    {  # OpenSSL's X509_V_ERR_…
+        9: "Is the clock of this computer right?",  # not yet valid
+        10: "Renew the certificate of {machine}; is the clock of this computer right?",  # expired
+        62: "Use a name in `base_url` that the certificate of {machine} is made for.",  # host name
+        64: "Use a name in `base_url` that the certificate of {machine} is made for.",  # address
+    }
+)
+
+
 def kind_of(error: BaseException) -> Kind:
     """The kind of the nearest class of `error` that `KINDS` names."""
     for cls in type(error).__mro__:
@@ -148,12 +162,17 @@ def of_network(error: BaseException, phase: Phase, to: Upstream) -> BackendUnava
     """Our error for one of `FOREIGN`, or for an address nobody can call."""
     if kind_of(error) is Kind.ADDRESS:
         return misconfigured(to, f"the base_url cannot be called: {error}")
-    return unavailable(to, reason_of(error, phase), _sentence(error))
+    certificate = getattr(error, "certificate_error", error)  # aiohttp's, or from a bare socket
+    return unavailable(to, reason_of(error, phase), _sentence(error), certificate)
 
 
-def unavailable(to: Upstream, reason: str, said: str = "") -> BackendUnavailable:
+def unavailable(
+    to: Upstream, reason: str, said: str = "", cause: BaseException | None = None
+) -> BackendUnavailable:
     """BackendUnavailable with a detail a person can act on: who, what, and what to look at."""
     hint = _HINTS.get(reason, "").format(machine=to.machine)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        hint = _CERTIFICATE_HINTS.get(cause.verify_code, _NOT_TRUSTED).format(machine=to.machine)
     detail = f"{to.address}: {said or reason}." + (f" {hint}" if hint else "")
     return BackendUnavailable(
         to.name, reason, machine=to.machine, address=to.address, detail=detail
@@ -202,8 +221,9 @@ def _sentence(error: BaseException) -> str:
             return sentence
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"the name {error.host} cannot be resolved"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"its certificate is not trusted ({error.certificate_error})"
+    certificate = getattr(error, "certificate_error", error)
+    if isinstance(certificate, ssl.SSLCertVerificationError):
+        return f"its certificate was refused: {certificate.verify_message.rstrip('.')}"
     if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
         return os.strerror(error.errno).lower()
     if isinstance(error, aiohttp.ClientConnectorError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -78,6 +79,7 @@ class Link:
         self._dialler: Dialler | None = None
         self._pooled: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
+        self._trusted: ssl.SSLContext | None = None
 
     @property
     def chat_url(self) -> str:
@@ -145,7 +147,7 @@ class Link:
             port = url.port or (443 if url.scheme == "https" else 80)
             async with asyncio.timeout(self._connect_s):
                 _, writer = await asyncio.open_connection(
-                    url.hostname, port, happy_eyeballs_delay=_NEXT_ADDRESS_S
+                    url.hostname, port, ssl=self._tls(), happy_eyeballs_delay=_NEXT_ADDRESS_S
                 )
         except socket.gaierror as error:
             said = f"the name {url.hostname} cannot be resolved"
@@ -153,6 +155,11 @@ class Link:
         except (OSError, ValueError) as error:
             raise of_network(error, Phase.CONNECT, self.to) from error
         writer.close()
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if self._trusted is None and self._root.startswith("https:"):
+            self._trusted = ssl.create_default_context()
+        return self._trusted
 
     def retire_connections(self) -> None:
         """Use none of the connections open now for another request."""
