@@ -5,6 +5,8 @@ Nothing is simulated here but the machine: the kernel has to notice. Each call m
 
     the peer vanishes                        told by                     as
     before the connection                    timeout_connect_s           ConnectTimeout
+    while a long prompt is being written     the limit on writing        WriteTimeout
+    just before the prompt is written        unacknowledged data         ReadError
     while the prompt is being processed      keep-alive                  ReadError
     in the middle of the answer              keep-alive                  ReadError
     between two calls, then comes back       (the connection is not used again)
@@ -22,9 +24,16 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, aclosing
 
 import pytest
+from aiohttp.abc import AbstractStreamWriter
 from contract_servers import ModelServer, asking, read
 
+from byline.backend.dialling import TimedBody
+from byline.backend.openai import OpenAIClient
+from byline.config.schema import Ask, Config, Machine, OpenAIBackend
+from byline.dispatch.clock import LoopClock
+from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.errors import BackendUnavailable
+from byline.observe import Feed
 from byline.testing.machine import FakeMachine
 from byline.testing.network import Network, NotPermitted, network
 
@@ -101,6 +110,65 @@ async def test_a_peer_that_vanishes_is_noticed_within_15_seconds_however_far_the
     assert took_s < TOLD_S_MAX
     assert midstream_s < TOLD_S_MAX
     assert connecting_s < CONNECT_S + 0.5
+
+
+LONG_PROMPT = "The lease begins on 1 May 2024. " * 1_000_000
+"""More than the buffers of both ends hold, so that writing it cannot end."""
+
+
+async def test_a_peer_that_vanishes_while_it_is_written_to_is_noticed_and_its_machine_is_free(
+    lan: Network, laptop: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long prompt stops half written; a short one goes out on a pooled connection and is never
+    acknowledged, and whoever vanished is not dialled again first."""
+    writes = asyncio.Event()
+
+    class Announced(TimedBody):
+        async def write_with_length(self, writer: AbstractStreamWriter, length: int | None) -> None:
+            writes.set()
+            await super().write_with_length(writer, length)
+
+    monkeypatch.setattr("byline.backend.call.TimedBody", Announced)
+    with lan.machine() as other:
+        await laptop.arrange("slow_reader")
+        pooled = ModelServer(other.base_url, MODEL, fake=other)
+        client = pooled.client(verify_model=False)
+        writing, dispatcher = _gated(laptop.client(verify_model=False))
+        call = asyncio.create_task(failure(writing, LONG_PROMPT))
+        await writes.wait()
+        await read(client)
+        short, other_dispatcher = _gated(client)
+        lan.vanish()
+        vanished_at = time.monotonic()
+        unacknowledged = asyncio.create_task(failure(short, "How long is the warranty?"))
+        reasons = await asyncio.gather(call, unacknowledged)
+        took_s = time.monotonic() - vanished_at
+        for one in (dispatcher, other_dispatcher):
+            assert one.gate("macbook").status().running == 0
+        await client.close()
+    assert reasons == ["WriteTimeout", "ReadError"]
+    assert took_s < TOLD_S_MAX
+
+
+def _gated(client: OpenAIClient) -> tuple[Backend, Dispatcher]:
+    """The client behind the gate of its machine."""
+    backend = OpenAIBackend(
+        kind="openai", machine="macbook", base_url="http://127.0.0.1:1", model=MODEL
+    )
+    config = Config(
+        ask=Ask(default_backend="qwen-macbook"),
+        machines={"macbook": Machine()},
+        backends={"qwen-macbook": backend},
+    )
+    dispatcher = Dispatcher(config, lambda name, config: client, LoopClock(), Feed())
+    return dispatcher.default, dispatcher
+
+
+async def failure(backend: Backend, prompt: str) -> str:
+    """The reason a call fails with."""
+    with pytest.raises(BackendUnavailable) as raised:
+        await backend.generate(prompt, timeout_read_s=PATIENCE_S)
+    return raised.value.reason
 
 
 async def test_a_connection_from_before_the_machine_was_unreachable_is_not_used_again(

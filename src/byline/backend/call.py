@@ -13,6 +13,7 @@ model is checked beside the stream. Every wait has a limit of its own:
 from __future__ import annotations
 
 import asyncio
+import errno
 from dataclasses import replace
 from typing import Final
 
@@ -40,6 +41,8 @@ _ANSWER_BYTES_PER_TOKEN: Final = 4096  # a chunk of mlx-vlm takes about 450
 _ERROR_BYTES_MAX: Final = 65_536
 _ERROR_S_MAX: Final = 5.0
 _SETTLE_CHUNKS_MAX: Final = 16
+
+_VANISHED: Final = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH})
 
 _NOT_CHECKED: Final = Verdict(None, verified=False, note="verify_model is false")
 _NOT_IN_TIME: Final = Verdict(None, verified=False, note="the server did not tell it in time")
@@ -247,4 +250,6 @@ class _DiedIdle(Exception):
 def _died(error: BaseException) -> bool:
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return isinstance(error.message, str)  # else part of a head had come
+    if isinstance(error, OSError) and error.errno in _VANISHED:
+        return False  # nor will it be there when dialled again, and that takes as long once more
     return isinstance(error, aiohttp.ClientOSError | ConnectionError)
