@@ -136,6 +136,7 @@ async def test_a_mail_is_read_with_what_is_attached_to_it(
         ("empty.txt", b"", "empty"),
         ("blank.txt", b"  \n\t\n", "no_text"),
         ("cut.pdf", pdf(["words"])[:120], "corrupt"),
+        ("cut-behind-its-first-page.pdf", pdf(["words"] * 8)[:400], "corrupt"),
         ("broken.docx", docx(["words"])[:200], "corrupt"),
         ("locked.pdf", pdf(["words"], password="secret"), "encrypted"),
         ("program.pdf", b"\x7fELF\x02\x01\x01" + bytes(100), "unsupported_format"),

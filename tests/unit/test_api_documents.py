@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from api_doubles import document, office
@@ -153,6 +154,34 @@ async def test_an_upload_that_breaks_off_is_not_taken(tmp_path: Path) -> None:
         )
         assert byline.library.added == []
     assert answer.status == 400
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        'Content-Disposition: form-data; name="file"; filename="' + "n" * 5_000 + '"\r\n',
+        "X" * 5_000 + ": 1\r\n",
+        'Content-Disposition: form-data; name="file"; filename="a.txt"\r\n' + "X-More: 1\r\n" * 9,
+    ],
+    ids=["long value", "long name", "many headers"],
+)
+async def test_headers_of_a_part_without_end_are_a_400_and_not_kept_in_memory(
+    tmp_path: Path, head: str
+) -> None:
+    whole = body(f"--{BOUNDARY}\r\n{head}\r\nwords\r\n".encode())
+    async with office(tmp_path) as byline:
+        answer = await byline.call.send("POST", "/api/documents", whole, KIND)
+        assert byline.library.added == []
+    assert answer.status == 400
+    assert "broken" in answer.json()["error"]["message"]
+
+
+async def test_the_longest_name_a_file_can_have_fits_into_the_headers_of_a_part(
+    tmp_path: Path,
+) -> None:
+    async with office(tmp_path) as byline:
+        answer = await upload(byline.call, part(b"words", name=quote("가" * 255)))
+    assert answer.status in (200, 201, 202)
 
 
 @pytest.mark.parametrize(

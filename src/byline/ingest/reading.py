@@ -16,7 +16,7 @@ from byline.domain.documents import ExtractedText
 from byline.errors import ExtractionFailed
 from byline.ingest.blocks import clean_title
 from byline.ingest.encoding import decode
-from byline.ingest.kinds import HEAD_BYTES, Reader, kind_of, kind_of_text
+from byline.ingest.kinds import HEAD_BYTES, Reader, corrupt, kind_of, kind_of_text
 from byline.ingest.language import language_of
 from byline.ingest.outline import outline
 from byline.ingest.readers.hwp import read_hwp
@@ -39,6 +39,7 @@ _PROSE: Final = frozenset(
     }
 )
 """Kinds whose headings may be told by their numbers alone."""
+_PDF_END_WITHIN_BYTES: Final = 1_024
 _HEADED: Final = frozenset({Reader.HTML, Reader.EPUB, Reader.OFFICE})
 
 
@@ -60,6 +61,8 @@ def read(path: Path, name: str, limits: ReadingLimits) -> ExtractedText:
     if len(extracted.text) > limits.text_chars_max:
         raise _too_much_text(len(extracted.text), limits)
     if not extracted.text.strip():
+        if extracted.media_type == "application/pdf" and _is_cut_off(path):
+            raise corrupt("PDF")
         raise _nothing_in(extracted.media_type, ocr, limits)
     title, language = _title(extracted, name), language_of(extracted.text)
     if not extracted.headings and extracted.media_type in _PROSE:
@@ -152,6 +155,13 @@ def _too_much_text(chars: int, limits: ReadingLimits) -> ExtractionFailed:
         f"ingest.text_chars_max allows {limits.text_chars_max:,}.",
         remedy="Split the file, or raise ingest.text_chars_max in the configuration.",
     )
+
+
+def _is_cut_off(pdf: Path) -> bool:
+    """Whether a PDF lacks its end: readers pass over that, and find what pages they can."""
+    with pdf.open("rb") as file:
+        file.seek(max(0, pdf.stat().st_size - _PDF_END_WITHIN_BYTES))
+        return b"%%EOF" not in file.read()
 
 
 def _nothing_in(media_type: str, ocr: Ocr | None, limits: ReadingLimits) -> ExtractionFailed:
