@@ -68,7 +68,8 @@ class PageSpan:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading of `level` (1 = top) and where its line lies in the extracted text."""
+    """A heading of `level` (1 = top) and where its line lies in the extracted text; `text` may say
+    more than the line. Level 0 is no line, but what stands above all headings from there on."""
 
     level: int
     text: str

@@ -27,7 +27,8 @@ class Block:
 
     `level` is the heading's level (0: no heading); `page` counts from 1; a `tight` block stands
     on the line after the one before it (items of one list), else an empty line lies between;
-    `code` is program text, to be kept together.
+    `code` is program text, to be kept together. `context` stands in the context line of passages:
+    of those below a heading in place of its text, of all from here on if it is no heading.
     """
 
     text: str
@@ -35,6 +36,7 @@ class Block:
     level: int = 0
     tight: bool = False
     code: bool = False
+    context: str = ""
 
 
 def normalise(text: str) -> str:
@@ -60,6 +62,9 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
         text = normalise(block.text).strip()
         if block.level:
             text = re.sub(r"\s+", " ", text)
+        context = clean_title(block.context)
+        if context and not block.level:
+            headings.append(Heading(0, context, length, length))
         if not text:
             continue
         joint = "" if not parts else "\n" if block.tight else "\n\n"
@@ -69,7 +74,7 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
         if block.page is not None and block.page > max(page_starts, default=0):
             page_starts[block.page] = start
         if block.level and len(text) <= _HEADING_CHARS_MAX:
-            headings.append(Heading(block.level, text, start, length))
+            headings.append(Heading(block.level, context or text, start, length))
         if block.code:
             code.append((start, length))
     return ExtractedText(

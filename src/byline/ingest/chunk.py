@@ -32,7 +32,7 @@ from byline.domain.documents import Chunk, ExtractedText, Heading
 from byline.ingest.sentence_ends import last_sentence_end
 from byline.ingest.units import Unit, units
 
-CHUNK_VERSION: Final = 1
+CHUNK_VERSION: Final = 2
 """The number of the rules by which documents become passages, in this module, in `outline`, `units`
 and the readers. Raised, every document is read again in the background (`jobs`)."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
+import email.utils
 import mailbox
 import re
 from collections.abc import Callable, Iterator
@@ -29,7 +31,8 @@ ReadAttachment = Callable[[bytes, str], ExtractedText]
 def read_mail(path: Path, kind: Kind, read_attachment: ReadAttachment) -> ExtractedText:
     """One message: its main fields, its body, and each attachment under a heading of its own."""
     message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-    blocks = list(_message_blocks(message, read_attachment, depth=0))
+    sent = Block("", context=_sent(message))
+    blocks = [sent, *_message_blocks(message, read_attachment, depth=0)]
     return assemble(blocks, title=_field(message, "Subject"), media_type=kind.media_type)
 
 
@@ -39,7 +42,7 @@ def read_mailbox(path: Path, kind: Kind, read_attachment: ReadAttachment) -> Ext
     box = mailbox.mbox(str(path), create=False)
     for key in box.iterkeys():
         message = email.message_from_bytes(box.get_bytes(key), policy=email.policy.default)
-        blocks.append(Block(_field(message, "Subject") or "(no subject)", level=1))
+        blocks.append(_subject(message, "(no subject)", level=1))
         blocks += _message_blocks(message, read_attachment, depth=0)
     if not blocks:
         raise corrupt("mailbox")
@@ -99,7 +102,7 @@ def _attachment_blocks(
     if part.get_content_type() == "message/rfc822":
         inner = part.get_payload(0)
         if isinstance(inner, EmailMessage) and depth < _DEPTH_MAX:
-            yield Block(_field(inner, "Subject") or name, level=2)
+            yield _subject(inner, name, level=2)
             yield from _message_blocks(inner, read_attachment, depth=depth + 1)
         return
     raw = part.get_payload(decode=True)
@@ -112,6 +115,21 @@ def _attachment_blocks(
         return  # a picture in a signature must not cost the mail it hangs on
     for paragraph in extracted.text.split("\n\n"):
         yield Block(paragraph)
+
+
+def _subject(message: EmailMessage, otherwise: str, *, level: int) -> Block:
+    subject = _field(message, "Subject") or otherwise
+    sent = _sent(message)
+    return Block(subject, level=level, context=f"{subject} ({sent})" if sent else subject)
+
+
+def _sent(message: EmailMessage) -> str:
+    """By whom and on which day, for every passage of the mail: `Ann Lee, 2024-05-01`."""
+    name, address = email.utils.parseaddr(_field(message, "From"))
+    date = _field(message, "Date")
+    with contextlib.suppress(ValueError, TypeError):
+        date = email.utils.parsedate_to_datetime(date).date().isoformat()
+    return ", ".join(part for part in (name or address, date) if part)
 
 
 def _field(message: EmailMessage, name: str) -> str:

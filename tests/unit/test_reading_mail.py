@@ -1,0 +1,73 @@
+"""Mail to passages: each says by whom and when it was written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from byline.domain.documents import ExtractedText
+from byline.ingest.chunk import chunk
+from byline.ingest.kinds import Kind, Reader
+from byline.ingest.readers.mail import read_mail, read_mailbox
+
+BODY = "\n\n".join(f"Paragraph {n} of a long mail about the lease." for n in range(20))
+
+
+def message(sender: str, date: str, body: str, *more: str) -> str:
+    fields = [f"From: {sender}", "Subject: Lease", *([f"Date: {date}"] if date else []), *more]
+    return "\n".join([*fields, "", body])
+
+
+def attachment(raw: bytes, name: str) -> ExtractedText:
+    return ExtractedText(raw.decode(), name, "text/plain")
+
+
+def contexts(path: Path, text: str) -> list[str]:
+    path.write_text(text, encoding="utf-8")
+    if text.startswith("From "):
+        read = read_mailbox(path, Kind(Reader.MAILBOX, "application/mbox"), attachment)
+    else:
+        read = read_mail(path, Kind(Reader.MAIL, "message/rfc822"), attachment)
+    chunks = chunk(read, passage_chars_max=300)
+    assert "".join("".join(c.text.split()) for c in chunks) == "".join(read.text.split())
+    return [c.heading for c in chunks]
+
+
+@pytest.mark.parametrize(
+    ("sender", "date", "expected"),
+    [
+        ("Ann Lee <ann@x.example>", "Wed, 01 May 2024 23:30:00 +0900", "Ann Lee, 2024-05-01"),
+        (
+            "=?utf-8?b?6rmA66+87IiY?= <kim@x.example>",
+            "1 May 2024 10:00 +0000",
+            "김민수, 2024-05-01",
+        ),
+        ("ann@x.example", "some day", "ann@x.example, some day"),
+        ("ann@x.example", "", "ann@x.example"),
+    ],
+)
+def test_every_passage_of_a_mail_says_by_whom_and_when(
+    tmp_path: Path, sender: str, date: str, expected: str
+) -> None:
+    found = contexts(tmp_path / "a.eml", message(sender, date, BODY))
+    assert len(found) > 2
+    assert set(found) == {expected}
+
+
+def test_a_heading_inside_a_mail_stands_below_the_sender(tmp_path: Path) -> None:
+    html = "<h1>Terms</h1><p>The deposit is two rents.</p>"
+    mail = message("Ann <a@x.example>", "1 May 2024 10:00 +0000", html, "Content-Type: text/html")
+    assert contexts(tmp_path / "a.eml", mail)[-1] == "Ann, 2024-05-01 > Terms"
+
+
+def test_a_mail_without_sender_and_date_has_passages_without_context(tmp_path: Path) -> None:
+    assert set(contexts(tmp_path / "a.eml", f"Subject: Lease\n\n{BODY}")) == {""}
+
+
+def test_the_mails_of_a_mailbox_keep_their_own_senders(tmp_path: Path) -> None:
+    mails = [message(f"{who} <a@x.example>", "1 May 2024 10:00 +0000", BODY) for who in "AB"]
+    box = "".join(f"From a@x.example Wed May  1 10:00:00 2024\n{mail}\n\n" for mail in mails)
+    found = contexts(tmp_path / "a.mbox", box)
+    assert set(found) == {"Lease (A, 2024-05-01)", "Lease (B, 2024-05-01)"}
+    assert found == sorted(found)
