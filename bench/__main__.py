@@ -1,4 +1,5 @@
 """`python -m bench [NAME…]`: run benchmarks one at a time and hold their rows against the budgets.
+A name of `GROUPS` stands for several.
 
 A benchmark is a module of this package with `NAME: str` and `async def run(settings) -> list[Row]`.
 Exit code 1 if one could not run; a missed budget is said in the table and in the last line.
@@ -25,6 +26,19 @@ from bench.facts import machine_facts
 
 OUT = Path(__file__).parent / "out"
 MODULE_S_MAX = 3600.0
+
+GROUPS = {
+    "dispatch": (
+        "passthrough",
+        "streaming",
+        "gate",
+        "shared_gate",
+        "saturation",
+        "saturation_llama_cpp",
+        "unavailable",
+    )
+}
+"""One name for all rows of a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +156,12 @@ def write_json(outcomes: list[Outcome], facts: dict[str, object]) -> Path:
 
 def main(names: list[str]) -> int:
     known = discover()
+    names = [module for name in names for module in GROUPS.get(name, (name,))]
     unknown = [name for name in names if name not in known]
     if unknown:
-        print(f"No benchmark named {', '.join(unknown)}. There are: {', '.join(known)}.")
+        print(
+            f"No benchmark named {', '.join(unknown)}. There are: {', '.join([*known, *GROUPS])}."
+        )
         return 2
     facts, outcomes = machine_facts(), []
     for module in names or known:

@@ -22,7 +22,7 @@ from bench.settings import Settings
 from bench.wire import quantile
 from byline.backend.clients import make_client
 from byline.backend.protocol import ChatClient
-from byline.config.schema import Ask, Config, Machine, OpenAIBackend
+from byline.config.schema import Ask, Config, LlamaCppBackend, Machine, OpenAIBackend
 from byline.dispatch.admission import PREEMPTIONS_MAX
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Backend, Dispatcher
@@ -31,7 +31,7 @@ from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import Priority, Queued, Started
 from byline.errors import Preempted
 from byline.observe import Feed
-from byline.testing.machine import FakeMachine, fake_machine
+from byline.testing.machine import fake_machine
 
 NAME = "first token of a person while background work saturates the machine"
 
@@ -45,24 +45,38 @@ FG, BG = Priority.FOREGROUND, Priority.BACKGROUND
 
 
 @dataclass(frozen=True)
+class Scene:
+    """Which machine people come to, how many of them, and what everybody asks."""
+
+    backend: OpenAIBackend | LlamaCppBackend
+    home: Path
+    people: int = PEOPLE
+    request: ChatRequest = REQUEST
+
+
+@dataclass(frozen=True)
 class Office:
     """One machine with one backend; `client` is its way to the server, without the gate."""
 
     dispatcher: Dispatcher
     client: ChatClient
+    request: ChatRequest
 
     @classmethod
-    def at(cls, machine: FakeMachine, home: Path) -> Office:
-        backend = OpenAIBackend(
-            kind="openai", machine="bench", base_url=machine.base_url, model="bench"
-        )
+    def at(cls, scene: Scene) -> Office:
+        backend = scene.backend
         config = Config(
             ask=Ask(default_backend="bench"),
             machines={"bench": Machine()},
             backends={"bench": backend},
         )
-        client = make_client("bench", backend, home=home)
-        return cls(Dispatcher(config, lambda name, config: client, LoopClock(), Feed()), client)
+        client = make_client("bench", backend, home=scene.home)
+        dispatcher = Dispatcher(config, lambda name, config: client, LoopClock(), Feed())
+        return cls(dispatcher, client, scene.request)
+
+    def call(self, worker: Worker) -> AsyncGenerator[Delta, None]:
+        """Background work as Byline admits it."""
+        return self.backend.call(self.request, BG, worker)
 
     @property
     def backend(self) -> Backend:
@@ -104,15 +118,21 @@ class Worker:
 async def run(settings: Settings) -> list[Row]:
     """One table: the idle machine, then each way to admit; about two minutes."""
     async with fake_machine(first_delay_s=FIRST_TOKEN_S, delay_s=TOKEN_S) as machine:
-        measured = partial(_measured, machine, settings.scratch)
-        idle, _ = await measured(None)
-        fifo, _ = await measured(lambda office, worker: office.backend.call(REQUEST, FG, worker))
-        first, _ = await measured(_not_disturbed)
-        byline, left_out = await measured(
-            lambda office, worker: office.backend.call(REQUEST, BG, worker)
+        backend = OpenAIBackend(
+            kind="openai", machine="bench", base_url=machine.base_url, model="bench"
         )
+        return await table(Scene(backend, settings.scratch), "fake machine")
+
+
+async def table(scene: Scene, server: str) -> list[Row]:
+    """The idle machine, each way to admit, and what preemption makes of the wait."""
+    measured = partial(_measured, scene)
+    idle, _ = await measured(None)
+    fifo, _ = await measured(lambda office, worker: office.backend.call(office.request, FG, worker))
+    first, _ = await measured(_not_disturbed)
+    byline, left_out = await measured(Office.call)
     rows = [
-        Row(f"first token, {name}: {share}", value, "ms", None, "lower", f"{len(waits)} people")
+        Row(f"first token, {name}: {share}", value, "ms", None, "lower", f"{server}, {len(waits)}")
         for name, waits in (
             ("idle machine", idle),
             ("first come first served", fifo),
@@ -122,7 +142,9 @@ async def run(settings: Settings) -> list[Row]:
         for share, value in (("median", statistics.median(waits)), ("p95", quantile(waits, 0.95)))
     ]
     ratio = quantile(byline, 0.95) / quantile(idle, 0.95)
-    note = f"{WORKERS} background callers; {left_out} who met an undisturbed call left out"
+    note = (
+        f"{server}, {WORKERS} background callers; {left_out} who met an undisturbed call left out"
+    )
     rows.append(Row("first token, saturated : idle, p95", ratio, "x", RATIO_MAX, "lower", note))
     return rows
 
@@ -130,29 +152,29 @@ async def run(settings: Settings) -> list[Row]:
 async def _not_disturbed(office: Office, worker: Worker) -> AsyncGenerator[Delta, None]:
     """Priority without preemption: a holder of the slot whom nobody tells to stop."""
     with await office.gate.enter(office.backend.name, BG):
-        async with aclosing(office.client.stream(REQUEST)) as deltas:
+        async with aclosing(office.client.stream(office.request)) as deltas:
             async for delta in deltas:
                 yield delta
 
 
 async def _measured(
-    machine: FakeMachine,
-    home: Path,
+    scene: Scene,
     call: Callable[[Office, Worker], AsyncGenerator[Delta, None]] | None,
 ) -> tuple[list[float], int]:
     """First tokens of people in milliseconds beside such background calls, and how many were left
     out."""
-    office = Office.at(machine, home)
+    office = Office.at(scene)
+    await _first_token_ms(office)  # the first call may load a model
     workers = [Worker() for _ in range(WORKERS if call else 0)]
     tasks = [asyncio.create_task(w.work(partial(call, office))) for w in workers if call]
     chance = random.Random(5)
     waits_ms: list[float] = []
     left_out = 0
     try:
-        while len(waits_ms) < PEOPLE:
+        while len(waits_ms) < scene.people:
             await asyncio.sleep(chance.uniform(0.1, 0.6))
             undisturbed = any(worker.undisturbed for worker in workers)
-            wait_ms = await _first_token_ms(office.backend)
+            wait_ms = await _first_token_ms(office)
             left_out += undisturbed
             if not undisturbed:
                 waits_ms.append(wait_ms)
@@ -164,10 +186,10 @@ async def _measured(
     return waits_ms, left_out
 
 
-async def _first_token_ms(backend: Backend) -> float:
+async def _first_token_ms(office: Office) -> float:
     began = time.perf_counter()
     first_ms = 0.0
-    async with aclosing(backend.call(REQUEST, FG)) as deltas:
+    async with aclosing(office.backend.call(office.request, FG)) as deltas:
         async for delta in deltas:
             if delta.content and not first_ms:
                 first_ms = (time.perf_counter() - began) * 1000
