@@ -229,6 +229,7 @@ def _application(services: Services) -> FastAPI:
         dispatcher=services.dispatcher,
         library=services.library,
         asks=services.asks,
+        conversations=services.conversations,
         door=FormDoor(services),
     )
     app.router.routes.extend(page_routes(pages))

@@ -145,3 +145,19 @@ async def test_a_title_that_is_none_is_refused(site: Site) -> None:
     for title in ("  ", "x" * 201):
         async with site.http.patch(path, json={"title": title}) as response:
             assert response.status == 400
+
+
+async def test_an_answer_asked_on_twice_is_one_conversation(site: Site) -> None:
+    answered = await site.ask()
+    conversations = set()
+    for question in (FOLLOW_UP, "And the deposit?"):
+        form = {"question": question, "backend": ""}
+        target = f"/asks/{answered['ask_id']}/follow-up"
+        async with site.http.post(target, data=form) as page:
+            assert page.status == 200
+            conversations.add(page.url.path)
+            html = await page.text()
+    assert len(conversations) == 1
+    assert html.count('class="turn"') == 3
+    (listed,) = (await site.get("/api/conversations"))["conversations"]
+    assert (listed["title"], listed["turns"]) == (QUESTION, 3)

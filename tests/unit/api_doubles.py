@@ -22,6 +22,7 @@ from byline.ask.present import answer_json, transcript
 from byline.ask.service import Asks
 from byline.config.schema import Config
 from byline.domain.asking import AskAnswer, AskEvent, AskRequest, AskStatus, StoredAsk
+from byline.domain.conversations import Conversation, PastTurn
 from byline.domain.documents import (
     Document,
     DocumentError,
@@ -136,8 +137,23 @@ class MemoryRecords:
 
     async def insert(self, ask_id: str, request: AskRequest, backend: str, machine: str) -> None:
         self.asks[ask_id] = StoredAsk(
-            ask_id, request.question, backend, machine, AskStatus.RUNNING, NOON, None, None
+            ask_id,
+            request.question,
+            backend,
+            machine,
+            AskStatus.RUNNING,
+            NOON,
+            None,
+            None,
+            request.conversation_id,
         )
+
+    async def turns(self, conversation_id: str) -> list[PastTurn]:
+        return [
+            PastTurn(ask.question, None, str((ask.answer or {}).get("answer") or "") or None)
+            for ask in self.asks.values()
+            if ask.conversation_id == conversation_id
+        ]
 
     async def finish(self, answer: AskAnswer, events: Sequence[AskEvent]) -> None:
         stored = self.asks[answer.ask_id]
@@ -163,6 +179,45 @@ class MemoryRecords:
     async def delete(self, ask_id: str) -> None:
         await self.get(ask_id)
         del self.asks[ask_id]
+
+
+class MemoryConversations:
+    """Conversations in a dict; their turns are those of the records."""
+
+    def __init__(self, records: MemoryRecords) -> None:
+        self.records = records
+        self.titles: dict[str, str] = {}
+
+    async def around(self, ask: StoredAsk) -> Conversation:
+        if ask.conversation_id is None:
+            made = f"c-{len(self.titles) + 1}"
+            self.titles[made] = ask.question
+            self.records.asks[ask.id] = ask = replace(ask, conversation_id=made)
+        return await self.get(str(ask.conversation_id))
+
+    async def get(self, conversation_id: str) -> Conversation:
+        if conversation_id not in self.titles:
+            raise NotFound(f"There is no conversation {conversation_id}.")
+        turns = len(await self.asks(conversation_id))
+        return Conversation(conversation_id, self.titles[conversation_id], NOON, NOON, turns)
+
+    async def list(self, limit: int, cursor: str | None) -> tuple[Any, str | None]:
+        return [await self.get(one) for one in self.titles][:limit], None
+
+    async def asks(self, conversation_id: str) -> Any:
+        kept = self.records.asks.values()
+        return [ask for ask in kept if ask.conversation_id == conversation_id]
+
+    async def rename(self, conversation_id: str, title: str) -> Conversation:
+        if not title.strip():
+            raise BadRequest("The title is empty.")
+        self.titles[conversation_id] = title
+        return await self.get(conversation_id)
+
+    async def delete(self, conversation_id: str) -> None:
+        del self.titles[conversation_id]
+        for ask in await self.asks(conversation_id):
+            del self.records.asks[ask.id]
 
 
 class MemoryLibrary:
@@ -289,7 +344,7 @@ async def office(
         searcher=cast(Any, searcher),
         dispatcher=lab.dispatcher,
         asks=asks,
-        conversations=cast(Any, None),
+        conversations=cast(Any, MemoryConversations(records)),
         metrics=metrics,
         feed=lab.feed,
         clock=lab.clock,

@@ -32,7 +32,12 @@ async def house(spool: Path, script: tuple[Step, ...] | None = None) -> AsyncIte
     async with office(spool, script=script) as byline:
         parts = byline.services
         pages = PageParts(
-            parts.config, parts.dispatcher, parts.library, parts.asks, FormDoor(parts)
+            config=parts.config,
+            dispatcher=parts.dispatcher,
+            library=parts.library,
+            asks=parts.asks,
+            conversations=parts.conversations,
+            door=FormDoor(parts),
         )
         byline.app.router.routes.extend(page_routes(pages))
         yield byline

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from byline.ask.record import decode_cursor, dumps_cursor, stored_ask
+from byline.ask.record import decode_cursor, dumps_cursor, stored_ask, title_of
 from byline.domain.asking import StoredAsk
 from byline.domain.conversations import Conversation
 from byline.errors import BadRequest, NotFound
@@ -33,6 +33,20 @@ class Conversations:
         """A new one, without turns; raises `BadRequest` for a title that is too long."""
         row = {"id": uuid.uuid4(), "title": clean_title(title)}
         return _conversation((await self._rows("create", **row))[0])
+
+    async def around(self, ask: StoredAsk) -> Conversation:
+        """The conversation an ask belongs to; one that begins with it where there is none yet."""
+        row = {"id": uuid.uuid4(), "ask": _uuid(ask.id)}
+        async with self._database.connection() as connection:
+            found = await connection.execute(self._sql["conversation_of_ask"], row)
+            known = await found.fetchone()
+            if known is None:
+                raise NotFound(f"There is no ask {ask.id}.")
+            if known["conversation_id"] is None:
+                title = {"id": row["id"], "title": title_of(ask.question)}
+                await connection.execute(self._sql["create"], title)
+                await connection.execute(self._sql["begin_with"], row)
+        return await self.get(str(known["conversation_id"] or row["id"]))
 
     async def get(self, conversation_id: str) -> Conversation:
         return await self._one("get", conversation_id)

@@ -48,7 +48,7 @@ class AskRecords:
         async with self._database.connection() as connection:
             await connection.execute(self._sql["insert_ask"], row)
             if request.conversation_id is not None:
-                title = {"id": request.conversation_id, "title": _title(request.question)}
+                title = {"id": request.conversation_id, "title": title_of(request.question)}
                 await connection.execute(statements("conversations")["touch"], title)
 
     async def turns(self, conversation_id: str) -> Sequence[PastTurn]:
@@ -129,7 +129,8 @@ class AskRecords:
             raise NotFound(f"There is no ask {ask_id}.")
 
 
-def _title(question: str) -> str:
+def title_of(question: str) -> str:
+    """What a conversation that begins with this question is called."""
     words = " ".join(question.split())
     return words if len(words) <= TITLE_CHARS else f"{words[: TITLE_CHARS - 1]}…"
 

@@ -3,6 +3,13 @@
 -- name: create
 INSERT INTO conversations (id, title) VALUES (%(id)s, %(title)s) RETURNING *, 0 AS turns;
 
+-- name: conversation_of_ask
+-- Locked: who follows an answer up twice at once begins one conversation.
+SELECT conversation_id FROM asks WHERE id = %(ask)s FOR UPDATE;
+
+-- name: begin_with
+UPDATE asks SET conversation_id = %(id)s WHERE id = %(ask)s;
+
 -- name: touch
 UPDATE conversations
 SET updated_at = now(), title = CASE WHEN title = '' THEN %(title)s ELSE title END

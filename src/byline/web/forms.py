@@ -1,0 +1,42 @@
+"""What a page was sent: query parameters and URL-encoded forms, unknown fields refused."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from byline.errors import BadRequest
+
+SEE_OTHER: Final = 303
+"""After a form: so that loading the page again sends nothing again."""
+
+
+def parameters(request: Request, known: set[str]) -> dict[str, str]:
+    """The query parameters; raises `BadRequest` for one that is not `known`."""
+    return _known_only(dict(request.query_params), known)
+
+
+async def form(request: Request, known: set[str]) -> dict[str, str]:
+    """A URL-encoded form; raises `BadRequest`. Its size is the guard's matter."""
+    body = await request.body()
+    try:
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
+    except UnicodeError:
+        raise BadRequest("The form is not UTF-8 text.") from None
+    return _known_only(dict(pairs), known)
+
+
+def offset(sent: str) -> int:
+    """A place in a text; raises `BadRequest`."""
+    if not sent.isdecimal() or len(sent) > 12:
+        raise BadRequest(f"{sent[:20]!r} is not an offset.", remedy="Give a whole number.")
+    return int(sent)
+
+
+def _known_only(sent: dict[str, str], known: set[str]) -> dict[str, str]:
+    unknown = sent.keys() - known
+    if unknown:
+        raise BadRequest(f"Unknown parameter `{min(unknown)}`.")
+    return sent

@@ -1,0 +1,153 @@
+"""The pages of conversations: the list, one with its turns, a follow-up, renaming, removing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from byline.ask.running import RunningAsk
+from byline.ask.service import Asks
+from byline.domain.asking import AskRequest, Failed
+from byline.domain.conversations import Conversation
+from byline.errors import BadRequest, BylineError
+from byline.web import forms, turns
+from byline.web.door import Door
+
+if TYPE_CHECKING:
+    from byline.ask.conversations import Conversations
+
+CONVERSATIONS_A_PAGE: Final = 50
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Painter(Protocol):
+    """What the pages of all parts share: `Pages`."""
+
+    def page(self, template: str, view: Mapping[str, Any], status: int = 200) -> Response: ...
+
+    def backends(self) -> list[dict[str, Any]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """What somebody sent that was refused, to be shown again."""
+
+    error: BylineError
+    question: str = ""
+    backend: str = ""
+
+
+class Talks:
+    """Handlers of the pages about conversations."""
+
+    def __init__(
+        self,
+        conversations: Conversations,
+        asks: Asks,
+        door: Door,
+        painter: Painter,
+        question_chars_max: int,
+    ) -> None:
+        self.conversations = conversations
+        self.asks = asks
+        self.door = door
+        self.painter = painter
+        self.question_chars_max = question_chars_max
+
+    def routes(self) -> list[tuple[str, Handler, str]]:
+        """Path, handler, method."""
+        one = "/conversations/{conversation_id}"
+        return [
+            ("/conversations", self.all, "GET"),
+            (one, self.one, "GET"),
+            (f"{one}/ask", self.follow_up, "POST"),
+            (f"{one}/rename", self.rename, "POST"),
+            (f"{one}/remove", self.remove, "POST"),
+            ("/asks/{ask_id}/follow-up", self.go_on, "POST"),
+        ]
+
+    async def all(self, request: Request) -> Response:
+        """The conversations, those used last first."""
+        sent = forms.parameters(request, {"cursor"})
+        found, more = await self.conversations.list(CONVERSATIONS_A_PAGE, sent.get("cursor"))
+        return self.painter.page("conversations.html", {"conversations": found, "next": more})
+
+    async def one(self, request: Request) -> Response:
+        """One conversation: its turns, each with its byline and sources, and the next question."""
+        forms.parameters(request, set())
+        return await self._shown(await self._meant(request))
+
+    async def follow_up(self, request: Request) -> Response:
+        """Ask the next question of a conversation."""
+        return await self._asked(request, await self._meant(request))
+
+    async def go_on(self, request: Request) -> Response:
+        """Ask the next question after an answer, which becomes a conversation's first turn."""
+        answered = await self.asks.get(request.path_params["ask_id"])
+        return await self._asked(request, await self.conversations.around(answered))
+
+    async def rename(self, request: Request) -> Response:
+        """Give it another title."""
+        sent = await forms.form(request, {"title"})
+        conversation = await self._meant(request)
+        try:
+            await self.conversations.rename(conversation.id, sent.get("title", ""))
+        except BadRequest as error:
+            return await self._shown(conversation, _Typed(error))
+        return _see(f"/conversations/{conversation.id}")
+
+    async def remove(self, request: Request) -> Response:
+        """Remove it with all its asks; those that run are stopped first."""
+        await forms.form(request, set())
+        conversation = await self._meant(request)
+        await self.asks.stop_conversation(conversation.id)
+        await self.conversations.delete(conversation.id)
+        return _see("/conversations")
+
+    async def _asked(self, request: Request, conversation: Conversation) -> Response:
+        sent = await forms.form(request, {"question", "backend"})
+        question, backend = sent.get("question", ""), sent.get("backend", "")
+        try:
+            running = self.asks.start(
+                AskRequest(question, backend or None, conversation_id=conversation.id)
+            )
+            await self.door.finished(request, running)
+            raise_if_none(running)
+        except BylineError as error:
+            return await self._shown(conversation, _Typed(error, question, backend))
+        return _see(f"/conversations/{conversation.id}#turn-{running.id}")
+
+    async def _meant(self, request: Request) -> Conversation:
+        return await self.conversations.get(request.path_params["conversation_id"])
+
+    async def _shown(self, conversation: Conversation, typed: _Typed | None = None) -> Response:
+        asks = await self.conversations.asks(conversation.id)
+        view = {
+            "conversation": conversation,
+            "turns": [turns.turn(ask) for ask in asks],
+            "left_out": max(0, conversation.turns - len(asks)),
+            "runs": any(ask.answer is None and ask.finished_at is None for ask in asks),
+            "backends": self.painter.backends(),
+            "chosen": typed.backend if typed else (asks[-1].backend if asks else ""),
+            "question": typed.question if typed else "",
+            "error": typed.error if typed else None,
+            "question_chars_max": self.question_chars_max,
+        }
+        status = self.door.status_of(typed.error) if typed else 200
+        return self.painter.page("conversation.html", view, status)
+
+
+def raise_if_none(running: RunningAsk) -> None:
+    """Raise what was wrong with the question of an ask that ended as none, so is not stored."""
+    last = running.events[-1] if running.events else None
+    if isinstance(last, Failed) and isinstance(last.error, BadRequest):
+        raise last.error
+
+
+def _see(address: str) -> RedirectResponse:
+    return RedirectResponse(address, forms.SEE_OTHER)
