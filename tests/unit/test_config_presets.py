@@ -9,6 +9,7 @@ import pytest
 
 from byline.config.load import check_config
 from byline.config.presets import PRESETS, preset_text
+from byline.config.schema import Embedder
 from byline.errors import BadRequest
 
 _ROOT = Path(__file__).parents[2]
@@ -57,6 +58,17 @@ def test_two_macs_is_exactly_the_documented_shape() -> None:
 def test_the_example_file_of_the_repository_is_the_preset() -> None:
     example = (_ROOT / "config.example.toml").read_text(encoding="utf-8")
     assert example == preset_text("two-macs")
+
+
+def test_the_embedder_that_the_example_has_as_a_comment_is_one() -> None:
+    _, _, comment = preset_text("two-macs").partition("# [embedder]\n")
+    lines = [line.removeprefix("# ") for line in comment.split("\n\n")[0].splitlines()]
+    for kind in ("e5-small", "http", "none"):
+        told = tomllib.loads("\n".join(lines)) | {"kind": kind}
+        if kind != "http":
+            told = {"kind": kind}
+        assert Embedder.model_validate(told).kind == kind
+        assert f'"{kind}"' in lines[0]
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -126,13 +126,19 @@ def add(options: AddOptions) -> None:
 @app.command()
 @taking(ConversationsOptions)
 def conversations(options: ConversationsOptions) -> None:
-    """List conversations, begin one, or print one as Markdown."""
+    """List conversations; or begin, rename or remove one, or print it as Markdown."""
     from byline.cli import reading
 
     if options.begin is not None:
         _run(reading.begin_conversation(options.begin), options)
     elif options.markdown is not None:
         _run(reading.conversation_markdown(options.markdown), options)
+    elif options.rename is not None:
+        _run(reading.rename_conversation(*options.rename), options)
+    elif options.delete is not None:
+        if not options.yes:
+            typer.confirm("Remove the conversation with all its asks?", abort=True, err=True)
+        _run(reading.delete_conversation(options.delete), options)
     else:
         _run(reading.conversations(), options)
 

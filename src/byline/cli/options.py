@@ -149,6 +149,14 @@ class ConversationsOptions(ReadingOptions):
     markdown: Annotated[
         str | None, typer.Option("--markdown", metavar="ID", help="Print that one as Markdown.")
     ] = None
+    rename: Annotated[
+        tuple[str, str] | None,
+        typer.Option("--rename", metavar="ID TITLE", help="Give that one another title."),
+    ] = None
+    delete: Annotated[
+        str | None, typer.Option("--delete", metavar="ID", help="Remove that one, with its asks.")
+    ] = None
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

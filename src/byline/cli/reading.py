@@ -65,6 +65,29 @@ def conversation_markdown(conversation_id: str) -> Command:
     return command
 
 
+def rename_conversation(conversation_id: str, title: str) -> Command:
+    """Give a conversation another title."""
+
+    async def command(api: Api, screen: Screen, form: Format) -> Exit:
+        path = f"/api/conversations/{_segment(conversation_id)}"
+        renamed = await api.patch(path, {"title": title})
+        form.reply(screen, renamed, lambda one, console: show_conversations(_only(one), console))
+        return Exit.OK
+
+    return command
+
+
+def delete_conversation(conversation_id: str) -> Command:
+    """Remove a conversation with all its asks."""
+
+    async def command(api: Api, screen: Screen, form: Format) -> Exit:
+        await api.delete(f"/api/conversations/{_segment(conversation_id)}")
+        screen.out.print(Text(f"Removed {plain(conversation_id)}."))
+        return Exit.OK
+
+    return command
+
+
 def backends() -> Command:
     return _got("/api/backends", show_backends)
 
@@ -126,3 +149,7 @@ def _text(data: Json, console: Console) -> RenderableType:
 
 def _probed(data: Json, console: Console) -> RenderableType:
     return show_backends({"backends": [data]}, console)
+
+
+def _only(conversation: Json) -> Json:
+    return {"conversations": [conversation], "next": None}

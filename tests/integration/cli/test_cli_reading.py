@@ -156,6 +156,25 @@ def test_documents_are_removed_after_a_yes(server: LaidOut, run: Run) -> None:
     assert (result.exit_code, result.stdout) == (0, "Removed d1.\n")
 
 
+def test_a_conversation_is_renamed(server: LaidOut, run: Run) -> None:
+    one = {"id": "c1", "title": "The flat", "turns": 2, "updated_at": "2026-01-01T12:00:00+00:00"}
+    server.answers("PATCH /api/conversations/c1", one)
+    result = run("conversations", "--rename", "c1", "The flat")
+    assert result.exit_code == 0
+    assert "The flat" in result.stdout
+
+
+def test_a_conversation_is_removed_only_when_confirmed(server: LaidOut, run: Run) -> None:
+    async def removed(_: web.Request) -> web.Response:
+        return web.Response(status=204)
+
+    server.handlers["DELETE /api/conversations/c1"] = removed
+    assert run("conversations", "--delete", "c1", stdin="n\n").exit_code == 1
+    assert server.requests == []
+    result = run("conversations", "--delete", "c1", "--yes")
+    assert (result.exit_code, result.stdout) == (0, "Removed c1.\n")
+
+
 def test_an_id_cannot_reach_another_route(server: LaidOut, run: Run) -> None:
     server.handlers.clear()
     run("documents", "show", "../backends?x=1")
