@@ -70,12 +70,45 @@ def test_what_only_looks_like_a_mark_is_words(query: str) -> None:
     assert read_query(query) == as_words(query)
 
 
+@pytest.mark.parametrize(
+    ("query", "words", "prefixes"),
+    [
+        ("inv*", "", ("inv",)),
+        ("rent INV* lease", "rent lease", ("inv",)),
+        ("Ｉｎｖ*, due*", ",", ("inv", "due")),
+        ("inv* inv*", "", ("inv",)),
+        ("ABC-123*", "", ("abc-123",)),
+        ("2024*", "", ("2024",)),
+        ("café*", "", ("café",)),
+        ("हिन्दी*", "", ("हिन्दी",)),
+        ("보증금 lea*", "보증금", ("lea",)),
+    ],
+)
+def test_a_star_behind_a_word_makes_a_prefix(
+    query: str, words: str, prefixes: tuple[str, ...]
+) -> None:
+    reading = read_query(query)
+    assert (" ".join(reading.words.split()), reading.prefixes) == (words, prefixes)
+    assert reading.is_plain
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("**bold**", "*bold*", "bold** text", "100*3", "foo*bar", "*", "a * b", "in*", "AB-12*"),
+        *("보증*", "A4용지*", "契約*", "/usr/lib*", "snake_case*", "what is inv*?", "-invoice* "),
+    ],
+)
+def test_other_stars_are_text(query: str) -> None:
+    assert read_query(query).prefixes == ()
+
+
 @given(st.text(st.sampled_from("ab가 \"“”-*5.\n(&|!:'"), max_size=40))
 def test_nothing_is_an_error_and_something_is_always_looked_for(query: str) -> None:
     reading = read_query(query)
-    assert bool(terms(reading.words)) == bool(terms(query))
+    assert bool(terms(reading.words) or reading.prefixes) == bool(terms(query))
     reading.admits(query, "", "ab")
-    if reading.is_plain:
+    if reading.is_plain and not reading.prefixes:
         assert reading == as_words(query)
 
 

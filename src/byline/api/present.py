@@ -26,6 +26,7 @@ def search_json(result: SearchResult) -> Json:
         "read_as": {
             "phrases": list(result.read_as.phrases),
             "excluded": list(result.read_as.excluded),
+            "prefixes": {prefix: list(words) for prefix, words in result.read_as.prefixes.items()},
         },
         "legs": dict(result.legs),
         "timings_ms": {part: round(ms, 1) for part, ms in result.timings_ms.items()},

@@ -84,10 +84,15 @@ class HitShape(PassageShape):
 
 
 class ReadAsShape(Shape):
-    """What of the query was read as more than words: `"exact words"`, and `-word` without it."""
+    """What of the query was read as more than words: `"exact words"`, `-word` without it, and
+    `word*` with the words that begin so."""
 
     phrases: list[str]
     excluded: list[str]
+    prefixes: dict[str, list[str]] = Field(
+        description="What each prefix stands for, words in most passages first.",
+        examples=[{"inv": ["invoice", "invoices"]}],
+    )
 
 
 class SearchShape(Shape):

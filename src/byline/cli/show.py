@@ -93,7 +93,13 @@ def show_search(result: Json, console: Console) -> RenderableType:
     hits = [{**hit, "n": n} for n, hit in enumerate(result["results"], start=1)]
     total = sum(result["timings_ms"].values())
     heading = f"{len(hits)} passages in {total:.0f} ms" if len(hits) > 1 else "1 passage"
-    return show_sources(heading, hits, console)
+    prefixes = [
+        f"{prefix}*: {shortened(', '.join(words), 60)}"
+        for prefix, words in result["read_as"]["prefixes"].items()
+        if words
+    ]
+    said = [Text(one_line(line), style="dim") for line in (*prefixes, *result["notes"])]
+    return Group(*said, show_sources(heading, hits, console))
 
 
 def show_documents(page: Json, console: Console) -> RenderableType:

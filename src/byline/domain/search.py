@@ -105,10 +105,12 @@ class SearchHit:
 @dataclass(frozen=True, slots=True)
 class ReadAs:
     """What of a query was read as more than words: phrases that a passage must hold as they are
-    written, and words and phrases that it must not hold."""
+    written, words and phrases that it must not hold, and for each prefix (`inv*`) the words it
+    stands for, those in most passages first."""
 
     phrases: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    prefixes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

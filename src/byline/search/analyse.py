@@ -33,8 +33,9 @@ import Stemmer
 from byline.search.dates import days
 from byline.search.words import ASKING_EN, ASKING_KO, CONTRACTIONS_EN, INFLECTED_KO, PARTICLES_KO
 
-ANALYSIS_VERSION: Final = 3
-"""The number of the rules in this module, in `words` and `dates`, and of the weights in `bm25`."""
+ANALYSIS_VERSION: Final = 4
+"""The number of the rules in this module, in `words`, `dates` and `vocabulary`, and of the weights
+in `bm25`."""
 
 TERM_IDS_MAX: Final = 1_000_000_000
 """Ids are 1 … TERM_IDS_MAX - 1; 0 and below are free for the statistics to use."""
@@ -50,7 +51,7 @@ UNSPACED: Final = (
     "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"  # Kana
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
 )
-_MARKS: Final = (  # combining marks that stand inside words; `\w` leaves them out
+MARKS: Final = (  # combining marks that stand inside words; `\w` leaves them out
     "\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed"
     "\u0900-\u0963\u0981-\u0df4"
 )
@@ -58,7 +59,7 @@ _INVISIBLE = re.compile(
     "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]"
 )
 _VOWEL_POINTS = re.compile("[\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
-_LETTER = rf"(?:(?![{UNSPACED}\d_])[\w{_MARKS}])"
+_LETTER = rf"(?:(?![{UNSPACED}\d_])[\w{MARKS}])"
 _PART = rf"\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+|[{UNSPACED}]+|{_LETTER}+"
 _COMPOUND = re.compile(rf"(?:{_PART})(?:[-‐–_.'’/&@:+]?(?:{_PART}))*")
 _PARTS = re.compile(rf"{_PART}|[^\w]|_")
@@ -97,6 +98,14 @@ def telling_terms(text: str) -> list[int]:
     """
     chunks = [chunk for chunk in folded(text).split() if not only_asks(chunk)]
     return _ids([_without_ending(chunk) for chunk in chunks]) or query_terms(text)
+
+
+def whole_term(word: str) -> int | None:
+    """The id of the one term that stands for all of a word or compound, case-folded; None where
+    there is none: it has too many parts, or is no word."""
+    found = _chunk_terms(word)
+    parts = sum(part[0].isalnum() for part in _PARTS.findall(word))
+    return _term_id(found[-1]) if found and parts <= _COMPOUND_PARTS_MAX else None
 
 
 def _without_ending(chunk: str) -> str:

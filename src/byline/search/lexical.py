@@ -27,6 +27,7 @@ from byline.search.analyse import TERM_IDS_MAX, terms
 from byline.search.analysed import context_terms
 from byline.search.filters import Scope
 from byline.search.syntax import Reading, as_words
+from byline.search.vocabulary import add_words
 from byline.store.statements import statements
 
 _SLICE: Final = 16
@@ -65,7 +66,8 @@ class LexicalQuery:
     """What is looked for: term ids (with repeats), where, and how many passages at most.
 
     `telling` are those of the terms that a passage must have to speak of what was asked; `reading`
-    says which passages may not be found at all.
+    says which passages may not be found at all. The terms of each set of `alike` weigh as if they
+    were one term: all of them are what one prefix stands for.
     """
 
     terms: list[int]
@@ -73,21 +75,25 @@ class LexicalQuery:
     scope: Scope
     limit: int
     reading: Reading = ALL_WORDS
+    alike: tuple[frozenset[int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """A query by the statistics of the moment: what its terms weigh, how many passages hold each
-    (`df`) of how many `passages`, and which of them tell what it is about."""
+    (`df`) of how many `passages`, and which of them tell what it is about. Terms that count as one
+    have a number below 0 for it in `df`, in `telling`, and in `stands_for` by their own."""
 
     weights: Mapping[int, float]
     df: Mapping[int, int]
     passages: int
     telling: frozenset[int]
+    stands_for: Mapping[int, int] = field(default_factory=dict)
 
     def coverage(self, held: Iterable[int]) -> float:
         """The share (0 to 1) of the weight of the telling terms that lies on those `held`."""
-        return bm25.coverage(self.telling.intersection(held), self.telling, self.df, self.passages)
+        meant = {self.stands_for.get(term, term) for term in held}
+        return bm25.coverage(self.telling & meant, self.telling, self.df, self.passages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,7 @@ async def index_passages(
     async with connection.cursor().copy(statements("lexical")["copy_change"]) as copy:
         change = _change_row(collection.encode(), added)
         await copy.write(vectors.COPY_HEADER + change + vectors.COPY_TRAILER)
+    await add_words(connection, (text for p in passages for text in (p.title, p.heading, p.text)))
     await _fold_if_due(connection)
 
 
@@ -178,16 +185,22 @@ async def _weigh(connection: AsyncConnection[DictRow], query: LexicalQuery) -> W
     found = await connection.execute(
         statements("lexical")["term_statistics"],
         {
-            "terms": sorted({*query.terms, *query.reading.required_terms}),
+            "terms": sorted({*query.terms, *query.reading.required_terms, *chain(*query.alike)}),
             "collection": query.scope.collection,
         },
     )
     row = await found.fetchone() or {}
     passages: int = row["passages"]
     df = {int(term): count for term, count in row["df"].items() if count > 0}
-    weights = bm25.query_weights(query.terms, df, passages)
-    telling = weights.keys() & set(query.telling) or weights.keys()
-    return Weighed(weights, df, passages, frozenset(telling))
+    together = {
+        -number: min(sum(df.get(term, 0) for term in terms_), passages)
+        for number, terms_ in enumerate(query.alike, start=1)
+    }
+    stands_for = {term: -n for n, terms_ in enumerate(query.alike, start=1) for term in terms_}
+    as_one = {**df, **{term: together[number] for term, number in stands_for.items()}}
+    weights = bm25.query_weights([*query.terms, *sorted(stands_for)], as_one, passages)
+    telling = (weights.keys() & set(query.telling)) | together.keys() or weights.keys()
+    return Weighed(weights, df | together, passages, frozenset(telling), stands_for)
 
 
 async def _found(

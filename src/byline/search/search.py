@@ -1,6 +1,7 @@
 """One search from words to passages: what is refused, what is asked of the legs, how long it took.
 
-    check → measure the filter → by words, while the query is embedded → by meaning
+    check → measure the filter → look prefixes up → by words, while the query is embedded
+          → by meaning
           → score each candidate by both → fuse → read → collapse what says the same
 
 Without vectors (no embedder, none made yet, an embedder that is down) a search goes by words alone,
@@ -11,11 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -45,6 +46,7 @@ from byline.search.meaning import (
 from byline.search.passages import FoundPassage, read_passages
 from byline.search.places import places_of
 from byline.search.syntax import Reading, as_words, read_query
+from byline.search.vocabulary import Beginning, words_beginning
 from byline.store.database import Database
 from byline.store.statements import statements
 
@@ -56,6 +58,7 @@ READ_FOR_EACH: Final = 2
 """Passages read for each that is wanted: some say the same as others."""
 
 _COLLECTIONS_NAMED_MAX: Final = 20
+_MEANT_BY_PREFIX: Final = 3
 
 _READERS: Final = {QueryForm.SEARCH: read_query, QueryForm.QUESTION: as_words}
 
@@ -90,15 +93,18 @@ class Searcher:
         _check(request)
         filters = checked(request.where)
         reading = _READERS[request.form](request.query[:QUERY_CHARS_READ_MAX])
-        asked, telling = query_terms(reading.words), telling_terms(reading.words)
         laps.end("analyse")
         async with _Embedding() as embedding:
             async with self._database.connection() as connection:
                 await _check_sendable(connection, filters.collection)
                 scope = await scope_of(connection, filters)
                 space = await find_space(connection, self._embedders, filters.collection)
-                embedding.begin(embed(self._embedders, space, reading.words))
-                query = LexicalQuery(asked, telling, scope, CANDIDATES, reading)
+                prefixes = await words_beginning(connection, filters.collection, reading.prefixes)
+                sought = _sought(reading, prefixes)
+                embedding.begin(embed(self._embedders, space, sought.meant))
+                asked, telling = query_terms(sought.words), telling_terms(sought.words)
+                alike = tuple(beginning.terms for beginning in prefixes if beginning.words)
+                query = LexicalQuery(asked, telling, scope, CANDIDATES, reading, alike)
                 words = await search_lexical(connection, query)
                 if filters.collection is not None and not words.query.passages:
                     await _check_collection(connection, filters.collection)
@@ -120,8 +126,12 @@ class Searcher:
             embedder=meaning.space.fingerprint if isinstance(meaning, Meaning) else None,
             legs={"lexical": "ok", "dense": meaning.status},
             timings_ms=laps.total(),
-            notes=notes or _notes(reading, shown),
-            read_as=ReadAs(reading.phrases, (*reading.excluded, *reading.excluded_phrases)),
+            notes=notes or _notes(reading, prefixes, shown),
+            read_as=ReadAs(
+                reading.phrases,
+                (*reading.excluded, *reading.excluded_phrases),
+                {beginning.prefix: beginning.words for beginning in prefixes},
+            ),
         )
 
     async def places(self, passage_ids: Iterable[int]) -> Mapping[int, Place]:
@@ -151,11 +161,38 @@ async def _rank(
     return fuse(lexical, {id_: score for id_, score in near.items() if id_ in lexical})
 
 
-def _notes(reading: Reading, hits: tuple[SearchHit, ...]) -> tuple[str, ...]:
-    if hits or not reading.phrases:
-        return ()
-    phrases = " and ".join(f"“{phrase}”" for phrase in reading.phrases)
-    return (f"No passage holds {phrases} as written; without the quotes, single words count.",)
+class _Sought(NamedTuple):
+    """What the legs look for: by `words`, besides those of prefixes, and by what is `meant`."""
+
+    words: str
+    meant: str
+
+
+def _sought(reading: Reading, prefixes: Sequence[Beginning]) -> _Sought:
+    """A prefix that no word has is looked for as it is; half a word means nothing to an embedder,
+    which gets the commonest of the whole ones."""
+    unknown = [beginning.prefix for beginning in prefixes if not beginning.words]
+    words = " ".join([reading.words, *unknown]) if unknown else reading.words
+    known = [word for beginning in prefixes for word in beginning.words[:_MEANT_BY_PREFIX]]
+    return _Sought(words, " ".join([words, *known]).strip() if known else words)
+
+
+def _notes(
+    reading: Reading, prefixes: Sequence[Beginning], hits: tuple[SearchHit, ...]
+) -> tuple[str, ...]:
+    notes = []
+    for beginning in prefixes:
+        if not beginning.words:
+            notes.append(f"No word begins with “{beginning.prefix}”.")
+        elif beginning.is_cut:
+            counted = len(beginning.words)
+            notes.append(f"More words begin with “{beginning.prefix}” than the {counted} taken.")
+    if not hits and reading.phrases:
+        phrases = " and ".join(f"“{phrase}”" for phrase in reading.phrases)
+        notes.append(
+            f"No passage holds {phrases} as written; without the quotes, single words count."
+        )
+    return tuple(notes)
 
 
 def _shown(passages: list[FoundPassage], limit: int) -> tuple[SearchHit, ...]:

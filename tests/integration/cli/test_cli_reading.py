@@ -96,10 +96,14 @@ def test_the_address_comes_from_the_configuration(
 
 def test_search_shows_where_each_passage_stands(server: LaidOut, run: Run) -> None:
     hit = {"name": "a [b].txt", "page": None, "heading": "", "excerpt": "\x1b[31mred [1]"}
-    found = {"query": "q", "results": [hit], "timings_ms": {"search": 3.0}}
+    found = {
+        **{"query": "q", "results": [hit], "timings_ms": {"search": 3.0}},
+        **{"notes": ["No word begins with “zebr”."], "read_as": {"prefixes": {"inv": ["invoice"]}}},
+    }
     server.answers("GET /api/search", found)
     result = run("search", "q", "-n", "3", "--collection", "home")
-    assert result.stdout == "1 passage\n[1] a [b].txt\n    [31mred [1]\n"
+    said = "inv*: invoice\nNo word begins with “zebr”.\n"
+    assert result.stdout == said + "1 passage\n[1] a [b].txt\n    [31mred [1]\n"
     assert server.requests == [("GET /api/search", {"q": "q", "limit": "3", "collection": "home"})]
 
 

@@ -127,7 +127,8 @@ SELECT pg_advisory_xact_lock(hashtextextended('byline: rebuild lexical index', 0
 SELECT version FROM lexical_analysis;
 
 -- name: empty_index
-TRUNCATE lexical_passages, lexical_terms, lexical_totals, lexical_changes, lexical_analysis;
+TRUNCATE lexical_passages, lexical_terms, lexical_totals, lexical_changes, lexical_analysis,
+    lexical_words;
 
 -- name: set_analysis_version
 INSERT INTO lexical_analysis (version) VALUES (%(version)s);

@@ -1,0 +1,126 @@
+"""The words that documents hold, as they are written: what `word*` in a search stands for.
+
+The lexical index knows terms by number only, so `lexical_words` lists the words of scripts that put
+spaces between them: of 3 to 40 letters and digits, case-folded, compounds (`abc-1234`) whole and in
+parts. Hangul, Han and Kana need none of it: their pairs of characters find beginnings already.
+
+Writers never wait for each other: two that meet a new word at the same moment both write it, and
+whoever reads takes it once. A word stays when its last document goes; a search leaves out what no
+passage of its collection holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from byline.search.analyse import MARKS, UNSPACED, folded, whole_term
+from byline.store.statements import statements
+
+WORDS_MAX: Final = 96
+"""Words that the prefixes of one query stand for, all together; less than a query's terms."""
+
+_LOOKED_AT_MAX: Final = 480
+"""Words whose passages are counted to find those; the shortest there are."""
+
+_SLICE: Final = 64
+"""Texts whose words are taken before the event loop may serve others: about 1 ms."""
+
+_JOINED: Final = rf"[^\W_{UNSPACED}]"
+_RUN: Final = rf"{_JOINED}+(?:[{MARKS}]+{_JOINED}*)*"
+_WORD: Final = re.compile(rf"{_RUN}(?:-{_RUN})*")
+_CHARS_MIN: Final = 3
+_CHARS_MAX: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a prefix stands for: the words that begin so, those in most passages first, and their
+    term ids. `is_cut` where there are more words than a query takes."""
+
+    prefix: str
+    words: tuple[str, ...]
+    terms: frozenset[int]
+    is_cut: bool
+
+
+async def add_words(connection: AsyncConnection[DictRow], texts: Iterable[str]) -> None:
+    """List the words of `texts`, in the connection's transaction; those known already are not
+    written again."""
+    chunks: set[str] = set()
+    words: set[str] = set()
+    different = iter(dict.fromkeys(texts))
+    while some := list(islice(different, _SLICE)):
+        new = set(" ".join(some).split()) - chunks
+        chunks |= new
+        words |= written_words(" ".join(new))
+        await asyncio.sleep(0)
+    if words:
+        await connection.execute(
+            statements("vocabulary")["add_words"],
+            {"words": " ".join(words)},
+            prepare=False,  # a plan made for few words would be kept while the table grows
+        )
+
+
+async def words_beginning(
+    connection: AsyncConnection[DictRow], collection: str | None, prefixes: Sequence[str]
+) -> tuple[Beginning, ...]:
+    """The words that begin with each of the prefixes (case-folded, each once), in their order, as
+    far as passages of the collection (None: of any) hold them. Two round trips, or none."""
+    if not prefixes:
+        return ()
+    limit = _LOOKED_AT_MAX // len(prefixes)
+    found = await connection.execute(
+        statements("vocabulary")["words_beginning"], {"prefixes": list(prefixes), "limit": limit}
+    )
+    term_of: dict[str, dict[str, int]] = {prefix: {} for prefix in prefixes}
+    looked_at = dict.fromkeys(prefixes, 0)
+    for row in await found.fetchall():
+        looked_at[row["prefix"]] += 1
+        if term := whole_term(row["word"]):
+            term_of[row["prefix"]][row["word"]] = term
+    df = await _frequencies(connection, collection, term_of)
+    return tuple(
+        _beginning(prefix, terms_, df, (WORDS_MAX // len(prefixes), looked_at[prefix] == limit))
+        for prefix, terms_ in term_of.items()
+    )
+
+
+def written_words(text: str) -> set[str]:
+    """The words of a text that are listed."""
+    found = set(_WORD.findall(folded(text)))
+    found.update([part for word in found if "-" in word for part in word.split("-")])
+    return {word for word in found if _CHARS_MIN <= len(word) <= _CHARS_MAX}
+
+
+def _beginning(
+    prefix: str, term_of: Mapping[str, int], df: Mapping[int, int], bounds: tuple[int, bool]
+) -> Beginning:
+    words_max, is_cut = bounds
+    held = [word for word in term_of if df.get(term_of[word], 0) > 0]
+    held.sort(key=lambda word: (-df[term_of[word]], len(word), word))
+    taken = held[:words_max]
+    terms_ = frozenset(term_of[word] for word in taken)
+    return Beginning(prefix, tuple(taken), terms_, is_cut or len(held) > words_max)
+
+
+async def _frequencies(
+    connection: AsyncConnection[DictRow],
+    collection: str | None,
+    term_of: Mapping[str, Mapping[str, int]],
+) -> Mapping[int, int]:
+    asked = {term for terms_ in term_of.values() for term in terms_.values()}
+    found = await connection.execute(
+        statements("lexical")["term_statistics"],
+        {"terms": sorted(asked), "collection": collection},
+    )
+    row = await found.fetchone() or {}
+    return {int(term): int(count) for term, count in row["df"].items()}
