@@ -32,6 +32,7 @@ from byline.store.cluster import (
 )
 from byline.store.home import home_errors, locked_home
 from byline.store.leftovers import end_leftovers, pid_lines
+from byline.store.memory import machine_memory_bytes, memory_settings
 from byline.store.programs import environment
 
 _SETTINGS: Final = {
@@ -39,9 +40,6 @@ _SETTINGS: Final = {
     "port": "5432",  # only a part of the socket's name
     "unix_socket_permissions": "0700",
     "max_connections": "50",
-    "shared_buffers": "128MB",
-    "effective_cache_size": "1GB",
-    "maintenance_work_mem": "128MB",
     "work_mem": "16MB",
     "random_page_cost": "1.1",
     "jit": "off",  # costs more than it saves on queries of milliseconds
@@ -114,7 +112,11 @@ async def _keep_running(cluster: Cluster, server: _Server, start_s_max: float) -
 
 async def _start(cluster: Cluster, start_s_max: float) -> Process:
     """Start the server and wait until it takes connections."""
-    settings = {**_SETTINGS, "unix_socket_directories": f"../{cluster.run.name}"}
+    settings = {
+        **_SETTINGS,
+        **memory_settings(machine_memory_bytes()),
+        "unix_socket_directories": f"../{cluster.run.name}",
+    }
     command = cluster.command(
         *("postgres", "-D", cluster.data_argument(cluster.data)),
         *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
