@@ -16,12 +16,17 @@ from pathlib import Path
 import psycopg
 import pytest
 from anyio.from_thread import start_blocking_portal
+from hypothesis import settings
 
 from byline.config import schema
 from byline.store.database import Database, open_database
 from byline.store.embedded import embedded_postgres
 
 TEMPLATE = "byline_template"
+
+# The same cases in every run: a failure is a change's, and comes again.
+settings.register_profile("byline", derandomize=True)
+settings.load_profile("byline")
 
 
 @pytest.fixture(scope="session", autouse=True)

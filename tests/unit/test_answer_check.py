@@ -34,6 +34,17 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+def test_what_begins_a_line_is_told_by_the_whole_answer_not_by_what_is_left_of_it() -> None:
+    text = (
+        "The old iron bridge was opened to traffic in 1932.[2]. ```\n [1] [1]Here is what I found:"
+    )
+    check = AnswerCheck(SOURCES)
+    check.feed(text[:-10])
+    check.feed(text[-10:])
+    check.finish()
+    assert check.checked == check_answer(text, SOURCES)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(PIECES, max_size=14).map("".join), st.data())
 def test_an_answer_fed_in_pieces_ends_as_the_answer_fed_whole(

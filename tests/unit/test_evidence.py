@@ -61,6 +61,13 @@ def test_an_answer_in_another_language_needs_no_word_of_the_question() -> None:
     assert judge_evidence(same_language, evidence_min=MIN) is not None
 
 
+def test_while_a_library_is_partly_embedded_its_words_are_enough() -> None:
+    result = found("When is rent due?", "Rent is due in May.", coverage=0.67, cosine=0.79)
+    partly = replace(result, legs={"lexical": "ok", "dense": "partial: 20 % of the passages"})
+    assert judge_evidence(result, evidence_min=MIN) is not None
+    assert judge_evidence(partly, evidence_min=MIN) is None
+
+
 def test_vectors_of_an_embedder_nobody_has_fitted_are_not_read() -> None:
     result = found("Who won?", "Rent is due in May.", coverage=0.0, cosine=0.95)
     assert judge_evidence(replace(result, embedder="other"), evidence_min=MIN) is not None

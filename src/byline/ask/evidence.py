@@ -76,6 +76,9 @@ def judge_evidence(found: SearchResult, *, evidence_min: float) -> Refusal | Non
 def _likelihood_of(found: SearchResult) -> float:
     if found.embedder != FINGERPRINT or found.nearest is None:
         return likelihood(found.coverage, None)
+    if found.legs.get("dense", "ok") != "ok":
+        # Partly embedded: the passage that answers may be one whose nearness is not known yet.
+        return max(likelihood(found.coverage, None), likelihood(found.coverage, found.nearest))
     nearest = max(found.hits, key=lambda hit: hit.legs.get("dense", -1.0))
     asked, answered = question_language(found.query), question_language(nearest.text)
     if asked is not None and answered is not None and asked is not answered:

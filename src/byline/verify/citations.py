@@ -88,9 +88,7 @@ class AnswerCheck:
 
     def finish(self) -> list[Checked]:
         """The answer ends here: the sentences that were not finished before, checked."""
-        spans = split_sentences(self.written[self._at :])
-        at = self._at
-        return list(self._take([(at + start, at + end) for start, end in spans]))
+        return list(self._take(split_sentences(self.written, self._at)))
 
     def _take(self, spans: Sequence[tuple[int, int]]) -> Iterator[Checked]:
         for start, end in spans:

@@ -65,10 +65,10 @@ _DATE_TAIL: Final = re.compile(r"\d{4}\.\s?\d{1,2}\.\s?\d{1,2}\.$")
 _SAYS: Final = re.compile(r"(?:이?라고|이?라며|이?라는|하고|라면서|는|고)(?:\s|$)")
 
 
-def split_sentences(text: str) -> list[tuple[int, int]]:
-    """The sentences of `text` as (start, end) code points, end exclusive, white space trimmed."""
+def split_sentences(text: str, at: int = 0) -> list[tuple[int, int]]:
+    """The sentences of `text` from offset `at` on, as (start, end) code points, end exclusive,
+    white space trimmed; `at` is 0 or the end of a sentence."""
     spans: list[tuple[int, int]] = []
-    at = 0
     while (span := _next(text, at)) is not None:
         spans.append(span)
         at = span[1]
