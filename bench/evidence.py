@@ -29,7 +29,7 @@ from bench.report import Row
 from bench.retrieval import DEFAULT_DATA, QuestionSet, open_text, read_set
 from bench.settings import Settings, settings_from
 from bench.vectors import KeptVectors, kept_vectors, searchable
-from byline.ask.evidence import Signs, likelihood
+from byline.ask.evidence import likelihood
 from byline.config.schema import Ask
 from byline.domain.search import QueryForm, SearchRequest
 from byline.judge.measures import roc_auc
@@ -44,6 +44,16 @@ WEIGHTS = {ANSWERED: 1.0, "absent": 0.6, "foreign": 1.0, "unanswerable": 0.5}
 FALSE_REFUSALS = 0.01
 """Share of answered questions of the fitted half that the threshold may refuse."""
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "evidence.svg"
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What retrieval shows of a question: the coverage and the nearest cosine of a search by words
+    and meaning, and the coverage of one by words alone."""
+
+    coverage: float
+    nearest: float | None
+    lexical_coverage: float
 
 
 @dataclass(frozen=True, slots=True)

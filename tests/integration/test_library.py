@@ -124,9 +124,8 @@ async def test_passages_know_their_place_and_the_blanks_before_them(
     searcher = Searcher(database)
     hits = (await searcher.search(SearchRequest("words"))).hits
     first, second = sorted(hits, key=lambda hit: hit.start)
-    places = await searcher.places(hit.passage_id for hit in hits)
-    assert [places[hit.passage_id] for hit in (first, second)] == [Place(0, ""), Place(1, "\n\n\n")]
-    assert first.text + places[second.passage_id].gap + second.text == text
+    assert [hit.place for hit in (first, second)] == [Place(0, ""), Place(1, "\n\n\n")]
+    assert first.text + second.place.gap + second.text == text
 
 
 async def test_the_same_text_in_two_files_is_one_hit_that_names_the_other(

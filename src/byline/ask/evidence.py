@@ -10,7 +10,6 @@ not treat at all; that a passage on the matter leaves the very question open, on
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 from byline.ask.language import question_language
@@ -30,16 +29,6 @@ BOTH: Final = (-48.29, 3.12, 55.6)
 ACROSS_LANGUAGES: Final = 0.4
 """Where the nearest passage is in another language than the question, words tell nothing: the
 coverage is then taken to be at least this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Signs:
-    """What retrieval shows of a question: the coverage and the nearest cosine of a search by words
-    and meaning, and the coverage of one by words alone."""
-
-    coverage: float
-    nearest: float | None
-    lexical_coverage: float
 
 
 def likelihood(coverage: float, nearest: float | None) -> float:

@@ -70,7 +70,7 @@ async def run_ask(
                 QueryForm.QUESTION,
             )
         )
-        places = await parts.searcher.places(hit.passage_id for hit in found.hits)
+    places = {hit.passage_id: hit.place for hit in found.hits if hit.place is not None}
     progress.sources = join_neighbours(
         _number(found), places, context_tokens=backend.context_tokens
     )

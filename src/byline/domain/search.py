@@ -82,9 +82,9 @@ class AlsoIn:
 class SearchHit:
     """One passage found. `start`/`end` are code points of the document's text, end exclusive.
 
-    `legs` holds the score of each retrieval leg that found it (`lexical`, `dense`);
-    `also_in` the worse hits that say the same, and `fingerprint` what that is judged by first
-    (`search/duplicates.py`; None where it is not known).
+    `legs` holds the score of each retrieval leg that found it (`lexical`, `dense`), `place` where
+    it lies in its document, `also_in` the worse hits that say the same, and `fingerprint` what that
+    is judged by first (`search/duplicates.py`; None where it is not known).
     """
 
     passage_id: int
@@ -100,6 +100,7 @@ class SearchHit:
     legs: Mapping[str, float] = field(default_factory=dict)
     also_in: tuple[AlsoIn, ...] = ()
     fingerprint: int | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,11 @@ class QueryEmbedders(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A space that can be searched, and the share (0 to 1) of the passages that are in it."""
+    """A space that can be searched, the embedder that made it, and the share (0 to 1) of the
+    passages that are in it."""
 
     space: VectorSpace
+    embedder: QueryEmbedder
     share: float
 
 
@@ -77,23 +79,15 @@ async def find_space(
     share = await dense_coverage(connection, space, collection) if space is not None else 0.0
     if space is None or share == 0:  # 2
         return NoMeaning(NO_VECTORS)
-    return Filled(space, share)
+    return Filled(space, embedders.of(space.fingerprint), share)
 
 
-async def prepare(embedders: QueryEmbedders | None, found: Filled | NoMeaning) -> None:
-    """Get the embedder of the vectors ready for queries, if there are any."""
-    if embedders is not None and isinstance(found, Filled):
-        await embedders.of(found.space.fingerprint).prepare()
-
-
-async def embed(
-    embedders: QueryEmbedders | None, found: Filled | NoMeaning, text: str
-) -> Meaning | NoMeaning:
+async def embed(found: Filled | NoMeaning, text: str) -> Meaning | NoMeaning:
     """The query's vector. The embedder bounds the wait; that it is down is no error of a search."""
-    if embedders is None or isinstance(found, NoMeaning):
-        return found if isinstance(found, NoMeaning) else NoMeaning(OFF)
+    if isinstance(found, NoMeaning):
+        return found
     try:
-        vector = await embedders.of(found.space.fingerprint).embed_query(text)
+        vector = await found.embedder.embed_query(text)
     except EmbedderUnavailable as error:  # 3
         return NoMeaning(f"unavailable: {error}")
     return Meaning(found.space, vector, _status(found.share))

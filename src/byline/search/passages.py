@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from byline.domain.search import SearchHit
+from byline.domain.search import Place, SearchHit
 from byline.search.fuse import Fused
 from byline.search.lexical import Weighed
 from byline.store.statements import statements
@@ -56,4 +56,5 @@ def _hit(row: Mapping[str, Any], fused: Fused) -> SearchHit:
         score=fused.score,
         legs=legs,
         fingerprint=row["fingerprint"],
+        place=Place(row["ordinal"], row["gap"]),
     )

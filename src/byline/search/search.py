@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from itertools import islice
 from types import TracebackType
@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple, Self
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from byline.domain.search import Place, QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
+from byline.domain.search import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest, DatabaseUnavailable
 from byline.search.analyse import query_terms, telling_terms
 from byline.search.dense import DenseQuery, search_dense, similarities
@@ -36,15 +36,14 @@ from byline.search.lexical import (
     search_lexical,
 )
 from byline.search.meaning import (
+    Filled,
     Meaning,
     NoMeaning,
     QueryEmbedders,
     embed,
     find_space,
-    prepare,
 )
 from byline.search.passages import FoundPassage, read_passages
-from byline.search.places import places_of
 from byline.search.syntax import Reading, as_words, read_query
 from byline.search.vocabulary import Beginning, words_beginning
 from byline.store.database import Database
@@ -76,7 +75,8 @@ class Searcher:
         with suppress(DatabaseUnavailable):
             async with self._database.connection() as connection:
                 space = await find_space(connection, self._embedders, None)
-            await prepare(self._embedders, space)
+            if isinstance(space, Filled):
+                await space.embedder.prepare()
 
     async def search(self, request: SearchRequest) -> SearchResult:
         """The best passages, best first.
@@ -101,7 +101,7 @@ class Searcher:
                 space = await find_space(connection, self._embedders, filters.collection)
                 prefixes = await words_beginning(connection, filters.collection, reading.prefixes)
                 sought = _sought(reading, prefixes)
-                embedding.begin(embed(self._embedders, space, sought.meant))
+                embedding.begin(embed(space, sought.meant))
                 asked, telling = query_terms(sought.words), telling_terms(sought.words)
                 alike = tuple(beginning.terms for beginning in prefixes if beginning.words)
                 query = LexicalQuery(asked, telling, scope, CANDIDATES, reading, alike)
@@ -133,11 +133,6 @@ class Searcher:
                 {beginning.prefix: beginning.words for beginning in prefixes},
             ),
         )
-
-    async def places(self, passage_ids: Iterable[int]) -> Mapping[int, Place]:
-        """Where passages lie among those of their documents, by id."""
-        async with self._database.connection() as connection:
-            return await places_of(connection, passage_ids)
 
 
 async def _rank(

@@ -18,10 +18,10 @@ class Embedders:
 
     def __init__(self, config: schema.Embedder, dispatcher: Dispatcher) -> None:
         """Starts and opens nothing."""
-        self.configured = _configured(config, dispatcher)
+        bundled = E5Embedder(config.workers, config.query_wait_s_max)
+        self.configured = _configured(config, dispatcher, bundled)
         self._at_hand: dict[str, Embedder] = {}
         if self.configured is not None:
-            bundled = E5Embedder(config.workers, config.query_wait_s_max)
             self._at_hand = {FINGERPRINT: bundled, self.configured.fingerprint: self.configured}
 
     @property
@@ -39,7 +39,9 @@ class Embedders:
             await embedder.close()
 
 
-def _configured(config: schema.Embedder, dispatcher: Dispatcher) -> Embedder | None:
+def _configured(
+    config: schema.Embedder, dispatcher: Dispatcher, bundled: E5Embedder
+) -> Embedder | None:
     match config.kind:
         case "none":
             return None
@@ -47,4 +49,4 @@ def _configured(config: schema.Embedder, dispatcher: Dispatcher) -> Embedder | N
             gate = None if config.machine is None else dispatcher.gate(config.machine)
             return HttpEmbedder(config, gate, environment_key(config.api_key_env))
         case "e5-small":
-            return E5Embedder(config.workers, config.query_wait_s_max)
+            return bundled

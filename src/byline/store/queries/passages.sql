@@ -1,4 +1,0 @@
--- Where passages lie among those of their documents.
-
--- name: places
-SELECT id, ordinal, gap FROM passages WHERE id = ANY (%(ids)s::bigint[]);
