@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 
 from byline.api.failures import status_of
+from byline.api.routes.asking import ADMITTED, first_of
 from byline.api.routes.documents import add_uploaded
 from byline.api.services import Services
-from byline.api.streams import CallerLeft, unless_caller_leaves
+from byline.api.streams import CallerLeft, unless_caller_leaves, until
 from byline.ask.running import RunningAsk
+from byline.domain.asking import AskStatus, Done, Failed
 from byline.errors import BylineError
+
+PATIENCE_S: Final = 1.0
+"""So long a form waits for the whole answer: a quick one needs no page that looks again."""
+
+FOLLOWED_S: Final = 0.05
+"""The same for a page that follows its ask live: what ends at once is shown at once."""
+
+RESPOND_ASYNC: Final = "respond-async"
+"""What such a page says in `Prefer` (RFC 7240)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +39,24 @@ class FormDoor:
     async def add_files(self, request: Request) -> dict[str, Any]:
         return await add_uploaded(request, self.services)
 
-    async def finished(self, request: Request, running: RunningAsk) -> bool:
-        async def end() -> None:
-            async for _ in running:
-                pass
-
+    async def admitted(self, request: Request, running: RunningAsk) -> bool:
         try:
-            await unless_caller_leaves(request.receive, end())
+            await unless_caller_leaves(request.receive, self._admission(request, running))
         except CallerLeft:
+            await running.stop(AskStatus.CANCELLED)
             return False
         finally:
             await running.leave()
         return True
+
+    async def _admission(self, request: Request, running: RunningAsk) -> None:
+        await first_of(running, ADMITTED)
+        clock = self.services.clock
+        moment_s = FOLLOWED_S if RESPOND_ASYNC in request.headers.get("prefer", "") else PATIENCE_S
+        end = asyncio.ensure_future(first_of(running, (Done, Failed)))
+        over = asyncio.ensure_future(until(clock, clock.monotonic() + moment_s))
+        try:
+            await asyncio.wait({end, over}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            end.cancel()
+            over.cancel()

@@ -108,13 +108,14 @@ class EventStream(Response):
         clock, silence_s = self.heart.clock, self.heart.silence_s
         self._sent_at = clock.monotonic()
         while True:
-            await _until(clock, self._sent_at + silence_s)
+            await until(clock, self._sent_at + silence_s)
             if clock.monotonic() - self._sent_at >= silence_s:
                 self._sent_at = clock.monotonic()
                 await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
 
 
-async def _until(clock: Clock, when: float) -> None:
+async def until(clock: Clock, when: float) -> None:
+    """Return at `when`, by the monotonic clock."""
     rung = asyncio.Event()
     timer = clock.call_at(when, rung.set)
     try:

@@ -1,8 +1,9 @@
 """One ask under way: its events, those who read them, and what ends it.
 
 An ask lives as long as somebody reads it. When the last reader has gone it ends at once, or, if it
-was sent with `resumable`, after `resumable_s` without a reader. Events are numbered from 1; every
-reader takes them at its own pace from the same list, so none holds up the machine or another.
+was sent with `resumable`, after `resumable_s` without a reader; a page without scripts, which only
+looks in now and then, keeps it alive as well. Events are numbered from 1; every reader takes them
+at its own pace from the same list, so none holds up the machine or another.
 """
 
 from __future__ import annotations
@@ -109,9 +110,13 @@ class RunningAsk:
         if not self._alone_s:
             await self.stop(AskStatus.CANCELLED)
             return
-        self._given_up = self._clock.call_at(
-            self._clock.monotonic() + self._alone_s, lambda: self._stop(AskStatus.CANCELLED)
-        )
+        self._wait_for_readers()
+
+    def look_in(self) -> None:
+        """Somebody saw how it stands and did not stay: if it waits for readers, it waits anew."""
+        if self._given_up is not None:
+            self._wait_no_longer()
+            self._wait_for_readers()
 
     async def stop(self, status: AskStatus) -> None:
         """End the ask now, as `cancelled` or `interrupted`, and wait until it is stored and its
@@ -123,6 +128,11 @@ class RunningAsk:
         if not self._work.done():
             self.stopped_as = status
             self._work.cancel()
+
+    def _wait_for_readers(self) -> None:
+        self._given_up = self._clock.call_at(
+            self._clock.monotonic() + self._alone_s, lambda: self._stop(AskStatus.CANCELLED)
+        )
 
     def _wait_no_longer(self) -> None:
         if self._given_up is not None:

@@ -89,6 +89,12 @@ class Asks:
         """The ask if it runs in this process; who reads it says `join` first."""
         return self._running.get(ask_id)
 
+    def look_in(self, ask: StoredAsk) -> None:
+        """Somebody is shown how an ask stands, and may look again: see `RunningAsk.look_in`."""
+        running = self._running.get(ask.id)
+        if running is not None:
+            running.look_in()
+
     async def events(self, ask_id: str, after: int = 0) -> Sequence[dict[str, object]]:
         """The transcript after event number `after`, so far as there is one; raises `NotFound`."""
         running = self._running.get(ask_id)

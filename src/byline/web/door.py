@@ -24,6 +24,10 @@ class Door(Protocol):
         """
         ...
 
-    async def finished(self, request: Request, running: RunningAsk) -> bool:
-        """Wait for the end of an ask; False, with the ask cancelled, when the caller left."""
+    async def admitted(self, request: Request, running: RunningAsk) -> bool:
+        """Wait until it is settled that an ask is one, and a moment longer for a quick answer.
+
+        From then on it is waited for at its own page. False, with the ask cancelled, when the
+        caller left meanwhile: nobody else knows of it. The caller is no reader of it any more.
+        """
         ...

@@ -116,8 +116,8 @@ class Pages:
         sent = await forms.form(request, {"question", "backend"})
         question, chosen = sent.get("question", ""), sent.get("backend", "")
         try:
-            running = self.parts.asks.start(AskRequest(question=question, backend=chosen or None))
-            await self.parts.door.finished(request, running)
+            running = self.parts.asks.start(AskRequest(question, chosen or None, resumable=True))
+            await self.parts.door.admitted(request, running)
             raise_if_none(running)
         except BylineError as error:
             return await self._front(question=question, chosen=chosen, error=error)
@@ -127,6 +127,7 @@ class Pages:
         """One ask as an article."""
         forms.parameters(request, set())
         stored = await self.parts.asks.get(request.path_params["ask_id"])
+        self.parts.asks.look_in(stored)
         view = {
             "turn": turns.turn(stored),
             "backends": self.backends(),

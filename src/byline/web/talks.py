@@ -114,9 +114,11 @@ class Talks:
         question, backend = sent.get("question", ""), sent.get("backend", "")
         try:
             running = self.asks.start(
-                AskRequest(question, backend or None, conversation_id=conversation.id)
+                AskRequest(
+                    question, backend or None, conversation_id=conversation.id, resumable=True
+                )
             )
-            await self.door.finished(request, running)
+            await self.door.admitted(request, running)
             raise_if_none(running)
         except BylineError as error:
             return await self._shown(conversation, _Typed(error, question, backend))
@@ -127,6 +129,8 @@ class Talks:
 
     async def _shown(self, conversation: Conversation, typed: _Typed | None = None) -> Response:
         asks = await self.conversations.asks(conversation.id)
+        for ask in asks:
+            self.asks.look_in(ask)
         view = {
             "conversation": conversation,
             "turns": [turns.turn(ask) for ask in asks],

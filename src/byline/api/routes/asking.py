@@ -110,18 +110,19 @@ def wants_events(request: Request) -> bool:
 
 
 async def _whole(request: Request, running: RunningAsk) -> Response:
-    last = await unless_caller_leaves(request.receive, _first_of(running, (Done, Failed)))
+    last = await unless_caller_leaves(request.receive, first_of(running, (Done, Failed)))
     return _settled(running, last)
 
 
 async def _streamed(request: Request, running: RunningAsk) -> Response:
-    first = await unless_caller_leaves(request.receive, _first_of(running, ADMITTED))
+    first = await unless_caller_leaves(request.receive, first_of(running, ADMITTED))
     if isinstance(first, Failed):
         return _settled(running, first)
     return follow(request, running)
 
 
-async def _first_of(running: RunningAsk, kinds: tuple[type[AskEvent], ...]) -> AskEvent:
+async def first_of(running: RunningAsk, kinds: tuple[type[AskEvent], ...]) -> AskEvent:
+    """The first event of these kinds, the last event's among them."""
     async for event in running:
         if isinstance(event, kinds):
             return event
