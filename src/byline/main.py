@@ -39,6 +39,7 @@ from byline.dispatch.shared_gate import SharedGate
 from byline.dispatch.sharing import shared_gates
 from byline.errors import DatabaseUnavailable, StartFailed
 from byline.ingest.jobs import running_library
+from byline.ingest.pictures import open_pictures
 from byline.observe import Feed, Metrics, configure_log
 from byline.search.embedders.choice import Embedders
 from byline.search.reading import PassageReader
@@ -141,6 +142,9 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
     library = await stack.enter_async_context(
         running_library(database, blobs, config.ingest, home / "scratch", embedders.configured)
     )
+    pictures = await stack.enter_async_context(
+        open_pictures(library, blobs, config.ingest, home / "pictures")
+    )
     asks = await stack.enter_async_context(
         running_asks(
             AskParts(searcher, PassageReader(database), config.ask),
@@ -154,6 +158,7 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
         config=config,
         database=database,
         library=library,
+        pictures=pictures,
         searcher=searcher,
         dispatcher=dispatcher,
         asks=asks,

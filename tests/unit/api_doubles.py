@@ -32,12 +32,18 @@ from byline.domain.documents import (
 )
 from byline.domain.search import EVERYTHING, Filters, Place, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest, BylineError, NotFound
+from byline.ingest.pictures import PageView, Picture
 from byline.ingest.rows import JobStatus
 from byline.observe import Metrics
 from byline.search.filters import checked, clean_tags
 from byline.search.reading import ReadableDocument, ReadPassage
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+DOT = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010800000000003a7e9b550000000a49444154"
+    "789c63f8ff1f000501013f9c2e2b3c0000000049454e44ae426082"
+)
+"""A PNG of one pixel."""
 LEASE = "The rent is due on the third working day of each month."
 
 
@@ -284,6 +290,25 @@ class MemoryLibrary:
         return [job][:limit]
 
 
+class MemoryPictures:
+    """One white dot for whatever page; remembers what it was asked for."""
+
+    def __init__(self, library: MemoryLibrary) -> None:
+        self.library = library
+        self.views: list[PageView] = []
+        self.error: BylineError | None = None
+        self.marked = True
+
+    async def page(self, document_id: str, view: PageView) -> Picture:
+        await self.library.get(document_id)
+        if self.error is not None:
+            raise self.error
+        self.views.append(view)
+        if view.span is None:
+            return Picture(DOT, None, None)
+        return Picture(DOT, self.marked, (0.1, 0.25, 0.9, 0.3) if self.marked else None)
+
+
 class MemoryDatabase:
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -304,6 +329,7 @@ class Office:
     searcher: MemorySearcher
     records: MemoryRecords
     library: MemoryLibrary
+    pictures: MemoryPictures
     database: MemoryDatabase
     services: Services
 
@@ -329,6 +355,7 @@ async def office(
     lab = Lab(config, script)
     searcher, records = MemorySearcher(), MemoryRecords()
     library, database = MemoryLibrary(), MemoryDatabase()
+    pictures = MemoryPictures(library)
     metrics = Metrics()
     asks = Asks(
         AskParts(cast(Any, searcher), cast(Any, MemoryReader(searcher)), config.ask),
@@ -341,6 +368,7 @@ async def office(
         config=config,
         database=cast(Any, database),
         library=cast(Any, library),
+        pictures=cast(Any, pictures),
         searcher=cast(Any, searcher),
         dispatcher=lab.dispatcher,
         asks=asks,
@@ -352,7 +380,8 @@ async def office(
     )
     app = create_app(services)
     try:
-        yield Office(app, Caller(app), lab, asks, searcher, records, library, database, services)
+        call = Caller(app)
+        yield Office(app, call, lab, asks, searcher, records, library, pictures, database, services)
     finally:
         await asks.close()
         await lab.dispatcher.close()

@@ -24,6 +24,7 @@ from byline.api.routes import (
     health,
     history,
     openai,
+    pictures,
     reference,
     search,
 )
@@ -64,6 +65,7 @@ def create_app(services: Services) -> FastAPI:
         backends,
         events,
         documents,
+        pictures,
         health,
         reference,
     ):

@@ -13,6 +13,9 @@ from byline.domain.asking import AskMode
 from byline.domain.search import Filters
 from byline.errors import BadRequest, NotFound
 
+PICTURE_WIDTH_MIN: Final = 100
+PICTURE_WIDTH_MAX: Final = 2_000
+
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _BINARY: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -176,6 +179,27 @@ class DocumentChange(Parameters):
     """What to change of a document."""
 
     tags: list[Text] = Field(description="Its tags from now on, all of them.")
+
+
+class PictureParameters(Parameters):
+    """How to show a page."""
+
+    width: int = Field(
+        1_000, ge=PICTURE_WIDTH_MIN, le=PICTURE_WIDTH_MAX, description="Of the picture, in pixels."
+    )
+    start: int | None = Field(None, ge=0, description="Where the passage to mark begins.")
+    end: int | None = Field(None, ge=0, description="Where it ends, that character excluded.")
+
+    def span(self) -> tuple[int, int] | None:
+        """The passage, in code points of the extracted text. Raises `BadRequest`."""
+        if self.start is None and self.end is None:
+            return None
+        if self.start is None or self.end is None or self.start >= self.end:
+            raise BadRequest(
+                "A passage has a `start` and an `end` after it.",
+                remedy="Give both as a citation has them, or neither.",
+            )
+        return self.start, self.end
 
 
 class TitleBody(Parameters):

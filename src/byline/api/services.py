@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from byline.dispatch.clock import Clock
     from byline.dispatch.dispatcher import Dispatcher
     from byline.ingest.library import Library
+    from byline.ingest.pictures import Pictures
     from byline.observe import Feed, Metrics
     from byline.search.search import Searcher
     from byline.store.database import Database
@@ -29,6 +30,7 @@ class Services:
     config: Config
     database: Database
     library: Library
+    pictures: Pictures
     searcher: Searcher
     dispatcher: Dispatcher
     asks: Asks

@@ -97,6 +97,15 @@ class Ingest(Branch):
     text_chars_max: int = Field(
         50_000_000, ge=1, description="Longest text taken from one file, in characters."
     )
+    picture_s_max: Seconds = Field(
+        20, description="Longest wait for the picture of a page, in seconds."
+    )
+    picture_memory_bytes_max: int = Field(
+        1_073_741_824, ge=268_435_456, description="Memory one picture may use, in bytes."
+    )
+    pictures_bytes_max: int = Field(
+        268_435_456, ge=0, description="Disk space that pictures of pages may take, in bytes."
+    )
     concurrency: int = Field(1, ge=1, le=64, description="Files extracted at once.")
     passage_chars_max: int = Field(
         800, ge=100, le=20_000, description="Longest passage, in characters."

@@ -19,7 +19,12 @@ from typing import Any, Final
 from byline.config import schema
 from byline.domain.documents import Chunk, ExtractedText, Heading, PageSpan
 from byline.errors import ExtractionFailed
-from byline.ingest.protocol import EXIT_TOO_MUCH_MEMORY, FRAME, WorkerLimits
+from byline.ingest.protocol import (
+    EXIT_TOO_MUCH_MEMORY,
+    FRAME,
+    WorkerLimits,
+    bare_environment,
+)
 from byline.search.analysed import AnalysedPassages
 
 _FILES_MAX: Final = 200
@@ -28,11 +33,6 @@ _KEPT_BYTES_MAX: Final = 536_870_912
 """A worker that holds more memory than this after a file is not used again."""
 _IDLE_S_MAX: Final = 60.0
 _STDERR_BYTES_KEPT: Final = 4_096
-_PASSED_ON: Final = (
-    *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
-    *("PYTHONPATH", "VIRTUAL_ENV", "TESSDATA_PREFIX"),
-)
-"""All a reader of other people's files gets to see of our environment; keys are not among it."""
 
 
 class WorkerDied(Exception):
@@ -233,19 +233,13 @@ async def _start_worker(limits: WorkerLimits, scratch: Path) -> _Worker:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=folder,
-            env=_environment(folder),
+            env=bare_environment(folder),
             start_new_session=True,  # Ctrl-C at the terminal is ours to act on, not the worker's
         )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return _Worker(process, folder)
-
-
-def _environment(folder: Path) -> Mapping[str, str]:
-    own = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    places = ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XBERG_CACHE_DIR")
-    return {**own, **dict.fromkeys(places, str(folder)), "PYTHONUTF8": "1"}
 
 
 def _extraction(header: Mapping[str, Any], text: bytes, packed: bytes) -> Extraction:

@@ -7,7 +7,7 @@ import mimetypes
 import re
 import unicodedata
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final, Protocol
@@ -89,6 +89,8 @@ class Library:
         self._queue = queue
         self._unsettled: set[str] = set()
         self.works: list[Work] = []
+        self.on_forgotten: list[Callable[[str], Awaitable[None]]] = []
+        """Told the SHA-256 of every file that nobody has any more."""
 
     async def add(
         self,
@@ -315,6 +317,8 @@ class Library:
                 used = await found.fetchone()
                 if used is not None and not used["used"]:
                     await self._blobs.delete(sha256)
+                    for forget in self.on_forgotten:
+                        await forget(sha256)
         except BylineError as error:
             log.warning("a file nobody has could not be removed yet", reason=str(error))
         else:

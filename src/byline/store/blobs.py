@@ -84,6 +84,10 @@ class BlobStore:
             async for piece in pieces:
                 await asyncio.to_thread(file.write, piece)
 
+    def path_of(self, sha256: str) -> Path | None:
+        """Where a file lies, if files are kept in a local folder; it may be gone by now."""
+        return self._folder / _key(sha256) if self._folder is not None else None
+
     async def exists(self, sha256: str) -> bool:
         """Whether the file is kept."""
         return await self._size(sha256) is not None
