@@ -11,6 +11,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -76,15 +77,27 @@ def empty_database_url(
     database_server_url: str, _database_numbers: Callable[[], int]
 ) -> Iterator[str]:
     """A database of this test's own with nothing in it, not even Byline's tables."""
-    yield from _own_database(database_server_url, f"empty_{_database_numbers()}", "template0")
+    name = f"empty_{_database_numbers()}"
+    with _own_database(database_server_url, name, "template0") as url:
+        yield url
 
 
 @pytest.fixture
 def database_url(database_server_url: str, _database_numbers: Callable[[], int]) -> Iterator[str]:
     """A migrated database of this test's own."""
-    yield from _own_database(database_server_url, f"test_{_database_numbers()}", TEMPLATE)
+    with _own_database(database_server_url, f"test_{_database_numbers()}", TEMPLATE) as url:
+        yield url
 
 
+@pytest.fixture(scope="session")
+def another_database(
+    database_server_url: str, _database_numbers: Callable[[], int]
+) -> Callable[[], AbstractContextManager[str]]:
+    """Makes migrated databases that last longer than a test: as long as the block each opens."""
+    return lambda: _own_database(database_server_url, f"test_{_database_numbers()}", TEMPLATE)
+
+
+@contextmanager
 def _own_database(server_url: str, name: str, template: str) -> Iterator[str]:
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")

@@ -51,7 +51,8 @@ from byline.store.database import Database, open_database
 from byline.store.embedded import embedded_postgres
 from byline.store.home import locked_home
 from byline.store.presence import presence
-from byline.web.pages import PageParts, page_routes
+from byline.web.pages import page_routes
+from byline.web.parts import PageParts
 
 log = structlog.get_logger("byline.main")
 

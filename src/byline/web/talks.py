@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from byline.ask.running import RunningAsk
-from byline.ask.service import Asks
 from byline.domain.asking import AskRequest, Failed
 from byline.domain.conversations import Conversation
 from byline.errors import BadRequest, BylineError
 from byline.web import forms, turns
-from byline.web.door import Door
-
-if TYPE_CHECKING:
-    from byline.ask.conversations import Conversations
+from byline.web.painter import Painter
+from byline.web.parts import PageParts, PageRoute, staff
 
 CONVERSATIONS_A_PAGE: Final = 50
-
-Handler = Callable[[Request], Awaitable[Response]]
-
-
-class Painter(Protocol):
-    """What the pages of all parts share: `Pages`."""
-
-    def page(self, template: str, view: Mapping[str, Any], status: int = 200) -> Response: ...
-
-    def backends(self) -> list[dict[str, Any]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +31,14 @@ class _Typed:
 class Talks:
     """Handlers of the pages about conversations."""
 
-    def __init__(
-        self,
-        conversations: Conversations,
-        asks: Asks,
-        door: Door,
-        painter: Painter,
-        question_chars_max: int,
-    ) -> None:
-        self.conversations = conversations
-        self.asks = asks
-        self.door = door
+    def __init__(self, parts: PageParts, painter: Painter) -> None:
+        self.parts = parts
         self.painter = painter
-        self.question_chars_max = question_chars_max
+        self.conversations = parts.conversations
+        self.asks = parts.asks
+        self.door = parts.door
 
-    def routes(self) -> list[tuple[str, Handler, str]]:
+    def routes(self) -> list[PageRoute]:
         """Path, handler, method."""
         one = "/conversations/{conversation_id}"
         return [
@@ -75,12 +54,13 @@ class Talks:
         """The conversations, those used last first."""
         sent = forms.parameters(request, {"cursor"})
         found, more = await self.conversations.list(CONVERSATIONS_A_PAGE, sent.get("cursor"))
-        return self.painter.page("conversations.html", {"conversations": found, "next": more})
+        view = {"conversations": found, "next": more}
+        return self.painter.paint(request, "conversations.html", view)
 
     async def one(self, request: Request) -> Response:
         """One conversation: its turns, each with its byline and sources, and the next question."""
         forms.parameters(request, set())
-        return await self._shown(await self._meant(request))
+        return await self._shown(request, await self._meant(request))
 
     async def follow_up(self, request: Request) -> Response:
         """Ask the next question of a conversation."""
@@ -98,7 +78,7 @@ class Talks:
         try:
             await self.conversations.rename(conversation.id, sent.get("title", ""))
         except BadRequest as error:
-            return await self._shown(conversation, _Typed(error))
+            return await self._shown(request, conversation, _Typed(error))
         return _see(f"/conversations/{conversation.id}")
 
     async def remove(self, request: Request) -> Response:
@@ -121,13 +101,15 @@ class Talks:
             await self.door.admitted(request, running)
             raise_if_none(running)
         except BylineError as error:
-            return await self._shown(conversation, _Typed(error, question, backend))
+            return await self._shown(request, conversation, _Typed(error, question, backend))
         return _see(f"/conversations/{conversation.id}#turn-{running.id}")
 
     async def _meant(self, request: Request) -> Conversation:
         return await self.conversations.get(request.path_params["conversation_id"])
 
-    async def _shown(self, conversation: Conversation, typed: _Typed | None = None) -> Response:
+    async def _shown(
+        self, request: Request, conversation: Conversation, typed: _Typed | None = None
+    ) -> Response:
         asks = await self.conversations.asks(conversation.id)
         for ask in asks:
             self.asks.look_in(ask)
@@ -136,14 +118,14 @@ class Talks:
             "turns": [turns.turn(ask) for ask in asks],
             "left_out": max(0, conversation.turns - len(asks)),
             "runs": any(ask.answer is None and ask.finished_at is None for ask in asks),
-            "backends": self.painter.backends(),
+            "backends": staff(self.parts),
             "chosen": typed.backend if typed else (asks[-1].backend if asks else ""),
             "question": typed.question if typed else "",
             "error": typed.error if typed else None,
-            "question_chars_max": self.question_chars_max,
+            "question_chars_max": self.parts.config.ask.question_chars_max,
         }
         status = self.door.status_of(typed.error) if typed else 200
-        return self.painter.page("conversation.html", view, status)
+        return self.painter.paint(request, "conversation.html", view, status)
 
 
 def raise_if_none(running: RunningAsk) -> None:

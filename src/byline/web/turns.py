@@ -7,7 +7,7 @@ from typing import Any
 
 from byline.config.schema import QUOTES_MACHINE
 from byline.domain.asking import StoredAsk
-from byline.web import typeset, words
+from byline.web import typeset
 
 
 def turn(stored: StoredAsk) -> dict[str, Any]:
@@ -17,9 +17,6 @@ def turn(stored: StoredAsk) -> dict[str, Any]:
         "ask": stored,
         "answer": answer,
         "paragraphs": typeset.paragraphs(answer) if answer else [],
-        "outcome": (
-            words.outcome(answer, stored.machine) if answer else words.OUTCOMES[stored.status]
-        ),
         "sources": answer["sources"] if answer else [],
         "cited": {c["n"]: c for c in answer["citations"]} if answer else {},
         "quoted": bool(answer and answer["byline"]) and stored.machine == QUOTES_MACHINE,

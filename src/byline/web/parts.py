@@ -1,0 +1,51 @@
+"""What every area's pages are made with: the parts they show and set going, and who answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from byline.ask.service import Asks
+from byline.config.schema import Config, QuotesBackend
+from byline.dispatch.dispatcher import Dispatcher
+from byline.web.door import Door
+
+if TYPE_CHECKING:
+    from byline.ask.conversations import Conversations
+    from byline.ingest.library import Library
+
+Handler = Callable[[Request], Awaitable[Response]]
+PageRoute = tuple[str, Handler, str]
+"""Path, handler, method."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageParts:
+    """What the pages show and set going."""
+
+    config: Config
+    dispatcher: Dispatcher
+    library: Library
+    asks: Asks
+    conversations: Conversations
+    door: Door
+
+
+def staff(parts: PageParts) -> list[dict[str, Any]]:
+    """Each backend with its machine, its model (None: quotes), its health, and which is asked when
+    none is named."""
+    default = parts.config.ask.default_backend
+    return [
+        {
+            "name": backend.name,
+            "machine": backend.machine,
+            "model": None if isinstance(backend.config, QuotesBackend) else backend.model,
+            "default": backend.name == default,
+            "health": backend.health(),
+        }
+        for backend in parts.dispatcher.backends()
+    ]
