@@ -10,6 +10,7 @@ import pytest
 from gate_members import BG, FG, LIMITS, WITHIN_S, Call, member, query
 
 from byline.dispatch.shared_gate import Mode
+from byline.domain.dispatch import AskedBy, Asker, Queued, Who
 from byline.errors import GateFull, GateTimeout, Stopping
 
 
@@ -256,3 +257,81 @@ async def test_a_queue_that_was_emptied_by_hand_is_written_again(database_url: s
         assert lost.code == "database_unavailable"
         (await waits.slot()).release()
         await first.shows(0)
+
+
+async def rest(url: str) -> None:
+    await query(url, "INSERT INTO machine_pauses (machine) VALUES ('macmini')")
+    await query(url, "SELECT pg_notify('byline_gates', 'macmini')")
+
+
+async def go_on(url: str) -> None:
+    await query(url, "DELETE FROM machine_pauses")
+    await query(url, "SELECT pg_notify('byline_gates', 'macmini')")
+
+
+async def test_background_work_rests_in_a_process_that_is_alone(database_url: str) -> None:
+    async with member(database_url) as lone:
+        background = await lone.hold(BG)
+        await rest(database_url)
+        async with asyncio.timeout(WITHIN_S):
+            await background.told_to_stop.wait()
+            again = asyncio.create_task((await background.slot()).again())
+            await lone.gate.until(lambda s: (s.running, s.waiting_background) == (0, 1))
+            (await (await lone.hold(FG)).slot()).release()
+            await go_on(database_url)
+            await again
+        (await background.slot()).release()
+
+
+async def test_background_work_rests_in_every_process_and_people_are_served(
+    database_url: str,
+) -> None:
+    async with member(database_url) as first, member(database_url) as second:
+        background = await first.hold(BG)
+        await rest(database_url)
+        async with asyncio.timeout(WITHIN_S):
+            await background.told_to_stop.wait()
+            again = asyncio.create_task((await background.slot()).again())
+            for one in (first, second):
+                await one.gate.until(lambda s: (s.running, s.waiting_background) == (0, 1))
+                assert one.gate.status().background_paused
+            other = second.call(BG)
+            await first.gate.until(lambda s: s.waiting_background == 2)
+            (await (await second.hold(FG)).slot()).release()
+            await go_on(database_url)
+            await again
+            (await background.slot()).release()
+            (await other.slot()).release()
+
+
+async def test_who_starts_while_background_work_rests_lets_it_rest(database_url: str) -> None:
+    await rest(database_url)
+    async with member(database_url) as first:
+        waiting = first.call(BG)
+        async with asyncio.timeout(WITHIN_S):
+            await first.gate.until(lambda s: s.waiting_background == 1)
+            async with member(database_url) as second:
+                await second.gate.until(lambda s: s.background_paused)
+                assert not waiting.task.done()
+            await first.is_alone()
+            assert first.gate.status().background_paused
+            await go_on(database_url)
+            (await waiting.slot()).release()
+
+
+async def test_every_process_sees_who_runs_and_who_waits_for_what(database_url: str) -> None:
+    async with member(database_url) as first, member(database_url) as second:
+        ask = AskedBy(Asker.ASK, "an-ask")
+        holder = await first.gate.enter("gemma", FG, None, ask)
+        waiting = second.call(BG)
+        await first.shows(1, background=1)
+        roster = first.gate.roster(10)
+        assert [(c.who, c.place) for c in roster.running] == [(Who("gemma", ask), None)]
+        (behind,) = roster.waiting
+        assert (behind.who.backend, behind.priority, behind.place) == (
+            "gemma",
+            BG,
+            Queued(1, 1, None),
+        )
+        holder.release()
+        (await waiting.slot()).release()

@@ -39,7 +39,8 @@ class Call:
 
 
 class AdmissionHistory(RuleBasedStateMachine):
-    """Callers of both classes come, leave, end, are preempted and time out in any order."""
+    """Callers of both classes come, leave, end, are preempted and time out in any order, and now
+    and then background work has to rest."""
 
     @initialize(
         capacity=st.integers(1, 3),
@@ -54,6 +55,7 @@ class AdmissionHistory(RuleBasedStateMachine):
         self.gate = Admission(self.limits)
         self.now = 0.0
         self.closed = False
+        self.paused = self.pausing = False
         self.tickets = 0
         self.running: list[Call] = []
         self.waiting: dict[Priority, list[Call]] = {FG: [], BG: []}
@@ -85,9 +87,10 @@ class AdmissionHistory(RuleBasedStateMachine):
         assert ticket not in self.gone, "granted after it had left"
         assert all(call.ticket != ticket for call in self.running), "granted twice"
         people, background = self.waiting[FG], self.waiting[BG]
-        old = bool(background) and self.is_old(background[0])
+        old = bool(background) and self.is_old(background[0]) and not self.paused
         call = next(c for queue in (people, background) for c in queue if c.ticket == ticket)
         assert call is self.waiting[call.priority][0], "not the first of its class"
+        assert not (self.paused and call.priority is BG), "granted while background work rests"
         if call.priority is BG and people:
             assert old and not self.slot_was_taken, "a person waited behind background work"
             call.went_first = True
@@ -106,9 +109,11 @@ class AdmissionHistory(RuleBasedStateMachine):
 
     def watch_preempt(self, ticket: int) -> None:
         victim = next(call for call in self.running if call.ticket == ticket)
-        assert len(self.running) == self.limits.capacity
-        assert len(self.waiting[FG]) > sum(call.stopping for call in self.running)
-        assert victim is [call for call in self.running if self.may_be_disturbed(call)][-1]
+        assert self.may_be_disturbed(victim)
+        if not self.pausing:
+            assert len(self.running) == self.limits.capacity
+            assert len(self.waiting[FG]) > sum(call.stopping for call in self.running)
+            assert victim is [call for call in self.running if self.may_be_disturbed(call)][-1]
         victim.stopping = True
 
     def may_be_disturbed(self, call: Call) -> bool:
@@ -177,14 +182,15 @@ class AdmissionHistory(RuleBasedStateMachine):
         if any(isinstance(effect, RefuseFull) for effect in effects):
             assert effects == [RefuseFull(ticket, waiting_before)]
             assert waiting_before >= self.limits.queue_len_max
-            assert len(self.running) == self.limits.capacity
+            rests = self.paused and priority is BG
+            assert len(self.running) == self.limits.capacity or rests
             self.gone.add(ticket)
             return
         self.slot_was_taken = False
         queue.append(Call(ticket, priority, self.now, self.now))
         self.watch(effects)
 
-    @precondition(lambda self: self.running)
+    @precondition(lambda self: self.running or self.waiting[BG])
     @rule(data=st.data())
     def cancel_anyone(self, data: st.DataObject) -> None:
         alive = [*self.running, *self.waiting[FG], *self.waiting[BG]]
@@ -221,6 +227,18 @@ class AdmissionHistory(RuleBasedStateMachine):
         for queue in self.waiting.values():
             assert all(self.deadline(call) > self.now for call in queue), "a wait without end"
 
+    @rule()
+    def pause(self) -> None:
+        self.paused = self.pausing = True
+        self.watch(self.gate.on_pause(self.now))
+        self.pausing = False
+        assert not any(self.may_be_disturbed(call) for call in self.running)
+
+    @rule()
+    def resume(self) -> None:
+        self.paused = self.slot_was_taken = False
+        self.watch(self.gate.on_resume(self.now))
+
     @precondition(lambda self: self.tickets > 30)
     @rule()
     def close(self) -> None:
@@ -240,7 +258,9 @@ class AdmissionHistory(RuleBasedStateMachine):
 
     @invariant()
     def no_slot_is_free_while_somebody_waits(self) -> None:
-        if hasattr(self, "gate") and (self.waiting[FG] or self.waiting[BG]):
+        if not hasattr(self, "gate"):
+            return
+        if self.waiting[FG] or (self.waiting[BG] and not self.paused):
             assert len(self.running) == self.limits.capacity
 
     @invariant()
@@ -262,6 +282,9 @@ class AdmissionHistory(RuleBasedStateMachine):
         for index, (_, queued) in enumerate(places):
             assert (queued.position, queued.ahead) == (index + 1, len(self.running) + index)
             assert queued.eta_s is None or queued.eta_s >= 0.0
+        if self.paused:
+            resting = {call.ticket for call in self.waiting[BG]}
+            assert all(queued.eta_s is None for ticket, queued in places if ticket in resting)
 
     @invariant()
     def the_next_deadline_is_the_earliest(self) -> None:
@@ -274,6 +297,7 @@ class AdmissionHistory(RuleBasedStateMachine):
         """Left alone, all are granted in the order they were told, and no slot is lost."""
         if not hasattr(self, "gate"):
             return
+        self.resume()
         told = [ticket for ticket, _ in self.gate.positions(self.now)]
         granted: list[int] = []
         while self.running:

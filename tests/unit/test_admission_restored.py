@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ class Table:
                 "mean_foreground_s": None,
                 "mean_background_s": None,
                 "last_number": 0,
+                "paused": False,
             },
             [],
             0.0,
@@ -79,6 +81,12 @@ class Restored(RuleBasedStateMachine):
         if what == "on_preempted" and not (call is not None and call.stopping):
             what = "on_done"
         self.both(lambda admission: getattr(admission, what)(ticket, self.now))
+
+    @rule(rests=st.booleans())
+    def background_work_is_to_rest_or_may_go_on(self, rests: bool) -> None:
+        machine = {**self.table.rows.machine, "paused": rests}
+        self.table.rows = replace(self.table.rows, machine=machine)
+        self.both(lambda a: a.on_pause(self.now) if rests else a.on_resume(self.now))
 
     @rule(seconds=st.integers(1, 8))
     def time_passes(self, seconds: int) -> None:

@@ -5,7 +5,8 @@ log in here. `gate.py` performs the effects and owns futures and timers.
 
     on_request                                                       a call wants the machine
       1  the gate is closed                                          → RefuseClosed
-      2  a slot is free (then nobody waits, by 7)                    → Grant
+      2  a slot is free (then nobody waits for it, by 7), and it is no background call while
+         background work rests                                       → Grant
       3  its own class already has `queue_len_max` calls waiting     → RefuseFull
       4  otherwise it waits at the end of its class                  → Moved
     on_cancel, on_done                                        a caller leaves, a call has ended
@@ -18,6 +19,7 @@ log in here. `gate.py` performs the effects and owns futures and timers.
            and a person waits: it goes first, and may not be disturbed   → Grant
       7.2  else the first FOREGROUND call                            → Grant
       7.3  else the first BACKGROUND one                             → Grant
+           (while background work rests only 7.2 is looked at)
     after 4 (what 5 and 6 change never makes it necessary)
       8  more people wait than slots are being vacated for them: the BACKGROUND call that
          started last of those that may be disturbed                 → Preempt
@@ -29,6 +31,9 @@ log in here. `gate.py` performs the effects and owns futures and timers.
     on_return                    calls that waited, and whose places had been lost sight of
       11  each waits where it did before; then 7 and 8. With no calls at all it looks whether
           other limits than before leave a slot free
+    on_pause, on_resume                                  the owner wants background work to rest
+      12  it rests: the BACKGROUND calls that run and may be disturbed stop → Preempt
+      13  it may go on: 7
 
 The queue limit counts each class by itself (3): background work can fill its own queue only, so
 a person is never refused because of work nobody is waiting for.
@@ -47,12 +52,21 @@ import heapq
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
-from byline.dispatch.tickets import BG, FG, Call, Queue, State, first, order, put_back
-from byline.domain.dispatch import Priority, Queued
-
-DURATION_WEIGHT = 0.3
-"""Weight of the newest duration in the running mean: about the last half dozen calls count."""
+from byline.dispatch.tickets import (
+    BG,
+    FG,
+    Call,
+    Queue,
+    State,
+    expected_s,
+    first,
+    order,
+    put_back,
+    with_duration,
+)
+from byline.domain.dispatch import NOBODY, Priority, Queued, Who
 
 OVERDUE_SHARE = 0.25
 """A call that runs longer than the mean is expected to need this share of the mean still."""
@@ -134,7 +148,7 @@ class Admission:
         self._last_number = state.last_number
         calls = state.calls.items()
         started = [(call.started, ticket, call) for ticket, call in calls if call.started]
-        self._running = {ticket: call for _, ticket, call in sorted(started, key=_started)}
+        self._running = {ticket: call for _, ticket, call in sorted(started, key=itemgetter(0))}
         self._stopping = sum(call.stopping for call in self._running.values())
         waiting = sorted((item for item in calls if not item[1].started), key=order)
         self._waiting: Mapping[Priority, Queue] = {
@@ -142,13 +156,14 @@ class Admission:
             for priority in (FG, BG)
         }
         self._turn = state.turn
-        self._mean_s = dict(state.mean_s)
+        self._mean_s = state.mean_s
+        self.paused = state.paused
 
     def state(self) -> State:
         """A copy of all there is to know."""
         everyone = (self._running, *self._waiting.values())
         calls = {ticket: replace(call) for group in everyone for ticket, call in group.items()}
-        return State(calls, self._turn, dict(self._mean_s), self._last_number)
+        return State(calls, self._turn, self._mean_s, self._last_number, self.paused)
 
     def call(self, ticket: int) -> Call | None:
         """The call of a ticket, running or waiting; not to be changed."""
@@ -157,13 +172,15 @@ class Admission:
                 return call
         return None
 
-    def on_request(self, ticket: int, priority: Priority, now: float) -> list[Effect]:
+    def on_request(
+        self, ticket: int, priority: Priority, now: float, who: Who = NOBODY
+    ) -> list[Effect]:
         """A call wants the machine."""
         queue = self._waiting[priority]
         if self._closed:  # 1
             return [RefuseClosed(ticket)]
-        call = Call(priority, self._number(now), came=now, since=now)
-        if len(self._running) < self.limits.capacity:  # 2
+        call = Call(priority, self._number(now), came=now, since=now, who=who)
+        if len(self._running) < self.limits.capacity and not (self.paused and priority is BG):  # 2
             self._start(ticket, call, now)
             return [Grant(ticket, waited_s=0.0)]
         if len(queue) >= self.limits.queue_len_max:  # 3
@@ -185,7 +202,7 @@ class Admission:
         if call is None:
             return []
         if not call.stopping:
-            self._measure(call.priority, now - call.since)
+            self._mean_s = with_duration(self._mean_s, call.priority, now - call.since)
         return self._fill(now)
 
     def on_preempted(self, ticket: int, now: float) -> list[Effect]:
@@ -232,6 +249,16 @@ class Admission:
                 put_back(self._waiting[call.priority], ticket, replace(call))
         return [*self._fill(now), *self._preempt()]
 
+    def on_pause(self, now: float) -> list[Effect]:
+        """Grant no background work until `on_resume`; a second time does nothing new."""
+        self.paused = True
+        return [Moved(), *map(self._stop, filter(self._may_be_disturbed, self._running))]  # 12
+
+    def on_resume(self, now: float) -> list[Effect]:
+        """Grant background work again."""
+        self.paused = False
+        return self._fill(now)  # 13
+
     def next_deadline(self) -> float | None:
         """When `on_tick` has something to do next, None while nobody waits."""
         # A queue is in the order its calls came, so its first has the earliest deadline.
@@ -263,9 +290,9 @@ class Admission:
         ahead = len(self._running)
         position = 0
         for ticket, call in self._line(now):
-            mean_s = self._expected_s(call.priority)
+            mean_s = expected_s(self._mean_s, call.priority)
             eta_s = None
-            if mean_s is not None:
+            if mean_s is not None and not (self.paused and call.priority is BG):
                 eta_s = heapq.heappop(free_in_s)
                 heapq.heappush(free_in_s, eta_s + mean_s)
             if call.stopping:
@@ -297,7 +324,9 @@ class Admission:
     def _fill(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
         people, background = self._waiting[FG], self._waiting[BG]
-        while (people or background) and len(self._running) < self.limits.capacity:
+        while (people or (background and not self.paused)) and (
+            len(self._running) < self.limits.capacity
+        ):
             old = bool(background) and self._turn is BG and self._old(first(background), now)
             if people and old:  # 7.1
                 ticket, call = background.popitem(last=False)
@@ -328,16 +357,20 @@ class Admission:
 
     def _preempt(self) -> list[Effect]:
         effects: list[Effect] = []
-        for ticket, call in reversed(self._running.items()):  # 8: the last to start comes first
+        for ticket in reversed(self._running):  # 8: the last to start comes first
             if len(self._waiting[FG]) <= self._stopping:
                 break
-            if self._may_be_disturbed(call):
-                call.stopping = True
-                self._stopping += 1
-                effects.append(Preempt(ticket))
+            if self._may_be_disturbed(ticket):
+                effects.append(self._stop(ticket))
         return effects
 
-    def _may_be_disturbed(self, call: Call) -> bool:
+    def _stop(self, ticket: int) -> Preempt:
+        self._running[ticket].stopping = True
+        self._stopping += 1
+        return Preempt(ticket)
+
+    def _may_be_disturbed(self, ticket: int) -> bool:
+        call = self._running[ticket]
         return (
             call.priority is BG
             and not call.stopping
@@ -353,29 +386,15 @@ class Admission:
         return call
 
     def _old(self, call: Call, now: float) -> bool:
-        return call.came + self.limits.background_wait_s_max <= now
+        return not self.paused and call.came + self.limits.background_wait_s_max <= now
 
     def wait_s_max(self, priority: Priority) -> float:
         """How long a call of the class may wait, in seconds from its coming."""
         limits = self.limits
         return limits.queue_wait_s_max if priority is FG else limits.background_give_up_s
 
-    def _measure(self, priority: Priority, duration_s: float) -> None:
-        mean_s = self._mean_s.get(priority, duration_s)
-        self._mean_s[priority] = mean_s + DURATION_WEIGHT * (duration_s - mean_s)
-
-    def _expected_s(self, priority: Priority) -> float | None:
-        """The mean of the class; before it has one, that of the other class."""
-        if priority in self._mean_s:
-            return self._mean_s[priority]
-        return next(iter(self._mean_s.values()), None)
-
     def _left_s(self, call: Call, now: float) -> float:
         if call.stopping:
             return 0.0
-        mean_s = self._expected_s(call.priority) or 0.0
+        mean_s = expected_s(self._mean_s, call.priority) or 0.0
         return max(mean_s - (now - call.since), mean_s * OVERDUE_SHARE)
-
-
-def _started(item: tuple[int, int, Call]) -> int:
-    return item[0]

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Final
 
 from byline.dispatch.admission import (
     Admission,
@@ -25,7 +26,17 @@ from byline.dispatch.admission import (
     RefuseTimeout,
 )
 from byline.dispatch.clock import Clock, Timer
-from byline.domain.dispatch import GateStatus, Priority, Queued
+from byline.dispatch.tickets import Call
+from byline.domain.dispatch import (
+    NOBODY,
+    AskedBy,
+    CallAtGate,
+    GateStatus,
+    Priority,
+    Queued,
+    Roster,
+    Who,
+)
 from byline.errors import BylineError, GateFull, GateTimeout, Stopping
 
 
@@ -132,7 +143,11 @@ class Gate:
         self._watchers: list[asyncio.Future[None]] = []
 
     async def enter(
-        self, backend: str, priority: Priority, on_queued: Callable[[Queued], None] | None = None
+        self,
+        backend: str,
+        priority: Priority,
+        on_queued: Callable[[Queued], None] | None = None,
+        asked_by: AskedBy = NOBODY.asked_by,
     ) -> Slot:
         """Wait for the machine; `with await gate.enter(…):` holds it.
 
@@ -145,7 +160,10 @@ class Gate:
         ticket = next(self._tickets)
         slot = Slot(self, ticket, backend, on_queued)
         caller = _Caller(backend, asyncio.get_running_loop().create_future(), on_queued)
-        request = Event(ticket, lambda admission, now: admission.on_request(ticket, priority, now))
+        who = Who(backend, asked_by)
+        request = Event(
+            ticket, lambda admission, now: admission.on_request(ticket, priority, now, who)
+        )
         slot.waited_s = await self._wait(ticket, caller, request)
         self._held[ticket] = slot
         return slot
@@ -175,7 +193,29 @@ class Gate:
             running=self._admission.running(),
             waiting_foreground=self._admission.waiting(Priority.FOREGROUND),
             waiting_background=self._admission.waiting(Priority.BACKGROUND),
+            background_paused=self._admission.paused,
         )
+
+    def roster(self, waiting_max: int) -> Roster:
+        """Everyone at the gate at this instant; of those who wait, the first `waiting_max`."""
+        now = self._now()
+        calls = self._admission.state().calls
+        running = sorted(
+            (call for call in calls.values() if call.started is not None),
+            key=lambda call: call.started or 0,
+        )
+        waiting = [(calls[ticket], place) for ticket, place in self._admission.positions(now)]
+        return Roster(
+            tuple(_at_gate(call, None, now) for call in running),
+            tuple(_at_gate(call, place, now) for call, place in waiting[:waiting_max]),
+            len(waiting),
+        )
+
+    def heed(self, *, rests: bool) -> None:
+        """The owner's wish: whether background work rests here. Who runs for it gives the machine
+        back as for a person; who may not be disturbed any more runs to its end."""
+        if rests is not self._admission.paused:
+            self._perform(self._decide(PAUSE if rests else RESUME))
 
     async def until(self, condition: Callable[[GateStatus], bool]) -> GateStatus:
         """Wait until the gate's status meets `condition`; return that status."""
@@ -312,6 +352,15 @@ class Gate:
         for change in watchers:
             if not change.done():
                 change.set_result(None)
+
+
+PAUSE: Final = Event(None, lambda admission, now: admission.on_pause(now))
+RESUME: Final = Event(None, lambda admission, now: admission.on_resume(now))
+
+
+def _at_gate(call: Call, place: Queued | None, now: float) -> CallAtGate:
+    since_s = max(0.0, now - call.since)
+    return CallAtGate(call.who, call.priority, since_s, call.waited_s, call.preemptions, place)
 
 
 def cancelled(ticket: int) -> Event:

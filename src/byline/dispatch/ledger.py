@@ -1,7 +1,8 @@
 """A gate's state as rows of the tables that processes share, and back (pure).
 
 The tables know two things more than `Admission`: whose a call is, and which of the machine's slots
-it has, counted from 0.
+it has, counted from 0. That background work rests is read with the machine and never written with
+it: it is the owner's wish, kept in a table of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from byline.dispatch.admission import Admission, Limits
 from byline.dispatch.tickets import BG, FG, Call, State
-from byline.domain.dispatch import Priority
+from byline.domain.dispatch import AskedBy, Asker, Priority, Who
 from byline.store.gate_session import Change, MachineRows
 
 Row = Mapping[str, Any]
@@ -32,6 +33,7 @@ def state_of(rows: MachineRows) -> State:
         turn=Priority(machine["turn"]),
         mean_s={priority: mean_s for priority, mean_s in means.items() if mean_s is not None},
         last_number=machine["last_number"],
+        paused=machine["paused"],
     )
 
 
@@ -85,6 +87,7 @@ def _call(row: Row) -> Call:
         stopping=row["stopping"],
         undisturbed=row["undisturbed"],
         started=row["started"],
+        who=Who(row["backend"], AskedBy(Asker(row["asker"]), row["ask_id"])),
     )
 
 
@@ -99,6 +102,9 @@ def _columns(call: Call) -> dict[str, Any]:
         "stopping": call.stopping,
         "undisturbed": call.undisturbed,
         "started": call.started,
+        "backend": call.who.backend,
+        "asker": call.who.asked_by.asker.value,
+        "ask_id": call.who.asked_by.ask_id,
     }
 
 

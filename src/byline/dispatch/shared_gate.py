@@ -25,7 +25,7 @@ from byline.dispatch.admission import (
 from byline.dispatch.clock import Clock
 from byline.dispatch.gate import Event, Gate, Slot
 from byline.dispatch.tickets import Call, State
-from byline.domain.dispatch import Priority, Queued
+from byline.domain.dispatch import NOBODY, AskedBy, Priority, Queued
 from byline.errors import BylineError, DatabaseUnavailable, Stopping
 
 TICK_LATE_S = 0.001
@@ -59,12 +59,16 @@ class SharedGate(Gate):
         self._on_event: Callable[[], None] = _nobody_to_tell
 
     async def enter(
-        self, backend: str, priority: Priority, on_queued: Callable[[Queued], None] | None = None
+        self,
+        backend: str,
+        priority: Priority,
+        on_queued: Callable[[Queued], None] | None = None,
+        asked_by: AskedBy = NOBODY.asked_by,
     ) -> Slot:
         """As `Gate.enter`; raises DatabaseUnavailable too, when the database has been away for
         longer than one waits for it."""
         self._refuse_if_nothing_comes()
-        return await super().enter(backend, priority, on_queued)
+        return await super().enter(backend, priority, on_queued, asked_by)
 
     def close(self) -> None:
         """As `Gate.close`; calls of other processes are none of its business."""
@@ -154,8 +158,9 @@ class SharedGate(Gate):
                 caller.lost = reason
                 if not caller.outcome.done():
                     caller.outcome.set_result(reason)
-        mean_s = self._admission.state().mean_s
-        self._admission = Admission(self.limits, State(waiting, mean_s=mean_s))
+        state = self._admission.state()
+        kept = State(waiting, mean_s=state.mean_s, paused=state.paused)
+        self._admission = Admission(self.limits, kept)
         for slot in list(self._held.values()):
             slot.lose(reason)
         self._held.clear()
@@ -183,7 +188,8 @@ class SharedGate(Gate):
         if self.mode is Mode.ADRIFT and self._admission.call(ticket) is not None:
             state = self._admission.state()
             calls = {other: call for other, call in state.calls.items() if other != ticket}
-            self._admission = Admission(self.limits, State(calls, mean_s=state.mean_s))
+            kept = State(calls, mean_s=state.mean_s, paused=state.paused)
+            self._admission = Admission(self.limits, kept)
 
     async def _again(
         self, slot: Slot, ticket: int, on_queued: Callable[[Queued], None] | None

@@ -24,9 +24,11 @@ import structlog
 
 from byline.dispatch.admission import Admission
 from byline.dispatch.clock import Clock, Timer
+from byline.dispatch.gate import PAUSE, RESUME, Event
 from byline.dispatch.ledger import admission_of, change, limits_row, removal, state_of
 from byline.dispatch.neighbours import Neighbours, hearing
 from byline.dispatch.shared_gate import SharedGate
+from byline.dispatch.tickets import State
 from byline.errors import BylineError, DatabaseUnavailable
 from byline.store.gate_session import (
     ANSWER_S_MAX,
@@ -141,9 +143,10 @@ class Sharing:
         self._attached(alone=False)
 
     async def _keep_to_itself(self, session: GateSession) -> None:
-        now = await session.now()
+        now, paused = await session.now(), await session.paused()
         for gate in self._gates.values():
-            gate.be_alone(Admission(gate.limits), now)
+            state = State(paused=gate.machine in paused)
+            gate.be_alone(Admission(gate.limits, state), now)
         self._attached(alone=True)
 
     async def _attend(self, session: GateSession, neighbours: Neighbours) -> None:
@@ -163,12 +166,22 @@ class Sharing:
             if self._processes_changed:
                 self._processes_changed = False
                 await self._mind(session, neighbours)
-            if not self.alone:
+            if self.alone:
+                await self._heed(session)
+            else:
                 for gate in self._gates.values():
                     await self._serve(session, gate)
             if self._leaving:
                 await self._forget(session, session.owner)
                 return
+
+    async def _heed(self, session: GateSession) -> None:
+        """Alone, only the owner's wishes are news: on which machines background work is to rest."""
+        if self._stale:
+            self._stale.clear()
+            paused = await session.paused()
+            for gate in self._gates.values():
+                gate.heed(rests=gate.machine in paused)
 
     async def _serve(self, session: GateSession, gate: SharedGate) -> None:
         """Bring one gate and the shared queue of its machine together."""
@@ -180,7 +193,11 @@ class Sharing:
                 return
             self._stale.discard(gate.machine)
             rows = await session.read(gate.machine)
-            gate.adopt(admission_of(rows), [], rows.now)
+            admission = admission_of(rows)
+            if _wish(gate, admission):
+                await self._deliver(session, gate)
+            else:
+                gate.adopt(admission, [], rows.now)
             self._ring_later(gate.machine, IDLE_READ_S)
 
     async def _deliver(self, session: GateSession, gate: SharedGate) -> None:
@@ -188,7 +205,8 @@ class Sharing:
         try:
             rows = await session.begin(gate.machine)
             admission = admission_of(rows)
-            effects = [effect for event in events for effect in event.apply(admission, rows.now)]
+            happened = [*_wish(gate, admission), *events]
+            effects = [effect for event in happened for effect in event.apply(admission, rows.now)]
             await session.commit(gate.machine, change(rows, admission, session.owner))
         except MachineLocked:
             gate.put_events_back(events)
@@ -318,6 +336,13 @@ class Sharing:
     def _on_line(self) -> None:
         self._line_changed = True
         self._wake.set()
+
+
+def _wish(gate: SharedGate, admission: Admission) -> list[Event]:
+    """What the owner has come to want of background work since this process looked."""
+    if admission.paused is gate.status().background_paused:
+        return []
+    return [PAUSE if admission.paused else RESUME]
 
 
 @asynccontextmanager

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from byline.domain.dispatch import NOBODY, AskedBy
+
 Message = Mapping[str, Any]
 """One chat message in the OpenAI wire shape: `role`, `content`, maybe `tool_calls`."""
 
@@ -22,7 +24,8 @@ class ChatRequest:
     `tools=()` with `tool_choice="none"` forces a final answer: no `tools` key goes upstream,
     `tool_choice` still does. With no tools and `"auto"` neither key is sent.
     `max_tokens` None means the backend's own configured limit. `options` are further fields of the
-    OpenAI request (temperature, seed, stop, response_format …), sent as they are.
+    OpenAI request (temperature, seed, stop, response_format …), sent as they are. `asked_by` is
+    for our own record; no server hears of it.
     """
 
     messages: tuple[Message, ...]
@@ -31,6 +34,7 @@ class ChatRequest:
     timeout_read_s: float = 300.0
     max_tokens: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    asked_by: AskedBy = NOBODY.asked_by
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import Final
 
 
 class Priority(IntEnum):
@@ -12,6 +13,39 @@ class Priority(IntEnum):
 
     FOREGROUND = 0
     BACKGROUND = 1
+
+
+class Asker(StrEnum):
+    """On whose behalf a model is called."""
+
+    ASK = "ask"
+    FOLLOW_UP = "follow_up"
+    AGENT = "agent"
+    V1 = "v1"
+    SEARCH = "search"
+    EMBEDDING = "embedding"
+    TRIAL = "trial"
+    PROGRAM = "program"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedBy:
+    """Who wants a call: `asker`, and the id of the ask it is part of, if it is part of one."""
+
+    asker: Asker = Asker.PROGRAM
+    ask_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """What a gate shows of a call: the backend it is for (or `embedder`), and who wants it."""
+
+    backend: str = ""
+    asked_by: AskedBy = AskedBy()
+
+
+NOBODY: Final = Who()
+"""Of whom nothing is known."""
 
 
 class BackendState(StrEnum):
@@ -56,6 +90,30 @@ class GateStatus:
     running: int
     waiting_foreground: int
     waiting_background: int
+    background_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallAtGate:
+    """A call that runs, or waits at `place`. It has done so for `for_s` seconds, after waiting
+    `waited_s` before."""
+
+    who: Who
+    priority: Priority
+    for_s: float
+    waited_s: float
+    preemptions: int
+    place: Queued | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Everyone at a gate: those who run, in the order they began, and those who wait, in the order
+    they will be served; of these only the first, `waiting_count` has them all."""
+
+    running: tuple[CallAtGate, ...] = ()
+    waiting: tuple[CallAtGate, ...] = ()
+    waiting_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

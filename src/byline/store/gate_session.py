@@ -45,8 +45,9 @@ class MachineLocked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MachineRows:
-    """The shared queue of a machine at one instant: its row of `gate_machines`, its rows of
-    `gate_tickets`, and the database's time in seconds since 1970."""
+    """The shared queue of a machine at one instant: its row of `gate_machines` and
+    whether it is `paused`, its rows of `gate_tickets`, and the database's time in seconds since
+    1970."""
 
     machine: Mapping[str, Any]
     tickets: Sequence[Mapping[str, Any]]
@@ -137,6 +138,10 @@ class GateSession:
     async def now(self) -> float:
         """The database's time, in seconds since 1970."""
         return float((await self._run("time"))[0]["now"])
+
+    async def paused(self) -> frozenset[str]:
+        """The machines on which background work is to rest."""
+        return frozenset(row["machine"] for row in await self._run("paused"))
 
     async def know(self, machine: str, limits: Mapping[str, Any]) -> None:
         """There is such a machine, and its limits are these from now on, for all."""

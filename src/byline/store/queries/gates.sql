@@ -74,11 +74,16 @@ SELECT extract(epoch FROM clock_timestamp())::double precision AS now;
 INSERT INTO gate_machines (machine, limits) VALUES (%(machine)s, %(limits)s)
 ON CONFLICT (machine) DO UPDATE SET limits = excluded.limits;
 
+-- name: paused
+SELECT machine FROM machine_pauses;
+
 -- name: lock_machine
-SELECT * FROM gate_machines WHERE machine = %(machine)s FOR UPDATE;
+SELECT *, EXISTS (SELECT FROM machine_pauses WHERE machine = %(machine)s) AS paused
+FROM gate_machines WHERE machine = %(machine)s FOR UPDATE;
 
 -- name: machine
-SELECT * FROM gate_machines WHERE machine = %(machine)s;
+SELECT *, EXISTS (SELECT FROM machine_pauses WHERE machine = %(machine)s) AS paused
+FROM gate_machines WHERE machine = %(machine)s;
 
 -- name: tickets
 SELECT * FROM gate_tickets WHERE machine = %(machine)s;
