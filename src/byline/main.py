@@ -34,7 +34,10 @@ from byline.config import schema
 from byline.config.check import is_loopback
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher, gate_limits
+from byline.dispatch.machines import Machines
 from byline.dispatch.probes import probing
+from byline.dispatch.recorder import Recorder, recording
+from byline.dispatch.records import MachineRecords
 from byline.dispatch.shared_gate import SharedGate
 from byline.dispatch.sharing import shared_gates
 from byline.errors import DatabaseUnavailable, StartFailed
@@ -127,14 +130,14 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
 
     feed = Feed()
     clock = LoopClock()
-    gates = {
-        name: SharedGate(name, gate_limits(machine), clock)
-        for name, machine in config.machines.items()
-    }
+    gates = _gates(config, clock)
     dispatcher = Dispatcher(config, client, clock, feed, gates)
     await stack.enter_async_context(
         shared_gates(list(gates.values()), url, clock, config.database.connect_s_max)
     )
+    records = MachineRecords(database)
+    recorder = Recorder(records, dispatcher, metrics, clock)
+    await stack.enter_async_context(recording(recorder, feed))
     stack.push_async_callback(dispatcher.close)
     await stack.enter_async_context(probing(dispatcher, clock, Random()))
     embedders = Embedders(config.embedder, dispatcher)
@@ -162,6 +165,7 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
         pictures=pictures,
         searcher=searcher,
         dispatcher=dispatcher,
+        machines=Machines(config, dispatcher, records),
         asks=asks,
         conversations=Conversations(database),
         metrics=metrics,
@@ -169,6 +173,13 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
         clock=clock,
         spool=_empty_folder(home / "spool"),
     )
+
+
+def _gates(config: schema.Config, clock: LoopClock) -> dict[str, SharedGate]:
+    return {
+        name: SharedGate(name, gate_limits(machine), clock)
+        for name, machine in config.machines.items()
+    }
 
 
 async def _database_url(database: schema.Database, home: Path, stack: AsyncExitStack) -> str:

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from byline.config import schema
 from byline.domain.dispatch import BackendChanged, GateStatus
+from byline.domain.machines import CallEnded
 
 QUIET_LOGGERS = ("aiohttp.access", "uvicorn.access", "uvicorn.error", "procrastinate", "psycopg")
 """Libraries that report their own routine at INFO; only their warnings concern the owner."""
@@ -20,15 +21,16 @@ QUIET_LOGGERS = ("aiohttp.access", "uvicorn.access", "uvicorn.error", "procrasti
 FEED_BEHIND_MAX = 1_000
 """Events a reader of the feed may be behind before it is let go."""
 
-Happening = BackendChanged
+Happening = BackendChanged | CallEnded
 """What the feed tells of: one frozen class of `domain` for each kind of event."""
 
 
 class Reading:
     """What one reader hears of the feed, in order; ends when the feed closes or lets it go."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, kinds: tuple[type[Happening], ...]) -> None:
         self._feed = feed
+        self._kinds = kinds
         self._heard: asyncio.Queue[Happening | None] = asyncio.Queue()
 
     def __aiter__(self) -> Reading:
@@ -45,6 +47,8 @@ class Reading:
 
     def tell(self, happening: Happening) -> bool:
         """False for one that is too far behind."""
+        if not isinstance(happening, self._kinds):
+            return True
         if self._heard.qsize() >= FEED_BEHIND_MAX:
             return False
         self._heard.put_nowait(happening)
@@ -67,13 +71,18 @@ class Feed:
             if not reading.tell(happening):
                 self.forget(reading)
 
-    def read(self) -> Reading:
-        """What happens from this call on."""
-        reading = Reading(self)
+    def read(self, *kinds: type[Happening]) -> Reading:
+        """What happens of these kinds from this call on."""
+        reading = Reading(self, kinds)
         self._readings.add(reading)
         if self._closed:
             self.forget(reading)
         return reading
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing will be told any more."""
+        return self._closed
 
     def readers(self) -> int:
         """How many read now."""
@@ -153,6 +162,15 @@ class Metrics:
             ["machine", "priority"],
             registry=self.registry,
         )
+
+        self._dropped = Counter(
+            "byline_record_dropped",
+            "Calls and states that were not kept, the database being away for too long.",
+            registry=self.registry,
+        )
+
+    def record_dropped(self) -> None:
+        self._dropped.inc()
 
     def ask_ended(self, backend: str, status: str, seconds: float) -> None:
         self._asks.labels(backend, status).inc()

@@ -14,6 +14,7 @@ from typing import Any, cast
 from dispatch_doubles import Lab, ScriptedClient, Step, two_macs
 from fastapi import FastAPI
 from in_process import Caller
+from machine_doubles import MemoryDatabase, MemoryMachineRecords
 
 from byline.api.app import create_app
 from byline.api.services import Services
@@ -21,6 +22,7 @@ from byline.ask.parts import AskParts
 from byline.ask.present import answer_json, transcript
 from byline.ask.service import Asks
 from byline.config.schema import Config
+from byline.dispatch.machines import Machines
 from byline.domain.asking import AskAnswer, AskEvent, AskRequest, AskStatus, StoredAsk
 from byline.domain.conversations import Conversation, PastTurn
 from byline.domain.documents import (
@@ -309,15 +311,6 @@ class MemoryPictures:
         return Picture(DOT, self.marked, (0.1, 0.25, 0.9, 0.3) if self.marked else None)
 
 
-class MemoryDatabase:
-    def __init__(self) -> None:
-        self.error: Exception | None = None
-
-    async def check(self) -> None:
-        if self.error is not None:
-            raise self.error
-
-
 @dataclass
 class Office:
     """The whole door over parts in memory. `client(name)` is the scripted machine of a backend."""
@@ -332,6 +325,7 @@ class Office:
     pictures: MemoryPictures
     database: MemoryDatabase
     services: Services
+    machine_records: MemoryMachineRecords
 
     def client(self, backend: str) -> ScriptedClient:
         self.lab.dispatcher.get_backend(backend)
@@ -356,6 +350,7 @@ async def office(
     searcher, records = MemorySearcher(), MemoryRecords()
     library, database = MemoryLibrary(), MemoryDatabase()
     pictures = MemoryPictures(library)
+    machine_records = MemoryMachineRecords()
     metrics = Metrics()
     asks = Asks(
         AskParts(cast(Any, searcher), cast(Any, MemoryReader(searcher)), config.ask),
@@ -371,6 +366,7 @@ async def office(
         pictures=cast(Any, pictures),
         searcher=cast(Any, searcher),
         dispatcher=lab.dispatcher,
+        machines=Machines(config, lab.dispatcher, cast(Any, machine_records)),
         asks=asks,
         conversations=cast(Any, MemoryConversations(records)),
         metrics=metrics,
@@ -380,8 +376,19 @@ async def office(
     )
     app = create_app(services)
     try:
-        call = Caller(app)
-        yield Office(app, call, lab, asks, searcher, records, library, pictures, database, services)
+        yield Office(
+            app=app,
+            call=Caller(app),
+            lab=lab,
+            asks=asks,
+            searcher=searcher,
+            records=records,
+            library=library,
+            pictures=pictures,
+            database=database,
+            services=services,
+            machine_records=machine_records,
+        )
     finally:
         await asks.close()
         await lab.dispatcher.close()

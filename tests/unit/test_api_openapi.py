@@ -10,7 +10,7 @@ import pytest
 from api_doubles import LEASE, office
 from in_process import Answer
 
-from byline.api import openai_shapes, shapes
+from byline.api import machine_shapes, openai_shapes, shapes
 from byline.api.openapi import describe
 from byline.domain.chat import Delta
 from byline.errors import BackendUnavailable, LlmError
@@ -33,6 +33,10 @@ REQUESTS: list[tuple[str, str, object]] = [
     ("GET", "/api/backends", None),
     ("POST", "/api/backends/qwen-macbook/probe", None),
     ("POST", "/api/backends/nobody/probe", None),
+    ("GET", "/api/machines", None),
+    ("POST", "/api/machines/macmini/pause", None),
+    ("POST", "/api/machines/macmini/resume", None),
+    ("POST", "/api/machines/nobody/pause", None),
     ("GET", "/api/documents", None),
     ("POST", "/api/documents", {}),
     ("GET", "/api/documents/d-lease", None),
@@ -65,7 +69,9 @@ def hold_to(document: dict[str, Any], method: str, target: str, answer: Answer) 
     assert str(answer.status) in responses, (method, target, answer.status, answer.body)
     schema = responses[str(answer.status)]["content"]["application/json"]["schema"]
     name = schema["$ref"].rpartition("/")[2]
-    (vars(shapes) | vars(openai_shapes))[name].model_validate_json(answer.body)
+    (vars(shapes) | vars(openai_shapes) | vars(machine_shapes))[name].model_validate_json(
+        answer.body
+    )
 
 
 @pytest.mark.parametrize(("method", "target", "body"), REQUESTS)

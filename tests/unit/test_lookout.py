@@ -146,7 +146,7 @@ async def test_an_ask_for_a_backend_known_to_be_down_never_reaches_the_gate(
 async def test_a_change_of_state_is_told_once_with_its_reason() -> None:
     lab = Lab(two_macs(), [DOWN])
     lab.clients[lab.dispatcher.default.name].reach_outcome = DOWN
-    reading = lab.feed.read()
+    reading = lab.feed.read(BackendChanged)
     for _ in range(2):
         with pytest.raises(BackendUnavailable):
             await lab.dispatcher.default.generate("Hi")
@@ -162,12 +162,12 @@ async def test_a_change_of_state_is_told_once_with_its_reason() -> None:
 async def test_who_is_too_far_behind_is_let_go_and_holds_nobody_up() -> None:
     lab, feed = Lab(two_macs()), Feed()
     change = BackendChanged("b", "m", BackendState.UNKNOWN, lab.dispatcher.default.health())
-    slow = feed.read()
+    slow = feed.read(BackendChanged)
     for _ in range(FEED_BEHIND_MAX + 5):
         feed.publish(change)
     assert len([one async for one in slow]) == FEED_BEHIND_MAX
     feed.close()
-    assert [one async for one in feed.read()] == []
+    assert [one async for one in feed.read(BackendChanged)] == []
 
 
 async def test_events_begin_with_the_present_and_go_on_with_changes(tmp_path: Path) -> None:

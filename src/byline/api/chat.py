@@ -14,6 +14,7 @@ from byline.config.schema import QuotesBackend
 from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.domain.asking import Byline
 from byline.domain.chat import ChatRequest, Delta, Message, Tool, ToolChoice, Usage
+from byline.domain.dispatch import AskedBy, Asker
 from byline.errors import BadRequest, LlmError, ToolsUnsupported, UnknownBackend
 
 OURS: Final = frozenset(
@@ -73,6 +74,7 @@ def read_call(body: bytes, dispatcher: Dispatcher) -> CompletionCall:
             tool_choice=_tool_choice(sent.get("tool_choice")),
             timeout_read_s=_timeout_read_s(sent.get("timeout_read_s")),
             max_tokens=_max_tokens(sent),
+            asked_by=AskedBy(Asker.V1),
             options={
                 name: value
                 for name, value in sent.items()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from byline.ask.service import Asks
     from byline.dispatch.clock import Clock
     from byline.dispatch.dispatcher import Dispatcher
+    from byline.dispatch.machines import Machines
     from byline.ingest.library import Library
     from byline.ingest.pictures import Pictures
     from byline.observe import Feed, Metrics
@@ -33,6 +34,7 @@ class Services:
     pictures: Pictures
     searcher: Searcher
     dispatcher: Dispatcher
+    machines: Machines
     asks: Asks
     conversations: Conversations
     metrics: Metrics

@@ -40,7 +40,7 @@ from byline.backend.decode import assemble_message
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asking import AskEvent, AskQueued, AskRequest, AskStarted, Source, Token
 from byline.domain.chat import ChatRequest, Delta, Message, Usage
-from byline.domain.dispatch import Priority, Queued, Started
+from byline.domain.dispatch import AskedBy, Asker, Priority, Queued, Started
 from byline.errors import LlmError
 
 
@@ -162,6 +162,7 @@ class _Run:
             timeout_read_s=self._timeout_read_s,
             max_tokens=self._room.answer_tokens,
             options=self._options,
+            asked_by=AskedBy(Asker.AGENT, self._progress.ask_id),
             **offered,
         )
 

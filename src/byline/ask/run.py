@@ -44,7 +44,7 @@ from byline.domain.asking import (
     ToolCalled,
 )
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.dispatch import Priority, Queued, Started
+from byline.domain.dispatch import AskedBy, Asker, Priority, Queued, Started
 from byline.domain.search import QueryForm, SearchRequest, SearchResult
 from byline.errors import LlmError
 
@@ -159,6 +159,7 @@ async def _generate(
         timeout_read_s=request.timeout_read_s or parts.config.timeout_read_s,
         max_tokens=prompt.max_tokens,
         options={"temperature": parts.config.temperature},
+        asked_by=AskedBy(Asker.ASK, progress.ask_id),
     )
     started_at = time.perf_counter()
     async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:

@@ -19,7 +19,7 @@ from byline.config import schema
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asking import AskEvent, AskQueued, AskRequest, Noted
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.dispatch import Priority, Queued
+from byline.domain.dispatch import AskedBy, Asker, Priority, Queued
 from byline.errors import MachineError
 
 
@@ -66,6 +66,7 @@ async def _rewriting(
         timeout_read_s=min(REWRITE_S_MAX, request.timeout_read_s or REWRITE_S_MAX),
         max_tokens=min(REWRITE_TOKENS_MAX, backend.max_tokens),
         options={"temperature": 0},
+        asked_by=AskedBy(Asker.FOLLOW_UP, progress.ask_id),
     )
     async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
         async for event in events:

@@ -15,8 +15,8 @@ if it fails, so do they.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -27,8 +27,9 @@ from byline.config.schema import LlamaCppBackend, OpenAIBackend
 from byline.dispatch.gate import Gate, Slot
 from byline.dispatch.health import Good
 from byline.dispatch.lookout import Lookout
+from byline.dispatch.trace import Trace
 from byline.domain.chat import ChatRequest, Delta, Served
-from byline.domain.dispatch import Priority, Queued, Started
+from byline.domain.dispatch import Priority, Queued, Started, Who
 from byline.errors import BackendUnavailable, BylineError, LlmError, Preempted, Stopping
 
 DELTAS_SLACK = 32
@@ -134,40 +135,60 @@ class Calls:
         Raises what `Gate.enter` and `ChatClient.stream` raise, Preempted, and Stopping when Byline
         stops while the call runs. Closing the generator ends the upstream before it returns.
         """
-        slot = await self._enter(priority, observer)
-        while True:
-            async with self._running(slot, request, observer) as run:
-                while True:
-                    item = await run.buffer.get()
-                    if run.preempted and not run.read:
-                        await asyncio.wait([run.pump])  # only its end says what becomes of it
-                    if run.again:
-                        break
-                    if isinstance(item, _End):
-                        if item.error is not None:
-                            raise item.error
-                        return
-                    run.read = True
-                    yield item
+        with self._recorded(request, priority) as trace:
+            slot = await self._enter(request, priority, observer)
+            while True:
+                async with self._running(slot, request, observer, trace) as run:
+                    while True:
+                        item = await run.buffer.get()
+                        if run.preempted and not run.read:
+                            await asyncio.wait([run.pump])  # only its end says what becomes of it
+                        if run.again:
+                            break
+                        if isinstance(item, _End):
+                            if item.error is not None:
+                                raise item.error
+                            return
+                        run.read = True
+                        yield item
 
     async def collect(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
     ) -> list[Delta]:
         """`stream` read to its end. Never raises Preempted: the call keeps its place and its count
         of preemptions, and runs undisturbed in the end."""
-        slot = await self._enter(priority, observer)
-        while True:
-            async with self._running(slot, request, observer) as run:
-                await asyncio.wait([run.pump])
-                if not run.again:
-                    return run.deltas()
+        with self._recorded(request, priority) as trace:
+            slot = await self._enter(request, priority, observer)
+            while True:
+                async with self._running(slot, request, observer, trace) as run:
+                    await asyncio.wait([run.pump])
+                    if not run.again:
+                        return run.deltas()
 
-    async def _enter(self, priority: Priority, observer: CallObserver | None) -> Slot:
+    @contextmanager
+    def _recorded(self, request: ChatRequest, priority: Priority) -> Iterator[Trace]:
+        """Around a call: what became of it is told when it is over."""
+        trace = Trace(self.lookout.clock)
+        try:
+            yield trace
+        except BaseException as error:
+            trace.failed(error)
+            raise
+        finally:
+            who = Who(self._name, request.asked_by)
+            self.lookout.tell(trace.told(who, self._gate.machine, priority))
+
+    async def _enter(
+        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
+    ) -> Slot:
         came_at = self.lookout.now()
         if self.lookout.is_down:
             await self.lookout.refuse_unless_reached(came_at)
         slot = await self._gate.enter(
-            self._name, priority, None if observer is None else observer.queued
+            self._name,
+            priority,
+            None if observer is None else observer.queued,
+            request.asked_by,
         )
         if self.lookout.is_down:  # since it came; the first in the queue tries for all of them
             await self._try_holding(slot, came_at)
@@ -188,10 +209,11 @@ class Calls:
 
     @asynccontextmanager
     async def _running(
-        self, slot: Slot, request: ChatRequest, observer: CallObserver | None
+        self, slot: Slot, request: ChatRequest, observer: CallObserver | None, trace: Trace
     ) -> AsyncIterator[_Run]:
         """One run; where it is to start again, the slot has been waited for at the end."""
-        run = self._start(slot, request)
+        trace.granted(slot.waited_s)
+        run = self._start(slot, request, trace)
         try:
             if observer is not None:
                 observer.started(Started(queue_ms=slot.waited_s * 1000))
@@ -214,11 +236,12 @@ class Calls:
         await self.lookout.close()
         await self._client.close()
 
-    def _start(self, slot: Slot, request: ChatRequest) -> _Run:
+    def _start(self, slot: Slot, request: ChatRequest, trace: Trace) -> _Run:
         run = _Run()
 
         def ended(pump: asyncio.Task[None]) -> None:
             self._pumps.discard(pump)
+            trace.upstream_ended(whole=not pump.cancelled() and pump.exception() is None)
             stopped = run.preempted and pump.cancelled() and run.lost is None
             run.again = stopped and not (run.read or run.left)
             if not run.again:
@@ -226,7 +249,7 @@ class Calls:
             run.buffer.put_nowait(_End(self._error_of(run)))
 
         run.pump = asyncio.create_task(
-            self._pump(request, run.buffer), name=f"call of {self._name}"
+            self._pump(request, run.buffer, trace), name=f"call of {self._name}"
         )
         # A callback and not a `finally` in the pump: a task cancelled before its first step never
         # enters its body, and the slot would be lost.
@@ -257,12 +280,12 @@ class Calls:
         )
         return Preempted(self._name, self._gate.machine)
 
-    async def _pump(self, request: ChatRequest, buffer: _Buffer) -> None:
+    async def _pump(self, request: ChatRequest, buffer: _Buffer, trace: Trace) -> None:
         tokens_max = self._config.max_tokens
         if request.max_tokens is not None and request.max_tokens > tokens_max:
             request = replace(request, max_tokens=tokens_max)
         try:
-            await self._drain(request, request.max_tokens or tokens_max, buffer)
+            await self._drain(request, request.max_tokens or tokens_max, buffer, trace)
         except BackendUnavailable as error:
             self.lookout.warn(error)
             self.lookout.learn(error)
@@ -271,7 +294,9 @@ class Calls:
             self.lookout.learn(error)
             raise
 
-    async def _drain(self, request: ChatRequest, tokens_max: int, buffer: _Buffer) -> None:
+    async def _drain(
+        self, request: ChatRequest, tokens_max: int, buffer: _Buffer, trace: Trace
+    ) -> None:
         deltas_left = tokens_max + DELTAS_SLACK
         chars_left = deltas_left * TOKEN_CHARS_MAX
         answering = finished = False
@@ -283,6 +308,7 @@ class Calls:
                     self.lookout.learn(Good.ANSWERING)
                 finished = delta.finish_reason is not None
                 served = delta.served or served
+                trace.received(delta)
                 deltas_left -= 1
                 chars_left -= _chars(delta)
                 if not finished and (deltas_left <= 0 or chars_left <= 0):

@@ -17,6 +17,7 @@ from byline.dispatch.clock import Clock
 from byline.dispatch.gate import Gate
 from byline.dispatch.health import Evidence, Good, first_health, next_health
 from byline.domain.dispatch import BackendChanged, BackendHealth, BackendState
+from byline.domain.machines import CallEnded
 from byline.errors import BackendUnavailable, LlmError
 from byline.observe import Feed
 
@@ -30,7 +31,7 @@ class Lookout:
         self._name = name
         self._client = client
         self._gate = gate
-        self._clock = clock
+        self.clock = clock
         self._feed = feed
         self._health = first_health(clock.now())
         self._failure: BackendUnavailable | None = None
@@ -47,9 +48,9 @@ class Lookout:
 
     def learn(self, evidence: Evidence) -> bool:
         """Take evidence into account; whether it changed the state."""
-        self.heard_at = self._clock.monotonic()
+        self.heard_at = self.clock.monotonic()
         before = self._health
-        self._health = next_health(before, evidence, self._clock.now())
+        self._health = next_health(before, evidence, self.clock.now())
         if isinstance(evidence, BackendUnavailable):
             if self._health.reason == evidence.reason:
                 self._failure = evidence
@@ -69,6 +70,10 @@ class Lookout:
             BackendChanged(self._name, self._gate.machine, before.state, self._health)
         )
         return True
+
+    def tell(self, call: CallEnded) -> None:
+        """A call has ended: whoever keeps a record hears of it."""
+        self._feed.publish(call)
 
     async def probe(self) -> BackendHealth:
         """Ask the server how it is, without the gate and without running a model."""
@@ -93,7 +98,7 @@ class Lookout:
 
     def now(self) -> float:
         """The time, for `refuse_unless_reached`."""
-        return self._clock.monotonic()
+        return self.clock.monotonic()
 
     async def refuse_unless_reached(self, came_at: float) -> None:
         """Wait for the quick try of a backend that is down, and raise as `refuse_if_down` does.
@@ -146,7 +151,7 @@ class Lookout:
             self._learn_again(error)
         finally:
             self._trying = None
-            self._tried_at = self._clock.monotonic()
+            self._tried_at = self.clock.monotonic()
 
     def _learn_again(self, error: BackendUnavailable | LlmError) -> None:
         """Probes and tries come again and again: only one that brings news is worth a warning."""

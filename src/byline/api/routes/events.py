@@ -39,7 +39,7 @@ async def follow_events(
     request: Request, parts: Parts, _: Annotated[NoParameters, Query()]
 ) -> Response:
     """What changes, as it changes."""
-    reading = parts.feed.read()
+    reading = parts.feed.read(BackendChanged)
     return EventStream(
         _encoded(parts, reading),
         heart=request.app.state.heart,
@@ -62,3 +62,5 @@ def _presented(happening: Happening) -> tuple[str, dict[str, Any]]:
     match happening:
         case BackendChanged(backend, machine, was, health):
             return "backend", state_json(backend, machine, was, health)
+        case _:
+            raise AssertionError(f"{type(happening)} was not asked for")

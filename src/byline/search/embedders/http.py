@@ -13,7 +13,7 @@ from typing import Any, Final
 from byline.backend.embeddings import EmbeddingsClient
 from byline.config import schema
 from byline.dispatch.gate import Gate
-from byline.domain.dispatch import Priority
+from byline.domain.dispatch import AskedBy, Asker, Priority
 from byline.errors import (
     BackendUnavailable,
     EmbedderUnavailable,
@@ -25,6 +25,8 @@ from byline.errors import (
 from byline.search.embedders.protocol import INPUT_CHARS_MAX, INPUT_VERSION, Vector, checked
 
 NAME: Final = "embedder"
+_SEARCH: Final = AskedBy(Asker.SEARCH)
+_EMBEDDING: Final = AskedBy(Asker.EMBEDDING)
 """What its calls go by in the queue of a machine, and in errors."""
 
 
@@ -85,7 +87,7 @@ class HttpEmbedder:
         if self._gate is None:
             return await self._call([text])
         try:
-            with await self._gate.enter(NAME, Priority.FOREGROUND):
+            with await self._gate.enter(NAME, Priority.FOREGROUND, None, _SEARCH):
                 return await self._call([text])
         except (GateFull, GateTimeout, Stopping) as error:
             raise _busy(error) from error
@@ -94,7 +96,7 @@ class HttpEmbedder:
         if self._gate is None:
             return await self._call(texts)
         try:
-            with await self._gate.enter(NAME, Priority.BACKGROUND) as slot:
+            with await self._gate.enter(NAME, Priority.BACKGROUND, None, _EMBEDDING) as slot:
                 while True:
                     call = asyncio.create_task(self._call(texts))
                     slot.on_preempt = _stopping(call)

@@ -1,0 +1,114 @@
+"""What `/api/machines` sends, described."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from byline.api.shapes import Shape
+from byline.domain.dispatch import Asker, BackendState
+
+
+class GateCallShape(Shape):
+    """A call at a gate. `position`, `ahead` and `eta_s` are null for one that runs; `for_s` is how
+    long it has run or waited. `ask_id` is null where it is part of no ask."""
+
+    backend: str
+    priority: str = Field(examples=["foreground", "background"])
+    asked_by: Asker
+    ask_id: str | None
+    for_s: float
+    waited_s: float
+    preemptions: int
+    position: int | None
+    ahead: int | None
+    eta_s: float | None
+
+
+class GateShape(Shape):
+    """A machine's gate. `waiting` has the first of `waiting_count`."""
+
+    capacity: int
+    running: list[GateCallShape]
+    waiting: list[GateCallShape]
+    waiting_count: int
+
+
+class BackgroundShape(Shape):
+    """Whether background work rests on a machine, and since when."""
+
+    paused: bool
+    since: datetime | None
+
+
+class StateSpanShape(Shape):
+    """A state a backend was in; between two spans nobody looked."""
+
+    state: BackendState
+    reason: str | None
+    began_at: datetime
+    seen_until: datetime
+
+
+class FirstTokenShape(Shape):
+    """One answer: when its call came, and how long its first token took from the grant."""
+
+    at: datetime
+    ms: float
+
+
+class FirstTokensShape(Shape):
+    """First tokens of the last day; `newest` has the latest, newest first."""
+
+    count: int
+    median_ms: float | None
+    p90_ms: float | None
+    newest: list[FirstTokenShape]
+
+
+class MachineBackendShape(Shape):
+    """One backend of a machine and its last day."""
+
+    name: str
+    kind: str
+    model: str | None
+    address: str | None
+    default: bool
+    state: BackendState
+    since: datetime
+    reason: str | None
+    last_error: str | None
+    states: list[StateSpanShape]
+    first_tokens: FirstTokensShape
+
+
+class MachineCallShape(Shape):
+    """A call that has ended. `outcome` is `completed`, `cancelled`, or an error's code."""
+
+    at: datetime
+    backend: str
+    priority: str
+    asked_by: Asker
+    ask_id: str | None
+    queued_ms: float
+    first_token_ms: float | None
+    total_ms: float
+    outcome: str
+    reason: str | None
+
+
+class MachineShape(Shape):
+    """One machine; Byline itself, which quotes, has no gate."""
+
+    name: str
+    gate: GateShape | None
+    background: BackgroundShape | None
+    backends: list[MachineBackendShape]
+    calls: list[MachineCallShape] = Field(description="The latest, newest first.")
+
+
+class MachinesShape(Shape):
+    """Every machine, in the configuration's order, Byline itself last."""
+
+    machines: list[MachineShape]
