@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from anyio.from_thread import start_blocking_portal
 from hypothesis import settings
 
@@ -36,6 +37,18 @@ def _ctrl_c_reaches_children() -> None:
     # stop a program with Ctrl-C would then wait for ever.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_tracebacks() -> None:
+    # As Byline's own log has them: structlog's default draws every local variable, which takes half
+    # a second for each error a test provokes.
+    structlog.configure(
+        processors=[
+            *structlog.get_config()["processors"][:-1],
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
 
 
 def _renamed(url: str, name: str) -> str:

@@ -315,4 +315,4 @@ class AdmissionHistory(RuleBasedStateMachine):
 
 
 TestAdmissionHistory = AdmissionHistory.TestCase
-TestAdmissionHistory.settings = settings(max_examples=300, stateful_step_count=80, deadline=None)
+TestAdmissionHistory.settings = settings(max_examples=120, stateful_step_count=80, deadline=None)

@@ -115,7 +115,7 @@ class Restored(RuleBasedStateMachine):
 
 
 TestRestored = Restored.TestCase
-TestRestored.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestRestored.settings = settings(max_examples=80, stateful_step_count=60, deadline=None)
 
 
 def test_calls_whose_places_were_lost_come_back_in_their_order_and_people_are_granted_first() -> (

@@ -105,10 +105,10 @@ def test_long_chunks_give_the_same_ids_as_short_ones() -> None:
     assert len(set(terms(long))) == len(set(term_strings(long)))
 
 
-def test_a_megabyte_without_a_space_is_read_in_linear_time() -> None:
-    assert len(terms("x" * 1_000_000)) == 1
-    assert len(terms("1," * 500_000)) == 500_000
-    assert len(terms("한" * 1_000_000)) == 999_999
+def test_a_long_text_without_a_space_is_read_in_linear_time() -> None:
+    assert len(terms("x" * 300_000)) == 1
+    assert len(terms("1," * 150_000)) == 150_000
+    assert len(terms("한" * 300_000)) == 299_999
 
 
 def test_words_that_only_ask_are_left_out_of_a_question() -> None:

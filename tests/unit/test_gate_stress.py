@@ -15,7 +15,7 @@ from byline.dispatch.gate import Gate, Slot
 from byline.domain.dispatch import GateStatus, Priority, Queued
 from byline.errors import GateFull, GateTimeout
 
-CALLERS = 4_000
+CALLERS = 2_000
 
 
 class Crowd:

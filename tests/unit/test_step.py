@@ -250,7 +250,7 @@ messages = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.lists(messages, min_size=ROUNDS_MAX + 1, max_size=ROUNDS_MAX + 1), st.integers(2000, 4000)
 )
