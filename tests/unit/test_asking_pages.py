@@ -26,17 +26,19 @@ async def redirected(byline: Office, headers: dict[str, str], moment_s: float) -
         return call.answer
 
 
-@pytest.mark.parametrize(("headers", "moment_s"), [(FORM, 1.0), (FOLLOWED, 0.05)])
+@pytest.mark.parametrize(
+    ("headers", "moment_s", "status"), [(FORM, 1.0, 303), (FOLLOWED, 0.05, 202)]
+)
 async def test_a_form_is_answered_at_once_though_its_machine_is_still_at_work(
-    tmp_path: Path, headers: dict[str, str], moment_s: float
+    tmp_path: Path, headers: dict[str, str], moment_s: float, status: int
 ) -> None:
     async with house(tmp_path) as byline:
         sent = await redirected(byline, headers, moment_s)
         (ask_id,) = byline.records.asks
         page = await byline.call.get(f"/asks/{ask_id}")
         assert byline.asks.running(ask_id) is not None
-    assert (sent.status, sent.headers["location"]) == (303, f"/asks/{ask_id}")
-    assert "Being answered." in text_of(page)
+    assert (sent.status, sent.headers["location"]) == (status, f"/asks/{ask_id}")
+    assert "macmini was asked; waiting for its first word." in text_of(page)
 
 
 async def test_an_answer_that_is_there_at_once_is_shown_at_once(tmp_path: Path) -> None:

@@ -130,9 +130,9 @@ async def test_a_turn_that_still_runs_says_so_and_asks_for_no_next_one(tmp_path:
         async with byline.call.calling("POST", target, sent, FORM):
             await byline.client("gemma-macmini").call()
             page = await byline.call.get("/conversations/c-1")
-    assert "Being answered." in text_of(page)
+    assert "macmini first puts your question" in text_of(page)
     assert 'http-equiv="refresh"' in page.body.decode()
-    assert "<textarea" not in page.body.decode()
+    assert 'name="question"' not in page.body.decode()
 
 
 async def test_another_sites_form_reaches_no_conversation(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ async def test_the_front_page_shows_who_can_answer(tmp_path: Path) -> None:
         page = await byline.call.get("/")
     assert page.status == 200
     assert "gemma-macmini default" in text_of(page)
-    assert "qwen-macbook on macbook: state unknown" in text_of(page)
+    assert "qwen-macbook macbook · qwen not asked yet" in text_of(page)
 
 
 async def test_an_answer_has_its_byline_its_numerals_and_its_sources(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ async def test_an_ask_that_still_runs_says_so_and_looks_again(tmp_path: Path) ->
         await byline.client("gemma-macmini").call()
         (ask_id,) = byline.records.asks
         page = await byline.call.get(f"/asks/{ask_id}")
-    assert "Being answered." in text_of(page)
+    assert "macmini was asked; waiting for its first word." in text_of(page)
     assert 'http-equiv="refresh"' in page.body.decode()
 
 

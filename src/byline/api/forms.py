@@ -14,11 +14,12 @@ from byline.api.routes.documents import add_uploaded
 from byline.api.services import Services
 from byline.api.streams import CallerLeft, unless_caller_leaves, until
 from byline.ask.running import RunningAsk
-from byline.domain.asking import AskStatus, Done, Failed
+from byline.domain.asking import AskEvent, AskStatus, Done, Failed
 from byline.errors import BylineError
 
 PATIENCE_S: Final = 1.0
-"""So long a form waits for the whole answer: a quick one needs no page that looks again."""
+"""So long a form waits for the whole answer, or for a script until it is settled that there is an
+ask: a quick one needs no page that looks again, and what is refused at once keeps its form."""
 
 FOLLOWED_S: Final = 0.05
 """The same for a page that follows its ask live: what ends at once is shown at once."""
@@ -50,13 +51,22 @@ class FormDoor:
         return True
 
     async def _admission(self, request: Request, running: RunningAsk) -> None:
-        await first_of(running, ADMITTED)
+        if RESPOND_ASYNC in request.headers.get("prefer", ""):
+            await self._at_most(PATIENCE_S, running, ADMITTED)
+            await self._at_most(FOLLOWED_S, running, (Done, Failed))
+        else:
+            await self._at_most(PATIENCE_S, running, (Done, Failed))
+        await running.stored.wait()
+
+    async def _at_most(
+        self, wait_s: float, running: RunningAsk, kinds: tuple[type[AskEvent], ...]
+    ) -> None:
+        """Wait for the first event of these kinds."""
         clock = self.services.clock
-        moment_s = FOLLOWED_S if RESPOND_ASYNC in request.headers.get("prefer", "") else PATIENCE_S
-        end = asyncio.ensure_future(first_of(running, (Done, Failed)))
-        over = asyncio.ensure_future(until(clock, clock.monotonic() + moment_s))
+        heard = asyncio.ensure_future(first_of(running, kinds))
+        over = asyncio.ensure_future(until(clock, clock.monotonic() + wait_s))
         try:
-            await asyncio.wait({end, over}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({heard, over}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            end.cancel()
+            heard.cancel()
             over.cancel()

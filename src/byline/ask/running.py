@@ -45,6 +45,8 @@ class RunningAsk:
         self.begun_at = time.monotonic()
         self.stopped_as = AskStatus.CANCELLED
         self.events: list[AskEvent] = []
+        self.stored = asyncio.Event()
+        """Set once it can be found under its id."""
         self._clock = clock
         self._alone_s = resumable_s if request.resumable else 0.0
         self._readers = 1

@@ -158,6 +158,7 @@ class Asks:
         storing = asyncio.create_task(
             self._records.insert(running.id, request, backend.name, backend.machine)
         )
+        storing.add_done_callback(lambda _: running.stored.set())
         try:
             async with aclosing(run_ask(request, backend, progress, self._parts)) as events:
                 async for event in events:

@@ -1,20 +1,49 @@
-"""The front page: the question's field, who could answer it, what was asked before."""
+"""Where a question is put: the front page, asking, cancelling, and asking two machines at once."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from byline.domain.asking import AskRequest
-from byline.errors import BylineError
+from byline.ask.running import RunningAsk
+from byline.domain.asking import AskMode, AskRequest, AskStatus
+from byline.errors import BadRequest, BylineError
 from byline.web import forms
+from byline.web.following import turn_now
 from byline.web.painter import Painter
 from byline.web.parts import PageParts, PageRoute, staff
 from byline.web.talks import raise_if_none
 
 RECENT_ASKS: Final = 8
+CHOSEN: Final = "byline_backend"
+"""The cookie with the backend somebody chose; none: the default."""
+YEAR_S: Final = 365 * 24 * 3600
+FIELDS: Final = ("question", "backend", "mode", "collection")
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What somebody wants to ask, as the form has it; `error` is why it was refused."""
+
+    question: str = ""
+    backend: str = ""
+    mode: str = ""
+    collection: str = ""
+    error: BylineError | None = None
+
+    def request(self) -> AskRequest:
+        """Raises `BadRequest` for a mode there is not."""
+        return AskRequest(
+            self.question,
+            self.backend or None,
+            mode_of(self.mode),
+            self.collection or None,
+            resumable=True,
+        )
 
 
 class AskingPages:
@@ -26,38 +55,136 @@ class AskingPages:
 
     def routes(self) -> list[PageRoute]:
         """Path, handler, method."""
-        return [("/", self.front, "GET"), ("/ask", self.ask, "POST")]
+        return [
+            ("/", self.front, "GET"),
+            ("/ask", self.ask, "POST"),
+            ("/asks/{ask_id}/cancel", self.cancel, "POST"),
+            ("/compare", self.compare, "GET"),
+            ("/compare", self.ask_both, "POST"),
+            ("/compare/{left}/{right}", self.both, "GET"),
+        ]
 
     async def front(self, request: Request) -> Response:
         """The question's field, who could answer it, what was asked before."""
         sent = forms.parameters(request, {"q", "backend"})
-        return await self._front(
-            request, question=sent.get("q", ""), chosen=sent.get("backend", "")
-        )
+        chosen = sent.get("backend") or self._remembered(request)
+        return await self._front(request, Typed(sent.get("q", ""), chosen))
 
     async def ask(self, request: Request) -> Response:
-        """Answer the form, then show the stored ask under an address of its own."""
-        sent = await forms.form(request, {"question", "backend"})
-        question, chosen = sent.get("question", ""), sent.get("backend", "")
+        """Take a question, then send its asker to the page it is answered on."""
+        typed = _typed(await forms.form(request, set(FIELDS)))
         try:
-            running = self.parts.asks.start(AskRequest(question, chosen or None, resumable=True))
-            await self.parts.door.admitted(request, running)
-            raise_if_none(running)
+            running = await self._asked(request, typed)
         except BylineError as error:
-            return await self._front(request, question=question, chosen=chosen, error=error)
-        return RedirectResponse(f"/asks/{running.id}", forms.SEE_OTHER)
+            return await self._front(request, replace(typed, error=error))
+        answer = forms.taken(request, f"/asks/{running.id}")
+        self._remember(answer, typed.backend)
+        return answer
 
-    async def _front(
-        self, request: Request, *, question: str, chosen: str, error: BylineError | None = None
-    ) -> Response:
-        recent, _ = await self.parts.asks.list(RECENT_ASKS, None)
+    async def cancel(self, request: Request) -> Response:
+        """Stop a running ask; one that has ended is shown as it is."""
+        await forms.form(request, set())
+        ask = await self.parts.asks.cancel(request.path_params["ask_id"])
+        if ask.conversation_id:
+            return forms.taken(request, f"/conversations/{ask.conversation_id}#turn-{ask.id}")
+        return forms.taken(request, f"/asks/{ask.id}")
+
+    async def compare(self, request: Request) -> Response:
+        """One question for two machines."""
+        sent = forms.parameters(request, {*FIELDS, "left", "right"})
+        left = sent.pop("left", "") or sent.get("backend", "") or self._remembered(request)
+        return self._compare(request, sent | {"left": left})
+
+    async def ask_both(self, request: Request) -> Response:
+        """Ask both. Each answers for itself, or refuses for itself."""
+        sent = await forms.form(request, {"question", "mode", "left", "right"})
+        started: list[RunningAsk] = []
+        try:
+            if sent.get("left", "") == sent.get("right", ""):
+                raise BadRequest("Both are the same backend.", remedy="Choose two different ones.")
+            for side in ("left", "right"):
+                typed = Typed(sent.get("question", ""), sent.get(side, ""), sent.get("mode", ""))
+                started.append(self.parts.asks.start(typed.request()))
+            for running in started:
+                await self.parts.door.admitted(request, running)
+                raise_if_none(running)
+        except BylineError as error:
+            for running in started:
+                await running.stop(AskStatus.CANCELLED)
+            return self._compare(request, sent, error)
+        return forms.taken(request, "/compare/" + "/".join(running.id for running in started))
+
+    async def both(self, request: Request) -> Response:
+        """Two asks side by side."""
+        forms.parameters(request, set())
+        asks = [await self.parts.asks.get(request.path_params[side]) for side in ("left", "right")]
         view = {
-            "question": question,
-            "chosen": chosen,
-            "error": error,
-            "backends": staff(self.parts),
+            "turns": [await turn_now(self.parts, ask) for ask in asks],
+            "address": request.url.path,
+        }
+        return self.painter.paint(request, "compared.html", view)
+
+    async def _asked(self, request: Request, typed: Typed) -> RunningAsk:
+        running = self.parts.asks.start(typed.request())
+        await self.parts.door.admitted(request, running)
+        raise_if_none(running)
+        return running
+
+    async def _front(self, request: Request, typed: Typed) -> Response:
+        recent, _ = await self.parts.asks.list(RECENT_ASKS, None)
+        # The default first: it is what answers whoever does not choose.
+        backends = sorted(staff(self.parts), key=lambda backend: not backend["default"])
+        view = {
+            "typed": typed,
+            "backends": backends,
+            "modes": any(backend["tools"] for backend in backends),
+            "collections": [],
             "recent": recent,
             "question_chars_max": self.parts.config.ask.question_chars_max,
         }
-        status = self.parts.door.status_of(error) if error else 200
+        status = self.parts.door.status_of(typed.error) if typed.error else 200
         return self.painter.paint(request, "front.html", view, status)
+
+    def _compare(
+        self, request: Request, sent: Mapping[str, str], error: BylineError | None = None
+    ) -> Response:
+        backends = staff(self.parts)
+        names = [backend["name"] for backend in backends]
+        left = sent.get("left") if sent.get("left") in names else names[0]
+        others = [name for name in names if name != left]
+        view = {
+            "question": sent.get("question", ""),
+            "mode": sent.get("mode", ""),
+            "left": left,
+            "right": sent.get("right") or (others or names)[0],
+            "error": error,
+            "backends": backends,
+            "modes": sum(backend["tools"] for backend in backends) > 1,
+            "question_chars_max": self.parts.config.ask.question_chars_max,
+        }
+        status = self.parts.door.status_of(error) if error else 200
+        return self.painter.paint(request, "compare.html", view, status)
+
+    def _remembered(self, request: Request) -> str:
+        chosen = request.cookies.get(CHOSEN, "")
+        return chosen if chosen in self.parts.config.backends else ""
+
+    def _remember(self, response: Response, backend: str) -> None:
+        """Who was chosen is chosen next time, too; whoever chose the default follows it."""
+        if backend in ("", self.parts.config.ask.default_backend):
+            response.delete_cookie(CHOSEN)
+        elif backend in self.parts.config.backends:
+            response.set_cookie(CHOSEN, backend, max_age=YEAR_S, httponly=True, samesite="lax")
+
+
+def mode_of(sent: str) -> AskMode:
+    """Raises `BadRequest`."""
+    try:
+        return AskMode(sent or AskMode.RAG)
+    except ValueError:
+        raise BadRequest(f"There is no mode {sent[:20]!r}.", remedy="Send rag or agent.") from None
+
+
+def _typed(sent: Mapping[str, str]) -> Typed:
+    question, backend, mode, collection = (sent.get(name, "") for name in FIELDS)
+    return Typed(question, backend, mode, collection)

@@ -25,7 +25,8 @@ class Door(Protocol):
         ...
 
     async def admitted(self, request: Request, running: RunningAsk) -> bool:
-        """Wait until it is settled that an ask is one, and a moment longer for a quick answer.
+        """Wait until an ask can be found under its id, and a moment longer: for what is refused at
+        once, and for a quick answer.
 
         From then on it is waited for at its own page. False, with the ask cancelled, when the
         caller left meanwhile: nobody else knows of it. The caller is no reader of it any more.

@@ -6,10 +6,13 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 
 from byline.errors import BadRequest
 from byline.web.preferences import SWITCHES
 
+ACCEPTED: Final = 202
+RESPOND_ASYNC: Final = "respond-async"
 SEE_OTHER: Final = 303
 """After a form: so that loading the page again sends nothing again."""
 
@@ -19,6 +22,14 @@ def parameters(request: Request, known: set[str]) -> dict[str, str]:
     not `known`."""
     sent = {name: value for name, value in request.query_params.items() if name not in SWITCHES}
     return _known_only(sent, known)
+
+
+def taken(request: Request, address: str) -> Response:
+    """What a form answers that set something going which is seen at `address`: it leads there, or,
+    to a script that goes there by itself (`Prefer: respond-async`, RFC 7240), says where."""
+    if RESPOND_ASYNC in request.headers.get("prefer", ""):
+        return Response(status_code=ACCEPTED, headers={"Location": address})
+    return RedirectResponse(address, SEE_OTHER)
 
 
 async def form(request: Request, known: set[str]) -> dict[str, str]:

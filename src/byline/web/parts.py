@@ -36,9 +36,10 @@ class PageParts:
 
 
 def staff(parts: PageParts) -> list[dict[str, Any]]:
-    """Each backend with its machine, its model (None: quotes), its health, and which is asked when
-    none is named."""
+    """Each backend with its machine, its model (None: quotes), its health, how many people are
+    `waiting` at its machine, whether it can call `tools`, and which is asked when none is named."""
     default = parts.config.ask.default_backend
+    waiting = {gate.machine: gate.waiting_foreground for gate in parts.dispatcher.gates()}
     return [
         {
             "name": backend.name,
@@ -46,6 +47,8 @@ def staff(parts: PageParts) -> list[dict[str, Any]]:
             "model": None if isinstance(backend.config, QuotesBackend) else backend.model,
             "default": backend.name == default,
             "health": backend.health(),
+            "waiting": waiting.get(backend.machine, 0),
+            "tools": backend.tools,
         }
         for backend in parts.dispatcher.backends()
     ]

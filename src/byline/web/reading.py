@@ -5,7 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from byline.web import forms, turns
+from byline.web import forms
+from byline.web.following import turn_now
 from byline.web.painter import Painter
 from byline.web.parts import PageParts, PageRoute, staff
 
@@ -25,9 +26,8 @@ class ReadingPages:
         """One ask as an article."""
         forms.parameters(request, set())
         stored = await self.parts.asks.get(request.path_params["ask_id"])
-        self.parts.asks.look_in(stored)
         view = {
-            "turn": turns.turn(stored),
+            "turn": await turn_now(self.parts, stored),
             "backends": staff(self.parts),
             "question_chars_max": self.parts.config.ask.question_chars_max,
         }

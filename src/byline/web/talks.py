@@ -12,7 +12,8 @@ from byline.ask.running import RunningAsk
 from byline.domain.asking import AskRequest, Failed
 from byline.domain.conversations import Conversation
 from byline.errors import BadRequest, BylineError
-from byline.web import forms, turns
+from byline.web import forms
+from byline.web.following import turn_now
 from byline.web.painter import Painter
 from byline.web.parts import PageParts, PageRoute, staff
 
@@ -102,7 +103,7 @@ class Talks:
             raise_if_none(running)
         except BylineError as error:
             return await self._shown(request, conversation, _Typed(error, question, backend))
-        return _see(f"/conversations/{conversation.id}#turn-{running.id}")
+        return forms.taken(request, f"/conversations/{conversation.id}#turn-{running.id}")
 
     async def _meant(self, request: Request) -> Conversation:
         return await self.conversations.get(request.path_params["conversation_id"])
@@ -111,13 +112,12 @@ class Talks:
         self, request: Request, conversation: Conversation, typed: _Typed | None = None
     ) -> Response:
         asks = await self.conversations.asks(conversation.id)
-        for ask in asks:
-            self.asks.look_in(ask)
+        turns = [await turn_now(self.parts, ask) for ask in asks]
         view = {
             "conversation": conversation,
-            "turns": [turns.turn(ask) for ask in asks],
+            "turns": turns,
             "left_out": max(0, conversation.turns - len(asks)),
-            "runs": any(ask.answer is None and ask.finished_at is None for ask in asks),
+            "runs": any(turn["ask"].finished_at is None for turn in turns),
             "backends": staff(self.parts),
             "chosen": typed.backend if typed else (asks[-1].backend if asks else ""),
             "question": typed.question if typed else "",

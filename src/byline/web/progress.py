@@ -1,0 +1,120 @@
+"""How an ask stands, from its transcript so far: what it waits for, what was found, done, written.
+
+Pure. The rows are those of `Asks.events`, of a running ask as of one that has ended.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+Row = Mapping[str, Any]
+
+NOTES: Final = frozenset({"rewritten", "carried_over"})
+"""What the byline tells anyway."""
+
+
+class Phase(StrEnum):
+    """What an ask waits for, or does."""
+
+    SEARCHING = "searching"
+    REWRITING = "rewriting"
+    ADMITTED = "admitted"
+    QUEUED = "queued"
+    ASKED = "asked"
+    LOOKING = "looking"
+    WRITING = "writing"
+    ENDED = "ended"
+
+
+@dataclass(slots=True)
+class Step:
+    """One tool call, or something its reader should know. `words` is what was looked for or where;
+    `outcome` is None while it runs, `found` the passages it gave, `told` why there are none."""
+
+    kind: str
+    words: str = ""
+    outcome: str | None = None
+    found: int = 0
+    told: str = ""
+
+
+@dataclass(slots=True)
+class Standing:
+    """`seq` is the number of the last event in it; `text` is the answer so far, as it came."""
+
+    phase: Phase = Phase.SEARCHING
+    seq: int = 0
+    position: int = 0
+    eta_s: int | None = None
+    sources: list[Row] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    text: str = ""
+
+
+def standing(rows: Iterable[Row]) -> Standing:
+    """Where an ask is after these events."""
+    now = Standing()
+    calls: dict[str, Step] = {}
+    for row in rows:
+        _take(now, calls, str(row["type"]), row["data"])
+        now.seq = int(row["seq"])
+    return now
+
+
+def _take(now: Standing, calls: dict[str, Step], kind: str, data: Row) -> None:
+    match kind:
+        case "sources":
+            now.sources, now.phase = list(data["sources"]), Phase.ADMITTED
+        case "queued":
+            # Before the search a machine is asked to put a follow-up so that it stands alone.
+            searched = now.phase not in (Phase.SEARCHING, Phase.REWRITING)
+            now.phase = Phase.QUEUED if searched else Phase.REWRITING
+            now.position = int(data["position"])
+            now.eta_s = None if data["eta_s"] is None else max(1, round(data["eta_s"]))
+        case "started":
+            now.phase = Phase.ASKED
+        case "token":
+            now.text, now.phase = now.text + str(data["text"]), Phase.WRITING
+        case "tool_call":
+            step = Step(str(data["tool"]), _words(str(data["arguments"])))
+            calls[_call(data)] = step
+            now.steps.append(step)
+            now.text, now.phase = "", Phase.LOOKING
+        case "tool_result":
+            _returned(calls.get(_call(data), Step("")), data)
+            known = {source["n"] for source in now.sources}
+            now.sources += [source for source in data["sources"] if source["n"] not in known]
+        case "note" if data["code"] not in NOTES:
+            now.steps.append(Step("note", told=str(data["message"])))
+            now.text = ""
+        case "done" | "error":
+            now.phase = Phase.ENDED
+
+
+def _call(data: Row) -> str:
+    return f"{data['round']} {data['call_id']}"
+
+
+def _returned(step: Step, data: Row) -> None:
+    step.outcome, step.found = str(data["outcome"]), len(data["sources"])
+    if not step.found:
+        step.told = " ".join(str(data["text"]).split())
+    names = {str(source["name"]) for source in data["sources"]}
+    if step.kind == "read_document" and len(names) == 1:
+        step.words = names.pop()  # the model says D1
+
+
+def _words(arguments: str) -> str:
+    """What a call is about; as the model wrote it where that is no object."""
+    try:
+        given = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return arguments
+    if not isinstance(given, Mapping):
+        return arguments
+    said = (given.get(name) for name in ("query", "text", "name_contains", "document"))
+    return next((str(words) for words in said if words), "")

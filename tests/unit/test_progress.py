@@ -1,0 +1,84 @@
+"""How an ask stands is read off its events alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from byline.web.progress import Phase, standing
+
+SOURCE = {"n": 1, "name": "lease.pdf"}
+SOURCES = ("sources", {"ask_id": "a", "sources": [SOURCE]})
+STARTED = ("started", {"backend": "b", "machine": "m", "model": "x", "queue_ms": 0})
+
+
+def rows(*events: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"seq": n, "type": kind, "data": data} for n, (kind, data) in enumerate(events, 1)]
+
+
+def queued(position: int, eta_s: float | None = None) -> tuple[str, dict[str, Any]]:
+    return "queued", {"position": position, "ahead": position, "eta_s": eta_s}
+
+
+def call(arguments: str, tool: str = "search", call_id: str = "c1") -> tuple[str, dict[str, Any]]:
+    data = {"round": 1, "call_id": call_id, "tool": tool, "arguments": arguments, "said": ""}
+    return "tool_call", data
+
+
+def result(
+    *sources: dict[str, Any], text: str = "", call_id: str = "c1"
+) -> tuple[str, dict[str, Any]]:
+    return "tool_result", {
+        "round": 1,
+        "call_id": call_id,
+        "tool": "search",
+        "outcome": "ok" if sources else "failed",
+        "text": text,
+        "sources": list(sources),
+    }
+
+
+def test_an_ask_without_events_is_searching() -> None:
+    now = standing([])
+    assert (now.phase, now.seq) == (Phase.SEARCHING, 0)
+
+
+def test_each_event_moves_it_on() -> None:
+    events = [SOURCES, queued(3, 19.7), STARTED, ("token", {"text": "The "})]
+    phases = [standing(rows(*events[:n])).phase for n in range(1, 5)]
+    assert phases == [Phase.ADMITTED, Phase.QUEUED, Phase.ASKED, Phase.WRITING]
+    waiting = standing(rows(*events[:2]))
+    assert (waiting.position, waiting.eta_s) == (3, 20)
+    ended = standing(rows(*events, ("done", {})))
+    assert (ended.phase, ended.seq, ended.text) == (Phase.ENDED, 5, "The ")
+
+
+def test_who_waits_before_there_are_sources_has_its_question_put_anew() -> None:
+    assert standing(rows(queued(1))).phase is Phase.REWRITING
+
+
+def test_text_before_a_tool_call_is_no_part_of_the_answer() -> None:
+    now = standing(rows(SOURCES, STARTED, ("token", {"text": "Let me see"}), call("{}")))
+    assert (now.text, now.phase) == ("", Phase.LOOKING)
+
+
+def test_steps_tell_what_was_looked_for_and_what_came_of_it() -> None:
+    now = standing(
+        rows(
+            SOURCES,
+            call('{"query": "deposit"}'),
+            call('{"document": "D1"}', "read_document", "c2"),
+            call("not json", call_id="c3"),
+            result(SOURCE, {"n": 2, "name": "b.md"}),
+            result({"n": 3, "name": "c.md"}, call_id="c2"),
+            result(text="The arguments\nare not JSON.", call_id="c3"),
+            ("note", {"code": "last_round", "message": "It may only answer."}),
+            ("note", {"code": "rewritten", "message": "Searched for: x"}),
+        )
+    )
+    assert [(s.kind, s.words, s.outcome, s.found, s.told) for s in now.steps] == [
+        ("search", "deposit", "ok", 2, ""),
+        ("read_document", "c.md", "ok", 1, ""),
+        ("search", "not json", "failed", 0, "The arguments are not JSON."),
+        ("note", "", None, 0, "It may only answer."),
+    ]
+    assert [source["n"] for source in now.sources] == [1, 2, 3]
