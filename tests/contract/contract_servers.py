@@ -37,6 +37,10 @@ class Traits:
     thinks: bool = True
     counts_to: int = 900
     """A limit of tokens that keeps it busy for seconds once it is asked to count."""
+    calls_break: frozenset[str] = frozenset()
+    """Reasons a run of an agent may end with because a call its model wrote broke the server."""
+    babbles: bool = False
+    """Whether its model writes halves of calls at random (`tiny_model.py`)."""
 
 
 @dataclass
@@ -49,6 +53,7 @@ class ModelServer:
     fake: FakeMachine | None = None
     real: RealServer | None = None
     traits: Traits = Traits()
+    context_tokens: int = 8192
     clients: list[OpenAIClient] = field(default_factory=list)
 
     @property

@@ -49,6 +49,10 @@ NOTES = """\
   forces a final answer by offering no tools.
 - **mlx-lm** whose engine has died answers `404 {"error": "generation thread died"}` to every call
   and 503 under `/health`.
+- **mlx-lm** breaks the connection off when its model writes a tool call without `arguments`: that
+  looks like a machine that went away (`stream_truncated`), or like no answer (`bad_response`).
+  **mlx-vlm** says inside the stream that it cannot read a call; that is `bad_response` too, and an
+  agent tells its model and goes on.
 - **LM Studio** answers with whatever is loaded, whatever name was asked for, while one model is
   loaded. Byline asks it what is loaded and refuses the answer: `model_mismatch`.
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+END = "<|im_end|>"
 TOOL_TEXT = [
     "<tool_call>",
     '\n{"name": "search"',
@@ -42,8 +43,46 @@ THINKING_TEXT = [
 ]
 COUNTING_TEXT = [" one", " two", " three", " four"]
 """Said over and over: only the limit of tokens ends it."""
+BABBLE = {
+    "\n\n\n<tool_call>": ['\n {"name"', '\n {"name"', '\n {"name"', "\n {{", END],
+    "\n```json": ['\n {"name"', '\n {"name"', "\n {{"],
+    "\n {{": ['\n {"name"', " \n</tool_call>", END],
+    '\n {"name"': [' : "search",', ' : "list_documents",', ' : "rm",', ' : "read_document",'],
+    ' : "search",': [' "arguments" :{"query": ', ' "arguments" :{"query": ', ' "parameters": {'],
+    ' : "list_documents",': [' "arguments" :{"first": ', ' "arguments" :"', ' "parameters": {'],
+    ' : "read_document",': [' "arguments" :{"document": ', ' "arguments" :"'],
+    ' : "rm",': [' "arguments" :{"document": ', ' "arguments" :"', ' "parameters": {'],
+    ' "arguments" :{"query": ': ['"rent"', '"deposit"', " 7"],
+    ' "arguments" :{"first": ': [" 7", " 7", '"rent"'],
+    ' "arguments" :{"document": ': ['"D1"', '"lease.md"', " 7"],
+    ' "arguments" :"': [" }}", "}} \n</tool_call>", END],
+    ' "parameters": {': [" }}", '"rent"', "}} \n</tool_call>"],
+    **{
+        value: ["}} \n</tool_call>", "}} \n</tool_call>", " }}", ' "parameters": {', END]
+        for value in ('"rent"', '"deposit"', '"D1"', '"lease.md"', " 7")
+    },
+    " }}": [" \n</tool_call>", " \n```", END],
+    "}} \n</tool_call>": ["\n\n\n<tool_call>", " Hm.", END, END],
+    " \n</tool_call>": ["\n\n\n<tool_call>", " Hm.", END, END],
+    " \n```": [" Hm.", END],
+    " <think>": [" Hm.", "</think> ", "\n\n\n<tool_call>"],
+    "</think> ": [" Hm.", "\n\n\n<tool_call>", "\n\n\n<tool_call>"],
+    " Hm.": [" The rent", "\n\n\n<tool_call>", "</think> ", "[1]. ", " [99]."],
+    " The rent": [" is due", "[1]. ", " Hm."],
+    " is due": [" is due", " monthly", "[1]. ", END],
+    " monthly": ["[1]. ", " [99].", END],
+    "[1]. ": [" Hm.", END, END],
+    " [99].": [" Hm.", END, END],
+}
+"""A walk through halves of calls and answers: what follows a piece is drawn from its list."""
+BABBLE_STARTS = {
+    f"<|babble{number}|>": [first]
+    for number, first in enumerate(
+        ("\n\n\n<tool_call>", '\n {"name"', "\n```json", " <think>", " Hm.", "\n\n\n<tool_call>")
+    )
+}
+"""Which of them a walk begins with depends on the last message: mlx-vlm draws alike each time."""
 
-END = "<|im_end|>"
 STARTS: Mapping[str, Sequence[str]] = {
     "<|tools|>": TOOL_TEXT,
     "<|answer|>": ANSWER_TEXT,
@@ -58,7 +97,9 @@ CHAT_TEMPLATE = (
     "{% endfor %}"
     "{# <tool_call> tool_call.name #}"
     "{% set last = messages[-1].content or '' %}"
-    "{% if 'think' in last %}<|thinking|>{% elif 'Count' in last %}<|counting|>"
+    "{% if messages|length > 1 and 'babble' in (messages[1].content or '') %}"
+    "<|babble{{ last|length % 6 }}|>"
+    "{% elif 'think' in last %}<|thinking|>{% elif 'Count' in last %}<|counting|>"
     "{% elif tools and 'break' in last %}<|broken|>{% elif tools %}<|tools|>"
     "{% else %}<|answer|>{% endif %}"
 )
@@ -66,9 +107,12 @@ CHAT_TEMPLATE = (
 
 
 def write_model(folder: Path, context_tokens: int = 2048) -> None:
-    """Write the folder. Ask it to `think`, to `Count`, to `break` with tools, or anything else."""
-    specials = ["<unk>", "<|im_start|>", END, *STARTS]
+    """Write the folder. Ask it to `think`, to `Count`, to `break` with tools, or anything else;
+    where the second message says `babble`, what it says is drawn anew at each temperature above 0.
+    """
+    specials = ["<unk>", "<|im_start|>", END, *STARTS, *BABBLE_STARTS]
     vocabulary = specials + [piece for text in STARTS.values() for piece in text]
+    vocabulary += BABBLE
     ids = {piece: number for number, piece in enumerate(vocabulary)}
     if len(ids) != len(vocabulary):
         raise ValueError("every piece of the texts must be different from every other")
@@ -133,6 +177,9 @@ def _weights(ids: Mapping[str, int], width: int) -> dict[str, Tensor]:
     for start, text in STARTS.items():
         last = text[0] if start in ENDLESS else END
         for before, after in pairwise([start, *text, last]):
+            head[ids[after] * width + ids[before]] = 1.0
+    for before, choice in (BABBLE_STARTS | BABBLE).items():
+        for after in choice:
             head[ids[after] * width + ids[before]] = 1.0
     for number in range(width):
         eye[number * width + number] = 1.0

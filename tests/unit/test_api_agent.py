@@ -229,6 +229,23 @@ async def test_documents_are_read_listed_and_searched_for_words(tmp_path: Path) 
     assert "There is no document" in results[3]["text"]
 
 
+async def test_a_call_its_server_could_not_read_is_told_to_the_model_which_goes_on(
+    tmp_path: Path,
+) -> None:
+    """mlx-vlm says so inside the stream, and ends it."""
+    broken = LlmError("qwen-macbook", "bad_response", machine="macbook", text="incomplete call")
+    half = Delta(tool_calls=(ToolCallDelta(0, "x0", "search", '{"query": "depo'),))
+    async with office(tmp_path) as byline:
+        answer, requests = await stream(
+            byline, (Delta(content="Let me look."), half, broken), text(f"{LEASE} [1]")
+        )
+    events = answer.events()
+    assert [e["data"]["outcome"] for e in events if e["event"] == "tool_result"] == ["cut"]
+    assert [e["data"]["code"] for e in events if e["event"] == "note"] == ["message_cut"]
+    assert events[-1]["data"]["answer"] == f"{LEASE} [1]"
+    assert len(requests) == 2
+
+
 @pytest.mark.parametrize("reason", ["http_400", "bad_response"])
 async def test_a_machine_that_refuses_the_call_ends_the_run_as_an_llm_error(
     tmp_path: Path, reason: str

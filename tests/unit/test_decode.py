@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -264,6 +265,25 @@ def test_an_error_inside_a_200_is_a_stream_error_with_its_text(body: dict[str, A
             decode(*chunks)
         assert raised.value.reason == "stream_error"
         assert raised.value.text == "out of memory"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Generation ended with an incomplete tool call.", "Expecting value: line 1 column 2 (char 1)"],
+)
+def test_a_call_its_own_server_cannot_read_is_a_bad_answer_of_a_machine_that_is_well(
+    said: str,
+) -> None:
+    with pytest.raises(AnswerUnusable, match=re.escape(said)):
+        decode(GOOD[0], event({"error": {"message": said}}))
+
+
+def test_what_came_in_one_piece_with_an_error_is_not_lost() -> None:
+    decoder = AnswerDecoder()
+    deltas = decoder.feed(GOOD[0] + event({"error": "out of memory"}))
+    assert text(deltas) == "Two "
+    with pytest.raises(StreamFailed, match="out of memory"):
+        decoder.close()
 
 
 def test_an_event_or_field_named_error_is_a_stream_error() -> None:

@@ -107,9 +107,24 @@ class _Run:
 
     async def call(self, effect: AskWithTools | AskForAnswer) -> AsyncGenerator[AskEvent, None]:
         """One message of the model, streamed; then it is `said`."""
+        deltas: list[Delta] = []
+        try:
+            async with aclosing(self._stream(effect, deltas)) as events:
+                async for event in events:
+                    yield event
+        except LlmError as error:
+            self.said = _said(deltas, finish="length")
+            if error.reason != "bad_response" or not self.said.calls:
+                raise
+        else:
+            self.said = _said(deltas)
+
+    async def _stream(
+        self, effect: AskWithTools | AskForAnswer, deltas: list[Delta]
+    ) -> AsyncGenerator[AskEvent, None]:
+        """The events of one call, whose deltas are added to `deltas`."""
         backend, progress = self._backend, self._progress
         self._holdback = Holdback()
-        deltas: list[Delta] = []
         begun = time.perf_counter()
         events = call_events(backend, self._request(effect), Priority.FOREGROUND)
         async with aclosing(events):
@@ -133,7 +148,6 @@ class _Run:
                             yield Token(shown)
         self.took("generate", begun)
         progress.usage = _sum(progress.usage, deltas[-1].usage)
-        self.said = _said(deltas)
 
     def take_back_unless_answered(self, effects: tuple[Effect, ...]) -> None:
         """The text beside a tool call is no part of an answer."""
@@ -167,13 +181,15 @@ class _Run:
         )
 
 
-def _said(deltas: list[Delta]) -> Said:
+def _said(deltas: list[Delta], finish: str = "") -> Said:
+    """The message in `deltas`; `finish` is why it ended, where its server could not read the tool
+    call in it and broke off with that."""
     message = assemble_message(deltas)
     calls = tuple(
         MadeCall(call["function"]["name"], call["function"]["arguments"])
         for call in message.get("tool_calls", ())
     )
-    return Said(message["content"] or "", calls, deltas[-1].finish_reason or "stop")
+    return Said(message["content"] or "", calls, finish or deltas[-1].finish_reason or "stop")
 
 
 def _fitting(sources: tuple[Source, ...], tokens: int) -> tuple[Source, ...]:

@@ -100,7 +100,7 @@ class Call:
         self._quiet_since = self._loop.time()
         deltas: list[Delta] = []
         while not deltas:
-            chunk = await self._chunk()
+            chunk = b"" if self._decoder.failure else await self._chunk()
             signs = self._decoder.signs_of_life
             try:
                 deltas = self._decoder.feed(chunk) if chunk else self._decoder.close()

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from byline.backend.errorbody import find_error, upstream_text
+from byline.backend.errorbody import find_error, is_of_a_call, upstream_text
 from byline.backend.sse import LINE_BYTES_MAX, Event, EventReader, LineTooLong
 from byline.backend.thinking import ThinkSplitter
 from byline.domain.chat import Delta, ToolCallDelta, Usage
@@ -31,7 +31,8 @@ class StreamFailed(Exception):
 
 
 class AnswerUnusable(Exception):
-    """A complete 200 that is not a chat completion: HTML, nothing at all, no choices."""
+    """A complete 200 that is not a chat completion: HTML, nothing at all, no choices; or one whose
+    tool call its own server could not read."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -61,6 +62,8 @@ class AnswerDecoder:
         self._choice_seen = False
         self._finish_reason = ""
         self._usage: Usage | None = None
+        self.failure: StreamFailed | AnswerUnusable | None = None
+        """What `close` will raise, once the deltas that came before it have been given."""
         self._thinking = ThinkSplitter()
         self._calls = _CallIndexes()
 
@@ -84,6 +87,8 @@ class AnswerDecoder:
 
     def close(self) -> list[Delta]:
         """The deltas that the end of the body completes."""
+        if self.failure is not None:
+            raise self.failure
         if self.ended:
             return []
         if self._body is not None:
@@ -112,9 +117,14 @@ class AnswerDecoder:
     def _events(self, events: Iterable[Event]) -> list[Delta]:
         deltas: list[Delta] = []
         for event in events:
-            if self.ended:
+            if self.ended or self.failure is not None:
                 break
-            deltas += self._event(event)
+            try:
+                deltas += self._event(event)
+            except (StreamFailed, AnswerUnusable) as failure:
+                if not deltas:
+                    raise
+                self.failure = failure  # what came in one piece with it is not lost
         return deltas
 
     def _event(self, event: Event) -> list[Delta]:
@@ -126,7 +136,7 @@ class AnswerDecoder:
         if not data:
             return []
         if event.name == "error":
-            raise StreamFailed("stream_error", upstream_text(data))
+            raise self._failure(upstream_text(data))
         return self._chunk(_parsed(data), "delta")
 
     def _whole(self, body: bytes) -> list[Delta]:
@@ -145,7 +155,7 @@ class AnswerDecoder:
     def _chunk(self, parsed: Mapping[str, Any], key: str) -> list[Delta]:
         error = find_error(parsed)
         if error:
-            raise StreamFailed("stream_error", error)
+            raise self._failure(error)
         self.signs_of_life += 1
         self._usage = _usage(parsed.get("usage")) or self._usage
         choice = _first_choice(parsed.get("choices"))
@@ -163,6 +173,12 @@ class AnswerDecoder:
         if not (content or thought or reasoning or calls):
             return []
         return [Delta(content=content, reasoning=reasoning + thought, tool_calls=calls)]
+
+    def _failure(self, text: str) -> StreamFailed | AnswerUnusable:
+        """The machine that cannot read the call its model wrote is well; its answer is not."""
+        if is_of_a_call(text):
+            return AnswerUnusable(text)
+        return StreamFailed("stream_error", text)
 
     def _end(self) -> list[Delta]:
         self.ended = True

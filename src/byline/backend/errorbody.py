@@ -19,6 +19,13 @@ BODY_BYTES_MAX: Final = 16_384
 """How much of an error's body is looked at, in bytes."""
 
 _WORDS: Final = ("message", "msg", "error", "detail", "errors", "title", "reason", "type", "code")
+_OF_A_CALL: Final = re.compile(
+    r"Generation ended with an incomplete tool call|Tool arguments changed after they were streamed"
+    r"|Streamed tool arguments do not match|Failed to parse input at pos \d+"
+    r"|(?:Expecting|Unterminated|Invalid|Extra data|Illegal)\b.*\(char \d+\)$"
+)
+"""What servers say of a tool call that its model left without an end or wrote as no JSON: mlx-vlm
+(`tools/streaming.py`, and Python's own words), llama.cpp (`chat-parser`)."""
 _SKIPPED_HTML = re.compile(r"<(script|style|head)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.DOTALL | re.IGNORECASE)
@@ -45,6 +52,11 @@ def find_error(parsed: Mapping[str, Any]) -> str:
     if parsed.get("choices") is None and (parsed.get("detail") or parsed.get("object") == "error"):
         return _one_line(_said(parsed)) or "an error without a text"
     return ""
+
+
+def is_of_a_call(text: str) -> bool:
+    """Whether an error inside a 200 is about the tool call a model wrote, not about the machine."""
+    return _OF_A_CALL.match(text) is not None
 
 
 def _said(value: object) -> str:
