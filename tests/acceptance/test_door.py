@@ -9,7 +9,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from byline.api import conversation_shapes, openai_shapes, shapes
+from byline.api import (
+    conversation_shapes,
+    history_shapes,
+    machine_shapes,
+    openai_shapes,
+    shapes,
+)
 from byline.testing.machine import FakeMachine
 from conftest import GEMMA, LEASE, QUESTION, QWEN, Site, Start, two_macs
 
@@ -179,7 +185,8 @@ async def test_every_simple_answer_of_the_program_has_its_described_shape(site: 
         target = re.sub(r"\{\w+\}", lambda match: ids[match[0]], path)
         answer = await site.get(target, **({"q": "deposit"} if "search" in path else {}))
         assert answer.status == 200, (target, answer.body)
-        known = vars(shapes) | vars(openai_shapes) | vars(conversation_shapes)
+        modules = (shapes, openai_shapes, conversation_shapes, history_shapes, machine_shapes)
+        known = {name: shape for module in modules for name, shape in vars(module).items()}
         known[reference.rpartition("/")[2]].model_validate(answer.body)
         checked += 1
     assert checked >= 10

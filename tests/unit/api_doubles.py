@@ -6,25 +6,22 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 from dispatch_doubles import Lab, ScriptedClient, Step, two_macs
 from fastapi import FastAPI
+from history_doubles import NOON, MemoryConversations, MemoryRecords
 from in_process import Caller
 from machine_doubles import MemoryDatabase, MemoryMachineRecords
 
 from byline.api.app import create_app
 from byline.api.services import Services
 from byline.ask.parts import AskParts
-from byline.ask.present import answer_json, transcript
 from byline.ask.service import Asks
 from byline.config.schema import Config
 from byline.dispatch.machines import Machines
-from byline.domain.asking import AskAnswer, AskEvent, AskRequest, AskStatus, StoredAsk
-from byline.domain.conversations import Conversation, PastTurn
 from byline.domain.documents import (
     Document,
     DocumentError,
@@ -40,7 +37,6 @@ from byline.observe import Metrics
 from byline.search.filters import checked, clean_tags
 from byline.search.reading import ReadableDocument, ReadPassage
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DOT = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000003a7e9b550000000a49444154"
     "789c63f8ff1f000501013f9c2e2b3c0000000049454e44ae426082"
@@ -134,98 +130,6 @@ class MemoryReader:
     async def find(self, document_id: str, text: str, **which: Any) -> list[ReadPassage]:
         read = await self.passages(document_id)
         return [one for one in read if text.casefold() in one.hit.text.casefold()]
-
-
-class MemoryRecords:
-    """History in a dict."""
-
-    def __init__(self) -> None:
-        self.asks: dict[str, StoredAsk] = {}
-        self.transcripts: dict[str, list[dict[str, Any]]] = {}
-
-    async def insert(self, ask_id: str, request: AskRequest, backend: str, machine: str) -> None:
-        self.asks[ask_id] = StoredAsk(
-            ask_id,
-            request.question,
-            backend,
-            machine,
-            AskStatus.RUNNING,
-            NOON,
-            None,
-            None,
-            request.conversation_id,
-        )
-
-    async def turns(self, conversation_id: str) -> list[PastTurn]:
-        return [
-            PastTurn(ask.question, None, str((ask.answer or {}).get("answer") or "") or None)
-            for ask in self.asks.values()
-            if ask.conversation_id == conversation_id
-        ]
-
-    async def finish(self, answer: AskAnswer, events: Sequence[AskEvent]) -> None:
-        stored = self.asks[answer.ask_id]
-        self.asks[answer.ask_id] = replace(
-            stored, status=answer.status, finished_at=NOON, answer=answer_json(answer)
-        )
-        self.transcripts[answer.ask_id] = transcript(events)
-
-    async def get(self, ask_id: str) -> StoredAsk:
-        if ask_id not in self.asks:
-            raise NotFound(f"There is no ask {ask_id}.")
-        return self.asks[ask_id]
-
-    async def list(self, limit: int, cursor: str | None) -> tuple[list[StoredAsk], str | None]:
-        return list(self.asks.values())[:limit], None
-
-    async def events(self, ask_id: str, after: int) -> list[dict[str, Any]]:
-        return [row for row in self.transcripts.get(ask_id, []) if row["seq"] > after]
-
-    async def discard(self, ask_id: str) -> None:
-        self.asks.pop(ask_id, None)
-
-    async def delete(self, ask_id: str) -> None:
-        await self.get(ask_id)
-        del self.asks[ask_id]
-
-
-class MemoryConversations:
-    """Conversations in a dict; their turns are those of the records."""
-
-    def __init__(self, records: MemoryRecords) -> None:
-        self.records = records
-        self.titles: dict[str, str] = {}
-
-    async def around(self, ask: StoredAsk) -> Conversation:
-        if ask.conversation_id is None:
-            made = f"c-{len(self.titles) + 1}"
-            self.titles[made] = ask.question
-            self.records.asks[ask.id] = ask = replace(ask, conversation_id=made)
-        return await self.get(str(ask.conversation_id))
-
-    async def get(self, conversation_id: str) -> Conversation:
-        if conversation_id not in self.titles:
-            raise NotFound(f"There is no conversation {conversation_id}.")
-        turns = len(await self.asks(conversation_id))
-        return Conversation(conversation_id, self.titles[conversation_id], NOON, NOON, turns)
-
-    async def list(self, limit: int, cursor: str | None) -> tuple[Any, str | None]:
-        return [await self.get(one) for one in self.titles][:limit], None
-
-    async def asks(self, conversation_id: str) -> Any:
-        kept = self.records.asks.values()
-        return [ask for ask in kept if ask.conversation_id == conversation_id]
-
-    async def rename(self, conversation_id: str, title: str) -> Conversation:
-        if not title.strip():
-            raise BadRequest("The title is empty.")
-        self.titles[conversation_id] = title
-        return await self.get(conversation_id)
-
-    async def delete(self, conversation_id: str) -> None:
-        del self.titles[conversation_id]
-        for ask in await self.asks(conversation_id):
-            del self.records.asks[ask.id]
 
 
 class MemoryLibrary:

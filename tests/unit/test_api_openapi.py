@@ -11,7 +11,7 @@ import pytest_asyncio
 from api_doubles import LEASE, office
 from in_process import Answer
 
-from byline.api import machine_shapes, openai_shapes, shapes
+from byline.api import history_shapes, machine_shapes, openai_shapes, shapes
 from byline.api.openapi import describe
 from byline.domain.chat import Delta
 from byline.errors import BackendUnavailable, LlmError
@@ -77,9 +77,9 @@ def hold_to(document: dict[str, Any], method: str, target: str, answer: Answer) 
     assert str(answer.status) in responses, (method, target, answer.status, answer.body)
     schema = responses[str(answer.status)]["content"]["application/json"]["schema"]
     name = schema["$ref"].rpartition("/")[2]
-    (vars(shapes) | vars(openai_shapes) | vars(machine_shapes))[name].model_validate_json(
-        answer.body
-    )
+    modules = (shapes, openai_shapes, machine_shapes, history_shapes)
+    known = {name: shape for module in modules for name, shape in vars(module).items()}
+    known[name].model_validate_json(answer.body)
 
 
 @pytest.mark.parametrize(("method", "target", "body"), REQUESTS)

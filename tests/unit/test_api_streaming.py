@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from api_doubles import NOON, Office, office
+from api_doubles import Office, office
 from dispatch_doubles import turn, turns
+from history_doubles import NOON
 from hypothesis import given
 from hypothesis import strategies as st
 from in_process import Call
@@ -126,7 +128,10 @@ def test_whatever_was_had_before_a_transcript_gives_exactly_what_was_not(
     told: list[str | int],
 ) -> None:
     events = [Token(one) if isinstance(one, str) else _marked(one) for one in told]
-    rows = transcript(events)
+    moments = [NOON + timedelta(seconds=n) for n in range(len(events))]
+    rows = transcript(events, moments)
+    assert [row["at"] for row in rows] == [moments[row["seq"] - 1].isoformat() for row in rows]
+    assert all(row["since"] <= row["at"] for row in rows)
 
     def spelt(rows: list[dict[str, Any]]) -> list[tuple[str, Any]]:
         """Events with runs of tokens put together; empty ones say nothing."""

@@ -10,6 +10,7 @@ from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.asking import StoredAsk
 from byline.domain.dispatch import BackendHealth, BackendState, GateStatus
 from byline.domain.documents import Document, DocumentError, ExtractedText
+from byline.domain.history import ListedAsk
 from byline.domain.search import SearchHit, SearchResult
 from byline.ingest.rows import JobStatus
 
@@ -97,6 +98,27 @@ def stored_ask_json(ask: StoredAsk) -> Json:
         "finished_at": ask.finished_at.isoformat() if ask.finished_at else None,
         "answer": ask.answer,
         "conversation_id": ask.conversation_id,
+    }
+
+
+def listed_ask_json(ask: ListedAsk) -> Json:
+    """An ask in a list."""
+    return {
+        "id": ask.id,
+        "question": ask.question,
+        "backend": ask.backend,
+        "machine": ask.machine,
+        "mode": ask.mode,
+        "status": ask.status.value,
+        "created_at": ask.created_at.isoformat(),
+        "finished_at": ask.finished_at.isoformat() if ask.finished_at else None,
+        "conversation_id": ask.conversation_id,
+        "excerpt": ask.excerpt,
+        "byline": ask.byline,
+        "refusal": ask.refusal,
+        "error": ask.error,
+        "error_reason": ask.error_reason,
+        "reason": ask.reason,
     }
 
 

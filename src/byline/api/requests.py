@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Final
 
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from byline.domain.asking import AskMode
+from byline.domain.asking import AskMode, AskStatus
+from byline.domain.history import AskFilters
 from byline.domain.search import Filters
 from byline.errors import BadRequest, NotFound
 
@@ -93,8 +95,8 @@ class FilterParameters(Parameters):
             types=listed(self.types),
             languages=listed(self.languages),
             tags=listed(self.tags),
-            added_from=_moment("added_from", self.added_from, days=0),
-            added_until=_moment("added_until", self.added_until, days=1),
+            added_from=moment("added_from", self.added_from, days=0),
+            added_until=moment("added_until", self.added_until, days=1),
             path=(self.path or "").strip(),
         )
 
@@ -104,7 +106,7 @@ def listed(sent: str | None) -> tuple[str, ...]:
     return tuple(value.strip() for value in (sent or "").split(",") if value.strip())
 
 
-def _moment(name: str, sent: str | None, *, days: int) -> datetime | None:
+def moment(name: str, sent: str | None, *, days: int) -> datetime | None:
     """A time, or the beginning of a day (of the day `days` later); UTC unless it says otherwise."""
     if sent is None:
         return None
@@ -169,6 +171,53 @@ class PageParameters(Parameters):
 
     limit: Limit = 50
     cursor: Cursor = None
+
+
+class AskListParameters(PageParameters):
+    """Which asks are meant, and a page of them. Several values of one are alternatives, with
+    commas between."""
+
+    q: OptionalText = Field(None, description="All of these words in the question or answer.")
+    backend: OptionalText = Field(None, description="Only asks of this backend.")
+    machine: OptionalText = Field(None, description="Only asks of this machine.")
+    status: OptionalText = Field(None, description="Only these statuses: `completed,no_evidence`.")
+    asked_from: OptionalText = Field(
+        None, alias="from", description="Only asked then or later: `2026-01-31`, or a time (UTC)."
+    )
+    asked_until: OptionalText = Field(
+        None, alias="to", description="Only asked on that day or before it, or before that time."
+    )
+
+    def filters(self) -> AskFilters:
+        """As the history takes them. Raises `BadRequest` for what is no date or status."""
+        return AskFilters(
+            words=self.q or "",
+            backends=listed(self.backend),
+            machines=listed(self.machine),
+            statuses=tuple(map(_status, listed(self.status))),
+            asked_from=moment("from", self.asked_from, days=0),
+            asked_until=moment("to", self.asked_until, days=1),
+        )
+
+
+class AsksParameters(AskListParameters):
+    """A page of the asks."""
+
+    conversation: OptionalText = Field(None, description="Only asks of this conversation.")
+
+    def filters(self) -> AskFilters:
+        """As above, with the conversation."""
+        return replace(super().filters(), conversation_id=self.conversation)
+
+
+def _status(sent: str) -> AskStatus:
+    try:
+        return AskStatus(sent.casefold())
+    except ValueError:
+        raise BadRequest(
+            f"There is no status {sent[:40]!r}.",
+            remedy=f"Name some of: {', '.join(AskStatus)}.",
+        ) from None
 
 
 class DocumentsParameters(FilterParameters, PageParameters):

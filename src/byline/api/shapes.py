@@ -8,7 +8,7 @@ dialect are in `openai_shapes.py`.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -213,27 +213,6 @@ class StoredAskShape(Shape):
     finished_at: datetime | None
     answer: AnswerShape | None
     conversation_id: str | None
-
-
-class AsksShape(Shape):
-    """Newest first. `next` is the `cursor` of the following page, null on the last."""
-
-    asks: list[StoredAskShape]
-    next: str | None
-
-
-class AskEventShape(Shape):
-    """One event of an ask's transcript; `seq` counts from 1."""
-
-    seq: int
-    type: str
-    data: Any
-
-
-class AskEventsShape(Shape):
-    """The transcript after `Last-Event-ID`, in order."""
-
-    events: list[AskEventShape]
 
 
 class CapabilitiesShape(Shape):

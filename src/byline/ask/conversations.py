@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import builtins
+import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from byline.ask.record import decode_cursor, dumps_cursor, stored_ask, title_of
+from byline.ask import history
+from byline.ask.cursors import decode_cursor, dumps_cursor
+from byline.ask.record import stored_ask, title_of
 from byline.domain.asking import StoredAsk
 from byline.domain.conversations import Conversation
+from byline.domain.history import EVERY_ASK, AskFilters
 from byline.errors import BadRequest, NotFound
 from byline.store.database import Database
 from byline.store.statements import statements
 
 TITLE_CHARS_MAX: Final = 200
 TURNS_SHOWN_MAX: Final = 500
+
+_SPECIAL: Final = re.compile(r"([\\%_])")
 
 
 class Conversations:
@@ -52,14 +58,37 @@ class Conversations:
         return await self._one("get", conversation_id)
 
     async def list(
-        self, limit: int, cursor: str | None
+        self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
     ) -> tuple[Sequence[Conversation], str | None]:
-        """Those used last first; the second value continues the list, None at its end."""
+        """Those used last first; the second value continues the list, None at its end.
+
+        With filters, those one of whose asks is meant by all of them; where there are words and
+        nothing else, those too whose title has the words.
+        """
         before_at, before_id = decode_cursor(cursor) if cursor else (None, None)
-        rows = await self._rows("list", before_at=before_at, before_id=before_id, limit=limit + 1)
+        page = {"before_at": before_at, "before_id": before_id, "limit": limit + 1}
+        if filters == EVERY_ASK:
+            rows = await self._rows("list", **page)
+        else:
+            rows = await self._matching(filters, page)
         found = [_conversation(row) for row in rows[:limit]]
         more = dumps_cursor(found[-1].updated_at, found[-1].id) if len(rows) > limit else None
         return found, more
+
+    async def _matching(
+        self, filters: AskFilters, page: Mapping[str, Any]
+    ) -> builtins.list[dict[str, Any]]:
+        asked = history.parameters(filters)
+        if history.finds_nothing(filters, asked):
+            return []
+        only_words = filters == AskFilters(words=filters.words)
+        titles = {"in_title": [f"%{_escaped(w)}%" for w in filters.words.split()]}
+        sql = history.with_conditions(self._sql["search"], filters)
+        async with self._database.connection() as connection:
+            found = await connection.execute(
+                sql, {**asked, **page, **(titles if only_words else {"in_title": None})}
+            )
+            return await found.fetchall()
 
     async def rename(self, conversation_id: str, title: str) -> Conversation:
         """Raises `BadRequest` for a title that is blank or too long."""
@@ -104,6 +133,10 @@ def clean_title(title: str) -> str:
 def _conversation(row: dict[str, Any]) -> Conversation:
     at: tuple[datetime, datetime] = row["created_at"], row["updated_at"]
     return Conversation(str(row["id"]), row["title"], *at, row["turns"])
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\1", text)
 
 
 def _uuid(text: str) -> uuid.UUID:

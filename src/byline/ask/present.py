@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from datetime import datetime
+from itertools import count, groupby
 from typing import Any, Final
 
 from byline.domain.asking import (
@@ -231,19 +232,27 @@ def tool_json(event: ToolCalled | ToolReturned) -> Json:
     }
 
 
-def transcript(events: Sequence[AskEvent]) -> list[Json]:
-    """`[{seq, type, data}]` for storing. A run of tokens is one row, under the number of its last;
+def transcript(events: Sequence[AskEvent], times: Sequence[datetime]) -> list[Json]:
+    """`[{seq, type, since, at, data}]` for storing; `times` has the moment of each event, which is
+    its `at`. A run of tokens is one row, under the number and time of its last, `since` its first;
     `pieces` has the length of each in characters, so that one can resume in the middle."""
     rows: list[Json] = []
-    numbered = enumerate(events, start=1)
+    numbered = zip(count(1), events, times, strict=False)
     for is_text, run in groupby(numbered, key=lambda one: isinstance(one[1], Token)):
         if not is_text:
-            rows += [{"seq": n, "type": event_name(e), "data": event_data(e)} for n, e in run]
+            rows += [_row(n, event, event_data(event), (at, at)) for n, event, at in run]
             continue
-        tokens = [(n, e.text) for n, e in run if isinstance(e, Token)]
-        data = {"text": "".join(t for _, t in tokens), "pieces": [len(t) for _, t in tokens]}
-        rows.append({"seq": tokens[-1][0], "type": EVENT_NAMES[Token], "data": data})
+        tokens = [(n, event, at) for n, event, at in run if isinstance(event, Token)]
+        texts = [event.text for _, event, _ in tokens]
+        data = {"text": "".join(texts), "pieces": list(map(len, texts))}
+        (_, _, since), (last, event, at) = tokens[0], tokens[-1]
+        rows.append(_row(last, event, data, (since, at)))
     return rows
+
+
+def _row(n: int, event: AskEvent, data: Json, times: tuple[datetime, datetime]) -> Json:
+    since, at = (moment.isoformat() for moment in times)
+    return {"seq": n, "type": event_name(event), "since": since, "at": at, "data": data}
 
 
 def resumed(rows: Sequence[Json], after: int) -> list[Json]:

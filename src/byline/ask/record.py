@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from byline.ask.present import answer_json, transcript
-from byline.domain.asking import AskAnswer, AskEvent, AskRequest, AskStatus, StoredAsk
+from byline.ask.findable import ask_terms, make_findable
+from byline.ask.history import list_asks
+from byline.ask.present import answer_json
+from byline.domain.asking import AskAnswer, AskRequest, AskStatus, StoredAsk
 from byline.domain.conversations import PastTurn
-from byline.errors import BadRequest, NotFound
+from byline.domain.history import EVERY_ASK, AskFilters, ListedAsk
+from byline.errors import NotFound
 from byline.store.database import Database
 from byline.store.statements import statements
 
@@ -44,6 +45,7 @@ class AskRecords:
             "mode": request.mode.value,
             "collection": request.collection,
             "conversation_id": request.conversation_id,
+            **ask_terms(request.question, None),
         }
         async with self._database.connection() as connection:
             await connection.execute(self._sql["insert_ask"], row)
@@ -62,14 +64,15 @@ class AskRecords:
             rows = await (await connection.execute(sql["latest_asks"], row)).fetchall()
         return [_past(row) for row in rows if row["finished_at"] is not None]
 
-    async def finish(self, answer: AskAnswer, events: Sequence[AskEvent]) -> None:
+    async def finish(self, answer: AskAnswer, transcript: Sequence[Mapping[str, Any]]) -> None:
         """Store the outcome and the transcript, both or neither. An ask that was stopped before it
         was stored, or deleted meanwhile, is left alone."""
         row = {
             "id": answer.ask_id,
             "status": answer.status.value,
             "answer": Jsonb(answer_json(answer), dumps=_dumps),
-            "events": Jsonb(transcript(events), dumps=_dumps),
+            "events": Jsonb(transcript, dumps=_dumps),
+            **ask_terms(answer.question, answer.answer or answer.partial_answer),
         }
         async with self._database.connection() as connection:
             await connection.execute(self._sql["finish_ask"], row)
@@ -97,25 +100,23 @@ class AskRecords:
             raise NotFound(f"There is no ask {ask_id}.")
         return stored_ask(row)
 
-    async def list(self, limit: int, cursor: str | None) -> tuple[Sequence[StoredAsk], str | None]:
+    async def list(
+        self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
+    ) -> tuple[Sequence[ListedAsk], str | None]:
         """Newest first; the second value continues the list, None at its end."""
-        before_at, before_id = decode_cursor(cursor) if cursor else (None, None)
-        async with self._database.connection() as connection:
-            found = await connection.execute(
-                self._sql["list_asks"],
-                {"before_at": before_at, "before_id": before_id, "limit": limit + 1},
-            )
-            rows = await found.fetchall()
-        asks = [stored_ask(row) for row in rows[:limit]]
-        more = dumps_cursor(asks[-1].created_at, asks[-1].id) if len(rows) > limit else None
-        return asks, more
+        return await list_asks(self._database, filters, limit, cursor)
+
+    async def make_findable(self) -> None:
+        """Let the history find asks that were stored by other rules, or before there were any."""
+        await make_findable(self._database)
 
     async def events(self, ask_id: str, after: int) -> Sequence[dict[str, Any]]:
         async with self._database.connection() as connection:
             cursor = await connection.execute(
                 self._sql["list_events"], {"id": _uuid(ask_id), "after": after}
             )
-            return await cursor.fetchall()
+            rows = await cursor.fetchall()
+        return [{**row, "since": _told(row["since"]), "at": _told(row["at"])} for row in rows]
 
     async def discard(self, ask_id: str) -> None:
         """Forget an ask that turned out to be none; one that was never stored is no matter."""
@@ -147,6 +148,10 @@ def _uuid(text: str, what: str = "ask") -> UUID:
         raise NotFound(f"There is no {what} {text[:64]}.") from None
 
 
+def _told(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
 def _past(row: dict[str, Any]) -> PastTurn:
     answer = row["answer"] or {}
     return PastTurn(row["question"], answer.get("searched_for"), answer.get("answer"))
@@ -166,20 +171,3 @@ def stored_ask(row: dict[str, Any]) -> StoredAsk:
         answer=row["answer"],
         conversation_id=str(conversation_id) if conversation_id else None,
     )
-
-
-def dumps_cursor(at: datetime, row_id: str) -> str:
-    """Where a list ordered by time and id goes on."""
-    return base64.urlsafe_b64encode(f"{at.isoformat()} {row_id}".encode()).decode()
-
-
-def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
-    """The time and id in a cursor; raises `BadRequest`."""
-    try:
-        at, _, ask_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
-        return datetime.fromisoformat(at), UUID(ask_id)
-    except (ValueError, binascii.Error):
-        raise BadRequest(
-            "The cursor is not one this server gave out.",
-            remedy="Leave `cursor` out to start over.",
-        ) from None

@@ -12,6 +12,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from datetime import datetime
 
 from byline.dispatch.clock import Clock, Timer
 from byline.dispatch.dispatcher import Backend
@@ -47,6 +48,7 @@ class RunningAsk:
         self.events: list[AskEvent] = []
         self.stored = asyncio.Event()
         """Set once it can be found under its id."""
+        self.times: list[datetime] = []
         self._clock = clock
         self._alone_s = resumable_s if request.resumable else 0.0
         self._readers = 1
@@ -80,6 +82,7 @@ class RunningAsk:
                 self.status = answer.status
                 self._ended = True
         self.events.append(event)
+        self.times.append(self._clock.now())
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 

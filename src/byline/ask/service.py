@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 import structlog
 
@@ -28,6 +29,7 @@ from byline.domain.asking import (
     Failed,
     StoredAsk,
 )
+from byline.domain.history import EVERY_ASK, AskFilters, ListedAsk
 from byline.errors import (
     BadRequest,
     BylineError,
@@ -39,6 +41,8 @@ from byline.errors import (
 from byline.observe import Metrics
 
 log = structlog.get_logger("byline.ask")
+
+Known = TypeVar("Known", StoredAsk, ListedAsk)
 
 
 class Asks:
@@ -81,8 +85,11 @@ class Asks:
     async def get(self, ask_id: str) -> StoredAsk:
         return self._with_live_status(await self._records.get(ask_id))
 
-    async def list(self, limit: int, cursor: str | None) -> tuple[Sequence[StoredAsk], str | None]:
-        asks, more = await self._records.list(limit, cursor)
+    async def list(
+        self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
+    ) -> tuple[Sequence[ListedAsk], str | None]:
+        """Those that are meant, newest first; the second value continues the list."""
+        asks, more = await self._records.list(limit, cursor, filters)
         return [self._with_live_status(ask) for ask in asks], more
 
     def running(self, ask_id: str) -> RunningAsk | None:
@@ -99,7 +106,7 @@ class Asks:
         """The transcript after event number `after`, so far as there is one; raises `NotFound`."""
         running = self._running.get(ask_id)
         if running is not None:
-            return resumed(transcript(running.events), after)
+            return resumed(transcript(running.events, running.times), after)
         await self._records.get(ask_id)
         return resumed(await self._records.events(ask_id, after), after)
 
@@ -146,7 +153,7 @@ class Asks:
             )
         return question
 
-    def _with_live_status(self, stored: StoredAsk) -> StoredAsk:
+    def _with_live_status(self, stored: Known) -> Known:
         running = self._running.get(stored.id)
         return replace(stored, status=running.status) if running else stored
 
@@ -192,7 +199,8 @@ class Asks:
             return
         seconds = time.monotonic() - running.begun_at
         self._metrics.ask_ended(running.backend.name, last.answer.status, seconds)
-        await self._records.finish(last.answer, [*running.events, last])
+        events, times = [*running.events, last], [*running.times, self._clock.now()]
+        await self._records.finish(last.answer, transcript(events, times))
 
 
 async def _ended(storing: asyncio.Task[None]) -> None:
@@ -250,7 +258,10 @@ async def running_asks(
     if interrupted:
         log.info("asks of a process that died are marked interrupted", count=interrupted)
     asks = Asks(parts, dispatcher, records, metrics, clock)
+    reading = asyncio.create_task(records.make_findable(), name="make asks findable")
     try:
         yield asks
     finally:
+        reading.cancel()
+        await asyncio.wait([reading])
         await asks.close()

@@ -126,7 +126,7 @@ def add(options: AddOptions) -> None:
 @app.command()
 @taking(ConversationsOptions)
 def conversations(options: ConversationsOptions) -> None:
-    """List conversations; or begin, rename or remove one, or print it as Markdown."""
+    """List or search conversations; or begin, rename or remove one, or print it as Markdown."""
     from byline.cli import reading
 
     if options.begin is not None:
@@ -140,7 +140,7 @@ def conversations(options: ConversationsOptions) -> None:
             typer.confirm("Remove the conversation with all its asks?", abort=True, err=True)
         _run(reading.delete_conversation(options.delete), options)
     else:
-        _run(reading.conversations(), options)
+        _run(reading.conversations(options.limit, options.cursor, options.filters), options)
 
 
 @app.command()

@@ -157,6 +157,39 @@ class ConversationsOptions(ReadingOptions):
         str | None, typer.Option("--delete", metavar="ID", help="Remove that one, with its asks.")
     ] = None
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False
+    search: Annotated[
+        str | None,
+        typer.Option("--search", metavar="WORDS", help="Only with an ask that has these words."),
+    ] = None
+    backend: Annotated[
+        list[str] | None,
+        typer.Option("--backend", "-b", metavar="NAME", help="Only with an ask of this backend."),
+    ] = None
+    status: Annotated[
+        list[str] | None,
+        typer.Option("--status", metavar="STATUS", help="Only with an ask that ended so."),
+    ] = None
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="Only asked then or later.")
+    ] = None
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Only asked by then.")
+    ] = None
+    limit: Annotated[int, typer.Option("--limit", "-n", help="Conversations at most.")] = 50
+    cursor: Annotated[
+        str | None, typer.Option("--cursor", metavar="NEXT", help="The page after this one.")
+    ] = None
+
+    @property
+    def filters(self) -> dict[str, str | None]:
+        """The parameters of the API that say which; None for what is not asked."""
+        return {
+            "q": self.search,
+            "backend": _joined(self.backend),
+            "status": _joined(self.status),
+            "from": self.since,
+            "to": self.until,
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

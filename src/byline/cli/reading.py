@@ -39,8 +39,13 @@ def document_text(document_id: str) -> Command:
     return _got(f"/api/documents/{_segment(document_id)}/text", _text)
 
 
-def conversations() -> Command:
-    return _got("/api/conversations", show_conversations)
+def conversations(limit: int, cursor: str | None, filters: Filters) -> Command:
+    def show(page: Json, console: Console) -> RenderableType:
+        if not page["conversations"] and any(filters.values()):
+            return Text("No conversation has an ask like that.")
+        return show_conversations(page, console)
+
+    return _got("/api/conversations", show, limit=limit, cursor=cursor, **filters)
 
 
 def begin_conversation(title: str) -> Command:

@@ -134,7 +134,10 @@ def show_conversations(page: Json, console: Console) -> RenderableType:
             Text(_moment(one["updated_at"])),
             Text(one["id"], style="dim"),
         )
-    return table
+    if not page.get("next"):
+        return table
+    more = f"More: byline conversations --cursor {page['next']}"
+    return Group(table, Text(more, style="dim"))
 
 
 def show_document(document: Json, console: Console) -> RenderableType:

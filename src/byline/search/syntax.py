@@ -152,6 +152,12 @@ def read_query(query: str) -> Reading:
     )
 
 
+def taken_apart(text: str) -> str:
+    """A text whose compounds are words beside each other: what holds `2024-05-01` holds `2024 05`
+    too, but not as a whole."""
+    return _SIGNS.sub(" ", _as_written(text))
+
+
 def _as_written(text: str) -> str:
     """Text as phrases are compared: NFKC, case-folded, white space narrowed, quotes, apostrophes
     and dashes each in one form."""
@@ -176,7 +182,7 @@ def _certain_terms(phrase: str) -> list[int]:
     Compounds are taken apart (`2024-05` may stand in `2024-05-01`), and single characters are left
     out: whether they are terms of their own hangs on their neighbours.
     """
-    apart = _SIGNS.sub(" ", _as_written(phrase))
+    apart = taken_apart(phrase)
     return [
         number
         for term, number in zip(term_strings(apart), terms(apart), strict=True)

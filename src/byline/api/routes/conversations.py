@@ -13,7 +13,7 @@ from byline.api.conversation_shapes import (
     ConversationsShape,
 )
 from byline.api.present import stored_ask_json
-from byline.api.requests import Id, NoParameters, PageParameters, TitleBody, known_id
+from byline.api.requests import AskListParameters, Id, NoParameters, TitleBody, known_id
 from byline.api.responses import described, json_response
 from byline.api.services import Parts
 from byline.api.wire import disposition
@@ -60,9 +60,10 @@ async def create_conversation(parts: Parts, sent: TitleBody, _: Nothing) -> Resp
     response_class=Response,
     responses=described(ConversationsShape, "database_unavailable"),
 )
-async def list_conversations(parts: Parts, sent: Annotated[PageParameters, Query()]) -> Response:
-    """Conversations, those used last first."""
-    found, more = await parts.conversations.list(sent.limit, sent.cursor)
+async def list_conversations(parts: Parts, sent: Annotated[AskListParameters, Query()]) -> Response:
+    """Conversations, those used last first: all, or those one of whose asks passes every filter
+    (or, where `q` is all that is sent, whose title has its words)."""
+    found, more = await parts.conversations.list(sent.limit, sent.cursor, sent.filters())
     return json_response({"conversations": [conversation_json(one) for one in found], "next": more})
 
 

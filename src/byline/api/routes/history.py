@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from byline.api import following
-from byline.api.present import stored_ask_json
-from byline.api.requests import Id, NoParameters, PageParameters, known_id
+from byline.api.history_shapes import AskEventsShape, AsksShape
+from byline.api.present import listed_ask_json, stored_ask_json
+from byline.api.requests import AsksParameters, Id, NoParameters, known_id
 from byline.api.responses import SSE_CONTENT, described, json_response
 from byline.api.routes.asking import wants_events
 from byline.api.services import Parts
-from byline.api.shapes import AskEventsShape, AsksShape, StoredAskShape
+from byline.api.shapes import StoredAskShape
 from byline.api.wire import COME_BACK, SSE_MEDIA_TYPE, sse_event
 
 router = APIRouter(prefix="/api/asks", tags=["history"])
@@ -36,10 +37,10 @@ _EVENTS[204] = {"description": "As events: it has ended, and nothing came after 
     response_class=Response,
     responses=described(AsksShape, "database_unavailable"),
 )
-async def list_asks(parts: Parts, sent: Annotated[PageParameters, Query()]) -> Response:
-    """Asks, newest first."""
-    asks, more = await parts.asks.list(sent.limit, sent.cursor)
-    return json_response({"asks": [stored_ask_json(ask) for ask in asks], "next": more})
+async def list_asks(parts: Parts, sent: Annotated[AsksParameters, Query()]) -> Response:
+    """Asks, newest first: all, or those with all the words of `q` that pass every filter."""
+    asks, more = await parts.asks.list(sent.limit, sent.cursor, sent.filters())
+    return json_response({"asks": [listed_ask_json(ask) for ask in asks], "next": more})
 
 
 @router.get(

@@ -1,37 +1,73 @@
 -- name: insert_ask
-INSERT INTO asks (id, owner, question, backend, machine, mode, collection, conversation_id, status)
+INSERT INTO asks (id, owner, question, backend, machine, mode, collection, conversation_id, status,
+                  terms, analysis)
 VALUES (%(id)s, %(owner)s, %(question)s, %(backend)s, %(machine)s, %(mode)s, %(collection)s,
-        %(conversation_id)s::uuid, 'running');
+        %(conversation_id)s::uuid, 'running', %(terms)s::integer[], %(analysis)s);
 
 -- name: finish_ask
 -- One statement: somebody waits for it.
 WITH finished AS (
     UPDATE asks
-    SET status = %(status)s, answer = %(answer)s, finished_at = now()
+    SET status = %(status)s, answer = %(answer)s, finished_at = now(),
+        terms = %(terms)s::integer[], analysis = %(analysis)s
     WHERE id = %(id)s
     RETURNING id
 )
-INSERT INTO ask_events (ask_id, seq, type, data)
-SELECT finished.id, event.seq, event.type, event.data
+INSERT INTO ask_events (ask_id, seq, type, since, at, data)
+SELECT finished.id, event.seq, event.type, event.since, event.at, event.data
 FROM finished,
-     jsonb_to_recordset(%(events)s) AS event (seq integer, type text, data jsonb);
+     jsonb_to_recordset(%(events)s)
+         AS event (seq integer, type text, since timestamptz, at timestamptz, data jsonb);
 
 -- name: get_ask
 SELECT id, question, backend, machine, status, created_at, finished_at, answer, conversation_id
 FROM asks
 WHERE id = %(id)s;
 
+-- name: conditions
+-- Of `asks`, for the lists of asks and of conversations. What is NULL is not asked.
+    (%(backends)s::text[] IS NULL OR backend = ANY (%(backends)s::text[]))
+AND (%(machines)s::text[] IS NULL OR machine = ANY (%(machines)s::text[]))
+AND (%(statuses)s::text[] IS NULL OR status = ANY (%(statuses)s::text[]))
+AND (%(conversation_id)s::uuid IS NULL OR conversation_id = %(conversation_id)s::uuid)
+AND (%(asked_from)s::timestamptz IS NULL OR created_at >= %(asked_from)s::timestamptz)
+AND (%(asked_until)s::timestamptz IS NULL OR created_at < %(asked_until)s::timestamptz)
+
+-- name: with_words
+terms @> %(terms)s::integer[]
+
 -- name: list_asks
-SELECT id, question, backend, machine, status, created_at, finished_at, NULL AS answer,
-       conversation_id
+-- What is shown of an answer is unpacked for the rows of one page only.
+WITH page AS MATERIALIZED (
+    SELECT id, created_at
+    FROM asks
+    WHERE {conditions}
+      AND (%(before_at)s::timestamptz IS NULL
+           OR (created_at, id) < (%(before_at)s::timestamptz, %(before_id)s::uuid))
+    ORDER BY created_at DESC, id DESC
+    LIMIT %(limit)s
+)
+SELECT asks.id, question, backend, machine, mode, status, asks.created_at, finished_at,
+       conversation_id,
+       left(coalesce(answer ->> 'answer', answer ->> 'partial_answer'), %(excerpt)s) AS excerpt,
+       answer -> 'byline' AS byline, answer -> 'refusal' AS refusal, answer -> 'error' AS error,
+       answer ->> 'error_reason' AS error_reason, answer ->> 'reason' AS reason
+FROM page JOIN asks ON asks.id = page.id
+ORDER BY page.created_at DESC, page.id DESC;
+
+-- name: asks_to_read
+SELECT id, question, coalesce(answer ->> 'answer', answer ->> 'partial_answer') AS answer
 FROM asks
-WHERE %(before_at)s::timestamptz IS NULL
-   OR (created_at, id) < (%(before_at)s::timestamptz, %(before_id)s::uuid)
-ORDER BY created_at DESC, id DESC
-LIMIT %(limit)s;
+WHERE analysis <> %(analysis)s
+ORDER BY created_at DESC
+LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED;
+
+-- name: set_terms
+UPDATE asks SET terms = %(terms)s::integer[], analysis = %(analysis)s WHERE id = %(id)s;
 
 -- name: list_events
-SELECT seq, type, data
+SELECT seq, type, since, at, data
 FROM ask_events
 WHERE ask_id = %(id)s AND seq > %(after)s
 ORDER BY seq;

@@ -35,6 +35,17 @@ WHERE %(before_at)s::timestamptz IS NULL
 ORDER BY updated_at DESC, id DESC
 LIMIT %(limit)s;
 
+-- name: search
+-- Those one of whose asks is meant, and those whose title has the words where only words are asked.
+SELECT *, (SELECT count(*) FROM asks WHERE conversation_id = conversations.id) AS turns
+FROM conversations
+WHERE (id IN (SELECT conversation_id FROM asks WHERE conversation_id IS NOT NULL AND {conditions})
+       OR title ILIKE ALL (%(in_title)s::text[]))
+  AND (%(before_at)s::timestamptz IS NULL
+       OR (updated_at, id) < (%(before_at)s::timestamptz, %(before_id)s::uuid))
+ORDER BY updated_at DESC, id DESC
+LIMIT %(limit)s;
+
 -- name: latest_asks
 SELECT * FROM (
     SELECT id, question, backend, machine, status, created_at, finished_at, answer, conversation_id

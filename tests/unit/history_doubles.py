@@ -1,0 +1,130 @@
+"""History without a database: asks, their transcripts and conversations in dicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from byline.ask.present import answer_json
+from byline.domain.asking import AskAnswer, AskRequest, AskStatus, StoredAsk
+from byline.domain.conversations import Conversation, PastTurn
+from byline.domain.history import EVERY_ASK, AskFilters, ListedAsk
+from byline.errors import BadRequest, NotFound
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def listed(ask: StoredAsk) -> ListedAsk:
+    answer: Mapping[str, Any] = ask.answer or {}
+    return ListedAsk(
+        *(ask.id, ask.question, ask.backend, ask.machine, "rag", ask.status),
+        *(ask.created_at, ask.finished_at, ask.conversation_id),
+        excerpt=answer.get("answer") or answer.get("partial_answer") or "",
+        byline=answer.get("byline"),
+        refusal=answer.get("refusal"),
+        error=(answer.get("error") or {}).get("message"),
+        error_reason=answer.get("error_reason"),
+        reason=answer.get("reason"),
+    )
+
+
+class MemoryRecords:
+    """History in a dict; remembers the filters it was asked with."""
+
+    def __init__(self) -> None:
+        self.asked: list[AskFilters] = []
+        self.asks: dict[str, StoredAsk] = {}
+        self.transcripts: dict[str, list[dict[str, Any]]] = {}
+
+    async def insert(self, ask_id: str, request: AskRequest, backend: str, machine: str) -> None:
+        self.asks[ask_id] = StoredAsk(
+            ask_id,
+            request.question,
+            backend,
+            machine,
+            AskStatus.RUNNING,
+            NOON,
+            None,
+            None,
+            request.conversation_id,
+        )
+
+    async def turns(self, conversation_id: str) -> list[PastTurn]:
+        return [
+            PastTurn(ask.question, None, str((ask.answer or {}).get("answer") or "") or None)
+            for ask in self.asks.values()
+            if ask.conversation_id == conversation_id
+        ]
+
+    async def finish(self, answer: AskAnswer, transcript: Sequence[Mapping[str, Any]]) -> None:
+        stored = self.asks[answer.ask_id]
+        self.asks[answer.ask_id] = replace(
+            stored, status=answer.status, finished_at=NOON, answer=answer_json(answer)
+        )
+        self.transcripts[answer.ask_id] = [dict(row) for row in transcript]
+
+    async def get(self, ask_id: str) -> StoredAsk:
+        if ask_id not in self.asks:
+            raise NotFound(f"There is no ask {ask_id}.")
+        return self.asks[ask_id]
+
+    async def list(
+        self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
+    ) -> tuple[list[ListedAsk], str | None]:
+        self.asked.append(filters)
+        return [listed(ask) for ask in self.asks.values()][:limit], None
+
+    async def events(self, ask_id: str, after: int) -> list[dict[str, Any]]:
+        return [row for row in self.transcripts.get(ask_id, []) if row["seq"] > after]
+
+    async def discard(self, ask_id: str) -> None:
+        self.asks.pop(ask_id, None)
+
+    async def delete(self, ask_id: str) -> None:
+        await self.get(ask_id)
+        del self.asks[ask_id]
+
+
+class MemoryConversations:
+    """Conversations in a dict; their turns are those of the records."""
+
+    def __init__(self, records: MemoryRecords) -> None:
+        self.records = records
+        self.asked: list[AskFilters] = []
+        self.titles: dict[str, str] = {}
+
+    async def around(self, ask: StoredAsk) -> Conversation:
+        if ask.conversation_id is None:
+            made = f"c-{len(self.titles) + 1}"
+            self.titles[made] = ask.question
+            self.records.asks[ask.id] = ask = replace(ask, conversation_id=made)
+        return await self.get(str(ask.conversation_id))
+
+    async def get(self, conversation_id: str) -> Conversation:
+        if conversation_id not in self.titles:
+            raise NotFound(f"There is no conversation {conversation_id}.")
+        turns = len(await self.asks(conversation_id))
+        return Conversation(conversation_id, self.titles[conversation_id], NOON, NOON, turns)
+
+    async def list(
+        self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
+    ) -> tuple[Any, str | None]:
+        self.asked.append(filters)
+        return [await self.get(one) for one in self.titles][:limit], None
+
+    async def asks(self, conversation_id: str) -> Any:
+        kept = self.records.asks.values()
+        return [ask for ask in kept if ask.conversation_id == conversation_id]
+
+    async def rename(self, conversation_id: str, title: str) -> Conversation:
+        if not title.strip():
+            raise BadRequest("The title is empty.")
+        self.titles[conversation_id] = title
+        return await self.get(conversation_id)
+
+    async def delete(self, conversation_id: str) -> None:
+        del self.titles[conversation_id]
+        for ask in await self.asks(conversation_id):
+            del self.records.asks[ask.id]
