@@ -101,7 +101,7 @@ class View {
     while (this.stale && !this.signal.aborted) {
       this.stale = false;
       const fresh = await fetched(this.live.dataset.standing, this.signal);
-      const now = fresh?.querySelector(`[data-ask="${this.live.dataset.ask}"]`);
+      const now = fresh?.querySelector(`[data-live="${this.live.dataset.live}"]`);
       if (!now) return; // it has ended, or cannot be told now: the events will say
       const status = now.querySelector("[data-part=status]").textContent;
       if (!this.text.isEmpty || now.dataset.phase !== "writing") this.say(status);
@@ -136,8 +136,8 @@ class View {
       await new Promise((resolve) => setTimeout(resolve, waitMs));
       if (this.signal.aborted) return;
       const page = await fetched(this.live.dataset.page, this.signal);
-      const fresh = page && articleOf(page, this.live.dataset.ask);
-      if (fresh && !fresh.querySelector("[data-ask]")) return this.show(fresh);
+      const fresh = page && articleOf(page, this.live.dataset.live);
+      if (fresh && !fresh.querySelector("[data-live]")) return this.show(fresh);
     }
     this.say(this.error ?? this.live.dataset.unreachable);
   }
@@ -145,15 +145,23 @@ class View {
   show(fresh) {
     const { article } = this;
     const held = article.contains(document.activeElement);
-    const top = scrollY;
     const words = this.live.dataset.finished;
+    const top = this.text.top;
     article.replaceChildren(...[...fresh.childNodes].map((node) => document.adoptNode(node)));
-    scrollTo({ top, behavior: "instant" });
+    this.keepPlace(top);
     announce(words);
     if (held) focus(article.querySelector("h1, h2"));
     for (const form of document.querySelectorAll("form[data-after]")) form.hidden = false;
     prepare(article);
     document.dispatchEvent(new CustomEvent("byline:shown", { detail: article }));
+  }
+
+  /** Whoever reads the text finds it where it was, though the byline above it has grown. */
+  keepPlace(top) {
+    const answer = this.article.querySelector(".answer");
+    if (top !== null && answer) {
+      scrollBy({ top: answer.getBoundingClientRect().top - top, behavior: "instant" });
+    }
   }
 }
 
@@ -167,6 +175,11 @@ class Writer {
 
   get isEmpty() {
     return this.node.length === 0 && this.waiting === "";
+  }
+
+  /** Where in the window it begins; null while there is nothing. */
+  get top() {
+    return this.isEmpty ? null : this.node.parentElement.getBoundingClientRect().top;
   }
 
   add(text) {
@@ -315,7 +328,7 @@ async function go(address, form) {
   if (!turn) return location.reload();
   form.before(document.adoptNode(turn));
   form.querySelector("textarea").value = "";
-  const runs = turn.querySelector("[data-ask]");
+  const runs = turn.querySelector("[data-live]");
   form.hidden = Boolean(runs);
   form.dataset.after = "yes";
   prepare(turn);
@@ -409,7 +422,7 @@ function states(cards) {
 // ---------------------------------------------------------------- this page
 
 function prepare(root) {
-  for (const live of root.querySelectorAll("[data-ask]")) attach(live);
+  for (const live of root.querySelectorAll("[data-live]")) attach(live);
   for (const form of root.querySelectorAll("form[data-asks]")) asking(form);
 }
 
@@ -417,5 +430,5 @@ prepare(document);
 for (const cards of document.querySelectorAll("[data-states]")) states(cards);
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;
-  for (const live of document.querySelectorAll("[data-ask]")) attach(live);
+  for (const live of document.querySelectorAll("[data-live]")) attach(live);
 });
