@@ -14,6 +14,7 @@ from bench.library import empty_library, fill_documents
 from bench.report import Row
 from bench.retrieval import DEFAULT_DATA, QuestionSet, read_set
 from bench.settings import Settings
+from byline.ask.calibration import Calibration
 from byline.ask.sources import source_of
 from byline.ask.step import (
     AskWithTools,
@@ -77,7 +78,9 @@ async def collected(
     titles = {text.key: text.title for text in given.paragraphs if text.key in expected}
     result = await tools[0].search(SearchRequest(asked.text, SOURCES_MAX))
     sources = [source_of(hit, n) for n, hit in enumerate(result.hits, start=1)]
-    toolbox = Toolbox(*tools, EVERYTHING, room_of(CONTEXT_TOKENS, CONTEXT_TOKENS).result_tokens)
+    calibration = Calibration()
+    room = room_of(CONTEXT_TOKENS, CONTEXT_TOKENS, calibration)
+    toolbox = Toolbox(*tools, EVERYTHING, room.result_tokens, calibration)
     toolbox.open_with(sources, sources)
 
     def shown() -> set[str]:

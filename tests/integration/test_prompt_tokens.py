@@ -11,7 +11,9 @@ import pytest
 from byline.ask.calibration import Calibration
 from byline.ask.fence import harmless
 from byline.ask.prompt import Bounds, Prompt, build_prompt
+from byline.ask.talk import Opening, plain_tokens, room_of, talk_with_tools
 from byline.ask.tokens import family_of
+from byline.ask.tools import tool_schemas
 from byline.backend.clients import make_client
 from byline.backend.llama_cpp import bundled_model
 from byline.backend.protocol import ChatClient
@@ -48,8 +50,8 @@ def prompt(question: str, *texts: str, calibration: Calibration) -> Prompt:
     return build_prompt(question, sources, Bounds(4096, 1, calibration))
 
 
-async def usage(client: ChatClient, built: Prompt) -> Usage:
-    request = ChatRequest(built.messages, max_tokens=1, options={"temperature": 0.0})
+async def usage(client: ChatClient, built: Prompt | ChatRequest) -> Usage:
+    request = built if isinstance(built, ChatRequest) else ChatRequest(built.messages, max_tokens=1)
     async with aclosing(client.stream(request)) as deltas:
         last = [delta async for delta in deltas][-1]
     assert last.usage is not None and last.usage.prompt_tokens is not None
@@ -78,6 +80,21 @@ async def test_after_one_answer_estimates_are_within_a_tenth_of_what_the_server_
         assert calibration.corrected(built.plain) == pytest.approx(counted, rel=0.1), question
         assert counted <= calibration.corrected(built.plain) * (1 + calibration.margin)
         calibration = calibration.learnt(built.plain, counted)
+
+
+async def test_the_tools_of_an_agent_have_room_however_its_template_writes_them(
+    tiny: ChatClient,
+) -> None:
+    """SmolLM2's leaves them out altogether, so such a call tells nothing of the estimate."""
+    calibration = Calibration(family_of(MODEL))
+    (text,) = read("en")
+    source = Source(1, 1, "d1", "a.md", "Text", 1, "", 0, len(text), text, 1.0)
+    room = room_of(4096, 512, calibration)
+    messages = talk_with_tools(Opening("When is the deposit due?", (source,)), (), room)
+    plain = plain_tokens(messages, tool_schemas(), calibration)
+    request = ChatRequest(messages, tool_schemas(), max_tokens=1)
+    counted = (await usage(tiny, request)).prompt_tokens or 0
+    assert counted <= calibration.corrected(plain) * (1 + calibration.margin)
 
 
 async def test_the_server_keeps_the_rules_and_sources_for_the_next_question(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from byline.ask.budget import estimate_tokens
+from byline.ask.calibration import Calibration
 from byline.ask.step import Turn
 from byline.ask.talk import (
     ANSWER_NOW,
@@ -21,7 +21,8 @@ from byline.ask.tools import tool_schemas
 from byline.domain.asking import Source, ToolCalled, ToolOutcome, ToolReturned
 from byline.errors import ContextTooLong
 
-ROOMY = room_of(32_768, 4096)
+PLAIN = Calibration()
+ROOMY = room_of(32_768, 4096, PLAIN)
 
 
 def source(n: int, text: str = "Rent is due.") -> Source:
@@ -35,7 +36,7 @@ def turn(n: int, text: str = "found", arguments: str = '{"query": "a"}', **more:
 
 
 def size(messages: Any) -> int:
-    return estimate_tokens(json.dumps(messages, ensure_ascii=False))
+    return PLAIN.tokens(json.dumps(messages, ensure_ascii=False))
 
 
 def test_calls_go_back_as_calls_and_results_as_results() -> None:
@@ -75,9 +76,9 @@ def test_the_oldest_results_are_dropped_first_then_sources_and_never_the_questio
     dropped_before = -1
     sources_before = 4
     for context_tokens in range(6000, 1500, -250):
-        room = room_of(context_tokens, 200)
+        room = room_of(context_tokens, 200, PLAIN)
         messages = talk_with_tools(opening, turns, room)
-        tools = estimate_tokens(json.dumps(tool_schemas()))
+        tools = PLAIN.tokens(json.dumps(tool_schemas()))
         assert size(messages) * 0.9 <= context_tokens - 200 - tools + 100
         assert "Question: When is the rent due?" in messages[1]["content"]
         results = [m["content"] for m in messages if m["role"] == "tool"]
@@ -90,9 +91,22 @@ def test_the_oldest_results_are_dropped_first_then_sources_and_never_the_questio
         dropped_before, sources_before = dropped, sources
 
 
+def test_a_model_whose_prices_are_known_is_shown_more_than_one_nobody_knows() -> None:
+    """Gemma takes half as many tokens for Korean as the dearest model does."""
+    korean = "보증금은 석 달 치 월세이며 이사 뒤 삼십 일 안에 돌려받습니다. " * 10
+    opening = Opening("보증금은?", tuple(source(n, korean) for n in range(1, 9)))
+    shown = {
+        family: talk_with_tools(opening, [], room_of(4096, 512, Calibration(family)))[1][
+            "content"
+        ].count("<source ")
+        for family in ("gemma", "unknown")
+    }
+    assert shown["gemma"] > shown["unknown"] >= 1
+
+
 def test_a_question_longer_than_the_context_is_refused() -> None:
     with pytest.raises(ContextTooLong):
-        talk_with_tools(Opening("why " * 9000, ()), [], room_of(8192, 4096))
+        talk_with_tools(Opening("why " * 9000, ()), [], room_of(8192, 4096, PLAIN))
 
 
 def test_the_beginning_stays_the_same_from_round_to_round() -> None:

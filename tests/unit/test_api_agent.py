@@ -95,6 +95,18 @@ async def test_the_stored_transcript_is_the_stream(tmp_path: Path) -> None:
     assert stored.events() == answer.events()
 
 
+async def test_the_count_of_a_call_without_tools_corrects_the_estimates_for_its_backend(
+    tmp_path: Path,
+) -> None:
+    """With tools it tells nothing: some templates write them out, some leave them out."""
+    nothing = (Delta(finish_reason="stop", usage=Usage(1500, 2)),)
+    answer = (Delta(content=LEASE), Delta(finish_reason="stop", usage=Usage(500, 2)))
+    async with office(tmp_path) as byline:
+        await stream(byline, nothing, nothing, answer)
+        known = byline.asks._parts.calibrations.of("qwen-macbook", "qwen")
+        assert known.counts == 1
+
+
 async def test_after_six_rounds_the_last_call_offers_no_tools(tmp_path: Path) -> None:
     async with office(tmp_path) as byline:
         rounds = [(call(0, "search", query=f"q{n}"), CALLS) for n in range(6)]

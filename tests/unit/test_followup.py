@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from byline.ask.budget import estimate_tokens
+from byline.ask.calibration import Calibration
 from byline.ask.followup import carried_over, history_messages, read_rewritten
 from byline.domain.conversations import PastTurn
+
+PLAIN = Calibration()
 
 WARRANTY = PastTurn("How long is the warranty on the washing machine?", None, "Two years [1].")
 WASHER = PastTurn("세탁기 보증 기간은 얼마인가요?", None, "2년입니다 [1].")
@@ -44,19 +46,19 @@ def test_what_was_searched_before_is_carried_on_over_several_turns() -> None:
 
 def test_history_keeps_the_latest_turns_whole_and_drops_citations() -> None:
     turns = [PastTurn(f"Question {n}?", None, f"Answer {n} [1][2].") for n in range(50)]
-    messages = history_messages(turns, 200)
+    messages = history_messages(turns, 200, PLAIN)
     assert messages[-2:] == (
         {"role": "user", "content": "Question 49?"},
         {"role": "assistant", "content": "Answer 49."},
     )
     assert 2 <= len(messages) < 100
     assert len(messages) % 2 == 0
-    assert sum(estimate_tokens(message["content"]) for message in messages) <= 200
-    assert history_messages(turns, 0) == ()
+    assert sum(PLAIN.tokens(message["content"]) for message in messages) <= 200
+    assert history_messages(turns, 0, PLAIN) == ()
 
 
 def test_a_turn_without_an_answer_is_shown_as_such() -> None:
-    messages = history_messages([PastTurn("Why?", None, None)], 500)
+    messages = history_messages([PastTurn("Why?", None, None)], 500, PLAIN)
     assert messages[1]["content"] == "(This was not answered.)"
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from byline.ask.calibration import Calibration
 from byline.ask.step import (
     BARREN_MAX,
     CALLS_A_MESSAGE_MAX,
@@ -259,7 +260,7 @@ messages = st.builds(
 def test_whatever_the_model_says_the_run_ends_and_runs_nothing_unchecked(
     script: list[Said], context_tokens: int
 ) -> None:
-    opening, room = Opening("When?", ()), room_of(context_tokens, 100)
+    opening, room = Opening("When?", ()), room_of(context_tokens, 100, Calibration())
     state, effects = step(State(), Begin())
     with_tools = finals = 0
     said = iter(script)

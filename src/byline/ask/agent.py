@@ -12,7 +12,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from byline.ask.budget import SOURCE_TOKENS, estimate_tokens
+from byline.ask.budget import SOURCE_TOKENS
+from byline.ask.calibration import Calibration
 from byline.ask.calling import call_events, signed
 from byline.ask.followup import history_messages
 from byline.ask.parts import AskParts
@@ -90,19 +91,26 @@ class _Run:
     ) -> None:
         self._backend = backend
         self._progress = progress
-        self._room = room_of(backend.context_tokens, backend.max_tokens)
+        self._calibrations = parts.calibrations
+        # The same to the end: from round to round the messages' beginning must not change.
+        self._calibration = parts.calibrations.of(backend.name, backend.model)
+        self._room = room_of(backend.context_tokens, backend.max_tokens, self._calibration)
         self._options = {"temperature": parts.config.temperature}
         self._timeout_read_s = request.timeout_read_s or parts.config.timeout_read_s
         self._holdback = Holdback()
         self.said = Said("")
         self.toolbox = Toolbox(
-            parts.searcher, parts.reader, request.where, self._room.result_tokens
+            parts.searcher,
+            parts.reader,
+            request.where,
+            self._room.result_tokens,
+            self._calibration,
         )
         found = tuple(progress.sources)
-        shown = _fitting(found, backend.context_tokens // 3)
+        shown = _fitting(found, backend.context_tokens // 3, self._calibration)
         self.toolbox.open_with(found, shown)
         progress.sources = shown
-        history = history_messages(progress.turns, backend.context_tokens // 6)
+        history = history_messages(progress.turns, backend.context_tokens // 6, self._calibration)
         self._opening = Opening(request.question, shown, history)
 
     async def call(self, effect: AskWithTools | AskForAnswer) -> AsyncGenerator[AskEvent, None]:
@@ -126,7 +134,8 @@ class _Run:
         backend, progress = self._backend, self._progress
         self._holdback = Holdback()
         begun = time.perf_counter()
-        events = call_events(backend, self._request(effect), Priority.FOREGROUND)
+        request = self._request(effect)
+        events = call_events(backend, request, Priority.FOREGROUND)
         async with aclosing(events):
             async for event in events:
                 match event:
@@ -147,7 +156,12 @@ class _Run:
                             progress.text += shown
                             yield Token(shown)
         self.took("generate", begun)
-        progress.usage = _sum(progress.usage, deltas[-1].usage)
+        usage = deltas[-1].usage
+        progress.usage = _sum(progress.usage, usage)
+        # What a template makes of tools nobody knows: some write them out, some leave them out.
+        if usage and usage.prompt_tokens and not request.tools:
+            plain = self._calibration.plain(request.messages)
+            self._calibrations.learn(backend.name, backend.model, plain, usage.prompt_tokens)
 
     def take_back_unless_answered(self, effects: tuple[Effect, ...]) -> None:
         """The text beside a tool call is no part of an answer."""
@@ -192,10 +206,12 @@ def _said(deltas: list[Delta], finish: str = "") -> Said:
     return Said(message["content"] or "", calls, finish or deltas[-1].finish_reason or "stop")
 
 
-def _fitting(sources: tuple[Source, ...], tokens: int) -> tuple[Source, ...]:
+def _fitting(
+    sources: tuple[Source, ...], tokens: int, calibration: Calibration
+) -> tuple[Source, ...]:
     """Sources from the top while they fit, the first in any case."""
     for count, source in enumerate(sources):
-        tokens -= SOURCE_TOKENS + estimate_tokens(source.text + source.title)
+        tokens -= SOURCE_TOKENS + calibration.tokens(source.text + source.title)
         if tokens < 0 and count:
             return sources[:count]
     return sources

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from byline.ask import tokens
-
 MESSAGE_TOKENS: Final = 6
 """What a chat template adds around one message."""
 SOURCE_TOKENS: Final = 30
@@ -53,9 +51,3 @@ def how_many_fit(source_tokens: Sequence[int], fixed_tokens: int, room: Room) ->
         if left < 0:
             return kept
     return len(source_tokens)
-
-
-def estimate_tokens(text: str) -> int:
-    """About how many tokens `text` takes in a vocabulary nobody has named: rather too many."""
-    estimate = tokens.estimate_tokens(text)
-    return math.ceil(estimate.western + estimate.other)

@@ -7,6 +7,7 @@ is close whatever the first one was. Nothing is asked of a server for it.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -56,11 +57,17 @@ class Calibration:
         tokens = Tokens(TEMPLATE_TOKENS)
         for message in messages:
             tokens += self.plain_text(str(message.get("content") or "")) + Tokens(MESSAGE_TOKENS)
+            if calls := message.get("tool_calls"):
+                tokens += self.plain_text(json.dumps(calls, ensure_ascii=False))
         return tokens
 
     def plain_text(self, text: str) -> Tokens:
         """What `text` takes at the family's prices."""
         return estimate_tokens(text, self.family)
+
+    def tokens(self, text: str) -> int:
+        """About how many tokens `text` really takes; rounded up."""
+        return self.corrected(self.plain_text(text))
 
     def corrected(self, plain: Tokens) -> int:
         """How many tokens that will really be, as far as is known; rounded up."""

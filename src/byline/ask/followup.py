@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from byline.ask.budget import MESSAGE_TOKENS, estimate_tokens
+from byline.ask.budget import MESSAGE_TOKENS
+from byline.ask.calibration import Calibration
 from byline.domain.chat import Message
 from byline.domain.conversations import PastTurn
 from byline.search.analyse import folded, only_asks
@@ -40,7 +41,9 @@ _LEANS: Final = re.compile(
 )
 
 
-def history_messages(turns: Sequence[PastTurn], tokens: int) -> tuple[Message, ...]:
+def history_messages(
+    turns: Sequence[PastTurn], tokens: int, calibration: Calibration
+) -> tuple[Message, ...]:
     """The latest turns that fit into `tokens`, oldest first, answers without their citations: the
     numbers mean other sources now."""
     kept: list[Message] = []
@@ -50,7 +53,8 @@ def history_messages(turns: Sequence[PastTurn], tokens: int) -> tuple[Message, .
             {"role": "user", "content": turn.question},
             {"role": "assistant", "content": answer},
         ]
-        tokens -= 2 * MESSAGE_TOKENS + estimate_tokens(turn.question) + estimate_tokens(answer)
+        said = calibration.tokens(turn.question) + calibration.tokens(answer)
+        tokens -= 2 * MESSAGE_TOKENS + said
         if tokens < 0:
             break
         kept = [*pair, *kept]
@@ -58,15 +62,15 @@ def history_messages(turns: Sequence[PastTurn], tokens: int) -> tuple[Message, .
 
 
 def rewrite_messages(
-    question: str, turns: Sequence[PastTurn], context_tokens: int
+    question: str, turns: Sequence[PastTurn], context_tokens: int, calibration: Calibration
 ) -> tuple[Message, ...]:
     """What is sent to have `question` written so that it stands alone."""
     asked = f"Last question: {question}\n\nThe question, so that it stands alone:"
-    fixed = estimate_tokens(REWRITE_SYSTEM) + estimate_tokens(asked) + 2 * MESSAGE_TOKENS
+    fixed = calibration.tokens(REWRITE_SYSTEM) + calibration.tokens(asked) + 2 * MESSAGE_TOKENS
     room = context_tokens // 2 - fixed - REWRITE_TOKENS_MAX
     return (
         {"role": "system", "content": REWRITE_SYSTEM},
-        *history_messages(turns, room),
+        *history_messages(turns, room, calibration),
         {"role": "user", "content": asked},
     )
 

@@ -10,11 +10,11 @@ the model, and cited, as the document has it. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from byline.ask.budget import estimate_tokens
+from byline.ask.calibration import Calibration
 from byline.domain.asking import Source
 from byline.domain.search import Place
 
@@ -22,20 +22,29 @@ JOINED_CHARS_MAX: Final = 3_000
 """The longest joined source, in characters: a citation of it still says where to look."""
 
 CONTEXT_SHARE: Final = 4
-"""A joined source takes at most this part of a model's context, by the estimate of `budget`: one
+"""A joined source takes at most this part of a model's context, by its estimate: one
 that does not fit whole would be left out whole."""
 
 
 def join_neighbours(
-    sources: Sequence[Source], places: Mapping[int, Place], *, context_tokens: int
+    sources: Sequence[Source],
+    places: Mapping[int, Place],
+    *,
+    context_tokens: int,
+    calibration: Calibration,
 ) -> tuple[Source, ...]:
     """The sources, joined and numbered from 1. `context_tokens` is 0 where no model reads them."""
-    tokens_max = context_tokens // CONTEXT_SHARE if context_tokens else None
+
+    def fits(text: str) -> bool:
+        if len(text) > JOINED_CHARS_MAX:
+            return False
+        return not context_tokens or calibration.tokens(text) <= context_tokens // CONTEXT_SHARE
+
     runs: list[_Run] = []
     for source in sources:
         run = _Run(source, places.get(source.passage_id))
         for other in list(runs):
-            if joined := run.joined_with(other, tokens_max):
+            if joined := run.joined_with(other, fits):
                 runs.remove(other)
                 run = joined
         runs.append(run)
@@ -51,16 +60,14 @@ class _Run:
         self._first = first
         self._last = last or first
 
-    def joined_with(self, neighbour: _Run, tokens_max: int | None) -> _Run | None:
+    def joined_with(self, neighbour: _Run, fits: Callable[[str], bool]) -> _Run | None:
         """Both as one, if they follow one another."""
         one, other = sorted((self.source, neighbour.source), key=lambda source: source.n)
         if one.document_id != other.document_id or not _same_section(one, other):
             return None
         before, after = sorted((self, neighbour), key=lambda run: run.source.start)
         text = before._text_with(after)
-        if text is None or len(text) > JOINED_CHARS_MAX:
-            return None
-        if tokens_max is not None and estimate_tokens(text) > tokens_max:
+        if text is None or not fits(text):
             return None
         first, last = before.source, after.source
         return _Run(

@@ -57,7 +57,8 @@ async def run_ask(
     Raises any `BylineError` but nothing is lost by it: `progress` holds what was found so far.
     """
     backend.knock()  # a machine known to be down gets its chance while the sources are looked for
-    async with aclosing(stand_alone(request, backend, progress)) as events:
+    calibration = parts.calibrations.of(backend.name, backend.model)
+    async with aclosing(stand_alone(request, backend, progress, calibration)) as events:
         async for event in events:
             yield event
     with _timed(progress, "retrieve"):
@@ -72,7 +73,10 @@ async def run_ask(
         )
     places = {hit.passage_id: hit.place for hit in found.hits if hit.place is not None}
     progress.sources = join_neighbours(
-        _number(found), places, context_tokens=backend.context_tokens
+        _number(found),
+        places,
+        context_tokens=backend.context_tokens,
+        calibration=calibration,
     )
     yield SourcesFound(tuple(progress.sources), progress.ask_id)
 
@@ -143,15 +147,12 @@ async def _generate(
     request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
     """Answer with the backend's model, through its machine's gate."""
+    calibration = parts.calibrations.of(backend.name, backend.model)
     prompt = build_prompt(
         request.question,
         progress.sources,
-        Bounds(
-            backend.context_tokens,
-            backend.max_tokens,
-            parts.calibrations.of(backend.name, backend.model),
-        ),
-        history_messages(progress.turns, backend.context_tokens // 4),
+        Bounds(backend.context_tokens, backend.max_tokens, calibration),
+        history_messages(progress.turns, backend.context_tokens // 4, calibration),
     )
     progress.sources = prompt.sources
     call = ChatRequest(

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from byline.ask.calibration import Calibration
 from byline.ask.calling import call_events
 from byline.ask.followup import (
     REWRITE_S_MAX,
@@ -24,7 +25,7 @@ from byline.errors import MachineError
 
 
 async def stand_alone(
-    request: AskRequest, backend: Backend, progress: Progress
+    request: AskRequest, backend: Backend, progress: Progress, calibration: Calibration
 ) -> AsyncGenerator[AskEvent, None]:
     """Set `progress.searched_for` where the question of a conversation is to be searched by other
     words, and say so. Whatever fails here, the question is searched as it is."""
@@ -38,7 +39,16 @@ async def stand_alone(
         begun = time.perf_counter()
         try:
             backend.refuse_if_down()  # no second wait for a machine that is known not to be there
-            async with aclosing(_rewriting(request, backend, progress, said)) as events:
+            call = ChatRequest(
+                rewrite_messages(
+                    request.question, progress.turns, backend.context_tokens, calibration
+                ),
+                timeout_read_s=min(REWRITE_S_MAX, request.timeout_read_s or REWRITE_S_MAX),
+                max_tokens=min(REWRITE_TOKENS_MAX, backend.max_tokens),
+                options={"temperature": 0},
+                asked_by=AskedBy(Asker.FOLLOW_UP, progress.ask_id),
+            )
+            async with aclosing(_rewriting(call, backend, said)) as events:
                 async for event in events:
                     yield event
             reason = "it wrote no question"
@@ -59,15 +69,8 @@ async def stand_alone(
 
 
 async def _rewriting(
-    request: AskRequest, backend: Backend, progress: Progress, said: list[str]
+    call: ChatRequest, backend: Backend, said: list[str]
 ) -> AsyncGenerator[AskEvent, None]:
-    call = ChatRequest(
-        rewrite_messages(request.question, progress.turns, backend.context_tokens),
-        timeout_read_s=min(REWRITE_S_MAX, request.timeout_read_s or REWRITE_S_MAX),
-        max_tokens=min(REWRITE_TOKENS_MAX, backend.max_tokens),
-        options={"temperature": 0},
-        asked_by=AskedBy(Asker.FOLLOW_UP, progress.ask_id),
-    )
     async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
         async for event in events:
             if isinstance(event, Queued):

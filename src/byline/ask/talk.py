@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from byline.ask.budget import MESSAGE_TOKENS, estimate_tokens
+from byline.ask.calibration import Calibration
 from byline.ask.fence import fenced
 from byline.ask.step import Turn
+from byline.ask.tokens import Tokens
 from byline.ask.tools import tool_schemas
 from byline.domain.asking import Source
-from byline.domain.chat import Message
+from byline.domain.chat import Message, Tool
 from byline.errors import ContextTooLong
 from byline.verify.refusal import REFUSAL_EN, REFUSAL_KO
 
@@ -59,10 +60,18 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much fits, in tokens: the context, and of it the part kept for the answer."""
+    """How much fits, in tokens: the context, and of it the part kept for the answer; and how
+    tokens are estimated."""
 
     context_tokens: int
     answer_tokens: int
+    calibration: Calibration
+
+    @property
+    def prompt_max(self) -> int:
+        """The largest estimate of a prompt that surely leaves room for the answer."""
+        left = self.context_tokens - self.answer_tokens
+        return int(left / (1 + self.calibration.margin))
 
     @property
     def result_tokens(self) -> int:
@@ -70,24 +79,36 @@ class Room:
         return max(200, self.context_tokens // 6)
 
 
-def room_of(context_tokens: int, max_tokens: int) -> Room:
+def room_of(context_tokens: int, max_tokens: int, calibration: Calibration) -> Room:
     """A quarter of the context is enough for an answer, and leaves the rest to the sources."""
-    return Room(context_tokens, min(max_tokens, context_tokens // 4))
+    return Room(context_tokens, min(max_tokens, context_tokens // 4), calibration)
+
+
+def plain_tokens(
+    messages: Sequence[Message], tools: Sequence[Tool], calibration: Calibration
+) -> Tokens:
+    """What a call takes at the prices of the model's family; templates write the tools as JSON."""
+    plain = calibration.plain(messages)
+    return plain + calibration.plain_text(json.dumps(tools)) if tools else plain
 
 
 def talk_with_tools(opening: Opening, turns: Sequence[Turn], room: Room) -> tuple[Message, ...]:
     """The messages for a call with tools; raises `ContextTooLong`."""
-    tools = estimate_tokens(json.dumps(tool_schemas()))
-    return _fitted(opening, turns, room.context_tokens - room.answer_tokens - tools, "")
+    return _fitted(opening, turns, room, tools=tool_schemas())
 
 
 def talk_for_answer(opening: Opening, turns: Sequence[Turn], room: Room) -> tuple[Message, ...]:
     """The messages for the last call, which can only answer; raises `ContextTooLong`."""
-    return _fitted(opening, turns, room.context_tokens - room.answer_tokens, ANSWER_NOW)
+    return _fitted(opening, turns, room, closing=ANSWER_NOW)
 
 
 def _fitted(
-    opening: Opening, turns: Sequence[Turn], tokens: int, closing: str
+    opening: Opening,
+    turns: Sequence[Turn],
+    room: Room,
+    *,
+    tools: Sequence[Tool] = (),
+    closing: str = "",
 ) -> tuple[Message, ...]:
     kept = _turn_messages(turns)
     sources = list(opening.sources)
@@ -98,7 +119,8 @@ def _fitted(
         return _closed([*_opened(opening.question, sources, history), *told], closing)
 
     def is_too_long() -> bool:
-        return sum(map(_tokens, messages())) > tokens
+        plain = plain_tokens(messages(), tools, room.calibration)
+        return room.calibration.corrected(plain) > room.prompt_max
 
     results = [m for turn in kept for m in turn if m["role"] in ("tool", "user")]
     while is_too_long():
@@ -114,9 +136,9 @@ def _fitted(
             sources.pop()
         else:
             raise ContextTooLong(
-                f"The question takes about {estimate_tokens(opening.question)} tokens; with the "
-                "rules and tools of agent mode and room for an answer that is more than the "
-                "backend's context."
+                f"The question takes about {room.calibration.tokens(opening.question)} tokens; "
+                "with the rules and tools of agent mode and room for an answer that is more than "
+                "the backend's context."
             )
     return tuple(messages())
 
@@ -186,9 +208,3 @@ def _closed(messages: list[Message], closing: str) -> list[Message]:
     if last["role"] != "user":
         return [*messages, {"role": "user", "content": closing}]
     return [*messages[:-1], {**last, "content": f"{last['content']}\n\n{closing}"}]
-
-
-def _tokens(message: Message) -> int:
-    calls = message.get("tool_calls")
-    called = estimate_tokens(json.dumps(calls, ensure_ascii=False)) if calls else 0
-    return MESSAGE_TOKENS + estimate_tokens(message["content"]) + called

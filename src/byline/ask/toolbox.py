@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from byline.ask.budget import SOURCE_TOKENS, estimate_tokens
+from byline.ask.budget import SOURCE_TOKENS
+from byline.ask.calibration import Calibration
 from byline.ask.fence import fenced
 from byline.ask.sources import source_of
 from byline.ask.step import CheckedCall
@@ -46,11 +47,13 @@ class Toolbox:
         reader: PassageReader,
         filters: Filters,
         result_tokens: int,
+        calibration: Calibration,
     ) -> None:
         self._searcher = searcher
         self._reader = reader
         self._filters = filters
         self._result_tokens = result_tokens
+        self._calibration = calibration
         self._numbers: dict[int, int] = {}
         self._shown: dict[int, Source] = {}
         self._opening: frozenset[int] = frozenset()
@@ -96,7 +99,7 @@ class Toolbox:
         left = self._result_tokens
         for hit in found.hits:
             source = self._numbered(hit)
-            left -= SOURCE_TOKENS + estimate_tokens(source.text + source.title)
+            left -= SOURCE_TOKENS + self._calibration.tokens(source.text + source.title)
             if left < 0 and sources:
                 parts.append(f"({len(found.hits) - len(sources)} more passages left out.)")
                 break
@@ -177,7 +180,7 @@ class Toolbox:
         """As many as one result holds, so that what is said of them is true."""
         left = self._result_tokens
         for count, passage in enumerate(passages):
-            left -= SOURCE_TOKENS + estimate_tokens(passage.hit.text + passage.hit.title)
+            left -= SOURCE_TOKENS + self._calibration.tokens(passage.hit.text + passage.hit.title)
             if left < 0 and count:
                 return passages[:count]
         return passages
