@@ -215,7 +215,7 @@ async def _documents(
     """New documents, each with those of the tags whose turn it is."""
     ids = [str(uuid.uuid4()) for _ in range(count)]
     copying = connection.cursor().copy(
-        "COPY documents (id, name, title, state, collection, sha256, media_type, bytes_len,"
+        "COPY stored_documents (id, name, title, state, collection, sha256, media_type, bytes_len,"
         " passages, embedded, tags, path) FROM STDIN"
     )
     async with copying as copy:

@@ -11,6 +11,7 @@ import pytest
 
 from byline.api import (
     conversation_shapes,
+    document_shapes,
     history_shapes,
     machine_shapes,
     openai_shapes,
@@ -20,6 +21,14 @@ from byline.testing.machine import FakeMachine
 from conftest import GEMMA, LEASE, QUESTION, QWEN, Site, Start, two_macs
 
 CHAT = "/v1/chat/completions"
+SHAPES = (
+    shapes,
+    openai_shapes,
+    conversation_shapes,
+    history_shapes,
+    machine_shapes,
+    document_shapes,
+)
 
 
 def chat(model: str = "qwen-macbook", **more: Any) -> dict[str, Any]:
@@ -185,8 +194,7 @@ async def test_every_simple_answer_of_the_program_has_its_described_shape(site: 
         target = re.sub(r"\{\w+\}", lambda match: ids[match[0]], path)
         answer = await site.get(target, **({"q": "deposit"} if "search" in path else {}))
         assert answer.status == 200, (target, answer.body)
-        modules = (shapes, openai_shapes, conversation_shapes, history_shapes, machine_shapes)
-        known = {name: shape for module in modules for name, shape in vars(module).items()}
+        known = dict(item for module in SHAPES for item in vars(module).items())
         known[reference.rpartition("/")[2]].model_validate(answer.body)
         checked += 1
     assert checked >= 10

@@ -36,7 +36,7 @@ class ScriptedExtractor:
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     names: list[str] = field(default_factory=list)
 
-    async def extract(self, path: Path, name: str) -> Extraction:
+    async def extract(self, path: Path, name: str, title: str = "") -> Extraction:
         self.names.append(name)
         self.begun.set()
         if self.hold is not None:
@@ -45,9 +45,9 @@ class ScriptedExtractor:
             raise self.faults.pop(0)
         text = await asyncio.to_thread(path.read_text, encoding="utf-8")
         analysed = AnalysedPassages()
-        analysed.add(text, title=name, heading="")
+        analysed.add(text, title=title or name, heading="")
         spans = [(0, len(text), None, "")]
-        return Extraction(ExtractedText(text, name, "text/plain"), spans, analysed)
+        return Extraction(ExtractedText(text, title or name, "text/plain"), spans, analysed)
 
 
 @dataclass

@@ -244,7 +244,7 @@ async def test_what_is_added_waits_for_the_disk_and_what_a_job_makes_of_it_does_
         "CREATE TABLE seen (state text, waits text)",
         "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO seen "
         "VALUES (NEW.state, current_setting('synchronous_commit')); RETURN NULL; END $$",
-        "CREATE TRIGGER see AFTER INSERT OR UPDATE OF state ON documents "
+        "CREATE TRIGGER see AFTER INSERT OR UPDATE OF state ON stored_documents "
         "FOR EACH ROW EXECUTE FUNCTION see()",
     ):
         await rows(database.url, statement)

@@ -13,7 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from byline.config import schema
-from byline.domain.documents import DocumentState
+from byline.domain.documents import DocumentChanges, DocumentState
 from byline.domain.search import Filters, Place, SearchRequest
 from byline.errors import (
     BadRequest,
@@ -112,7 +112,9 @@ async def test_the_same_file_added_many_times_at_once_is_one_document(
     )
     assert len({one.document.id for one in added}) == 1
     assert sorted(one.duplicate for one in added) == [False] + [True] * 7
-    assert len((await library.list(limit=10, cursor=None, collection="new")).documents) == 1
+    assert (
+        len((await library.catalogue.list(limit=10, cursor=None, collection="new")).documents) == 1
+    )
 
 
 async def test_passages_know_their_place_and_the_blanks_before_them(
@@ -202,7 +204,7 @@ async def test_documents_are_listed_newest_first_page_by_page(
     names: list[str] = []
     cursor: str | None = None
     while True:
-        page = await library.list(limit=2, cursor=cursor, collection="default")
+        page = await library.catalogue.list(limit=2, cursor=cursor, collection="default")
         names += [document.name for document in page.documents]
         if page.next is None:
             break
@@ -213,12 +215,12 @@ async def test_documents_are_listed_newest_first_page_by_page(
 @pytest.mark.parametrize("cursor", ["x", "e30", "WyJhIiwgImIiXQ", "[]", "한글"])
 async def test_a_broken_cursor_is_a_bad_request(library: Library, cursor: str) -> None:
     with pytest.raises(BadRequest):
-        await library.list(limit=2, cursor=cursor, collection=None)
+        await library.catalogue.list(limit=2, cursor=cursor, collection=None)
 
 
 async def test_an_unknown_collection_is_refused_naming_the_known(library: Library) -> None:
     with pytest.raises(BadRequest) as refusal:
-        await library.list(limit=2, cursor=None, collection="nowhere")
+        await library.catalogue.list(limit=2, cursor=None, collection="nowhere")
     assert "default" in refusal.value.remedy
 
 
@@ -248,7 +250,7 @@ async def test_what_cannot_be_taken_is_refused_at_once_and_leaves_nothing(
     async with running_library(database, blobs, config, tmp_path / "scratch") as library:
         with pytest.raises(error) as refusal:
             await library.add(written(tmp_path, content), name=name, collection=collection)
-        assert (await library.list(limit=9, cursor=None, collection=None)).documents == []
+        assert (await library.catalogue.list(limit=9, cursor=None, collection=None)).documents == []
     assert kept(tmp_path) == 0
     if error is TooLarge:
         assert "ingest.file_bytes_max" in str(refusal.value)
@@ -263,7 +265,7 @@ async def test_a_full_disk_leaves_nothing_half_stored(
     monkeypatch.setattr(blobs, "put", full)
     with pytest.raises(StorageFull):
         await library.add(written(tmp_path, b"text"), name="a.txt", collection="default")
-    assert (await library.list(limit=9, cursor=None, collection=None)).documents == []
+    assert (await library.catalogue.list(limit=9, cursor=None, collection=None)).documents == []
     assert await library.jobs(9) == []
 
 
@@ -279,9 +281,9 @@ async def test_a_file_whose_row_was_not_written_is_removed(
     library = Library(database, blobs, schema.Ingest(), FailingQueue())
     with pytest.raises(type(error)):
         await library.add(written(tmp_path, b"text"), name="a.txt", collection="default")
-    await library.settle()
+    await library.sweep()
     assert kept(tmp_path) == 0
-    assert (await library.list(limit=9, cursor=None, collection=None)).documents == []
+    assert (await library.catalogue.list(limit=9, cursor=None, collection=None)).documents == []
 
 
 async def test_a_document_and_its_job_are_queued_together(
@@ -313,11 +315,11 @@ async def test_a_document_keeps_its_folder_tags_and_language(
     assert again.duplicate
     assert (again.document.path, again.document.tags) == (document.path, ("tax", "home"))
 
-    assert (await library.tag(document.id, ["new"])).tags == ("new",)
+    assert (await library.change(document.id, DocumentChanges(tags=("new",)))).tags == ("new",)
     filters = Filters(tags=("new",), languages=("ko",), path="집/서류")
-    [listed] = (await library.list(limit=10, cursor=None, filters=filters)).documents
+    [listed] = (await library.catalogue.list(limit=10, cursor=None, filters=filters)).documents
     assert listed.id == document.id
     with pytest.raises(BadRequest, match="32 tags"):
-        await library.tag(document.id, [f"tag{n}" for n in range(33)])
+        await library.change(document.id, DocumentChanges(tags=tuple(f"tag{n}" for n in range(33))))
     with pytest.raises(NotFound):
-        await library.tag("nobody", [])
+        await library.change("nobody", DocumentChanges(tags=()))

@@ -6,13 +6,21 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from api_doubles import document, office
+from api_doubles import office
 from dispatch_doubles import two_macs
 from in_process import Answer, Caller
+from library_doubles import document
 
-from byline.api.shapes import DocumentShape, DocumentTextShape, UploadShape
+from byline.api.document_shapes import DocumentPassagesShape, RemovedDocumentShape
+from byline.api.history_shapes import AsksShape
+from byline.api.shapes import (
+    DocumentShape,
+    DocumentTextShape,
+    UploadShape,
+)
 from byline.api.uploads import clean_name
 from byline.config.schema import Ingest
+from byline.domain.documents import Choice, DocumentSort, DocumentState
 from byline.errors import StorageFull, UnsupportedFormat
 
 BOUNDARY = "cut-here"
@@ -216,7 +224,8 @@ async def test_a_document_can_be_listed_read_and_removed(tmp_path: Path) -> None
         text = (await byline.call.get(path + "/text")).json()
         removed = await byline.call.send("DELETE", path)
         gone = [(await byline.call.get(path + end)).status for end in ("", "/text", "/file")]
-    assert listed == {"documents": [read], "next": None}
+    assert (listed["documents"], listed["next"]) == ([read], None)
+    assert listed["states"][read["state"]] == 1
     DocumentShape.model_validate(read)
     DocumentTextShape.model_validate(text)
     assert removed.status == 204
@@ -270,6 +279,62 @@ async def test_files_are_filed_under_a_folder_and_tags(tmp_path: Path) -> None:
         )
         assert byline.library.filed == [("letters/2024", ("세금", "tax"))]
     assert answer.status == 202
+
+
+async def test_a_folder_sent_whole_keeps_where_each_file_lay(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        await upload(
+            byline.call,
+            part(b"one", name="home/letters/a.txt"),
+            part(b"two", name="집/계약.hwp"),
+            part(b"three", name="/etc/passwd"),
+            part(b"four", name="C:/letters/b.txt"),
+            part(b"2024", field="folder"),
+        )
+        folders = [folder for folder, _ in byline.library.filed]
+        names = [name for name, _, _ in byline.library.added]
+    assert names == ["a.txt", "계약.hwp", "passwd", "b.txt"]
+    assert folders == ["2024/home/letters", "2024/집", "2024", "2024"]
+
+
+async def test_a_removed_document_is_gone_from_the_list_until_it_is_restored(
+    tmp_path: Path,
+) -> None:
+    path = "/api/documents/d-lease"
+    async with office(tmp_path) as byline:
+        removed = await byline.call.send("POST", f"{path}/remove")
+        away = await byline.call.get(path)
+        again = await byline.call.send("POST", f"{path}/remove")
+        back = await byline.call.send("POST", f"{path}/restore")
+        there = await byline.call.get(path)
+        twice = await byline.call.send("POST", f"{path}/restore")
+    RemovedDocumentShape.model_validate(removed.json())
+    assert [answer.status for answer in (away, again, back, there, twice)] == [
+        *(404, 404, 200, 200, 404)
+    ]
+
+
+async def test_a_list_takes_words_states_and_an_order(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        await byline.call.get("/api/documents?q=lease&state=failed,Queued&sort=name")
+        refused = await byline.call.get("/api/documents?state=broken")
+        [choice] = byline.library.chosen
+    states = (DocumentState.FAILED, DocumentState.QUEUED)
+    assert choice == Choice("lease", states, DocumentSort.NAME)
+    assert refused.status == 400
+    assert "queued" in refused.json()["error"]["remedy"]
+
+
+async def test_the_passages_of_a_document_and_what_was_asked_of_it_are_listed(
+    tmp_path: Path,
+) -> None:
+    async with office(tmp_path) as byline:
+        passages = await byline.call.get("/api/documents/d-lease/passages")
+        asks = await byline.call.get("/api/documents/d-lease/asks")
+        nowhere = await byline.call.get("/api/documents/nowhere/passages")
+    DocumentPassagesShape.model_validate(passages.json())
+    AsksShape.model_validate(asks.json())
+    assert nowhere.status == 404
 
 
 async def test_the_list_is_confined_by_the_same_filters_as_a_search(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from api_doubles import NOON, office
+from api_doubles import office
+from history_doubles import NOON
 
 from byline.dispatch.records import Day
 from byline.domain.dispatch import AskedBy, Asker, BackendState, Priority

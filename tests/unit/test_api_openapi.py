@@ -11,7 +11,7 @@ import pytest_asyncio
 from api_doubles import LEASE, office
 from in_process import Answer
 
-from byline.api import history_shapes, machine_shapes, openai_shapes, shapes
+from byline.api import document_shapes, history_shapes, machine_shapes, openai_shapes, shapes
 from byline.api.openapi import describe
 from byline.domain.chat import Delta
 from byline.errors import BackendUnavailable, LlmError
@@ -43,6 +43,11 @@ REQUESTS: list[tuple[str, str, object]] = [
     ("GET", "/api/documents/d-lease", None),
     ("GET", "/api/documents/nowhere", None),
     ("GET", "/api/documents/d-lease/text", None),
+    ("GET", "/api/documents/d-lease/passages", None),
+    ("GET", "/api/documents/d-lease/asks", None),
+    ("POST", "/api/documents/d-lease/retry", None),
+    ("POST", "/api/documents/d-lease/remove", None),
+    ("POST", "/api/documents/d-lease/restore", None),
     ("GET", "/api/jobs", None),
     ("GET", "/healthz", None),
     ("GET", "/readyz", None),
@@ -77,7 +82,7 @@ def hold_to(document: dict[str, Any], method: str, target: str, answer: Answer) 
     assert str(answer.status) in responses, (method, target, answer.status, answer.body)
     schema = responses[str(answer.status)]["content"]["application/json"]["schema"]
     name = schema["$ref"].rpartition("/")[2]
-    modules = (shapes, openai_shapes, machine_shapes, history_shapes)
+    modules = (shapes, openai_shapes, machine_shapes, history_shapes, document_shapes)
     known = {name: shape for module in modules for name, shape in vars(module).items()}
     known[name].model_validate_json(answer.body)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from api_doubles import DOT, office
+from api_doubles import office
+from library_doubles import DOT
 
 from byline.errors import ExtractionFailed, UnsupportedFormat
 from byline.ingest.pictures import PageView

@@ -9,9 +9,10 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from api_doubles import LEASE, Office, document, hit, office
+from api_doubles import Office, hit, office
 from dispatch_doubles import Step
 from in_process import Answer
+from library_doubles import LEASE, document
 from test_api_documents import KIND, body, part
 
 from byline.api.forms import FormDoor

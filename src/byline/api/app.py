@@ -27,6 +27,7 @@ from byline.api.routes import (
     openai,
     pictures,
     reference,
+    removal,
     search,
 )
 from byline.api.services import Services
@@ -68,6 +69,7 @@ def create_app(services: Services) -> FastAPI:
         events,
         documents,
         pictures,
+        removal,
         health,
         reference,
     ):

@@ -9,10 +9,10 @@ from byline.config.schema import Config, QuotesBackend
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.asking import StoredAsk
 from byline.domain.dispatch import BackendHealth, BackendState, GateStatus
-from byline.domain.documents import Document, DocumentError, ExtractedText
+from byline.domain.documents import Document, DocumentError, ExtractedText, RemovedDocument
 from byline.domain.history import ListedAsk
 from byline.domain.search import SearchHit, SearchResult
-from byline.ingest.rows import JobStatus
+from byline.ingest.rows import JobStatus, ListedPassage
 
 Json = dict[str, Any]
 
@@ -71,6 +71,27 @@ def document_json(document: Document) -> Json:
         "embedded": document.embedded,
         "created_at": document.created_at.isoformat(),
         "updated_at": document.updated_at.isoformat(),
+    }
+
+
+def removed_json(removed: RemovedDocument) -> Json:
+    """A removed document that can be brought back."""
+    return {
+        "document": document_json(removed.document),
+        "removed_at": removed.removed_at.isoformat(),
+        "restorable_until": removed.until.isoformat(),
+    }
+
+
+def passage_json(passage: ListedPassage) -> Json:
+    """One passage, as `GET /api/documents/{id}/passages` lists it."""
+    return {
+        "ordinal": passage.ordinal,
+        "page": passage.page,
+        "heading": passage.heading,
+        "start": passage.start,
+        "end": passage.end,
+        "excerpt": passage.text,
     }
 
 

@@ -11,6 +11,7 @@ from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from byline.domain.asking import AskMode, AskStatus
+from byline.domain.documents import Choice, DocumentChanges, DocumentSort, DocumentState
 from byline.domain.history import AskFilters
 from byline.domain.search import Filters
 from byline.errors import BadRequest, NotFound
@@ -223,11 +224,45 @@ def _status(sent: str) -> AskStatus:
 class DocumentsParameters(FilterParameters, PageParameters):
     """A page of the documents."""
 
+    q: OptionalText = Field(
+        None, description="Only documents whose path and title hold these words, or pieces of them."
+    )
+    state: OptionalText = Field(
+        None, description="Only documents in these states, with commas between: `queued,failed`."
+    )
+    sort: DocumentSort = Field(
+        DocumentSort.NEWEST, description="In which order; a cursor goes on in its own only."
+    )
+
+    def choice(self) -> Choice:
+        """What is asked beside the filters. Raises `BadRequest` for a state there is not."""
+        return Choice(self.q or "", document_states(self.state), self.sort)
+
+
+def document_states(sent: str | None) -> tuple[DocumentState, ...]:
+    """The states of a parameter that takes several. Raises `BadRequest`."""
+    try:
+        return tuple(DocumentState(state.lower()) for state in listed(sent))
+    except ValueError:
+        known = ", ".join(DocumentState)
+        raise BadRequest(
+            f"There is no such state: {(sent or '')[:80]!r}.", remedy=f"Name some of: {known}."
+        ) from None
+
 
 class DocumentChange(Parameters):
-    """What to change of a document."""
+    """What to change of a document; what is absent stays."""
 
-    tags: list[Text] = Field(description="Its tags from now on, all of them.")
+    title: Text | None = Field(
+        None, description="What it is called; blank: what its file says. It is read again."
+    )
+    tags: list[Text] | None = Field(None, description="Its tags from now on, all of them.")
+    collection: Text | None = Field(None, description="The collection it is to be in.")
+
+    def changes(self) -> DocumentChanges:
+        """As the library takes them."""
+        tags = None if self.tags is None else tuple(self.tags)
+        return DocumentChanges(self.title, tags, self.collection)
 
 
 class PictureParameters(Parameters):

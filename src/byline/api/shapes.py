@@ -286,10 +286,12 @@ class DocumentShape(Shape):
 
 
 class DocumentsShape(Shape):
-    """Newest first. `next` is the `cursor` of the following page, null on the last."""
+    """As sorted. `next` is the `cursor` of the following page, null on the last. `states` counts
+    all that match, whatever their state; null where a cursor was sent."""
 
     documents: list[DocumentShape]
     next: str | None
+    states: dict[DocumentState, int] | None
 
 
 class AddedShape(Shape):

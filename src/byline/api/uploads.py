@@ -36,10 +36,12 @@ _PATH_PARTS: Final = re.compile(r"[/\\]")
 
 @dataclass(slots=True)
 class ReceivedFile:
-    """One file of an upload, in the spool; `error` says why it cannot be taken, if so."""
+    """One file of an upload, in the spool; `error` says why it cannot be taken, if so. `folder` is
+    where it lay in a folder that was sent whole."""
 
     path: Path
     name: str
+    folder: str = ""
     error: BylineError | None = None
     bytes_len: int = 0
 
@@ -67,6 +69,17 @@ def clean_name(sent: str) -> str:
     if kept.strip(". ") == "":
         return "unnamed"
     return kept[-NAME_CHARS_MAX:]
+
+
+def folder_in(sent: str) -> str:
+    """The folders before a file's name, as browsers send them with a folder: `letters/2024`.
+
+    A path that begins at a root or a drive tells of its sender's computer, and is no folder.
+    """
+    with contextlib.suppress(UnicodeDecodeError):
+        sent = unquote(sent, errors="strict")
+    folder, _, _ = sent.rpartition("/")
+    return "" if folder.startswith(("/", "\\")) or ":" in folder else folder
 
 
 @asynccontextmanager
@@ -197,7 +210,7 @@ class _Reader:
                 remedy=f"Send at most {FILES_MAX} files at a time.",
             )
         path = self._folder / str(len(self.upload.files))
-        self._file = ReceivedFile(path, clean_name(sent))
+        self._file = ReceivedFile(path, clean_name(sent), folder_in(sent))
         self._open = path.open("wb")
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:

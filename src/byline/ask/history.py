@@ -67,6 +67,7 @@ def parameters(filters: AskFilters) -> dict[str, Any]:
         "conversation_id": _uuid(filters.conversation_id),
         "asked_from": since,
         "asked_until": until,
+        "cites": filters.cites,
     }
 
 
@@ -78,11 +79,13 @@ def finds_nothing(filters: AskFilters, params: Mapping[str, Any]) -> bool:
 def with_conditions(statement: str, filters: AskFilters) -> str:
     """A statement with the conditions on asks at its `{conditions}`.
 
-    Words are a condition of their own: only so is their index used by a prepared statement.
+    Words and a cited document are conditions of their own: only so are their indexes used by a
+    prepared statement.
     """
     sql = statements("asks")
     words = f"{sql['with_words']} AND " if filters.words.strip() else ""
-    return statement.replace("{conditions}", words + sql["conditions"])
+    cites = f"{sql['cites']} AND " if filters.cites else ""
+    return statement.replace("{conditions}", words + cites + sql["conditions"])
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -113,6 +113,10 @@ class Ingest(Branch):
     ocr_languages: tuple[str, ...] = Field(
         ("eng", "kor"), description="Tesseract languages used where their data are installed."
     )
+    undo_s: Seconds = Field(
+        600,
+        description="A document removed on its page can be brought back for this long, seconds.",
+    )
 
 
 class Embedder(Branch):

@@ -23,6 +23,38 @@ class DocumentState(StrEnum):
     FAILED = "failed"
 
 
+class DocumentSort(StrEnum):
+    """How a list of documents is sorted. `name` goes by code point, case aside."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+    NAME = "name"
+    LARGEST = "largest"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a list of documents shows beside its filters: those whose path and title hold all of
+    `words` (in pieces of words too, case aside), in one of `states` (none given: any)."""
+
+    words: str = ""
+    states: tuple[DocumentState, ...] = ()
+    sort: DocumentSort = DocumentSort.NEWEST
+
+
+ANY_DOCUMENT = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChanges:
+    """What to change of a document; None leaves it. A blank `title` is the file's own again."""
+
+    title: str | None = None
+    tags: tuple[str, ...] | None = None
+    collection: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class DocumentError:
     """Why a document failed: a code, a sentence, and what a person can do."""
@@ -55,6 +87,15 @@ class Document:
     path: str = ""
     language: str | None = None
     tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedDocument:
+    """A document that was removed and can be brought back, surely until `until`."""
+
+    document: Document
+    removed_at: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ class AskFilters:
     """Which asks are meant. What is empty is not asked; several values of one are alternatives.
 
     `words` are looked for in questions and answers: all of them must be there. `asked_from` is
-    included, `asked_until` is not. A waiting and a running ask are both unfinished: who looks for
-    one finds the other.
+    included, `asked_until` is not. `cites` is the id of a document that the answer cites. A waiting
+    and a running ask are both unfinished: who looks for one finds the other.
     """
 
     words: str = ""
@@ -26,6 +26,7 @@ class AskFilters:
     conversation_id: str | None = None
     asked_from: datetime | None = None
     asked_until: datetime | None = None
+    cites: str | None = None
 
 
 EVERY_ASK: Final = AskFilters()

@@ -1,6 +1,8 @@
 """Documents in: what is kept, read, cut into passages and made searchable.
 
-library     add, list, give out, remove: what the rest of Byline calls
+library     add, change, give out: what the rest of Byline calls
+catalogue   documents listed, counted and sorted
+removal     removed so that it can be undone, then for good; `originals` forgets their files
 jobs        the queue and its worker: retries, crashes, start and stop
 pipeline    what becomes of one document, from its file to its index rows
 states      which state follows which, and the one function that changes it

@@ -75,8 +75,8 @@ class Extractor:
         self._free = asyncio.Semaphore(config.concurrency)
         self._idle: list[_Worker] = []
 
-    async def extract(self, path: Path, name: str) -> Extraction:
-        """Read the file at `path`, which its owner calls `name`.
+    async def extract(self, path: Path, name: str, title: str = "") -> Extraction:
+        """Read the file at `path`, which its owner calls `name`, and `title` if that is given.
 
         Raises `ExtractionFailed`, or `WorkerDied` if the worker was killed from outside.
         """
@@ -84,7 +84,7 @@ class Extractor:
             worker = await self._worker()
             try:
                 async with asyncio.timeout(self._s_max):
-                    extraction = await worker.read(path, name)
+                    extraction = await worker.read(path, name, title)
             except ExtractionFailed:
                 await self._put_back(worker)
                 raise
@@ -171,12 +171,13 @@ class _Worker:
             and self._resident_bytes <= _KEPT_BYTES_MAX
         )
 
-    async def read(self, path: Path, name: str) -> Extraction:
+    async def read(self, path: Path, name: str, title: str) -> Extraction:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
         self._files += 1
-        stdin.write(json.dumps({"path": str(path), "name": name}).encode() + b"\n")
+        request = {"path": str(path), "name": name, "title": title}
+        stdin.write(json.dumps(request).encode() + b"\n")
         await stdin.drain()
         header_len, text_len, terms_len = FRAME.unpack(await stdout.readexactly(FRAME.size))
         header = json.loads(await stdout.readexactly(header_len))

@@ -186,8 +186,7 @@ class DocumentJobs:
                 queue=QUEUE, seconds_since_heartbeat=_DEAD_AFTER_S
             )
             await self._take_over(list(dead))
-            await library.settle()
-            await library.refresh()
+            await library.sweep()
             await asyncio.sleep(_SWEEP_S)
 
     async def _jobs_of_anybody(self) -> list[Job]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
-import re
-import unicodedata
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Final, Protocol
@@ -17,40 +15,41 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from byline.config import schema
-from byline.domain.documents import Document, DocumentState, ExtractedText, PageSpan
-from byline.domain.search import EVERYTHING, Filters
+from byline.domain.documents import (
+    Document,
+    DocumentChanges,
+    DocumentState,
+    ExtractedText,
+    PageSpan,
+)
 from byline.errors import (
-    BadRequest,
-    BylineError,
     DatabaseUnavailable,
     Invalid,
     NotFound,
     TooLarge,
     UnsupportedFormat,
 )
+from byline.ingest.catalogue import LIST_MAX, Catalogue
 from byline.ingest.chunk import CHUNK_VERSION
 from byline.ingest.kinds import HEAD_BYTES, refusal_of
-from byline.ingest.rows import (
-    DocumentPage,
-    JobStatus,
-    cursor_of,
-    document_of,
-    job_of,
-    read_cursor,
+from byline.ingest.names import (
+    check_collection,
+    checked_tags,
+    clean_folder,
+    clean_name,
+    clean_title,
 )
+from byline.ingest.originals import Originals
+from byline.ingest.removal import JobQueue, Removals
+from byline.ingest.rows import JobStatus, document_of, job_of
 from byline.ingest.states import change_state
-from byline.search import filters as filtering
-from byline.search import lexical
+from byline.search.moving import move_document
 from byline.store.blobs import BlobStore
 from byline.store.database import Database
 from byline.store.statements import statements
 
 log: Final = structlog.get_logger(__name__)
 
-_COLLECTION: Final = re.compile(r"[\w][\w .-]{0,63}")
-_NAME_CHARS_MAX: Final = 255
-_FOLDER_CHARS_MAX: Final = 1_000
-_LIST_MAX: Final = 500
 _REFRESHED_AT_ONCE: Final = 20
 """Documents read again before somebody's new one gets its turn."""
 
@@ -61,13 +60,6 @@ class AddedDocument:
 
     document: Document
     duplicate: bool
-
-
-class JobQueue(Protocol):
-    """Where jobs wait."""
-
-    async def defer(self, connection: AsyncConnection[DictRow], document_id: str) -> None:
-        """Queue the reading of a document, in the caller's transaction."""
 
 
 class Work(Protocol):
@@ -87,10 +79,11 @@ class Library:
         self._blobs = blobs
         self._config = config
         self._queue = queue
-        self._unsettled: set[str] = set()
+        self._originals = Originals(database, blobs)
+        self.catalogue = Catalogue(database)
+        self.removals = Removals(database, self._originals, queue, config.undo_s)
         self.works: list[Work] = []
-        self.on_forgotten: list[Callable[[str], Awaitable[None]]] = []
-        """Told the SHA-256 of every file that nobody has any more."""
+        self.on_forgotten = self._originals.on_forgotten
 
     async def add(
         self,
@@ -108,9 +101,9 @@ class Library:
         Raises `BadRequest`, `Invalid`,
         `TooLarge`, `UnsupportedFormat`, `StorageFull`, `StorageUnavailable`, `DatabaseUnavailable`.
         """
-        name = _clean_name(name)
-        _check_collection(collection)
-        folder, checked_tags = _clean_folder(folder), _checked_tags(tags)
+        name = clean_name(name)
+        check_collection(collection)
+        folder, clean_tags = clean_folder(folder), checked_tags(tags)
         bytes_len = await asyncio.to_thread(self._check_file, path, name)
         sha256 = await self._blobs.put(path)
         new = {
@@ -123,53 +116,22 @@ class Library:
             "media_type": mimetypes.guess_type(name)[0] or "application/octet-stream",
             "bytes_len": bytes_len,
             "path": f"{folder}/{name}" if folder else name,
-            "tags": checked_tags,
+            "tags": clean_tags,
         }
         try:
             async with self._database.connection() as connection:
                 return await self._add_row(connection, new, path)
         except DatabaseUnavailable:
-            self._unsettled.add(sha256)
+            self._originals.look_later(sha256)
             raise
         except BaseException:
-            await asyncio.shield(self._forget_file(sha256))
+            await asyncio.shield(self._originals.forget(sha256))
             raise
 
     async def get(self, document_id: str) -> Document:
         """One document. Raises `NotFound`."""
         async with self._database.connection() as connection:
             return document_of(await _row(connection, "get", document_id))
-
-    async def list(
-        self,
-        *,
-        limit: int,
-        cursor: str | None,
-        collection: str | None = None,
-        filters: Filters = EVERYTHING,
-    ) -> DocumentPage:
-        """Documents, newest first; `collection` is short for that of `filters`.
-
-        `BadRequest`: a broken cursor, an unknown collection, a filter nobody could have meant.
-        """
-        limit = max(1, min(limit, _LIST_MAX))
-        filters = filtering.checked(filters.confined_to(collection))
-        before_at, before_id = read_cursor(cursor)
-        async with self._database.connection() as connection:
-            if filters.collection is not None:
-                await _check_known(connection, filters.collection)
-            found = await connection.execute(
-                filtering.with_conditions(statements("documents")["list"]),
-                {
-                    **filtering.document_parameters(filters),
-                    "before_at": before_at,
-                    "before_id": before_id,
-                    "limit": limit + 1,
-                },
-            )
-            documents = [document_of(row) for row in await found.fetchall()]
-        is_last = len(documents) <= limit
-        return DocumentPage(documents[:limit], None if is_last else cursor_of(documents[limit - 1]))
 
     async def text(self, document_id: str) -> ExtractedText:
         """What was read out of a document, headings left out.
@@ -192,28 +154,41 @@ class Library:
         document = await self.get(document_id)
         return document, await self._blobs.get(document.sha256)
 
-    async def tag(self, document_id: str, tags: Sequence[str]) -> Document:
-        """Give a document these tags and no others. Raises `NotFound`, `BadRequest`."""
-        checked = _checked_tags(tags)
-        async with self._database.connection() as connection:
-            await _row(connection, "get_locked", document_id)
-            found = await connection.execute(
-                statements("documents")["set_tags"], {"id": uuid.UUID(document_id), "tags": checked}
-            )
-            row = await found.fetchone()
-        assert row is not None
-        return document_of(row)
+    async def change(self, document_id: str, changes: DocumentChanges) -> Document:
+        """Change what is said of a document. A new title is searched by once it is read again.
 
-    async def delete(self, document_id: str) -> None:
-        """Remove a document with all that was made of it, and its file unless another has it.
-
-        One that is being read just now is removed too; its job finds it gone. Raises `NotFound`.
+        Raises `NotFound`, `BadRequest`, and `Invalid` where the collection has the same bytes.
         """
+        changed = _checked_changes(changes)
+        sql = statements("documents")
         async with self._database.connection() as connection:
             row = await _row(connection, "get_locked", document_id)
-            await lexical.remove_document(connection, document_id)
-            await connection.execute(statements("documents")["delete"], {"id": document_id})
-        await self._forget_file(row["sha256"])
+            if changed.tags is not None:
+                tagged = await connection.execute(
+                    sql["set_tags"], {"id": row["id"], "tags": list(changed.tags)}
+                )
+                row = await tagged.fetchone() or row
+            if changed.collection is not None and changed.collection != row["collection"]:
+                await self._move(connection, row, changed.collection)
+            if changed.title is not None and (changed.title or None) != row["given_title"]:
+                await connection.execute(
+                    sql["give_title"], {"id": row["id"], "title": changed.title or None}
+                )
+                if await change_state(connection, document_id, DocumentState.QUEUED) is not None:
+                    await self._queue.defer(connection, document_id)
+            return document_of(await _row(connection, "get", document_id))
+
+    async def retry(self, document_id: str) -> Document:
+        """Read a document again that failed; any other is left as it is. Raises `NotFound`."""
+        document = await self.get(document_id)
+        return (
+            await self.reindex(document_id) if document.state is DocumentState.FAILED else document
+        )
+
+    async def delete(self, document_id: str) -> None:
+        """Remove a document for good and at once, with all that was made of it, and its file
+        unless another has it. Raises `NotFound`."""
+        await self.removals.delete(document_id)
 
     async def reindex(self, document_id: str) -> Document:
         """Read a document again; until that is done it is found as before. Raises `NotFound`."""
@@ -247,15 +222,17 @@ class Library:
         """Background work that waits, runs or failed, newest first."""
         async with self._database.connection() as connection:
             found = await connection.execute(
-                statements("documents")["jobs"], {"limit": max(1, min(limit, _LIST_MAX))}
+                statements("documents")["jobs"], {"limit": max(1, min(limit, LIST_MAX))}
             )
             queued = [job_of(row) for row in await found.fetchall()]
             return [job for work in self.works for job in await work.jobs(connection)] + queued
 
-    async def settle(self) -> None:
-        """Look again at files that could not be forgotten while the database was away."""
-        for sha256 in list(self._unsettled):
-            await self._forget_file(sha256)
+    async def sweep(self) -> None:
+        """What is due: files that nobody has, documents removed long enough ago, readings by
+        earlier rules."""
+        await self._originals.settle()
+        await self.removals.purge()
+        await self.refresh()
 
     def _check_file(self, path: Path, name: str) -> int:
         bytes_len = path.stat().st_size
@@ -274,6 +251,23 @@ class Library:
             raise UnsupportedFormat(f"{name}: {refusal.sentence}", remedy=refusal.remedy)
         return bytes_len
 
+    async def _move(
+        self, connection: AsyncConnection[DictRow], row: DictRow, collection: str
+    ) -> None:
+        sql = statements("documents")
+        there = {"id": row["id"], "collection": collection, "sha256": row["sha256"]}
+        await connection.execute(sql["lock_file"], there)
+        await connection.execute(sql["ensure_collection"], there)
+        await self.removals.make_room(connection, collection, row["sha256"])
+        same = await (await connection.execute(sql["same_bytes"], there)).fetchone()
+        if same is not None:
+            raise Invalid(
+                f"The collection {collection!r} has the same bytes already, as {same['name']}.",
+                remedy="Remove one of the two documents.",
+            )
+        await connection.execute(sql["move"], there)
+        await move_document(connection, str(row["id"]), row["collection"], collection)
+
     async def _add_row(
         self, connection: AsyncConnection[DictRow], new: dict[str, Any], path: Path
     ) -> AddedDocument:
@@ -282,6 +276,7 @@ class Library:
         if not await self._blobs.exists(str(new["sha256"])):
             await self._blobs.put(path)  # its last document was removed just now, and it with that
         await connection.execute(sql["ensure_collection"], new)
+        await self.removals.make_room(connection, new["collection"], new["sha256"])
         while True:
             inserted = await (await connection.execute(sql["insert"], new)).fetchone()
             if inserted is not None:
@@ -295,7 +290,7 @@ class Library:
         self, connection: AsyncConnection[DictRow], known: DictRow, tags: Sequence[str]
     ) -> AddedDocument:
         if not set(tags) <= set(known["tags"]):
-            both = _checked_tags([*known["tags"], *tags])
+            both = checked_tags([*known["tags"], *tags])
             tagged = await connection.execute(
                 statements("documents")["set_tags"], {"id": known["id"], "tags": both}
             )
@@ -306,66 +301,16 @@ class Library:
             known = queued or known
         return AddedDocument(document_of(known), duplicate=True)
 
-    async def _forget_file(self, sha256: str) -> None:
-        """Remove a file that no document has. What fails now is tried again by `settle`."""
-        sql = statements("documents")
-        self._unsettled.add(sha256)
-        try:
-            async with self._database.connection() as connection:
-                await connection.execute(sql["lock_file"], {"sha256": sha256})
-                found = await connection.execute(sql["file_is_used"], {"sha256": sha256})
-                used = await found.fetchone()
-                if used is not None and not used["used"]:
-                    await self._blobs.delete(sha256)
-                    for forget in self.on_forgotten:
-                        await forget(sha256)
-        except BylineError as error:
-            log.warning("a file nobody has could not be removed yet", reason=str(error))
-        else:
-            self._unsettled.discard(sha256)
 
-
-def _clean_name(name: str) -> str:
-    shown = "".join(c for c in unicodedata.normalize("NFC", name) if c.isprintable()).strip()
-    if not shown:
-        raise BadRequest("The file has no name.", remedy="Send the file with its name.")
-    return shown[-_NAME_CHARS_MAX:]
-
-
-def _clean_folder(folder: str) -> str:
-    """`letters/2024`: no empty parts, none that lead upwards, nothing that cannot be shown."""
-    shown = "".join(c for c in unicodedata.normalize("NFC", folder) if c.isprintable())
-    parts = (part.strip() for part in re.split(r"[/\\]", shown))
-    return "/".join(part for part in parts if part not in ("", ".", ".."))[-_FOLDER_CHARS_MAX:]
-
-
-def _checked_tags(tags: Sequence[str]) -> list[str]:
-    clean = filtering.clean_tags(tags)
-    if len(clean) > filtering.TAGS_MAX:
-        raise BadRequest(
-            f"A document has at most {filtering.TAGS_MAX} tags, not {len(clean)}.",
-            remedy="Leave some out.",
-        )
-    return list(clean)
-
-
-def _check_collection(collection: str) -> None:
-    if not _COLLECTION.fullmatch(collection):
-        raise BadRequest(
-            f"{collection[:80]!r} cannot be the name of a collection.",
-            remedy="Use 1 to 64 letters, digits, spaces, dots, hyphens or underscores, "
-            "beginning with a letter, digit or underscore.",
-        )
-
-
-async def _check_known(connection: AsyncConnection[DictRow], collection: str) -> None:
-    found = await connection.execute(statements("documents")["collections"])
-    known = [row["name"] for row in await found.fetchall()]
-    if collection not in known:
-        raise BadRequest(
-            f"There is no collection named {collection[:80]!r}.",
-            remedy=f"Name one of: {', '.join(known[:50])}.",
-        )
+def _checked_changes(changes: DocumentChanges) -> DocumentChanges:
+    """The same, cleaned: `title` is "" for the file's own. Raises `BadRequest`."""
+    if changes.collection is not None:
+        check_collection(changes.collection)
+    return DocumentChanges(
+        title=None if changes.title is None else clean_title(changes.title) or "",
+        tags=None if changes.tags is None else tuple(checked_tags(changes.tags)),
+        collection=changes.collection,
+    )
 
 
 async def _row(

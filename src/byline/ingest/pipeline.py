@@ -82,7 +82,7 @@ class Pipeline:
                     "The original file is not in the store any more.",
                     remedy="Remove the document and add the file again.",
                 ) from error
-            return await self.extractor.extract(path, row["name"])
+            return await self.extractor.extract(path, row["name"], row["given_title"] or "")
         finally:
             await asyncio.to_thread(folder.cleanup)
 

@@ -1,11 +1,7 @@
-"""Rows of `documents.sql` as the values others see, and the cursors of its lists."""
+"""Rows of `documents.sql` as the values others see."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,14 +9,34 @@ from datetime import datetime
 from psycopg.rows import DictRow
 
 from byline.domain.documents import Document, DocumentError, DocumentState
-from byline.errors import BadRequest
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentPage:
-    """Some documents, newest first, and the cursor of what follows (None: nothing does)."""
+    """Some documents in order, and the cursor of what follows (None: nothing does)."""
 
     documents: Sequence[Document]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPassage:
+    """A passage in its document: the `ordinal`-th, from 0; `text` is the document's
+    `[start:end]`."""
+
+    ordinal: int
+    page: int | None
+    heading: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassagePage:
+    """Some passages of a document in order, and the cursor of what follows (None: nothing does)."""
+
+    passages: Sequence[ListedPassage]
     next: str | None
 
 
@@ -42,25 +58,6 @@ class JobStatus:
     error: DocumentError | None
     updated_at: datetime
     progress: float | None = None
-
-
-def cursor_of(document: Document) -> str:
-    """Where the page after `document` begins, in words only `read_cursor` knows."""
-    place = json.dumps([document.created_at.isoformat(), document.id])
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str | None) -> tuple[datetime | None, uuid.UUID | None]:
-    """The place a cursor names, (None, None) for the beginning. Raises `BadRequest`."""
-    if not cursor:
-        return None, None
-    try:
-        at, id_ = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return datetime.fromisoformat(at), uuid.UUID(id_)
-    except (ValueError, TypeError, AttributeError, binascii.Error):
-        raise BadRequest(
-            "The cursor is broken.", remedy="Send `next` of the page before as it came."
-        ) from None
 
 
 def document_of(row: DictRow) -> Document:

@@ -2,7 +2,7 @@
 
 It speaks to `extract` over its standard input and output, one file at a time:
 
-    in   a JSON line       {"path", "name"}
+    in   a JSON line       {"path", "name", "title"}, "" for the title the file has
     out  three lengths     header, text and terms, in bytes, big-endian 32 bit each
          a JSON header     {"title", …} or {"failed": {"code", "message", "remedy"}}
          the text          UTF-8, empty after a failure
@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -130,6 +130,8 @@ def _answer(request: Mapping[str, str], limits: WorkerLimits) -> _Answer:
             request["name"],
             ReadingLimits(limits.text_chars_max, limits.ocr_languages),
         )
+        if request["title"]:
+            extracted = replace(extracted, title=request["title"])
         chunks = chunk(extracted, passage_chars_max=limits.passage_chars_max)
         analysed = AnalysedPassages()
         for passage in chunks:

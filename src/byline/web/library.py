@@ -80,7 +80,7 @@ class DocumentPages:
         taken: dict[str, Any] | None = None,
         error: BylineError | None = None,
     ) -> Response:
-        page = await self.parts.library.list(limit=DOCUMENTS_A_PAGE, cursor=cursor, collection=None)
+        page = await self.parts.library.catalogue.list(limit=DOCUMENTS_A_PAGE, cursor=cursor)
         view = {
             "page": page,
             "taken": taken,

@@ -9,13 +9,22 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from byline.api.present import document_json, job_json, text_json
+from byline.api.document_shapes import DocumentPassagesShape
+from byline.api.history_shapes import AsksShape
+from byline.api.present import (
+    document_json,
+    job_json,
+    listed_ask_json,
+    passage_json,
+    text_json,
+)
 from byline.api.requests import (
     DocumentChange,
     DocumentsParameters,
     Id,
     JobsParameters,
     NoParameters,
+    PageParameters,
     known_id,
     listed,
 )
@@ -32,6 +41,7 @@ from byline.api.uploads import Upload, received
 from byline.api.wire import disposition
 from byline.ask.present import error_json
 from byline.domain.documents import DEFAULT_COLLECTION
+from byline.domain.history import AskFilters
 from byline.errors import BadRequest, BylineError
 
 router = APIRouter(tags=["documents"])
@@ -57,12 +67,13 @@ _UPLOAD: dict[str, Any] = {
                             "type": "array",
                             "minItems": 1,
                             "items": {"type": "string", "format": "binary"},
-                            "description": "The files; the field may be repeated.",
+                            "description": "The files; the field may be repeated. A file name "
+                            "such as letters/2024/tax.pdf says in which folder a file lay.",
                         },
                         "collection": {"type": "string", "default": DEFAULT_COLLECTION},
                         "folder": {
                             "type": "string",
-                            "description": "The folder they lie in, such as letters/2024.",
+                            "description": "The folder they all lie in, such as letters/2024.",
                         },
                         "tags": {
                             "type": "string",
@@ -130,7 +141,7 @@ async def _take_in(parts: Services, upload: Upload) -> dict[str, Any]:
                 file.path,
                 name=file.name,
                 collection=collection,
-                folder=upload.fields.get("folder", ""),
+                folder="/".join(filter(None, (upload.fields.get("folder"), file.folder))),
                 tags=listed(upload.fields.get("tags")),
             )
         except BylineError as error:
@@ -160,10 +171,18 @@ async def _take_in(parts: Services, upload: Upload) -> dict[str, Any]:
     responses=described(DocumentsShape, "database_unavailable"),
 )
 async def list_documents(parts: Parts, sent: Annotated[DocumentsParameters, Query()]) -> Response:
-    """Documents, newest first."""
-    page = await parts.library.list(limit=sent.limit, cursor=sent.cursor, filters=sent.filters())
-    documents = [document_json(document) for document in page.documents]
-    return json_response({"documents": documents, "next": page.next})
+    """Documents, newest first unless sorted otherwise."""
+    filters, choice = sent.filters(), sent.choice()
+    catalogue = parts.library.catalogue
+    page = await catalogue.list(
+        limit=sent.limit, cursor=sent.cursor, filters=filters, choice=choice
+    )
+    told = {
+        "documents": [document_json(document) for document in page.documents],
+        "next": page.next,
+        "states": None if sent.cursor else dict(await catalogue.counts(filters, choice)),
+    }
+    return json_response(told)
 
 
 @router.get(
@@ -183,13 +202,17 @@ async def get_document(
     "/api/documents/{document_id}",
     summary="Change a document",
     response_class=Response,
-    responses=described(DocumentShape, "not_found", "database_unavailable"),
+    responses=described(DocumentShape, "not_found", "invalid", "database_unavailable"),
 )
 async def change_document(
     parts: Parts, document_id: Id, sent: DocumentChange, _: Annotated[NoParameters, Query()]
 ) -> Response:
-    """Give a document tags; those it had are replaced."""
-    document = await parts.library.tag(known_id(document_id), sent.tags)
+    """Give a document another title, other tags (those it had are replaced) or collection.
+
+    A document with a new title is read again, and found by it from then on. `invalid`: the
+    collection has the same bytes already.
+    """
+    document = await parts.library.change(known_id(document_id), sent.changes())
     return json_response(document_json(document))
 
 
@@ -252,9 +275,41 @@ async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
 async def delete_document(
     parts: Parts, document_id: Id, _: Annotated[NoParameters, Query()]
 ) -> Response:
-    """Remove the document, its passages and, when nothing else holds the same bytes, its file."""
+    """Remove the document, its passages and, when nothing else holds the same bytes, its file:
+    for good and at once. `POST …/remove` can be undone."""
     await parts.library.delete(known_id(document_id))
     return Response(status_code=204)
+
+
+@router.get(
+    "/api/documents/{document_id}/passages",
+    summary="Passages of a document",
+    response_class=Response,
+    responses=described(DocumentPassagesShape, "not_found", "database_unavailable"),
+)
+async def list_passages(
+    parts: Parts, document_id: Id, sent: Annotated[PageParameters, Query()]
+) -> Response:
+    """What a document is searched by, in order."""
+    document = await parts.library.get(known_id(document_id))
+    page = await parts.library.catalogue.passages(document.id, limit=sent.limit, cursor=sent.cursor)
+    passages = [passage_json(passage) for passage in page.passages]
+    return json_response({"passages": passages, "next": page.next})
+
+
+@router.get(
+    "/api/documents/{document_id}/asks",
+    summary="What was asked of a document",
+    response_class=Response,
+    responses=described(AsksShape, "not_found", "database_unavailable"),
+)
+async def list_asks_of(
+    parts: Parts, document_id: Id, sent: Annotated[PageParameters, Query()]
+) -> Response:
+    """Asks whose answers cite the document, newest first, as `/api/asks` lists them."""
+    document = await parts.library.get(known_id(document_id))
+    asks, more = await parts.asks.list(sent.limit, sent.cursor, AskFilters(cites=document.id))
+    return json_response({"asks": [listed_ask_json(ask) for ask in asks], "next": more})
 
 
 @router.get(

@@ -36,6 +36,10 @@ AND (%(asked_until)s::timestamptz IS NULL OR created_at < %(asked_until)s::times
 -- name: with_words
 terms @> %(terms)s::integer[]
 
+-- name: cites
+-- By the index `asks_citing`.
+jsonb_path_query_array(answer, '$.citations[*].document_id') @> jsonb_build_array(%(cites)s::text)
+
 -- name: list_asks
 -- What is shown of an answer is unpacked for the rows of one page only.
 WITH page AS MATERIALIZED (

@@ -27,13 +27,6 @@ SELECT * FROM documents WHERE id = %(id)s
 -- name: get_locked
 SELECT * FROM documents WHERE id = %(id)s FOR UPDATE
 
--- name: list
-SELECT * FROM documents
-WHERE {conditions}
-  AND (%(before_at)s::timestamptz IS NULL OR (created_at, id) < (%(before_at)s, %(before_id)s::uuid))
-ORDER BY created_at DESC, id DESC
-LIMIT %(limit)s
-
 -- name: change_state
 UPDATE documents
 SET state = %(state)s, error_code = %(error_code)s, error_message = %(error_message)s,
@@ -44,9 +37,18 @@ RETURNING *
 -- name: set_tags
 UPDATE documents SET tags = %(tags)s, updated_at = now() WHERE id = %(id)s RETURNING *
 
+-- name: give_title
+UPDATE documents
+SET given_title = %(title)s, title = coalesce(%(title)s, title), updated_at = now()
+WHERE id = %(id)s
+RETURNING *
+
+-- name: move
+UPDATE documents SET collection = %(collection)s, updated_at = now() WHERE id = %(id)s RETURNING *
+
 -- name: describe
 UPDATE documents
-SET title = %(title)s, media_type = %(media_type)s, language = %(language)s, pages = %(pages)s,
+SET title = coalesce(given_title, %(title)s), media_type = %(media_type)s, language = %(language)s, pages = %(pages)s,
     passages = %(passages)s, embedded = 0, chunked_by = %(chunked_by)s
 WHERE id = %(id)s
 
@@ -79,12 +81,6 @@ FROM STDIN
 
 -- name: delete_passages
 DELETE FROM passages WHERE document_id = %(id)s
-
--- name: delete
-DELETE FROM documents WHERE id = %(id)s
-
--- name: file_is_used
-SELECT EXISTS (SELECT FROM documents WHERE sha256 = %(sha256)s) AS used
 
 -- name: jobs
 -- What waits, runs or failed, newest first. A document that could not be read has no job any more:

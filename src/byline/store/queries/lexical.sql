@@ -21,6 +21,23 @@ FROM STDIN (FORMAT binary);
 DELETE FROM lexical_passages
 WHERE document_id = %(document_id)s;
 
+-- name: move_document
+WITH moved AS (
+    UPDATE lexical_passages SET collection = %(after)s
+    WHERE document_id = %(document_id)s
+    RETURNING length, terms
+), held AS (
+    SELECT term, count(*)::integer AS df FROM moved, unnest(terms) AS term GROUP BY term
+), side (collection, sign) AS (
+    VALUES (%(before)s::text, -1), (%(after)s::text, 1)
+)
+INSERT INTO lexical_changes (collection, passages, length, terms, counts)
+SELECT side.collection, side.sign * total.passages, side.sign * total.length,
+       ARRAY(SELECT term FROM held ORDER BY term),
+       ARRAY(SELECT side.sign * df FROM held ORDER BY term)
+FROM side, (SELECT count(*) AS passages, sum(length) AS length FROM moved) AS total
+WHERE total.passages > 0;
+
 -- name: take_fold
 SELECT CASE
     WHEN count(*) > %(changes_max)s OR sum(abs(passages)) > %(passages_max)s
@@ -84,6 +101,7 @@ SELECT passage_id, -(weights <#> %(weights)s::sparsevec) AS score
 FROM lexical_passages
 WHERE terms && %(candidates)s::integer[]
   AND (%(collection)s::text IS NULL OR collection = %(collection)s)
+  AND document_id NOT IN (SELECT id FROM stored_documents WHERE removed_at IS NOT NULL)
   {within}
   {confined}
 ORDER BY weights <#> %(weights)s::sparsevec, passage_id
@@ -134,8 +152,9 @@ TRUNCATE lexical_passages, lexical_terms, lexical_totals, lexical_changes, lexic
 INSERT INTO lexical_analysis (version) VALUES (%(version)s);
 
 -- name: passages_to_index
+-- Those of removed documents too, which may come back.
 SELECT passages.id, passages.heading, passages.text, documents.title, documents.collection
-FROM passages JOIN documents ON documents.id = passages.document_id
+FROM passages JOIN stored_documents AS documents ON documents.id = passages.document_id
 WHERE documents.collection = %(collection)s AND passages.id > %(after)s
 ORDER BY passages.id
 LIMIT %(limit)s;

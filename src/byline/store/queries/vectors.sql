@@ -1,5 +1,5 @@
 -- Vectors of passages. `{vectors}` stands for the table of one space, `{within}` for a condition
--- on `document_id`.
+-- on `document_id`. Documents that were removed keep their vectors until they are gone for good.
 
 -- name: spaces
 SELECT id, fingerprint, dimensions, is_current FROM vector_spaces
@@ -64,7 +64,8 @@ SELECT set_config('hnsw.ef_search', %(ef_search)s::text, true),
 -- what the graph finds, one by one.
 SELECT passage_id, -(embedding <#> %(vector)s::halfvec) AS similarity
 FROM {vectors}
-WHERE (TRUE {within}) IS TRUE
+WHERE (document_id NOT IN (SELECT id FROM stored_documents WHERE removed_at IS NOT NULL)
+       {within}) IS TRUE
 ORDER BY embedding <#> %(vector)s::halfvec
 LIMIT %(limit)s
 
@@ -72,9 +73,18 @@ LIMIT %(limit)s
 WITH measured AS MATERIALIZED (
     SELECT passage_id, -(embedding <#> %(vector)s::halfvec) AS similarity
     FROM {vectors}
-    WHERE TRUE {within}
+    WHERE document_id NOT IN (SELECT id FROM stored_documents WHERE removed_at IS NOT NULL)
+      {within}
 )
 SELECT passage_id, similarity FROM measured ORDER BY similarity DESC, passage_id LIMIT %(limit)s
+
+-- name: move_document
+WITH moved AS (
+    UPDATE {vectors} SET collection = %(after)s WHERE document_id = %(document_id)s RETURNING 1
+)
+INSERT INTO vector_changes (space_id, collection, passages)
+SELECT {space}, side.collection, side.sign * (SELECT count(*) FROM moved)
+FROM (VALUES (%(before)s::text, -1), (%(after)s::text, 1)) AS side (collection, sign)
 
 -- name: similarities
 SELECT passage_id, -(embedding <#> %(vector)s::halfvec) AS similarity

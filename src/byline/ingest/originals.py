@@ -1,0 +1,54 @@
+"""Original files that no document has any more: forgotten now, or as soon as that can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from byline.errors import BylineError
+from byline.store.blobs import BlobStore
+from byline.store.database import Database
+from byline.store.statements import statements
+
+log: Final = structlog.get_logger(__name__)
+
+
+class Originals:
+    """Forgets files. Removed documents that may still come back have theirs."""
+
+    def __init__(self, database: Database, blobs: BlobStore) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._unsettled: set[str] = set()
+        self.on_forgotten: list[Callable[[str], Awaitable[None]]] = []
+        """Told the SHA-256 of every file that nobody has any more."""
+
+    def look_later(self, sha256: str) -> None:
+        """`settle` is to look whether anybody has this file."""
+        self._unsettled.add(sha256)
+
+    async def forget(self, sha256: str) -> None:
+        """Remove a file that no document has. What fails now is tried again by `settle`."""
+        self._unsettled.add(sha256)
+        try:
+            async with self._database.connection() as connection:
+                await connection.execute(statements("documents")["lock_file"], {"sha256": sha256})
+                found = await connection.execute(
+                    statements("removal")["file_is_used"], {"sha256": sha256}
+                )
+                used = await found.fetchone()
+                if used is not None and not used["used"]:
+                    await self._blobs.delete(sha256)
+                    for forget in self.on_forgotten:
+                        await forget(sha256)
+        except BylineError as error:
+            log.warning("a file nobody has could not be removed yet", reason=str(error))
+        else:
+            self._unsettled.discard(sha256)
+
+    async def settle(self) -> None:
+        """Look again at files that could not be forgotten while the database was away."""
+        for sha256 in list(self._unsettled):
+            await self.forget(sha256)

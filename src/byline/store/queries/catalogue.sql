@@ -1,0 +1,40 @@
+-- Documents as they are listed and looked through. At {conditions} stand those of filters.sql.
+
+-- name: chosen
+-- What a list asks for beside its filters. What is NULL is not asked.
+    (%(states)s::text[] IS NULL OR state = ANY (%(states)s::text[]))
+AND (%(patterns)s::text[] IS NULL OR (path || ' ' || title) ILIKE ALL (%(patterns)s::text[]))
+
+-- name: list
+SELECT *, ({key})::text AS place FROM documents
+WHERE {conditions}
+  AND {chosen}
+  AND (%(after_id)s::uuid IS NULL
+       OR ({key}, id) {beyond} (%(after_key)s::{type}, %(after_id)s::uuid))
+ORDER BY {key} {order}, id {order}
+LIMIT %(limit)s
+
+-- name: counts
+SELECT state, count(*) AS documents FROM documents
+WHERE {conditions}
+  AND {chosen}
+GROUP BY state
+
+-- name: facets
+-- What a list could be confined to, each with the number of documents it has.
+(SELECT 'collection' AS facet, collections.name AS value, count(documents.id) AS documents
+ FROM collections LEFT JOIN documents ON documents.collection = collections.name
+ GROUP BY collections.name ORDER BY documents DESC, value LIMIT %(limit)s)
+UNION ALL
+(SELECT 'tag', tag, count(*) AS counted FROM documents, unnest(tags) AS tag
+ GROUP BY tag ORDER BY counted DESC, tag LIMIT %(limit)s)
+UNION ALL
+(SELECT 'type', media_type, count(*) AS counted FROM documents
+ GROUP BY media_type ORDER BY counted DESC, media_type LIMIT %(limit)s)
+
+-- name: passages
+SELECT ordinal, page, heading, start_offset, end_offset, text
+FROM passages
+WHERE document_id = %(id)s AND ordinal > %(after)s
+ORDER BY ordinal
+LIMIT %(limit)s

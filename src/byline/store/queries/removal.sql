@@ -1,0 +1,46 @@
+-- Documents that were removed and can still be brought back. `documents` is what is not removed.
+
+-- name: lock
+-- In one order, as everybody who locks several.
+SELECT id FROM stored_documents WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
+
+-- name: hide
+UPDATE stored_documents SET removed_at = now()
+WHERE id = ANY (%(ids)s::uuid[]) AND removed_at IS NULL
+RETURNING *, now() + make_interval(secs => %(undo_s)s) AS until
+
+-- name: drop_embedding
+DELETE FROM embedding_work WHERE document_id = ANY (%(ids)s::uuid[])
+
+-- name: show
+UPDATE stored_documents SET removed_at = NULL, updated_at = now()
+WHERE id = ANY (%(ids)s::uuid[]) AND removed_at IS NOT NULL
+RETURNING *
+
+-- name: hidden
+SELECT *, removed_at + make_interval(secs => %(undo_s)s) AS until FROM stored_documents
+WHERE removed_at IS NOT NULL AND (%(ids)s::uuid[] IS NULL OR id = ANY (%(ids)s::uuid[]))
+ORDER BY removed_at DESC, id
+LIMIT %(limit)s
+
+-- name: due
+-- One whose time is up, and that nobody else is at.
+SELECT id, sha256 FROM stored_documents
+WHERE removed_at < now() - make_interval(secs => %(undo_s)s)
+ORDER BY removed_at
+LIMIT 1
+FOR UPDATE SKIP LOCKED
+
+-- name: hidden_same_bytes
+SELECT id FROM stored_documents
+WHERE collection = %(collection)s AND sha256 = %(sha256)s AND removed_at IS NOT NULL
+FOR UPDATE
+
+-- name: get_locked
+SELECT * FROM stored_documents WHERE id = %(id)s FOR UPDATE
+
+-- name: delete
+DELETE FROM stored_documents WHERE id = %(id)s
+
+-- name: file_is_used
+SELECT EXISTS (SELECT FROM stored_documents WHERE sha256 = %(sha256)s) AS used

@@ -1,0 +1,171 @@
+"""A library of documents in memory, and pictures of their pages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from byline.domain.documents import (
+    ANY_DOCUMENT,
+    Choice,
+    Document,
+    DocumentChanges,
+    DocumentError,
+    DocumentState,
+    ExtractedText,
+    PageSpan,
+    RemovedDocument,
+)
+from byline.domain.search import EVERYTHING, Filters
+from byline.errors import BylineError, NotFound
+from byline.ingest.pictures import PageView, Picture
+from byline.ingest.rows import JobStatus, ListedPassage, PassagePage
+from byline.search.filters import clean_tags
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+DOT = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010800000000003a7e9b550000000a49444154"
+    "789c63f8ff1f000501013f9c2e2b3c0000000049454e44ae426082"
+)
+"""A PNG of one pixel."""
+LEASE = "The rent is due on the third working day of each month."
+
+
+def document(**changes: Any) -> Document:
+    lease = Document(
+        id="d-lease",
+        name="lease.pdf",
+        title="Lease",
+        state=DocumentState.INDEXED,
+        error=None,
+        collection="default",
+        sha256="00",
+        media_type="application/pdf",
+        bytes_len=9,
+        pages=4,
+        passages=12,
+        embedded=0,
+        created_at=NOON,
+        updated_at=NOON,
+    )
+    return replace(lease, **changes)
+
+
+class MemoryLibrary:
+    """Documents in a dict; remembers what was added as (name, collection, bytes)."""
+
+    def __init__(self) -> None:
+        self.documents = {"d-lease": document()}
+        self.added: list[tuple[str, str, bytes]] = []
+        self.filed: list[tuple[str, tuple[str, ...]]] = []
+        self.asked: list[Filters] = []
+        self.chosen: list[Choice] = []
+        self.hidden: dict[str, Document] = {}
+        self.catalogue = self.removals = self
+        self.refuse: Callable[[str], BylineError | None] = lambda name: None
+
+    async def add(
+        self, path: Path, *, name: str, collection: str, folder: str = "", tags: Sequence[str] = ()
+    ) -> Any:
+        if (error := self.refuse(name)) is not None:
+            raise error
+        content = await asyncio.to_thread(path.read_bytes)
+        duplicate = any(content == before for _, _, before in self.added)
+        self.added.append((name, collection, content))
+        self.filed.append((folder, tuple(tags)))
+        added = document(id=f"d-{len(self.added)}", name=name, state=DocumentState.QUEUED)
+        return SimpleNamespace(document=added, duplicate=duplicate)
+
+    async def get(self, document_id: str) -> Document:
+        if document_id not in self.documents:
+            raise NotFound(f"There is no document {document_id}.")
+        return self.documents[document_id]
+
+    async def list(
+        self,
+        *,
+        limit: int,
+        cursor: str | None,
+        collection: str | None = None,
+        filters: Filters = EVERYTHING,
+        choice: Choice = ANY_DOCUMENT,
+    ) -> Any:
+        self.asked.append(filters)
+        self.chosen.append(choice)
+        return SimpleNamespace(documents=list(self.documents.values())[:limit], next=None)
+
+    async def counts(self, filters: Filters, choice: Choice) -> Mapping[DocumentState, int]:
+        states = [one.state for one in self.documents.values()]
+        return {state: states.count(state) for state in DocumentState}
+
+    async def change(self, document_id: str, changes: DocumentChanges) -> Document:
+        was = await self.get(document_id)
+        self.documents[document_id] = replace(
+            was,
+            title=was.title if changes.title is None else changes.title,
+            tags=was.tags if changes.tags is None else clean_tags(changes.tags),
+            collection=changes.collection or was.collection,
+        )
+        return self.documents[document_id]
+
+    async def retry(self, document_id: str) -> Document:
+        return await self.get(document_id)
+
+    async def remove(self, document_ids: Sequence[str]) -> list[RemovedDocument]:
+        found = [await self.get(id_) for id_ in document_ids]
+        self.hidden |= {one.id: self.documents.pop(one.id) for one in found}
+        return [RemovedDocument(one, NOON, NOON) for one in found]
+
+    async def restore(self, document_ids: Sequence[str]) -> list[Document]:
+        if not self.hidden.keys() >= set(document_ids):
+            raise NotFound("The document cannot be brought back any more.")
+        back = {id_: self.hidden.pop(id_) for id_ in document_ids}
+        self.documents |= back
+        return list(back.values())
+
+    async def passages(self, document_id: str, *, limit: int, cursor: str | None) -> PassagePage:
+        return PassagePage([ListedPassage(0, 1, "Rent", 0, len(LEASE), LEASE)], None)
+
+    async def text(self, document_id: str) -> ExtractedText:
+        found = await self.get(document_id)
+        return ExtractedText(LEASE, found.title, found.media_type, (PageSpan(1, 0, len(LEASE)),))
+
+    async def file(self, document_id: str) -> tuple[Document, AsyncIterator[bytes]]:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"%PDF-"
+            yield b"1.7\n"
+
+        return await self.get(document_id), chunks()
+
+    async def delete(self, document_id: str) -> None:
+        await self.get(document_id)
+        del self.documents[document_id]
+
+    async def jobs(self, limit: int) -> list[JobStatus]:
+        error = DocumentError("too_slow", "Reading it took too long.")
+        job = JobStatus("1", "read", "d-lease", "lease.pdf", "failed", 3, None, error, NOON)
+        return [job][:limit]
+
+
+class MemoryPictures:
+    """One white dot for whatever page; remembers what it was asked for."""
+
+    def __init__(self, library: MemoryLibrary) -> None:
+        self.library = library
+        self.views: list[PageView] = []
+        self.error: BylineError | None = None
+        self.marked = True
+
+    async def page(self, document_id: str, view: PageView) -> Picture:
+        await self.library.get(document_id)
+        if self.error is not None:
+            raise self.error
+        self.views.append(view)
+        if view.span is None:
+            return Picture(DOT, None, None)
+        return Picture(DOT, self.marked, (0.1, 0.25, 0.9, 0.3) if self.marked else None)
