@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from byline.errors import BylineError
 from byline.web.asking import AskingPages
 from byline.web.door import Door
+from byline.web.history import HistoryPages
 from byline.web.library import DocumentPages
 from byline.web.machines import MachinePages
 from byline.web.painter import Painter
@@ -28,6 +29,7 @@ def page_routes(parts: PageParts) -> list[BaseRoute]:
         *ReadingPages(parts, painter).routes(),
         *DocumentPages(parts, painter).routes(),
         *MachinePages(parts, painter).routes(),
+        *HistoryPages(parts, painter).routes(),
         *Talks(parts, painter).routes(),
     ]
     plain = [

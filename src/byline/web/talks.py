@@ -1,9 +1,8 @@
-"""The pages of conversations: the list, one with its turns, a follow-up, renaming, removing."""
+"""The page of a conversation: its turns, a follow-up, renaming, removing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -16,8 +15,6 @@ from byline.web import forms
 from byline.web.following import turn_now
 from byline.web.painter import Painter
 from byline.web.parts import PageParts, PageRoute, staff
-
-CONVERSATIONS_A_PAGE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +40,12 @@ class Talks:
         """Path, handler, method."""
         one = "/conversations/{conversation_id}"
         return [
-            ("/conversations", self.all, "GET"),
             (one, self.one, "GET"),
             (f"{one}/ask", self.follow_up, "POST"),
             (f"{one}/rename", self.rename, "POST"),
             (f"{one}/remove", self.remove, "POST"),
             ("/asks/{ask_id}/follow-up", self.go_on, "POST"),
         ]
-
-    async def all(self, request: Request) -> Response:
-        """The conversations, those used last first."""
-        sent = forms.parameters(request, {"cursor"})
-        found, more = await self.conversations.list(CONVERSATIONS_A_PAGE, sent.get("cursor"))
-        view = {"conversations": found, "next": more}
-        return self.painter.paint(request, "conversations.html", view)
 
     async def one(self, request: Request) -> Response:
         """One conversation: its turns, each with its byline and sources, and the next question."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 
 from byline.domain.asking import StoredAsk
 from byline.errors import BylineError
@@ -63,6 +63,36 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "llm_error": N_("No answer."),
     "cancelled": N_("Cancelled before it was finished."),
     "interrupted": N_("Byline was stopped before this was finished."),
+}
+
+STANDINGS: Final[Mapping[str, str]] = {
+    "completed": N_("answered"),
+    "no_evidence": N_("not in the documents"),
+    "unavailable": N_("machine did not answer"),
+    "llm_error": N_("machine's error"),
+    "cancelled": N_("cancelled"),
+    "interrupted": N_("interrupted"),
+    "running": N_("not finished"),
+}
+"""How an ask stands, in a word or two: what the history can be confined to."""
+
+STAGES: Final[Mapping[str, str]] = {
+    "retrieve": N_("searching"),
+    "rewrite": N_("rewriting the question"),
+    "tools": N_("tools"),
+    "queue": N_("in the queue"),
+    "first_token": N_("to the first word"),
+    "generate": N_("writing"),
+    "verify": N_("checking"),
+}
+"""The parts of an ask's time."""
+
+VERDICTS: Final[Mapping[str, str]] = {
+    "supported": N_("supported"),
+    "weak": N_("supported in part"),
+    "unsupported": N_("not supported"),
+    "uncited": N_("without a source"),
+    "not_needed": N_("needs no source"),
 }
 
 SUPPORT: Final[Mapping[str, str]] = {
@@ -179,6 +209,25 @@ class Words:
         pattern = _DATES[self._language]
         return format_datetime(local, pattern, tzinfo=local.tzinfo, locale=self._language)
 
+    def day(self, value: datetime) -> str:
+        """A day for people, in the server's time zone."""
+        day, today = value.astimezone().date(), datetime.now().astimezone().date()
+        if 0 <= (today - day).days <= 1:
+            return self._say(N_("Today") if day == today else N_("Yesterday"))
+        return format_date(day, "full", locale=self._language)
+
+    def standing(self, status: str) -> str:
+        """How an ask stands, in a word or two."""
+        return self._say(STANDINGS.get(status, status))
+
+    def stage(self, stage: str) -> str:
+        """A part of an ask's time."""
+        return self._say(STAGES.get(stage, stage))
+
+    def verdict(self, support: str) -> str:
+        """What the check of a sentence found."""
+        return self._say(VERDICTS.get(support, support))
+
     def size(self, bytes_len: int) -> str:
         """A file size for people; units of 1024."""
         if bytes_len < 1024:
@@ -204,5 +253,9 @@ def filters(speech: Speech) -> dict[str, Callable[..., str]]:
         "seconds": words.seconds,
         "place": words.place,
         "moment": words.moment,
+        "day": words.day,
+        "standing": words.standing,
+        "stage": words.stage,
+        "verdict": words.verdict,
         "size": words.size,
     }
