@@ -244,6 +244,7 @@ def _application(services: Services) -> FastAPI:
     pages = PageParts(
         config=services.config,
         dispatcher=services.dispatcher,
+        machines=services.machines,
         library=services.library,
         asks=services.asks,
         conversations=services.conversations,

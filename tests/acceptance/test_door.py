@@ -18,7 +18,7 @@ from byline.api import (
     shapes,
 )
 from byline.testing.machine import FakeMachine
-from conftest import GEMMA, LEASE, QUESTION, QWEN, Site, Start, two_macs
+from tests.acceptance.conftest import GEMMA, LEASE, QUESTION, QWEN, Site, Start, two_macs
 
 CHAT = "/v1/chat/completions"
 SHAPES = (

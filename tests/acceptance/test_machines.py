@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from byline.testing.machine import FakeMachine, closed_port
-from conftest import QUESTION, Site, Start, two_macs
+from tests.acceptance.conftest import QUESTION, Site, Start, two_macs
 
 WITHIN_S = 10.0
 
@@ -49,8 +49,9 @@ async def test_two_processes_show_each_other_who_is_at_a_machine_and_both_let_it
     start: Start, macmini: FakeMachine, macbook: FakeMachine
 ) -> None:
     settings = two_macs(macmini.base_url, macbook.base_url)
-    one, other = await start(settings), await start(settings)
-    await one.add()
+    one = await start(settings)
+    await one.add()  # before another process could take the job: their files are apart here
+    other = await start(settings)
     await macmini.set_mode("hold", reply={"answer": "1,800 euros [1]."})
     asking = asyncio.create_task(one.ask(QUESTION))
     await macmini.wait_for(running=1)

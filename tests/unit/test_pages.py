@@ -36,6 +36,7 @@ async def house(spool: Path, script: tuple[Step, ...] | None = None) -> AsyncIte
         pages = PageParts(
             config=parts.config,
             dispatcher=parts.dispatcher,
+            machines=parts.machines,
             library=parts.library,
             asks=parts.asks,
             conversations=parts.conversations,

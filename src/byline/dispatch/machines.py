@@ -36,7 +36,14 @@ class Machines:
         Raises DatabaseUnavailable.
         """
         names = list(self._config.machines)
-        day = await self._records.day(names, list(self._config.backends))
+        return self._views(await self._records.day(names, list(self._config.backends)))
+
+    def present(self) -> list[MachineView]:
+        """As `survey`, but of this moment only: what is known without the database."""
+        return self._views(Day({}, {}, {}, {}))
+
+    def _views(self, day: Day) -> list[MachineView]:
+        names = list(self._config.machines)
         backends = self._dispatcher.backends()
         if any(isinstance(backend.config, QuotesBackend) for backend in backends):
             names.append(QUOTES_MACHINE)

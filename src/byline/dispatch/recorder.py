@@ -101,14 +101,14 @@ class Recorder:
 
     async def _write(self) -> None:
         now = self._clock.monotonic()
-        if self._changes:
-            changes = list(self._changes)
+        # Both at once: a failed call never is on record before the state it brought about.
+        calls, changes = list(self._calls), list(self._changes)
+        if changes:
             self._open_ids = await self._records.add_states(
                 changes, self._open_ids, self._clock.now()
             )
             del self._changes[: len(changes)]
-        if self._calls:
-            calls = list(self._calls)
+        if calls:
             await self._records.add_calls(calls)
             del self._calls[: len(calls)]
         if now - self._put_forward_at >= STILL_SO_S:

@@ -1,15 +1,23 @@
-"""The machines: each with its gate and its backends' states."""
+"""The machines: who is at each of them, how its backends were, what it did, its background work."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any, Final
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from byline.web import forms
+from byline.domain.dispatch import BackendState
+from byline.domain.machines import BackendView, MachineView
+from byline.errors import DatabaseUnavailable
+from byline.web import charts, forms
 from byline.web.painter import Painter
-from byline.web.parts import PageParts, PageRoute, staff
+from byline.web.parts import PageParts, PageRoute
+
+CALLS_AT_ONCE: Final = 8
+"""So many of the latest calls are shown; the others fold out."""
 
 
 class MachinePages:
@@ -23,19 +31,72 @@ class MachinePages:
         """Path, handler, method."""
         return [
             ("/machines", self.all, "GET"),
+            ("/machines/now", self.now, "GET"),
             ("/machines/{name}/probe", self.probe, "POST"),
+            ("/machines/{name}/pause", self.pause, "POST"),
+            ("/machines/{name}/resume", self.resume, "POST"),
         ]
 
     async def all(self, request: Request) -> Response:
-        """Every machine, its gate, and its backends' states."""
+        """Every machine."""
         forms.parameters(request, set())
-        gates = {gate.machine: gate for gate in self.parts.dispatcher.gates()}
-        view = {"backends": staff(self.parts), "gates": gates}
-        return self.painter.paint(request, "machines.html", view)
+        return self.painter.paint(request, "machines.html", await self._view())
+
+    async def now(self, request: Request) -> Response:
+        """The same without the page around it, to be taken over piece by piece."""
+        forms.parameters(request, set())
+        return self.painter.paint(request, "machine_list.html", await self._view())
 
     async def probe(self, request: Request) -> Response:
         """Ask one backend's server how it is."""
         await forms.form(request, set())
         name = request.path_params["name"]
         await self.parts.dispatcher.get_backend(name).probe()
-        return RedirectResponse(f"/machines#{quote(name)}", forms.SEE_OTHER)
+        return _see(f"backend-{name}")
+
+    async def pause(self, request: Request) -> Response:
+        """Let background work on a machine rest."""
+        await forms.form(request, set())
+        await self.parts.machines.pause(request.path_params["name"])
+        return _see(f"machine-{request.path_params['name']}")
+
+    async def resume(self, request: Request) -> Response:
+        """Let it go on."""
+        await forms.form(request, set())
+        await self.parts.machines.resume(request.path_params["name"])
+        return _see(f"machine-{request.path_params['name']}")
+
+    async def _view(self) -> dict[str, Any]:
+        forgetful = None
+        try:
+            views = await self.parts.machines.survey()
+        except DatabaseUnavailable as error:
+            forgetful = error
+            views = self.parts.machines.present()
+        now = datetime.now(UTC)
+        return {
+            "machines": [_machine(view, now) for view in views],
+            "forgetful": forgetful,
+            "calls_at_once": CALLS_AT_ONCE,
+        }
+
+
+def _machine(view: MachineView, now: datetime) -> dict[str, Any]:
+    return {
+        "view": view,
+        "backends": [_backend(backend, now) for backend in view.backends],
+        "background_waits": view.gate.waiting_background if view.gate else 0,
+    }
+
+
+def _backend(view: BackendView, now: datetime) -> dict[str, Any]:
+    return {
+        "view": view,
+        "strip": charts.strip(view.states, now) if view.states else None,
+        "plot": charts.plot(view.first_tokens),
+        "is_bad": view.health.state in (BackendState.UNREACHABLE, BackendState.MISCONFIGURED),
+    }
+
+
+def _see(section: str) -> RedirectResponse:
+    return RedirectResponse(f"/machines#{quote(section)}", forms.SEE_OTHER)

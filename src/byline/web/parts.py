@@ -16,6 +16,7 @@ from byline.web.door import Door
 
 if TYPE_CHECKING:
     from byline.ask.conversations import Conversations
+    from byline.dispatch.machines import Machines
     from byline.ingest.library import Library
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -29,6 +30,7 @@ class PageParts:
 
     config: Config
     dispatcher: Dispatcher
+    machines: Machines
     library: Library
     asks: Asks
     conversations: Conversations

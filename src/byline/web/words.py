@@ -12,6 +12,7 @@ from typing import Any, Final
 from babel.dates import format_date, format_datetime
 
 from byline.domain.asking import StoredAsk
+from byline.domain.machines import CallEnded
 from byline.errors import BylineError
 from byline.web.catalogue import N_, Speech
 
@@ -22,6 +23,26 @@ STATES: Final[Mapping[str, str]] = {
     "unreachable": N_("not reachable"),
     "misconfigured": N_("misconfigured"),
     "unknown": N_("state unknown"),
+}
+
+ASKERS: Final[Mapping[str, str]] = {
+    "ask": N_("a question"),
+    "follow_up": N_("a follow-up being made searchable"),
+    "agent": N_("a question, with tools"),
+    "v1": N_("a program, through /v1"),
+    "search": N_("a search"),
+    "embedding": N_("documents being embedded"),
+    "trial": N_("a test of its address"),
+    "program": N_("a program"),
+}
+
+CALL_OUTCOMES: Final[Mapping[str, str]] = {
+    "completed": N_("answered"),
+    "cancelled": N_("cancelled"),
+    "preempted": N_("gave way to a person"),
+    "stopping": N_("Byline was stopped"),
+    "database_unavailable": N_("the database was away"),
+    "internal": N_("failed inside Byline"),
 }
 
 DOCUMENT_STATES: Final[Mapping[str, str]] = {
@@ -193,6 +214,26 @@ class Words:
         said = self._say(N_("%(minutes)d min %(seconds)d s"))
         return said % {"minutes": int(value // 60), "seconds": int(value % 60)}
 
+    def lasting(self, seconds: float) -> str:
+        """A stretch of time for people: `40 s`, `12 min`, `3 h 20 min`."""
+        minutes = int(seconds // 60)
+        if minutes < 1:
+            return self._say(N_("%(n)s s")) % {"n": f"{seconds:.0f}"}
+        if minutes < 60:
+            return self._say(N_("%(minutes)d min")) % {"minutes": minutes}
+        said = self._say(N_("%(hours)d h %(minutes)d min"))
+        return said % {"hours": minutes // 60, "minutes": minutes % 60}
+
+    def call_outcome(self, call: CallEnded) -> str:
+        """How a call of a model ended."""
+        if call.reason in REASONS or (call.reason or "").startswith("http_"):
+            return self.reason(call.reason)
+        return self._say(CALL_OUTCOMES.get(call.outcome, call.outcome))
+
+    def asker(self, asker: str) -> str:
+        """Who wants a call of a model."""
+        return self._say(ASKERS[asker])
+
     def place(self, source: Mapping[str, Any]) -> str:
         """Where a passage stands: its file, page and the headings above it, the title apart."""
         title = str(source["title"])
@@ -258,4 +299,7 @@ def filters(speech: Speech) -> dict[str, Callable[..., str]]:
         "stage": words.stage,
         "verdict": words.verdict,
         "size": words.size,
+        "lasting": words.lasting,
+        "call_outcome": words.call_outcome,
+        "asker": words.asker,
     }
