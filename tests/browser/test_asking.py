@@ -174,6 +174,7 @@ def test_a_machine_that_is_gone_is_told_since_when_and_the_next_one_is_chosen_by
     expect(card).to_contain_text("not reachable since")
     shot(page, "front-down")
     page.go_back()
+    expect(again.locator(".now")).to_contain_text("nobody answers at its address")
     again.locator("select").select_option("gemma-macmini")
     again.get_by_role("button").click()
     expect(page.locator(".byline").first).to_contain_text("By gemma-macmini on macmini")
@@ -235,10 +236,12 @@ def test_a_byline_that_dies_in_the_middle_of_an_answer_is_told_honestly(
     expect(page.locator(".writing")).to_contain_text("The deposit is")
     shot(page, "ask-lost")
     site.start()
-    expect(page.locator(".notice").first).to_contain_text(
-        "Byline was stopped before this was finished."
-    )
+    stopped = "Byline was stopped before this was finished."
+    expect(page.locator(".notice").first).to_contain_text(stopped, timeout=15_000)
+    expect(page.locator(".answer")).to_contain_text("The deposit is")
     expect(page.get_by_role("button", name="Ask again")).to_be_visible()
+    page.reload()
+    expect(page.locator(".notice").first).to_contain_text("Byline was stopped")
 
 
 def test_a_question_that_cannot_be_sent_is_kept(page: Page, site: Site) -> None:
@@ -250,7 +253,12 @@ def test_a_question_that_cannot_be_sent_is_kept(page: Page, site: Site) -> None:
     page.reload()
     expect(page.locator("textarea")).to_have_value("Who keeps the key?")
     page.unroute("**/ask")
-    page.locator("textarea").fill("x" * 10_001)
+    page.locator("textarea").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Who keeps the key?")
+    page.go_back()
+    expect(page.locator("textarea")).to_have_value("Who keeps the key?")
+    page.goto("/")
+    expect(page.locator("textarea")).to_have_value("")
     page.evaluate("document.querySelector('textarea').maxLength = 20000")
     page.locator("textarea").fill("x" * 10_001)
     page.locator("textarea").press("Enter")
@@ -308,6 +316,8 @@ def test_follow_ups_stream_below_each_with_a_byline_of_its_own(page: Page, site:
     expect(third.locator(".byline")).to_contain_text("By qwen-macbook on macbook")
     expect(page.locator(".next textarea")).to_have_value("")
     expect(page.locator(".next")).to_be_visible()
+    page.reload()
+    expect(page.locator(".next textarea")).to_have_value("")
     assert_accessible(page)
     shot(page, "conversation")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from in_process import Answer
 from test_pages import CITED, FORM, house, text_of
 
 from byline.domain.asking import AskStatus
+from byline.errors import BackendUnavailable
+from byline.web.catalogue import speech
+from byline.web.painter import _environment as environment
+from byline.web.progress import standing
 
 QUESTION = b"question=When+is+rent+due%3F&backend="
 FOLLOWED = {**FORM, "prefer": "respond-async"}
@@ -67,3 +72,99 @@ async def test_a_page_that_looks_again_keeps_its_ask_alive_and_who_goes_away_end
         await running.stop(AskStatus.CANCELLED)
         assert byline.records.asks[ask_id].status is AskStatus.CANCELLED
         assert byline.idle()
+
+
+async def send(byline: Office, target: str, fields: str, **headers: str) -> Answer:
+    return await byline.call.send("POST", target, fields.encode(), {**FORM, **headers})
+
+
+async def test_who_was_chosen_is_chosen_next_time_and_the_default_is_not_remembered(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path, CITED) as byline:
+        chosen = await send(byline, "/ask", "question=Rent%3F&backend=qwen-macbook")
+        cookie = chosen.headers["set-cookie"].partition(";")[0]
+        front = await byline.call.get("/", {"cookie": cookie})
+        named = await byline.call.get("/?backend=quotes", {"cookie": cookie})
+        strange = await byline.call.get("/", {"cookie": "byline_backend=nobody"})
+        default = await send(byline, "/ask", "question=Rent%3F&backend=gemma-macmini")
+    assert 'value="qwen-macbook" checked' in front.body.decode()
+    assert 'value="quotes" checked' in named.body.decode()
+    assert 'value="gemma-macmini" checked' in strange.body.decode()
+    assert 'byline_backend=""' in default.headers["set-cookie"]
+
+
+async def test_a_running_ask_is_cancelled_by_a_plain_form(tmp_path: Path) -> None:
+    async with house(tmp_path) as byline:
+        await redirected(byline, FORM, 1.0)
+        upstream = await byline.client("gemma-macmini").call()
+        (ask_id,) = byline.records.asks
+        sent = await send(byline, f"/asks/{ask_id}/cancel", "")
+        page = await byline.call.get(sent.headers["location"])
+        again = await send(byline, f"/asks/{ask_id}/cancel", "")
+        unknown = await send(byline, "/asks/nothing/cancel", "")
+        assert upstream.closed.is_set()
+    assert (sent.status, again.status, unknown.status) == (303, 303, 404)
+    assert "Cancelled before it was finished." in text_of(page)
+
+
+async def test_two_machines_are_asked_the_same_and_each_answers_for_itself(tmp_path: Path) -> None:
+    async with house(tmp_path, CITED) as byline:
+        byline.client("qwen-macbook").script = (
+            BackendUnavailable("qwen-macbook", "ConnectTimeout", machine="macbook"),
+        )
+        form = "question=When+is+rent+due%3F&left=gemma-macmini&right=qwen-macbook"
+        sent = await send(byline, "/compare", form)
+        page = await byline.call.get(sent.headers["location"])
+    shown = text_of(page)
+    assert "By gemma-macmini on macmini" in shown
+    assert "macbook did not answer: it does not answer: asleep" in shown
+    ids = re.findall(r' id="([^"]+)"', page.body.decode())
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "said"),
+    [
+        ("question=&left=gemma-macmini&right=quotes", 400, "The question is empty."),
+        ("question=Rent&left=quotes&right=nobody", 400, "There is no backend named"),
+        ("question=Rent&left=quotes&right=quotes", 400, "Both are the same backend."),
+        ("question=Rent&left=gemma-macmini&right=quotes&mode=agent", 400, "cannot call tools"),
+        ("question=Rent&left=quotes&right=gemma-macmini&mode=loud", 400, "There is no mode"),
+    ],
+)
+async def test_a_comparison_that_is_refused_asks_nobody_and_keeps_what_was_typed(
+    tmp_path: Path, form: str, status: int, said: str
+) -> None:
+    async with house(tmp_path) as byline:
+        page = await send(byline, "/compare", form)
+        assert byline.idle()
+        assert not [a for a in byline.records.asks if byline.asks.running(a)]
+    assert page.status == status
+    assert said in text_of(page)
+    assert ("Rent</textarea>" in page.body.decode()) == ("question=Rent" in form)
+
+
+@pytest.mark.parametrize(
+    ("language", "position", "eta_s", "said"),
+    [
+        ("en", 1, None, "Next in the queue for macmini."),
+        ("en", 2, 4.2, "2nd in the queue for macmini, about 4.0 s."),
+        ("en", 3, 20, "3rd in the queue for macmini, about 20 s."),
+        ("en", 11, None, "11th in the queue for macmini."),
+        ("en", 21, None, "21st in the queue for macmini."),
+        ("ko", 3, 20, "macmini 대기열에서 3번째, 약 20초."),
+    ],
+)
+def test_a_place_in_the_queue_is_told_in_words(
+    language: str, position: int, eta_s: float | None, said: str
+) -> None:
+    queued = {"position": position, "ahead": position, "eta_s": eta_s}
+    rows = [
+        {"seq": 1, "type": "sources", "data": {"sources": []}},
+        {"seq": 2, "type": "queued", "data": queued},
+    ]
+    ask = {"machine": "macmini", "conversation_id": None}
+    view = {"ask": ask, "now": standing(rows), "here": True, "state": "busy"}
+    live = environment(speech(language)).get_template("live.html").module
+    assert str(live.status(view)).strip() == said  # type: ignore[attr-defined]

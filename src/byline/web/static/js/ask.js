@@ -145,15 +145,28 @@ class View {
   show(fresh) {
     const { article } = this;
     const held = article.contains(document.activeElement);
-    const words = this.live.dataset.finished;
-    const top = this.text.top;
+    const { finished: words, kept } = this.live.dataset;
+    const { top, text } = this.text;
     article.replaceChildren(...[...fresh.childNodes].map((node) => document.adoptNode(node)));
+    if (text && !article.querySelector(".answer")) this.keepText(text, kept);
     this.keepPlace(top);
     announce(words);
     if (held) focus(article.querySelector("h1, h2"));
     for (const form of document.querySelectorAll("form[data-after]")) form.hidden = false;
     prepare(article);
     document.dispatchEvent(new CustomEvent("byline:shown", { detail: article }));
+  }
+
+  /** A Byline that died stored nothing of what it had sent. */
+  keepText(text, words) {
+    const hint = document.createElement("p");
+    hint.className = "hint";
+    hint.textContent = words;
+    const answer = document.createElement("div");
+    answer.className = "answer writing";
+    answer.dir = "auto";
+    answer.textContent = text;
+    this.article.querySelector(".notice")?.after(hint, answer);
   }
 
   /** Whoever reads the text finds it where it was, though the byline above it has grown. */
@@ -171,6 +184,10 @@ class Writer {
     this.node = place.firstChild ?? place.appendChild(document.createTextNode(""));
     this.waiting = "";
     this.frame = 0;
+  }
+
+  get text() {
+    return this.node.data + this.waiting;
   }
 
   get isEmpty() {
@@ -211,8 +228,12 @@ function articleOf(page, ask) {
 }
 
 async function fetched(address, signal) {
+  const wanted = new URL(address, location.href);
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    if (["lang", "theme"].includes(name)) wanted.searchParams.set(name, value); // no cookies
+  }
   try {
-    const response = await fetch(address, { signal, cache: "no-store" });
+    const response = await fetch(wanted, { signal, cache: "no-store" });
     return response.ok ? parsed(await response.text()) : null;
   } catch {
     return null;
@@ -256,6 +277,7 @@ function asking(form) {
   const field = form.querySelector("textarea");
   if (field) {
     const draft = new Draft(field);
+    if (!field.value) draft.restore();
     field.addEventListener("keydown", (event) => {
       // While a syllable is being composed Enter only ends it; Safari tells so by the number 229.
       if (event.key !== "Enter" || event.isComposing || event.keyCode === 229) return;
@@ -327,7 +349,9 @@ async function go(address, form) {
   const turn = page?.getElementById(target.hash.slice(1));
   if (!turn) return location.reload();
   form.before(document.adoptNode(turn));
-  form.querySelector("textarea").value = "";
+  const field = form.querySelector("textarea");
+  field.value = "";
+  new Draft(field).forget();
   const runs = turn.querySelector("[data-live]");
   form.hidden = Boolean(runs);
   form.dataset.after = "yes";
@@ -343,15 +367,15 @@ class Draft {
   constructor(field) {
     this.field = field;
     this.key = field && `draft ${new URL(field.form.action).pathname} ${field.name}`;
-    if (field && !field.value) this.restore();
   }
 
   restore() {
-    const [entry] = performance.getEntriesByType("navigation");
     const kept = this.#kept();
-    if (kept && (!kept.sent || ["reload", "back_forward"].includes(entry?.type))) {
-      this.field.value = kept.text;
-    }
+    if (!kept) return;
+    // What was asked is of use only to somebody who comes back to ask it otherwise.
+    const [entry] = performance.getEntriesByType("navigation");
+    if (kept.sent && entry?.type === "navigate") return this.forget();
+    this.field.value = kept.text;
   }
 
   keep() {
@@ -360,6 +384,10 @@ class Draft {
 
   sent() {
     if (this.field) this.#store({ text: this.field.value, sent: true });
+  }
+
+  forget() {
+    this.#store(null);
   }
 
   #kept() {

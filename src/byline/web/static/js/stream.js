@@ -3,8 +3,8 @@
 // Not an EventSource: that one tries for ever, tells nobody why it failed, and cannot be told where
 // to begin.
 
-const WAITS_MS = [300, 1000, 2000, 4000, 8000];
-const TRIES_MAX = 60; // of 8 s: some eight minutes without Byline
+const WAITS_MS = [300, 1000, 2000, 3000];
+const TRIES_MAX = 200; // of 3 s: ten minutes without Byline
 const SILENCE_MS_MAX = 40_000; // a comment comes every 15 s, so the connection is dead
 
 /** Splits the text of a stream into events `{id, name, data}`; what is not whole yet is kept. */
