@@ -149,7 +149,7 @@ async def test_a_comparison_that_is_refused_asks_nobody_and_keeps_what_was_typed
     ("language", "position", "eta_s", "said"),
     [
         ("en", 1, None, "Next in the queue for macmini."),
-        ("en", 2, 4.2, "2nd in the queue for macmini, about 4.0 s."),
+        ("en", 2, 4.2, "2nd in the queue for macmini, about 4 s."),
         ("en", 3, 20, "3rd in the queue for macmini, about 20 s."),
         ("en", 11, None, "11th in the queue for macmini."),
         ("en", 21, None, "21st in the queue for macmini."),
