@@ -14,6 +14,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -30,6 +31,14 @@ from byline.ask.record import AskRecords
 from byline.ask.service import running_asks
 from byline.backend.clients import make_client
 from byline.backend.protocol import ChatClient
+from byline.checkup.parts import (
+    Checkup,
+    backend_findings,
+    bounded,
+    embedder_finding,
+    schema_finding,
+    search_finding,
+)
 from byline.config import schema
 from byline.config.check import is_loopback
 from byline.dispatch.clock import LoopClock
@@ -40,6 +49,7 @@ from byline.dispatch.recorder import Recorder, recording
 from byline.dispatch.records import MachineRecords
 from byline.dispatch.shared_gate import SharedGate
 from byline.dispatch.sharing import shared_gates
+from byline.domain.checkup import Finding, FindingState
 from byline.errors import DatabaseUnavailable, StartFailed
 from byline.ingest.jobs import running_library
 from byline.ingest.pictures import open_pictures
@@ -50,7 +60,8 @@ from byline.search.rebuild import ensure_current_index
 from byline.search.search import Searcher
 from byline.search.self_test import prove_search
 from byline.store.blobs import open_blobs
-from byline.store.database import Database, open_database
+from byline.store.cluster import data_folder
+from byline.store.database import Database, open_database, schema_of
 from byline.store.embedded import embedded_postgres
 from byline.store.home import locked_home
 from byline.store.presence import presence
@@ -60,6 +71,9 @@ from byline.web.parts import PageParts
 log = structlog.get_logger("byline.main")
 
 LISTEN_BACKLOG = 2048
+
+EXAMINED_START_S_MAX = 30.0
+"""How long an examination waits for the bundled PostgreSQL, in seconds; a start waits longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,24 +128,74 @@ async def serve(
     log.info("stopped")
 
 
+async def examined(config: schema.Config, home: Path) -> list[Finding]:
+    """The parts of a Byline that does not run: opened for an examination and closed again.
+
+    Makes no data folder and applies no migration; documents that wait go on waiting.
+    """
+    configure_log(config.log.model_copy(update={"level": "error"}))
+    clock = LoopClock()
+    async with AsyncExitStack() as stack:
+        database: Database | None = None
+
+        async def look() -> Finding:
+            nonlocal database
+            database, finding = await _examined_database(config, home, stack)
+            return finding
+
+        findings = [await bounded("database", look(), EXAMINED_START_S_MAX)]
+        gates = None
+        if database is not None:
+            findings.append(await bounded("search", search_finding(database)))
+            gates = _gates(config, clock)
+            waits_s = config.database.connect_s_max
+            await stack.enter_async_context(
+                shared_gates(list(gates.values()), database.url, clock, waits_s)
+            )
+        dispatcher = Dispatcher(config, _clients(config, home), clock, Feed(), gates)
+        stack.push_async_callback(dispatcher.close)
+        embedders = Embedders(config.embedder, dispatcher)
+        stack.push_async_callback(embedders.close)
+        embedding = embedder_finding(config, embedders.configured, database)
+        return findings + await asyncio.gather(
+            bounded("embedder", embedding), *backend_findings(dispatcher)
+        )
+
+
+async def _examined_database(
+    config: schema.Config, home: Path, stack: AsyncExitStack
+) -> tuple[Database | None, Finding]:
+    """The database, opened only where that changes nothing in it."""
+    url = config.database.url
+    if url is None:
+        if not data_folder(home).exists():
+            said = (
+                "The PostgreSQL that comes with Byline has no data yet; the first start makes it."
+            )
+            return None, Finding("database", FindingState.OK, said)
+        url = await stack.enter_async_context(
+            embedded_postgres(home, start_s_max=EXAMINED_START_S_MAX)
+        )
+    finding = schema_finding(await schema_of(config.database, url))
+    if finding.state is not FindingState.OK:
+        return None, finding
+    return await stack.enter_async_context(open_database(config.database, url)), finding
+
+
 async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStack) -> Services:
     url = await _database_url(config.database, home, stack)
     database = await _open_database(config.database, url, stack)
     await ensure_current_index(database)
     await prove_search(database)
+    proved_at = datetime.now(UTC)
     owner = await stack.enter_async_context(presence(url))
     blobs = open_blobs(config.storage, home)
     metrics = Metrics()
 
-    def client(name: str, backend: schema.Backend) -> ChatClient:
-        assert not isinstance(backend, schema.QuotesBackend)
-        slots = config.machines[backend.machine].capacity
-        return make_client(name, backend, home=home, slots=slots)
-
     feed = Feed()
     clock = LoopClock()
     gates = _gates(config, clock)
-    dispatcher = Dispatcher(config, client, clock, feed, gates)
+    dispatcher = Dispatcher(config, _clients(config, home), clock, feed, gates)
     await stack.enter_async_context(
         shared_gates(list(gates.values()), url, clock, config.database.connect_s_max)
     )
@@ -171,8 +235,19 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
         metrics=metrics,
         feed=feed,
         clock=clock,
+        checkup=Checkup(config, database, embedders.configured, dispatcher, proved_at),
         spool=_empty_folder(home / "spool"),
     )
+
+
+def _clients(
+    config: schema.Config, home: Path
+) -> Callable[[str, schema.LlamaCppBackend | schema.OpenAIBackend], ChatClient]:
+    def client(name: str, backend: schema.LlamaCppBackend | schema.OpenAIBackend) -> ChatClient:
+        slots = config.machines[backend.machine].capacity
+        return make_client(name, backend, home=home, slots=slots)
+
+    return client
 
 
 def _gates(config: schema.Config, clock: LoopClock) -> dict[str, SharedGate]:

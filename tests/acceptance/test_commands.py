@@ -241,6 +241,19 @@ def test_search_and_answers_are_judged_on_questions_with_known_answers(
     assert {row["difference"] for row in json.loads(again.out)["comparisons"][0]["measures"]} == {0}
 
 
+def test_the_doctor_asks_the_running_server_and_names_the_machine_that_is_away(
+    byline: Byline,
+) -> None:
+    done = byline("doctor", "--json")
+    findings = {row["check"]: row for row in json.loads(done.out)["findings"]}
+    assert done.exit_code == 0, done.out
+    assert findings["server"]["said"].startswith("Process ")
+    assert findings["search"]["state"] == "ok"
+    assert "passages have vectors" in findings["embedder"]["said"]
+    assert findings["backend qwen-macbook"]["state"] == "warning"
+    assert "connection refused" in byline("doctor").out
+
+
 def test_a_conversation_is_begun_followed_up_listed_and_printed(filled: Byline) -> None:
     begun = filled("conversations", "--begin", "The washing machine")
     assert begun.exit_code == 0, begun.err

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from byline.api import (
+    checkup_shapes,
     conversation_shapes,
     document_shapes,
     history_shapes,
@@ -28,6 +29,7 @@ SHAPES = (
     history_shapes,
     machine_shapes,
     document_shapes,
+    checkup_shapes,
 )
 
 
@@ -203,7 +205,9 @@ async def test_every_simple_answer_of_the_program_has_its_described_shape(site: 
 async def test_health_readiness_and_metrics(site: Site) -> None:
     await site.ask()
     assert (await site.get("/healthz")).body == {"status": "ok"}
-    assert (await site.get("/readyz")).body == {"status": "ok"}
+    ready = (await site.get("/readyz")).body
+    assert (ready["status"], ready["self_test"]["state"]) == ("ok", "ok")
+    assert ready["embedder"]["kind"] == site.services.config.embedder.kind
     async with site.http.get("/metrics") as response:
         text = await response.text()
         assert response.headers["Content-Type"].startswith("text/plain")

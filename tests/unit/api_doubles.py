@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from checkup_doubles import MemoryCheckup
 from dispatch_doubles import Lab, ScriptedClient, Step, two_macs
 from fastapi import FastAPI
 from history_doubles import MemoryConversations, MemoryRecords
@@ -156,6 +157,7 @@ async def office(
         metrics=metrics,
         feed=lab.feed,
         clock=lab.clock,
+        checkup=cast(Any, MemoryCheckup(database)),
         spool=spool,
     )
     app = create_app(services)

@@ -11,12 +11,27 @@ import pytest_asyncio
 from api_doubles import LEASE, office
 from in_process import Answer
 
-from byline.api import document_shapes, history_shapes, machine_shapes, openai_shapes, shapes
+from byline.api import (
+    checkup_shapes,
+    document_shapes,
+    history_shapes,
+    machine_shapes,
+    openai_shapes,
+    shapes,
+)
 from byline.api.openapi import describe
 from byline.domain.chat import Delta
 from byline.errors import BackendUnavailable, LlmError
 
 ANSWERED = (Delta(content=LEASE + " [1]"), Delta(finish_reason="stop"))
+SHAPES = (
+    shapes,
+    openai_shapes,
+    machine_shapes,
+    history_shapes,
+    document_shapes,
+    checkup_shapes,
+)
 HELLO = [{"role": "user", "content": "Hello"}]
 
 REQUESTS: list[tuple[str, str, object]] = [
@@ -51,6 +66,7 @@ REQUESTS: list[tuple[str, str, object]] = [
     ("GET", "/api/jobs", None),
     ("GET", "/healthz", None),
     ("GET", "/readyz", None),
+    ("GET", "/api/checkup", None),
     ("GET", "/v1/models", None),
     ("POST", "/v1/chat/completions", {"model": "qwen-macbook", "messages": HELLO}),
     ("POST", "/v1/chat/completions", {"model": "nobody", "messages": HELLO}),
@@ -82,8 +98,7 @@ def hold_to(document: dict[str, Any], method: str, target: str, answer: Answer) 
     assert str(answer.status) in responses, (method, target, answer.status, answer.body)
     schema = responses[str(answer.status)]["content"]["application/json"]["schema"]
     name = schema["$ref"].rpartition("/")[2]
-    modules = (shapes, openai_shapes, machine_shapes, history_shapes, document_shapes)
-    known = {name: shape for module in modules for name, shape in vars(module).items()}
+    known = {name: shape for module in SHAPES for name, shape in vars(module).items()}
     known[name].model_validate_json(answer.body)
 
 

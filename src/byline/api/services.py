@@ -14,6 +14,7 @@ from byline.config.schema import Config
 if TYPE_CHECKING:
     from byline.ask.conversations import Conversations
     from byline.ask.service import Asks
+    from byline.checkup.parts import Checkup
     from byline.dispatch.clock import Clock
     from byline.dispatch.dispatcher import Dispatcher
     from byline.dispatch.machines import Machines
@@ -40,6 +41,7 @@ class Services:
     metrics: Metrics
     feed: Feed
     clock: Clock
+    checkup: Checkup
     spool: Path
 
 

@@ -15,6 +15,7 @@ from byline.cli.options import (
     BackendsOptions,
     ConversationsOptions,
     DeleteOptions,
+    DoctorOptions,
     DocumentOptions,
     DocumentsOptions,
     EvalOptions,
@@ -111,6 +112,15 @@ def check(config: ConfigOption = None) -> None:
     from byline.cli.setting_up import check_configuration
 
     raise typer.Exit(check_configuration(config))
+
+
+@app.command()
+@taking(DoctorOptions)
+def doctor(options: DoctorOptions) -> None:
+    """Examine everything that can keep Byline from working, and say how to mend it."""
+    from byline.cli.doctor import examine
+
+    raise typer.Exit(examine(options))
 
 
 @app.command()

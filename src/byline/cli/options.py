@@ -79,6 +79,13 @@ class ReadingOptions(ServerOptions):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DoctorOptions(ServerOptions):
+    """What `byline doctor` takes."""
+
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FilterOptions(ReadingOptions):
     """Which documents are meant. Several of one option are alternatives."""
 

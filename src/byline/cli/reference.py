@@ -17,8 +17,9 @@ _INTRODUCTION = """# Command line
 
 This page is written by `python -m byline.cli.reference`; do not edit it.
 
-Every command but `serve`, `demo`, `init` and `check` calls a running server: the one given with
-`--server`, else the one the configuration describes (see [Configuration](configuration.md)).
+Every command but `serve`, `demo`, `init`, `check` and `doctor` calls a running server: the one
+given with `--server`, else the one the configuration describes (see
+[Configuration](configuration.md)). `doctor` calls it where it runs.
 
 | exit code | means |
 |---|---|
@@ -29,8 +30,8 @@ Every command but `serve`, `demo`, `init` and `check` calls a running server: th
 | 4 | no server answers |
 | 130 | you pressed Ctrl-C; an ask under way is cancelled |
 
-`--json` prints exactly what the API answers, errors too (`eval`: the run). Colour and progress bars
-appear on a terminal only; into a pipe goes plain text."""
+`--json` prints exactly what the API answers, errors too (`eval`: the run; `doctor`: its findings).
+Colour and progress bars appear on a terminal only; into a pipe goes plain text."""
 
 
 def reference() -> str:

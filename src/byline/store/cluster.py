@@ -51,7 +51,7 @@ class Cluster:
 
     @property
     def data(self) -> Path:
-        return self.folder / "data"
+        return data_folder(self.home)
 
     @property
     def run(self) -> Path:
@@ -74,6 +74,11 @@ class Cluster:
         if os.geteuid() == 0 and Path(_OWN_FOLDER).exists():
             return _OWN_FOLDER
         return str(folder)
+
+
+def data_folder(home: Path) -> Path:
+    """Where the data of the bundled PostgreSQL are, or will be."""
+    return home / "postgres" / "data"
 
 
 def open_cluster(home: Path) -> Cluster:

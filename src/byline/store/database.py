@@ -23,7 +23,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from byline.config import schema
 from byline.errors import BylineError, DatabaseUnavailable, StartFailed, StorageFull
-from byline.store.migrate import migrate
+from byline.store.migrate import SchemaState, migrate, outstanding
 from byline.store.statements import statements
 
 _DOWN_SQLSTATES: Final = ("08", "28", "53", "57P", "58", "F0")
@@ -216,6 +216,14 @@ async def open_database(config: schema.Database, url: str) -> AsyncIterator[Data
             yield database
     finally:
         await pool.close()
+
+
+async def schema_of(config: schema.Database, url: str) -> SchemaState:
+    """What `open_database` would find and do, looked at and left as it is. Raises the same."""
+    connection = await _first_connection(url, config)
+    with database_errors():
+        async with connection:
+            return await outstanding(connection)
 
 
 @asynccontextmanager

@@ -28,6 +28,25 @@ def locked_home(home: Path) -> Iterator[None]:
         os.close(lock)
 
 
+def holder_of(home: Path) -> str | None:
+    """The process number (or `unknown`) of the Byline that uses `home`, None when there is none.
+
+    Makes and changes nothing. Raises `HomeUnusable`.
+    """
+    with home_errors(home):
+        try:
+            lock = os.open(home / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
+    finally:
+        os.close(lock)
+    return None
+
+
 def _take(lock: int, home: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

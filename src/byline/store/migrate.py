@@ -135,6 +135,44 @@ async def migrate(
             await connection.execute(sql["unlock"])
 
 
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """What a server is, as it says itself."""
+
+    server: str
+    vector: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaState:
+    """A database before `migrate`: what it is, and the names of what would be applied."""
+
+    versions: Versions
+    missing: Sequence[str]
+
+
+async def outstanding(connection: AsyncConnection[DictRow]) -> SchemaState:
+    """What `migrate` would do; changes nothing.
+
+    Raises `StartFailed` where `migrate` would refuse.
+    """
+    sql = statements("migrate")
+    versions = await (await connection.execute(sql["versions"])).fetchone() or {}
+    check_versions(versions)
+    check_encoding(versions)
+    there = await (await connection.execute(sql["is_recorded"])).fetchone() or {}
+    rows: Sequence[Mapping[str, str]] = []
+    if there["is_recorded"]:
+        rows = await (await connection.execute(sql["applied"])).fetchall()
+    missing = [
+        step.names[-1]
+        for component in (procrastinate_component(), byline_component())
+        for step in component.missing({r["name"] for r in rows if r["component"] == component.name})
+    ]
+    vector = versions["vector_installed"] or versions["vector_available"]
+    return SchemaState(Versions(versions["server_text"], vector), missing)
+
+
 async def _apply(
     connection: AsyncConnection[DictRow], components: Sequence[Component]
 ) -> list[str]:

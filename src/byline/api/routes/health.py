@@ -1,11 +1,15 @@
-"""`/healthz`, `/readyz`, `/metrics`: for whoever watches the server."""
+"""`/healthz`, `/readyz`, `/metrics`, `/api/checkup`: for whoever watches the server."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
+from byline.api.checkup_shapes import CheckupShape, ReadyShape, checkup_json, ready_json
+from byline.api.requests import NoParameters
 from byline.api.responses import described, json_response
 from byline.api.services import Parts
 from byline.api.shapes import HealthShape
@@ -25,12 +29,24 @@ async def healthz() -> Response:
     "/readyz",
     summary="Can it serve?",
     response_class=Response,
-    responses=described(HealthShape, "database_unavailable"),
+    responses=described(ReadyShape, "database_unavailable"),
 )
 async def readyz(parts: Parts) -> Response:
-    """The database answers too. A machine that is down does not make Byline unready."""
-    await parts.database.check()
-    return json_response({"status": "ok"})
+    """The database answers too. A machine that is down does not make Byline unready, nor does an
+    embedder that fails: `embedder` says so, and search goes by words meanwhile."""
+    return json_response(ready_json(await parts.checkup.readiness()))
+
+
+@router.get(
+    "/api/checkup",
+    summary="Examine all parts",
+    response_class=Response,
+    responses=described(CheckupShape),
+)
+async def checkup(parts: Parts, _: Annotated[NoParameters, Query()]) -> Response:
+    """Database, search, embedder and every backend, each tried now: at most 20 s. No model runs
+    but the embedder's. What is wrong is a finding, not an error."""
+    return json_response(checkup_json(await parts.checkup.findings()))
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)

@@ -24,6 +24,9 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     PRIMARY KEY (component, name)
 )
 
+-- name: is_recorded
+SELECT to_regclass('schema_migrations') IS NOT NULL AS is_recorded
+
 -- name: applied
 SELECT component, name FROM schema_migrations
 

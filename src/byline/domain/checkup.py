@@ -1,0 +1,63 @@
+"""What an examination of a Byline finds, and how far its search by meaning has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class FindingState(StrEnum):
+    """`warning`: Byline works, and something about it is worth knowing."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found, in words; `took_ms` where how long it takes matters."""
+
+    check: str
+    state: FindingState
+    said: str
+    remedy: str = ""
+    took_ms: float | None = None
+
+
+class EmbedderState(StrEnum):
+    """How search by meaning is doing.
+
+    off        no embedder is configured
+    degraded   the embedder fails; what has vectors is still found by them
+    filling    passages wait for their vectors
+    ready      no passage waits
+    unknown    the database did not say in time
+    """
+
+    OFF = "off"
+    DEGRADED = "degraded"
+    FILLING = "filling"
+    READY = "ready"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """Passages with vectors of the configured embedder, of how many; why it fails, if it does."""
+
+    kind: str
+    state: EmbedderState
+    embedded: int = 0
+    passages: int = 0
+    reason: str | None = None
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """A Byline that can serve. `proved_at` is when its search was last seen to find something."""
+
+    proved_at: datetime
+    embedding: Embedding

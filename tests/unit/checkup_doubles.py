@@ -1,0 +1,32 @@
+"""An examination without parts: a Byline that is well but for its embedder."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+from byline.domain.checkup import EmbedderState, Embedding, Finding, FindingState, Readiness
+
+PROVED = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class _Checked(Protocol):
+    async def check(self) -> None: ...
+
+
+class MemoryCheckup:
+    """Not ready while its database is not."""
+
+    def __init__(self, database: _Checked) -> None:
+        self.database = database
+
+    async def readiness(self) -> Readiness:
+        await self.database.check()
+        reason, remedy = "ConnectError: refused", "Start the server."
+        return Readiness(PROVED, Embedding("http", EmbedderState.DEGRADED, 3, 12, reason, remedy))
+
+    async def findings(self) -> list[Finding]:
+        return [
+            Finding("search", FindingState.OK, "Korean and English text is found.", took_ms=4.5),
+            Finding("embedder", FindingState.FAILED, "ConnectError: refused", "Start the server."),
+        ]
