@@ -367,7 +367,9 @@ async def _http_server(services: Services, listener: socket.socket) -> AsyncIter
 
 
 async def _end_streams(services: Services, server: _Server) -> None:
-    """Stop taking requests, then end the asks, so that open streams end with a last word."""
+    """Stop taking requests, then end the asks and the calls, so that open streams of both kinds end
+    with a last word; what ends them later, uvicorn, only cuts them off."""
     server.should_exit = True
     services.feed.close()
     await services.asks.close()
+    await services.dispatcher.close()

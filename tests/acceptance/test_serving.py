@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -92,6 +93,32 @@ async def test_ctrl_c_ends_open_streams_and_leaves_no_process_behind(
         assert events[-1][1]["status"] == "interrupted"
     _, alive = psutil.wait_procs(family, timeout=1)
     assert alive == []
+
+
+async def test_ctrl_c_ends_a_stream_of_v1_with_an_error_and_not_as_done(
+    tmp_path: Path, macmini: FakeMachine
+) -> None:
+    backends = (
+        '[ask]\ndefault_backend = "slow"\n[machines.macmini]\n[backends.slow]\nkind = "openai"\n'
+        f'machine = "macmini"\nbase_url = "{macmini.base_url}"\nmodel = "m"\n'
+    )
+    config = write_config(tmp_path / "byline.toml", more=backends)
+    await macmini.set_mode("stall", reply={"answer": "one two three four"})
+    body = {"model": "slow", "stream": True, "messages": [{"role": "user", "content": "Count."}]}
+    async with (
+        serve(tmp_path / "home", config) as (process, url),
+        aiohttp.ClientSession(url) as http,
+    ):
+        async with http.post("/v1/chat/completions", json=body) as stream:
+            first = await stream.content.readline()
+            process.send_signal(signal.SIGINT)
+            rest = (await stream.content.read()).decode()
+        await asyncio.wait_for(process.wait(), STOP_S_MAX)
+    assert process.returncode == 0
+    assert first.startswith(b"data: ")
+    last = json.loads(rest.strip().splitlines()[-1].removeprefix("data: "))
+    assert last["error"]["code"] == "stopping"
+    assert "[DONE]" not in rest
 
 
 async def test_after_a_kill_nothing_is_left_running_and_the_next_start_has_everything(

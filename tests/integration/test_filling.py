@@ -13,11 +13,13 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from search_corpus import Draft, add_document
 
+from byline.domain.search import SearchRequest
 from byline.errors import EmbedderUnavailable
 from byline.ingest import embed
 from byline.ingest.embed import Filler, queue_embedding
 from byline.search.dense import DenseQuery, dense_coverage, search_dense
 from byline.search.embedders.protocol import Vector
+from byline.search.search import Searcher
 from byline.search.spaces import VectorSpace, known_spaces, searchable_space
 from byline.store.database import Database
 from byline.testing.embeddings import vector
@@ -57,6 +59,15 @@ class ScriptedEmbedder:
 
     async def close(self) -> None:
         return None
+
+
+class TwoEmbedders:
+    """Both embedders at hand, as while one takes over from the other."""
+
+    fingerprints = frozenset({"old", "new"})
+
+    def of(self, fingerprint: str) -> ScriptedEmbedder:
+        return ScriptedEmbedder(fingerprint, dimensions=16 if fingerprint == "old" else 5)
 
 
 @pytest.fixture(autouse=True)
@@ -291,6 +302,34 @@ async def test_a_new_embedder_fills_a_space_beside_the_old_one_which_is_searched
         found = await search_dense(connection, DenseQuery(space, vector("x", 5), 9))
     assert len(found.hits) == 2
     assert await rows(database.url, "SELECT state, embedded FROM documents") == [("embedded", 2)]
+
+
+async def test_a_document_added_while_a_new_space_fills_is_found_by_words_and_the_search_says_so(
+    database: Database,
+) -> None:
+    """It gets no vector of the embedder that is on its way out."""
+    await add(database, "the deposit", "the garden")
+    async with filling(database, ScriptedEmbedder("old")):
+        await done(database)
+    hold = asyncio.Event()
+    new = ScriptedEmbedder("new", dimensions=5, hold=hold)
+    searcher = Searcher(database, TwoEmbedders())
+    async with filling(database, new):
+        await new.begun.wait()
+        await add(database, "the laundry", "the cellar")
+        found = await searcher.search(SearchRequest("laundry"))
+        assert found.hits[0].text == "the laundry"
+        assert found.legs["dense"] == "partial: 50 % of the passages have been embedded"
+        hold.set()
+        await done(database)
+        await until(
+            database,
+            "SELECT count(*) FROM vector_spaces WHERE is_current AND fingerprint = 'new'",
+            lambda n: n == 1,
+        )
+    found = await searcher.search(SearchRequest("laundry"))
+    assert found.hits[0].text == "the laundry"
+    assert found.legs["dense"] == "ok"
 
 
 async def test_going_back_to_the_old_embedder_embeds_only_what_is_missing(
