@@ -18,7 +18,7 @@ LABELS = Labels()
 VOID = {"br", "hr"}
 TAGS = {
     *("p", "br", "em", "strong", "s", "code", "pre", "blockquote", "hr", "ul", "ol", "li"),
-    *("h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "a", "span"),
+    *("h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "a", "span"),
 }
 ATTRIBUTES = {"href", "class", "data-n", "data-sentence", "aria-label", "rel", "start"}
 HOSTILE = [
@@ -235,11 +235,16 @@ def test_tables_lists_headings_and_code_are_kept() -> None:
     made = html(
         "# One\n\n| a | b |\n|---|--:|\n| 1 | 2 |\n\n3. x\n4. y\n\n```python\nz = 1\n```\n\n~~no~~"
     )
-    assert "<h3>One</h3>" in made
+    assert "<h2>One</h2>" in made
     assert '<td class="right">2</td>' in made
     assert '<ol start="3">' in made
     assert "<pre><code>z = 1\n</code></pre>" in made
     assert "<s>no</s>" in made
+
+
+def test_headings_begin_below_the_pages_own_and_skip_no_level() -> None:
+    made = html("### a\n\n###### b\n\n## c\n\n### d")
+    assert re.findall(r"<h(\d)>(\w)", made) == [("2", "a"), ("3", "b"), ("2", "c"), ("3", "d")]
 
 
 def test_lines_stay_lines() -> None:

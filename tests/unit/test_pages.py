@@ -265,3 +265,36 @@ async def test_an_error_on_a_korean_page_is_said_in_korean_too(tmp_path: Path) -
         page = await byline.call.send("GET", "/asks/nothing", b"", {"accept-language": "ko"})
     assert page.status == 404
     assert "여기 없거나 이제는 없습니다." in text_of(page)
+
+
+async def test_a_source_is_shown_as_its_page_or_as_its_text(tmp_path: Path) -> None:
+    async with house(tmp_path, CITED) as byline:
+        await ask(byline, "When is rent due?")
+        (ask_id,) = byline.records.asks
+        page = await byline.call.get(f"/asks/{ask_id}/sources/1")
+        wrong = [
+            await byline.call.get(f"/asks/{ask_id}/sources/{n}") for n in ("2", "0", "x", "1e")
+        ]
+        byline.library.documents["d-lease"] = document(media_type="text/plain")
+        text = await byline.call.get(f"/asks/{ask_id}/sources/1")
+        del byline.library.documents["d-lease"]
+        gone = await byline.call.get(f"/asks/{ask_id}/sources/1")
+        answer = await byline.call.get(f"/asks/{ask_id}")
+    assert 'src="/api/documents/d-lease/pages/4.png?start=100&amp;end=155"' in page.body.decode()
+    assert "<img" not in text.body.decode()
+    assert "removed since" in text_of(gone)
+    assert LEASE in text_of(gone)
+    assert "removed since" in text_of(answer)
+    assert [answer.status for answer in wrong] == [404, 404, 404, 404]
+
+
+async def test_an_ask_is_given_as_markdown_with_its_sources(tmp_path: Path) -> None:
+    async with house(tmp_path, CITED) as byline:
+        await ask(byline, "When is rent due?")
+        (ask_id,) = byline.records.asks
+        sent = await byline.call.get(f"/asks/{ask_id}/markdown")
+        unknown = await byline.call.get("/asks/nowhere/markdown")
+    assert sent.headers["content-type"] == "text/markdown; charset=utf-8"
+    assert "# When is rent due?" in sent.body.decode()
+    assert "lease.pdf, page 4" in sent.body.decode()
+    assert unknown.status == 404

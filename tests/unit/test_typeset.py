@@ -1,8 +1,6 @@
-"""An answer as the page sets it."""
+"""Texts as the page sets them: their language, their window, durations, sizes, words."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 
@@ -12,52 +10,10 @@ from byline.domain.documents import DocumentState
 from byline.errors import LLM_ERROR_REASONS, UNAVAILABLE_REASONS
 from byline.web import words
 from byline.web.catalogue import speech
-from byline.web.typeset import Run, language, paragraphs, window
+from byline.web.typeset import language, window
 
 ENGLISH = words.Words(speech("en"))
 KOREAN = words.Words(speech("ko"))
-
-
-def answer(text: str, *sentences: tuple[int, int, str], sources: int = 3) -> dict[str, Any]:
-    return {
-        "answer": text,
-        "sources": [{"n": n} for n in range(1, sources + 1)],
-        "sentences": [
-            {"start": start, "end": end, "citations": [], "support": support}
-            for start, end, support in sentences
-        ],
-    }
-
-
-def test_sentences_keep_their_support_and_lose_no_character() -> None:
-    text = "One. Two [1]. Three."
-    (paragraph,) = paragraphs(answer(text, (0, 4, "uncited"), (5, 13, "supported")))
-    assert [sentence.support for sentence in paragraph] == ["uncited", "", "supported", ""]
-    runs = [run for sentence in paragraph for run in sentence.runs]
-    assert runs == [Run("One."), Run(" "), Run("Two"), Run("1", 1), Run("."), Run(" Three.")]
-
-
-def test_blank_lines_part_paragraphs_and_sentences_do_not_cross_them() -> None:
-    text = "First [1].\n\nSecond [2]."
-    found = paragraphs(answer(text, (0, 10, "supported"), (12, 23, "weak")))
-    assert [[sentence.support for sentence in paragraph] for paragraph in found] == [
-        ["supported"],
-        ["weak"],
-    ]
-
-
-def test_neighbouring_numerals_are_told_apart() -> None:
-    (paragraph,) = paragraphs(answer("So it is [1][3]."))
-    assert paragraph[0].runs == (Run("So it is"), Run("1", 1), Run("3", 3), Run("."))
-
-
-def test_a_number_that_is_no_source_stays_text() -> None:
-    (paragraph,) = paragraphs(answer("See [9] and [1].", sources=1))
-    assert paragraph[0].runs == (Run("See [9] and"), Run("1", 1), Run("."))
-
-
-def test_no_answer_has_no_paragraphs() -> None:
-    assert paragraphs({"answer": None}) == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A conversation as Markdown: every turn with its byline and the passages behind it. Pure."""
+"""Asks and conversations as Markdown: each with its byline and the passages behind it. Pure."""
 
 from __future__ import annotations
 
@@ -20,9 +20,18 @@ def conversation_markdown(conversation: Conversation, asks: Sequence[StoredAsk])
     return "\n\n".join(parts) + "\n"
 
 
+def ask_markdown(ask: StoredAsk) -> str:
+    """One ask, with its byline and the passages behind it."""
+    return "\n\n".join([f"# {_line(ask.question)}", *_answer(ask)]) + "\n"
+
+
 def _turn(ask: StoredAsk) -> Iterator[str]:
-    answer: Mapping[str, Any] = ask.answer or {}
     yield f"## {_line(ask.question)}"
+    yield from _answer(ask)
+
+
+def _answer(ask: StoredAsk) -> Iterator[str]:
+    answer: Mapping[str, Any] = ask.answer or {}
     text = answer.get("answer") or answer.get("partial_answer")
     if answer.get("partial_answer"):
         yield f"*Unfinished and unchecked ({ask.status.value}):*"

@@ -93,7 +93,8 @@ def _drawn(order: PictureOrder) -> tuple[dict[str, Any], bytes]:
             raise ExtractionFailed(NO_SUCH_PAGE, told)
         page = document[order.page - 1]
         width, height = page.get_size()
-        scale = min(order.width / max(width, 1.0), _HEIGHT_MAX / max(height, 1.0))
+        # PDFium rounds up: a hair less than a pixel more would be one more.
+        scale = min((order.width - 0.01) / max(width, 1.0), _HEIGHT_MAX / max(height, 1.0))
         bitmap = page.render(scale=scale, rev_byteorder=True)
         picture = bitmap.to_pil().convert("RGB")
         boxes = _lines(_boxes(page, order)) if order.passage else []

@@ -25,7 +25,7 @@ async def turn_now(parts: PageParts, ask: StoredAsk) -> dict[str, Any]:
     runs = ask.finished_at is None
     now = standing(await parts.asks.events(ask.id)) if runs or _took_steps(ask) else None
     if runs and now is not None:
-        view["sources"] = now.sources
+        view["sources"] = turns.sources(now.sources, {})
     return view | {
         "now": now,
         "here": running is not None,

@@ -12,7 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 from typing import Any, Final
 
 import nh3
@@ -29,13 +29,12 @@ DOUBTS: Final = {"weak": "?", "unsupported": "!"}
 _MARK: Final = re.compile(r"\s*\[(\d{1,4})\]")
 _NEWLINE: Final = re.compile(r"\r\n?|\n")
 _LINK: Final = re.compile(r"(https?://|mailto:)[^\s]", re.IGNORECASE)
-_TOP_HEADING: Final = 3
-"""What an answer calls a heading stands below the page's own title and sections."""
+_TAG: Final = re.compile(r"<[^>]*>")
 _ALIGNED: Final = re.compile(r"text-align:(left|right|center)")
 
 _TAGS: Final = {
     *("p", "br", "em", "strong", "s", "code", "pre", "blockquote", "hr", "ul", "ol", "li"),
-    *("h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "a", "span"),
+    *("h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "a", "span"),
 }
 _ATTRIBUTES: Final[dict[str, set[str]]] = {
     "*": set(),
@@ -57,8 +56,8 @@ class Labels:
 
     source: str = "source {n}"
     found: str = "found by Byline in source {n}"
-    weak: str = "borne out only in part"
-    unsupported: str = "not borne out"
+    weak: str = "supported in part"
+    unsupported: str = "not supported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,8 @@ class Prose:
     sentences: Sequence[Mapping[str, Any]]
     numbers: frozenset[int]
     at: str = ""
+    heading: int = 2
+    """The level of its topmost headings, below those of the page around it."""
 
 
 class Typesetter:
@@ -97,12 +98,16 @@ class Typesetter:
         """What was taken from documents letter for letter: paragraphs and lines, nothing else."""
         return self._set(self._plain, prose, labels)
 
+    def words(self, text: str) -> str:
+        """The words of a piece of Markdown alone."""
+        made = self.markdown(Prose(text, (), frozenset()), Labels())
+        return " ".join(unescape(_TAG.sub("", made)).split())
+
     def _set(self, parser: MarkdownIt, prose: Prose, labels: Labels) -> str:
         tokens = parser.parse(prose.text)
         setting = _Setting(prose, labels)
         setting.place(tokens)
-        for token in tokens:
-            _demote(token)
+        _demote(tokens, prose.heading)
         return self._cleaner.clean(
             parser.renderer.render(tokens, parser.options, {"setting": setting})
         )
@@ -124,12 +129,19 @@ def _parser(preset: str) -> MarkdownIt:
     return parser
 
 
-def _demote(token: Token) -> None:
-    if token.type in ("heading_open", "heading_close"):
-        token.tag = f"h{min(int(token.tag[1]) + _TOP_HEADING - 1, 6)}"
-    aligned = _ALIGNED.match(str(token.attrs.pop("style", "")))
-    if aligned is not None:
-        token.attrs["class"] = aligned[1]
+def _demote(tokens: Sequence[Token], top: int) -> None:
+    """Headings below those of the page, none skipped; alignments as classes, for styles are not
+    allowed."""
+    written = [int(token.tag[1]) for token in tokens if token.type == "heading_open"]
+    level = top - 1
+    for token in tokens:
+        if token.type == "heading_open":
+            level = min(top + int(token.tag[1]) - min(written), level + 1, 6)
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{level}"
+        aligned = _ALIGNED.match(str(token.attrs.pop("style", "")))
+        if aligned is not None:
+            token.attrs["class"] = aligned[1]
 
 
 def _render_text(

@@ -13,7 +13,9 @@ from starlette.responses import HTMLResponse, Response
 
 from byline import __version__
 from byline.web import typeset
+from byline.web.article import article_filters
 from byline.web.catalogue import LANGUAGES, Speech, speech
+from byline.web.markdown import Typesetter
 from byline.web.preferences import (
     LANGUAGE,
     THEME,
@@ -23,7 +25,7 @@ from byline.web.preferences import (
     remember,
     switched,
 )
-from byline.web.words import SUPPORT, filters
+from byline.web.words import filters
 
 # Not to be kept anywhere: pages hold people's questions, and differ by reader.
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
@@ -33,7 +35,8 @@ class Painter:
     """One environment of templates a language, all made at the start: a fault shows there."""
 
     def __init__(self) -> None:
-        self._environments = {code: _environment(speech(code)) for code in LANGUAGES}
+        typesetter = Typesetter()
+        self._environments = {code: _environment(speech(code), typesetter) for code in LANGUAGES}
 
     def paint(
         self, request: Request, template: str, view: Mapping[str, Any], status: int = 200
@@ -64,7 +67,7 @@ def _frame(request: Request, wanted: Preferences) -> dict[str, Any]:
     }
 
 
-def _environment(spoken: Speech) -> Environment:
+def _environment(spoken: Speech, typesetter: Typesetter) -> Environment:
     environment = Environment(
         loader=PackageLoader("byline.web"),
         autoescape=True,
@@ -78,9 +81,9 @@ def _environment(spoken: Speech) -> Environment:
     environment.globals |= {
         "version": __version__,
         "script_words": script_words,
-        "support_words": SUPPORT,
     }
     environment.filters |= filters(spoken) | {"language": typeset.language}
+    environment.filters |= article_filters(spoken, typesetter)
     return environment
 
 

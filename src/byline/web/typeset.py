@@ -1,104 +1,16 @@
-"""An answer as a page sets it: paragraphs of sentences, each with its citations and its support.
+"""Texts as a page sets them: which language they are in, and the part of a long one that is shown.
 
-Pure: the `done` JSON in, values for the template out. Every text leaves here as it came; the
-template escapes it.
+Pure. Every text leaves here as it came; the template escapes it. Answers are set by `markdown`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-_MARK: Final = re.compile(r"\s*\[(\d{1,4})\]")
-_PARAGRAPH_BREAK: Final = re.compile(r"\n\s*\n")
 _HANGUL: Final = re.compile(r"[\uac00-\ud7a3\u3131-\u318e]")
 _LATIN: Final = re.compile(r"[A-Za-z]")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A stretch of text, or (`n` not None) a citation numeral."""
-
-    text: str
-    n: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """Runs with one support: `supported`, `weak`, `unsupported`, `uncited`, `not_needed`, or "" for
-    none; `attributed` are the sources Byline found it in, where the model cited none."""
-
-    runs: tuple[Run, ...]
-    support: str
-    why: str = ""
-    attributed: tuple[int, ...] = ()
-
-
-Paragraph = tuple[Sentence, ...]
-
-
-def paragraphs(answer: Mapping[str, Any]) -> list[Paragraph]:
-    """The text of the answer, or of what there is of it, split at blank lines, its sentences told
-    apart."""
-    text: str = answer.get("answer") or answer.get("partial_answer") or ""
-    numbers = {source["n"] for source in answer.get("sources", ())}
-    found = []
-    for start, end in _paragraph_spans(text):
-        spans = _sentence_spans(answer.get("sentences", ()), start, end)
-        paragraph = tuple(
-            Sentence(
-                tuple(_runs(text[a:b], numbers)),
-                checked.get("support", ""),
-                checked.get("why", ""),
-                tuple(checked.get("attributed", ())),
-            )
-            for a, b, checked in spans
-        )
-        found.append(paragraph)
-    return found
-
-
-def _paragraph_spans(text: str) -> Iterator[tuple[int, int]]:
-    start = 0
-    for gap in _PARAGRAPH_BREAK.finditer(text):
-        yield start, gap.start()
-        start = gap.end()
-    if text[start:].strip():
-        yield start, len(text)
-
-
-def _sentence_spans(
-    sentences: Sequence[Mapping[str, Any]], start: int, end: int
-) -> Iterator[tuple[int, int, Mapping[str, Any]]]:
-    """The spans of one paragraph without a gap; what lies between sentences has no support."""
-    at = start
-    for sentence in sentences:
-        a, b = max(sentence["start"], at), min(sentence["end"], end)
-        if a >= b:
-            continue
-        if a > at:
-            yield at, a, {}
-        yield a, b, sentence
-        at = b
-    if at < end:
-        yield at, end, {}
-
-
-def _runs(text: str, numbers: set[int]) -> Iterator[Run]:
-    """Text and numerals; a number no source bears stays text."""
-    at = 0
-    for mark in _MARK.finditer(text):
-        n = int(mark[1])
-        if n not in numbers:
-            continue
-        if mark.start() > at:
-            yield Run(text[at : mark.start()])
-        yield Run(str(n), n)
-        at = mark.end()
-    if at < len(text):
-        yield Run(text[at:])
 
 
 def language(text: str) -> str:

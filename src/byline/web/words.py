@@ -116,11 +116,6 @@ VERDICTS: Final[Mapping[str, str]] = {
     "not_needed": N_("needs no source"),
 }
 
-SUPPORT: Final[Mapping[str, str]] = {
-    "weak": N_("The cited passage bears this out only in part."),
-    "unsupported": N_("The cited passage does not bear this out."),
-}
-
 ERRORS: Final[Mapping[str, str]] = {
     "bad_request": N_("Something in what was sent is not right."),
     "unknown_backend": N_("No backend has this name."),
@@ -166,10 +161,6 @@ class Words:
     def ending(self, status: str) -> str:
         """How an ask stands or ended, where that is no answer."""
         return self._say(OUTCOMES[status])
-
-    def support(self, support: str) -> str:
-        """What is wrong with a sentence's support; "" for nothing."""
-        return self._say(SUPPORT.get(support, ""))
 
     def headline(self, error: BylineError) -> str:
         """An error in a few words of the page's language; "" on an English page, where its own
@@ -287,7 +278,6 @@ def filters(speech: Speech) -> dict[str, Callable[..., str]]:
         "state": words.state,
         "document_state": words.document_state,
         "ending": words.ending,
-        "support": words.support,
         "headline": words.headline,
         "reason": words.reason,
         "outcome": words.outcome,
