@@ -17,8 +17,8 @@ from bench.generated import passages, questions
 from bench.library import BATCH, Text, empty_library, fill
 from bench.report import Row
 from bench.settings import Settings
-from byline.domain.search import SearchRequest, SearchResult
-from byline.search import bm25
+from byline.domain.search import Filters, SearchRequest, SearchResult
+from byline.search import candidates, filters
 from byline.search.search import Searcher
 
 NAME = "lexical search"
@@ -28,6 +28,7 @@ WARM_UP = 20
 COMPARED = 60
 MEDIAN_MS_MAX = 15.0
 OVERLAP_MIN = 0.97
+EVERYWHERE = Filters()
 
 
 async def run(settings: Settings) -> list[Row]:
@@ -71,10 +72,14 @@ async def measured(searcher: Searcher, texts: list[str]) -> list[Row]:
     ]  # fmt: skip
 
 
-async def overlap_at_10(searcher: Searcher, question: str) -> float:
-    short = await searcher.search(SearchRequest(question))
-    with patch.multiple(bm25, CANDIDATES_ENOUGH=10**12, CANDIDATES_MAX=10**12):
-        exact = await searcher.search(SearchRequest(question))
+async def overlap_at_10(searcher: Searcher, question: str, where: Filters = EVERYWHERE) -> float:
+    request = SearchRequest(question, filters=where)
+    short = await searcher.search(request)
+    with (
+        patch.object(candidates, "MANY", 10**12),
+        patch.object(filters, "NARROW_PASSAGES_MAX", 10**12),
+    ):
+        exact = await searcher.search(request)
     ids = set(hit_ids(exact))
     return len(ids & set(hit_ids(short))) / len(ids) if ids else 1.0
 

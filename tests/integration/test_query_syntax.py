@@ -8,7 +8,7 @@ import pytest
 from search_corpus import add
 
 from byline.domain.search import Filters, QueryForm, SearchRequest
-from byline.search import bm25, lexical
+from byline.search import candidates, lexical_search
 from byline.search.search import Searcher
 from byline.store.database import Database
 
@@ -107,7 +107,7 @@ async def test_a_phrase_obeys_filters(searcher: Searcher, database: Database) ->
 async def test_a_phrase_is_found_among_many_passages_with_its_words(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lexical, "_READ_AT_MOST", (10, 100))
+    monkeypatch.setattr(lexical_search, "_READ_AT_MOST", (10, 100))
     await add(database, *[f"garden {n} red {n} the red {n} garden red" for n in range(60)])
     wanted = "all of it was written long ago in a book about this: the red garden is where they met"
     await add(database, wanted)
@@ -117,9 +117,9 @@ async def test_a_phrase_is_found_among_many_passages_with_its_words(
 async def test_exclusion_loses_nothing_that_the_short_cut_leaves_out(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bm25, "CANDIDATES_MAX", 20)
-    monkeypatch.setattr(bm25, "CANDIDATES_ENOUGH", 5)
-    monkeypatch.setattr(bm25, "CANDIDATES_FEW", 2)
+    monkeypatch.setattr(candidates, "MANY", 20)
+    monkeypatch.setattr(candidates, "ENOUGH", 5)
+    monkeypatch.setattr(candidates, "FEW", 2)
     await add(database, *[f"rent of the balcony {n}" for n in range(10)])
     await add(database, *[f"rent of house {n}" for n in range(40)])
     found = await texts(Searcher(database), "rent balcony -balcony")

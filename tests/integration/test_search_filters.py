@@ -12,7 +12,7 @@ from search_corpus import Draft, add, add_document
 
 from byline.domain.search import Filters, SearchRequest
 from byline.errors import BadRequest
-from byline.search import bm25, filters
+from byline.search import candidates, filters
 from byline.search.search import Searcher
 from byline.store.database import Database
 
@@ -90,9 +90,9 @@ async def test_a_selective_filter_loses_nothing_whatever_the_short_cut_leaves_ou
 ) -> None:
     # A collection far over the bounds of the short cut: `rent` is common, `balcony` rare, and the
     # few tagged passages hold only the common word.
-    monkeypatch.setattr(bm25, "CANDIDATES_MAX", 30)
-    monkeypatch.setattr(bm25, "CANDIDATES_ENOUGH", 10)
-    monkeypatch.setattr(bm25, "CANDIDATES_FEW", 5)
+    monkeypatch.setattr(candidates, "MANY", 30)
+    monkeypatch.setattr(candidates, "ENOUGH", 10)
+    monkeypatch.setattr(candidates, "FEW", 5)
     await add(database, *[f"the rent of the balcony number {n}" for n in range(12)])
     await add(database, *[f"the rent of house {n} in street {n * 7}" for n in range(100)])
     async with database.connection() as connection:

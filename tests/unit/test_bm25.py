@@ -1,4 +1,4 @@
-"""BM25 as numbers: weights of passages and queries, and which passages are scored at all."""
+"""BM25 as numbers: weights of passages and of queries."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.search import bm25
-
-MANY = 100_000
-COUNTS = st.dictionaries(st.integers(1, 10_000), st.integers(1, 50_000), max_size=40)
 
 
 def test_terms_of_a_passage_are_counted_once_each_in_rising_order() -> None:
@@ -66,36 +63,6 @@ def test_a_long_query_is_asked_by_its_heaviest_terms() -> None:
     df = {term: term for term in range(1, 1_001)}
     weights = bm25.query_weights(list(df), df, 2_000)
     assert set(weights) == set(range(1, bm25.QUERY_TERMS_MAX + 1))
-
-
-def test_rare_terms_alone_name_the_candidates_once_there_are_enough() -> None:
-    assert bm25.candidate_terms({1: 2_000, 2: 1_500, 3: 50_000}, MANY) == [2, 1]
-
-
-def test_a_common_term_is_left_to_scoring_when_there_is_something_without_it() -> None:
-    assert bm25.candidate_terms({1: 400, 2: 90_000}, MANY) == [1]
-
-
-def test_a_common_term_names_candidates_when_there_is_hardly_anything_else() -> None:
-    assert bm25.candidate_terms({1: 10, 2: 90_000, 3: 95_000}, MANY) == [1, 2]
-
-
-def test_a_small_collection_is_scored_whole() -> None:
-    df = {1: 3_900, 2: 3_000, 3: 40}
-    assert bm25.candidate_terms(df, 4_000) == [3, 2, 1]
-    assert bm25.candidate_terms(df, 4_001) == [3, 2]
-
-
-@given(COUNTS)
-def test_candidates_are_the_rarest_terms_and_bounded(df: dict[int, int]) -> None:
-    taken = bm25.candidate_terms(df, MANY)
-    left = [df[term] for term in df if term not in taken]
-
-    assert bool(taken) == bool(df)
-    assert all(df[term] <= rarest for term in taken for rarest in left)
-    before_last = sum(df[term] for term in taken[:-1])
-    assert before_last < bm25.CANDIDATES_ENOUGH
-    assert before_last < bm25.CANDIDATES_FEW or before_last + df[taken[-1]] <= bm25.CANDIDATES_MAX
 
 
 def test_coverage_is_the_share_of_the_weight_that_is_held() -> None:

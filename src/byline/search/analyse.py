@@ -33,7 +33,7 @@ import Stemmer
 from byline.search.dates import days
 from byline.search.words import ASKING_EN, ASKING_KO, CONTRACTIONS_EN, INFLECTED_KO, PARTICLES_KO
 
-ANALYSIS_VERSION: Final = 4
+ANALYSIS_VERSION: Final = 5
 """The number of the rules in this module, in `words`, `dates` and `vocabulary`, and of the weights
 in `bm25`."""
 

@@ -1,4 +1,4 @@
-"""BM25 as numbers: what a term weighs in a passage, what it weighs in a query, where to look.
+"""BM25 as numbers: what a term weighs in a passage, and what in a query.
 
 BM25 is a sparse inner product. The passage's side is its term counts, saturated and normalised by
 its length; it is worked out once, when the passage is indexed. The query's side is the inverse
@@ -36,11 +36,6 @@ QUERY_TERMS_MAX: Final = 128
 
 COVERAGE_PASSAGES_MIN: Final = 1_000
 """A smaller collection is judged as one of so many passages (see `coverage`)."""
-
-CANDIDATES_ENOUGH: Final = 2_000
-CANDIDATES_MAX: Final = 4_000
-CANDIDATES_FEW: Final = 300
-"""Passages (see `candidate_terms`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,40 +85,6 @@ def query_weights(terms: list[int], df: Mapping[int, int], passages: int) -> dic
     }
     heaviest = sorted(weights, key=weights.__getitem__, reverse=True)[:QUERY_TERMS_MAX]
     return {term: weights[term] for term in heaviest}
-
-
-def candidate_terms(
-    df: Mapping[int, int], passages: int, let_through: int | None = None
-) -> list[int]:
-    """The terms whose passages are scored; the query's other terms only add to their scores.
-
-    Where a filter lets through only so many of the passages, that share of each term's is expected.
-
-    1. Where there are no more than `CANDIDATES_MAX` passages, all are scored.
-    2. Else terms are taken rarest first, until their passages together (`df`: term → passages)
-       a. are `CANDIDATES_ENOUGH`, or
-       b. are `CANDIDATES_FEW`, and with the next term would be over `CANDIDATES_MAX`.
-
-    On 100,000 passages of `bench/search` this finds 0.983 of the ten best that scoring all finds;
-    rule a alone finds as much in one and a half times the server's time, and rule a with 5,000
-    finds 0.994 in two and a half times.
-    """
-    rarest = sorted(df, key=lambda term: (df[term], term))
-    searched = passages if let_through is None else min(let_through, passages)
-    if searched <= CANDIDATES_MAX:
-        return rarest
-    share = searched / passages
-    taken: list[int] = []
-    found = 0.0
-    for term in rarest:
-        expected = df[term] * share
-        if found >= CANDIDATES_ENOUGH:
-            break
-        if found >= CANDIDATES_FEW and found + expected > CANDIDATES_MAX:
-            break
-        taken.append(term)
-        found += expected
-    return taken
 
 
 def coverage(

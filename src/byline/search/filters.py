@@ -31,7 +31,7 @@ TAG_CHARS_MAX: Final = 64
 
 PATH_CHARS_MAX: Final = 1_000
 
-NARROW_PASSAGES_MAX: Final = 4_000
+NARROW_PASSAGES_MAX: Final = 12_000
 """A filter that lets through no more passages than this is searched whole, without any index of
 terms or vectors."""
 

@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 
 from byline.domain.search import Place, SearchHit
 from byline.search.fuse import Fused
-from byline.search.lexical import Weighed
+from byline.search.lexical_search import Weighed
 from byline.store.statements import statements
 
 

@@ -28,7 +28,7 @@ from byline.search.dense import DenseQuery, search_dense, similarities
 from byline.search.duplicates import collapse
 from byline.search.filters import checked, notes_on, scope_of
 from byline.search.fuse import CANDIDATES, Fused, fuse
-from byline.search.lexical import (
+from byline.search.lexical_search import (
     LexicalQuery,
     LexicalResult,
     admitted,

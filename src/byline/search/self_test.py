@@ -15,7 +15,8 @@ from psycopg import AsyncConnection
 from byline.errors import StartFailed
 from byline.search.analyse import query_terms, telling_terms
 from byline.search.filters import Scope
-from byline.search.lexical import IndexedPassage, LexicalQuery, index_passages, search_lexical
+from byline.search.lexical import IndexedPassage, index_passages
+from byline.search.lexical_search import LexicalQuery, search_lexical
 from byline.store.database import Database
 from byline.store.statements import statements
 

@@ -91,6 +91,8 @@ SELECT
         SELECT sum(passages) FROM lexical_totals
         WHERE %(collection)s::text IS NULL OR collection = %(collection)s
     ), 0)::bigint + coalesce((SELECT sum(passages) FROM change), 0)::bigint AS passages,
+    coalesce((SELECT sum(passages) FROM lexical_totals), 0)::bigint
+        + coalesce((SELECT sum(passages) FROM lexical_changes), 0)::bigint AS everywhere,
     coalesce((
         SELECT jsonb_object_agg(term, df)
         FROM (SELECT term, sum(df) AS df FROM held GROUP BY term) AS summed
@@ -99,11 +101,11 @@ SELECT
 -- name: best_passages
 SELECT passage_id, -(weights <#> %(weights)s::sparsevec) AS score
 FROM lexical_passages
-WHERE terms && %(candidates)s::integer[]
+WHERE ({gathered})
   AND (%(collection)s::text IS NULL OR collection = %(collection)s)
   AND document_id NOT IN (SELECT id FROM stored_documents WHERE removed_at IS NOT NULL)
   {within}
-  {confined}
+  {without}
 ORDER BY weights <#> %(weights)s::sparsevec, passage_id
 LIMIT %(limit)s;
 
@@ -130,7 +132,13 @@ JOIN lexical_passages ON lexical_passages.passage_id = passages.id
 WHERE passages.id = ANY (%(passages)s::bigint[]);
 
 -- name: with_all
-AND terms @> %(required)s::integer[]
+terms @> {ids}::integer[]
+
+-- name: with_some
+terms && {ids}::integer[]
+
+-- name: with_any_weight
+weights <#> %(weights)s::sparsevec < 0
 
 -- name: without
 AND NOT terms && %(excluded)s::integer[]

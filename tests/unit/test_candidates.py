@@ -1,0 +1,125 @@
+"""Which passages are scored: those that hold terms together, or one of them often."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from byline.search import bm25, candidates
+from byline.search.analyse import TERM_IDS_MAX
+from byline.search.candidates import IMPACTS, Choice, Level, Term, choose, impact_id, impact_ids
+
+MANY = 1_000_000
+TERM_IDS = st.integers(0, TERM_IDS_MAX - 1)
+COUNTS = st.lists(st.integers(1, 600_000), min_size=1, max_size=12)
+
+
+def term(id_: int, *df: int, passages: int = MANY) -> Term:
+    """A term that so many passages hold; further counts are of those that hold it often."""
+    levels = tuple(Level((impact_id(id_, n),), count) for n, count in enumerate(df))
+    return Term(bm25.idf(passages, df[0]), levels)
+
+
+def sets_of(choice: Choice) -> set[frozenset[int]]:
+    """The ids that passages must hold together, for each way to be a candidate."""
+    return {
+        frozenset([ids[0] for ids in gathering.every] + [one])
+        for gathering in choice.gatherings
+        for one in gathering.some
+    }
+
+
+def test_rare_terms_alone_name_the_candidates_once_there_are_enough() -> None:
+    choice = choose([term(1, 1_200), term(2, 1_500), term(3, 500_000)], MANY)
+    assert sets_of(choice) == {frozenset({1}), frozenset({2})}
+    assert choice.expected == 2_700
+
+
+def test_common_terms_name_candidates_only_together() -> None:
+    choice = choose([term(1, 90_000), term(2, 100_000), term(3, 120_000)], MANY)
+    assert sets_of(choice) == {frozenset({1, 2, 3})}
+    assert choice.expected == pytest.approx(1_080)
+
+
+def test_a_common_term_alone_is_asked_for_where_it_stands_often() -> None:
+    often = term(1, 180_000, 20_000, 3_000, 200)
+    choice = choose([often], MANY)
+    assert sets_of(choice) == {frozenset({impact_id(1, 2)})}
+
+
+def test_a_term_that_never_stands_often_is_asked_for_as_it_is() -> None:
+    assert choose([term(1, 180_000)], MANY).expected == 180_000
+
+
+def test_a_set_within_another_makes_it_needless() -> None:
+    choice = choose([term(1, 900), term(2, 1_400), term(3, 20_000)], MANY)
+    for each in sets_of(choice):
+        assert not any(each > other for other in sets_of(choice))
+
+
+def test_words_of_a_prefix_count_as_one_term() -> None:
+    prefix = Term(5.0, (Level((7, 8, 9), 60_000),))
+    choice = choose([prefix, term(1, 50_000)], MANY)
+    [gathering] = choice.gatherings
+    assert {*gathering.every, gathering.some} == {(7, 8, 9), (1,)}
+
+
+def test_sets_that_differ_in_their_commonest_term_are_one_question() -> None:
+    common = [term(n, 60_000 + n) for n in range(2, 6)]
+    choice = choose([term(1, 9_000), *common], MANY)
+    assert any(len(gathering.some) > 1 for gathering in choice.gatherings)
+
+
+def test_more_are_gathered_where_not_all_may_be_found() -> None:
+    terms = [term(n, 4_000 + 5_000 * n) for n in range(1, 8)]
+    confined = choose(terms, MANY, candidates.bounds(0.1, 0.1)).expected
+    assert confined > 1.5 * choose(terms, MANY).expected
+
+
+def test_terms_of_like_frequency_are_expected_in_the_same_passages() -> None:
+    assert choose([term(1, 93_596), term(2, 94_125)], MANY).expected == 93_596
+    assert choose([term(1, 93_596), term(2, 99_125)], MANY).expected == pytest.approx(9_278, abs=1)
+
+
+def test_bounds_are_wide_enough_for_what_a_filter_leaves() -> None:
+    narrow = candidates.bounds(0.01, 0.01)
+    assert narrow.enough == pytest.approx(10 * candidates.ENOUGH)
+    assert narrow.few == pytest.approx(candidates.AT_LEAST / 0.01)
+    everywhere = candidates.Bounds(candidates.ENOUGH, candidates.FEW, candidates.MANY)
+    assert candidates.bounds() == everywhere
+
+
+@given(COUNTS)
+def test_only_lighter_sets_than_those_taken_are_left_out(counts: list[int]) -> None:
+    terms = [term(n, df) for n, df in enumerate(counts, start=1)]
+    weights = {n: each.weight for n, each in enumerate(terms, start=1)}
+    taken = sets_of(choose(terms, MANY))
+    lightest = min(sum(weights[n] for n in each) for each in taken)
+    heaviest = sorted(weights, key=lambda n: -weights[n])[: candidates.TERMS_MAX]
+    for n in heaviest:
+        if frozenset({n}) not in taken:
+            assert weights[n] <= lightest + 1e-9
+
+
+@given(COUNTS)
+def test_expected_candidates_are_bounded_unless_there_are_hardly_any_others(
+    counts: list[int],
+) -> None:
+    choice = choose([term(n, df) for n, df in enumerate(counts, start=1)], MANY)
+    assert choice.gatherings
+    if choice.expected > candidates.MANY:
+        smaller = [df for df in counts if df < candidates.FEW]
+        assert sum(smaller) < candidates.FEW
+
+
+@given(TERM_IDS, TERM_IDS)
+def test_ids_of_levels_are_different_and_fit_into_four_bytes(one: int, other: int) -> None:
+    ids = {impact_id(id_, level) for id_ in (one, other) for level in range(len(IMPACTS) + 1)}
+    assert len(ids) == (len(IMPACTS) + 1) * len({one, other})
+    assert all(-(2**31) <= id_ < 2**31 for id_ in ids)
+
+
+def test_a_passage_is_found_by_every_bound_that_a_term_reaches() -> None:
+    ids = impact_ids([5, 6, 7], [1.24, 1.35, 1.6])
+    assert ids == [impact_id(6, 1), impact_id(6, 2), *(impact_id(7, n) for n in (1, 2, 3))]
