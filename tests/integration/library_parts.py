@@ -74,15 +74,21 @@ class Parts:
 
 @asynccontextmanager
 async def scripted_library(
-    database: Database, home: Path, extractor: ScriptedExtractor
+    database: Database,
+    home: Path,
+    extractor: ScriptedExtractor,
+    config: schema.Ingest | None = None,
 ) -> AsyncIterator[Parts]:
     """The library over `database`, its jobs running."""
     scratch = home / "scratch"
     await asyncio.to_thread(scratch.mkdir, exist_ok=True)
     blobs = open_blobs(schema.Storage(), home)
-    config = schema.Ingest()
+    config = config or schema.Ingest()
     # The pipeline only needs something that extracts.
-    pipeline = Pipeline(database, blobs, extractor, scratch)  # type: ignore[arg-type]
+    pipeline = Pipeline(
+        *(database, blobs, extractor, scratch),  # type: ignore[arg-type]
+        config.passage_chars_max,
+    )
     jobs = DocumentJobs(database.url, config, pipeline)
     library = Library(database, blobs, config, jobs)
     running = asyncio.create_task(jobs.run(library))

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from library_parts import ScriptedExtractor, rows, scripted_library, settled
 
+from byline.config import schema
 from byline.domain.documents import DocumentState
 from byline.domain.search import SearchRequest
 from byline.errors import ExtractionFailed, StorageUnavailable
 from byline.ingest import jobs
-from byline.ingest.chunk import CHUNK_VERSION
+from byline.ingest.chunk import cut_by
 from byline.ingest.extract import WorkerDied
 from byline.search.search import Searcher
 from byline.store.database import Database
@@ -219,7 +220,40 @@ async def test_documents_cut_by_earlier_rules_are_read_again_and_found_meanwhile
     after = await rows(database.url, "SELECT id FROM passages")
     assert len(after) == 1
     assert after != before
-    assert await rows(database.url, "SELECT chunked_by FROM documents") == [(CHUNK_VERSION,)]
+    assert await rows(database.url, "SELECT chunked_by FROM documents") == [(cut_by(800),)]
+
+
+async def test_another_length_of_passages_cuts_anew_what_is_there_and_two_do_not_take_turns(
+    database: Database, tmp_path: Path
+) -> None:
+    shorter = schema.Ingest(passage_chars_max=300)
+    chunked_by = "SELECT chunked_by FROM documents"
+    async with scripted_library(database, tmp_path, ScriptedExtractor()) as old:
+        document = await settled(old.library, (await old.add("the words")).id)
+        assert await old.library.refresh() == 0
+        assert await rows(database.url, chunked_by) == [(cut_by(800),)]
+        async with scripted_library(database, tmp_path, ScriptedExtractor(), shorter) as new:
+            await until_one(database, f"{chunked_by} WHERE chunked_by = {cut_by(300)}")
+            await settled(new.library, document.id)
+            assert await old.library.refresh() == 0
+            assert await new.library.refresh() == 0
+    assert await rows(database.url, chunked_by) == [(cut_by(300),)]
+
+
+async def test_rules_of_a_later_version_are_left_to_a_later_program(
+    database: Database, tmp_path: Path
+) -> None:
+    async with scripted_library(database, tmp_path, ScriptedExtractor()) as parts:
+        await settled(parts.library, (await parts.add("the words")).id)
+    await rows(database.url, f"UPDATE documents SET chunked_by = {cut_by(800, version=99)}")
+    async with scripted_library(database, tmp_path, ScriptedExtractor()) as parts:
+        assert await parts.library.refresh() == 0
+
+
+async def until_one(database: Database, query: str) -> None:
+    async with asyncio.timeout(30):
+        while not await rows(database.url, query):
+            pass
 
 
 async def test_what_people_add_is_read_before_what_is_only_cut_again(

@@ -108,7 +108,11 @@ class Ingest(Branch):
     )
     concurrency: int = Field(1, ge=1, le=64, description="Files extracted at once.")
     passage_chars_max: int = Field(
-        800, ge=100, le=20_000, description="Longest passage, in characters."
+        800,
+        ge=100,
+        le=20_000,
+        description="Longest passage, in characters. Another one cuts all documents anew, "
+        "behind the next start.",
     )
     ocr_languages: tuple[str, ...] = Field(
         ("eng", "kor"), description="Tesseract languages used where their data are installed."

@@ -33,6 +33,8 @@ from byline.ingest.sentence_ends import last_sentence_end
 from byline.ingest.units import Unit, units
 
 CHUNK_VERSION: Final = 2
+_LENGTHS: Final = 100_000
+"""More than the longest passage can be configured to be."""
 """The number of the rules by which documents become passages, in this module, in `outline`, `units`
 and the readers. Raised, every document is read again in the background (`jobs`)."""
 
@@ -46,6 +48,11 @@ _TINY_SHARE: Final = 8
 """A passage shorter than this part of the longest says nothing by itself."""
 _JOINERS: Final = frozenset("\u200d\u20e3")
 _CUT_BACK_MAX: Final = 32
+
+
+def cut_by(passage_chars_max: int, version: int = CHUNK_VERSION) -> int:
+    """What a document was cut by, as one number: a greater one for a later version."""
+    return version * _LENGTHS + passage_chars_max
 
 
 def chunk(extracted: ExtractedText, *, passage_chars_max: int) -> list[Chunk]:

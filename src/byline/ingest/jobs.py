@@ -280,7 +280,8 @@ async def running_library(
     """
     await asyncio.to_thread(_emptied, scratch)
     async with open_extractor(config, scratch) as extractor:
-        jobs = DocumentJobs(database.url, config, Pipeline(database, blobs, extractor, scratch))
+        pipeline = Pipeline(database, blobs, extractor, scratch, config.passage_chars_max)
+        jobs = DocumentJobs(database.url, config, pipeline)
         library = Library(database, blobs, config, jobs)
         running = [asyncio.create_task(jobs.run(library), name="background work")]
         if embedder is not None:

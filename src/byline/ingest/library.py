@@ -30,7 +30,7 @@ from byline.errors import (
     UnsupportedFormat,
 )
 from byline.ingest.catalogue import LIST_MAX, Catalogue
-from byline.ingest.chunk import CHUNK_VERSION
+from byline.ingest.chunk import CHUNK_VERSION, cut_by
 from byline.ingest.kinds import HEAD_BYTES, refusal_of
 from byline.ingest.names import (
     check_collection,
@@ -84,6 +84,7 @@ class Library:
         self.removals = Removals(database, self._originals, queue, config.undo_s)
         self.works: list[Work] = []
         self.on_forgotten = self._originals.on_forgotten
+        self._last_passage: int | None = None
 
     async def add(
         self,
@@ -105,7 +106,7 @@ class Library:
         check_collection(collection)
         folder, clean_tags = clean_folder(folder), checked_tags(tags)
         bytes_len = await asyncio.to_thread(self._check_file, path, name)
-        sha256 = await self._blobs.put(path)
+        sha256 = await self._blobs.put(path, self._originals.expect)
         new = {
             "id": uuid.uuid4(),
             "name": name,
@@ -200,13 +201,20 @@ class Library:
             return document_of(changed or row)
 
     async def refresh(self) -> int:
-        """Queue some documents that were cut by earlier rules, newest first, to be read again; how
-        many. None while others wait: those come first. Until it is read again a document is found
-        by its old passages."""
+        """Queue some documents that were cut by earlier rules or to another length, newest first,
+        to be read again; how many. None while others wait: those come first. Until it is read again
+        a document is found by its old passages."""
         sql = statements("documents")
         async with self._database.connection() as connection:
             found = await connection.execute(
-                sql["cut_by_earlier_rules"], {"version": CHUNK_VERSION, "limit": _REFRESHED_AT_ONCE}
+                sql["cut_by_earlier_rules"],
+                {
+                    "cut_by": cut_by(self._config.passage_chars_max),
+                    "version_from": cut_by(0),
+                    "version_to": cut_by(0, CHUNK_VERSION + 1),
+                    "last_passage": await self._last_before(connection),
+                    "limit": _REFRESHED_AT_ONCE,
+                },
             )
             rows = await found.fetchall()
             waiting = await (await connection.execute(sql["any_waits"])).fetchone() if rows else {}
@@ -231,8 +239,16 @@ class Library:
         """What is due: files that nobody has, documents removed long enough ago, readings by
         earlier rules."""
         await self._originals.settle()
+        await self._originals.sweep()
         await self.removals.purge()
         await self.refresh()
+
+    async def _last_before(self, connection: AsyncConnection[DictRow]) -> int:
+        """The id of the last passage there was when this process first looked."""
+        if self._last_passage is None:
+            found = await connection.execute(statements("documents")["last_passage"])
+            self._last_passage = int((await found.fetchone() or {"id": 0})["id"])
+        return self._last_passage
 
     def _check_file(self, path: Path, name: str) -> int:
         bytes_len = path.stat().st_size
@@ -280,6 +296,7 @@ class Library:
         while True:
             inserted = await (await connection.execute(sql["insert"], new)).fetchone()
             if inserted is not None:
+                await connection.execute(statements("removal")["expect_no_more"], new)
                 await self._queue.defer(connection, str(inserted["id"]))
                 return AddedDocument(document_of(inserted), duplicate=False)
             known = await (await connection.execute(sql["same_bytes"], new)).fetchone()

@@ -14,6 +14,10 @@ from byline.store.statements import statements
 
 log: Final = structlog.get_logger(__name__)
 
+EXPECTED_S_MAX: Final = 86_400.0
+"""No upload takes longer from the store to the row of its document, in seconds."""
+_AT_ONCE: Final = 100
+
 
 class Originals:
     """Forgets files. Removed documents that may still come back have theirs."""
@@ -43,10 +47,32 @@ class Originals:
                     await self._blobs.delete(sha256)
                     for forget in self.on_forgotten:
                         await forget(sha256)
+                await connection.execute(
+                    statements("removal")["expect_no_more"], {"sha256": sha256}
+                )
         except BylineError as error:
             log.warning("a file nobody has could not be removed yet", reason=str(error))
         else:
             self._unsettled.discard(sha256)
+
+    async def expect(self, sha256: str) -> None:
+        """Note that the store is about to get this file: should its document never come, because
+        this process dies, `sweep` finds it. Raises `DatabaseUnavailable`."""
+        async with self._database.connection() as connection:
+            await connection.execute(statements("documents")["commit_lazily"])
+            await connection.execute(statements("removal")["expect_file"], {"sha256": sha256})
+
+    async def sweep(self, age_s: float = EXPECTED_S_MAX) -> None:
+        """Forget files that came into the store more than `age_s` seconds ago and that nobody has.
+        Whoever adds one of them just now puts it there again. Raises `DatabaseUnavailable`."""
+        async with self._database.connection() as connection:
+            found = await connection.execute(
+                statements("removal")["long_expected"], {"age_s": age_s, "limit": _AT_ONCE}
+            )
+            rows = await found.fetchall()
+        for row in rows:
+            log.info("a file was added by a process that died", sha256=row["sha256"])
+            await self.forget(row["sha256"])
 
     async def settle(self) -> None:
         """Look again at files that could not be forgotten while the database was away."""

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from byline.domain.documents import DocumentError, DocumentState
 from byline.errors import ExtractionFailed, NotFound
-from byline.ingest.chunk import CHUNK_VERSION
+from byline.ingest.chunk import cut_by
 from byline.ingest.embed import queue_embedding
 from byline.ingest.extract import Extraction, Extractor
 from byline.ingest.states import change_state
@@ -30,12 +30,14 @@ _BATCH: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The parts reading needs. `scratch` is a folder for files while they are read."""
+    """The parts reading needs. `scratch` is a folder for files while they are read;
+    `passage_chars_max` is what the extractor cuts by."""
 
     database: Database
     blobs: BlobStore
     extractor: Extractor
     scratch: Path
+    passage_chars_max: int
 
     async def run(self, document_id: str) -> None:
         """Read a document and make it searchable, or record why it cannot be read.
@@ -55,7 +57,7 @@ class Pipeline:
             return
         async with self.database.connection() as connection:
             await connection.execute(statements("documents")["commit_lazily"])
-            await _store(connection, document_id, extraction)
+            await _store(connection, document_id, extraction, cut_by(self.passage_chars_max))
 
     async def fail(self, document_id: str, failure: ExtractionFailed) -> None:
         """Record why a document could not be read."""
@@ -88,7 +90,7 @@ class Pipeline:
 
 
 async def _store(
-    connection: AsyncConnection[DictRow], document_id: str, extraction: Extraction
+    connection: AsyncConnection[DictRow], document_id: str, extraction: Extraction, chunked_by: int
 ) -> None:
     """Text, passages, index rows and state together; what an earlier reading left goes with it.
 
@@ -116,7 +118,7 @@ async def _store(
             "language": text.language,
             "pages": text.pages[-1].number if text.pages else None,
             "passages": len(extraction.spans),
-            "chunked_by": CHUNK_VERSION,
+            "chunked_by": chunked_by,
         },
     )
     await queue_embedding(connection, document_id)

@@ -44,3 +44,16 @@ DELETE FROM stored_documents WHERE id = %(id)s
 
 -- name: file_is_used
 SELECT EXISTS (SELECT FROM stored_documents WHERE sha256 = %(sha256)s) AS used
+
+-- name: expect_file
+INSERT INTO expected_files (sha256) VALUES (%(sha256)s)
+ON CONFLICT (sha256) DO UPDATE SET since = now()
+
+-- name: expect_no_more
+DELETE FROM expected_files WHERE sha256 = %(sha256)s
+
+-- name: long_expected
+SELECT sha256 FROM expected_files
+WHERE since < now() - make_interval(secs => %(age_s)s)
+ORDER BY since
+LIMIT %(limit)s
