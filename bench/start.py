@@ -1,7 +1,8 @@
 """From `byline serve` to ready, what it weighs, and how soon it says no.
 
 A second start (the first one makes the database). Memory is that of the whole process tree, each
-shared page counted once (PSS, where Linux tells it). Refusals are timed beyond retrieval: the same
+shared page counted once (PSS, where Linux tells it), and told apart by part; the process that holds
+the embedder's model is not in the sum. Refusals are timed beyond retrieval: the same
 question's search is measured beside them and taken off.
 """
 
@@ -9,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlencode
@@ -28,6 +31,7 @@ STARTS = 5
 REFUSALS = 50
 CONNECT_S = 1.0
 SETTLE_S = 2.0
+MODEL = "embedder's model"
 QUESTION = "How long does the warranty of the kettle last?"
 DOCUMENT = "The warranty of the kettle lasts three years from the day it was bought."
 
@@ -43,13 +47,13 @@ async def run(settings: Settings) -> list[Row]:
         starts = [await start_s(home, refusing) for _ in range(STARTS)]
         async with byline(home, refusing) as program:
             await asyncio.sleep(SETTLE_S)  # what the start leaves behind is let go
-            memory, how = tree_bytes(program.pid)
+            weight = weight_of(program.pid)
             with program.connect() as connection:
                 refusals = refusal_rows(connection)
     note = f"{STARTS} starts; the first, which makes the database, took {first_s:.1f} s"
     return [
         Row("byline serve to ready, second start, median", median(starts), "s", 3, "lower", note),
-        Row("resident memory without models", memory / 1e6, "MB", 300, "lower", how),
+        weight.row(),
         *refusals,
     ]
 
@@ -79,18 +83,45 @@ timeout_connect_s = {CONNECT_S}
 """
 
 
-def tree_bytes(pid: int) -> tuple[int, str]:
-    """Memory of a process and all below it, and how it was counted."""
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Memory of a process tree by what its processes are, in bytes; shared pages counted `how`."""
+
+    by_part: Counter[str]
+    how: str
+
+    def row(self) -> Row:
+        """All but the model, with each part named."""
+        without = sum(self.by_part.values()) - self.by_part[MODEL]
+        parts = ", ".join(f"{part} {size / 1e6:.0f}" for part, size in self.by_part.items())
+        note = f"{self.how}; in MB: {parts}"
+        return Row("resident memory without models", without / 1e6, "MB", 300, "lower", note)
+
+
+def weight_of(pid: int) -> Weight:
+    """A process and all below it."""
     root = psutil.Process(pid)
     processes = [root, *root.children(recursive=True)]
+    by_part: Counter[str] = Counter()
     try:
-        sizes = [process.memory_full_info().pss for process in processes]
-        how = "PSS"
+        for process in processes:
+            by_part[part_of(process, root)] += process.memory_full_info().pss
+        return Weight(by_part, f"PSS of {len(processes)} processes")
     except (AttributeError, psutil.AccessDenied):
-        sizes = [process.memory_info().rss for process in processes]
-        how = "RSS, shared pages counted in each"
-    own = sizes[0] / 1e6
-    return sum(sizes), f"{how} of {len(processes)} processes; Byline's own {own:.0f} MB"
+        by_part.clear()
+        for process in processes:
+            by_part[part_of(process, root)] += process.memory_info().rss
+        return Weight(by_part, "RSS, shared pages counted in each process")
+
+
+def part_of(process: psutil.Process, root: psutil.Process) -> str:
+    """What a process of the tree is."""
+    command = " ".join(process.cmdline())
+    if process == root:
+        return "server"
+    if process.name() == "postgres":
+        return "PostgreSQL"
+    return MODEL if "e5_worker" in command else "readers of files"
 
 
 def refusal_rows(connection: Connection) -> list[Row]:
