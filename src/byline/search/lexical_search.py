@@ -28,6 +28,9 @@ _READ_AT_MOST: Final = (200, 2_000)
 _MORE: Final = 16.0
 """So many times the candidates are taken where too few of them passed a filter or an exclusion."""
 
+_HASHED_DOCUMENTS_MAX: Final = 200_000
+"""Documents whose ids the server holds in a hash (some 10 MB) to test what was gathered by it."""
+
 _ANYTHING: Final[Sequence[Gathering]] = ()
 """Whatever has any term of the query, looked for where it may be found, not by its terms."""
 
@@ -268,10 +271,13 @@ async def _best(
     scope, sql = query.scope, statements("lexical")
     excluded = [term for ids in query.reading.excluded_terms if len(ids) == 1 for term in ids]
     gathered, params = _condition(gatherings)
+    within = scope.condition("document_id") if scope.is_filtered else ""
+    if within and gatherings != _ANYTHING and (scope.documents or 0) <= _HASHED_DOCUMENTS_MAX:
+        within = sql["tested"].replace("{within}", within)
     found = await connection.execute(
         sql["best_passages"]
         .replace("{gathered}", gathered)
-        .replace("{within}", scope.condition("document_id") if scope.is_filtered else "")
+        .replace("{within}", within)
         .replace("{without}", sql["without"] if excluded else ""),
         {
             **scope.params,

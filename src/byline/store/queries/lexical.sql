@@ -137,6 +137,11 @@ terms @> {ids}::integer[]
 -- name: with_some
 terms && {ids}::integer[]
 
+-- name: tested
+-- In a test of truth a condition on documents is asked of what the index of terms has gathered, row
+-- by row and by hash: as a join, the planner that thinks few documents pass would begin with those.
+AND (TRUE {within}) IS TRUE
+
 -- name: with_any_weight
 weights <#> %(weights)s::sparsevec < 0
 
