@@ -49,6 +49,8 @@ class MemoryRecords:
             None,
             None,
             request.conversation_id,
+            request.mode,
+            request.collection,
         )
 
     async def turns(self, conversation_id: str) -> list[PastTurn]:

@@ -66,6 +66,7 @@ class MemoryLibrary:
         self.asked: list[Filters] = []
         self.chosen: list[Choice] = []
         self.hidden: dict[str, Document] = {}
+        self.known = ["default"]
         self.catalogue = self.removals = self
         self.refuse: Callable[[str], BylineError | None] = lambda name: None
 
@@ -98,6 +99,9 @@ class MemoryLibrary:
         self.asked.append(filters)
         self.chosen.append(choice)
         return SimpleNamespace(documents=list(self.documents.values())[:limit], next=None)
+
+    async def collections(self) -> Any:
+        return self.known
 
     async def counts(self, filters: Filters, choice: Choice) -> Mapping[DocumentState, int]:
         states = [one.state for one in self.documents.values()]

@@ -94,6 +94,38 @@ async def test_who_was_chosen_is_chosen_next_time_and_the_default_is_not_remembe
     assert 'byline_backend=""' in default.headers["set-cookie"]
 
 
+async def test_where_to_look_is_chosen_where_there_is_a_choice_and_kept_for_the_next_question(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path, CITED) as byline:
+        alone = await byline.call.get("/")
+        byline.library.known.append("home")
+        front = await byline.call.get("/")
+        sent = await send(byline, "/ask", "question=Rent%3F&collection=default")
+        page = await byline.call.get(sent.headers["location"])
+        unknown = await send(byline, "/ask", "question=Rent%3F&collection=nowhere&mode=rag")
+        assert byline.searcher.requests[0].where.collection == "default"
+    assert 'name="collection"' not in alone.body.decode()
+    assert '<option value="home">' in front.body.decode()
+    assert page.body.decode().count('<option value="default" selected>') == 2
+    assert unknown.status == 400
+    assert "There is no collection" in text_of(unknown)
+    assert ">Rent?</textarea>" in unknown.body.decode()
+
+
+async def test_an_agent_is_asked_where_a_backend_can_be_one(tmp_path: Path) -> None:
+    async with house(tmp_path, CITED) as byline:
+        sent = await send(byline, "/ask", "question=Rent%3F&backend=qwen-macbook&mode=agent")
+        page = await byline.call.get(sent.headers["location"])
+        refused = await send(byline, "/ask", "question=Rent%3F&backend=quotes&mode=agent")
+        (request,) = [call.request for call in byline.client("qwen-macbook").calls]
+    assert request.tools
+    assert page.body.decode().count('value="agent" checked') == 2
+    assert refused.status == 400
+    assert "quotes cannot call tools" in text_of(refused)
+    assert 'value="agent" checked' in refused.body.decode()
+
+
 async def test_a_running_ask_is_cancelled_by_a_plain_form(tmp_path: Path) -> None:
     async with house(tmp_path) as byline:
         await redirected(byline, FORM, 1.0)

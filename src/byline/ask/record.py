@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from byline.ask.findable import ask_terms, make_findable
 from byline.ask.history import list_asks
 from byline.ask.present import answer_json
-from byline.domain.asking import AskAnswer, AskRequest, AskStatus, StoredAsk
+from byline.domain.asking import AskAnswer, AskMode, AskRequest, AskStatus, StoredAsk
 from byline.domain.conversations import PastTurn
 from byline.domain.history import EVERY_ASK, AskFilters, ListedAsk
 from byline.errors import NotFound
@@ -170,4 +170,6 @@ def stored_ask(row: dict[str, Any]) -> StoredAsk:
         finished_at=row["finished_at"],
         answer=row["answer"],
         conversation_id=str(conversation_id) if conversation_id else None,
+        mode=AskMode(row["mode"]),
+        collection=row["collection"],
     )

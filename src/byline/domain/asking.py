@@ -335,3 +335,5 @@ class StoredAsk:
     finished_at: datetime | None
     answer: Mapping[str, object] | None
     conversation_id: str | None = None
+    mode: AskMode = AskMode.RAG
+    collection: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import builtins
 import json
 import re
 import unicodedata
@@ -112,6 +113,12 @@ class Catalogue:
             )
             counted = {row["state"]: row["documents"] for row in await found.fetchall()}
         return {state: counted.get(state.value, 0) for state in DocumentState}
+
+    async def collections(self) -> builtins.list[str]:
+        """The names of the collections, in order."""
+        async with self._database.connection() as connection:
+            found = await connection.execute(statements("documents")["collections"])
+            return [row["name"] for row in await found.fetchall()]
 
     async def facets(self) -> Facets:
         """The collections, tags and media types there are, `FACETS_MAX` of each at most."""

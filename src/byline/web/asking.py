@@ -3,47 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from byline.ask.running import RunningAsk
-from byline.domain.asking import AskMode, AskRequest, AskStatus
+from byline.domain.asking import AskStatus
 from byline.errors import BadRequest, BylineError
 from byline.web import forms
 from byline.web.following import turn_now
 from byline.web.painter import Painter
-from byline.web.parts import PageParts, PageRoute, staff
-from byline.web.talks import raise_if_none
+from byline.web.parts import PageParts, PageRoute, offer
+from byline.web.typed import FIELDS, Typed, raise_if_none, typed_in
 
 RECENT_ASKS: Final = 8
 CHOSEN: Final = "byline_backend"
 """The cookie with the backend somebody chose; none: the default."""
 YEAR_S: Final = 365 * 24 * 3600
-FIELDS: Final = ("question", "backend", "mode", "collection")
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """What somebody wants to ask, as the form has it; `error` is why it was refused."""
-
-    question: str = ""
-    backend: str = ""
-    mode: str = ""
-    collection: str = ""
-    error: BylineError | None = None
-
-    def request(self) -> AskRequest:
-        """Raises `BadRequest` for a mode there is not."""
-        return AskRequest(
-            self.question,
-            self.backend or None,
-            mode_of(self.mode),
-            self.collection or None,
-            resumable=True,
-        )
 
 
 class AskingPages:
@@ -72,7 +50,7 @@ class AskingPages:
 
     async def ask(self, request: Request) -> Response:
         """Take a question, then send its asker to the page it is answered on."""
-        typed = _typed(await forms.form(request, set(FIELDS)))
+        typed = typed_in(await forms.form(request, set(FIELDS)))
         try:
             running = await self._asked(request, typed)
         except BylineError as error:
@@ -93,17 +71,17 @@ class AskingPages:
         """One question for two machines."""
         sent = forms.parameters(request, {*FIELDS, "left", "right"})
         left = sent.pop("left", "") or sent.get("backend", "") or self._remembered(request)
-        return self._compare(request, sent | {"left": left})
+        return await self._compare(request, sent | {"left": left})
 
     async def ask_both(self, request: Request) -> Response:
         """Ask both. Each answers for itself, or refuses for itself."""
-        sent = await forms.form(request, {"question", "mode", "left", "right"})
+        sent = await forms.form(request, {"question", "mode", "collection", "left", "right"})
         started: list[RunningAsk] = []
         try:
             if sent.get("left", "") == sent.get("right", ""):
                 raise BadRequest("Both are the same backend.", remedy="Choose two different ones.")
             for side in ("left", "right"):
-                typed = Typed(sent.get("question", ""), sent.get(side, ""), sent.get("mode", ""))
+                typed = typed_in({**sent, "backend": sent.get(side, "")})
                 started.append(self.parts.asks.start(typed.request()))
             for running in started:
                 await self.parts.door.admitted(request, running)
@@ -111,7 +89,7 @@ class AskingPages:
         except BylineError as error:
             for running in started:
                 await running.stop(AskStatus.CANCELLED)
-            return self._compare(request, sent, error)
+            return await self._compare(request, sent, error)
         return forms.taken(request, "/compare/" + "/".join(running.id for running in started))
 
     async def both(self, request: Request) -> Response:
@@ -132,35 +110,25 @@ class AskingPages:
 
     async def _front(self, request: Request, typed: Typed) -> Response:
         recent, _ = await self.parts.asks.list(RECENT_ASKS, None)
+        offered = await offer(self.parts)
         # The default first: it is what answers whoever does not choose.
-        backends = sorted(staff(self.parts), key=lambda backend: not backend["default"])
-        view = {
-            "typed": typed,
-            "backends": backends,
-            "modes": any(backend["tools"] for backend in backends),
-            "collections": [],
-            "recent": recent,
-            "question_chars_max": self.parts.config.ask.question_chars_max,
-        }
+        offered["backends"].sort(key=lambda backend: not backend["default"])
         status = self.parts.door.status_of(typed.error) if typed.error else 200
+        view = {"typed": typed, "offer": offered, "recent": recent}
         return self.painter.paint(request, "front.html", view, status)
 
-    def _compare(
+    async def _compare(
         self, request: Request, sent: Mapping[str, str], error: BylineError | None = None
     ) -> Response:
-        backends = staff(self.parts)
-        names = [backend["name"] for backend in backends]
+        offered = await offer(self.parts)
+        names = [backend["name"] for backend in offered["backends"]]
         left = sent.get("left") if sent.get("left") in names else names[0]
         others = [name for name in names if name != left]
         view = {
-            "question": sent.get("question", ""),
-            "mode": sent.get("mode", ""),
+            "typed": replace(typed_in(sent), error=error),
             "left": left,
             "right": sent.get("right") or (others or names)[0],
-            "error": error,
-            "backends": backends,
-            "modes": sum(backend["tools"] for backend in backends) > 1,
-            "question_chars_max": self.parts.config.ask.question_chars_max,
+            "offer": offered,
         }
         status = self.parts.door.status_of(error) if error else 200
         return self.painter.paint(request, "compare.html", view, status)
@@ -175,16 +143,3 @@ class AskingPages:
             response.delete_cookie(CHOSEN)
         elif backend in self.parts.config.backends:
             response.set_cookie(CHOSEN, backend, max_age=YEAR_S, httponly=True, samesite="lax")
-
-
-def mode_of(sent: str) -> AskMode:
-    """Raises `BadRequest`."""
-    try:
-        return AskMode(sent or AskMode.RAG)
-    except ValueError:
-        raise BadRequest(f"There is no mode {sent[:20]!r}.", remedy="Send rag or agent.") from None
-
-
-def _typed(sent: Mapping[str, str]) -> Typed:
-    question, backend, mode, collection = (sent.get(name, "") for name in FIELDS)
-    return Typed(question, backend, mode, collection)

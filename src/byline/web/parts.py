@@ -54,3 +54,15 @@ def staff(parts: PageParts) -> list[dict[str, Any]]:
         }
         for backend in parts.dispatcher.backends()
     ]
+
+
+async def offer(parts: PageParts) -> dict[str, Any]:
+    """What a form that asks can be filled in with: `backends` (the staff), whether one of them can
+    work as an agent (`modes`), the names of the `collections`, `question_chars_max`."""
+    backends = staff(parts)
+    return {
+        "backends": backends,
+        "modes": any(backend["tools"] for backend in backends),
+        "collections": await parts.library.catalogue.collections(),
+        "question_chars_max": parts.config.ask.question_chars_max,
+    }

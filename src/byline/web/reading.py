@@ -14,7 +14,7 @@ from byline.errors import NotFound
 from byline.web import forms, turns, typeset
 from byline.web.following import turn_now
 from byline.web.painter import Painter
-from byline.web.parts import PageParts, PageRoute, staff
+from byline.web.parts import PageParts, PageRoute, offer
 
 _PDF: Final = "application/pdf"
 _NUMBER_CHARS_MAX: Final = 4
@@ -46,8 +46,7 @@ class ReadingPages:
             source["gone"] = source["document_id"] in gone
         view = {
             "turn": turn,
-            "backends": staff(self.parts),
-            "question_chars_max": self.parts.config.ask.question_chars_max,
+            "offer": await offer(self.parts),
         }
         return self.painter.paint(request, "answer.html", view)
 

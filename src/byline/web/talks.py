@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from byline.ask.running import RunningAsk
-from byline.domain.asking import AskRequest, Failed
 from byline.domain.conversations import Conversation
 from byline.errors import BadRequest, BylineError
 from byline.web import forms
 from byline.web.following import turn_now
 from byline.web.painter import Painter
-from byline.web.parts import PageParts, PageRoute, staff
-
-
-@dataclass(frozen=True, slots=True)
-class _Typed:
-    """What somebody sent that was refused, to be shown again."""
-
-    error: BylineError
-    question: str = ""
-    backend: str = ""
+from byline.web.parts import PageParts, PageRoute, offer
+from byline.web.typed import FIELDS, Typed, asked_like, raise_if_none, typed_in
 
 
 class Talks:
@@ -68,7 +58,7 @@ class Talks:
         try:
             await self.conversations.rename(conversation.id, sent.get("title", ""))
         except BadRequest as error:
-            return await self._shown(request, conversation, _Typed(error))
+            return await self._shown(request, conversation, Typed(error=error))
         return _see(f"/conversations/{conversation.id}")
 
     async def remove(self, request: Request) -> Response:
@@ -80,25 +70,20 @@ class Talks:
         return _see("/conversations")
 
     async def _asked(self, request: Request, conversation: Conversation) -> Response:
-        sent = await forms.form(request, {"question", "backend"})
-        question, backend = sent.get("question", ""), sent.get("backend", "")
+        typed = typed_in(await forms.form(request, set(FIELDS)))
         try:
-            running = self.asks.start(
-                AskRequest(
-                    question, backend or None, conversation_id=conversation.id, resumable=True
-                )
-            )
+            running = self.asks.start(typed.request(conversation.id))
             await self.door.admitted(request, running)
             raise_if_none(running)
         except BylineError as error:
-            return await self._shown(request, conversation, _Typed(error, question, backend))
+            return await self._shown(request, conversation, replace(typed, error=error))
         return forms.taken(request, f"/conversations/{conversation.id}#turn-{running.id}")
 
     async def _meant(self, request: Request) -> Conversation:
         return await self.conversations.get(request.path_params["conversation_id"])
 
     async def _shown(
-        self, request: Request, conversation: Conversation, typed: _Typed | None = None
+        self, request: Request, conversation: Conversation, typed: Typed | None = None
     ) -> Response:
         asks = await self.conversations.asks(conversation.id)
         turns = [await turn_now(self.parts, ask) for ask in asks]
@@ -107,21 +92,11 @@ class Talks:
             "turns": turns,
             "left_out": max(0, conversation.turns - len(asks)),
             "runs": any(turn["ask"].finished_at is None for turn in turns),
-            "backends": staff(self.parts),
-            "chosen": typed.backend if typed else (asks[-1].backend if asks else ""),
-            "question": typed.question if typed else "",
-            "error": typed.error if typed else None,
-            "question_chars_max": self.parts.config.ask.question_chars_max,
+            "offer": await offer(self.parts),
+            "typed": typed or (asked_like(asks[-1]) if asks else Typed()),
         }
-        status = self.door.status_of(typed.error) if typed else 200
+        status = self.door.status_of(typed.error) if typed and typed.error else 200
         return self.painter.paint(request, "conversation.html", view, status)
-
-
-def raise_if_none(running: RunningAsk) -> None:
-    """Raise what was wrong with the question of an ask that ended as none, so is not stored."""
-    last = running.events[-1] if running.events else None
-    if isinstance(last, Failed) and isinstance(last.error, BadRequest):
-        raise last.error
 
 
 def _see(address: str) -> RedirectResponse:

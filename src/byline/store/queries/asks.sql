@@ -20,7 +20,8 @@ FROM finished,
          AS event (seq integer, type text, since timestamptz, at timestamptz, data jsonb);
 
 -- name: get_ask
-SELECT id, question, backend, machine, status, created_at, finished_at, answer, conversation_id
+SELECT id, question, backend, machine, status, created_at, finished_at, answer, conversation_id,
+       mode, collection
 FROM asks
 WHERE id = %(id)s;
 

@@ -48,7 +48,8 @@ LIMIT %(limit)s;
 
 -- name: latest_asks
 SELECT * FROM (
-    SELECT id, question, backend, machine, status, created_at, finished_at, answer, conversation_id
+    SELECT id, question, backend, machine, status, created_at, finished_at, answer,
+           conversation_id, mode, collection
     FROM asks
     WHERE conversation_id = %(id)s
     ORDER BY created_at DESC, id DESC
