@@ -13,8 +13,7 @@ from test_pages import CITED, FORM, house, text_of
 
 from byline.domain.asking import AskStatus
 from byline.errors import BackendUnavailable
-from byline.web.catalogue import speech
-from byline.web.painter import _environment as environment
+from byline.web.painter import Painter
 from byline.web.progress import standing
 
 QUESTION = b"question=When+is+rent+due%3F&backend="
@@ -198,5 +197,5 @@ def test_a_place_in_the_queue_is_told_in_words(
     ]
     ask = {"machine": "macmini", "conversation_id": None}
     view = {"ask": ask, "now": standing(rows), "here": True, "state": "busy"}
-    live = environment(speech(language)).get_template("live.html").module
+    live = Painter()._environments[language].get_template("live.html").module
     assert str(live.status(view)).strip() == said  # type: ignore[attr-defined]
