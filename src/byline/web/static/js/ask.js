@@ -172,9 +172,10 @@ class View {
   /** Whoever reads the text finds it where it was, though the byline above it has grown. */
   keepPlace(top) {
     const answer = this.article.querySelector(".answer");
-    if (top !== null && answer) {
-      scrollBy({ top: answer.getBoundingClientRect().top - top, behavior: "instant" });
-    }
+    if (top === null || !answer) return;
+    scrollBy({ top: answer.getBoundingClientRect().top - top, behavior: "instant" });
+    const above = top - answer.getBoundingClientRect().top; // the window was at its beginning
+    if (above > 0) answer.style.marginTop = `${above}px`;
   }
 }
 
