@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 PAGES_MAX = 40
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=/machines/)[^/]+")
-_NO_PAGE = re.compile(r"^/(api|docs|static|openapi)|/file$|\.(png|md|json)$")
+_NO_PAGE = re.compile(r"^/(api|docs|static|openapi)|/(file|markdown)$|\.(png|md|json)$")
 
 
 def kinds_of_pages(page: Page, begin: list[str]) -> Iterator[str]:
