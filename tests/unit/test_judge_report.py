@@ -98,3 +98,12 @@ def test_of_two_equal_runs_no_difference_is_called_clear() -> None:
     run["comparisons"] = [compared(Side("one", run, None), Side("two", run, None))]
     assert run["comparisons"][0]["measures"]
     assert '<tr class="clear">' not in report_page(run)
+
+
+def test_the_page_names_a_model_only_where_there_is_one() -> None:
+    run = run_of("plain")
+    model = {"machine": "macbook", "model_loaded": "qwen", "model_requested": "qwen"}
+    run["backends"][0]["byline"] = model | {"verified": True}
+    assert "On macbook, model qwen, verified." in report_page(run)
+    run["backends"][0]["byline"] |= {"machine": "byline", "model_loaded": "quotes"}
+    assert "On byline." in report_page(run)
