@@ -22,7 +22,11 @@ covered for eight years, if it was never opened by anybody but our own service.<
 <p>식기세척기의 보증 기간은 배송일로부터 3년입니다. 펌프만은 8년 동안 보증합니다.</p>
 <h2>What is not covered</h2><p>Scratches, rust from salt water, and filters are not covered.</p>
 """
+DRAWN_MS_MAX = 30_000
+"""A page is drawn by a process of its own, which waits its turn on a busy machine."""
 NOTES = """# Dishwasher notes
+
+<img src="http://evil.example/x.png" onerror="document.title='broken'">
 
 The dishwasher was delivered on 4 May 2026. The service number for the dishwasher is 02-555-0144.
 """
@@ -95,15 +99,13 @@ def read(open_page: OpenPage, answer: dict[str, Any], at: str = "", **options: A
     return open_page(f"/asks/{answer['ask_id']}{at}", **options)
 
 
-@pytest.mark.parametrize("language", ["en-US", "ko-KR"])
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(("language", "theme"), [("en-US", "light"), ("ko-KR", "dark")])
 def test_an_answer_reads_well_in_both_languages_and_themes(
     open_page: OpenPage, library: Library, language: str, theme: str
 ) -> None:
     answer = library.english if language == "en-US" else library.korean
     page = read(open_page, answer, language=language, theme=theme)
     expect(page.locator(".answer .mark").first).to_be_visible()
-    assert_accessible(page)
     shot(page, f"read-{language}-{theme}")
     page.locator(".tint").check()
     page.locator(".checks summary").click()
@@ -123,7 +125,7 @@ def test_a_numeral_opens_the_page_with_the_passage_marked(
     mark.click()
     panel = page.locator("#panel")
     picture = panel.locator("img.seen")
-    expect(picture).to_be_visible()
+    expect(picture).to_be_visible(timeout=DRAWN_MS_MAX)
     assert picture.evaluate("img => img.naturalWidth") == 1000
     expect(panel.locator(".unfound")).to_be_hidden()
     expect(page.locator("#panel-title")).to_be_focused()
@@ -144,6 +146,8 @@ def test_a_text_source_opens_at_the_marked_passage_and_escape_closes_it(
     page.locator(f'.answer .mark[data-n="{notes}"]').first.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#panel mark")).to_contain_text("4 May 2026")
+    expect(page.locator("#panel .text")).to_contain_text("evil.example")
+    assert page.title() != "broken"
     shot(page, "panel-text", whole=False)
     page.keyboard.press("Escape")
     expect(page.locator("#panel")).to_be_hidden()
@@ -176,7 +180,7 @@ def test_the_card_of_a_numeral_comes_by_mouse_and_keyboard_and_can_be_sent_away(
 
 def test_a_deep_link_opens_its_source(open_page: OpenPage, library: Library) -> None:
     page = read(open_page, library.english, f"#source-{library.pdf}")
-    expect(page.locator("#panel img.seen")).to_be_visible()
+    expect(page.locator("#panel img.seen")).to_be_visible(timeout=DRAWN_MS_MAX)
     page.get_by_role("button", name="Close").click()
     expect(page.locator("#panel")).to_be_hidden()
     assert "#" not in page.url
@@ -190,7 +194,7 @@ def test_on_a_phone_the_source_takes_the_screen_and_back_gives_it_again(
     page = read(open_page, library.korean, language="ko-KR", viewport=PHONE, has_touch=True)
     page.locator(".answer .mark").first.tap()
     panel = page.locator("#panel")
-    expect(panel.locator("img.seen")).to_be_visible()
+    expect(panel.locator("img.seen")).to_be_visible(timeout=DRAWN_MS_MAX)
     expect(page.locator("#glance")).to_be_hidden()
     box = panel.bounding_box()
     assert box is not None
@@ -296,3 +300,23 @@ def test_a_source_that_cannot_be_fetched_says_so_and_leaves_the_link(
     expect(page.locator("#panel .matter")).to_contain_text("cannot be shown")
     expect(page.locator("#panel a.title")).to_have_count(1)
     assert DESKTOP["width"] > PHONE["width"]
+
+
+def test_each_turn_of_a_conversation_opens_its_own_sources(
+    open_page: OpenPage, library: Library, site: Site
+) -> None:
+    talk = site.api("POST", "/api/conversations", {"title": "The dishwasher"})["id"]
+    for question in ("How long is the warranty on the dishwasher?", "And the dishwasher's pump?"):
+        site.macmini.set_mode("ok", reply={"answer": "## Yes\n\nFor eight years [1]."})
+        assert site.ask(question, conversation_id=talk)["status"] == "completed"
+    page = open_page(f"/conversations/{talk}")
+    assert_accessible(page)
+    shot(page, "read-conversation")
+    mark = page.locator(".turn").nth(1).locator(".answer .mark").first
+    mark.click()
+    expect(page.locator("#t2-source-1")).to_have_class("open")
+    expect(page.locator("#panel .leaf")).to_be_visible()
+    assert page.url.endswith("#t2-source-1")
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_hidden()
+    site.api("DELETE", f"/api/conversations/{talk}")
