@@ -107,8 +107,8 @@ def test_an_answer_reads_well_in_both_languages_and_themes(
     page = read(open_page, answer, language=language, theme=theme)
     expect(page.locator(".answer .mark").first).to_be_visible()
     shot(page, f"read-{language}-{theme}")
-    page.locator(".tint").check()
     page.locator(".checks summary").click()
+    page.locator(".tint").check()
     assert_accessible(page)
     shot(page, f"read-checks-{language}-{theme}")
     page.set_viewport_size(PHONE)
@@ -244,6 +244,7 @@ def test_colours_are_remembered(open_page: OpenPage, library: Library) -> None:
     page = read(open_page, library.english)
     supported = page.locator(".answer .supported").first
     plain = supported.evaluate("it => getComputedStyle(it).backgroundColor")
+    page.locator(".checks summary").click()
     page.locator(".tint").check()
     tinted = supported.evaluate("it => getComputedStyle(it).backgroundColor")
     assert plain != tinted
