@@ -57,6 +57,15 @@ def test_part_of_a_word_or_number_is_no_answer(said: str, expected: str) -> None
         ("문서에는 그 내용이 없습니다.", 0, True),
         ("It is not due before May [1].", 1, False),
         ("The deposit is 1,800 euros.", 0, False),
+        ("I don't know.", 0, True),
+        ("I cannot find it in the documents.", 0, True),
+        ("The rent is not stated.", 0, True),
+        ("There is no such information.", 0, True),
+        ("알 수 없습니다.", 0, True),
+        ("The English did not take control of Florida, but took the land.", 0, False),
+        ("The Court does not have the right to set up an enterprise.", 0, False),
+        ("The immune system is not an important role of the immune system.", 0, False),
+        ("그는 학교에 가지 않았다.", 0, False),
     ],
 )
 def test_a_model_refuses_by_saying_no_and_citing_nothing(

@@ -19,9 +19,15 @@ _UNSPACED: Final = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u
 """Scripts in which white space is no part of a word: Hangul, Kana, Han."""
 
 _SAYS_NO: Final = re.compile(
-    r"\b(?:not|no|none|cannot|can't|n't|unable|unanswerable|nothing)\b|n't\b"
-    r"|없(?:습니다|다|어|음|으)|않(?:습니다|다|아|음|으)|못(?:합니다|했|하)|모르|알 수 없"
+    r"(?:\bnot|n't|\bcannot|\bunable to) (?:\w+ ){0,2}(?:answer|say|tell|know|find|determine"
+    r"|mention|state|contain|specify|provide|give|confirm|speak|cover)\w*"
+    r"|\b(?:nothing|nowhere|not|never) (?:\w+ ){0,2}(?:stated|mentioned|specified|given|known"
+    r"|provided|said|found|available|answered|clear|there)\b"
+    r"|\bno (?:\w+ ){0,3}(?:information|answer|mention|evidence|details?)\b|\bunanswerable\b"
+    r"|(?:내용|정보|언급|답|근거|기록|자료|문서|설명)\S*.{0,40}(?:없|않|못)"
+    r"|모르|알 수 없|찾을 수 없"
 )
+"""A denial of something in the world is none: "The English did not take Florida."."""
 
 
 def normalised(text: str) -> str:
@@ -51,7 +57,7 @@ def contains_answer(text: str, expected: Iterable[str]) -> bool:
 
 
 def says_no(answer: str, citations: int) -> bool:
-    """Whether a model refused in words: it cites nothing and says that something is not there."""
+    """Whether a model refused in words: it cites nothing and says that an answer is not there."""
     return citations == 0 and _SAYS_NO.search(normalised(answer)) is not None
 
 
