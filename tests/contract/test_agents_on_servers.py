@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from contract_servers import ModelServer
 
 from byline.ask.parts import AskParts
+from byline.ask.present import transcript
 from byline.ask.progress import Progress
+from byline.ask.replay import replay
 from byline.ask.run import run_ask
 from byline.ask.step import ROUNDS_MAX
 from byline.backend.openai import OpenAIClient
@@ -53,6 +56,7 @@ QUESTIONS = (
     "월세(rent)는 언제까지 내나요?",
 )
 RUNS_OF_BABBLE = 15
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 class Seeded(OpenAIClient):
@@ -108,6 +112,7 @@ def ended_properly(
 ) -> None:
     rounds = sum(isinstance(event, AskStarted) for event in events)
     assert 1 <= rounds <= ROUNDS_MAX + 1
+    assert replay(transcript(events, [NOON] * len(events))).differences == ()
     called = [event.call_id for event in events if isinstance(event, ToolCalled)]
     returned = [event.call_id for event in events if isinstance(event, ToolReturned)]
     assert sorted(called) == sorted(returned), "every call is answered, whatever it was"

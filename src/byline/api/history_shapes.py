@@ -49,6 +49,26 @@ class AskEventShape(Shape):
     data: Any
 
 
+class ReplayedMessageShape(Shape):
+    """A message of the model: its text, its calls of tools, what they returned, and the codes of
+    what was noted of it."""
+
+    text: str
+    calls: list[Any]
+    results: list[Any]
+    notes: list[str]
+
+
+class ReplayShape(Shape):
+    """A transcript played again. `answer` is what its events give; `differences` says what Byline
+    would decide otherwise by now, and `agrees` that there is nothing."""
+
+    answer: str | None
+    agrees: bool
+    differences: list[str]
+    messages: list[ReplayedMessageShape]
+
+
 class AskEventsShape(Shape):
     """The transcript after `Last-Event-ID`, in order."""
 

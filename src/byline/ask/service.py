@@ -17,6 +17,7 @@ from byline.ask.parts import AskParts
 from byline.ask.present import resumed, transcript
 from byline.ask.progress import Progress
 from byline.ask.record import AskRecords
+from byline.ask.replay import Replay, replay
 from byline.ask.run import run_ask
 from byline.ask.running import LastEvent, RunningAsk
 from byline.dispatch.clock import Clock
@@ -109,6 +110,10 @@ class Asks:
             return resumed(transcript(running.events, running.times), after)
         await self._records.get(ask_id)
         return resumed(await self._records.events(ask_id, after), after)
+
+    async def replay(self, ask_id: str) -> Replay:
+        """The stored transcript of an ended ask, played again; raises `NotFound`."""
+        return replay(await self.events(ask_id))
 
     async def cancel(self, ask_id: str) -> StoredAsk:
         """End a running ask, whoever reads it; a finished one is returned as it is. Raises

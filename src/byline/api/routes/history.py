@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from byline.api import following
-from byline.api.history_shapes import AskEventsShape, AsksShape
+from byline.api.history_shapes import AskEventsShape, AsksShape, ReplayShape
 from byline.api.present import listed_ask_json, stored_ask_json
 from byline.api.requests import AsksParameters, Id, NoParameters, known_id
 from byline.api.responses import SSE_CONTENT, described, json_response
@@ -17,6 +17,7 @@ from byline.api.routes.asking import wants_events
 from byline.api.services import Parts
 from byline.api.shapes import StoredAskShape
 from byline.api.wire import COME_BACK, SSE_MEDIA_TYPE, sse_event
+from byline.ask.replay import replay_json
 
 router = APIRouter(prefix="/api/asks", tags=["history"])
 
@@ -85,6 +86,18 @@ async def get_events(
     if ask.finished_at is None:  # another process answers it; its events come when it has ended
         replayed.append(COME_BACK)
     return Response(b"".join(replayed), media_type=SSE_MEDIA_TYPE)
+
+
+@router.get(
+    "/{ask_id}/replay",
+    summary="Play it again",
+    response_class=Response,
+    responses=described(ReplayShape, "not_found", "database_unavailable"),
+)
+async def get_replay(parts: Parts, ask_id: Id, _: Annotated[NoParameters, Query()]) -> Response:
+    """The stored transcript through today's step machine and citation check: the model's messages,
+    the answer they give, and what would be decided otherwise by now. Nobody is asked."""
+    return json_response(replay_json(await parts.asks.replay(known_id(ask_id))))
 
 
 @router.post(
