@@ -17,7 +17,6 @@
     │   ├── BackendUnavailable  backend_unavailable
     │   ├── LlmError            llm_error
     │   └── Preempted           preempted
-    ├── AskCancelled            cancelled
     ├── ExtractionFailed        (its own codes: see `ingest`)
     ├── EmbedderUnavailable     embedder_unavailable
     ├── DatabaseUnavailable     database_unavailable
@@ -299,13 +298,6 @@ class Preempted(MachineError):
             machine=machine,
             reason="preempted",
         )
-
-
-class AskCancelled(BylineError):
-    """The ask was cancelled by its caller."""
-
-    code = "cancelled"
-    default_remedy = "Ask again when you are ready."
 
 
 class ExtractionFailed(BylineError):

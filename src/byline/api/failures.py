@@ -42,7 +42,6 @@ STATUS: Final[Mapping[str, int]] = {
     "unauthorized": 401,
     "forbidden": 403,
     "not_found": 404,
-    "cancelled": 409,
     "too_large": 413,
     "unsupported_format": 415,
     "extraction_failed": 422,
