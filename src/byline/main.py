@@ -41,6 +41,7 @@ from byline.checkup.parts import (
 )
 from byline.config import schema
 from byline.config.check import is_loopback
+from byline.config.load import CONFIG_NAME
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher, gate_limits
 from byline.dispatch.machines import Machines
@@ -49,6 +50,7 @@ from byline.dispatch.recorder import Recorder, recording
 from byline.dispatch.records import MachineRecords
 from byline.dispatch.shared_gate import SharedGate
 from byline.dispatch.sharing import shared_gates
+from byline.dispatch.trial import Trials
 from byline.domain.checkup import Finding, FindingState
 from byline.errors import DatabaseUnavailable, StartFailed
 from byline.ingest.jobs import running_library
@@ -86,15 +88,18 @@ class RunningServer:
 
 
 @asynccontextmanager
-async def running(config: schema.Config, home: Path) -> AsyncIterator[RunningServer]:
-    """Open everything, yield once the server answers, close everything in reverse order.
+async def running(
+    config: schema.Config, home: Path, file: Path | None = None
+) -> AsyncIterator[RunningServer]:
+    """Open everything, yield once the server answers, close everything in reverse order. `file` is
+    where `config` was read from, if it was.
 
     Raises `StartFailed`, `HomeUnusable` or `DatabaseUnavailable`; nothing is left open then.
     """
     _refuse_strangers(config.server)
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listening(config.server))
-        services = await _open_services(config, home, stack)
+        services = await _open_services(config, home, file, stack)
         server = await stack.enter_async_context(_http_server(services, listener))
         warming = asyncio.create_task(services.searcher.prepare(), name="warm the embedder")
         stack.callback(warming.cancel)
@@ -105,7 +110,10 @@ async def running(config: schema.Config, home: Path) -> AsyncIterator[RunningSer
 
 
 async def serve(
-    config: schema.Config, home: Path, on_ready: Callable[[RunningServer], None]
+    config: schema.Config,
+    home: Path,
+    on_ready: Callable[[RunningServer], None],
+    file: Path | None = None,
 ) -> None:
     """Run until SIGINT or SIGTERM; `on_ready` is called once the server answers."""
     configure_log(config.log)
@@ -122,7 +130,7 @@ async def serve(
     for name in signals:
         loop.add_signal_handler(name, stop)
     with contextlib.suppress(asyncio.CancelledError):
-        async with running(config, home) as server:
+        async with running(config, home, file) as server:
             on_ready(server)
             await asyncio.Event().wait()
     log.info("stopped")
@@ -182,7 +190,9 @@ async def _examined_database(
     return await stack.enter_async_context(open_database(config.database, url)), finding
 
 
-async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStack) -> Services:
+async def _open_services(
+    config: schema.Config, home: Path, file: Path | None, stack: AsyncExitStack
+) -> Services:
     url = await _database_url(config.database, home, stack)
     database = await _open_database(config.database, url, stack)
     await ensure_current_index(database)
@@ -230,6 +240,7 @@ async def _open_services(config: schema.Config, home: Path, stack: AsyncExitStac
         searcher=searcher,
         dispatcher=dispatcher,
         machines=Machines(config, dispatcher, records),
+        trials=Trials(config, dispatcher, file or home / CONFIG_NAME),
         asks=asks,
         conversations=Conversations(database),
         metrics=metrics,
@@ -320,6 +331,7 @@ def _application(services: Services) -> FastAPI:
         config=services.config,
         dispatcher=services.dispatcher,
         machines=services.machines,
+        trials=services.trials,
         library=services.library,
         asks=services.asks,
         conversations=services.conversations,

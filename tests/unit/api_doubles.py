@@ -22,6 +22,7 @@ from byline.ask.parts import AskParts
 from byline.ask.service import Asks
 from byline.config.schema import Config
 from byline.dispatch.machines import Machines
+from byline.dispatch.trial import Trials
 from byline.domain.search import Place, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest
 from byline.observe import Metrics
@@ -152,6 +153,7 @@ async def office(
         searcher=cast(Any, searcher),
         dispatcher=lab.dispatcher,
         machines=Machines(config, lab.dispatcher, cast(Any, machine_records)),
+        trials=Trials(config, lab.dispatcher, spool / "byline.toml"),
         asks=asks,
         conversations=cast(Any, MemoryConversations(records)),
         metrics=metrics,

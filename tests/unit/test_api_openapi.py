@@ -53,6 +53,8 @@ REQUESTS: list[tuple[str, str, object]] = [
     ("POST", "/api/machines/macmini/pause", None),
     ("POST", "/api/machines/macmini/resume", None),
     ("POST", "/api/machines/nobody/pause", None),
+    ("POST", "/api/machines/test", {"base_url": "http://127.0.0.1:1"}),
+    ("POST", "/api/machines/test", {"base_url": "http://169.254.169.254"}),
     ("GET", "/api/documents", None),
     ("POST", "/api/documents", {}),
     ("GET", "/api/documents/d-lease", None),

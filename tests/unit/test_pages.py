@@ -37,6 +37,7 @@ async def house(spool: Path, script: tuple[Step, ...] | None = None) -> AsyncIte
             config=parts.config,
             dispatcher=parts.dispatcher,
             machines=parts.machines,
+            trials=parts.trials,
             library=parts.library,
             asks=parts.asks,
             conversations=parts.conversations,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 
@@ -16,6 +17,8 @@ from byline.api.streams import CallerLeft, unless_caller_leaves, until
 from byline.ask.running import RunningAsk
 from byline.domain.asking import AskEvent, AskStatus, Done, Failed
 from byline.errors import BylineError
+
+T = TypeVar("T")
 
 PATIENCE_S: Final = 1.0
 """So long a form waits for the whole answer, or for a script until it is settled that there is an
@@ -49,6 +52,12 @@ class FormDoor:
         finally:
             await running.leave()
         return True
+
+    async def attended(self, request: Request, work: Coroutine[Any, Any, T]) -> T | None:
+        try:
+            return await unless_caller_leaves(request.receive, work)
+        except CallerLeft:
+            return None
 
     async def _admission(self, request: Request, running: RunningAsk) -> None:
         if RESPOND_ASYNC in request.headers.get("prefer", ""):

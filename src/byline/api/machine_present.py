@@ -6,6 +6,7 @@ from typing import Any
 
 from byline.domain.dispatch import CallAtGate
 from byline.domain.machines import BackendView, CallEnded, MachineView
+from byline.domain.trials import Proposal, Trial
 
 Json = dict[str, Any]
 
@@ -29,6 +30,38 @@ def machine_json(view: MachineView) -> Json:
         },
         "backends": [_backend_json(backend) for backend in view.backends],
         "calls": [_call_json(call) for call in view.calls],
+    }
+
+
+def trial_json(trial: Trial, proposal: Proposal | None) -> Json:
+    """What a test of an address found out."""
+    speed = trial.speed
+    return {
+        "base_url": trial.base_url,
+        "kind": trial.kind,
+        "models": list(trial.models),
+        "model": trial.model,
+        "context_tokens": trial.context_tokens,
+        "tools": trial.tools,
+        "first_token_ms": speed and round(speed.first_token_ms, 1),
+        "tokens_per_s": speed and speed.tokens_per_s and round(speed.tokens_per_s, 1),
+        "steps": [
+            {
+                "name": step.name,
+                "state": step.state.value,
+                "said": step.said,
+                "took_ms": round(step.took_ms, 1),
+                "reason": step.reason,
+                "remedy": step.remedy,
+            }
+            for step in trial.steps
+        ],
+        "proposal": proposal
+        and {
+            "text": proposal.text,
+            "file": str(proposal.file),
+            "faults": list(proposal.faults),
+        },
     }
 
 

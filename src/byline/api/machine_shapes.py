@@ -8,6 +8,7 @@ from pydantic import Field
 
 from byline.api.shapes import Shape
 from byline.domain.dispatch import Asker, BackendState
+from byline.domain.trials import StepState
 
 
 class GateCallShape(Shape):
@@ -112,3 +113,37 @@ class MachinesShape(Shape):
     """Every machine, in the configuration's order, Byline itself last."""
 
     machines: list[MachineShape]
+
+
+class TrialStepShape(Shape):
+    """One step. `reason` is a word of the fixed vocabulary, null where it did not fail."""
+
+    name: str = Field(examples=["connect", "server", "answer", "tools"])
+    state: StepState
+    said: str
+    took_ms: float
+    reason: str | None
+    remedy: str
+
+
+class ProposalShape(Shape):
+    """The TOML to add to `file`; `faults` says what would be wrong with that file then."""
+
+    text: str
+    file: str
+    faults: list[str]
+
+
+class TrialShape(Shape):
+    """What a test of an address found out; null where it did not come so far."""
+
+    base_url: str
+    kind: str | None
+    models: list[str]
+    model: str | None
+    context_tokens: int | None
+    tools: bool | None
+    first_token_ms: float | None
+    tokens_per_s: float | None
+    steps: list[TrialStepShape]
+    proposal: ProposalShape | None

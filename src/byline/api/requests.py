@@ -292,6 +292,19 @@ class TitleBody(Parameters):
     title: OptionalText = Field(None, description="On one line, 200 characters at most.")
 
 
+class TrialBody(Parameters):
+    """The address of a model server to be tested."""
+
+    base_url: Words = Field(description="`http://host:port`, with or without /v1.")
+    model: OptionalText = Field(
+        None,
+        description="The model to try; absent: the one it has loaded, else the first it lists.",
+    )
+    api_key_env: OptionalText = Field(
+        None, description="Name of the environment variable that holds the key; `BYLINE_…`."
+    )
+
+
 class JobsParameters(Parameters):
     """How much of the background work to show."""
 

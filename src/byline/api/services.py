@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from byline.dispatch.clock import Clock
     from byline.dispatch.dispatcher import Dispatcher
     from byline.dispatch.machines import Machines
+    from byline.dispatch.trial import Trials
     from byline.ingest.library import Library
     from byline.ingest.pictures import Pictures
     from byline.observe import Feed, Metrics
@@ -36,6 +37,7 @@ class Services:
     searcher: Searcher
     dispatcher: Dispatcher
     machines: Machines
+    trials: Trials
     asks: Asks
     conversations: Conversations
     metrics: Metrics

@@ -35,6 +35,7 @@ _DARWIN_RXT_CONNDROPTIME: Final = 0x80  # <netinet/tcp.h>; Python has no name fo
 _DARWIN_KEEPALIVE: Final = 0x10
 
 AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
+MakeSocket = Callable[[AddressInfo], socket.socket]
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -91,13 +92,15 @@ class TimedBody(aiohttp.BytesPayload):
 class Dialler(aiohttp.TCPConnector):
     """Pools connections, and tells the exchange of each request which one it got."""
 
-    def __init__(self, *, idle_s_max: float = IDLE_S_MAX) -> None:
+    def __init__(
+        self, *, idle_s_max: float = IDLE_S_MAX, make_socket: MakeSocket | None = None
+    ) -> None:
         super().__init__(
             limit=0,  # the gates bound how many calls run
             keepalive_timeout=idle_s_max or None,
             force_close=not idle_s_max,
             timeout_ceil_threshold=float("inf"),
-            socket_factory=open_socket,
+            socket_factory=make_socket or open_socket,
         )
         self._known: WeakSet[ResponseHandler] = WeakSet()
         self._retired: WeakSet[ResponseHandler] = WeakSet()

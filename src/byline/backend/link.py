@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from byline.backend.decode import ANSWER_BYTES_MAX
-from byline.backend.dialling import IDLE_S_MAX, Dialler
+from byline.backend.dialling import IDLE_S_MAX, Dialler, MakeSocket
 from byline.backend.failures import (
     FOREIGN,
     Phase,
@@ -39,7 +39,8 @@ class Limits:
 
     `finish_s`: how long usage and end mark may take after the model said it is done. `ask_s`: one
     question about the server itself. `hold_s`: how long the first delta waits for the check of
-    the model. `settle_s`: how long the end of a body may take after its end mark.
+    the model. `settle_s`: how long the end of a body may take after its end mark. `make_socket`
+    may refuse an address.
     """
 
     pool_s: float = 5.0
@@ -51,6 +52,7 @@ class Limits:
     calls_max: int = 1024
     answer_bytes_max: int = ANSWER_BYTES_MAX
     line_bytes_max: int = LINE_BYTES_MAX
+    make_socket: MakeSocket | None = None
 
 
 LIMITS: Final = Limits()
@@ -97,14 +99,14 @@ class Link:
     def pooled(self) -> aiohttp.ClientSession:
         """The session whose connections are used again."""
         if self._pooled is None:
-            self._dialler = Dialler(idle_s_max=IDLE_S_MAX)
+            self._dialler = Dialler(idle_s_max=IDLE_S_MAX, make_socket=self.limits.make_socket)
             self._pooled = _session(self._dialler)
         return self._pooled
 
     def fresh(self) -> aiohttp.ClientSession:
         """A session that dials anew for each request: after a pooled connection turned out dead."""
         if self._fresh is None:
-            self._fresh = _session(Dialler(idle_s_max=0))
+            self._fresh = _session(Dialler(idle_s_max=0, make_socket=self.limits.make_socket))
         return self._fresh
 
     def headers(self) -> dict[str, str]:

@@ -31,7 +31,8 @@ def serve_until_stopped(file: Path | None) -> Exit:
     """Run the server; its address goes to standard output once it answers."""
     screen = open_screen()
     try:
-        config = check_config(file or config_path(os.environ)).config
+        source = file or config_path(os.environ)
+        config = check_config(source).config
         from byline.main import serve  # the whole server: only `serve` pays for it
 
         def ready(server: RunningServer) -> None:
@@ -40,7 +41,7 @@ def serve_until_stopped(file: Path | None) -> Exit:
                 Text(f"Default backend: {config.ask.default_backend}. Ctrl-C ends it.")
             )
 
-        asyncio.run(serve(config, home_path(os.environ), ready))
+        asyncio.run(serve(config, home_path(os.environ), ready, source))
     except BylineError as error:
         return refuse(screen, error, Words())
     except KeyboardInterrupt:  # before the server took over the signal

@@ -48,7 +48,12 @@ def check_config(path: Path | None, environ: Mapping[str, str] | None = None) ->
     """Like `load_config`, with the warnings. `environ` is this process's own unless given."""
     if path is None:
         return Checked(Config(), ())
-    tree, lines = _read(path)
+    return check_text(_text(path), path, environ)
+
+
+def check_text(text: str, path: Path, environ: Mapping[str, str] | None = None) -> Checked:
+    """Like `check_config`, of what would stand in the file at `path`."""
+    tree, lines = _parsed(text, path)
     draft = check.Draft(_completed(tree), lines, os.environ if environ is None else environ)
     faults = list(check.cross_faults(draft))
     try:
@@ -88,7 +93,10 @@ def config_path(environ: Mapping[str, str]) -> Path | None:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
-    text = _text(path)
+    return _parsed(_text(path), path)
+
+
+def _parsed(text: str, path: Path) -> tuple[dict[str, Any], Mapping[KeyPath, int]]:
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar
 
 from starlette.requests import Request
 
 from byline.ask.running import RunningAsk
 from byline.errors import BylineError
+
+T = TypeVar("T")
 
 
 class Door(Protocol):
@@ -31,4 +34,8 @@ class Door(Protocol):
         From then on it is waited for at its own page. False, with the ask cancelled, when the
         caller left meanwhile: nobody else knows of it. The caller is no reader of it any more.
         """
+        ...
+
+    async def attended(self, request: Request, work: Coroutine[Any, Any, T]) -> T | None:
+        """What `work` returns; None, with it cancelled, when the caller left before."""
         ...

@@ -18,6 +18,7 @@ from byline.web.machines import MachinePages
 from byline.web.painter import Painter
 from byline.web.parts import Handler, PageParts
 from byline.web.reading import ReadingPages
+from byline.web.start import StartPages
 from byline.web.talks import Talks
 
 
@@ -29,6 +30,7 @@ def page_routes(parts: PageParts) -> list[BaseRoute]:
         *ReadingPages(parts, painter).routes(),
         *DocumentPages(parts, painter).routes(),
         *MachinePages(parts, painter).routes(),
+        *StartPages(parts, painter).routes(),
         *HistoryPages(parts, painter).routes(),
         *Talks(parts, painter).routes(),
     ]

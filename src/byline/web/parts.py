@@ -17,6 +17,7 @@ from byline.web.door import Door
 if TYPE_CHECKING:
     from byline.ask.conversations import Conversations
     from byline.dispatch.machines import Machines
+    from byline.dispatch.trial import Trials
     from byline.ingest.library import Library
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -31,6 +32,7 @@ class PageParts:
     config: Config
     dispatcher: Dispatcher
     machines: Machines
+    trials: Trials
     library: Library
     asks: Asks
     conversations: Conversations

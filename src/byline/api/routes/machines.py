@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
-from byline.api.machine_present import machine_json
-from byline.api.machine_shapes import MachineShape, MachinesShape
-from byline.api.requests import NoParameters
+from byline.api.machine_present import machine_json, trial_json
+from byline.api.machine_shapes import MachineShape, MachinesShape, TrialShape
+from byline.api.requests import NoParameters, TrialBody
 from byline.api.responses import described, json_response
 from byline.api.services import Parts, Services
+from byline.api.streams import CallerLeft, Unanswered, unless_caller_leaves
+from byline.domain.trials import TrialRequest
 
 router = APIRouter(prefix="/api/machines", tags=["machines"])
 
@@ -55,6 +59,29 @@ async def resume_machine(parts: Parts, name: Name, _: Annotated[NoParameters, Qu
     """Grant background work on the machine again, in its order."""
     await parts.machines.resume(name)
     return json_response(await _one(parts, name))
+
+
+@router.post(
+    "/test",
+    summary="Test an address",
+    response_class=Response,
+    responses=described(TrialShape),
+)
+async def test_address(
+    request: Request, parts: Parts, sent: TrialBody, _: Annotated[NoParameters, Query()]
+) -> Response:
+    """Try a model server before it is configured: connect, ask it for its kind and models, have one
+    short answer written, offer the model a tool. Answers 200 with what came of each step, and with
+    the text that adds it to the configuration. Nothing is recorded or configured; link-local and
+    metadata addresses are refused. At the address of a configured machine the test waits at its
+    gate. It ends when its caller leaves."""
+    wanted = TrialRequest(sent.base_url, sent.model, sent.api_key_env)
+    try:
+        trial = await unless_caller_leaves(request.receive, parts.trials.run(wanted))
+    except CallerLeft:
+        return Unanswered()
+    proposal = await asyncio.to_thread(parts.trials.proposal, trial, wanted)
+    return json_response(trial_json(trial, proposal))
 
 
 async def _one(parts: Services, name: str) -> object:
