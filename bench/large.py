@@ -123,7 +123,7 @@ class LargeLibrary:
         """As the program does."""
         async with self.database.connection() as connection:
             await lexical.remove_document(connection, document)
-            await connection.execute(statements("documents")["delete"], {"id": document})
+            await connection.execute(statements("removal")["delete"], {"id": document})
 
     async def _load(self, texts: list[str], made: Floats, took: Took) -> None:
         ids = range(self.size + 1, self.size + len(texts) + 1)
