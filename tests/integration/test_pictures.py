@@ -184,6 +184,22 @@ async def test_pictures_go_with_their_file(tmp_path: Path) -> None:
     assert made.shelf.on_forgotten == []
 
 
+async def test_of_a_file_that_was_removed_while_it_was_drawn_nothing_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with studio(tmp_path, pdf([FIRST])) as made:
+        draw = made.pictures._draw
+
+        async def removed_meanwhile(order: Any) -> bytes:
+            drawn = await draw(order)
+            await made.blobs.delete(made.shelf.sha256)
+            return drawn
+
+        monkeypatch.setattr(made.pictures, "_draw", removed_meanwhile)
+        assert (await made.pictures.page("d", view())).png.startswith(b"\x89PNG")
+        assert made.kept() == []
+
+
 async def test_the_pictures_nobody_looks_at_make_room(tmp_path: Path) -> None:
     async with studio(tmp_path, pdf([FIRST] * 3), pictures_bytes_max=3_500) as made:
         await made.pictures.page("d", view(1))

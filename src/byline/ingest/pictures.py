@@ -124,7 +124,8 @@ class Pictures:
                 "(ingest.picture_s_max).",
                 remedy="Open the original file, or raise ingest.picture_s_max.",
             ) from None
-        await asyncio.to_thread(self._keep, kept, drawn)
+        if await self._blobs.exists(document.sha256):  # it may have been removed meanwhile
+            await asyncio.to_thread(self._keep, kept, drawn)
         return _picture(drawn)
 
     @asynccontextmanager
