@@ -19,13 +19,14 @@ LOCK := env -u UV_INDEX -u UV_DEFAULT_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_UR
 	uv --no-config pip compile --generate-hashes --universal --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 
-.PHONY: help setup run test check bench format lock docs model clean
+.PHONY: help setup run test check bench pictures format lock docs model clean
 
 help:
 	@echo "make run     set everything up and try Byline out on sample documents"
 	@echo "make test    set everything up and run all tests      (ARGS=\"-k gate\")"
 	@echo "make check   format, lint, types, layers, fast tests"
 	@echo "make bench   measure against the budgets              (ARGS=\"search gate\")"
+	@echo "make pictures  take the pictures of the pages again (needs Chromium)"
 	@echo "make format  put the source in order"
 	@echo "make docs    write the generated references again"
 	@echo "make lock    lock the dependencies again              (ARGS=--upgrade)"
@@ -47,6 +48,9 @@ check: $(VENV)/.dev $(VENV)/.byline
 
 bench: setup
 	@$(IN)/python -m bench $(ARGS)
+
+pictures: setup
+	@$(IN)/python -m bench.pictures $(ARGS)
 
 format: $(VENV)/.dev
 	$(IN)/ruff check --fix --exit-zero --quiet src tests bench

@@ -40,6 +40,10 @@ class Stage:
             answer: dict[str, Any] = await reply.json()
             return answer
 
+    async def remove(self, path: str) -> None:
+        async with aiohttp.ClientSession() as http, http.delete(self.url + path) as reply:
+            reply.raise_for_status()
+
 
 @asynccontextmanager
 async def stage(home: Path) -> AsyncIterator[Stage]:
