@@ -17,7 +17,14 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 from browser_checks import DESKTOP, OpenPage
 from browser_site import Site, SteeredMachine, free_port, settings
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from byline.testing.machine import closed_port, running_machine
 
@@ -43,6 +50,7 @@ WAIT_MS_MAX = 15_000
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine (Debian's package: chromium)")
+    expect.set_options(timeout=WAIT_MS_MAX)  # as for actions: the machine may be busy
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         yield browser

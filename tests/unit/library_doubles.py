@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from byline.domain.documents import (
 )
 from byline.domain.search import EVERYTHING, Filters
 from byline.errors import BylineError, NotFound
+from byline.ingest.catalogue import Facets
 from byline.ingest.pictures import PageView, Picture
 from byline.ingest.rows import JobStatus, ListedPassage, PassagePage
 from byline.search.filters import clean_tags
@@ -65,8 +67,8 @@ class MemoryLibrary:
         self.filed: list[tuple[str, tuple[str, ...]]] = []
         self.asked: list[Filters] = []
         self.chosen: list[Choice] = []
-        self.hidden: dict[str, Document] = {}
         self.known = ["default"]
+        self.hidden_documents: dict[str, Document] = {}
         self.catalogue = self.removals = self
         self.refuse: Callable[[str], BylineError | None] = lambda name: None
 
@@ -122,15 +124,27 @@ class MemoryLibrary:
 
     async def remove(self, document_ids: Sequence[str]) -> list[RemovedDocument]:
         found = [await self.get(id_) for id_ in document_ids]
-        self.hidden |= {one.id: self.documents.pop(one.id) for one in found}
+        self.hidden_documents |= {one.id: self.documents.pop(one.id) for one in found}
         return [RemovedDocument(one, NOON, NOON) for one in found]
 
     async def restore(self, document_ids: Sequence[str]) -> list[Document]:
-        if not self.hidden.keys() >= set(document_ids):
+        if not self.hidden_documents.keys() >= set(document_ids):
             raise NotFound("The document cannot be brought back any more.")
-        back = {id_: self.hidden.pop(id_) for id_ in document_ids}
+        back = {id_: self.hidden_documents.pop(id_) for id_ in document_ids}
         self.documents |= back
         return list(back.values())
+
+    async def hidden(
+        self, limit: int, document_ids: Sequence[str] | None = None
+    ) -> list[RemovedDocument]:
+        wanted = self.hidden_documents if document_ids is None else document_ids
+        kept = self.hidden_documents
+        return [RemovedDocument(kept[id_], NOON, NOON) for id_ in wanted if id_ in kept][:limit]
+
+    async def facets(self) -> Facets:
+        collections = Counter(one.collection for one in self.documents.values())
+        tags = Counter(tag for one in self.documents.values() for tag in one.tags)
+        return Facets(collections, tags, Counter(one.media_type for one in self.documents.values()))
 
     async def passages(self, document_id: str, *, limit: int, cursor: str | None) -> PassagePage:
         return PassagePage([ListedPassage(0, 1, "Rent", 0, len(LEASE), LEASE)], None)

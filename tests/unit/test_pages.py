@@ -174,7 +174,8 @@ async def test_pages_need_no_script_and_nothing_from_outside(tmp_path: Path) -> 
             assert "default-src 'none'" in page.headers["content-security-policy"]
             html = page.body.decode()
             inline = re.sub(r'<script type="module" src="/static/[^"]+"></script>', "", html)
-            assert "<script" not in inline
+            words = '<script type="application/json" id="words">'  # data, which nothing runs
+            assert "<script" not in inline.replace(words, "")
             assert " style=" not in html
             addresses = set(re.findall(r'(?:src|href|action)="([^"]+)"', html))
             assert all(address.startswith(("/", "#")) for address in addresses), addresses
@@ -246,7 +247,7 @@ async def test_a_page_speaks_the_language_of_the_browser_and_of_the_switch(tmp_p
     assert '<html lang="ko"' in korean.body.decode()
     assert "내 문서에 묻기" in text_of(korean)
     assert "Ask your documents" in text_of(english)
-    assert "No documents" in text_of(remembered) or "Add files" in text_of(remembered)
+    assert "Files" in text_of(remembered)
     assert foreign.status == 200
     assert '<html lang="en" data-theme="auto">' in foreign.body.decode()
 

@@ -34,12 +34,26 @@ def taken(request: Request, address: str) -> Response:
 
 async def form(request: Request, known: set[str]) -> dict[str, str]:
     """A URL-encoded form; raises `BadRequest`. Its size is the guard's matter."""
+    return _known_only(dict(await _pairs(request)), known)
+
+
+async def repeatable(request: Request, known: set[str]) -> dict[str, list[str]]:
+    """A URL-encoded form whose fields may come several times, as ticked boxes do; raises
+    `BadRequest`."""
+    pairs = await _pairs(request)
+    _known_only(dict(pairs), known)
+    sent: dict[str, list[str]] = {}
+    for name, value in pairs:
+        sent.setdefault(name, []).append(value)
+    return sent
+
+
+async def _pairs(request: Request) -> list[tuple[str, str]]:
     body = await request.body()
     try:
-        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
+        return parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict")
     except UnicodeError:
         raise BadRequest("The form is not UTF-8 text.") from None
-    return _known_only(dict(pairs), known)
 
 
 def offset(sent: str) -> int:

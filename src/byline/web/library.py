@@ -1,4 +1,4 @@
-"""The documents: the list and what adds to it, and one document's text at a passage."""
+"""The page of documents: the list, what adds to it, and what is done to some of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from byline.errors import BylineError, NotFound
-from byline.web import forms, typeset
+from byline.errors import BadRequest, BylineError, NotFound
+from byline.ingest.removal import AT_ONCE_MAX
+from byline.web import forms
+from byline.web.listing import (
+    KNOWN,
+    Sought,
+    batches,
+    counted_groups,
+    short_types,
+    sought,
+    sought_before,
+)
 from byline.web.painter import Painter
 from byline.web.parts import PageParts, PageRoute
 
@@ -16,7 +26,7 @@ DOCUMENTS_A_PAGE: Final = 50
 
 
 class DocumentPages:
-    """Handlers of the pages about documents."""
+    """Handlers of the list and its forms."""
 
     def __init__(self, parts: PageParts, painter: Painter) -> None:
         self.parts = parts
@@ -28,64 +38,99 @@ class DocumentPages:
         return [
             ("/documents", self.all, "GET"),
             ("/documents", self.add, "POST"),
-            (one, self.one, "GET"),
+            ("/documents/remove", self.remove_some, "POST"),
+            ("/documents/restore", self.restore_some, "POST"),
             (f"{one}/remove", self.remove, "POST"),
+            (f"{one}/retry", self.retry, "POST"),
         ]
 
     async def all(self, request: Request) -> Response:
-        """The documents and the form that adds some."""
-        sent = forms.parameters(request, {"cursor"})
-        return await self._shown(request, cursor=sent.get("cursor"))
+        """The documents that were asked for, and the form that adds some."""
+        sent = forms.parameters(request, {*KNOWN, "removed"})
+        return await self._shown(request, sought(sent), removed=sent.get("removed", ""))
 
     async def add(self, request: Request) -> Response:
         """Take files in; what was refused is said on the page, else the list is shown anew."""
         try:
             taken = await self.parts.door.add_files(request)
         except BylineError as error:
-            return await self._shown(request, error=error)
+            return await self._shown(request, Sought(), error=error)
         if taken["refused"] or any(document["duplicate"] for document in taken["documents"]):
-            return await self._shown(request, taken=taken)
+            return await self._shown(request, Sought(), taken=taken)
         return RedirectResponse("/documents", forms.SEE_OTHER)
-
-    async def one(self, request: Request) -> Response:
-        """A document's text: around a passage (`start`, `end`), or from an offset (`from`)."""
-        sent = forms.parameters(request, {"start", "end", "from"})
-        document = await self.parts.library.get(request.path_params["document_id"])
-        marked = None
-        if "start" in sent:
-            marked = (forms.offset(sent["start"]), forms.offset(sent.get("end", sent["start"])))
-        try:
-            extracted = await self.parts.library.text(document.id)
-        except NotFound:
-            text = ""  # not read yet, or it failed: the page says which
-        else:
-            text = extracted.text
-        view = {
-            "document": document,
-            "window": typeset.window(text, at=forms.offset(sent.get("from", "0")), marked=marked),
-        }
-        return self.painter.paint(request, "document.html", view)
 
     async def remove(self, request: Request) -> Response:
-        """Remove a document for good."""
-        await forms.form(request, set())
-        await self.parts.library.delete(request.path_params["document_id"])
-        return RedirectResponse("/documents", forms.SEE_OTHER)
+        """Remove one document; that can be undone."""
+        sent = await forms.repeatable(request, {"back", "id"})
+        return await self._removed([request.path_params["document_id"]], sent)
+
+    async def remove_some(self, request: Request) -> Response:
+        """Remove the documents that were ticked; that can be undone."""
+        sent = await forms.repeatable(request, {"back", "id"})
+        ids = sent.get("id", [])
+        if not ids:
+            error = BadRequest("No document was ticked.", remedy="Tick those to be removed.")
+            return await self._shown(request, _before(sent), error=error)
+        return await self._removed(ids, sent)
+
+    async def restore_some(self, request: Request) -> Response:
+        """Bring back what was removed at a moment."""
+        sent = await forms.form(request, {"back", "at"})
+        hidden = await self.parts.library.removals.hidden(AT_ONCE_MAX)
+        ids = [one.document.id for one in hidden if one.removed_at.isoformat() == sent.get("at")]
+        if not ids:
+            raise NotFound(
+                "It cannot be brought back any more.",
+                remedy="It is gone for good, or was brought back already.",
+            )
+        await self.parts.library.removals.restore(ids)
+        return RedirectResponse(sought_before(sent.get("back", "")).address(), forms.SEE_OTHER)
+
+    async def retry(self, request: Request) -> Response:
+        """Read a document again that failed."""
+        sent = await forms.repeatable(request, {"back", "id"})
+        await self.parts.library.retry(request.path_params["document_id"])
+        return RedirectResponse(_before(sent).address(), forms.SEE_OTHER)
+
+    async def _removed(self, ids: list[str], sent: dict[str, list[str]]) -> Response:
+        removed = await self.parts.library.removals.remove(ids)
+        address = _before(sent).address()
+        joint = "&" if "?" in address else "?"
+        moment = removed[0].removed_at.isoformat().replace("+", "%2B")
+        return RedirectResponse(f"{address}{joint}removed={moment}", forms.SEE_OTHER)
 
     async def _shown(
         self,
         request: Request,
+        wanted: Sought,
         *,
-        cursor: str | None = None,
+        removed: str = "",
         taken: dict[str, Any] | None = None,
         error: BylineError | None = None,
     ) -> Response:
-        page = await self.parts.library.catalogue.list(limit=DOCUMENTS_A_PAGE, cursor=cursor)
+        catalogue, ingest = self.parts.library.catalogue, self.parts.config.ingest
+        filters, choice = wanted.filters(), wanted.choice()
+        page = await catalogue.list(
+            limit=DOCUMENTS_A_PAGE, cursor=wanted.cursor or None, filters=filters, choice=choice
+        )
+        facets = await catalogue.facets()
+        hidden = batches(await self.parts.library.removals.hidden(AT_ONCE_MAX))
         view = {
             "page": page,
+            "sought": wanted,
+            "groups": counted_groups(await catalogue.counts(filters, choice)),
+            "facets": facets,
+            "types": short_types(facets.types),
+            "sorts": list(type(choice.sort)),
+            "just_removed": next((batch for batch in hidden if batch.key == removed), None),
+            "removed": [batch for batch in hidden if batch.key != removed],
             "taken": taken,
             "error": error,
-            "file_bytes_max": self.parts.config.ingest.file_bytes_max,
+            "file_bytes_max": ingest.file_bytes_max,
         }
         status = self.parts.door.status_of(error) if error else 200
         return self.painter.paint(request, "documents.html", view, status)
+
+
+def _before(sent: dict[str, list[str]]) -> Sought:
+    return sought_before("".join(sent.get("back", [])[:1]))

@@ -15,6 +15,7 @@ from byline.web.door import Door
 from byline.web.history import HistoryPages
 from byline.web.library import DocumentPages
 from byline.web.machines import MachinePages
+from byline.web.one_document import OneDocumentPages
 from byline.web.painter import Painter
 from byline.web.parts import Handler, PageParts
 from byline.web.reading import ReadingPages
@@ -29,6 +30,7 @@ def page_routes(parts: PageParts) -> list[BaseRoute]:
         *AskingPages(parts, painter).routes(),
         *ReadingPages(parts, painter).routes(),
         *DocumentPages(parts, painter).routes(),
+        *OneDocumentPages(parts, painter).routes(),
         *MachinePages(parts, painter).routes(),
         *StartPages(parts, painter).routes(),
         *HistoryPages(parts, painter).routes(),
