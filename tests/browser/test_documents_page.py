@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import resources
 from pathlib import Path
 
 import psycopg
@@ -249,4 +250,17 @@ def test_one_document_shows_text_passages_questions_and_takes_changes(
     expect(page.get_by_role("alert")).to_contain_text("collection")
     page.get_by_role("button", name="Remove this document").click()
     expect(page.locator(".notice")).to_contain_text("Removed: <i>Keys</i> of the house.")
+    site.api("DELETE", f"/api/documents/{document_id}")
+
+
+def test_the_pages_of_a_pdf_are_shown_as_pictures(site: Site, open_page: OpenPage) -> None:
+    letter = resources.files("byline.samples") / "documents" / "council-tax-letter.pdf"
+    document_id = site.add(letter.read_bytes(), "pages.pdf")["id"]
+    page = open_page(f"/documents/{document_id}?view=pages", language="ko-KR", theme="dark")
+    picture = page.get_by_role("img", name="1쪽")
+    expect(picture).to_be_visible()
+    picture.evaluate("image => image.decode()")
+    assert picture.evaluate("image => image.naturalWidth") > 100
+    assert_accessible(page)
+    shot(page, "document-pages-ko-dark")
     site.api("DELETE", f"/api/documents/{document_id}")
