@@ -183,7 +183,10 @@ async def common_words(library: LargeLibrary) -> dict[int, list[str]]:
     each of words of one passage."""
     async with library.database.connection() as connection:
         found = await connection.execute(
-            "SELECT term, sum(df)::bigint AS df FROM lexical_terms GROUP BY term"
+            "SELECT term, sum(df)::bigint AS df FROM ("
+            " SELECT term, df FROM lexical_terms"
+            " UNION ALL SELECT unnest(terms), unnest(counts) FROM lexical_changes"
+            ") AS held GROUP BY term"
         )
         df = {row["term"]: row["df"] for row in await found.fetchall()}
     bounds = (0.015 * library.size, 0.45 * library.size)
@@ -197,7 +200,8 @@ async def common_words(library: LargeLibrary) -> dict[int, list[str]]:
     for count in COMMON_WORDS:
         common = [list(filter(is_common, dict.fromkeys(text.split()))) for text in texts]
         enough = [words for words in common if len(words) >= count][:COMPARED]
-        made[count] = [" ".join(random.sample(words, count)) for words in enough]
+        if len(enough) > 1:
+            made[count] = [" ".join(random.sample(words, count)) for words in enough]
     return made
 
 
