@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from byline.domain.asking import Grounding, Source, Support
-from byline.verify.citations import check_answer, normalise_markers
+from byline.verify import citations
+from byline.verify.citations import AnswerCheck, check_answer, normalise_markers
+from byline.verify.sentences import settled_sentences
 
 
 def source(n: int, text: str, start: int = 0) -> Source:
@@ -62,3 +64,19 @@ def test_the_counts_of_grounding_are_those_of_the_cited_sentences() -> None:
     answer = "The deposit is 1,800 euros [1]. The deposit is 9 euros [1]. Nice flat."
     checked = check_answer(answer, [source(1, LEASE)])
     assert checked.grounding == Grounding(supported=1, weak=0, unsupported=1, uncited=1)
+
+
+def test_a_sentence_without_an_end_is_not_looked_through_at_every_token(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[int] = []
+
+    def looking(text: str, at: int) -> list[tuple[int, int]]:
+        looked.append(len(text) - at)
+        return settled_sentences(text, at)
+
+    monkeypatch.setattr(citations, "settled_sentences", looking)
+    check = AnswerCheck(())
+    for _ in range(2_000):
+        check.feed("word" * 5)
+    assert sum(looked) < 20 * len(check.written)

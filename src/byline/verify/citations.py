@@ -32,6 +32,7 @@ ATTRIBUTED_CONTENT_MIN: Final = 3.0
 """… and has content of at least so many words: "It is big." stands in every source."""
 LOOK_CHARS: Final = 16
 """The end of a sentence is looked for again when so much has come since: tokens are short."""
+LOOKS_A_LENGTH: Final = 16
 SENTENCES_CHECKED_MAX: Final = 400
 """A model that repeats itself for ever is checked no further; the rest counts as uncited."""
 
@@ -81,7 +82,10 @@ class AnswerCheck:
     def feed(self, text: str) -> list[Checked]:
         """Take in more of the answer; the sentences that are finished by it, checked."""
         self.written += text
-        if len(self.written) - self._looked_at < LOOK_CHARS:
+        # A sentence that has no end is looked through ever more rarely, or its length would count
+        # twice over.
+        pending = len(self.written) - self._at
+        if len(self.written) - self._looked_at < max(LOOK_CHARS, pending // LOOKS_A_LENGTH):
             return []
         self._looked_at = len(self.written)
         return list(self._take(settled_sentences(self.written, self._at)))
