@@ -99,11 +99,13 @@ SELECT
     ), '{}') AS df;
 
 -- name: best_passages
+-- That nothing is removed, as nearly always, is asked once; else each candidate would be looked up.
 SELECT passage_id, -(weights <#> %(weights)s::sparsevec) AS score
 FROM lexical_passages
 WHERE ({gathered})
   AND (%(collection)s::text IS NULL OR collection = %(collection)s)
-  AND document_id NOT IN (SELECT id FROM stored_documents WHERE removed_at IS NOT NULL)
+  AND (NOT (SELECT EXISTS (SELECT FROM stored_documents WHERE removed_at IS NOT NULL))
+       OR document_id NOT IN (SELECT id FROM stored_documents WHERE removed_at IS NOT NULL))
   {within}
   {without}
 ORDER BY weights <#> %(weights)s::sparsevec, passage_id
