@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,7 @@ async def test_another_length_of_passages_cuts_anew_what_is_there_and_two_do_not
         document = await settled(old.library, (await old.add("the words")).id)
         assert await old.library.refresh() == 0
         assert await rows(database.url, chunked_by) == [(cut_by(800),)]
+        await stopped(old.stop)  # whichever of two took the job would cut by its own length
         async with scripted_library(database, tmp_path, ScriptedExtractor(), shorter) as new:
             await until_one(database, f"{chunked_by} WHERE chunked_by = {cut_by(300)}")
             await settled(new.library, document.id)
@@ -248,6 +250,12 @@ async def test_rules_of_a_later_version_are_left_to_a_later_program(
     await rows(database.url, f"UPDATE documents SET chunked_by = {cut_by(800, version=99)}")
     async with scripted_library(database, tmp_path, ScriptedExtractor()) as parts:
         assert await parts.library.refresh() == 0
+
+
+async def stopped(work: asyncio.Task[None]) -> None:
+    work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
 
 
 async def until_one(database: Database, query: str) -> None:

@@ -259,7 +259,7 @@ async def test_what_cannot_be_taken_is_refused_at_once_and_leaves_nothing(
 async def test_a_full_disk_leaves_nothing_half_stored(
     library: Library, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(path: Path) -> str:
+    async def full(path: Path, expect: object) -> str:
         raise StorageFull("The disk has no room for the file.")
 
     monkeypatch.setattr(blobs, "put", full)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from byline.ask.calibration import (
     KNOWN_BOUNDS,
@@ -67,10 +68,9 @@ def test_each_backend_learns_from_its_own_counts_only() -> None:
     assert calibrations.of("qwen-macmini", "Qwen3-32B") == Calibration("qwen")
 
 
-def test_a_server_that_read_only_a_part_of_the_prompt_teaches_nothing(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_server_that_read_only_a_part_of_the_prompt_teaches_nothing() -> None:
     calibrations = Calibrations()
-    calibrations.learn("gemma", "gemma-3-27b", ENGLISH, 400)
+    with capture_logs() as logs:
+        calibrations.learn("gemma", "gemma-3-27b", ENGLISH, 400)
     assert calibrations.of("gemma", "gemma-3-27b") == Calibration("gemma")
-    assert "context may be smaller" in capsys.readouterr().out
+    assert "context may be smaller" in logs[0]["event"]

@@ -66,8 +66,8 @@ SELECT coalesce(max(id), 0) AS id FROM passages
 
 -- name: cut_by_earlier_rules
 -- To another length only what was cut before this process began (`last_passage` was the last then):
--- of two processes that are configured differently the newer has its way, and they do not take turns
--- for ever.
+-- two processes that are configured differently do not take turns for ever. While both run, the one
+-- that takes the job cuts by its own length.
 SELECT id FROM documents
 WHERE (
     chunked_by < %(version_from)s
