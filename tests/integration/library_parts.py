@@ -95,9 +95,14 @@ async def scripted_library(
     try:
         yield Parts(library, extractor, blobs, database, home, running)
     finally:
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        await stopped(running)
+
+
+async def stopped(work: asyncio.Task[None]) -> None:
+    """End what runs, and wait until it has."""
+    work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
 
 
 async def settled(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from library_parts import ScriptedExtractor, rows, scripted_library, settled
+from library_parts import ScriptedExtractor, rows, scripted_library, settled, stopped
 
 from byline.config import schema
 from byline.domain.documents import DocumentState
@@ -250,12 +249,6 @@ async def test_rules_of_a_later_version_are_left_to_a_later_program(
     await rows(database.url, f"UPDATE documents SET chunked_by = {cut_by(800, version=99)}")
     async with scripted_library(database, tmp_path, ScriptedExtractor()) as parts:
         assert await parts.library.refresh() == 0
-
-
-async def stopped(work: asyncio.Task[None]) -> None:
-    work.cancel()
-    with suppress(asyncio.CancelledError):
-        await work
 
 
 async def until_one(database: Database, query: str) -> None:
