@@ -57,6 +57,7 @@ from byline.ingest.jobs import running_library
 from byline.ingest.pictures import open_pictures
 from byline.observe import Feed, Metrics, configure_log
 from byline.search.embedders.choice import Embedders
+from byline.search.folding import folding
 from byline.search.reading import PassageReader
 from byline.search.rebuild import ensure_current_index
 from byline.search.search import Searcher
@@ -217,6 +218,7 @@ async def _open_services(
     embedders = Embedders(config.embedder, dispatcher)
     stack.push_async_callback(embedders.close)
     searcher = Searcher(database, embedders)
+    await stack.enter_async_context(folding(database))
     library = await stack.enter_async_context(
         running_library(database, blobs, config.ingest, home / "scratch", embedders.configured)
     )

@@ -234,3 +234,39 @@ async def test_an_address_that_will_not_do_is_refused_at_once_without_its_passwo
         async with open_database(schema.Database(), database_server_url.replace(*change)):
             pass
     assert str(password) not in str(refused.value)
+
+
+async def test_a_statement_that_stands_alone_is_a_transaction_of_its_own(
+    database: Database,
+) -> None:
+    async with database.autocommit() as connection:
+        await connection.execute("CREATE TABLE alone (n integer)")
+        await connection.execute("INSERT INTO alone VALUES (1)")
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            await connection.execute("SELECT * FROM nowhere")
+        await connection.execute("INSERT INTO alone VALUES (2)")
+    with pytest.raises(RuntimeError):
+        async with database.connection() as connection:  # the same connection, as it was before
+            await connection.execute("INSERT INTO alone VALUES (3)")
+            raise RuntimeError
+    async with database.autocommit() as connection:
+        found = await (await connection.execute("SELECT n FROM alone ORDER BY n")).fetchall()
+    assert [row["n"] for row in found] == [1, 2]
+
+
+async def test_a_lone_statement_that_is_cut_off_leaves_a_transaction_for_the_next(
+    database: Database,
+) -> None:
+    async def long() -> None:
+        async with database.autocommit() as connection:
+            begun.set()
+            await connection.execute("SELECT pg_sleep(60)")
+
+    begun = asyncio.Event()
+    task = asyncio.create_task(long())
+    await begun.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    async with database.connection() as connection:
+        assert not connection.autocommit
+        assert await (await connection.execute("SELECT 1 AS n")).fetchone() == {"n": 1}

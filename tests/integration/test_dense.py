@@ -12,14 +12,11 @@ from psycopg.rows import DictRow
 from search_corpus import Draft, add_document
 
 from byline.domain.search import Filters
-from byline.search.dense import (
-    DenseQuery,
-    dense_coverage,
-    search_dense,
-    similarities,
-    vector_text,
-)
+from byline.search.dense import DenseQuery, search_dense, vector_text
 from byline.search.filters import Scope, document_parameters, scope_of, with_conditions
+from byline.search.lexical_search import Weighed
+from byline.search.meaning import Meaning
+from byline.search.ranking import both_scores
 from byline.search.spaces import (
     VectorSpace,
     add_space,
@@ -32,6 +29,7 @@ from byline.store.database import Database
 from byline.store.statements import statements
 
 DIMENSIONS = 8
+NO_WORDS = Weighed({}, {}, 0, frozenset())
 
 
 def unit(numbers: Sequence[float]) -> list[float]:
@@ -42,6 +40,15 @@ def unit(numbers: Sequence[float]) -> list[float]:
 def axis(number: int, tilt: float = 0.0) -> list[float]:
     """A vector along one axis, tilted towards the first."""
     return unit([tilt if n == 0 else float(n == number) for n in range(DIMENSIONS)])
+
+
+async def share(
+    connection: AsyncConnection[DictRow], space: VectorSpace, collection: str | None = None
+) -> float:
+    """How much of the passages is in a space."""
+    found = await searchable_space(connection, {space.fingerprint}, collection)
+    assert found is not None
+    return found.share
 
 
 async def store(
@@ -111,25 +118,48 @@ async def test_a_filter_is_asked_of_what_the_graph_finds(database: Database) -> 
         assert found.hits == ()
 
 
+async def test_the_graph_is_walked_by_the_settings_of_the_search_alone(database: Database) -> None:
+    """One that stands alone has them too: by pgvector's own it would find 40 at most."""
+    rng = random.Random(1)
+    vectors = [unit([rng.gauss(0, 1) for _ in range(DIMENSIONS)]) for _ in range(120)]
+    async with database.connection() as connection:
+        space = await add_space(connection, "a", DIMENSIONS, is_current=True)
+        await store(connection, space, Draft([f"text {n}" for n in range(120)]), vectors)
+    async with database.autocommit() as connection:
+        await connection.execute("SET enable_sort = off")
+        try:
+            found = await search_dense(connection, DenseQuery(space, axis(1), 90))
+            row = await (await connection.execute("SHOW hnsw.ef_search")).fetchone()
+        finally:
+            await connection.execute("RESET enable_sort")
+    assert len(found.hits) == 90
+    assert row == {"hnsw.ef_search": "40"}
+
+
 async def test_scores_are_given_for_any_passage_that_has_a_vector(database: Database) -> None:
     async with database.connection() as connection:
         space = await add_space(connection, "a", DIMENSIONS, is_current=True)
         _, ids = await store(connection, space, Draft(["one", "two"]), [axis(1), axis(2)])
         _, bare = await add_document(connection, Draft(["no vector"]))
-        scores = await similarities(connection, space, axis(2), [*ids, *bare, 10**12])
-    assert scores == pytest.approx({ids[0]: 0, ids[1]: 1}, abs=0.001)
+        meaning = Meaning(space, axis(2), "ok")
+        scores = await both_scores(connection, NO_WORDS, meaning, [*ids, *bare, 10**12])
+        assert await both_scores(connection, NO_WORDS, meaning, []) == {}
+    assert {id_: score.lexical for id_, score in scores.items()} == dict.fromkeys([*ids, *bare], 0)
+    near = {id_: score.dense for id_, score in scores.items()}
+    assert near.pop(bare[0]) is None
+    assert near == pytest.approx({ids[0]: 0, ids[1]: 1}, abs=0.001)
 
 
 async def test_coverage_is_the_share_of_passages_with_vectors(database: Database) -> None:
     async with database.connection() as connection:
         space = await add_space(connection, "a", DIMENSIONS, is_current=True)
-        assert await dense_coverage(connection, space) == 1
+        assert await share(connection, space) == 1
         document_id, _ = await store(connection, space, Draft(["one"]), [axis(1)])
         await store(connection, space, Draft(["two"], collection="other"), [axis(2)])
         await add_document(connection, Draft(["three", "four"]))
-        assert await dense_coverage(connection, space) == 0.5
-        assert await dense_coverage(connection, space, "other") == 1
-        assert await dense_coverage(connection, space, "default") == pytest.approx(1 / 3)
+        assert await share(connection, space) == 0.5
+        assert await share(connection, space, "other") == 1
+        assert await share(connection, space, "default") == pytest.approx(1 / 3)
         await connection.execute("DELETE FROM lexical_passages")
         await connection.execute("DELETE FROM documents WHERE id = %s", [document_id])
         counts = await connection.execute("SELECT sum(passages) AS n FROM vector_changes")
@@ -153,8 +183,10 @@ async def test_a_space_of_other_dimensions_is_filled_beside_the_current_one_and_
         await store(connection, old, Draft(["one"]), [axis(1)])
         new = await add_space(connection, "new", 3, is_current=False)
     async with database.connection() as connection:
-        assert await searchable_space(connection, {"old", "new"}) == old
-        assert await searchable_space(connection, {"new"}) == new
+        for at_hand, searched in (({"old", "new"}, old), ({"new"}, new)):
+            found = await searchable_space(connection, at_hand)
+            assert found is not None
+            assert found.space == searched
         assert await searchable_space(connection, {"another"}) is None
         assert (await search_dense(connection, DenseQuery(old, axis(1), 5))).hits
         await make_current(connection, new)
@@ -173,7 +205,8 @@ async def test_a_search_under_way_when_its_space_is_replaced_still_finds_it(
         await make_current(connection, new)
     async with database.connection() as connection:
         assert await drop_retired(connection) == []
-        assert set(await similarities(connection, old, axis(1), ids)) == set(ids)
+        found = await search_dense(connection, DenseQuery(old, axis(1), 5))
+        assert [id_ for id_, _ in found.hits] == ids
         again = await add_space(connection, "old", DIMENSIONS, is_current=False)
         assert again.id != old.id
     async with database.connection() as connection:

@@ -17,7 +17,7 @@ from byline.domain.search import SearchRequest
 from byline.errors import EmbedderUnavailable
 from byline.ingest import embed
 from byline.ingest.embed import Filler, queue_embedding
-from byline.search.dense import DenseQuery, dense_coverage, search_dense
+from byline.search.dense import DenseQuery, search_dense
 from byline.search.embedders.protocol import Vector
 from byline.search.search import Searcher
 from byline.search.spaces import VectorSpace, known_spaces, searchable_space
@@ -133,7 +133,9 @@ async def test_documents_become_embedded_and_are_found_by_meaning(database: Data
             "SELECT text, document_id FROM passages WHERE id = %s", [near.hits[0][0]]
         )
         row = await found.fetchone()
-        assert await dense_coverage(connection, space) == 1
+        filled = await searchable_space(connection, {space.fingerprint})
+    assert filled is not None
+    assert filled.share == 1
     assert row == {"text": "the garden", "document_id": row and row["document_id"]}
     assert row is not None
     assert str(row["document_id"]) == document
@@ -284,10 +286,9 @@ async def test_a_new_embedder_fills_a_space_beside_the_old_one_which_is_searched
             new_space = await searchable_space(connection, {"new"})
             assert old_space is not None
             assert new_space is not None
-            assert (old_space.fingerprint, new_space.fingerprint) == ("old", "new")
-            assert await dense_coverage(connection, old_space) == 1
-            assert await dense_coverage(connection, new_space) == 0
-            found = await search_dense(connection, DenseQuery(old_space, vector("x", 16), 9))
+            assert (old_space.space.fingerprint, old_space.share) == ("old", 1)
+            assert (new_space.space.fingerprint, new_space.share) == ("new", 0)
+            found = await search_dense(connection, DenseQuery(old_space.space, vector("x", 16), 9))
             assert len(found.hits) == 2
         assert await rows(database.url, "SELECT embedded FROM documents") == [(0,)]
         hold.set()

@@ -12,7 +12,7 @@ import pytest
 from search_corpus import Draft, add, add_document, counted, sentences, statistics
 
 from byline.domain.search import SearchRequest
-from byline.search import bm25, lexical
+from byline.search import bm25, folding, lexical
 from byline.search.analyse import query_terms, term_strings, terms
 from byline.search.search import Searcher
 from byline.store.database import Database
@@ -118,7 +118,7 @@ async def test_counts_are_right_before_and_after_they_are_folded(
     assert await statistics(database) == await counted(database)
     before = await Searcher(database).search(SearchRequest("router warranty"))
 
-    monkeypatch.setattr(lexical, "_CHANGES_MAX", 0)
+    monkeypatch.setattr(folding, "_CHANGES_MAX", 0)
     await add(database, "Something else entirely.", collection="other")
 
     assert await rows_of(database, "lexical_changes") == 0
@@ -131,7 +131,7 @@ async def test_counts_are_right_before_and_after_they_are_folded(
 async def test_counts_are_right_after_a_delete_and_forget_what_nobody_holds(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lexical, "_CHANGES_MAX", 0)
+    monkeypatch.setattr(folding, "_CHANGES_MAX", 0)
     gone, _ = await add(database, *CORPUS[:4])
     await add(database, *CORPUS[4:])
 
@@ -169,7 +169,7 @@ async def test_nothing_is_counted_of_a_transaction_that_fails(database: Database
 async def test_counts_stay_right_while_many_add_and_delete_at_once(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lexical, "_CHANGES_MAX", 3)
+    monkeypatch.setattr(folding, "_CHANGES_MAX", 3)
     words = ["router", "warranty", "lease", "deposit", "계약", "보증"]
 
     async def come_and_go(seed: int) -> None:
@@ -208,7 +208,7 @@ async def test_a_writer_never_waits_for_one_who_has_not_finished(database: Datab
 async def test_one_who_folds_does_not_hold_up_the_others(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lexical, "_CHANGES_MAX", 0)
+    monkeypatch.setattr(folding, "_CHANGES_MAX", 0)
     async with asyncio.timeout(10), database.connection() as unfinished:
         await add_document(unfinished, Draft(CORPUS))
         await add(database, *CORPUS)

@@ -11,7 +11,7 @@ import pytest
 from search_corpus import Draft, add, add_document, counted, sentences, statistics
 
 from byline.domain.search import Filters, QueryForm, SearchRequest
-from byline.search import filters, lexical
+from byline.search import filters, folding, lexical
 from byline.search.search import Searcher
 from byline.store.database import Database
 
@@ -93,7 +93,7 @@ async def test_searches_are_right_while_documents_come_and_go(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Documents with the tag `kept` are found all the time; whatever else is found existed."""
-    monkeypatch.setattr(lexical, "_CHANGES_MAX", 3)
+    monkeypatch.setattr(folding, "_CHANGES_MAX", 3)
     monkeypatch.setattr(filters, "NARROW_PASSAGES_MAX", 10)
     words = ["deposit", "lease", "router", "보증", "계약"]
     async with database.connection() as connection:

@@ -74,7 +74,7 @@ class AskRecords:
             "events": Jsonb(transcript, dumps=_dumps),
             **ask_terms(answer.question, answer.answer or answer.partial_answer),
         }
-        async with self._database.connection() as connection:
+        async with self._database.autocommit() as connection:
             await connection.execute(self._sql["finish_ask"], row)
 
     async def interrupt_orphans(self) -> int:

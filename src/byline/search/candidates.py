@@ -98,7 +98,6 @@ class _Item(NamedTuple):
 class _Set(NamedTuple):
     weight: float
     mask: int
-    share: float
     items: tuple[_Item, ...]
 
 
@@ -144,6 +143,7 @@ def choose(terms: Sequence[Term], passages: int, within: Bounds | None = None) -
     heaviest = sorted(terms, key=lambda term: -term.weight)[:TERMS_MAX]
     heaviest.sort(key=lambda term: term.levels[0].df)
     taken: dict[int, _Set] = {}
+    shares: dict[int, float] = {}
     found = 0.0
     for each in sorted(_sets(heaviest, passages), key=lambda one: -one.weight):  # 1
         if found >= within.enough:  # 3
@@ -151,13 +151,14 @@ def choose(terms: Sequence[Term], passages: int, within: Bounds | None = None) -
         if any(each.mask & other == other for other in taken):  # 2
             continue
         gone = [other for other in taken if other & each.mask == each.mask]
-        then = found + passages * (each.share - sum(taken[other].share for other in gone))
+        share = _share(each.items)
+        then = found + passages * (share - sum(shares[other] for other in gone))
         is_too_much = then > within.many or len(taken) - len(gone) >= _SETS_MAX
         if found >= within.few and is_too_much:  # 4
             break
         for other in gone:
             del taken[other]
-        taken[each.mask] = each
+        taken[each.mask], shares[each.mask] = each, share
         found = then
     return Choice(tuple(_gathered(taken.values())), found)
 
@@ -172,7 +173,7 @@ def _sets(terms: Sequence[Term], passages: int) -> Iterator[_Set]:
                 for item in items:
                     mask |= item.mask
                     weight += item.weight
-                yield _Set(weight, mask, _share(items), items)
+                yield _Set(weight, mask, items)
 
 
 def _items(place: int, term: Term, passages: int) -> Iterator[_Item]:

@@ -55,60 +55,49 @@ class DenseResult:
 
 
 async def search_dense(connection: AsyncConnection[DictRow], query: DenseQuery) -> DenseResult:
-    """The nearest passages. Fewer than `limit` where there are fewer, or hardly any pass."""
+    """The nearest passages. Fewer than `limit` where there are fewer, or hardly any pass.
+
+    One round trip; one more in a collection."""
     space, scope = query.space, query.scope
     if scope.passages == 0:
         return DenseResult(())
-    told = await connection.execute(
-        statements("vectors")["set_scan"],
-        {
-            "ef_search": str(min(max(query.limit, EF_SEARCH_MIN), EF_SEARCH_MAX)),
-            "scanned_max": str(SCANNED_MAX),
-            "space": space.id,
-            "collection": scope.collection,
-        },
-    )
-    row = await told.fetchone() or {}
     within = "" if scope.collection is None else "AND collection = %(collection)s"
-    narrow = scope.collection is not None and row["in_collection"] <= NARROW_PASSAGES_MAX
     if scope.is_filtered:
         within, narrow = scope.condition("document_id"), scope.is_narrow
-    found = await connection.execute(
-        space.sql("nearest_of_few" if narrow else "nearest", within),
-        {
-            **scope.params,
-            "vector": vector_text(query.vector),
-            "limit": query.limit,
-            "collection": scope.collection,
-        },
-        # A plan for any limit would rather sort the whole table.
-        prepare=False,
-    )
+    else:
+        narrow = await _is_narrow(connection, query)
+    # What is sent together is one transaction, for which the settings hold.
+    async with connection.pipeline():
+        await connection.execute(
+            statements("vectors")["set_scan"],
+            {
+                "ef_search": str(min(max(query.limit, EF_SEARCH_MIN), EF_SEARCH_MAX)),
+                "scanned_max": str(SCANNED_MAX),
+            },
+        )
+        found = await connection.execute(
+            space.sql("nearest_of_few" if narrow else "nearest", within),
+            {
+                **scope.params,
+                "vector": vector_text(query.vector),
+                "limit": query.limit,
+                "collection": scope.collection,
+            },
+            # A plan for any limit would rather sort the whole table.
+            prepare=False,
+        )
     return DenseResult(_ranked(await found.fetchall()))
 
 
-async def similarities(
-    connection: AsyncConnection[DictRow],
-    space: VectorSpace,
-    vector: Vector,
-    passage_ids: Sequence[int],
-) -> Mapping[int, float]:
-    """Each passage's similarity to `vector`; those without a vector (yet) are left out."""
+async def _is_narrow(connection: AsyncConnection[DictRow], query: DenseQuery) -> bool:
+    """Whether the collection has so few vectors that comparing all of them is quickest."""
+    if query.scope.collection is None:
+        return False
     found = await connection.execute(
-        space.sql("similarities"), {"vector": vector_text(vector), "passages": list(passage_ids)}
-    )
-    return {row["passage_id"]: row["similarity"] for row in await found.fetchall()}
-
-
-async def dense_coverage(
-    connection: AsyncConnection[DictRow], space: VectorSpace, collection: str | None = None
-) -> float:
-    """The share (0 to 1) of passages that have a vector in `space`; 1 where there is no passage."""
-    found = await connection.execute(
-        statements("vectors")["coverage"], {"space": space.id, "collection": collection}
+        query.space.sql("in_collection"), {"collection": query.scope.collection}
     )
     row = await found.fetchone() or {}
-    return min(1.0, row["vectors"] / row["passages"]) if row["passages"] > 0 else 1.0
+    return bool(row["vectors"] <= NARROW_PASSAGES_MAX)
 
 
 def vector_text(vector: Vector) -> str:

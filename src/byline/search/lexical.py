@@ -7,7 +7,8 @@ went since those were last brought up to date. Writers only append changes: no t
 wait for each other's rows, so concurrent ingest and deletes cannot deadlock, and a common term is
 not a row that everybody writes. A search adds changes to counts, so its statistics are those of
 the moment. Whoever finds enough changes folds them into the counts, one at a time (an advisory
-lock nobody waits for), in the transaction it is in.
+lock nobody waits for), in the transaction it is in; the last ones are folded when all is quiet
+(`folding.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from byline.search import bm25, vectors
 from byline.search.analyse import terms
 from byline.search.analysed import context_terms
 from byline.search.candidates import impact_ids
+from byline.search.folding import fold_if_due
 from byline.search.vocabulary import add_words
 from byline.store.statements import statements
 
@@ -35,12 +37,6 @@ _SLICE: Final = 16
 
 _ROWS_WAITING_MAX: Final = 64
 """Slices that may wait for the server: about 1.5 MB."""
-
-_CHANGES_MAX: Final = 64
-_CHANGED_PASSAGES_MAX: Final = 8_000
-"""More changes than this, in rows or passages, are folded: these cost a search up to 0.6 ms. A fold
-touches each different term once, however many passages have it: 8,000 at a time take a third of
-what 1,000 eight times do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +74,7 @@ async def index_passages(
         change = _change_row(collection.encode(), added)
         await copy.write(vectors.COPY_HEADER + change + vectors.COPY_TRAILER)
     await add_words(connection, (text for p in passages for text in (p.title, p.heading, p.text)))
-    await _fold_if_due(connection)
+    await fold_if_due(connection)
 
 
 async def remove_document(connection: AsyncConnection[DictRow], document_id: str) -> None:
@@ -87,7 +83,7 @@ async def remove_document(connection: AsyncConnection[DictRow], document_id: str
     Deleting passages does the same, passage by passage; this is faster for a whole document.
     """
     await connection.execute(statements("lexical")["remove_document"], {"document_id": document_id})
-    await _fold_if_due(connection)
+    await fold_if_due(connection)
 
 
 @dataclass(slots=True)
@@ -202,14 +198,3 @@ def _index_row(passage_id: int, places: _Places, passage: _Weighed) -> bytes:
         vectors.int4_array(passage.found_by),
         vectors.sparsevec(passage.terms.ids, passage.weights),
     )
-
-
-async def _fold_if_due(connection: AsyncConnection[DictRow]) -> None:
-    sql = statements("lexical")
-    bounds = {"changes_max": _CHANGES_MAX, "passages_max": _CHANGED_PASSAGES_MAX}
-    row = await (await connection.execute(sql["take_fold"], bounds)).fetchone() or {}
-    if not row["taken"]:
-        return
-    folded = await (await connection.execute(sql["fold"])).fetchone() or {}
-    if folded["removals"]:
-        await connection.execute(sql["forget_terms"])

@@ -95,19 +95,6 @@ async def search_lexical(
     return LexicalResult(await _found(connection, query, weighed), weighed)
 
 
-async def score_passages(
-    connection: AsyncConnection[DictRow], query: Weighed, passage_ids: Sequence[int]
-) -> Mapping[int, float]:
-    """The BM25 scores of given passages; those that are gone are left out."""
-    if not query.weights:
-        return dict.fromkeys(passage_ids, 0.0)
-    found = await connection.execute(
-        statements("lexical")["scores"],
-        {"weights": _sparsevec_text(query.weights), "passages": list(passage_ids)},
-    )
-    return {row["passage_id"]: row["score"] for row in await found.fetchall()}
-
-
 async def admitted(
     connection: AsyncConnection[DictRow], reading: Reading, passage_ids: Collection[int]
 ) -> frozenset[int]:
@@ -283,7 +270,7 @@ async def _best(
             **scope.params,
             **params,
             "excluded": excluded,
-            "weights": _sparsevec_text(weighed.weights),
+            "weights": weights_text(weighed.weights),
             "collection": scope.collection,
             "limit": query.limit,
         },
@@ -314,6 +301,7 @@ def _condition(gatherings: Sequence[Gathering]) -> tuple[str, dict[str, list[int
     return " OR ".join(f"({each})" for each in wanted), params
 
 
-def _sparsevec_text(weights: Mapping[int, float]) -> str:
+def weights_text(weights: Mapping[int, float]) -> str:
+    """What a query's terms weigh as PostgreSQL reads it: its `sparsevec`."""
     entries = ",".join(f"{term + 1}:{weight:.8g}" for term, weight in sorted(weights.items()))
     return f"{{{entries}}}/{TERM_IDS_MAX}"

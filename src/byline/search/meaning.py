@@ -19,7 +19,6 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from byline.errors import EmbedderUnavailable
-from byline.search.dense import dense_coverage
 from byline.search.spaces import VectorSpace, searchable_space
 
 OFF = "off"
@@ -72,14 +71,13 @@ class NoMeaning:
 async def find_space(
     connection: AsyncConnection[DictRow], embedders: QueryEmbedders | None, collection: str | None
 ) -> Filled | NoMeaning:
-    """The vectors to search, in two round trips."""
+    """The vectors to search, in one round trip."""
     if embedders is None or not embedders.fingerprints:  # 1
         return NoMeaning(OFF)
-    space = await searchable_space(connection, embedders.fingerprints)
-    share = await dense_coverage(connection, space, collection) if space is not None else 0.0
-    if space is None or share == 0:  # 2
+    found = await searchable_space(connection, embedders.fingerprints, collection)
+    if found is None or found.share == 0:  # 2
         return NoMeaning(NO_VECTORS)
-    return Filled(space, embedders.of(space.fingerprint), share)
+    return Filled(found.space, embedders.of(found.space.fingerprint), found.share)
 
 
 async def embed(found: Filled | NoMeaning, text: str) -> Meaning | NoMeaning:

@@ -1,8 +1,11 @@
 """One search from words to passages: what is refused, what is asked of the legs, how long it took.
 
-    check → measure the filter → look prefixes up → by words, while the query is embedded
-          → by meaning
+    check → measure the filter → look prefixes up ─┬─ by words ─────────────────────┬─►
+                                                   └─ embed the query → by meaning ─┘
           → score each candidate by both → fuse → read → collapse what says the same
+
+The two legs go beside each other, each on a connection of its own; neither keeps one while it waits
+for the other, so searches that find few connections free wait in turn and never for each other.
 
 Without vectors (no embedder, none made yet, an embedder that is down) a search goes by words alone,
 and `legs` says why. Nothing is left out in silence.
@@ -24,15 +27,12 @@ from psycopg.rows import DictRow
 from byline.domain.search import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest, DatabaseUnavailable
 from byline.search.analyse import query_terms, telling_terms
-from byline.search.dense import DenseQuery, search_dense, similarities
+from byline.search.dense import DenseQuery, search_dense
 from byline.search.duplicates import collapse
-from byline.search.filters import checked, notes_on, scope_of
-from byline.search.fuse import CANDIDATES, Fused, fuse
+from byline.search.filters import Scope, checked, notes_on, scope_of
+from byline.search.fuse import CANDIDATES
 from byline.search.lexical_search import (
     LexicalQuery,
-    LexicalResult,
-    admitted,
-    score_passages,
     search_lexical,
 )
 from byline.search.meaning import (
@@ -44,6 +44,7 @@ from byline.search.meaning import (
     find_space,
 )
 from byline.search.passages import FoundPassage, read_passages
+from byline.search.ranking import Nearest, rank
 from byline.search.syntax import Reading, as_words, read_query
 from byline.search.vocabulary import Beginning, words_beginning
 from byline.store.database import Database
@@ -73,7 +74,7 @@ class Searcher:
         """Let the first search be as quick as the next, where there are vectors to search. Never
         raises what a search would not name."""
         with suppress(DatabaseUnavailable):
-            async with self._database.connection() as connection:
+            async with self._database.autocommit() as connection:
                 space = await find_space(connection, self._embedders, None)
             if isinstance(space, Filled):
                 await space.embedder.prepare()
@@ -85,7 +86,8 @@ class Searcher:
         the same are one hit (`also_in`), so there may be fewer than `limit`.
 
         `timings_ms`: `analyse`; `lexical`; `embed`, what was waited for the query's vector beyond
-        that; `dense`, with fusing and reading; `total`. Raises `BadRequest` (a blank query, a limit
+        that; `dense`, what was waited for the nearest passages beyond that, with fusing and
+        reading; `total`. Raises `BadRequest` (a blank query, a limit
         outside 1 to 100, a collection that is not there, a filter nobody could have meant) and
         `DatabaseUnavailable`.
         """
@@ -94,14 +96,14 @@ class Searcher:
         filters = checked(request.where)
         reading = _READERS[request.form](request.query[:QUERY_CHARS_READ_MAX])
         laps.end("analyse")
-        async with _Embedding() as embedding:
-            async with self._database.connection() as connection:
+        async with _Beside() as beside:
+            async with self._database.autocommit() as connection:
                 await _check_sendable(connection, filters.collection)
                 scope = await scope_of(connection, filters)
                 space = await find_space(connection, self._embedders, filters.collection)
                 prefixes = await words_beginning(connection, filters.collection, reading.prefixes)
                 sought = _sought(reading, prefixes)
-                embedding.begin(embed(space, sought.meant))
+                beside.begin(self._nearest(space, sought.meant, scope))
                 asked, telling = query_terms(sought.words), telling_terms(sought.words)
                 alike = tuple(beginning.terms for beginning in prefixes if beginning.words)
                 query = LexicalQuery(asked, telling, scope, CANDIDATES, reading, alike)
@@ -110,10 +112,11 @@ class Searcher:
                     await _check_collection(connection, filters.collection)
                 notes = await notes_on(connection, filters, scope)
             laps.end("lexical")
-            meaning = await embedding.result()
-        laps.end("embed")
-        async with self._database.connection() as connection:
-            ranked = await _rank(connection, query, words, meaning)
+            nearest = await beside.result()
+        meaning = nearest.meaning
+        laps.end("embed", nearest.embedded_at)
+        async with self._database.autocommit() as connection:
+            ranked = await rank(connection, query.reading, words, nearest)
             best = dict(islice(ranked.items(), request.limit * READ_FOR_EACH))
             passages = await read_passages(connection, words.query, best)
         laps.end("dense")
@@ -134,26 +137,15 @@ class Searcher:
             ),
         )
 
-
-async def _rank(
-    connection: AsyncConnection[DictRow],
-    query: LexicalQuery,
-    words: LexicalResult,
-    meaning: Meaning | NoMeaning,
-) -> dict[int, Fused]:
-    """The candidates of both legs, each with its score in both, best first."""
-    if isinstance(meaning, NoMeaning):
-        return {id_: Fused(score, score, None) for id_, score in words.scores.items()}
-    sought = DenseQuery(meaning.space, meaning.vector, CANDIDATES, query.scope)
-    near = dict((await search_dense(connection, sought)).hits)
-    only_near = await admitted(connection, query.reading, near.keys() - words.scores.keys())
-    only_worded = words.scores.keys() - near.keys()
-    lexical = dict(words.scores)
-    if only_near:
-        lexical |= await score_passages(connection, words.query, sorted(only_near))
-    if only_worded:
-        near |= await similarities(connection, meaning.space, meaning.vector, sorted(only_worded))
-    return fuse(lexical, {id_: score for id_, score in near.items() if id_ in lexical})
+    async def _nearest(self, space: Filled | NoMeaning, text: str, scope: Scope) -> Nearest:
+        meaning = await embed(space, text)
+        embedded_at = time.perf_counter()
+        if isinstance(meaning, NoMeaning):
+            return Nearest(meaning, {}, embedded_at)
+        sought = DenseQuery(meaning.space, meaning.vector, CANDIDATES, scope)
+        async with self._database.autocommit() as connection:
+            found = await search_dense(connection, sought)
+        return Nearest(meaning, dict(found.hits), embedded_at)
 
 
 class _Sought(NamedTuple):
@@ -199,16 +191,16 @@ def _coverage(passages: list[FoundPassage], shown: tuple[SearchHit, ...]) -> flo
     return max((p.coverage for p in passages if p.hit.passage_id in ids), default=0.0)
 
 
-class _Embedding:
-    """The embedding of the query, beside the search by words; a search that fails drops it."""
+class _Beside:
+    """The search by meaning, beside that by words; a search that fails drops it."""
 
     def __init__(self) -> None:
-        self._task: asyncio.Task[Meaning | NoMeaning] | None = None
+        self._task: asyncio.Task[Nearest] | None = None
 
-    def begin(self, work: Coroutine[Any, Any, Meaning | NoMeaning]) -> None:
-        self._task = asyncio.create_task(work, name="embed a query")
+    def begin(self, work: Coroutine[Any, Any, Nearest]) -> None:
+        self._task = asyncio.create_task(work, name="search by meaning")
 
-    async def result(self) -> Meaning | NoMeaning:
+    async def result(self) -> Nearest:
         assert self._task is not None
         return await self._task
 
@@ -233,8 +225,9 @@ class _Laps:
         self._began = self._last = time.perf_counter()
         self._laps: dict[str, float] = {}
 
-    def end(self, part: str) -> None:
-        now = time.perf_counter()
+    def end(self, part: str, at: float | None = None) -> None:
+        """The part ended now, or at a moment that may have been before the last part's end."""
+        now = time.perf_counter() if at is None else max(at, self._last)
         self._laps[part] = (now - self._last) * 1000
         self._last = now
 

@@ -57,6 +57,21 @@ class VectorSpace:
         return statement
 
 
+@dataclass(frozen=True, slots=True)
+class CountedSpace:
+    """A space, how many vectors it has, and how many passages there are: in all, or in the one
+    collection that was asked about."""
+
+    space: VectorSpace
+    vectors: int
+    passages: int
+
+    @property
+    def share(self) -> float:
+        """The share (0 to 1) of passages that have a vector; 1 where there is no passage."""
+        return min(1.0, self.vectors / self.passages) if self.passages > 0 else 1.0
+
+
 async def known_spaces(connection: AsyncConnection[DictRow]) -> list[VectorSpace]:
     """All spaces, the current one first."""
     found = await connection.execute(statements("vectors")["spaces"])
@@ -64,13 +79,19 @@ async def known_spaces(connection: AsyncConnection[DictRow]) -> list[VectorSpace
 
 
 async def searchable_space(
-    connection: AsyncConnection[DictRow], fingerprints: Collection[str]
-) -> VectorSpace | None:
+    connection: AsyncConnection[DictRow],
+    fingerprints: Collection[str],
+    collection: str | None = None,
+) -> CountedSpace | None:
     """The space to search with one of the embedders at hand: the current one if one of them made
-    it, else the one that is being filled. None when there is none of either."""
-    for space in await known_spaces(connection):
-        if space.fingerprint in fingerprints:
-            return space
+    it, else the one that is being filled. None when there is none of either. One round trip."""
+    found = await connection.execute(
+        statements("vectors")["counted_spaces"], {"collection": collection}
+    )
+    for row in await found.fetchall():
+        if row["fingerprint"] in fingerprints:
+            counts = {name: row.pop(name) for name in ("vectors", "passages")}
+            return CountedSpace(VectorSpace(**row), **counts)
     return None
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -85,7 +86,12 @@ class Database:
 
         Waits at most `database.connect_s_max` seconds. Raises `DatabaseUnavailable`.
         """
-        return self._connection(self._pool.timeout)
+        return self._transaction(self._pool.timeout)
+
+    def autocommit(self) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
+        """Borrow a connection on which each statement is a transaction of its own: two round trips
+        less, those that begin and end one. Waits and raises as `connection` does."""
+        return self._autocommit(self._pool.timeout)
 
     async def check(self) -> None:
         """One round trip to the server, for who asks whether it is there: waits 2 s for a
@@ -93,11 +99,28 @@ class Database:
 
         Raises `DatabaseUnavailable`.
         """
-        async with self._connection(min(_CHECK_S_MAX, self._pool.timeout)) as connection:
+        async with self._autocommit(min(_CHECK_S_MAX, self._pool.timeout)) as connection:
             await connection.execute(statements("database")["check"])
 
     @asynccontextmanager
-    async def _connection(self, wait_s_max: float) -> AsyncIterator[AsyncConnection[DictRow]]:
+    async def _transaction(self, wait_s_max: float) -> AsyncIterator[AsyncConnection[DictRow]]:
+        async with self._borrowed(wait_s_max) as connection, connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _autocommit(self, wait_s_max: float) -> AsyncIterator[AsyncConnection[DictRow]]:
+        async with self._borrowed(wait_s_max) as connection:
+            await connection.set_autocommit(True)
+            try:
+                yield connection
+            finally:
+                if connection.info.transaction_status is TransactionStatus.IDLE:
+                    await connection.set_autocommit(False)
+                else:  # cut off in the middle of a statement: nobody may have it as it is
+                    await connection.close()
+
+    @asynccontextmanager
+    async def _borrowed(self, wait_s_max: float) -> AsyncIterator[AsyncConnection[DictRow]]:
         deadline = time.monotonic() + wait_s_max
         try:
             async with asyncio.timeout(wait_s_max):
@@ -113,8 +136,7 @@ class Database:
                 connection = await self._borrow(deadline)
                 self._lent[connection] = time.monotonic() + wait_s_max
                 try:
-                    async with connection:
-                        yield connection
+                    yield connection
                 finally:
                     del self._lent[connection]
                     await self._pool.putconn(connection)

@@ -38,6 +38,10 @@ SELECT side.collection, side.sign * total.passages, side.sign * total.length,
 FROM side, (SELECT count(*) AS passages, sum(length) AS length FROM moved) AS total
 WHERE total.passages > 0;
 
+-- name: changes
+-- Rows are only added and deleted, so that the newest of them tells changes from others as many.
+SELECT count(*) AS changes, max(xmin::text::bigint) AS newest FROM lexical_changes;
+
 -- name: take_fold
 SELECT CASE
     WHEN count(*) > %(changes_max)s OR sum(abs(passages)) > %(passages_max)s
@@ -100,21 +104,21 @@ SELECT
 
 -- name: best_passages
 -- That nothing is removed, as nearly always, is asked once; else each candidate would be looked up.
-SELECT passage_id, -(weights <#> %(weights)s::sparsevec) AS score
-FROM lexical_passages
-WHERE ({gathered})
-  AND (%(collection)s::text IS NULL OR collection = %(collection)s)
-  AND (NOT (SELECT EXISTS (SELECT FROM stored_documents WHERE removed_at IS NOT NULL))
-       OR document_id NOT IN (SELECT id FROM stored_documents WHERE removed_at IS NOT NULL))
-  {within}
-  {without}
-ORDER BY weights <#> %(weights)s::sparsevec, passage_id
-LIMIT %(limit)s;
-
--- name: scores
-SELECT passage_id, -(weights <#> %(weights)s::sparsevec) AS score
-FROM lexical_passages
-WHERE passage_id = ANY (%(passages)s::bigint[]);
+-- The score is worked out once a candidate: its negative beside it would be once more.
+SELECT passage_id, -less AS score
+FROM (
+    SELECT passage_id, weights <#> %(weights)s::sparsevec AS less
+    FROM lexical_passages
+    WHERE ({gathered})
+      AND (%(collection)s::text IS NULL OR collection = %(collection)s)
+      AND (NOT (SELECT EXISTS (SELECT FROM stored_documents WHERE removed_at IS NOT NULL))
+           OR document_id NOT IN (SELECT id FROM stored_documents WHERE removed_at IS NOT NULL))
+      {within}
+      {without}
+    ORDER BY less, passage_id
+    LIMIT %(limit)s
+) AS best
+ORDER BY less, passage_id;
 
 -- name: written
 SELECT passages.id AS passage_id, passages.text, passages.heading, documents.title

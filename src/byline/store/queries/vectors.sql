@@ -5,6 +5,24 @@
 SELECT id, fingerprint, dimensions, is_current FROM vector_spaces
 WHERE retired_at IS NULL ORDER BY is_current DESC, id DESC
 
+-- name: counted_spaces
+SELECT id, fingerprint, dimensions, is_current,
+       coalesce((
+           SELECT sum(passages) FROM vector_changes
+           WHERE space_id = vector_spaces.id
+             AND (%(collection)s::text IS NULL OR collection = %(collection)s)
+       ), 0)::bigint AS vectors,
+       coalesce((
+           SELECT sum(passages) FROM lexical_totals
+           WHERE %(collection)s::text IS NULL OR collection = %(collection)s
+       ), 0)::bigint + coalesce((
+           SELECT sum(passages) FROM lexical_changes
+           WHERE %(collection)s::text IS NULL OR collection = %(collection)s
+       ), 0)::bigint AS passages
+FROM vector_spaces
+WHERE retired_at IS NULL
+ORDER BY is_current DESC, id DESC
+
 -- name: add_space
 INSERT INTO vector_spaces (fingerprint, dimensions, is_current)
 VALUES (%(fingerprint)s, %(dimensions)s, %(is_current)s)
@@ -55,9 +73,11 @@ SELECT NOT EXISTS (SELECT FROM {vectors}) AS is_empty
 -- name: set_scan
 SELECT set_config('hnsw.ef_search', %(ef_search)s::text, true),
        set_config('hnsw.iterative_scan', 'relaxed_order', true),
-       set_config('hnsw.max_scan_tuples', %(scanned_max)s::text, true),
-       (SELECT coalesce(sum(passages), 0)::bigint FROM vector_changes
-        WHERE space_id = %(space)s AND collection = %(collection)s) AS in_collection
+       set_config('hnsw.max_scan_tuples', %(scanned_max)s::text, true)
+
+-- name: in_collection
+SELECT coalesce(sum(passages), 0)::bigint AS vectors FROM vector_changes
+WHERE space_id = {space} AND collection = %(collection)s
 
 -- name: nearest
 -- In a test of truth the planner leaves a condition on documents where it stands: to be asked of
@@ -86,22 +106,8 @@ INSERT INTO vector_changes (space_id, collection, passages)
 SELECT {space}, side.collection, side.sign * (SELECT count(*) FROM moved)
 FROM (VALUES (%(before)s::text, -1), (%(after)s::text, 1)) AS side (collection, sign)
 
--- name: similarities
-SELECT passage_id, -(embedding <#> %(vector)s::halfvec) AS similarity
-FROM {vectors}
+-- name: both_scores
+SELECT passage_id, -(words.weights <#> %(weights)s::sparsevec) AS lexical,
+       -(near.embedding <#> %(vector)s::halfvec) AS dense
+FROM lexical_passages AS words LEFT JOIN {vectors} AS near USING (passage_id)
 WHERE passage_id = ANY (%(passages)s::bigint[])
-
--- name: coverage
-SELECT coalesce((
-           SELECT sum(passages) FROM vector_changes
-           WHERE space_id = %(space)s
-             AND (%(collection)s::text IS NULL OR collection = %(collection)s)
-       ), 0)::bigint AS vectors,
-       coalesce((
-           SELECT sum(passages) FROM (
-               SELECT collection, passages FROM lexical_totals
-               UNION ALL
-               SELECT collection, passages FROM lexical_changes
-           ) AS counted
-           WHERE %(collection)s::text IS NULL OR collection = %(collection)s
-       ), 0)::bigint AS passages

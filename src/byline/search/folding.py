@@ -1,0 +1,89 @@
+"""Folding: what came and went is added to the index's counts (`lexical.py` says why it is apart).
+
+A search reads the changes beside the counts, up to 3 ms for a few dozen. So writers fold once there
+are many, and what is left when a library has come to rest is folded behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from byline.errors import BylineError
+from byline.store.database import Database
+from byline.store.statements import statements
+
+log: Final = structlog.get_logger("byline.search")
+
+_CHANGES_MAX: Final = 64
+_CHANGED_PASSAGES_MAX: Final = 8_000
+"""More changes than this, in rows or passages, are folded by who adds to them. A fold touches each
+different term once, however many passages have it: 8,000 at a time take a third of what 1,000 eight
+times do."""
+
+_LOOK_S: Final = 5.0
+
+
+async def fold_if_due(connection: AsyncConnection[DictRow]) -> None:
+    """Fold once there are many changes, in the connection's transaction; nobody waits for it."""
+    await _fold_above(connection, _CHANGES_MAX, _CHANGED_PASSAGES_MAX)
+
+
+async def _fold_above(
+    connection: AsyncConnection[DictRow], changes_max: int, passages_max: int
+) -> None:
+    sql = statements("lexical")
+    bounds = {"changes_max": changes_max, "passages_max": passages_max}
+    row = await (await connection.execute(sql["take_fold"], bounds)).fetchone() or {}
+    if not row["taken"]:
+        return
+    folded = await (await connection.execute(sql["fold"])).fetchone() or {}
+    if folded["removals"]:
+        await connection.execute(sql["forget_terms"])
+
+
+class RestFolder:
+    """Folds what is left once nothing has changed between two looks. Any number of processes may
+    have one: whoever comes first does it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen: tuple[int, int | None] | None = None
+
+    async def run(self) -> None:
+        """Look every few seconds, until cancelled. A database that is away is looked at again."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                await self.look()
+            except (psycopg.Error, BylineError) as error:
+                log.debug("changes of the index are folded later", reason=str(error))
+
+    async def look(self) -> None:
+        """Fold all changes if they are the ones of the look before."""
+        async with self._database.autocommit() as connection:
+            found = await connection.execute(statements("lexical")["changes"])
+            row = await found.fetchone() or {}
+        seen = (row["changes"], row["newest"])
+        if row["changes"] and seen == self._seen:
+            async with self._database.connection() as connection:
+                await _fold_above(connection, 0, 0)
+        self._seen = seen
+
+
+@asynccontextmanager
+async def folding(database: Database) -> AsyncIterator[None]:
+    """A `RestFolder` at work for as long as the block lasts."""
+    task = asyncio.create_task(RestFolder(database).run(), name="fold at rest")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

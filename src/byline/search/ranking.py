@@ -1,0 +1,77 @@
+"""One ranking from what both legs found: each candidate scored by both, then fused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from byline.search.dense import vector_text
+from byline.search.fuse import Fused, fuse
+from byline.search.lexical_search import LexicalResult, Weighed, admitted, weights_text
+from byline.search.meaning import Meaning, NoMeaning
+from byline.search.syntax import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """What the dense leg found: passages' similarities, and when the query's vector was there
+    (`time.perf_counter`)."""
+
+    meaning: Meaning | NoMeaning
+    scores: Mapping[int, float]
+    embedded_at: float
+
+
+class BothScores(NamedTuple):
+    """A passage's score in either leg; `dense` is None where it has no vector (yet)."""
+
+    lexical: float
+    dense: float | None
+
+
+async def rank(
+    connection: AsyncConnection[DictRow], reading: Reading, words: LexicalResult, nearest: Nearest
+) -> dict[int, Fused]:
+    """The candidates of both legs, each with its score in both, best first. What may not be found,
+    as the query was read, is left out. One round trip, or two for a query with marks."""
+    meaning = nearest.meaning
+    if isinstance(meaning, NoMeaning):
+        return {id_: Fused(score, score, None) for id_, score in words.scores.items()}
+    lexical, near = dict(words.scores), dict(nearest.scores)
+    only_near = await admitted(connection, reading, near.keys() - lexical.keys())
+    only_worded = lexical.keys() - near.keys()
+    missing = [*only_near, *only_worded]
+    for id_, scores in (await both_scores(connection, words.query, meaning, missing)).items():
+        if id_ in only_near:
+            lexical[id_] = scores.lexical
+        elif scores.dense is not None:
+            near[id_] = scores.dense
+    return fuse(lexical, {id_: score for id_, score in near.items() if id_ in lexical})
+
+
+async def both_scores(
+    connection: AsyncConnection[DictRow],
+    words: Weighed,
+    meaning: Meaning,
+    passage_ids: Sequence[int],
+) -> Mapping[int, BothScores]:
+    """What given passages score for the query's words and for its vector; those that are gone are
+    left out."""
+    if not passage_ids:
+        return {}
+    found = await connection.execute(
+        meaning.space.sql("both_scores"),
+        {
+            "weights": weights_text(words.weights),
+            "vector": vector_text(meaning.vector),
+            "passages": list(passage_ids),
+        },
+    )
+    return {
+        row["passage_id"]: BothScores(row["lexical"], row["dense"])
+        for row in await found.fetchall()
+    }
