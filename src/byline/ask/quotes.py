@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from byline.domain.asking import Source
-from byline.search.analyse import query_terms
+from byline.search.analyse import query_terms, terms
 from byline.verify.markers import MARKER
 from byline.verify.sentences import split_sentences
 
@@ -87,16 +87,16 @@ def quote_sources(question: str, sources: Sequence[Source], *, sentences_max: in
 
 
 def _candidates(source: Source, rank: int) -> list[_Candidate]:
-    context = frozenset(query_terms(f"{source.title} {source.heading}"))
+    context = frozenset(terms(f"{source.title} {source.heading}"))
     found = []
     for position, (start, end) in enumerate(split_sentences(source.text)):
         # A bracketed number in the document would read as one of our citations.
         text = " ".join(MARKER.sub("", source.text[start:end]).split())
-        terms = frozenset(query_terms(text))
-        if terms:
+        held = frozenset(terms(text))
+        if held:
             shown = _BULLET.sub("", text)
             found.append(
-                _Candidate(source.n, position, shown, terms, context, rank, _is_heading(text))
+                _Candidate(source.n, position, shown, held, context, rank, _is_heading(text))
             )
     return found
 
