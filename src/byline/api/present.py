@@ -28,6 +28,7 @@ def search_json(result: SearchResult) -> Json:
             "phrases": list(result.read_as.phrases),
             "excluded": list(result.read_as.excluded),
             "prefixes": {prefix: list(words) for prefix, words in result.read_as.prefixes.items()},
+            "respelt": {word: list(meant) for word, meant in result.read_as.respelt.items()},
         },
         "legs": dict(result.legs),
         "timings_ms": {part: round(ms, 1) for part, ms in result.timings_ms.items()},

@@ -84,14 +84,18 @@ class HitShape(PassageShape):
 
 
 class ReadAsShape(Shape):
-    """What of the query was read as more than words: `"exact words"`, `-word` without it, and
-    `word*` with the words that begin so."""
+    """What of the query was read as more than words: `"exact words"`, `-word` without it, `word*`
+    with the words that begin so, and words that nobody wrote with those they may stand for."""
 
     phrases: list[str]
     excluded: list[str]
     prefixes: dict[str, list[str]] = Field(
         description="What each prefix stands for, words in most passages first.",
         examples=[{"inv": ["invoice", "invoices"]}],
+    )
+    respelt: dict[str, list[str]] = Field(
+        description="What was looked for in place of words that no passage holds.",
+        examples=[{"warrenty": ["warranty"]}],
     )
 
 

@@ -91,14 +91,18 @@ def show_search(result: Json, console: Console) -> RenderableType:
     if not result["results"]:
         return Text(one_line(" ".join(["Nothing found.", *result["notes"]])))
     hits = [{**hit, "n": n} for n, hit in enumerate(result["results"], start=1)]
-    total = sum(result["timings_ms"].values())
+    total = result["timings_ms"]["total"]
     heading = f"{len(hits)} passages in {total:.0f} ms" if len(hits) > 1 else "1 passage"
     prefixes = [
         f"{prefix}*: {shortened(', '.join(words), 60)}"
         for prefix, words in result["read_as"]["prefixes"].items()
         if words
     ]
-    said = [Text(one_line(line), style="dim") for line in (*prefixes, *result["notes"])]
+    respelt = [
+        f"Nobody wrote {word}; looked for: {', '.join(meant)}"
+        for word, meant in result["read_as"]["respelt"].items()
+    ]
+    said = [Text(one_line(line), style="dim") for line in (*prefixes, *respelt, *result["notes"])]
     return Group(*said, show_sources(heading, hits, console))
 
 

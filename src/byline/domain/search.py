@@ -106,12 +106,13 @@ class SearchHit:
 @dataclass(frozen=True, slots=True)
 class ReadAs:
     """What of a query was read as more than words: phrases that a passage must hold as they are
-    written, words and phrases that it must not hold, and for each prefix (`inv*`) the words it
-    stands for, those in most passages first."""
+    written, words and phrases that it must not hold, for each prefix (`inv*`) the words it stands
+    for, and for each word that nobody wrote those one slip away; those in most passages first."""
 
     phrases: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     prefixes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    respelt: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from byline.search import bm25, candidates
-from byline.search.analyse import TERM_IDS_MAX
+from byline.search.analyse import TERM_IDS_MAX, whole_term
 from byline.search.candidates import IMPACTS, Bounds, Choice, Gathering, Level, Term, impact_id
 from byline.search.filters import Scope
+from byline.search.spelling import Respelt, respell
 from byline.search.syntax import Reading, as_words
 from byline.store.statements import statements
 
@@ -43,7 +44,8 @@ class LexicalQuery:
 
     `telling` are those of the terms that a passage must have to speak of what was asked; `reading`
     says which passages may not be found at all. The terms of each set of `alike` weigh as if they
-    were one term: all of them are what one prefix stands for.
+    were one term: all of them are what one prefix stands for. Of the words `spelt`, those that
+    nobody wrote are taken to be misspelt.
     """
 
     terms: list[int]
@@ -52,6 +54,17 @@ class LexicalQuery:
     limit: int
     reading: Reading = ALL_WORDS
     alike: tuple[frozenset[int], ...] = ()
+    spelt: tuple[str, ...] = ()
+
+    def with_meant(self, respelt: Sequence[Respelt]) -> LexicalQuery:
+        """The same with what misspelt words stand for in their place."""
+        gone = {whole_term(each.word) for each in respelt}
+        return replace(
+            self,
+            terms=[term for term in self.terms if term not in gone],
+            telling=[term for term in self.telling if term not in gone],
+            alike=(*self.alike, *(each.terms for each in respelt)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +89,31 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class LexicalResult:
-    """Passage ids and their BM25 scores, best first (ties by id), and the query they are for."""
+    """Passage ids and their BM25 scores, best first (ties by id), the query they are for, and which
+    of its words were taken to be misspelt."""
 
     scores: Mapping[int, float]
     query: Weighed
+    respelt: tuple[Respelt, ...] = ()
 
 
 async def search_lexical(
     connection: AsyncConnection[DictRow], query: LexicalQuery
 ) -> LexicalResult:
-    """The best passages for a query, in two round trips: the statistics, then the scoring.
+    """The best passages for a query, in two round trips: the statistics, then the scoring. A word
+    that nobody wrote costs up to three more: what it may stand for, and the statistics of that.
 
     A term weighs what it weighs in the collection, whatever else the query is confined to.
     """
     weighed = await _weigh(connection, query)
+    unknown = [word for word in query.spelt if whole_term(word) not in weighed.df]
+    respelt = await respell(connection, query.scope.collection, unknown)
+    if respelt:
+        query = query.with_meant(respelt)
+        weighed = await _weigh(connection, query)
     if not weighed.df.keys() & weighed.weights.keys() or query.scope.passages == 0:
-        return LexicalResult({}, weighed)
-    return LexicalResult(await _found(connection, query, weighed), weighed)
+        return LexicalResult({}, weighed, respelt)
+    return LexicalResult(await _found(connection, query, weighed), weighed, respelt)
 
 
 async def admitted(

@@ -45,6 +45,7 @@ from byline.search.meaning import (
 )
 from byline.search.passages import FoundPassage, read_passages
 from byline.search.ranking import Nearest, rank
+from byline.search.spelling import spelt_words
 from byline.search.syntax import Reading, as_words, read_query
 from byline.search.vocabulary import Beginning, words_beginning
 from byline.store.database import Database
@@ -106,7 +107,9 @@ class Searcher:
                 beside.begin(self._nearest(space, sought.meant, scope))
                 asked, telling = query_terms(sought.words), telling_terms(sought.words)
                 alike = tuple(beginning.terms for beginning in prefixes if beginning.words)
-                query = LexicalQuery(asked, telling, scope, CANDIDATES, reading, alike)
+                as_written = spelt_words(" ".join(reading.phrases))
+                spelt = tuple(w for w in spelt_words(sought.words) if w not in as_written)
+                query = LexicalQuery(asked, telling, scope, CANDIDATES, reading, alike, spelt)
                 words = await search_lexical(connection, query)
                 if filters.collection is not None and not words.query.passages:
                     await _check_collection(connection, filters.collection)
@@ -134,6 +137,7 @@ class Searcher:
                 reading.phrases,
                 (*reading.excluded, *reading.excluded_phrases),
                 {beginning.prefix: beginning.words for beginning in prefixes},
+                {each.word: each.meant for each in words.respelt},
             ),
         )
 

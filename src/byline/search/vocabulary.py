@@ -87,7 +87,9 @@ async def words_beginning(
         looked_at[row["prefix"]] += 1
         if term := whole_term(row["word"]):
             term_of[row["prefix"]][row["word"]] = term
-    df = await _frequencies(connection, collection, term_of)
+    df = await frequencies(
+        connection, collection, (term for terms_ in term_of.values() for term in terms_.values())
+    )
     return tuple(
         _beginning(prefix, terms_, df, (WORDS_MAX // len(prefixes), looked_at[prefix] == limit))
         for prefix, terms_ in term_of.items()
@@ -112,15 +114,13 @@ def _beginning(
     return Beginning(prefix, tuple(taken), terms_, is_cut or len(held) > words_max)
 
 
-async def _frequencies(
-    connection: AsyncConnection[DictRow],
-    collection: str | None,
-    term_of: Mapping[str, Mapping[str, int]],
+async def frequencies(
+    connection: AsyncConnection[DictRow], collection: str | None, terms: Iterable[int]
 ) -> Mapping[int, int]:
-    asked = {term for terms_ in term_of.values() for term in terms_.values()}
+    """How many passages of the collection (None: of all) hold each term. One round trip."""
     found = await connection.execute(
         statements("lexical")["term_statistics"],
-        {"terms": sorted(asked), "collection": collection},
+        {"terms": sorted(set(terms)), "collection": collection},
     )
     row = await found.fetchone() or {}
     return {int(term): int(count) for term, count in row["df"].items()}

@@ -96,13 +96,15 @@ def test_the_address_comes_from_the_configuration(
 
 def test_search_shows_where_each_passage_stands(server: LaidOut, run: Run) -> None:
     hit = {"name": "a [b].txt", "page": None, "heading": "", "excerpt": "\x1b[31mred [1]"}
+    read_as = {"prefixes": {"inv": ["invoice"]}, "respelt": {"waranty": ["warranty", "warrant"]}}
     found = {
-        **{"query": "q", "results": [hit], "timings_ms": {"search": 3.0}},
-        **{"notes": ["No word begins with “zebr”."], "read_as": {"prefixes": {"inv": ["invoice"]}}},
+        **{"query": "q", "results": [hit], "timings_ms": {"lexical": 2.0, "total": 3.0}},
+        **{"notes": ["No word begins with “zebr”."], "read_as": read_as},
     }
     server.answers("GET /api/search", found)
     result = run("search", "q", "-n", "3", "--collection", "home")
-    said = "inv*: invoice\nNo word begins with “zebr”.\n"
+    said = "inv*: invoice\nNobody wrote waranty; looked for: warranty, warrant\n"
+    said += "No word begins with “zebr”.\n"
     assert result.stdout == said + "1 passage\n[1] a [b].txt\n    [31mred [1]\n"
     assert server.requests == [("GET /api/search", {"q": "q", "limit": "3", "collection": "home"})]
 

@@ -9,6 +9,9 @@ LEFT JOIN LATERAL (
 WHERE known.is_there IS NULL
 ORDER BY seen.word COLLATE "C";
 
+-- name: written
+SELECT DISTINCT word FROM lexical_words WHERE word = ANY (%(words)s::text[] COLLATE "C");
+
 -- name: words_beginning
 -- U+10FFFF comes after every character.
 SELECT asked.prefix, found.word

@@ -1,0 +1,113 @@
+"""Misspellings: words of a query that no passage holds, and the written words one slip away.
+
+A slip is one letter too many, one missing, one wrong, or two in the wrong order, anywhere but at
+the beginning of a word of five letters or more, in a script with an alphabet. Only a word that
+nobody wrote is taken for misspelt, so a search of words that are there is what it was. What it may
+stand for counts as one term, as the words of a prefix do.
+
+All slips of a word are a few hundred; looking each up in the list of words needs no other index and
+no extension of the database (`pg_trgm` is not everywhere).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from byline.search.analyse import folded, only_asks, whole_term
+from byline.search.vocabulary import frequencies
+from byline.store.statements import statements
+
+CHARS_MIN: Final = 5
+"""A shorter word is one slip away from too many others."""
+
+CHARS_MAX: Final = 20
+WORDS_MAX: Final = 4
+"""Misspelt words of one query that are looked up; the first ones."""
+
+MEANT_MAX: Final = 3
+"""Written words that one misspelt word stands for at most, those in most passages."""
+
+_PUNCTUATION: Final = "()[]{}<>\"'“”‘’«».,;:!?…*_"
+_ALPHABETS: Final = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґў",
+    "αβγδεζηθικλμνξοπρστυφχψως",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Respelt:
+    """A misspelt word, what it stands for, those in most passages first, and their term ids."""
+
+    word: str
+    meant: tuple[str, ...]
+    terms: frozenset[int]
+
+
+def spelt_words(text: str) -> tuple[str, ...]:
+    """The words of a query that could be misspelt, case-folded, each once, in their order."""
+    found = (chunk.strip(_PUNCTUATION) for chunk in folded(text).split())
+    return tuple(dict.fromkeys(word for word in found if _alphabet(word) and not only_asks(word)))
+
+
+def slips(word: str) -> frozenset[str]:
+    """Every text one slip away from a word, case-folded; none of a word without an alphabet."""
+    return frozenset(_slips(word, _alphabet(word))) - {word}
+
+
+async def respell(
+    connection: AsyncConnection[DictRow], collection: str | None, words: Sequence[str]
+) -> tuple[Respelt, ...]:
+    """What misspelt words stand for, as far as passages of the collection (None: of any) hold it.
+    Two round trips, or none."""
+    words = words[:WORDS_MAX]
+    if not words:
+        return ()
+    around = {word: slips(word) for word in words}
+    found = await connection.execute(
+        statements("vocabulary")["written"], {"words": sorted(frozenset().union(*around.values()))}
+    )
+    written = {row["word"] for row in await found.fetchall()}
+    term_of = {word: term for word in written if (term := whole_term(word))}
+    if not term_of:
+        return ()
+    df = await frequencies(connection, collection, term_of.values())
+    respelt = (_respelt(word, around[word] & term_of.keys(), term_of, df) for word in words)
+    return tuple(each for each in respelt if each.meant)
+
+
+def _respelt(
+    word: str, near: Iterable[str], term_of: Mapping[str, int], df: Mapping[int, int]
+) -> Respelt:
+    held = [other for other in near if df.get(term_of[other], 0) > 0]
+    held.sort(key=lambda other: (-df[term_of[other]], other))
+    meant = tuple(held[:MEANT_MAX])
+    return Respelt(word, meant, frozenset(term_of[other] for other in meant))
+
+
+def _alphabet(word: str) -> str:
+    """The letters a word is written in; none where it is too short, too long or not all letters."""
+    if CHARS_MIN <= len(word) <= CHARS_MAX:
+        letters = set(word)
+        for alphabet in _ALPHABETS:
+            if letters.issubset(alphabet):
+                return alphabet
+    return ""
+
+
+def _slips(word: str, alphabet: str) -> Iterator[str]:
+    for at in range(1, len(word) + 1 if alphabet else 0):
+        before, after = word[:at], word[at:]
+        for letter in alphabet:
+            yield before + letter + after
+            if after:
+                yield before + letter + after[1:]
+        if after:
+            yield before + after[1:]
+        if len(after) > 1:
+            yield before + after[1] + after[0] + after[2:]
