@@ -37,6 +37,7 @@ def pytest_collection_finish() -> None:
     # more than any test does.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.fixture(scope="session", autouse=True)

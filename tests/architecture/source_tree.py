@@ -79,7 +79,7 @@ def docstring_nodes(tree: ast.AST) -> set[int]:
     """The ids of the constants that are documentation: docstrings, also those of variables."""
     return {
         id(node.value)
-        for node in ast.walk(tree)
+        for node in _statements(tree)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
 
