@@ -5,6 +5,8 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
+# Compiled once, read ever after: containers that forbid it would compile every file at each start.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The interpreter that makes the environment; empty: the first that fits.
 PYTHON ?=
@@ -103,9 +105,11 @@ $(VENV)/.eval: requirements/eval.txt $(VENV)/.run
 		echo "Without ir-measures: byline eval will say so. Add it later: make setup" >&2
 	@touch $@
 
-# Editable, and built by the locked hatchling rather than by one fetched for the occasion.
+# Editable, and built by the locked hatchling rather than by one fetched for the occasion. Nobody
+# compiles what is editable, and it takes longer than all else before the first start.
 $(VENV)/.byline: pyproject.toml $(VENV)/.run
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@$(IN)/python -m compileall -q src
 	@touch $@
 
 # Its dependencies drag in a compiler; only the GGUF file in it is wanted. Byline works without.

@@ -78,11 +78,17 @@ def test_a_make_target_in_the_docs_exists(words: list[str]) -> None:
         assert re.search(rf"^{re.escape(target)}:", MAKEFILE, re.M), target
 
 
-@pytest.mark.parametrize("words", commands_of("byline"))
-def test_a_byline_command_in_the_docs_exists(words: list[str]) -> None:
+@pytest.fixture(scope="module")
+def program() -> Any:
+    """The command `byline` as typer has made it, with all its commands."""
     from byline.cli.app import app
 
-    command: Any = typer.main.get_command(app)
+    return typer.main.get_command(app)
+
+
+@pytest.mark.parametrize("words", commands_of("byline"))
+def test_a_byline_command_in_the_docs_exists(program: Any, words: list[str]) -> None:
+    command = program
     words = words[1:]
     while words and words[0] != "--help" and hasattr(command, "commands"):
         name = words.pop(0)

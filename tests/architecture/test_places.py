@@ -12,7 +12,7 @@ from source_tree import (
     ROOT,
     SOURCE,
     docstring_nodes,
-    functions,
+    module,
     python_files,
     shown,
     syntax_tree,
@@ -94,9 +94,7 @@ def is_error_status(node: ast.expr) -> bool:
 
 def test_every_module_says_what_it_owns_in_its_first_lines() -> None:
     silent = [
-        shown(path)
-        for path in python_files("src", "bench", "tests")
-        if not ast.get_docstring(syntax_tree(path))
+        shown(path) for path in python_files("src", "bench", "tests") if not module(path).docstring
     ]
     assert not silent, "\n".join(silent)
 
@@ -124,7 +122,7 @@ def test_no_two_tests_share_a_name() -> None:
     names: dict[str, list[str]] = defaultdict(list)
     for path in python_files("tests"):
         if path.name.startswith("test_"):
-            for function in functions(syntax_tree(path)):
+            for function in module(path).functions:
                 if function.name.startswith("test_"):
                     names[function.name].append(shown(path, function))
     shared = [f"{name}: {', '.join(where)}" for name, where in names.items() if len(where) > 1]

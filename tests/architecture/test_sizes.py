@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from source_tree import Function, functions, python_files, shown, syntax_tree
+from source_tree import module, python_files, shown
 
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 400
@@ -21,27 +21,17 @@ def test_no_file_is_longer_than_400_lines() -> None:
 def test_no_function_is_longer_than_60_lines() -> None:
     too_long = []
     for path in python_files("src", "bench", "tests"):
-        for function in functions(syntax_tree(path)):
-            lines = (function.end_lineno or function.lineno) - function.lineno + 1
-            if lines > FUNCTION_LINES_MAX:
-                too_long.append(f"{shown(path, function)} {function.name}: {lines} lines")
+        for function in module(path).functions:
+            if function.lines > FUNCTION_LINES_MAX:
+                too_long.append(f"{shown(path, function)} {function.name}: {function.lines} lines")
     assert not too_long, "\n".join(too_long)
 
 
 def test_no_function_takes_more_than_five_parameters() -> None:
     too_many = []
     for path in python_files("src", "bench"):
-        for function in functions(syntax_tree(path)):
-            count = parameter_count(function)
+        for function in module(path).functions:
+            count = function.parameters
             if count > PARAMETERS_MAX:
                 too_many.append(f"{shown(path, function)} {function.name}: {count} parameters")
     assert not too_many, "\n".join(too_many)
-
-
-def parameter_count(function: Function) -> int:
-    """How many a caller may give by name or place; the object itself does not count."""
-    arguments = function.args
-    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    if named and named[0].arg in ("self", "cls"):
-        named = named[1:]
-    return len(named)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 _THOUSANDS: Final = re.compile(r"(?<=\d)[,'’\u00a0\u2009\u202f](?=\d{3}(?!\d))")
-_MARKER: Final = re.compile(r"\s*\[\d{1,3}\]")
+_MARKER: Final = re.compile(r"(?<!\s)\s*\[\d{1,3}\]")
 _PLAIN: Final = str.maketrans("‘’‚‛“”„‟«»‐‑‒–—―−", '\'\'\'\'""""""-------')
 _OUTER: Final = " .,;:!?\"'()[]{}…。、！？"
 _UNSPACED: Final = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3130-\u318f\u3400-\u9fff\uac00-\ud7af]")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from byline.judge.run import leading_measure
 
@@ -41,6 +42,17 @@ _EXPLAINED: Final = {
 
 def report_page(run: Json) -> str:
     """The page. Everything in the run is shown as text: nothing in it can become markup."""
+    return _template().render(
+        run=run,
+        meanings=_MEANINGS,
+        leading=leading_measure(dict(run)),
+        shown=run["results"][:SHOWN_MAX],
+        unshown=max(0, len(run["results"]) - SHOWN_MAX),
+    )
+
+
+@cache
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("byline.judge"),
         autoescape=True,
@@ -55,14 +67,7 @@ def report_page(run: Json) -> str:
         "measure": measure_label,
         "cut": _cut,
     }
-    page = environment.get_template("report.html")
-    return page.render(
-        run=run,
-        meanings=_MEANINGS,
-        leading=leading_measure(dict(run)),
-        shown=run["results"][:SHOWN_MAX],
-        unshown=max(0, len(run["results"]) - SHOWN_MAX),
-    )
+    return environment.get_template("report.html")
 
 
 def _share(value: float | None) -> str:

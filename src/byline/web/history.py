@@ -26,7 +26,7 @@ from byline.web.words import STANDINGS
 A_PAGE: Final = 30
 FIELDS: Final = ("q", "backend", "status", "from", "to")
 EXCERPT_CHARS: Final = 220
-_NUMERALS: Final = re.compile(r"\s*\[\d{1,4}\]")
+_NUMERALS: Final = re.compile(r"(?<!\s)\s*\[\d{1,4}\]")
 
 Entry = TypeVar("Entry", ListedAsk, Conversation)
 

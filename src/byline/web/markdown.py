@@ -26,7 +26,7 @@ SENTENCE_CLASSES: Final = ("supported", "weak", "unsupported", "uncited", "not_n
 DOUBTS: Final = {"weak": "?", "unsupported": "!"}
 """What stands after a sentence in doubt, so that colour does not say it alone."""
 
-_MARK: Final = re.compile(r"\s*\[(\d{1,4})\]")
+_MARK: Final = re.compile(r"(?<!\s)\s*\[(\d{1,4})\]")
 _NEWLINE: Final = re.compile(r"\r\n?|\n")
 _LINK: Final = re.compile(r"(https?://|mailto:)[^\s]", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^>]*>")
@@ -251,13 +251,14 @@ class _Setting:
         text = token.content[piece.start : piece.end]
         if token.type == "code_inline" or token.meta["link"]:
             return escape(text)
-        out, at = "", 0
+        out: list[str] = []
+        at = 0
         for mark in _MARK.finditer(text):
             if int(mark[1]) in self._prose.numbers:
-                out += escape(text[at : mark.start()])
-                out += self._numeral(int(mark[1]), "mark", self._labels.source)
+                out.append(escape(text[at : mark.start()]))
+                out.append(self._numeral(int(mark[1]), "mark", self._labels.source))
                 at = mark.end()
-        return out + escape(text[at:])
+        return "".join(out) + escape(text[at:])
 
     def _afterwards(self, number: int) -> str:
         """What Byline adds to a sentence: the sources it found it in, a mark of doubt."""

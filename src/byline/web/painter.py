@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from byline import __version__
 from byline.web import typeset
 from byline.web.article import article_filters
-from byline.web.catalogue import LANGUAGES, Speech, speech
+from byline.web.catalogue import LANGUAGES, speech
 from byline.web.markdown import Typesetter
 from byline.web.preferences import (
     LANGUAGE,
@@ -35,8 +36,7 @@ class Painter:
     """One environment of templates a language, all made at the start: a fault shows there."""
 
     def __init__(self) -> None:
-        typesetter = Typesetter()
-        self._environments = {code: _environment(speech(code), typesetter) for code in LANGUAGES}
+        self._environments = {code: _environment(code) for code in LANGUAGES}
 
     def paint(
         self, request: Request, template: str, view: Mapping[str, Any], status: int = 200
@@ -67,7 +67,11 @@ def _frame(request: Request, wanted: Preferences) -> dict[str, Any]:
     }
 
 
-def _environment(spoken: Speech, typesetter: Typesetter) -> Environment:
+@cache
+def _environment(language: str) -> Environment:
+    """Made once a process: templates and words are parts of the program and never change, and
+    compiling them takes longer than everything else about a page."""
+    spoken = speech(language)
     environment = Environment(
         loader=PackageLoader("byline.web"),
         autoescape=True,
@@ -83,7 +87,7 @@ def _environment(spoken: Speech, typesetter: Typesetter) -> Environment:
         "script_words": script_words,
     }
     environment.filters |= filters(spoken) | {"language": typeset.language}
-    environment.filters |= article_filters(spoken, typesetter)
+    environment.filters |= article_filters(spoken, Typesetter())
     return environment
 
 

@@ -12,7 +12,7 @@ from byline.web.markdown import Prose
 
 MARKED_CHARS_MAX: Final = 600
 """Quotes further apart are not marked as one."""
-_MARK: Final = re.compile(r"\s*\[\d{1,4}\]")
+_MARK: Final = re.compile(r"(?<!\s)\s*\[\d{1,4}\]")
 
 
 def turn(stored: StoredAsk) -> dict[str, Any]:
