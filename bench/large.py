@@ -187,6 +187,7 @@ class LargeLibrary:
         name = f"vectors_{self.space.id}"
         await connection.execute(
             f"CREATE INDEX {name}_near ON {name} USING hnsw (embedding halfvec_ip_ops)"
+            " WITH (m = 24, ef_construction = 128)"
         )
 
     async def _settle(self) -> None:

@@ -236,7 +236,7 @@ async def _overlap(library: LargeLibrary, asked: Asked) -> list[Row]:
 
 async def _near(library: LargeLibrary, vector: Floats, scope: Scope) -> list[int]:
     async with library.database.connection() as connection:
-        query = DenseQuery(library.space, vector.tolist(), CANDIDATES, scope)
+        query = DenseQuery(library.space, vector.tolist(), CANDIDATES, scope, library.size)
         return [id_ for id_, _ in (await search_dense(connection, query)).hits]
 
 

@@ -32,6 +32,7 @@ from byline.ingest.rows import JobStatus, job_of
 from byline.ingest.states import change_state
 from byline.search.dense import vector_text
 from byline.search.embedders.protocol import Embedder, Vector, passage_input
+from byline.search.graph import thickening
 from byline.search.spaces import (
     VectorSpace,
     add_space,
@@ -108,7 +109,7 @@ class Filler:
         failures = 0
         while True:
             try:
-                async with self._turn() as bell:
+                async with self._turn() as bell, thickening(self._database.url):
                     failures = 0
                     await self._fill(bell)
             except (psycopg.Error, BylineError) as error:

@@ -44,21 +44,24 @@ class QueryEmbedders(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A space that can be searched, the embedder that made it, and the share (0 to 1) of the
-    passages that are in it."""
+    """A space that can be searched, the embedder that made it, the share (0 to 1) of the passages
+    that are in it, and how many vectors it has in all collections."""
 
     space: VectorSpace
     embedder: QueryEmbedder
     share: float
+    vectors: int
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A query as a vector of `space`. `status` is what `legs.dense` says."""
+    """A query as a vector of `space`, which has so many `vectors`. `status` is what `legs.dense`
+    says."""
 
     space: VectorSpace
     vector: Sequence[float]
     status: str
+    vectors: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,8 @@ async def find_space(
     found = await searchable_space(connection, embedders.fingerprints, collection)
     if found is None or found.share == 0:  # 2
         return NoMeaning(NO_VECTORS)
-    return Filled(found.space, embedders.of(found.space.fingerprint), found.share)
+    embedder = embedders.of(found.space.fingerprint)
+    return Filled(found.space, embedder, found.share, found.all_vectors)
 
 
 async def embed(found: Filled | NoMeaning, text: str) -> Meaning | NoMeaning:
@@ -88,7 +92,7 @@ async def embed(found: Filled | NoMeaning, text: str) -> Meaning | NoMeaning:
         vector = await found.embedder.embed_query(text)
     except EmbedderUnavailable as error:  # 3
         return NoMeaning(f"unavailable: {error}")
-    return Meaning(found.space, vector, _status(found.share))
+    return Meaning(found.space, vector, _status(found.share), found.vectors)
 
 
 def _status(share: float) -> str:

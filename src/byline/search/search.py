@@ -146,7 +146,7 @@ class Searcher:
         embedded_at = time.perf_counter()
         if isinstance(meaning, NoMeaning):
             return Nearest(meaning, {}, embedded_at)
-        sought = DenseQuery(meaning.space, meaning.vector, CANDIDATES, scope)
+        sought = DenseQuery(meaning.space, meaning.vector, CANDIDATES, scope, meaning.vectors)
         async with self._database.autocommit() as connection:
             found = await search_dense(connection, sought)
         return Nearest(meaning, dict(found.hits), embedded_at)

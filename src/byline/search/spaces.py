@@ -60,10 +60,11 @@ class VectorSpace:
 @dataclass(frozen=True, slots=True)
 class CountedSpace:
     """A space, how many vectors it has, and how many passages there are: in all, or in the one
-    collection that was asked about."""
+    collection that was asked about. `all_vectors` are those of all collections."""
 
     space: VectorSpace
     vectors: int
+    all_vectors: int
     passages: int
 
     @property
@@ -90,7 +91,7 @@ async def searchable_space(
     )
     for row in await found.fetchall():
         if row["fingerprint"] in fingerprints:
-            counts = {name: row.pop(name) for name in ("vectors", "passages")}
+            counts = {name: row.pop(name) for name in ("vectors", "all_vectors", "passages")}
             return CountedSpace(VectorSpace(**row), **counts)
     return None
 

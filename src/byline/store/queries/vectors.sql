@@ -13,6 +13,9 @@ SELECT id, fingerprint, dimensions, is_current,
              AND (%(collection)s::text IS NULL OR collection = %(collection)s)
        ), 0)::bigint AS vectors,
        coalesce((
+           SELECT sum(passages) FROM vector_changes WHERE space_id = vector_spaces.id
+       ), 0)::bigint AS all_vectors,
+       coalesce((
            SELECT sum(passages) FROM lexical_totals
            WHERE %(collection)s::text IS NULL OR collection = %(collection)s
        ), 0)::bigint + coalesce((
@@ -42,11 +45,32 @@ CREATE TABLE {vectors} (
 ALTER TABLE {vectors} ALTER COLUMN embedding SET STATISTICS 0;
 CREATE INDEX {vectors}_document ON {vectors} (document_id);
 CREATE INDEX {vectors}_collection ON {vectors} (collection);
-CREATE INDEX {vectors}_near ON {vectors} USING hnsw (embedding halfvec_ip_ops);
+CREATE INDEX {vectors}_near ON {vectors}
+    USING hnsw (embedding halfvec_ip_ops) WITH (m = 24, ef_construction = 128);
 CREATE TRIGGER count_on AFTER INSERT ON {vectors} REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION vectors_count_on({space});
 CREATE TRIGGER count_off AFTER DELETE ON {vectors} REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION vectors_count_off({space})
+
+-- name: graph_is_thin
+-- Whether the graph was made before graphs were as dense as `make_table` makes them.
+SELECT NOT coalesce(reloptions @> '{m=24,ef_construction=128}', false) AS is_thin
+FROM pg_class WHERE oid = to_regclass('{vectors}_near')
+
+-- name: drop_unfinished_graph
+DROP INDEX IF EXISTS {vectors}_dense
+
+-- name: make_dense_graph
+-- Beside the other, while searches and writers go on; by one process, so that they can.
+CREATE INDEX CONCURRENTLY {vectors}_dense ON {vectors}
+    USING hnsw (embedding halfvec_ip_ops) WITH (m = 24, ef_construction = 128)
+
+-- name: no_helpers
+SELECT set_config('max_parallel_maintenance_workers', '0', false)
+
+-- name: use_dense_graph
+DROP INDEX {vectors}_near;
+ALTER INDEX {vectors}_dense RENAME TO {vectors}_near
 
 -- name: drop_table
 DROP TABLE {vectors}
