@@ -18,7 +18,7 @@ from byline.search.dense import (
     search_dense,
     vector_text,
 )
-from byline.search.graph import thicken
+from byline.search.graph import thicken, thicken_all
 from byline.search.spaces import VectorSpace, add_space
 from byline.store.database import Database
 
@@ -88,6 +88,23 @@ async def test_what_a_process_that_died_left_unfinished_is_made_anew(
     )
     assert await thicken(alone, space)
     assert list(await graphs(alone)) == [f"vectors_{space.id}_near"]
+
+
+async def test_all_graphs_of_a_database_are_seen_to(
+    alone: AsyncConnection[DictRow], database_url: str
+) -> None:
+    space, _ = await filled(alone)
+    other = await add_space(alone, "b", 2, is_current=False)
+    for each in (space, other):
+        await make_thin(alone, each)
+    await thicken_all(database_url)
+    assert set(await graphs(alone)) == {f"vectors_{space.id}_near", f"vectors_{other.id}_near"}
+    assert not await thicken(alone, space)
+    assert not await thicken(alone, other)
+
+
+async def test_a_database_that_is_away_is_no_error_of_whoever_starts() -> None:
+    await thicken_all("postgresql://nobody@127.0.0.1:1/none")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ _CONNECT_S: Final = 10
 async def thickening(url: str) -> AsyncIterator[None]:
     """Thin graphs of the database at `url` are made dense beside whatever the block does; one that
     could not be is tried again by the next block."""
-    task = asyncio.create_task(_thicken_all(url), name="make graphs dense")
+    task = asyncio.create_task(thicken_all(url), name="make graphs dense")
     try:
         yield
     finally:
@@ -39,7 +39,9 @@ async def thickening(url: str) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-async def _thicken_all(url: str) -> None:
+async def thicken_all(url: str) -> None:
+    """Make every thin graph of the database dense, one after the other. Never raises: search goes
+    on with what there is."""
     try:
         async with await AsyncConnection[DictRow].connect(
             url, autocommit=True, row_factory=dict_row, connect_timeout=_CONNECT_S
