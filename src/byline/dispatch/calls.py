@@ -93,8 +93,8 @@ class _Run:
     """One time the upstream is called: its pump, and what the reader has had of it.
 
     `again` is set once a pump that was preempted has ended and its call is to start again; until
-    then the slot is held. In every other case the end of the pump frees it, and then `over` is
-    done. `lost` is why the slot was the call's no longer.
+    then the slot is held. In every other case the end of the pump frees it. `over` is done once it
+    is known which it was. `lost` is why the slot was the call's no longer.
     """
 
     __slots__ = ("again", "buffer", "left", "lost", "over", "preempted", "pump", "read")
