@@ -25,8 +25,8 @@ from fastapi import FastAPI
 
 from byline.api.app import create_app
 from byline.api.forms import FormDoor
+from byline.api.one_write import OneWriteProtocol
 from byline.api.services import Services
-from byline.api.wholesale import WholesaleProtocol
 from byline.ask.conversations import Conversations
 from byline.ask.parts import AskParts
 from byline.ask.record import AskRecords
@@ -135,7 +135,7 @@ async def serve(
         async with running(config, home, file) as server:
             on_ready(server)
             # What a start has made lives as long as the process. Left among the rest it is looked
-            # through every thousand calls or so, and all who are answered then wait 50 ms.
+            # through whole every thousand calls or so, and whoever is answered then waits 50 ms.
             gc.collect()
             gc.freeze()
             await asyncio.Event().wait()
@@ -367,7 +367,7 @@ async def _http_server(services: Services, listener: socket.socket) -> AsyncIter
     server = _Server(
         uvicorn.Config(
             _application(services),
-            http=WholesaleProtocol,
+            http=OneWriteProtocol,
             log_config=None,
             access_log=False,
             lifespan="off",

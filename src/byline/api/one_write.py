@@ -16,7 +16,7 @@ HELD_BYTES_MAX: Final = 65_536
 """As much is written before the turn is over: then it is for the transport to say "wait"."""
 
 
-class WholesaleProtocol(HttpToolsProtocol):
+class OneWriteProtocol(HttpToolsProtocol):
     """uvicorn's protocol over a transport that joins what it is given."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
