@@ -57,12 +57,14 @@ async def unless_caller_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -
     try:
         return await work
     except asyncio.CancelledError:
-        if left and working.uncancel() <= cancelled_before:
+        if left and working.cancelling() == cancelled_before + 1:  # nobody else wants it to end
             raise CallerLeft from None
         raise
     finally:
         over = True
         leaving.cancel()
+        if left:
+            working.uncancel()
 
 
 async def _ended(*tasks: asyncio.Future[Any]) -> None:

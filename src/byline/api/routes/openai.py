@@ -152,6 +152,6 @@ class StraightThrough:
 
 
 ROUTES = (
-    Route(CHAT_PATH, complete_chat, methods=["POST"]),
+    Route(CHAT_PATH, complete_chat, methods=["POST"]),  # for other methods, and under a root path
     Route("/v1/models", list_models, methods=["GET"]),
 )
