@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ from fastapi import FastAPI
 
 from byline.api.app import create_app
 from byline.api.forms import FormDoor
+from byline.api.one_write import OneWriteProtocol
 from byline.api.services import Services
 from byline.ask.conversations import Conversations
 from byline.ask.parts import AskParts
@@ -133,6 +135,10 @@ async def serve(
     with contextlib.suppress(asyncio.CancelledError):
         async with running(config, home, file) as server:
             on_ready(server)
+            # What a start has made lives as long as the process. Left among the rest it is looked
+            # through whole every thousand calls or so, and whoever is answered then waits 50 ms.
+            gc.collect()
+            gc.freeze()
             await asyncio.Event().wait()
     log.info("stopped")
 
@@ -363,6 +369,7 @@ async def _http_server(services: Services, listener: socket.socket) -> AsyncIter
     server = _Server(
         uvicorn.Config(
             _application(services),
+            http=OneWriteProtocol,
             log_config=None,
             access_log=False,
             lifespan="off",

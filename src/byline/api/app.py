@@ -58,7 +58,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.heart = Heart(services.clock, HEARTBEAT_S)
     app.state.created = int(time.time())
-    app.router.routes.extend(openai.ROUTES)  # first, for they are the ones with a budget
+    app.router.routes.extend(openai.ROUTES)
     for part in (
         search,
         asking,
@@ -74,6 +74,7 @@ def create_app(services: Services) -> FastAPI:
         reference,
     ):
         app.router.routes.extend(part.router.routes)
+    app.add_middleware(openai.StraightThrough)
     app.add_middleware(Guard, server=services.config.server, upload_paths=UPLOAD_PATHS)
     app.add_middleware(Unforeseen)
     return app

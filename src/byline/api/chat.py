@@ -88,7 +88,7 @@ def read_call(body: bytes, dispatcher: Dispatcher) -> CompletionCall:
 
 def _parse(body: bytes) -> dict[str, Any]:
     try:
-        sent = json.loads(body, parse_constant=_no_constant)
+        sent = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
         if b"\\ud" in body or b"\\uD" in body:
             json_bytes(sent)  # half a surrogate pair is JSON, but no text a machine could be sent
     except UnicodeError:
@@ -102,6 +102,9 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON value")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _refuse(name: str, wanted: str) -> NoReturn:

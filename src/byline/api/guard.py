@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from byline.api.failures import failure_at, unforeseen
@@ -36,6 +36,11 @@ SAFETY_HEADERS: Final[Mapping[str, str]] = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+_SAFETY_HEADERS: Final = tuple(
+    (name.lower().encode("ascii"), value.encode("ascii")) for name, value in SAFETY_HEADERS.items()
+)
+"""The same as they go out."""
 
 _DEFAULT_PORTS: Final[Mapping[str, str]] = {"http": ":80", "https": ":443"}
 _MACHINE_PATHS: Final = ("/api/", "/v1/", "/metrics")
@@ -103,11 +108,12 @@ def refusal(names: Names, scope: Scope) -> BylineError | None:
             "A page of another site caused this request.",
             remedy="Open Byline's own page, or call it from a program.",
         )
-    if not _is_utf8(scope.get("query_string", b"")):  # 4
+    query = scope.get("query_string", b"")
+    if query and not _is_utf8(query):  # 4
         return BadRequest(
             "The query string is not UTF-8.", remedy="Percent-encode it as UTF-8 text."
         )
-    repeated = _repeated(scope.get("query_string", b""))
+    repeated = _repeated(query)
     if repeated is not None:  # 5
         return BadRequest(
             f"The parameter `{repeated}` is given more than once.", remedy="Send it once."
@@ -209,9 +215,10 @@ class Guard:
 def _with_safety_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in SAFETY_HEADERS.items():
-                headers.setdefault(name, value)
+            headers = message.get("headers", ())
+            present = {name.lower() for name, _ in headers}
+            missing = [pair for pair in _SAFETY_HEADERS if pair[0] not in present]
+            message["headers"] = [*headers, *missing]
         await send(message)
 
     return sending

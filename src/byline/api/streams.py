@@ -35,16 +35,36 @@ async def caller_leaves(receive: Receive) -> None:
 
 
 async def unless_caller_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`; it is cancelled, and CallerLeft raised, if the client goes first."""
-    working = asyncio.ensure_future(work)
+    """The result of `work`; it is cancelled, and CallerLeft raised, if the client goes first.
+
+    `work` runs in the task of whoever awaits this, which is interrupted the way `asyncio.timeout`
+    does it: a task of its own would cost every call three turns of the event loop.
+    """
+    working = asyncio.current_task()
+    assert working is not None
+    cancelled_before = working.cancelling()
+    over = left = False
+
+    def interrupt(leaving: asyncio.Future[None]) -> None:
+        nonlocal left
+        if leaving.cancelled():
+            return
+        leaving.exception()  # looked at: a caller who cannot be heard has left, too
+        left = not over and working.cancel()
+
     leaving = asyncio.ensure_future(caller_leaves(receive))
+    leaving.add_done_callback(interrupt)
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise CallerLeft
+        return await work
+    except asyncio.CancelledError:
+        if left and working.cancelling() == cancelled_before + 1:  # nobody else wants it to end
+            raise CallerLeft from None
+        raise
     finally:
-        await _ended(working, leaving)
+        over = True
+        leaving.cancel()
+        if left:
+            working.uncancel()
 
 
 async def _ended(*tasks: asyncio.Future[Any]) -> None:
@@ -84,15 +104,21 @@ class EventStream(Response):
         self.heart = heart
         self.closed = closed
         self._sent_at = 0.0
+        self._beating: asyncio.Future[None] | None = None
         self.init_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        beating = asyncio.ensure_future(self._beat(send))
+        clock = self.heart.clock
+        self._sent_at = clock.monotonic()
+        # Most streams are never silent for so long, and need no task that counts for them.
+        alarm = clock.call_at(self._sent_at + self.heart.silence_s, lambda: self._begin_beat(send))
         try:
             with contextlib.suppress(CallerLeft):
                 await unless_caller_leaves(receive, self._pump(send))
         finally:
-            await _ended(beating)
+            alarm.cancel()
+            if self._beating is not None:
+                await _ended(self._beating)
             await self.chunks.aclose()
             await self.closed()
 
@@ -104,14 +130,16 @@ class EventStream(Response):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    def _begin_beat(self, send: Send) -> None:
+        self._beating = asyncio.ensure_future(self._beat(send))
+
     async def _beat(self, send: Send) -> None:
         clock, silence_s = self.heart.clock, self.heart.silence_s
-        self._sent_at = clock.monotonic()
         while True:
-            await until(clock, self._sent_at + silence_s)
             if clock.monotonic() - self._sent_at >= silence_s:
                 self._sent_at = clock.monotonic()
                 await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
+            await until(clock, self._sent_at + silence_s)
 
 
 async def until(clock: Clock, when: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ def sse_event(name: str, data: object, sequence: int) -> bytes:
     return b"id: %d\nevent: %b\ndata: %b\n\n" % (sequence, name.encode(), json_bytes(data))
 
 
+@lru_cache(maxsize=1024)  # the names of backends and models, at each answer
 def header_value(text: str) -> bytes:
     """`text` as a header value: what is not printable ASCII is percent-encoded."""
     return quote(text, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~").encode("ascii")

@@ -123,7 +123,7 @@ class Call:
 
     async def settle(self) -> None:
         """Read the few bytes after the end mark, so that the connection can be used again."""
-        if self._response is None:
+        if self._response is None or self._response.content.at_eof():
             return
         try:
             async with asyncio.timeout(self._link.limits.settle_s):
@@ -182,6 +182,8 @@ class Call:
         try:
             if self._loop.time() >= limit:  # bytes that never stop coming must not renew it
                 raise TimeoutError
+            if here := self._response.content.read_nowait():  # no wait, so nothing to time
+                return here
             async with asyncio.timeout_at(limit):
                 return await self._response.content.readany()
         except TimeoutError as error:

@@ -157,7 +157,8 @@ class AnswerDecoder:
         if error:
             raise self._failure(error)
         self.signs_of_life += 1
-        self._usage = _usage(parsed.get("usage")) or self._usage
+        if told := parsed.get("usage"):
+            self._usage = _usage(told) or self._usage
         choice = _first_choice(parsed.get("choices"))
         if choice is None:
             return []
@@ -274,9 +275,16 @@ def _tool_call(index: int, call: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+_read_json: Final = json.JSONDecoder().raw_decode  # `json.loads` looks for white space, twice
+
+
 def _parsed(data: bytes) -> Mapping[str, Any]:
+    """`data` without white space around it, as an object."""
     try:
-        parsed = json.loads(data.decode())
+        text = data.decode()
+        parsed, end = _read_json(text)
+        if end != len(text):
+            raise ValueError("something follows the JSON")
     except (ValueError, RecursionError) as error:
         raise StreamFailed("RemoteProtocolError", "an event of the stream is no JSON") from error
     if not isinstance(parsed, dict):
@@ -288,17 +296,19 @@ def _first_choice(choices: object) -> Mapping[str, Any] | None:
     if not isinstance(choices, list):
         return None
     for choice in choices:
-        if isinstance(choice, Mapping) and not choice.get("index"):
+        if isinstance(choice, dict) and not choice.get("index"):
             return choice
     return None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: object) -> str:
     """A string, the joined texts of a list of content parts, or nothing."""
+    if not value:
+        return ""
     if isinstance(value, str):
         return _storable(value)
     if isinstance(value, list):
@@ -313,7 +323,7 @@ def _storable(text: str) -> str:
         text.encode()
     except UnicodeEncodeError:
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text.replace("\0", "\ufffd")
+    return text.replace("\0", "\ufffd") if "\0" in text else text
 
 
 def _arguments(value: object) -> str:
@@ -323,7 +333,7 @@ def _arguments(value: object) -> str:
 
 
 def _usage(value: object) -> Usage | None:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return None
     details = _mapping(value.get("prompt_tokens_details"))
     usage = Usage(

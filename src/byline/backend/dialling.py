@@ -120,7 +120,7 @@ class Dialler(aiohttp.TCPConnector):
             connection = await super().connect(req, traces, timeout)
         protocol = connection.protocol
         reused = protocol in self._known
-        if protocol is not None:
+        if protocol is not None and not reused:
             self._known.add(protocol)
         if isinstance(req.body, TimedBody):
             req.body.exchange.connected(connection, reused)

@@ -76,6 +76,7 @@ class Link:
         self.to = to
         self.limits = limits
         self._root = server_root(base_url)
+        self._waiting = aiohttp.ClientTimeout(total=None, connect=connect_s)
         self._connect_s = connect_s
         self._read_key = read_key
         self._dialler: Dialler | None = None
@@ -94,7 +95,7 @@ class Link:
     @property
     def waiting(self) -> aiohttp.ClientTimeout:
         """aiohttp's own clock runs while connecting only: DNS, TCP and TLS together."""
-        return aiohttp.ClientTimeout(total=None, connect=self._connect_s)
+        return self._waiting
 
     def pooled(self) -> aiohttp.ClientSession:
         """The session whose connections are used again."""

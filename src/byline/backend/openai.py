@@ -88,15 +88,21 @@ class OpenAIClient:
         """A place among the calls that may run at once. Raises BackendUnavailable PoolTimeout."""
         if self._places is None:
             self._places = asyncio.Semaphore(self._link.limits.calls_max)
-        try:
-            async with asyncio.timeout(self._link.limits.pool_s):
-                await self._places.acquire()
-        except TimeoutError as error:
-            raise unavailable(self._link.to, "PoolTimeout", "no connection was free") from error
+        if self._places.locked():
+            await self._wait_for(self._places)
+        else:
+            await self._places.acquire()  # at once
         try:
             yield
         finally:
             self._places.release()
+
+    async def _wait_for(self, places: asyncio.Semaphore) -> None:
+        try:
+            async with asyncio.timeout(self._link.limits.pool_s):
+                await places.acquire()
+        except TimeoutError as error:
+            raise unavailable(self._link.to, "PoolTimeout", "no connection was free") from error
 
     async def _ask_quietly(self, path: str) -> Any:
         """The JSON under `path`; {} where the server has no such page, None where it is silent."""

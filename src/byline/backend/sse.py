@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LINE_BYTES_MAX = 4 * 1024 * 1024
 """Longest line of an event stream in bytes: a server may send a whole tool call as one line."""
@@ -16,8 +16,7 @@ class LineTooLong(Exception):
         self.limit = limit
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event: its `event:` field ("" when there was none) and its joined `data:` lines."""
 
     name: str
@@ -50,8 +49,10 @@ class EventReader:
             raise LineTooLong(self._line_bytes_max)
         events: list[Event] = []
         for line in lines:
-            event = self._line(line.removesuffix(b"\r"))
-            if event is not None:
+            if line.startswith(b"data: "):  # nearly every line that is not empty
+                self._started = True
+                self._data.append(line[6:].removesuffix(b"\r"))
+            elif (event := self._line(line.removesuffix(b"\r"))) is not None:
                 events.append(event)
         return events
 

@@ -80,6 +80,7 @@ class ThinkSplitter:
         self._follow(text)
 
     def _follow(self, text: str) -> None:
-        _, newline, last_line = text.rpartition("\n")
-        blank = not last_line.strip()
-        self._line_blank = blank if newline else self._line_blank and blank
+        if "\n" in text:
+            self._line_blank = not text.rpartition("\n")[2].strip()
+        elif self._line_blank:
+            self._line_blank = not text.strip()

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from byline.config.schema import OpenAIBackend
 from byline.domain.chat import ChatRequest
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=dict)
+
 _OURS: Final = frozenset(
     {
         "model",
@@ -69,5 +71,5 @@ def chat_body(
         body["tools"] = list(request.tools)
     if request.tools or request.tool_choice != "auto":
         body["tool_choice"] = request.tool_choice
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), default=dict)
+    text = _ENCODER.encode(body)
     return text.encode("utf-8", "replace")  # half a surrogate pair is no reason to fail

@@ -15,6 +15,7 @@ if it fails, so do they.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -60,21 +61,47 @@ class _End:
     error: BaseException | None
 
 
-_Buffer = asyncio.Queue[Delta | _End]
+class _Buffer:
+    """What has come and not been read yet, for one reader. An `asyncio.Queue` has locks and counts
+    for many, which every delta would pay for."""
+
+    __slots__ = ("_items", "_waiter")
+
+    def __init__(self) -> None:
+        self._items: deque[Delta | _End] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+
+    def put(self, item: Delta | _End) -> None:
+        self._items.append(item)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def get(self) -> Delta | _End:
+        while not self._items:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        return self._items.popleft()
+
+    def rest(self) -> list[Delta | _End]:
+        """All there is at this instant."""
+        items = list(self._items)
+        self._items.clear()
+        return items
 
 
 class _Run:
     """One time the upstream is called: its pump, and what the reader has had of it.
 
     `again` is set once a pump that was preempted has ended and its call is to start again; until
-    then the slot is held. In every other case the end of the pump frees it. `lost` is why the slot
-    was the call's no longer.
+    then the slot is held. In every other case the end of the pump frees it. `over` is done once it
+    is known which it was. `lost` is why the slot was the call's no longer.
     """
 
-    __slots__ = ("again", "buffer", "left", "lost", "preempted", "pump", "read")
+    __slots__ = ("again", "buffer", "left", "lost", "over", "preempted", "pump", "read")
 
     def __init__(self) -> None:
-        self.buffer: _Buffer = asyncio.Queue()
+        self.buffer = _Buffer()
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.pump: asyncio.Task[None]
         self.read = False
         self.left = False
@@ -94,10 +121,11 @@ class _Run:
     def deltas(self) -> list[Delta]:
         """All that came, once the pump has ended. Raises what ended it."""
         received: list[Delta] = []
-        while not isinstance(item := self.buffer.get_nowait(), _End):
-            received.append(item)
-        if item.error is not None:
-            raise item.error
+        for item in self.buffer.rest():
+            if not isinstance(item, _End):
+                received.append(item)
+            elif item.error is not None:
+                raise item.error
         return received
 
     async def leave(self) -> None:
@@ -161,7 +189,7 @@ class Calls:
             slot = await self._enter(request, priority, observer)
             while True:
                 async with self._running(slot, request, observer, trace) as run:
-                    await asyncio.wait([run.pump])
+                    await run.over
                     if not run.again:
                         return run.deltas()
 
@@ -246,7 +274,9 @@ class Calls:
             run.again = stopped and not (run.read or run.left)
             if not run.again:
                 slot.release()
-            run.buffer.put_nowait(_End(self._error_of(run)))
+            run.buffer.put(_End(self._error_of(run)))
+            if not run.over.done():
+                run.over.set_result(None)
 
         run.pump = asyncio.create_task(
             self._pump(request, run.buffer, trace), name=f"call of {self._name}"
@@ -318,9 +348,9 @@ class Calls:
                         machine=self._gate.machine,
                         reason="the server sends more than max_tokens",
                     )
-                    buffer.put_nowait(Delta(finish_reason="length", served=served))
+                    buffer.put(Delta(finish_reason="length", served=served))
                     return
-                buffer.put_nowait(delta)
+                buffer.put(delta)
         if not finished:
             raise BackendUnavailable(
                 self._name,

@@ -87,6 +87,8 @@ def next_health(health: BackendHealth, evidence: Evidence, now: datetime) -> Bac
             health = replace(health, last_error=in_words(evidence))
     if state is None:
         return health
+    if state is health.state and reason == health.reason:
+        return health  # the usual case, twice a call
     since = health.since if state is health.state else now
     return replace(health, state=state, since=since, reason=reason)
 

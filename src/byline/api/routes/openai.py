@@ -10,9 +10,10 @@ import time
 import uuid
 from collections.abc import AsyncGenerator
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from byline.api.chat import (
     ChunkWriter,
@@ -31,6 +32,8 @@ from byline.api.wire import byline_headers, json_bytes
 from byline.domain.chat import Delta
 from byline.domain.dispatch import Priority
 from byline.errors import BylineError
+
+CHAT_PATH = "/v1/chat/completions"
 
 Deltas = AsyncGenerator[Delta, None]
 
@@ -56,30 +59,24 @@ async def list_models(request: Request) -> Response:
 
 async def complete_chat(request: Request) -> Response:
     """`POST /v1/chat/completions`: straight through the named backend's gate."""
-    call = read_call(await request.body(), services_of(request).dispatcher)
-    backend = call.backend
-    headers = byline_headers(backend.name, backend.machine, backend.model)
+    headers: dict[str, str] = {}
     try:
-        deltas = backend.call(call.request, Priority.FOREGROUND)
+        call = read_call(await request.body(), services_of(request).dispatcher)
+        backend = call.backend
+        headers = byline_headers(backend.name, backend.machine, backend.model)
         if call.stream:
+            deltas = backend.call(call.request, Priority.FOREGROUND)
             return await _streamed(request, call, deltas, headers)
-        return await _whole(request, call, deltas, headers)
-    except CallerLeft:
+        return await _whole(request, call, headers)
+    except (CallerLeft, ClientDisconnect):
         return Unanswered()
     except BylineError as error:
         return failure(error, body=openai_error_body(error), headers=headers)
 
 
-async def _whole(
-    request: Request, call: CompletionCall, deltas: Deltas, headers: dict[str, str]
-) -> Response:
-    async def read() -> list[Delta]:
-        return [delta async for delta in deltas]
-
-    try:
-        said = await unless_caller_leaves(request.receive, read())
-    finally:
-        await deltas.aclose()
+async def _whole(request: Request, call: CompletionCall, headers: dict[str, str]) -> Response:
+    reading = call.backend.collect(call.request, Priority.FOREGROUND)
+    said = await unless_caller_leaves(request.receive, reading)
     if not any(map(says_something, said)):
         raise empty_answer(call.backend, said[-1])
     return json_response(completion(call, _new_id(), int(time.time()), said), headers=headers)
@@ -136,7 +133,25 @@ def _new_id() -> str:
     return f"chatcmpl-{uuid.uuid4().hex}"
 
 
+class StraightThrough:
+    """ASGI middleware: answers `POST /v1/chat/completions` itself.
+
+    `complete_chat` has an answer to every error, so it needs none of what the framework lays around
+    a route, and each layer would be passed again at every turn of a call.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == CHAT_PATH and scope["method"] == "POST":
+            response = await complete_chat(Request(scope, receive, send))
+            await response(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
 ROUTES = (
-    Route("/v1/chat/completions", complete_chat, methods=["POST"]),
+    Route(CHAT_PATH, complete_chat, methods=["POST"]),  # for other methods, and under a root path
     Route("/v1/models", list_models, methods=["GET"]),
 )
