@@ -44,8 +44,7 @@ class ScriptedExtractor:
         if self.faults:
             raise self.faults.pop(0)
         text = await asyncio.to_thread(path.read_text, encoding="utf-8")
-        analysed = AnalysedPassages()
-        analysed.add(text, title=title or name, heading="")
+        analysed = AnalysedPassages.of([(text, "")], title=title or name)
         spans = [(0, len(text), None, "")]
         return Extraction(ExtractedText(text, title or name, "text/plain"), spans, analysed)
 

@@ -133,9 +133,8 @@ def _answer(request: Mapping[str, str], limits: WorkerLimits) -> _Answer:
         if request["title"]:
             extracted = replace(extracted, title=request["title"])
         chunks = chunk(extracted, passage_chars_max=limits.passage_chars_max)
-        analysed = AnalysedPassages()
-        for passage in chunks:
-            analysed.add(passage.text, title=extracted.title, heading=passage.heading)
+        passages = ((passage.text, passage.heading) for passage in chunks)
+        analysed = AnalysedPassages.of(passages, title=extracted.title)
         return _Answer(_header(extracted, chunks), extracted.text.encode(), analysed.to_bytes())
     except ExtractionFailed as refusal:
         return _failed(refusal)

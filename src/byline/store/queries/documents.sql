@@ -83,12 +83,12 @@ FOR UPDATE SKIP LOCKED
 SELECT EXISTS (SELECT FROM documents WHERE state IN ('queued', 'extracting')) AS waits
 
 -- name: reserve_passage_ids
-SELECT nextval(pg_get_serial_sequence('passages', 'id')) AS id FROM generate_series(1, %(count)s)
+SELECT array_agg(nextval('passages_id_seq')) AS ids FROM generate_series(1, %(count)s)
 
 -- name: copy_passages
 COPY passages
     (id, document_id, ordinal, page, start_offset, end_offset, heading, text, fingerprint, gap)
-FROM STDIN
+FROM STDIN (FORMAT binary)
 
 -- name: delete_passages
 DELETE FROM passages WHERE document_id = %(id)s
