@@ -35,9 +35,13 @@ class ScriptedExtractor:
     hold: asyncio.Event | None = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     names: list[str] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
 
-    async def extract(self, path: Path, name: str, title: str = "") -> Extraction:
+    async def extract(
+        self, path: Path, name: str, title: str = "", *, passage_chars_max: int = 0
+    ) -> Extraction:
         self.names.append(name)
+        self.lengths.append(passage_chars_max)
         self.begun.set()
         if self.hold is not None:
             await self.hold.wait()

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from byline.domain.documents import DocumentError, DocumentState
 from byline.errors import ExtractionFailed, NotFound
 from byline.ingest.chunk import cut_by
+from byline.ingest.cutting import length_in_force
 from byline.ingest.embed import queue_embedding
 from byline.ingest.extract import Extraction, Extractor
 from byline.ingest.passage_rows import passage_row
@@ -35,7 +36,7 @@ _WRITTEN_AT_ONCE: Final = 256
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """The parts reading needs. `scratch` is a folder for files while they are read;
-    `passage_chars_max` is what the extractor cuts by."""
+    `passage_chars_max` is what passages are cut by where the database holds no other length."""
 
     database: Database
     blobs: BlobStore
@@ -52,16 +53,17 @@ class Pipeline:
         async with self.database.connection() as connection:
             await connection.execute(statements("documents")["commit_lazily"])
             row = await change_state(connection, document_id, DocumentState.EXTRACTING)
+            chars_max = await length_in_force(connection, self.passage_chars_max)
         if row is None:
             return
         try:
-            extraction = await self._extract(row)
+            extraction = await self._extract(row, chars_max)
         except ExtractionFailed as failure:
             await self.fail(document_id, failure)
             return
         async with self.database.connection() as connection:
             await connection.execute(statements("documents")["commit_lazily"])
-            await _store(connection, document_id, extraction, cut_by(self.passage_chars_max))
+            await _store(connection, document_id, extraction, cut_by(chars_max))
 
     async def fail(self, document_id: str, failure: ExtractionFailed) -> None:
         """Record why a document could not be read."""
@@ -74,7 +76,7 @@ class Pipeline:
         async with self.database.connection() as connection:
             await change_state(connection, document_id, DocumentState.QUEUED, error=why)
 
-    async def _extract(self, row: DictRow) -> Extraction:
+    async def _extract(self, row: DictRow, chars_max: int) -> Extraction:
         folder = await asyncio.to_thread(
             tempfile.TemporaryDirectory, prefix="file-", dir=self.scratch
         )
@@ -88,7 +90,10 @@ class Pipeline:
                     "The original file is not in the store any more.",
                     remedy="Remove the document and add the file again.",
                 ) from error
-            return await self.extractor.extract(path, row["name"], row["given_title"] or "")
+            title = row["given_title"] or ""
+            return await self.extractor.extract(
+                path, row["name"], title, passage_chars_max=chars_max
+            )
         finally:
             await asyncio.to_thread(folder.cleanup)
 
