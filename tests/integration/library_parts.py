@@ -35,17 +35,20 @@ class ScriptedExtractor:
     hold: asyncio.Event | None = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     names: list[str] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
 
-    async def extract(self, path: Path, name: str, title: str = "") -> Extraction:
+    async def extract(
+        self, path: Path, name: str, title: str = "", *, passage_chars_max: int = 0
+    ) -> Extraction:
         self.names.append(name)
+        self.lengths.append(passage_chars_max)
         self.begun.set()
         if self.hold is not None:
             await self.hold.wait()
         if self.faults:
             raise self.faults.pop(0)
         text = await asyncio.to_thread(path.read_text, encoding="utf-8")
-        analysed = AnalysedPassages()
-        analysed.add(text, title=title or name, heading="")
+        analysed = AnalysedPassages.of([(text, "")], title=title or name)
         spans = [(0, len(text), None, "")]
         return Extraction(ExtractedText(text, title or name, "text/plain"), spans, analysed)
 

@@ -20,6 +20,7 @@ from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.checkup import EmbedderState, Finding, FindingState
 from byline.errors import DatabaseUnavailable, EmbedderUnavailable
+from byline.ingest.cutting import decide_length
 from byline.ingest.embed import queue_embedding
 from byline.observe import Feed
 from byline.search.spaces import add_space
@@ -115,6 +116,22 @@ async def waiting_document(database: Database, *, with_space: bool = True) -> No
 
 def of(findings: Sequence[Finding], check: str) -> Finding:
     return next(finding for finding in findings if finding.check == check)
+
+
+async def test_another_length_of_passages_than_the_one_configured_is_told(
+    database: Database, refusing_url: str
+) -> None:
+    async with fake_machine() as gemma:
+        config = two_backends(gemma, refusing_url)
+        async with checkup_of(database, Knowing(), config) as checkup:
+            assert of(await checkup.findings(), "passages").state is OK
+            async with database.connection() as connection:
+                await decide_length(connection, 300)
+            found = of(await checkup.findings(), "passages")
+    assert found.state is WARNING
+    assert "300" in found.said
+    assert "800" in found.said
+    assert "ingest.passage_chars_max" in found.remedy
 
 
 async def test_each_part_is_found_as_it_is(database: Database, refusing_url: str) -> None:

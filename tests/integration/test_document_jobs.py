@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from library_parts import ScriptedExtractor, rows, scripted_library, settled, stopped
+from structlog.testing import capture_logs
 
 from byline.config import schema
 from byline.domain.documents import DocumentState
@@ -223,22 +224,38 @@ async def test_documents_cut_by_earlier_rules_are_read_again_and_found_meanwhile
     assert await rows(database.url, "SELECT chunked_by FROM documents") == [(cut_by(800),)]
 
 
-async def test_another_length_of_passages_cuts_anew_what_is_there_and_two_do_not_take_turns(
+async def test_another_length_of_passages_cuts_anew_what_is_there(
     database: Database, tmp_path: Path
 ) -> None:
-    shorter = schema.Ingest(passage_chars_max=300)
     chunked_by = "SELECT chunked_by FROM documents"
     async with scripted_library(database, tmp_path, ScriptedExtractor()) as old:
-        document = await settled(old.library, (await old.add("the words")).id)
+        await settled(old.library, (await old.add("the words")).id)
         assert await old.library.refresh() == 0
         assert await rows(database.url, chunked_by) == [(cut_by(800),)]
-        await stopped(old.stop)  # whichever of two took the job would cut by its own length
-        async with scripted_library(database, tmp_path, ScriptedExtractor(), shorter) as new:
-            await until_one(database, f"{chunked_by} WHERE chunked_by = {cut_by(300)}")
-            await settled(new.library, document.id)
-            assert await old.library.refresh() == 0
-            assert await new.library.refresh() == 0
-    assert await rows(database.url, chunked_by) == [(cut_by(300),)]
+    extractor = ScriptedExtractor()
+    async with scripted_library(database, tmp_path, extractor, SHORTER) as new:
+        await until_one(database, f"{chunked_by} WHERE chunked_by = {cut_by(300)}")
+        assert await new.library.refresh() == 0
+    assert extractor.lengths == [300]
+
+
+async def test_one_that_joins_others_cuts_by_their_length_and_says_so(
+    database: Database, tmp_path: Path
+) -> None:
+    extractors = [ScriptedExtractor(), ScriptedExtractor()]
+    with capture_logs() as told:
+        async with scripted_library(database, tmp_path, extractors[0]) as first:
+            await settled(first.library, (await first.add("the words")).id)
+            async with scripted_library(database, tmp_path, extractors[1], SHORTER) as second:
+                async with asyncio.timeout(30):
+                    while not any(each.get("configured") == 300 for each in told):
+                        assert await second.library.refresh() == 0
+                await stopped(first.stop)  # so that the other one takes the job
+                added = await settled(second.library, (await second.add("more words")).id)
+                assert await first.library.refresh() == 0
+    assert extractors[1].names == [added.name]
+    assert extractors[1].lengths == [800]
+    assert await rows(database.url, "SELECT DISTINCT chunked_by FROM documents") == [(cut_by(800),)]
 
 
 async def test_rules_of_a_later_version_are_left_to_a_later_program(
@@ -249,6 +266,9 @@ async def test_rules_of_a_later_version_are_left_to_a_later_program(
     await rows(database.url, f"UPDATE documents SET chunked_by = {cut_by(800, version=99)}")
     async with scripted_library(database, tmp_path, ScriptedExtractor()) as parts:
         assert await parts.library.refresh() == 0
+
+
+SHORTER = schema.Ingest(passage_chars_max=300)
 
 
 async def until_one(database: Database, query: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.search import bm25, candidates
 from byline.search.analyse import TERM_IDS_MAX
-from byline.search.candidates import IMPACTS, Choice, Level, Term, choose, impact_id, impact_ids
+from byline.search.candidates import IMPACTS, Choice, Level, Term, choose, further_ids, impact_id
 
 MANY = 1_000_000
 TERM_IDS = st.integers(0, TERM_IDS_MAX - 1)
@@ -121,5 +122,7 @@ def test_ids_of_levels_are_different_and_fit_into_four_bytes(one: int, other: in
 
 
 def test_a_passage_is_found_by_every_bound_that_a_term_reaches() -> None:
-    ids = impact_ids([5, 6, 7], [1.24, 1.35, 1.6])
-    assert ids == [impact_id(6, 1), impact_id(6, 2), *(impact_id(7, n) for n in (1, 2, 3))]
+    places, ids = further_ids(np.array([5, 6, 7]), np.array([1.24, 1.35, 1.6]))
+    assert sorted(zip(places.tolist(), ids.tolist(), strict=True)) == sorted(
+        [(1, impact_id(6, 1)), (1, impact_id(6, 2)), *((2, impact_id(7, n)) for n in (1, 2, 3))]
+    )

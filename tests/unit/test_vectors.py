@@ -19,7 +19,8 @@ def test_an_empty_array_has_no_dimension() -> None:
 
 
 def test_a_sparse_vector_names_its_dimensions_by_their_terms() -> None:
-    packed = vectors.sparsevec([1, 999_999_999], [0.5, 2.0])
+    ids, weights = [1, 999_999_999], [0.5, 2.0]
+    packed = vectors.sparsevec_head(2) + vectors.dimensions(ids) + vectors.floats(weights)
     assert struct.unpack(">iiiiiff", packed) == (10**9, 2, 0, 1, 999_999_999, 0.5, 2.0)
 
 

@@ -20,6 +20,7 @@ from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.domain.checkup import EmbedderState, Embedding, Finding, FindingState, Readiness
 from byline.domain.dispatch import BackendState
 from byline.errors import BylineError
+from byline.ingest.cutting import REMEDY, length_in_force
 from byline.search.embedders.protocol import Embedder
 from byline.search.self_test import prove_search
 from byline.store.database import Database
@@ -61,6 +62,7 @@ class Checkup:
         return await asyncio.gather(
             bounded("database", database_finding(self.database)),
             bounded("search", search_finding(self.database)),
+            bounded("passages", passages_finding(self.config, self.database)),
             bounded("embedder", embedder_finding(self.config, self.embedder, self.database)),
             *backend_findings(self.dispatcher),
         )
@@ -103,6 +105,18 @@ async def search_finding(database: Database) -> Finding:
     """Whether Korean and English are found; nothing of the proof is kept."""
     await prove_search(database)
     return Finding("search", OK, "Korean and English text is found.")
+
+
+async def passages_finding(config: schema.Config, database: Database) -> Finding:
+    """By which length passages are cut, and whether that is the one configured here."""
+    configured = config.ingest.passage_chars_max
+    async with database.connection() as connection:
+        in_force = await length_in_force(connection, configured)
+    said = f"Passages have {in_force:,} characters at most"
+    if in_force == configured:
+        return Finding("passages", OK, f"{said}.")
+    also = f"{said}, by the processes that were there first; here {configured:,} are configured."
+    return Finding("passages", WARNING, also, REMEDY)
 
 
 async def embedding_of(connection: AsyncConnection[DictRow], config: schema.Embedder) -> Embedding:

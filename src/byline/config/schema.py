@@ -112,7 +112,7 @@ class Ingest(Branch):
         ge=100,
         le=20_000,
         description="Longest passage, in characters. Another one cuts all documents anew, "
-        "behind the next start.",
+        "behind the next start while no other process works on the database.",
     )
     ocr_languages: tuple[str, ...] = Field(
         ("eng", "kor"), description="Tesseract languages used where their data are installed."

@@ -22,6 +22,7 @@ from byline.errors import ExtractionFailed
 from byline.ingest.protocol import (
     EXIT_TOO_MUCH_MEMORY,
     FRAME,
+    ReadingOrder,
     WorkerLimits,
     bare_environment,
 )
@@ -67,24 +68,30 @@ class Extractor:
         self._limits = WorkerLimits(
             memory_bytes_max=config.extract_memory_bytes_max,
             text_chars_max=config.text_chars_max,
-            passage_chars_max=config.passage_chars_max,
             ocr_languages=config.ocr_languages,
         )
+        self._passage_chars_max = config.passage_chars_max
         self._s_max = config.extract_s_max
         self._scratch = scratch
         self._free = asyncio.Semaphore(config.concurrency)
         self._idle: list[_Worker] = []
 
-    async def extract(self, path: Path, name: str, title: str = "") -> Extraction:
-        """Read the file at `path`, which its owner calls `name`, and `title` if that is given.
+    async def extract(
+        self, path: Path, name: str, title: str = "", *, passage_chars_max: int | None = None
+    ) -> Extraction:
+        """Read the file at `path`, which its owner calls `name`, and `title` if that is given. Cut
+        it by `passage_chars_max`, or as is configured.
 
         Raises `ExtractionFailed`, or `WorkerDied` if the worker was killed from outside.
         """
         async with self._free:
             worker = await self._worker()
+            order = ReadingOrder(
+                *(str(path), name, title), passage_chars_max or self._passage_chars_max
+            )
             try:
                 async with asyncio.timeout(self._s_max):
-                    extraction = await worker.read(path, name, title)
+                    extraction = await worker.read(order)
             except ExtractionFailed:
                 await self._put_back(worker)
                 raise
@@ -171,13 +178,12 @@ class _Worker:
             and self._resident_bytes <= _KEPT_BYTES_MAX
         )
 
-    async def read(self, path: Path, name: str, title: str) -> Extraction:
+    async def read(self, order: ReadingOrder) -> Extraction:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
         self._files += 1
-        request = {"path": str(path), "name": name, "title": title}
-        stdin.write(json.dumps(request).encode() + b"\n")
+        stdin.write(order.to_json().encode() + b"\n")
         await stdin.drain()
         header_len, text_len, terms_len = FRAME.unpack(await stdout.readexactly(FRAME.size))
         header = json.loads(await stdout.readexactly(header_len))

@@ -34,6 +34,7 @@ from byline.errors import (
     StorageFull,
     StorageUnavailable,
 )
+from byline.ingest.cutting import decide_length, join_length
 from byline.ingest.embed import Filler
 from byline.ingest.extract import WorkerDied, open_extractor
 from byline.ingest.library import Library
@@ -142,18 +143,21 @@ class DocumentJobs:
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[AsyncConnection[DictRow]]:
-        """A place among the processes that work on this database; the first one cleans up."""
+        """A place among the processes that work on this database; the first one cleans up, and
+        decides how passages are cut."""
         sql = statements("documents")
         async with await AsyncConnection[DictRow].connect(
             self._url, autocommit=True, row_factory=dict_row, connect_timeout=_CONNECT_S
         ) as connection:
             found = await (await connection.execute(sql["try_alone"])).fetchone()
             if found is not None and found["alone"]:
+                await decide_length(connection, self._config.passage_chars_max)
                 await self._take_over(await self._jobs_of_anybody())
                 await connection.execute(sql["hold_place"])
                 await connection.execute(sql["alone_no_more"])
             else:
                 await connection.execute(sql["hold_place"])
+                await join_length(connection, self._config.passage_chars_max)
             yield connection
 
     async def _work(self, place: AsyncConnection[DictRow], library: Library) -> None:

@@ -31,6 +31,7 @@ from byline.errors import (
 )
 from byline.ingest.catalogue import LIST_MAX, Catalogue
 from byline.ingest.chunk import CHUNK_VERSION, cut_by
+from byline.ingest.cutting import length_in_force
 from byline.ingest.kinds import HEAD_BYTES, refusal_of
 from byline.ingest.names import (
     check_collection,
@@ -84,7 +85,6 @@ class Library:
         self.removals = Removals(database, self._originals, queue, config.undo_s)
         self.works: list[Work] = []
         self.on_forgotten = self._originals.on_forgotten
-        self._last_passage: int | None = None
 
     async def add(
         self,
@@ -206,13 +206,12 @@ class Library:
         a document is found by its old passages."""
         sql = statements("documents")
         async with self._database.connection() as connection:
+            chars_max = await length_in_force(connection, self._config.passage_chars_max)
             found = await connection.execute(
                 sql["cut_by_earlier_rules"],
                 {
-                    "cut_by": cut_by(self._config.passage_chars_max),
-                    "version_from": cut_by(0),
+                    "cut_by": cut_by(chars_max),
                     "version_to": cut_by(0, CHUNK_VERSION + 1),
-                    "last_passage": await self._last_before(connection),
                     "limit": _REFRESHED_AT_ONCE,
                 },
             )
@@ -242,13 +241,6 @@ class Library:
         await self._originals.sweep()
         await self.removals.purge()
         await self.refresh()
-
-    async def _last_before(self, connection: AsyncConnection[DictRow]) -> int:
-        """The id of the last passage there was when this process first looked."""
-        if self._last_passage is None:
-            found = await connection.execute(statements("documents")["last_passage"])
-            self._last_passage = int((await found.fetchone() or {"id": 0})["id"])
-        return self._last_passage
 
     def _check_file(self, path: Path, name: str) -> int:
         bytes_len = path.stat().st_size

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -16,22 +15,28 @@ from psycopg.types.json import Jsonb
 from byline.domain.documents import DocumentError, DocumentState
 from byline.errors import ExtractionFailed, NotFound
 from byline.ingest.chunk import cut_by
+from byline.ingest.cutting import length_in_force
 from byline.ingest.embed import queue_embedding
 from byline.ingest.extract import Extraction, Extractor
+from byline.ingest.passage_rows import passage_row
 from byline.ingest.states import change_state
 from byline.search import lexical
+from byline.search.vectors import COPY_HEADER, COPY_TRAILER
+from byline.search.vocabulary import add_listed
 from byline.store.blobs import BlobStore
 from byline.store.database import Database
 from byline.store.statements import statements
 
 _BATCH: Final = 4096
 """Passages written at a time (about 5 MB): the index counts up its statistics once for each."""
+_WRITTEN_AT_ONCE: Final = 256
+"""Passages written before the event loop may serve others: about 1 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """The parts reading needs. `scratch` is a folder for files while they are read;
-    `passage_chars_max` is what the extractor cuts by."""
+    `passage_chars_max` is what passages are cut by where the database holds no other length."""
 
     database: Database
     blobs: BlobStore
@@ -48,16 +53,17 @@ class Pipeline:
         async with self.database.connection() as connection:
             await connection.execute(statements("documents")["commit_lazily"])
             row = await change_state(connection, document_id, DocumentState.EXTRACTING)
+            chars_max = await length_in_force(connection, self.passage_chars_max)
         if row is None:
             return
         try:
-            extraction = await self._extract(row)
+            extraction = await self._extract(row, chars_max)
         except ExtractionFailed as failure:
             await self.fail(document_id, failure)
             return
         async with self.database.connection() as connection:
             await connection.execute(statements("documents")["commit_lazily"])
-            await _store(connection, document_id, extraction, cut_by(self.passage_chars_max))
+            await _store(connection, document_id, extraction, cut_by(chars_max))
 
     async def fail(self, document_id: str, failure: ExtractionFailed) -> None:
         """Record why a document could not be read."""
@@ -70,7 +76,7 @@ class Pipeline:
         async with self.database.connection() as connection:
             await change_state(connection, document_id, DocumentState.QUEUED, error=why)
 
-    async def _extract(self, row: DictRow) -> Extraction:
+    async def _extract(self, row: DictRow, chars_max: int) -> Extraction:
         folder = await asyncio.to_thread(
             tempfile.TemporaryDirectory, prefix="file-", dir=self.scratch
         )
@@ -84,7 +90,10 @@ class Pipeline:
                     "The original file is not in the store any more.",
                     remedy="Remove the document and add the file again.",
                 ) from error
-            return await self.extractor.extract(path, row["name"], row["given_title"] or "")
+            title = row["given_title"] or ""
+            return await self.extractor.extract(
+                path, row["name"], title, passage_chars_max=chars_max
+            )
         finally:
             await asyncio.to_thread(folder.cleanup)
 
@@ -131,25 +140,20 @@ async def _write_passages(
     for first in range(0, len(extraction.spans), _BATCH):
         chunks = extraction.chunks(first, first + _BATCH)
         reserved = await connection.execute(sql["reserve_passage_ids"], {"count": len(chunks)})
-        ids = [found["id"] for found in await reserved.fetchall()]
-        rows: list[Sequence[Any]] = [
-            (
-                *(id_, row["id"], c.ordinal, c.page, c.start, c.end, c.heading, c.text),
-                *(c.fingerprint, extraction.gap(c.ordinal)),
-            )
-            for id_, c in zip(ids, chunks, strict=True)
-        ]
+        ids = (await reserved.fetchone() or {})["ids"]
         async with connection.cursor().copy(sql["copy_passages"]) as copy:
-            for passage in rows:
-                await copy.write_row(passage)
-        await lexical.index_passages(
-            connection,
-            row["collection"],
-            [
-                lexical.IndexedPassage(
-                    *(id_, c.heading, extraction.text.title, c.text),
-                    terms=extraction.analysed.terms(c.ordinal),
-                )
-                for id_, c in zip(ids, chunks, strict=True)
-            ],
+            await copy.write(COPY_HEADER)
+            for some in range(0, len(chunks), _WRITTEN_AT_ONCE):
+                part = slice(some, some + _WRITTEN_AT_ONCE)
+                packed = [
+                    passage_row(id_, row["id"], c, extraction.gap(c.ordinal))
+                    for id_, c in zip(ids[part], chunks[part], strict=True)
+                ]
+                await copy.write(b"".join(packed))
+                await asyncio.sleep(0)
+            await copy.write(COPY_TRAILER)
+        terms = extraction.analysed.columns.some(first, first + len(chunks))
+        await lexical.index_analysed(
+            connection, lexical.StoredPassages(row["collection"], row["id"], ids, terms)
         )
+    await add_listed(connection, extraction.analysed.words)

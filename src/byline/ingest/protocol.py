@@ -58,12 +58,29 @@ class PictureOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingOrder:
+    """Which file to read, what its owner calls it and its title ("" for the one it has), and how
+    long its passages may be, in characters."""
+
+    path: str
+    name: str
+    title: str
+    passage_chars_max: int
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ReadingOrder:
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerLimits:
     """What every reading of a worker may take."""
 
     memory_bytes_max: int
     text_chars_max: int
-    passage_chars_max: int
     ocr_languages: tuple[str, ...]
 
     def to_json(self) -> str:

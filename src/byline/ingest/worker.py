@@ -2,7 +2,7 @@
 
 It speaks to `extract` over its standard input and output, one file at a time:
 
-    in   a JSON line       {"path", "name", "title"}, "" for the title the file has
+    in   a JSON line       `protocol.ReadingOrder`
     out  three lengths     header, text and terms, in bytes, big-endian 32 bit each
          a JSON header     {"title", …} or {"failed": {"code", "message", "remedy"}}
          the text          UTF-8, empty after a failure
@@ -21,7 +21,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
@@ -29,7 +29,7 @@ from typing import IO, Any, Final
 from byline.domain.documents import Chunk, ExtractedText
 from byline.errors import ExtractionFailed
 from byline.ingest.chunk import chunk
-from byline.ingest.protocol import EXIT_TOO_MUCH_MEMORY, FRAME, WorkerLimits
+from byline.ingest.protocol import EXIT_TOO_MUCH_MEMORY, FRAME, ReadingOrder, WorkerLimits
 from byline.ingest.reading import ReadingLimits, read
 from byline.search.analysed import AnalysedPassages
 
@@ -54,8 +54,8 @@ def main() -> None:
     with contextlib.suppress(OSError):
         os.nice(_NICE)  # people who wait go first
     _bound_memory(limits.memory_bytes_max)
-    for request in _requests(sys.stdin.buffer):
-        answer = _answer(request, limits)
+    for order in _orders(sys.stdin.buffer):
+        answer = _answer(order, limits)
         _leave_if_over(limits.memory_bytes_max)
         head = json.dumps(answer.header, ensure_ascii=False).encode()
         out.write(FRAME.pack(len(head), len(answer.text), len(answer.terms)))
@@ -89,8 +89,8 @@ def _private_output() -> IO[bytes]:
     return out
 
 
-def _requests(lines: IO[bytes]) -> Iterable[Mapping[str, str]]:
-    """The requests as they come. A thread waits for them, and for the end, during all work."""
+def _orders(lines: IO[bytes]) -> Iterable[ReadingOrder]:
+    """The orders as they come. A thread waits for them, and for the end, during all work."""
     arrived: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def listen() -> None:
@@ -100,7 +100,7 @@ def _requests(lines: IO[bytes]) -> Iterable[Mapping[str, str]]:
 
     threading.Thread(target=listen, daemon=True).start()
     while True:
-        yield json.loads(arrived.get())
+        yield ReadingOrder.from_json(arrived.get())
 
 
 def _bound_memory(memory_bytes_max: int) -> None:
@@ -123,19 +123,18 @@ def _leave_if_over(memory_bytes_max: int) -> None:
         os._exit(EXIT_TOO_MUCH_MEMORY)
 
 
-def _answer(request: Mapping[str, str], limits: WorkerLimits) -> _Answer:
+def _answer(order: ReadingOrder, limits: WorkerLimits) -> _Answer:
     try:
         extracted = read(
-            Path(request["path"]),
-            request["name"],
+            Path(order.path),
+            order.name,
             ReadingLimits(limits.text_chars_max, limits.ocr_languages),
         )
-        if request["title"]:
-            extracted = replace(extracted, title=request["title"])
-        chunks = chunk(extracted, passage_chars_max=limits.passage_chars_max)
-        analysed = AnalysedPassages()
-        for passage in chunks:
-            analysed.add(passage.text, title=extracted.title, heading=passage.heading)
+        if order.title:
+            extracted = replace(extracted, title=order.title)
+        chunks = chunk(extracted, passage_chars_max=order.passage_chars_max)
+        passages = ((passage.text, passage.heading) for passage in chunks)
+        analysed = AnalysedPassages.of(passages, title=extracted.title)
         return _Answer(_header(extracted, chunks), extracted.text.encode(), analysed.to_bytes())
     except ExtractionFailed as refusal:
         return _failed(refusal)

@@ -22,15 +22,16 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
-from collections.abc import Callable
+from array import array
+from collections.abc import Iterable
 from functools import cache
-from itertools import chain
 from operator import add
-from typing import Final, TypeVar
+from typing import Final
 
 import Stemmer
 
 from byline.search.dates import days
+from byline.search.remembered import Remembered
 from byline.search.words import ASKING_EN, ASKING_KO, CONTRACTIONS_EN, INFLECTED_KO, PARTICLES_KO
 
 ANALYSIS_VERSION: Final = 5
@@ -40,7 +41,8 @@ in `bm25`."""
 TERM_IDS_MAX: Final = 1_000_000_000
 """Ids are 1 … TERM_IDS_MAX - 1; 0 and below are free for the statistics to use."""
 
-_REMEMBERED_MAX: Final = 65_536
+_CHUNKS_REMEMBERED_MAX: Final = 196_608
+_TERMS_REMEMBERED_MAX: Final = 65_536
 _CHUNK_CHARS_CACHED_MAX: Final = 20  # longer ones hardly come twice, and would fill the memory
 _COMPOUND_PARTS_MAX: Final = 8
 _WORD_CHARS_MAX: Final = 64  # what is longer is no word, but may be a megabyte
@@ -75,6 +77,12 @@ def terms(text: str) -> list[int]:
     """
     plain = folded(text)
     return _ids(plain.split()) + _day_ids(plain)
+
+
+def packed_terms(plain: str, chunks: list[str]) -> bytes:
+    """The same of a text that is folded, and cut at white space, already: 4-byte integers as they
+    lie in memory."""
+    return _packed_ids(chunks) + _packed(_day_ids(plain))
 
 
 def term_strings(text: str) -> list[str]:
@@ -124,16 +132,20 @@ def _day_ids(plain: str) -> list[int]:
 
 
 def _ids(chunks: list[str]) -> list[int]:
+    return array("i", _packed_ids(chunks)).tolist()
+
+
+def _packed_ids(chunks: list[str]) -> bytes:
     if max(map(len, chunks), default=0) <= _CHUNK_CHARS_CACHED_MAX:
-        return list(chain.from_iterable(map(_CHUNK_IDS.__getitem__, chunks)))
-    found: list[int] = []
-    start = 0
-    for at in [n for n, chunk in enumerate(chunks) if len(chunk) > _CHUNK_CHARS_CACHED_MAX]:
-        found += chain.from_iterable(map(_CHUNK_IDS.__getitem__, chunks[start:at]))
-        found += _chunk_ids(chunks[at])
-        start = at + 1
-    found += chain.from_iterable(map(_CHUNK_IDS.__getitem__, chunks[start:]))
-    return found
+        return b"".join(map(_CHUNK_IDS.__getitem__, chunks))
+    return b"".join(
+        _CHUNK_IDS[chunk] if len(chunk) <= _CHUNK_CHARS_CACHED_MAX else _chunk_ids(chunk)
+        for chunk in chunks
+    )
+
+
+def _packed(ids: Iterable[int]) -> bytes:
+    return array("i", ids).tobytes()
 
 
 def only_asks(chunk: str) -> bool:
@@ -149,8 +161,8 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
 
 
-def _chunk_ids(chunk: str) -> tuple[int, ...]:
-    return tuple(map(_TERM_IDS.__getitem__, _chunk_terms(chunk)))
+def _chunk_ids(chunk: str) -> bytes:
+    return _packed(map(_TERM_IDS.__getitem__, _chunk_terms(chunk)))
 
 
 def _term_id(term: str) -> int:
@@ -158,7 +170,7 @@ def _term_id(term: str) -> int:
 
 
 def _chunk_terms(chunk: str) -> list[str]:
-    word = chunk.strip(_PUNCTUATION)
+    word = chunk if chunk.isalpha() else chunk.strip(_PUNCTUATION)
     if word.isascii() and word.isalpha():  # most chunks of most texts
         return [_stemmer().stemWord(word)]
     if _UNSPACED_RUN.fullmatch(word):  # most of the others of Korean texts
@@ -247,25 +259,5 @@ def _stemmer() -> Stemmer.Stemmer:
     return Stemmer.Stemmer("english")
 
 
-T = TypeVar("T")
-
-
-class _Remembered(dict[str, T]):
-    """What a function makes of a string, by the string; all forgotten when there are too many.
-
-    A third faster than `lru_cache` for words that are mostly known, which is what texts are.
-    """
-
-    def __init__(self, make: Callable[[str], T]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, key: str) -> T:
-        if len(self) >= _REMEMBERED_MAX:
-            self.clear()
-        made = self[key] = self._make(key)
-        return made
-
-
-_TERM_IDS: Final = _Remembered(_term_id)
-_CHUNK_IDS: Final = _Remembered(_chunk_ids)
+_TERM_IDS: Final = Remembered(_term_id, _TERMS_REMEMBERED_MAX)
+_CHUNK_IDS: Final = Remembered(_chunk_ids, _CHUNKS_REMEMBERED_MAX)

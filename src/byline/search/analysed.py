@@ -8,73 +8,97 @@ text has, and nothing to parse.
 from __future__ import annotations
 
 import struct
-from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from itertools import islice
+from typing import Final, TypeVar
 
-from byline.search import bm25
-from byline.search.analyse import terms
-from byline.search.duplicates import fingerprint
+import numpy as np
+import numpy.typing as npt
+
+from byline.search.analyse import folded, packed_terms, terms
+from byline.search.columns import ID_BYTES, TermColumns, distinct, packed_keys
+from byline.search.duplicates import FINGERPRINTED_TERMS_MAX, fingerprints
+from byline.search.vocabulary import words_in
+
+N = TypeVar("N", bound=np.generic)
 
 _COUNTS: Final = struct.Struct("=QQ")
-_OCCURRENCES_MAX: Final = 65_535
+_BLOCK: Final = 512
+"""Passages whose terms are counted at once: a few MB of arrays."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class AnalysedPassages:
-    """The terms and fingerprints of passages, in their order."""
+    """The terms and fingerprints of passages, in their order, and the words written in them and
+    above them, as `vocabulary.py` lists them."""
 
-    def __init__(self) -> None:
-        self._fingerprints = array("q")
-        self._lengths = array("I")
-        self._ends = array("I")
-        self._ids = array("I")
-        self._occurrences = array("H")
+    columns: TermColumns
+    fingerprints: npt.NDArray[np.int64]
+    words: tuple[str, ...]
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return len(self.fingerprints)
 
-    def add(self, text: str, *, title: str, heading: str) -> None:
-        """Analyse one more passage."""
-        body = terms(text)
-        counted = bm25.passage_terms(body, context_terms(title, heading))
-        self._fingerprints.append(fingerprint(body))
-        self._lengths.append(counted.length)
-        self._ids.extend(counted.ids)
-        if len(body) > _OCCURRENCES_MAX - bm25.CONTEXT_OCCURRENCES:
-            self._occurrences.extend(min(n, _OCCURRENCES_MAX) for n in counted.occurrences)
-        else:
-            self._occurrences.extend(counted.occurrences)
-        self._ends.append(len(self._ids))
-
-    def terms(self, index: int) -> bm25.PassageTerms:
-        """What passage number `index`, from 0, is indexed by."""
-        held = slice(self._ends[index - 1] if index else 0, self._ends[index])
-        return bm25.PassageTerms(
-            self._ids[held].tolist(), self._occurrences[held].tolist(), self._lengths[index]
-        )
+    @classmethod
+    def of(cls, passages: Iterable[tuple[str, str]], *, title: str) -> AnalysedPassages:
+        """Analyse the passages, (text, heading) each, of a document called `title`."""
+        chunks = set(folded(title).split())
+        counted: list[TermColumns] = []
+        prints: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
+        for bodies, contexts in _blocks(passages, title, chunks):
+            counted.append(TermColumns.counted(bodies, contexts))
+            told = [body[: FINGERPRINTED_TERMS_MAX * ID_BYTES] for body in bodies]
+            prints.append(fingerprints(distinct(packed_keys(told))[0], len(told)))
+        words = words_in(" ".join(chunks))
+        return cls(TermColumns.joined(counted), np.concatenate(prints), tuple(words))
 
     def fingerprint(self, index: int) -> int:
         """The fingerprint of passage number `index`, from 0."""
-        return self._fingerprints[index]
+        return int(self.fingerprints[index])
 
     def to_bytes(self) -> bytes:
         """All of it, for another process on this machine."""
-        return _COUNTS.pack(len(self), len(self._ids)) + b"".join(self._columns())
+        held = self.columns
+        columns = (self.fingerprints, held.lengths, held.ends, held.ids, held.occurrences)
+        counts = _COUNTS.pack(len(self), len(held.ids))
+        return b"".join((counts, *(c.tobytes() for c in columns), " ".join(self.words).encode()))
 
     @classmethod
     def from_bytes(cls, packed: bytes) -> AnalysedPassages:
-        """What `to_bytes` made."""
-        made = cls()
+        """What `to_bytes` made. The columns stand on `packed`, which they keep."""
         passages, ids = _COUNTS.unpack_from(packed)
         place = _COUNTS.size
-        for column, count in zip(made._columns(), (*3 * [passages], *2 * [ids]), strict=True):
-            after = place + count * column.itemsize
-            column.frombytes(memoryview(packed)[place:after])
-            place = after
-        return made
 
-    def _columns(self) -> tuple[array[int], ...]:
-        return self._fingerprints, self._lengths, self._ends, self._ids, self._occurrences
+        def column(kind: type[N], count: int) -> npt.NDArray[N]:
+            nonlocal place
+            found = np.frombuffer(packed, kind, count, place)
+            place += found.nbytes
+            return found
+
+        prints = column(np.int64, passages)
+        lengths, ends = column(np.uint32, passages), column(np.uint32, passages)
+        columns = TermColumns(lengths, ends, column(np.uint32, ids), column(np.uint16, ids))
+        return cls(columns, prints, tuple(packed[place:].decode().split()))
+
+
+def _blocks(
+    passages: Iterable[tuple[str, str]], title: str, chunks: set[str]
+) -> Iterator[tuple[list[bytes], list[frozenset[int]]]]:
+    """The terms of some passages at a time, and those of what stands above each; what is between
+    blanks, folded, goes into `chunks`."""
+    rest = iter(passages)
+    while some := list(islice(rest, _BLOCK)):
+        bodies = []
+        for text, _ in some:
+            plain = folded(text)
+            written = plain.split()
+            chunks.update(written)
+            bodies.append(packed_terms(plain, written))
+        for heading in {heading for _, heading in some}:
+            chunks.update(folded(heading).split())
+        yield bodies, [context_terms(title, heading) for _, heading in some]
 
 
 @lru_cache(maxsize=64)  # passages of one section come one after the other

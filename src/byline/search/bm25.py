@@ -16,7 +16,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from math import log
-from typing import Final
+from typing import Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = TypeVar("Numbers", float, npt.NDArray[np.float64])
 
 K1: Final = 0.6
 """How late a repeated term stops adding: half the usual 1.2. That a passage repeats a word is also
@@ -64,9 +69,15 @@ def average_length(passages: int, length: int) -> float:
 
 def passage_weights(terms: PassageTerms, average_length: float) -> list[float]:
     """The passage's side of the inner product, a weight for each of `terms.ids`."""
-    norm = K1 * (1 - B + B * terms.length / average_length)
-    by_count = {n: n * (K1 + 1) / (n + norm) for n in set(terms.occurrences)}
-    return list(map(by_count.__getitem__, terms.occurrences))
+    length = float(terms.length)
+    return [saturated(float(n), length, average_length) for n in terms.occurrences]
+
+
+def saturated(occurrences: Numbers, length: Numbers, average_length: Numbers) -> Numbers:
+    """What a term weighs that occurs so often in a passage so long, where passages are so long on
+    average; or each of many."""
+    norm = K1 * (1 - B + B * length / average_length)
+    return occurrences * (K1 + 1) / (occurrences + norm)
 
 
 def idf(passages: int, df: int) -> float:

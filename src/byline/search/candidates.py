@@ -25,9 +25,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from math import sqrt
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from byline.search.analyse import TERM_IDS_MAX
+
+Id = TypeVar("Id", int, npt.NDArray[np.int64])
 
 IMPACTS: Final = (1.25, 1.35, 1.45)
 """Bounds of a term's weight in a passage (`bm25.passage_weights`, below 1.6): a passage of average
@@ -101,22 +106,21 @@ class _Set(NamedTuple):
     items: tuple[_Item, ...]
 
 
-def impact_id(term: int, level: int) -> int:
+def impact_id(term: Id, level: int) -> Id:
     """The id by which the index has a term at a level: 0 is the term itself, 1 to 3 are the
     passages in which its weight reaches `IMPACTS[level - 1]`. A 4-byte integer, as terms are."""
     high = TERM_IDS_MAX * (level // 2)
     return term + high if level % 2 == 0 else -1 - term - high
 
 
-def impact_ids(terms: Sequence[int], weights: Sequence[float]) -> list[int]:
-    """The further ids that a passage is found by, given its terms and what they weigh in it."""
-    return [
-        impact_id(term, level)
-        for term, weight in zip(terms, weights, strict=True)
-        if weight >= IMPACTS[0]
-        for level, bound in enumerate(IMPACTS, start=1)
-        if weight >= bound
-    ]
+def further_ids(
+    terms: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The further ids that passages are found by, given terms and what they weigh: of each id the
+    place of its term in `terms`, and the id."""
+    places = [np.flatnonzero(weights >= bound) for bound in IMPACTS]
+    ids = [impact_id(terms[some], level) for level, some in enumerate(places, start=1)]
+    return np.concatenate(places), np.concatenate(ids)
 
 
 @dataclass(frozen=True, slots=True)

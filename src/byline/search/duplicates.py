@@ -23,8 +23,13 @@ from functools import cached_property
 from itertools import islice
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from byline.domain.search import AlsoIn, SearchHit
 from byline.search.analyse import terms
+from byline.search.columns import distinct, ends_in, ids_in, keys_of
+from byline.search.remembered import Remembered
 
 FINGERPRINT_BITS: Final = 64
 DISTANCE_MAX: Final = 12
@@ -34,17 +39,12 @@ ADDED_SHARE_MAX: Final = 0.1
 """The most that one of two nearly equal passages may have beyond the other, as a share of words."""
 ALSO_IN_MAX: Final = 20
 
-_TERMS_MAX: Final = 20_000
-_LANE_BITS: Final = 16
-_LANES: Final = sum(1 << (_LANE_BITS * n) for n in range(FINGERPRINT_BITS))
-_LANE_FULL: Final = 1 << (_LANE_BITS - 1)
-_SPREAD: Final = tuple(
-    b"".join(bytes((0, byte >> bit & 1)) for bit in reversed(range(8))) for byte in range(256)
-)
-"""The bits of a byte in lanes of their own."""
-_TOP_BIT: Final = bytes(ord("1") if byte & 0x80 else ord("0") for byte in range(256))
-_REMEMBERED_MAX: Final = 65_536
-_SIGN: Final = 1 << (FINGERPRINT_BITS - 1)
+FINGERPRINTED_TERMS_MAX: Final = 20_000
+"""A passage's further terms do not count."""
+
+_HASH_BYTES: Final = FINGERPRINT_BITS // 8
+_REMEMBERED_MAX: Final = 131_072
+_BITS: Final = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
 
 _WORD: Final = re.compile(r"-?\d+(?:[.,:]\d+)*|[^\W\d_]+|[%‰$€£¥₩±]|!=")
 _TELLING: Final = re.compile(
@@ -55,15 +55,34 @@ _TELLING: Final = re.compile(
 def fingerprint(term_ids: Iterable[int]) -> int:
     """The simhash of a passage's terms (`analyse.terms`), as PostgreSQL's signed 64-bit integer.
 
-    Bit `n` is set when more than half of the different terms have it set in their hash. All 64
-    counts are kept in the lanes of one large number, so that a term costs one addition. (Counted
+    Bit `n` is set when more than half of the different terms have it set in their hash. (Counted
     as often as they occur, "the" and "of" would make all English passages alike.)
     """
-    lanes = list(map(_LANES_OF.__getitem__, set(islice(term_ids, _TERMS_MAX))))
-    carried = sum(lanes) + _LANES * (_LANE_FULL - (len(lanes) // 2 + 1))
-    high_bytes = carried.to_bytes(FINGERPRINT_BITS * _LANE_BITS // 8, "big")[:: _LANE_BITS // 8]
-    bits = int(high_bytes.translate(_TOP_BIT), 2)
-    return bits - (1 << FINGERPRINT_BITS) if bits & _SIGN else bits
+    keys, _ = distinct(keys_of([list(islice(term_ids, FINGERPRINTED_TERMS_MAX))]))
+    return int(fingerprints(keys, 1)[0])
+
+
+def fingerprints(keys: npt.NDArray[np.int64], passages: int) -> npt.NDArray[np.int64]:
+    """The fingerprints of so many passages whose terms are the `keys` (`columns.py`; rising, each
+    once).
+
+    Each bit of a hash is counted in a lane of its own, of 8 or 16 bits where those are enough for
+    the terms of any passage; eight or four lanes are one number, so that an addition counts for all
+    of them.
+    """
+    sizes = np.diff(ends_in(keys, passages), prepend=0)
+    lane = np.uint8 if sizes.max(initial=0) < 256 else np.uint16
+    terms_, places = np.unique(ids_in(keys), return_inverse=True)
+    hashes = np.frombuffer(b"".join(map(_HASH_OF.__getitem__, terms_.tolist())), np.uint8)
+    lanes = _BITS.astype(lane).view(np.uint64)[hashes]
+    lanes = lanes.reshape(len(terms_), lanes.shape[1] * _HASH_BYTES)[places]
+    held = np.flatnonzero(sizes)
+    counts = np.zeros((passages, FINGERPRINT_BITS), lane)
+    if len(held):
+        starts = np.cumsum(sizes[held]) - sizes[held]
+        counts[held] = np.add.reduceat(lanes, starts, axis=0).view(lane)
+    bits = np.packbits(counts > sizes[:, None] // 2, axis=1)
+    return bits.reshape(-1).view(">i8").astype(np.int64)
 
 
 def distance(one: int, other: int) -> int:
@@ -128,23 +147,8 @@ def _nearly_equal(one: list[str], other: list[str]) -> bool:
     return not any(_TELLING.search(word) for word in Counter(more) - Counter(fewer))
 
 
-class _Lanes(dict[int, int]):
-    """The lanes of terms, remembered; all forgotten when there are too many.
-
-    A third less time for a passage than with `lru_cache`: most terms of a text are known.
-    """
-
-    def __missing__(self, term: int) -> int:
-        if len(self) >= _REMEMBERED_MAX:
-            self.clear()
-        made = self[term] = _term_lanes(term)
-        return made
+def _hash(term: int) -> bytes:
+    return hashlib.blake2b(term.to_bytes(8, "big"), digest_size=_HASH_BYTES).digest()
 
 
-def _term_lanes(term: int) -> int:
-    """The term's 64-bit hash, each bit in a lane of its own."""
-    hashed = hashlib.blake2b(term.to_bytes(8, "big"), digest_size=8).digest()
-    return int.from_bytes(b"".join([_SPREAD[byte] for byte in hashed]), "big")
-
-
-_LANES_OF: Final = _Lanes()
+_HASH_OF: Final = Remembered(_hash, _REMEMBERED_MAX)

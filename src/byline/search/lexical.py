@@ -15,41 +15,55 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
-from typing import Final
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from byline.search import bm25, vectors
 from byline.search.analyse import terms
 from byline.search.analysed import context_terms
-from byline.search.candidates import impact_ids
+from byline.search.columns import TermColumns, distinct, summed
 from byline.search.folding import fold_if_due
+from byline.search.index_rows import Places, index_rows
 from byline.search.vocabulary import add_words
 from byline.store.statements import statements
 
 _SLICE: Final = 16
 """Passages analysed before the event loop may serve others: about 3 ms."""
 
-_ROWS_WAITING_MAX: Final = 64
-"""Slices that may wait for the server: about 1.5 MB."""
+_ANALYSED_SLICE: Final = 8 * _SLICE
+"""The same of passages analysed before."""
+
+_ROWS_WAITING_MAX: Final = 16
+"""Slices that may wait for the server: about 3 MB at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedPassage:
     """A passage as it is indexed. `id` is that of its row in `passages`; `heading` and `title` are
-    findable with it, at less weight than its own text. `terms` are those of all three where they
-    are known already (`analysed.py`)."""
+    findable with it, at less weight than its own text."""
 
     id: int
     heading: str
     title: str
     text: str
-    terms: bm25.PassageTerms | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassages:
+    """Passages that follow one another in a document, and stand in a collection: the ids of their
+    rows in `passages`, and what they are indexed by."""
+
+    collection: str
+    document_id: uuid.UUID
+    ids: Sequence[int]
+    terms: TermColumns
 
 
 async def index_passages(
@@ -61,20 +75,33 @@ async def index_passages(
     """
     if not passages:
         return
-    rows: asyncio.Queue[bytes] = asyncio.Queue(_ROWS_WAITING_MAX)
-    before = await _totals(connection)
-    places = await _places(connection, collection, passages)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_send(connection, rows))
-            added = await _analyse(passages, places, before, rows)
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-    async with connection.cursor().copy(statements("lexical")["copy_change"]) as copy:
-        change = _change_row(collection.encode(), added)
-        await copy.write(vectors.COPY_HEADER + change + vectors.COPY_TRAILER)
+    ids = [passage.id for passage in passages]
+    documents = await _documents(connection, ids)
+
+    def slices() -> Iterator[_Slice]:
+        for first in range(0, len(passages), _SLICE):
+            some = passages[first : first + _SLICE]
+            places = Places(ids[first : first + _SLICE], documents[first : first + _SLICE],
+                            collection.encode())  # fmt: skip
+            yield places, TermColumns.of(list(map(_passage_terms, some)))
+
+    await _index(connection, collection, slices())
     await add_words(connection, (text for p in passages for text in (p.title, p.heading, p.text)))
-    await fold_if_due(connection)
+
+
+async def index_analysed(connection: AsyncConnection[DictRow], stored: StoredPassages) -> None:
+    """Make passages findable that were analysed before, in the connection's transaction. Their
+    words are to be listed apart (`vocabulary.add_listed`). None may be indexed yet."""
+    if not stored.ids:
+        return
+
+    def slices() -> Iterator[_Slice]:
+        for first in range(0, len(stored.ids), _ANALYSED_SLICE):
+            ids = stored.ids[first : first + _ANALYSED_SLICE]
+            places = Places(ids, [stored.document_id.bytes] * len(ids), stored.collection.encode())
+            yield places, stored.terms.some(first, first + len(ids))
+
+    await _index(connection, stored.collection, slices())
 
 
 async def remove_document(connection: AsyncConnection[DictRow], document_id: str) -> None:
@@ -86,13 +113,15 @@ async def remove_document(connection: AsyncConnection[DictRow], document_id: str
     await fold_if_due(connection)
 
 
+_Slice: TypeAlias = tuple[Places, TermColumns]
+
+
 @dataclass(slots=True)
 class _Totals:
-    """Of some passages: how many, of how many terms together, and how many hold each term."""
+    """Of some passages: how many, and of how many terms together."""
 
     passages: int = 0
     length: int = 0
-    df: Counter[int] = field(default_factory=Counter)
 
 
 async def _totals(connection: AsyncConnection[DictRow]) -> _Totals:
@@ -100,52 +129,69 @@ async def _totals(connection: AsyncConnection[DictRow]) -> _Totals:
     return _Totals(row["passages"], row["length"])
 
 
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """Where passages stand, as bytes: their collection, and the document of each by its id."""
-
-    collection: bytes
-    documents: Mapping[int, bytes]
-
-
-async def _places(
-    connection: AsyncConnection[DictRow], collection: str, passages: Sequence[IndexedPassage]
-) -> _Places:
+async def _documents(connection: AsyncConnection[DictRow], ids: list[int]) -> list[bytes]:
     """The documents are asked for rather than given: the rows that were stored cannot be wrong."""
-    found = await connection.execute(
-        statements("lexical")["documents_of"], {"passages": [passage.id for passage in passages]}
-    )
+    found = await connection.execute(statements("lexical")["documents_of"], {"passages": ids})
     documents = {row["id"]: row["document_id"].bytes for row in await found.fetchall()}
-    return _Places(collection.encode(), documents)
+    return [documents[id_] for id_ in ids]
 
 
-async def _analyse(
-    passages: Sequence[IndexedPassage],
-    places: _Places,
-    before: _Totals,
-    rows: asyncio.Queue[bytes],
-) -> _Totals:
-    """Put an index row for each passage into `rows`, and `COPY_TRAILER` at the end."""
+async def _index(
+    connection: AsyncConnection[DictRow], collection: str, slices: Iterator[_Slice]
+) -> None:
+    rows: asyncio.Queue[bytes] = asyncio.Queue(_ROWS_WAITING_MAX)
+    before = await _totals(connection)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_send(connection, rows))
+            change = await _write(collection, before, slices, rows)
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    async with connection.cursor().copy(statements("lexical")["copy_change"]) as copy:
+        await copy.write(vectors.COPY_HEADER + change + vectors.COPY_TRAILER)
+    await fold_if_due(connection)
+
+
+async def _write(
+    collection: str, before: _Totals, slices: Iterator[_Slice], rows: asyncio.Queue[bytes]
+) -> bytes:
+    """Put an index row for each passage into `rows`, and `COPY_TRAILER` at the end. The row of
+    `lexical_changes` for all of them."""
     added = _Totals()
-    for first in range(0, len(passages), _SLICE):
-        some = passages[first : first + _SLICE]
-        counted = list(map(_passage_terms, some))
-        added.passages += len(counted)
-        added.length += sum(terms_.length for terms_ in counted)
-        average = bm25.average_length(
-            before.passages + added.passages, before.length + added.length
-        )
-        weighed = [_Weighed.of(terms_, average) for terms_ in counted]
-        added.df.update(chain.from_iterable(each.found_by for each in weighed))
-        await rows.put(
-            b"".join(
-                _index_row(passage.id, places, each)
-                for passage, each in zip(some, weighed, strict=True)
-            )
-        )
+    different: list[npt.NDArray[np.int64]] = []
+    counts: list[npt.NDArray[np.int64]] = []
+    for places, columns in slices:
+        averages = _averages(before, added, columns.lengths)
+        packed, found = index_rows(places, columns, averages)
+        for kept, some in zip((different, counts), distinct(found), strict=True):
+            kept.append(some)
+        await rows.put(packed)
         await asyncio.sleep(0)  # a queue with room lets nobody else run
     await rows.put(vectors.COPY_TRAILER)
-    return added
+    terms_, df = summed(np.concatenate(different), np.concatenate(counts))
+    return vectors.copy_row(
+        collection.encode(),
+        struct.pack(">i", added.passages),
+        struct.pack(">q", added.length),
+        vectors.int4_array(terms_),
+        vectors.int4_array(df),
+    )
+
+
+def _averages(
+    before: _Totals, added: _Totals, lengths: npt.NDArray[np.uint32]
+) -> npt.NDArray[np.float64]:
+    """The average length of passages when each of some was indexed: taken anew for every `_SLICE`
+    of them, over all until then. They are counted in `added`."""
+    averages = np.empty(len(lengths))
+    for first in range(0, len(lengths), _SLICE):
+        some = lengths[first : first + _SLICE]
+        added.passages += len(some)
+        added.length += int(some.sum())
+        averages[first : first + _SLICE] = bm25.average_length(
+            before.passages + added.passages, before.length + added.length
+        )
+    return averages
 
 
 async def _send(connection: AsyncConnection[DictRow], rows: asyncio.Queue[bytes]) -> None:
@@ -157,44 +203,5 @@ async def _send(connection: AsyncConnection[DictRow], rows: asyncio.Queue[bytes]
             await copy.write(some)
 
 
-def _change_row(collection: bytes, added: _Totals) -> bytes:
-    held = sorted(added.df)
-    return vectors.copy_row(
-        collection,
-        struct.pack(">i", added.passages),
-        struct.pack(">q", added.length),
-        vectors.int4_array(held),
-        vectors.int4_array([added.df[term] for term in held]),
-    )
-
-
 def _passage_terms(passage: IndexedPassage) -> bm25.PassageTerms:
-    if passage.terms is not None:
-        return passage.terms
     return bm25.passage_terms(terms(passage.text), context_terms(passage.title, passage.heading))
-
-
-@dataclass(frozen=True, slots=True)
-class _Weighed:
-    """A passage's terms, what they weigh in it, and the ids it is found by: these, and further ones
-    where they weigh much."""
-
-    terms: bm25.PassageTerms
-    weights: list[float]
-    found_by: list[int]
-
-    @classmethod
-    def of(cls, terms_: bm25.PassageTerms, average_length: float) -> _Weighed:
-        weights = bm25.passage_weights(terms_, average_length)
-        return cls(terms_, weights, sorted([*terms_.ids, *impact_ids(terms_.ids, weights)]))
-
-
-def _index_row(passage_id: int, places: _Places, passage: _Weighed) -> bytes:
-    return vectors.copy_row(
-        struct.pack(">q", passage_id),
-        places.documents[passage_id],
-        places.collection,
-        struct.pack(">i", passage.terms.length),
-        vectors.int4_array(passage.found_by),
-        vectors.sparsevec(passage.terms.ids, passage.weights),
-    )

@@ -33,6 +33,9 @@ _LOOKED_AT_MAX: Final = 480
 _SLICE: Final = 64
 """Texts whose words are taken before the event loop may serve others: about 1 ms."""
 
+_WORDS_AT_A_TIME: Final = 65_536
+"""Words of one statement: about 0.6 MB."""
+
 _JOINED: Final = rf"[^\W_{UNSPACED}]"
 _RUN: Final = rf"{_JOINED}+(?:[{MARKS}]+{_JOINED}*)*"
 _WORD: Final = re.compile(rf"{_RUN}(?:-{_RUN})*")
@@ -62,10 +65,16 @@ async def add_words(connection: AsyncConnection[DictRow], texts: Iterable[str]) 
         chunks |= new
         words |= written_words(" ".join(new))
         await asyncio.sleep(0)
-    if words:
+    await add_listed(connection, list(words))
+
+
+async def add_listed(connection: AsyncConnection[DictRow], words: Sequence[str]) -> None:
+    """List words (`words_in`, each once), in the connection's transaction."""
+    for first in range(0, len(words), _WORDS_AT_A_TIME):
+        some = words[first : first + _WORDS_AT_A_TIME]
         await connection.execute(
             statements("vocabulary")["add_words"],
-            {"words": " ".join(words)},
+            {"words": " ".join(some)},
             prepare=False,  # a plan made for few words would be kept while the table grows
         )
 
@@ -98,7 +107,12 @@ async def words_beginning(
 
 def written_words(text: str) -> set[str]:
     """The words of a text that are listed."""
-    found = set(_WORD.findall(folded(text)))
+    return words_in(folded(text))
+
+
+def words_in(plain: str) -> set[str]:
+    """The words of a text that is folded already."""
+    found = set(_WORD.findall(plain))
     found.update([part for word in found if "-" in word for part in word.split("-")])
     return {word for word in found if _CHARS_MIN <= len(word) <= _CHARS_MAX}
 

@@ -61,19 +61,17 @@ SELECT t.text, t.pages, d.title, d.media_type
 FROM document_texts t JOIN documents d ON d.id = t.document_id
 WHERE t.document_id = %(id)s
 
--- name: last_passage
-SELECT coalesce(max(id), 0) AS id FROM passages
+-- name: set_length
+INSERT INTO passage_length (chars_max) VALUES (%(chars_max)s)
+ON CONFLICT (is_only) DO UPDATE SET chars_max = excluded.chars_max
+
+-- name: length
+SELECT chars_max FROM passage_length
 
 -- name: cut_by_earlier_rules
--- To another length only what was cut before this process began (`last_passage` was the last then):
--- two processes that are configured differently do not take turns for ever. While both run, the one
--- that takes the job cuts by its own length.
 SELECT id FROM documents
 WHERE (
-    chunked_by < %(version_from)s
-    OR ((chunked_by < %(cut_by)s OR chunked_by > %(cut_by)s) AND chunked_by < %(version_to)s
-        AND EXISTS (SELECT FROM passages
-                    WHERE document_id = documents.id AND passages.id <= %(last_passage)s))
+    chunked_by < %(cut_by)s OR (chunked_by > %(cut_by)s AND chunked_by < %(version_to)s)
 ) AND state IN ('indexed', 'embedded', 'enriched')
 ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s
@@ -83,12 +81,12 @@ FOR UPDATE SKIP LOCKED
 SELECT EXISTS (SELECT FROM documents WHERE state IN ('queued', 'extracting')) AS waits
 
 -- name: reserve_passage_ids
-SELECT nextval(pg_get_serial_sequence('passages', 'id')) AS id FROM generate_series(1, %(count)s)
+SELECT array_agg(nextval('passages_id_seq')) AS ids FROM generate_series(1, %(count)s)
 
 -- name: copy_passages
 COPY passages
     (id, document_id, ordinal, page, start_offset, end_offset, heading, text, fingerprint, gap)
-FROM STDIN
+FROM STDIN (FORMAT binary)
 
 -- name: delete_passages
 DELETE FROM passages WHERE document_id = %(id)s

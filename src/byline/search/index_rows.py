@@ -1,0 +1,84 @@
+"""Rows of the lexical index from the terms of passages: weighed, and laid out as bytes. Pure."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from byline.search import bm25, vectors
+from byline.search.candidates import further_ids
+from byline.search.columns import TermColumns
+
+_ID_BITS: Final = 32
+_LEAST_ID: Final = -(1 << 31)
+_HEAD: Final = struct.Struct(">hiqi16si")
+"""Six fields; the passage's id, its document's, the length of its collection's name."""
+_TWO: Final = struct.Struct(">ii")
+_ONE: Final = struct.Struct(">i")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where passages stand: ids of theirs and of their documents, the name of their collection."""
+
+    passages: Sequence[int]
+    documents: Sequence[bytes]
+    collection: bytes
+
+
+def index_rows(
+    places: Places, columns: TermColumns, averages: npt.NDArray[np.float64]
+) -> tuple[bytes, npt.NDArray[np.int64]]:
+    """Binary COPY rows of `lexical_passages`, and the ids that the passages are found by, of one
+    after the other. `averages`: the average length of passages when each was indexed."""
+    numbers = columns.numbers()
+    weights = bm25.saturated(
+        columns.occurrences.astype(np.float64),
+        columns.lengths[numbers].astype(np.float64),
+        averages[numbers],
+    )
+    found, ends = _found_by(columns, numbers, weights)
+    elements = vectors.int4_elements(found)
+    terms, floats = vectors.dimensions(columns.ids), vectors.floats(weights)
+    rows: list[bytes] = []
+    start = first = 0
+    for passage, document, length, end, after in zip(
+        *(places.passages, places.documents, columns.lengths.tolist(), ends.tolist()),
+        columns.ends.tolist(),
+        strict=True,
+    ):
+        array, vector = vectors.int4_array_head(end - start), vectors.sparsevec_head(after - first)
+        pairs = (vectors.DIMENSION_BYTES + vectors.WEIGHT_BYTES) * (after - first)
+        rows += (
+            _HEAD.pack(6, 8, passage, 16, document, len(places.collection)),
+            places.collection,
+            _TWO.pack(4, length),
+            _ONE.pack(len(array) + vectors.ELEMENT_BYTES * (end - start)),
+            array,
+            elements[vectors.ELEMENT_BYTES * start : vectors.ELEMENT_BYTES * end],
+            _ONE.pack(len(vector) + pairs),
+            vector,
+            terms[vectors.DIMENSION_BYTES * first : vectors.DIMENSION_BYTES * after],
+            floats[vectors.WEIGHT_BYTES * first : vectors.WEIGHT_BYTES * after],
+        )
+        start, first = end, after
+    return b"".join(rows), found
+
+
+def _found_by(
+    columns: TermColumns, numbers: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The ids that passages are found by, rising in each: their terms, and further ones where these
+    weigh much; and where each passage's end."""
+    ids = columns.ids.astype(np.int64)
+    places, further = further_ids(ids, weights)
+    keys = np.concatenate([numbers, numbers[places]]) << _ID_BITS
+    keys += np.concatenate([ids, further]) - _LEAST_ID
+    keys.sort()
+    ends = np.searchsorted(keys, np.arange(1, len(columns) + 1, dtype=np.int64) << _ID_BITS)
+    return (keys & ((1 << _ID_BITS) - 1)) + _LEAST_ID, ends
