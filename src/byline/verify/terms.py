@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Mapping
+from functools import cached_property
 from typing import Final
 
 from byline.search.analyse import term_strings
@@ -129,16 +131,25 @@ def stem_ko(word: str) -> str:
     return word
 
 
-def overlap(wanted: dict[str, float], terms: frozenset[str]) -> dict[str, float]:
-    """Of `wanted`, what `terms` have: a term's weight, or most of it where another begins alike
-    (`invest`, `investor`)."""
+class Terms(frozenset[str]):
+    """The terms of a text, to look others up in."""
+
+    @cached_property
+    def beginnings(self) -> frozenset[str]:
+        """What the longer ones begin with."""
+        return frozenset(t[:_PREFIX_CHARS_MIN] for t in self if len(t) >= _PREFIX_CHARS_MIN)
+
+
+def overlap(wanted: Mapping[str, float], *among: Terms) -> dict[str, float]:
+    """Of `wanted`, what the terms `among` have: a term's weight, or most of it where another begins
+    alike (`invest`, `investor`)."""
     found: dict[str, float] = {}
     for term, weight in wanted.items():
-        if term in terms:
+        if any(term in terms for terms in among):
             found[term] = weight
         elif len(term) >= _PREFIX_CHARS_MIN and term.isascii() and term.isalpha():
             start = term[:_PREFIX_CHARS_MIN]
-            if any(other.startswith(start) for other in terms):
+            if any(start in terms.beginnings for terms in among):
                 found[term] = _ALIKE * weight
     return found
 
