@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
@@ -14,7 +14,7 @@ from byline.verify.names import Name
 from byline.verify.quantities import Code, Quantity
 from byline.verify.reading import ReadSource, ReadText
 from byline.verify.rewording import swapped_name
-from byline.verify.terms import Terms, overlap
+from byline.verify.terms import Terms, Weights, overlap
 from byline.verify.units import DIMENSIONS
 
 DISPLACED_RECALL_MIN: Final = 0.5
@@ -176,7 +176,7 @@ def conflicting_denial(claim: ReadText, aligned: Aligned) -> Conflict | None:
     return None
 
 
-def _is_said(denied: Mapping[str, float], others: Sequence[ReadText]) -> bool:
+def _is_said(denied: Weights, others: Sequence[ReadText]) -> bool:
     """Whether what one text denies is said plainly by `others`, and denied by none."""
     if not denied:
         return not any(other.denial.spans or other.denial.soft for other in others)
@@ -190,10 +190,10 @@ def _is_said(denied: Mapping[str, float], others: Sequence[ReadText]) -> bool:
     return said
 
 
-def _denies_near(text: ReadText, wanted: Mapping[str, float]) -> bool:
+def _denies_near(text: ReadText, wanted: Weights) -> bool:
     """Whether `text` denies something near one of the `wanted` terms, plainly or by its words."""
     return any(_share(wanted, terms) > 0 for terms in text.doubted)
 
 
-def _share(wanted: Mapping[str, float], terms: Terms) -> float:
-    return sum(overlap(wanted, terms).values()) / sum(wanted.values())
+def _share(wanted: Weights, terms: Terms) -> float:
+    return overlap(wanted, terms).total / wanted.total

@@ -7,7 +7,7 @@ kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
@@ -19,7 +19,7 @@ from byline.verify.names import Name, Words, names_in, words_in
 from byline.verify.negation import Denial, denials_in
 from byline.verify.orders import is_order
 from byline.verify.sentences import split_sentences
-from byline.verify.terms import Terms, content_terms
+from byline.verify.terms import Terms, Weights, content_terms
 
 _HANGUL: Final = re.compile("[가-힣]")
 _LATIN: Final = re.compile("[a-z]")
@@ -29,6 +29,7 @@ class ReadText:
     """A text and, each read once when asked for, its terms, facts, names and denials."""
 
     def __init__(self, text: str) -> None:
+        self.written = text
         self.plain = plain(MARKER.sub(" ", text))
 
     @cached_property
@@ -41,7 +42,7 @@ class ReadText:
         return "".join(c for c in self.folded if c.isalnum())
 
     @cached_property
-    def weights(self) -> dict[str, float]:
+    def weights(self) -> Weights:
         return content_terms(self.folded)
 
     @cached_property
@@ -66,7 +67,7 @@ class ReadText:
         return denials_in(self.folded)
 
     @cached_property
-    def denied(self) -> Sequence[Mapping[str, float]]:
+    def denied(self) -> Sequence[Weights]:
         """The content of what is denied, span by span."""
         return [content_terms(self.folded[slice(*span)]) for span in self.denial.spans]
 

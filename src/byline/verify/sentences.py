@@ -89,17 +89,21 @@ def _next(text: str, at: int) -> tuple[int, int] | None:
     found = _NOT_BLANK.search(text, at)
     if found is None:
         return None
-    at = found.start()
-    end = _end(text, at)
-    while text[end - 1].isspace():
-        end -= 1
-    return at, end
+    start = found.start()
+    begins_line = at == 0 or "\n" in text[at:start]
+    end = _fence_end(text, start) if begins_line else None
+    return start, start + len(text[start : end or _end(text, start)].rstrip())
+
+
+def _fence_end(text: str, start: int) -> int | None:
+    fence = _FENCE.match(text, start)
+    if fence is None:
+        return None
+    closing = re.compile(rf"\n[ \t]*{re.escape(fence[1])}[ \t]*(?=\n|$)").search(text, fence.end())
+    return closing.end() if closing else len(text)
 
 
 def _end(text: str, start: int) -> int:
-    fence = _FENCE.match(text, start) if _begins_line(text, start) else None
-    if fence:
-        return _fence_end(text, fence)
     limit = start + SENTENCE_CHARS_MAX
     for match in _CANDIDATE.finditer(text, start, limit + LOOKAHEAD_CHARS):
         if match.end() > limit:
@@ -122,17 +126,6 @@ def _cut(text: str, start: int, limit: int) -> int:
 def _with_markers(text: str, end: int) -> int:
     markers = _TRAILING_MARKERS.match(text, end)
     return markers.end() if markers else end
-
-
-def _fence_end(text: str, fence: re.Match[str]) -> int:
-    closing = re.compile(rf"\n[ \t]*{re.escape(fence[1])}[ \t]*(?=\n|$)").search(text, fence.end())
-    return closing.end() if closing else len(text)
-
-
-def _begins_line(text: str, at: int) -> bool:
-    while at > 0 and text[at - 1] != "\n" and text[at - 1].isspace():
-        at -= 1
-    return at == 0 or text[at - 1] == "\n"
 
 
 def _is_soft_wrap(text: str, line_break: re.Match[str]) -> bool:
