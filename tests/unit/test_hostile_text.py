@@ -24,9 +24,10 @@ from byline.web.markdown import Labels, Prose, Typesetter
 PIECES: Final = (
     "[1", "[1]", "[1,1,", "【1", "[1†", "[1](http:", "]", "(1)", "[1] .", "[\n", "{\n", '{"a":\n',
     "1", "1,", "1.", "1만 ", "A.", "A. ", "1. ", "a1-", "Mr. ", "2024-05-01 ",
-    "3만 5천 원 ",    "3:30 pm ", "John Smith ", "김민수 팀장은 ", "한다.", "가", "없", "하지 않는다고 ",
-    "안 되며 ",    "not ", "not a, ", '"', '." ', '." he ', ".", "word ", "a", "a\u0301", "\u200d", "<a", "<\u200b",
-    "| a | b |\n", "|-|\n", "<think>", "<think>\n", "<think></think>\n", "```\n", "`a", "*a_",
+    "3만 5천 원 ", "3:30 pm ", "John Smith ", "김민수 팀장은 ", "한다.", "가", "없",
+    "하지 않는다고 ", "안 되며 ", "not ", "not a, ", '"', '." ', '." he ', ".", "word ",
+    "a", "a\u0301", "\u200d", "<a", "<\u200b", "| a | b |\n", "|-|\n", "<think>", "<think>\n",
+    "<think></think>\n", "```\n", "`a", "*a_",
     "# a\n", "- ", "> ", "![", "[a](b", "<tool_call>", "f()", " \n", "about 5 kg, ",
     "The sources do not answer. ",
 )
