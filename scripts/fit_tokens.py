@@ -9,10 +9,16 @@ of them is needed to run Byline. FOLDER_OF_TEXTS has one folder for each kind of
 `code-python`), with UTF-8 files in it. Writes `src/byline/ask/token_prices.py`, and prints the
 errors of prices fitted without the kind they are measured on (or half of it, where no other is
 of its language).
+
+    python scripts/fit_tokens.py FOLDER_OF_TEXTS --only "tab,run of spaces" [NAME=MODEL.gguf …]
+
+fits the named prices and leaves the others, and all of families whose tokenizer is not at hand, as
+they are. Where `xllamacpp` is installed for another Python, SERVER_PYTHON names it.
 """
 
 from __future__ import annotations
 
+import argparse
 import base64
 import json
 import os
@@ -24,15 +30,22 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import lsq_linear
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+from byline.ask.token_prices import PRICES  # noqa: E402 (Byline is not installed here)
+from byline.ask.tokens import COUNTED, measure  # noqa: E402 (likewise)
+
 TARGET = ROOT / "src" / "byline" / "ask" / "token_prices.py"
-CHUNKS_PER_KIND_MAX = 90
+CHUNKS_PER_KIND_MAX = 60
 CHUNK_CHARS = (300, 700, 1200, 2000)
+KIND_WEIGHTS = {"en": 1.5, "code": 1.5}
+PULL = 0.03
 NOT_FOR_UNKNOWN = {"smollm"}
 """Vocabularies too small to be likely: they would make an unknown model's Hangul far too dear."""
 
@@ -42,36 +55,70 @@ Chunk = tuple[str, str]
 
 
 def main() -> None:
-    chunks = list(read_chunks(Path(sys.argv[1])))
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("folder", type=Path)
+    arguments.add_argument("--only", type=lambda names: names.split(","), default=list(COUNTED))
+    arguments.add_argument("models", nargs="*", type=lambda model: model.split("=", 1))
+    asked = arguments.parse_intermixed_args()
+    chunks = list(read_chunks(asked.folder))
     tokenizers = packaged_tokenizers()
-    servers = [gguf_server(path) for path in (one.partition("=")[2] for one in sys.argv[2:])]
-    for named, (_, tokenizer) in zip(sys.argv[2:], servers, strict=True):
-        tokenizers[named.partition("=")[0]] = tokenizer
+    servers = [gguf_server(path) for _, path in asked.models]
+    for (name, _), (_, tokenizer) in zip(asked.models, servers, strict=True):
+        tokenizers[name] = tokenizer
     counted = {
         family: np.array([count(text) for _, text in chunks], float)
         for family, count in tokenizers.items()
     }
     for process, _ in servers:
         process.kill()
-    counted["unknown"] = np.max(
-        [counts for family, counts in counted.items() if family not in NOT_FOR_UNKNOWN], axis=0
-    )
     measured = np.array([measure(text) for _, text in chunks], float)
+    told = counted | {  # of tokenizers not at hand, what their prices say
+        family: measured @ np.array(prices)
+        for family, prices in PRICES.items()
+        if family not in counted and len(prices) == len(COUNTED)
+    }
+    dearest = [told[f] for f in told if f not in NOT_FOR_UNKNOWN and f != "unknown"]
+    counted["unknown"] = np.max(dearest, axis=0)
     kinds = np.array([kind for kind, _ in chunks])
-    print_errors(measured, kinds, counted)
-    write_prices({family: fit(measured, kinds, counts) for family, counts in counted.items()})
+    free = np.isin(COUNTED, asked.only)
+    print_errors(Measured(measured, kinds, free), counted)
+    fitted = {f: fit(Measured(measured, kinds, free), counts, f) for f, counts in counted.items()}
+    write_prices({**{f: np.array(p) for f, p in PRICES.items() if f not in fitted}, **fitted})
 
 
-def fit(measured: np.ndarray, kinds: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Prices ≥ 0 with the least squared relative error; every kind of text weighs the same."""
-    weight = np.array([1 / np.sqrt((kinds == kind).sum()) for kind in kinds]) / counts
-    least = np.zeros(measured.shape[1])
+class Measured(NamedTuple):
+    """What was counted in each piece of text, of which kind it is, and which prices are fitted."""
+
+    counts: np.ndarray
+    kinds: np.ndarray
+    free: np.ndarray
+
+    def only(self, chosen: np.ndarray) -> Measured:
+        return Measured(self.counts[chosen], self.kinds[chosen], self.free)
+
+
+def fit(measured: Measured, counts: np.ndarray, family: str) -> np.ndarray:
+    """Prices ≥ 0 with the least squared relative error; every kind of text weighs the same, English
+    and code half as much again. Prices the texts say little of stay near what they were."""
+    kinds, free = measured.kinds, measured.free
+    weight = np.array([KIND_WEIGHTS.get(kind.partition("-")[0], 1) for kind in kinds])
+    weight = weight / np.sqrt([(kinds == kind).sum() for kind in kinds]) / counts
+    prices = np.array(PRICES.get(family, np.zeros(len(COUNTED))), float)
+    rest = counts - measured.counts[:, ~free] @ prices[~free]
+    least = np.zeros(len(COUNTED))
     least[0] = 1  # no vocabulary has a token for two words
-    return lsq_linear(measured * weight[:, None], counts * weight, bounds=(least, np.inf)).x
+    pull = PULL * np.eye(free.sum())
+    prices[free] = lsq_linear(
+        np.vstack([(measured.counts * weight[:, None])[:, free], pull]),
+        np.concatenate([rest * weight, pull @ prices[free]]),
+        bounds=(least[free], np.inf),
+    ).x
+    return prices
 
 
-def print_errors(measured: np.ndarray, kinds: np.ndarray, counted: dict[str, np.ndarray]) -> None:
+def print_errors(measured: Measured, counted: dict[str, np.ndarray]) -> None:
     """Error of the sum over a kind in per cent, and what 9 of 10 chunks stay under."""
+    kinds = measured.kinds
     families = [family for family in counted if family != "unknown"]
     rows = [["text", *families], ["---"] * (len(families) + 1)]
     for kind in sorted(set(kinds)):
@@ -80,8 +127,8 @@ def print_errors(measured: np.ndarray, kinds: np.ndarray, counted: dict[str, np.
             there = kinds == kind
             if not any(is_alike(kind, other) for other in set(kinds)):
                 there &= np.arange(len(kinds)) % 2 == 0
-            prices = fit(measured[~there], kinds[~there], counted[family][~there])
-            estimates, counts = measured[there] @ prices, counted[family][there]
+            prices = fit(measured.only(~there), counted[family][~there], family)
+            estimates, counts = measured.counts[there] @ prices, counted[family][there]
             whole = estimates.sum() / counts.sum() - 1
             most = np.percentile(abs(estimates / counts - 1), 90)
             cells.append(f"{whole:+.0%} ({most:.0%})")
@@ -107,20 +154,6 @@ def write_prices(prices: dict[str, np.ndarray]) -> None:
         "PRICES: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType(_FITTED)\n"
     )
     subprocess.run([sys.executable, "-m", "ruff", "format", "-q", str(TARGET)], check=False)
-
-
-def measure(text: str) -> list[int]:
-    """`byline.ask.tokens.measure`, from the file: before the first fit it cannot be imported."""
-    if not _counting:
-        source = (ROOT / "src" / "byline" / "ask" / "tokens.py").read_text()
-        source = source.replace("from byline.ask.token_prices import PRICES", "PRICES = {}")
-        sys.modules["tokens"] = type(sys)("tokens")  # dataclasses look their module up
-        _counting["__name__"] = "tokens"
-        exec(compile(source, "tokens.py", "exec"), _counting)
-    return list(_counting["measure"](text))
-
-
-_counting: dict[str, Any] = {}
 
 
 def read_chunks(folder: Path) -> Iterator[Chunk]:
@@ -186,7 +219,11 @@ def gguf_server(path: str) -> tuple[subprocess.Popen[bytes], Tokenizer]:
     """llama.cpp's own tokenizer of a GGUF file, by its server's `/tokenize`."""
     chosen = ["--model", path, "--alias", "x", "--context", "512", "--slots", "1"]
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "src/byline/backend/llama_server.py"), *chosen],
+        [
+            os.environ.get("SERVER_PYTHON", sys.executable),
+            str(ROOT / "src/byline/backend/llama_server.py"),
+            *chosen,
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -23,11 +23,18 @@ def estimate(text: str, family: str) -> float:
 
 @pytest.mark.parametrize("family", sorted(next(iter(COUNTS.values()))))
 def test_the_estimate_for_texts_it_was_not_fitted_to_is_within_a_tenth(family: str) -> None:
-    estimates = {name: estimate((TEXTS / f"{name}.txt").read_text(), family) for name in COUNTS}
-    real = {name: counts[family] for name, counts in COUNTS.items()}
+    real = {name: counts[family] for name, counts in COUNTS.items() if family in counts}
+    estimates = {name: estimate((TEXTS / f"{name}.txt").read_text(), family) for name in real}
     assert sum(estimates.values()) == pytest.approx(sum(real.values()), rel=0.1)
-    for name in COUNTS:
-        assert estimates[name] == pytest.approx(real[name], rel=0.15), name
+    for name, count in real.items():
+        assert estimates[name] == pytest.approx(count, rel=0.15), name
+
+
+@pytest.mark.parametrize("name", ["vi", "table"])
+def test_vietnamese_and_tables_are_within_a_tenth_too(name: str) -> None:
+    text = (TEXTS / f"{name}.txt").read_text()
+    for family, count in COUNTS[name].items():
+        assert estimate(text, family) == pytest.approx(count, rel=0.1), family
 
 
 def test_an_unknown_model_is_held_for_a_dear_one() -> None:

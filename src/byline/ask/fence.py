@@ -22,10 +22,10 @@ from typing import Final
 from byline.domain.asking import Source
 from byline.verify.markers import without_markers
 
-_UNSEEN: Final = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*"
+_UNSEEN: Final = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*+"
 _TAG: Final = re.compile(
     rf"[<＜﹤](?={_UNSEEN}(?:[|｜▁]"
-    rf"|[/／]?{_UNSEEN}(?:source|system|user|assistant|question|instructions?|think|thinking|tools?"
+    rf"|[/／]?+{_UNSEEN}(?:source|system|user|assistant|question|instructions?|think|thinking|tools?"
     r"|tool_calls?|tool_response|function|(?:start|end)_of_turn|start_of_image|unused\d|bos|eos|pad"
     r"|s|sys|unk|mask|eot|eom)\b))",
     re.IGNORECASE,
@@ -35,7 +35,6 @@ _TEMPLATE_BRACKET: Final = re.compile(
     r"|CALL_ID))\]",
     re.IGNORECASE,
 )
-_LINE_ENDS: Final = re.compile(r"\s*[\r\n]+\s*")
 
 
 def fenced(source: Source) -> str:
@@ -48,7 +47,7 @@ def fenced(source: Source) -> str:
 
 
 def _attribute(text: str) -> str:
-    return _LINE_ENDS.sub(" ", harmless(text)).replace('"', "'")
+    return " ".join(harmless(text).split()).replace('"', "'")
 
 
 def harmless(text: str) -> str:

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from byline.ask.tools import TOOL_NAMES
@@ -22,12 +23,15 @@ _BLOCKS: Final = re.compile(
     re.DOTALL,
 )
 _BARE: Final = re.compile(r"(?:\A|\n)[ \t]*(?=[{\[])")
-_PYTHON: Final = re.compile(r"\s*\[?\s*(?:\w+\.)?\w+\(.*\)\s*\]?\s*", re.DOTALL)
+_PYTHON: Final = re.compile(r"\s*+\[?+\s*+(?:\w+\.)?\w++\(.*\)\s*+\]?+\s*+", re.DOTALL)
 _NAME_KEYS: Final = ("name", "tool", "tool_name", "function")
 _ARGUMENT_KEYS: Final = ("arguments", "parameters", "args", "input")
 _BEGUN: Final = re.compile(r'"(?:name|tool|tool_name|function)"\s*:')
 _OPENS: Final = re.compile(r"```|<(?:tool|function)|(?:\A|\n)[ \t]*(?:\{|\[(?!\d))")
-_MAY_OPEN: Final = re.compile(r"(?:`{1,2}|<[a-z_]{0,8}|(?:\A|\n)[ \t]*\[?)\Z")
+_MAY_OPEN: Final = re.compile(r"(?:`{1,2}|<[a-z_]{0,8}|(?:\A|\n)[ \t]{0,32}\[?)\Z")
+_BARE_MAX: Final = 64
+"""Lines that begin like JSON and are looked at: with more, a message is data and no call."""
+_PYTHON_CHARS_MAX: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ def _candidates(text: str) -> Iterator[tuple[int, int, str]]:
     if blocks:
         yield from blocks
         return
-    for match in _BARE.finditer(text):
+    for match in islice(_BARE.finditer(text), _BARE_MAX):
         start = match.end()
         try:
             _, end = json.JSONDecoder().raw_decode(text, start)
@@ -164,7 +168,7 @@ def _json_call(value: Mapping[str, Any]) -> SpokenCall | None:
 
 
 def _python_calls(body: str) -> list[SpokenCall] | None:
-    if not _PYTHON.fullmatch(body):
+    if len(body) > _PYTHON_CHARS_MAX or not _PYTHON.fullmatch(body):
         return None
     try:
         tree = ast.parse(body.strip(), mode="eval").body

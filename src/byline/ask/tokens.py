@@ -31,10 +31,18 @@ _IN_ANY_TEXT: Final = {
     "mark": r"[!-/:-@\[-`{-~]",
     "run of marks": r"[!-/:-@\[-`{-~]+",
     "line end": r"\n\s*",
+    "run of spaces": r" {2,}",
+    "tab": r"\t",
+}
+_IN_VIETNAMESE: Final = {
+    "accented letter in Vietnamese": r"[À-ÖØ-öø-ɏ]",
+    "Vietnamese letter": r"[Ḁ-ỿơưđ]",
+}
+_IN_OTHER_LATIN: Final = {
+    "accented letter": r"[À-ÖØ-öø-ɏ]",
+    "letter of Latin Extended-A": r"[Ā-ſ]",
 }
 _BEYOND_ASCII: Final = {
-    "accented letter": r"[À-ÖØ-öø-ɏ]",
-    "Vietnamese letter": r"[Ḁ-ỿơưđ]",
     "Hangul word": r"[가-힣]+",
     "Hangul syllable": r"[가-힣]",
     "Hangul syllable after the 3rd": r"(?<=[가-힣]{3})[가-힣]",
@@ -58,16 +66,17 @@ _IN_RARER_SCRIPTS: Final = {
     ),
     "emoji": r"[\U0001f000-\U0001ffff\ufe00-\ufe0f\ue000-\uf8ff]",
 }
-_KINDS: Final = (_IN_ANY_TEXT, _BEYOND_ASCII, _IN_RARER_SCRIPTS)
+_KINDS: Final = (_IN_ANY_TEXT, _IN_VIETNAMESE, _IN_OTHER_LATIN, _BEYOND_ASCII, _IN_RARER_SCRIPTS)
 _PATTERNS: Final = tuple(tuple(map(re.compile, kind.values())) for kind in _KINDS)
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
+_IS_VIETNAMESE: Final = re.compile(r"[Ạ-ỹơư]")
 _RARER: Final = re.compile(
     r"[\u02b0-\u1dff\u1f00-\u1fff\u2c00-\u2dff\u3100-\u318f\ua000-\uabff\ud7a4-\uf8ff"
     r"\ufb00-\ufe0f\ufe70-\ufeff\U00010000-\U0001ffff]"
 )
 COUNTED: Final = tuple(name for kind in _KINDS for name in kind)
 """What `measure` counts, in its order and in that of a family's prices."""
-_WESTERN: Final = len(_IN_ANY_TEXT) + 2
+_WESTERN: Final = sum(map(len, _KINDS[:3]))
 
 _FAMILIES: Final = (
     ("qwen", r"distill-qwen-(1\.5|7|14|32)b|deepseek-r1[:-](1\.5|7|14|32)b"),
@@ -108,7 +117,9 @@ def measure(text: str) -> list[int]:
     # Most of a text is in few scripts: it is not searched for the letters of every other one.
     beyond = " ".join(_NOT_ASCII.findall(text))
     rarer = beyond if _RARER.search(beyond) else ""
-    parts = zip((text, beyond, rarer), _PATTERNS, strict=True)
+    # A syllable of Vietnamese is mostly one token, whatever stands above and below its letters.
+    latin = (beyond, "") if _IS_VIETNAMESE.search(beyond) else ("", beyond)
+    parts = zip((text, *latin, beyond, rarer), _PATTERNS, strict=True)
     return [len(p.findall(part)) if part else 0 for part, kind in parts for p in kind]
 
 

@@ -27,7 +27,8 @@ class ThinkSplitter:
         self._inside = False
         self._line_blank = True
         self._awaits_word = True
-        self._lead = ""  # white space before the first word: a block may follow and swallow it
+        # White space before the first word: a block may follow and swallow it.
+        self._lead: list[str] = []
         self._block_seen = False
 
     def feed(self, text: str) -> tuple[str, str]:
@@ -35,11 +36,18 @@ class ThinkSplitter:
         if not (self._pending or self._inside or self._awaits_word or "<" in text):
             self._follow(text)
             return text, ""
-        self._pending += text
+        text = self._pending + text
         content: list[str] = []
         thinking: list[str] = []
-        while self._step(content, thinking):
-            pass
+        at = 0
+        while (found := text.find(marker := _CLOSE if self._inside else _OPEN, at)) >= 0:
+            self._certain(text[at:found], content, thinking)
+            self._meet(marker, content)
+            at = found + len(marker)
+        rest = text[at:]
+        keep = _held_back(rest, marker)
+        self._pending = rest[len(rest) - keep :]
+        self._certain(rest[: len(rest) - keep], content, thinking)
         return "".join(content), "".join(thinking)
 
     def close(self) -> tuple[str, str]:
@@ -47,35 +55,32 @@ class ThinkSplitter:
         pending, self._pending = self._pending, ""
         if self._inside:
             return "", pending
-        return ("" if self._block_seen else self._lead) + pending, ""
+        return ("" if self._block_seen else "".join(self._lead)) + pending, ""
 
-    def _step(self, content: list[str], thinking: list[str]) -> bool:
-        """Move one run of `_pending` to where it belongs; False when no more is certain."""
-        marker = _CLOSE if self._inside else _OPEN
-        before, found, after = self._pending.partition(marker)
-        keep = 0 if found else _held_back(before, marker)
-        certain, held = before[: len(before) - keep], before[len(before) - keep :]
-        self._pending = held + after
+    def _certain(self, text: str, content: list[str], thinking: list[str]) -> None:
         if self._inside:
-            thinking.append(certain)
-            if found:
-                self._inside = False
-                self._block_seen = self._awaits_word = self._line_blank = True
+            thinking.append(text)
         else:
-            self._emit(certain, content)
-            if found and self._line_blank:
-                self._inside, self._lead = True, ""
-            elif found:
-                self._emit(found, content)
-        return bool(found)
+            self._emit(text, content)
+
+    def _meet(self, marker: str, content: list[str]) -> None:
+        if self._inside:
+            self._inside = False
+            self._block_seen = self._awaits_word = self._line_blank = True
+        elif self._line_blank:
+            self._inside = True
+            self._lead.clear()
+        else:
+            self._emit(marker, content)
 
     def _emit(self, text: str, content: list[str]) -> None:
         if self._awaits_word:
-            self._lead += text
-            if not self._lead.strip():
+            if not text.strip():
+                self._lead.append(text)
                 return
-            text = self._lead.lstrip() if self._block_seen else self._lead
-            self._lead, self._awaits_word = "", False
+            text = text.lstrip() if self._block_seen else "".join((*self._lead, text))
+            self._lead.clear()
+            self._awaits_word = False
         content.append(text)
         self._follow(text)
 

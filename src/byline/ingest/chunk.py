@@ -29,8 +29,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from byline.domain.documents import Chunk, ExtractedText, Heading
-from byline.ingest.sentence_ends import last_sentence_end
 from byline.ingest.units import Unit, units
+from byline.search.sentence_boundaries import last_sure_end
 
 CHUNK_VERSION: Final = 2
 _LENGTHS: Final = 100_000
@@ -277,7 +277,7 @@ class _Cutter:
         return max(starts, default=0)
 
     def _behind_sentence(self, least: int, reach: int) -> int | None:
-        return last_sentence_end(self._text, least, reach)
+        return last_sure_end(self._text, least, reach)
 
     def _at_blank(self, least: int, reach: int) -> int:
         line_end = max(0, self._text.rfind("\n", least, reach))

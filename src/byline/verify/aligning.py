@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Final
 
-from byline.verify.facts import Fact, has_fact
-from byline.verify.reading import ReadSentence, ReadSource, ReadText
-from byline.verify.terms import overlap
+from byline.verify.facts import Facts
+from byline.verify.reading import ReadSentence, ReadSource, ReadText, count_letters
+from byline.verify.terms import Weights, overlap
 
 SENTENCES_MAX: Final = 3
 GAIN_MIN: Final = 0.15
 """A further sentence is looked at only if it has this share of the content that none has yet."""
 CONTEXT_WEIGHT: Final = 0.5
+FACTS_COUNTED_MAX: Final = 24
 VERBATIM_CHARS_MIN: Final = 8
-
-_HANGUL: Final = re.compile("[가-힣]")
-_LATIN: Final = re.compile("[a-z]")
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ class Aligned:
     other_language: bool
 
     @cached_property
-    def facts(self) -> list[Fact]:
-        return [fact for _, sentence in self.sentences for fact in sentence.facts]
+    def facts(self) -> Facts:
+        return Facts(fact for _, sentence in self.sentences for fact in sentence.facts)
 
     @property
     def text(self) -> str:
@@ -47,12 +45,13 @@ def align(claim: ReadText, sources: Sequence[ReadSource]) -> Aligned:
         if len(claim.squeezed) >= VERBATIM_CHARS_MIN and candidate[1].squeezed == claim.squeezed:
             return Aligned((candidate,), 1.0, verbatim=True, other_language=False)
     chosen = _cover(claim, candidates)
-    total = sum(claim.weights.values())
-    found = overlap(claim.weights, _terms(chosen))
-    context = frozenset[str]().union(*(sources[n].context.terms for n, _ in chosen))
-    around = overlap({t: w for t, w in claim.weights.items() if t not in found}, context)
-    recall = (sum(found.values()) + CONTEXT_WEIGHT * sum(around.values())) / total if total else 1.0
-    other = bool(chosen) and _script(claim.folded) != _script(" ".join(s.text for s in sources))
+    total = claim.weights.total
+    found = overlap(claim.weights, *(sentence.terms for _, sentence in chosen))
+    contexts = (sources[n].context.terms for n, _ in chosen)
+    around = overlap(claim.weights.without(found), *contexts)
+    recall = (found.total + CONTEXT_WEIGHT * around.total) / total if total else 1.0
+    written = count_letters(claim.folded), *(source.letters for source in sources)
+    other = bool(chosen) and _script(written[:1]) != _script(written[1:])
     return Aligned(tuple(chosen), recall, verbatim=False, other_language=other)
 
 
@@ -60,8 +59,8 @@ def _cover(
     claim: ReadText, candidates: Sequence[tuple[int, ReadSentence]]
 ) -> list[tuple[int, ReadSentence]]:
     """Sentences that together have most of the claim's content, each adding to those before."""
-    total = sum(claim.weights.values()) or 1.0
-    left = dict(claim.weights)
+    total = claim.weights.total or 1.0
+    left = claim.weights
     chosen: list[tuple[int, ReadSentence]] = []
     while len(chosen) < SENTENCES_MAX:
         scored = [
@@ -75,26 +74,23 @@ def _cover(
         if gain <= 0 or (chosen and gain < GAIN_MIN * total):
             break
         chosen.append((n, sentence))
-        left = {t: w for t, w in left.items() if t not in overlap(left, sentence.terms)}
+        left = left.without(overlap(left, sentence.terms))
     return chosen
 
 
 def _gain(
     claim: ReadText,
-    left: dict[str, float],
+    left: Weights,
     sentence: ReadSentence,
     chosen: Sequence[tuple[int, ReadSentence]],
 ) -> float:
-    gain = sum(overlap(left, sentence.terms).values())
-    if not chosen and claim.facts:  # between two like sentences, the one with its facts
-        gain += 0.3 * sum(has_fact(fact, sentence.facts) for fact in claim.facts)
+    gain = overlap(left, sentence.terms).total
+    if not chosen:  # between two like sentences, the one with its facts
+        facts = islice(claim.facts, FACTS_COUNTED_MAX)
+        gain += 0.3 * sum(sentence.facts.have(fact) for fact in facts)
     return gain
 
 
-def _terms(chosen: Sequence[tuple[int, ReadSentence]]) -> frozenset[str]:
-    return frozenset[str]().union(*(sentence.terms for _, sentence in chosen))
-
-
-def _script(text: str) -> str:
-    hangul, latin = len(_HANGUL.findall(text)), len(_LATIN.findall(text.casefold()))
+def _script(written: Sequence[tuple[int, int]]) -> str:
+    hangul, latin = map(sum, zip(*written, strict=True))
     return "hangul" if hangul * 3 > latin else "latin"

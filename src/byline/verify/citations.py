@@ -19,12 +19,13 @@ from byline.domain.asking import (
     Source,
     Support,
 )
+from byline.verify.aligning import align
 from byline.verify.exempt import needs_no_source
 from byline.verify.facts import fold
 from byline.verify.markers import MARKER, marker_numbers, normalise_markers, own_markers
-from byline.verify.reading import ReadSource
+from byline.verify.reading import ReadSource, ReadText
 from byline.verify.sentences import settled_sentences, split_sentences
-from byline.verify.support import Similarity, SupportVerdict, check_support
+from byline.verify.support import Similarity, SupportVerdict, check_claim
 
 ATTRIBUTED_RECALL_MIN: Final = 0.8
 """A sentence without a citation is tied to a source only if it has this share of its content."""
@@ -63,7 +64,8 @@ class AnswerCheck:
         ] = {}
         self._looked_at = 0  # how much of `written` was there when its ends were last looked for
         self._at = 0  # where the next sentence of `written` begins
-        self._text = ""  # what is checked of it, with citations in one spelling
+        self._text: list[str] = []  # what is checked of it, with citations in one spelling
+        self._text_len = 0
         self._sentences: list[CheckedSentence] = []
         self._citations: dict[tuple[int, int, int], Citation] = {}
         self.written = ""
@@ -73,7 +75,7 @@ class AnswerCheck:
     def checked(self) -> CheckedAnswer:
         """What has been found so far."""
         return CheckedAnswer(
-            self._text.strip(),
+            "".join(self._text).strip(),
             tuple(self._sentences),
             tuple(self._citations.values()),
             _count(self._sentences),
@@ -103,8 +105,9 @@ class AnswerCheck:
                 sentence = normalise_markers(sentence, self._sources, self._own)
             if not sentence.strip():
                 continue  # nothing but citations of nothing
-            begins = len(self._text) + len(gap)
-            self._text += gap + sentence
+            begins = self._text_len + len(gap)
+            self._text += (gap, sentence)
+            self._text_len = begins + len(sentence)
             checked, citations = self._check(sentence, begins)
             self._sentences.append(checked)
             for citation in citations:
@@ -124,7 +127,7 @@ class AnswerCheck:
         if len(self._sentences) >= SENTENCES_CHECKED_MAX:
             return CheckedSentence(start, end, cited, Support.UNCITED, "too_long"), ()
         if cited:
-            verdict, citations = self._verdict(bare, cited)
+            verdict, citations = self._verdict(ReadText(bare), cited)
             return (
                 CheckedSentence(start, end, cited, verdict.support, verdict.reason, verdict.why),
                 citations,
@@ -133,9 +136,10 @@ class AnswerCheck:
 
     def _attribute(self, bare: str, start: int, end: int) -> Checked:
         """Tie a sentence without a citation to the source that clearly bears it out."""
+        claim = ReadText(bare)
         best: tuple[float, int] | None = None
         for n in self._sources:
-            verdict, _ = self._verdict(bare, (n,))
+            verdict, _ = self._verdict(claim, (n,))
             clear = verdict.support is Support.SUPPORTED and (
                 verdict.reason == "verbatim"
                 or (
@@ -148,7 +152,7 @@ class AnswerCheck:
         if best is None:
             why = "It cites no source, and none clearly says it."
             return CheckedSentence(start, end, (), Support.UNCITED, "uncited", why), ()
-        verdict, citations = self._verdict(bare, (best[1],))
+        verdict, citations = self._verdict(claim, (best[1],))
         why = f"Byline found it in source {best[1]}; the answer does not cite it."
         sentence = CheckedSentence(
             start, end, (), Support.SUPPORTED, "attributed", why, attributed=(best[1],)
@@ -156,23 +160,23 @@ class AnswerCheck:
         return sentence, tuple(_by_byline(citation) for citation in citations)
 
     def _verdict(
-        self, bare: str, cited: tuple[int, ...]
+        self, claim: ReadText, cited: tuple[int, ...]
     ) -> tuple[SupportVerdict, tuple[Citation, ...]]:
         """The verdict on one sentence; one that is repeated is not checked again."""
-        key = bare, cited
+        key = claim.written, cited
         if key not in self._known:
-            verdict = check_support(bare, [self._read[n] for n in cited], self._similarity)
-            citations = tuple(c for n in cited for c in self._quotes(bare, n, verdict, cited))
+            verdict = check_claim(claim, [self._read[n] for n in cited], self._similarity)
+            citations = tuple(c for n in cited for c in self._quotes(claim, n, verdict, cited))
             self._known[key] = verdict, citations
         return self._known[key]
 
     def _quotes(
-        self, bare: str, n: int, verdict: SupportVerdict, cited: tuple[int, ...]
+        self, claim: ReadText, n: int, verdict: SupportVerdict, cited: tuple[int, ...]
     ) -> Iterator[Citation]:
         """The words of source `n` behind a sentence: its aligned sentences, or its nearest one."""
         spans = [(s.start, s.end) for at, s in verdict.aligned.sentences if cited[at] == n]
         if not spans:
-            alone = check_support(bare, [self._read[n]]).aligned.sentences[:1]
+            alone = align(claim, [self._read[n]]).sentences[:1]
             spans = [(s.start, s.end) for _, s in alone or [(0, self._read[n].sentences[0])]]
         for start, end in sorted(spans):
             yield _quoted(self._sources[n], start, end)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
 from byline.verify.aligning import Aligned
 from byline.verify.dates import Clock, Date
-from byline.verify.facts import Fact, has_fact, is_idle, rivals
-from byline.verify.names import Name, has_name
+from byline.verify.facts import Fact, Facts, is_idle, rivals
+from byline.verify.names import Name
 from byline.verify.quantities import Code, Quantity
 from byline.verify.reading import ReadSource, ReadText
 from byline.verify.rewording import swapped_name
-from byline.verify.terms import content_terms, overlap
+from byline.verify.terms import Terms, Weights, overlap
 from byline.verify.units import DIMENSIONS
 
 DISPLACED_RECALL_MIN: Final = 0.5
 DENIAL_RECALL_MIN: Final = 0.5
 SAID_MIN: Final = 0.5
 NEAR_CHARS_MIN: Final = 5
+NEAR_CHARS_MAX: Final = 40
+NEAR_NAMES_MAX: Final = 8
+"""Each is laid beside every word of the sources; more are no slip of the pen."""
 NEAR_MIN: Final = 0.86
 
 
@@ -37,13 +40,15 @@ def conflicting_fact(
     claim: ReadText, aligned: Aligned, sources: Sequence[ReadSource]
 ) -> Conflict | None:
     """A number, amount, date, time or code that the sources do not have, or have elsewhere."""
-    everywhere = [fact for source in sources for fact in source.facts]
-    for fact in claim.facts:
-        if is_idle(fact) or has_fact(fact, aligned.facts):
-            continue
-        others = rivals(fact, aligned.facts, claim.facts)
+    absent = [fact for fact in claim.facts if not is_idle(fact) and not aligned.facts.have(fact)]
+    if not absent:
+        return None
+    everywhere = Facts(fact for source in sources for fact in source.facts)
+    free = [fact for fact in aligned.facts if not is_idle(fact) and not claim.facts.have(fact)]
+    for fact in absent:
+        others = rivals(fact, free)
         spelled = isinstance(fact, Quantity) and fact.spelled
-        if not has_fact(fact, everywhere):
+        if not everywhere.have(fact):
             if spelled and not others:
                 continue  # "the two of them": counted, not read
             return _fact_conflict(fact, others)
@@ -84,19 +89,18 @@ def conflicting_name(
     claim: ReadText, aligned: Aligned, sources: Sequence[ReadSource]
 ) -> Conflict | None:
     """A name that the sources do not have."""
-    words = frozenset[str]().union(*(source.words for source in sources))
-    missing = [name for name in claim.names if not has_name(name, words)]
+    missing = [n for n in claim.names if not any(source.words.have(n) for source in sources)]
     if not missing:
         return _swapped_name(claim, aligned)
-    squeezed = "".join(sentence.squeezed for source in sources for sentence in source.said)
-    missing = [name for name in missing if not _written_together(name, claim.names, squeezed)]
+    together = _written_together(claim.names, missing, sources)
+    missing = [name for name in missing if name.run not in together]
     if not missing:
         return None
-    if (near := [_near(name, words) for name in missing if name.sure]) and all(near):
-        why = f"The source writes {near[0]}, the answer {missing[0].text}."
+    sure = [name for name in missing if name.sure]
+    if near := _misspelled(sure, sources):
+        why = f"The source writes {near}, the answer {missing[0].text}."
         return Conflict("name_spelling", why, doubtful=True)
     rival = _rival_names(claim, aligned)
-    sure = [name for name in missing if name.sure]
     if not sure and not rival:
         return None  # a common word that begins the sentence, as likely as not
     said = " ".join(name.text for name in missing if name.run == missing[0].run)
@@ -105,17 +109,39 @@ def conflicting_name(
     return Conflict("name_missing", f"The source does not name {said}.")
 
 
-def _written_together(name: Name, names: Sequence[Name], squeezed: str) -> bool:
-    """Whether the source has the name in one word (`AppleTalk`) or with other separators."""
-    run = "".join(other.key for other in names if other.run == name.run)
-    return len(run) > len(name.key) and run in squeezed
+def _written_together(
+    names: Sequence[Name], missing: Sequence[Name], sources: Sequence[ReadSource]
+) -> set[int]:
+    """The runs of more than one name that the sources have in one word (`AppleTalk`) or with other
+    separators."""
+    wanted = {name.run for name in missing}
+    runs: dict[int, list[str]] = {}
+    for name in names:
+        if name.run in wanted:
+            runs.setdefault(name.run, []).append(name.key)
+    return {
+        run
+        for run, keys in runs.items()
+        if len(keys) > 1 and any("".join(keys) in source.squeezed for source in sources)
+    }
 
 
-def _near(name: Name, words: frozenset[str]) -> str:
-    """A word of the source that is spelled nearly like a name: Shelly, Shelley."""
-    if len(name.key) < NEAR_CHARS_MIN:
+def _misspelled(names: Sequence[Name], sources: Sequence[ReadSource]) -> str:
+    """The word of a source that the first of `names` is spelled nearly like (Shelly, Shelley), if
+    each of them is like one."""
+    if not 0 < len(names) <= NEAR_NAMES_MAX:
         return ""
-    return next(iter(get_close_matches(name.key, words, n=1, cutoff=NEAR_MIN)), "")
+    words = frozenset[str]().union(*(source.words for source in sources))
+    words = frozenset(word for word in words if len(word) <= NEAR_CHARS_MAX)
+    first = ""
+    for name in names:
+        if not NEAR_CHARS_MIN <= len(name.key) <= NEAR_CHARS_MAX:
+            return ""
+        near = get_close_matches(name.key, words, n=1, cutoff=NEAR_MIN)
+        if not near:
+            return ""
+        first = first or near[0]
+    return first
 
 
 def _swapped_name(claim: ReadText, aligned: Aligned) -> Conflict | None:
@@ -130,14 +156,10 @@ def _swapped_name(claim: ReadText, aligned: Aligned) -> Conflict | None:
 def _rival_names(claim: ReadText, aligned: Aligned) -> str:
     """A name of the sentence aligned best that the claim does not have."""
     for _, sentence in aligned.sentences[:1]:
-        others = [name for name in sentence.names if name.sure and not _claims(claim, name)]
+        others = [name for name in sentence.names if name.sure and not claim.words.have(name)]
         if others:
             return " ".join(name.text for name in others if name.run == others[0].run)
     return ""
-
-
-def _claims(claim: ReadText, name: Name) -> bool:
-    return has_name(name, claim.words)
 
 
 def conflicting_denial(claim: ReadText, aligned: Aligned) -> Conflict | None:
@@ -145,18 +167,17 @@ def conflicting_denial(claim: ReadText, aligned: Aligned) -> Conflict | None:
     if aligned.recall < DENIAL_RECALL_MIN or not aligned.sentences:
         return None
     sentences = [sentence for _, sentence in aligned.sentences]
-    if any(_is_said(claim, span, sentences) for span in claim.denial.spans):
+    if any(_is_said(denied, sentences) for denied in claim.denied):
         return Conflict("negation_added", "The answer denies what the source says.")
     if claim.denial.soft:
         return None
-    if any(_is_said(other, span, [claim]) for other in sentences for span in other.denial.spans):
+    if any(_is_said(denied, [claim]) for other in sentences for denied in other.denied):
         return Conflict("negation_missing", "The source denies what the answer says.")
     return None
 
 
-def _is_said(one: ReadText, span: tuple[int, int], others: Sequence[ReadText]) -> bool:
-    """Whether what `one` denies in `span` is said plainly by `others`, and denied by none."""
-    denied = content_terms(one.folded[slice(*span)])
+def _is_said(denied: Weights, others: Sequence[ReadText]) -> bool:
+    """Whether what one text denies is said plainly by `others`, and denied by none."""
     if not denied:
         return not any(other.denial.spans or other.denial.soft for other in others)
     said = False
@@ -169,11 +190,10 @@ def _is_said(one: ReadText, span: tuple[int, int], others: Sequence[ReadText]) -
     return said
 
 
-def _denies_near(text: ReadText, wanted: dict[str, float]) -> bool:
+def _denies_near(text: ReadText, wanted: Weights) -> bool:
     """Whether `text` denies something near one of the `wanted` terms, plainly or by its words."""
-    spans = (*text.denial.spans, *text.denial.soft)
-    return any(_share(wanted, content_terms(text.folded[slice(*span)])) > 0 for span in spans)
+    return any(_share(wanted, terms) > 0 for terms in text.doubted)
 
 
-def _share(wanted: dict[str, float], terms: Iterable[str]) -> float:
-    return sum(overlap(wanted, frozenset(terms)).values()) / sum(wanted.values())
+def _share(wanted: Weights, terms: Terms) -> float:
+    return overlap(wanted, terms).total / wanted.total

@@ -84,27 +84,27 @@ _CLOCKS: Final = (
 
 def find_dates(text: str) -> Iterator[tuple[Date, int]]:
     """The dates of a folded text, each with its end; none overlaps another."""
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(text))
     for pattern in _PATTERNS:
         for match in pattern.finditer(text):
-            if any(match.start() < end and start < match.end() for start, end in taken):
+            if taken.find(1, *match.span()) >= 0:
                 continue
             readings = frozenset(_days(match))
             if readings:
-                taken.append(match.span())
+                taken[slice(*match.span())] = b"\1" * len(match.group())
                 yield Date(readings, match.group().strip(), match.start()), match.end()
 
 
 def find_clocks(text: str) -> Iterator[tuple[Clock, int]]:
     """The times of day of a folded text, each with its end. Dates are blank in it by now."""
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(text))
     for pattern in _CLOCKS:
         for match in pattern.finditer(text):
-            if any(match.start() < end and start < match.end() for start, end in taken):
+            if taken.find(1, *match.span()) >= 0:
                 continue
             minutes = _minutes(match.groupdict())
             if minutes:
-                taken.append(match.span())
+                taken[slice(*match.span())] = b"\1" * len(match.group())
                 yield Clock(minutes, match.group().strip(), match.start()), match.end()
 
 

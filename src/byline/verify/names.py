@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from byline.search.words import INFLECTED_KO
@@ -36,6 +37,12 @@ _PLACE: Final = re.compile(
 _SURNAMED: Final = re.compile(rf"[{_SURNAMES}][가-힣]{{2}}$")
 
 
+_LEADING: Final = " \t\"'“‘«([*#>-•"
+_OPENING: Final = " \"'“‘("
+_STEM_CHARS_MIN: Final = 3
+_ENDING_CHARS_MAX: Final = 3
+
+
 @dataclass(frozen=True, slots=True)
 class Name:
     """One word of a name, folded: `key`. `sure` is False where it may be a common word that only
@@ -61,7 +68,39 @@ def names_in(text: str) -> list[Name]:
     return [*_capitalised(text), *_korean(text)]
 
 
-def words_in(text: str) -> frozenset[str]:
+class Words(frozenset[str]):
+    """Folded words, and which names they have: looked up by their beginnings, not one by one."""
+
+    @cached_property
+    def _beginnings(self) -> frozenset[str]:
+        """Every word without up to `_ENDING_CHARS_MAX` last letters."""
+        return frozenset(
+            word[: len(word) - cut]
+            for word in self
+            if len(word) > _STEM_CHARS_MIN
+            for cut in range(1, _ENDING_CHARS_MAX + 1)
+        )
+
+    @cached_property
+    def _hangul(self) -> str:
+        return "\n".join(word for word in self if not word.isascii())
+
+    def have(self, name: Name) -> bool:
+        """Whether one is this name, or one that it is made from (Norman, Normans, Normandy)."""
+        key = name.key
+        if key in self:
+            return True
+        if key[0] >= "가":
+            return key in self._hangul
+        if len(key) <= _STEM_CHARS_MIN:
+            return False
+        shorter = (key[: len(key) - cut] for cut in range(1, _ENDING_CHARS_MAX + 1))
+        return key in self._beginnings or any(
+            len(word) > _STEM_CHARS_MIN and word in self for word in shorter
+        )
+
+
+def words_in(text: str) -> Words:
     """Every word a name may match, folded; initials of capitalised runs are words too."""
     found = {fold_word(part) for word in _WORD.findall(text) for part in (word, *word.split("-"))}
     runs: dict[int, str] = {}
@@ -69,24 +108,10 @@ def words_in(text: str) -> frozenset[str]:
         runs[name.run] = runs.get(name.run, "") + name.text[0]
     found.update(initials.casefold() for initials in runs.values() if len(initials) > 1)
     found.update(re.sub(r"\.", "", m.group()).casefold() for m in _DOTTED.finditer(text))
-    return frozenset(found)
+    return Words(found)
 
 
 _DOTTED: Final = re.compile(r"\b(?:[A-Z]\.){2,}")
-
-
-def has_name(name: Name, words: frozenset[str]) -> bool:
-    """Whether `words` have this word, or one that it is made from (Norman, Normans, Normandy)."""
-    key = name.key
-    if key in words:
-        return True
-    if key[0] >= "가":
-        return any(key in word for word in words)
-    return len(key) > 3 and any(
-        (word.startswith(key) or key.startswith(word)) and abs(len(word) - len(key)) <= 3
-        for word in words
-        if len(word) > 3
-    )
 
 
 def _capitalised(text: str) -> Iterator[Name]:
@@ -99,9 +124,7 @@ def _capitalised(text: str) -> Iterator[Name]:
         if not word[0].isupper():
             continue
         key = fold_word(word)
-        begins = not text[: match.start()].strip(" \t\"'“‘«([*#>-•") or text[
-            : match.start()
-        ].rstrip(" \"'“‘(").endswith((".", "!", "?", ":"))
+        begins = _begins_sentence(text, match.start())
         if len(word) < 2 or key in NOT_NAMES or (begins and key in OPENERS_EN):
             continue
         if last_end < 0 or not _BETWEEN.fullmatch(text[last_end : match.start()]):
@@ -110,6 +133,15 @@ def _capitalised(text: str) -> Iterator[Name]:
         following = words[index + 1].group() if index + 1 < len(words) else ""
         sure = not begins or (following[:1].isupper() and fold_word(following) not in NOT_NAMES)
         yield Name(key, word, match.start(), run, sure or word.isupper())
+
+
+def _begins_sentence(text: str, at: int) -> bool:
+    lead = at
+    while lead > 0 and text[lead - 1] in _LEADING:
+        lead -= 1
+    while at > lead and text[at - 1] in _OPENING:
+        at -= 1
+    return lead == 0 or text[at - 1] in ".!?:"
 
 
 def _is_title_case(text: str) -> bool:

@@ -8,8 +8,11 @@ where verbs come last, the clause before it. "Not only", "뿐만 아니라" and 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import islice
+from typing import Final, TypeVar
 
 from byline.verify.words import (
     NEGATIONS_EN,
@@ -20,6 +23,10 @@ from byline.verify.words import (
     SOFT_NEGATIONS_KO,
 )
 
+T = TypeVar("T")
+
+_DENIALS_MAX: Final = 24
+"""Of each sort, in one sentence: each is held against each of another sentence."""
 _REACH_WORDS: Final = 3
 _SOFT_CHARS: Final = 50
 _CLAUSE_END: Final = re.compile(r"[,;:.!?()]|\b(?:but|and|or|although|while|because|which|that)\b")
@@ -39,14 +46,19 @@ class Denial:
 def denials_in(text: str) -> Denial:
     """What a folded sentence denies."""
     english = _masked(text, NO_NEGATIONS_EN)
-    spans = [_behind(english, m.end()) for m in NEGATIONS_EN.finditer(english)]
-    soft = [_near(m, _SOFT_CHARS) for m in SOFT_NEGATIONS_EN.finditer(english)]
+    spans = [_behind(english, m.end()) for m in _first(NEGATIONS_EN.finditer(english))]
+    soft = [_near(m, _SOFT_CHARS) for m in _first(SOFT_NEGATIONS_EN.finditer(english))]
     if not text.isascii():
         korean = _masked(text, NO_NEGATIONS_KO)
         found = _merged([m.span() for m in NEGATIONS_KO.finditer(korean)])
-        spans += [_around(korean, start, end) for start, end in found]
-        soft += [_near(m, _SOFT_CHARS // 2) for m in SOFT_NEGATIONS_KO.finditer(text)]
+        clauses = _clause_starts(korean)
+        spans += [_around(korean, clauses, *span) for span in _first(found)]
+        soft += [_near(m, _SOFT_CHARS // 2) for m in _first(SOFT_NEGATIONS_KO.finditer(text))]
     return Denial(tuple(spans), tuple(soft))
+
+
+def _first(found: Iterable[T]) -> Iterator[T]:
+    return islice(found, _DENIALS_MAX)
 
 
 def _near(match: re.Match[str], chars: int) -> tuple[int, int]:
@@ -68,22 +80,27 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _behind(text: str, at: int) -> tuple[int, int]:
-    clause = _CLAUSE_END.search(text, at)
-    limit = clause.start() if clause else len(text)
-    end = at
-    for count, word in enumerate(_WORD.finditer(text, at, limit), start=1):
-        end = word.end()
-        if count == _REACH_WORDS:
-            break
-    return at, end
+    reach = _end_of_words(text, at, len(text))
+    clause = _CLAUSE_END.search(text, at, reach + 1)
+    return at, _end_of_words(text, at, clause.start()) if clause else reach
 
 
-def _around(text: str, start: int, end: int) -> tuple[int, int]:
+def _end_of_words(text: str, at: int, limit: int) -> int:
+    """Where the last of the words in reach ends, `at` where there is none before `limit`."""
+    words = islice(_WORD.finditer(text, at, limit), _REACH_WORDS)
+    return max((word.end() for word in words), default=at)
+
+
+def _clause_starts(text: str) -> list[int]:
+    return [0, *(boundary.end() for boundary in _CLAUSE_END_KO.finditer(text))]
+
+
+def _around(text: str, clauses: Sequence[int], start: int, end: int) -> tuple[int, int]:
     reach = start
     if text[start] in "안못":  # the verb comes behind
         behind = _WORD.search(text, end)
         reach = behind.end() if behind else end
-    clause = 0
-    for boundary in _CLAUSE_END_KO.finditer(text, 0, start):
-        clause = boundary.end()
-    return clause, max(reach, start)
+    clause = bisect_right(clauses, start) - 1
+    if clause > 0 and clauses[clause] == start and text[start - 2] not in ",;.!?":
+        clause -= 1  # the ending is the denial's own: 는데 없다
+    return clauses[clause], max(reach, start)

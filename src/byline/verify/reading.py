@@ -6,24 +6,30 @@ kept.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Final
 
 from byline.domain.asking import Source
 from byline.search.analyse import term_strings
-from byline.verify.facts import Fact, facts_in, plain
+from byline.verify.facts import Fact, Facts, facts_in, plain
 from byline.verify.markers import MARKER
-from byline.verify.names import Name, names_in, words_in
+from byline.verify.names import Name, Words, names_in, words_in
 from byline.verify.negation import Denial, denials_in
 from byline.verify.orders import is_order
 from byline.verify.sentences import split_sentences
-from byline.verify.terms import content_terms
+from byline.verify.terms import Terms, Weights, content_terms
+
+_HANGUL: Final = re.compile("[가-힣]")
+_LATIN: Final = re.compile("[a-z]")
 
 
 class ReadText:
     """A text and, each read once when asked for, its terms, facts, names and denials."""
 
     def __init__(self, text: str) -> None:
+        self.written = text
         self.plain = plain(MARKER.sub(" ", text))
 
     @cached_property
@@ -36,29 +42,40 @@ class ReadText:
         return "".join(c for c in self.folded if c.isalnum())
 
     @cached_property
-    def weights(self) -> dict[str, float]:
+    def weights(self) -> Weights:
         return content_terms(self.folded)
 
     @cached_property
-    def terms(self) -> frozenset[str]:
+    def terms(self) -> Terms:
         """All that a claim's terms may be found by: stems, and every pair of syllables."""
-        return frozenset(self.weights) | frozenset(term_strings(self.folded))
+        return Terms(self.weights.keys() | set(term_strings(self.folded)))
 
     @cached_property
-    def facts(self) -> list[Fact]:
-        return facts_in(self.folded)
+    def facts(self) -> Facts:
+        return Facts(facts_in(self.folded))
 
     @cached_property
     def names(self) -> list[Name]:
         return names_in(self.plain)
 
     @cached_property
-    def words(self) -> frozenset[str]:
+    def words(self) -> Words:
         return words_in(self.plain)
 
     @cached_property
     def denial(self) -> Denial:
         return denials_in(self.folded)
+
+    @cached_property
+    def denied(self) -> Sequence[Weights]:
+        """The content of what is denied, span by span."""
+        return [content_terms(self.folded[slice(*span)]) for span in self.denial.spans]
+
+    @cached_property
+    def doubted(self) -> Sequence[Terms]:
+        """The terms of all that is denied, plainly or by its words."""
+        soft = (content_terms(self.folded[slice(*span)]) for span in self.denial.soft)
+        return [Terms(terms) for terms in (*self.denied, *soft)]
 
 
 class ReadSentence(ReadText):
@@ -97,10 +114,25 @@ class ReadSource:
         return ReadText(self._context.replace("_", " "))
 
     @cached_property
-    def facts(self) -> list[Fact]:
+    def facts(self) -> Sequence[Fact]:
         """The facts of the whole, its context's too."""
         return [*self.context.facts, *(fact for s in self.said for fact in s.facts)]
 
     @cached_property
-    def words(self) -> frozenset[str]:
-        return self.context.words.union(*(s.words for s in self.said))
+    def words(self) -> Words:
+        return Words(self.context.words.union(*(s.words for s in self.said)))
+
+    @cached_property
+    def squeezed(self) -> str:
+        """Its letters and digits alone."""
+        return "".join(sentence.squeezed for sentence in self.said)
+
+    @cached_property
+    def letters(self) -> tuple[int, int]:
+        """How many syllables of Hangul it has, and how many Latin letters."""
+        return count_letters(self.text)
+
+
+def count_letters(text: str) -> tuple[int, int]:
+    """How many syllables of Hangul a text has, and how many Latin letters."""
+    return len(_HANGUL.findall(text)), len(_LATIN.findall(text.casefold()))

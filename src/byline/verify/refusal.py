@@ -10,6 +10,7 @@ An answer is a refusal when, its repetitions, citations and markup apart,
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Final
 
@@ -103,11 +104,16 @@ _POLITE: Final = re.compile(
 
 def is_refusal(answer: str) -> bool:
     """Whether a whole answer says only that the sources do not answer the question."""
-    sentences = list(dict.fromkeys(_sentences(answer)))
-    if not sentences or sum(map(len, sentences)) > REFUSAL_CHARS_MAX:
-        return False
+    sentences: dict[str, None] = {}
+    chars = 0
+    for sentence in _sentences(answer):
+        if sentence not in sentences:
+            sentences[sentence] = None
+            chars += len(sentence)
+        if chars > REFUSAL_CHARS_MAX:
+            return False
     refusing = [sentence for sentence in sentences if is_refusing(sentence)]
-    others = [sentence for sentence in sentences if sentence not in refusing]
+    others = sentences.keys() - refusing
     return bool(refusing) and all(_POLITE.search(s) and not _DIGIT.search(s) for s in others)
 
 
@@ -122,10 +128,11 @@ def is_refusing(sentence: str) -> bool:
     return any(pattern.match(said) for pattern in (*_REFUSES_EN, *_REFUSES_KO))
 
 
-def _sentences(answer: str) -> list[str]:
-    spans = split_sentences(answer)
-    folded = (fold(MARKER.sub("", answer[start:end])).strip(" .") for start, end in spans)
-    return [sentence for sentence in folded if any(c.isalnum() for c in sentence)]
+def _sentences(answer: str) -> Iterator[str]:
+    for start, end in split_sentences(answer):
+        folded = fold(MARKER.sub("", answer[start:end])).strip(" .")
+        if any(c.isalnum() for c in folded):
+            yield folded
 
 
 def _alike(said: str, line: str) -> bool:

@@ -7,6 +7,7 @@ what stands in the slot is compared; a claim that is put quite otherwise has no 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -20,6 +21,10 @@ from byline.verify.words import NOT_NAMES, OPENERS_EN
 ALIKE_MIN: Final = 0.5
 """Share of the claim's words that must run as in the source's sentence."""
 SLOT_WORDS_MAX: Final = 5
+WORDS_MAX: Final = 400
+PAIRS_MAX: Final = 2_000
+"""Two sentences are laid beside each other in at most so many ways, one for each pair of like
+words: where a few words are repeated over and over, there is nothing to see."""
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['.-][^\W_]+)*")
 
@@ -36,10 +41,14 @@ class Slot:
 def slots(claim: str, source: str) -> Iterator[Slot]:
     """The places where two plain sentences that run alike part."""
     ours, theirs = _WORD.findall(claim), _WORD.findall(source)
-    matcher = SequenceMatcher(None, [*map(_key, ours)], [*map(_key, theirs)], autojunk=False)
-    blocks = matcher.get_opcodes()
+    if not ours or max(len(ours), len(theirs)) > WORDS_MAX:
+        return
+    our_keys, their_keys = [*map(_key, ours)], [*map(_key, theirs)]
+    if not _may_run_alike(Counter(our_keys), Counter(their_keys)):
+        return
+    blocks = SequenceMatcher(None, our_keys, their_keys, autojunk=False).get_opcodes()
     alike = sum(i2 - i1 for tag, i1, i2, _, _ in blocks if tag == "equal")
-    if not ours or alike < ALIKE_MIN * len(ours):
+    if alike < ALIKE_MIN * len(ours):
         return
     for place, (tag, i1, i2, j1, j2) in enumerate(blocks):
         framed = (place == 0 or blocks[place - 1][0] == "equal") and (
@@ -47,6 +56,12 @@ def slots(claim: str, source: str) -> Iterator[Slot]:
         )
         if tag == "replace" and framed and max(i2 - i1, j2 - j1) <= SLOT_WORDS_MAX:
             yield Slot(tuple(ours[i1:i2]), tuple(theirs[j1:j2]))
+
+
+def _may_run_alike(ours: Counter[str], theirs: Counter[str]) -> bool:
+    """Whether there are enough words to run alike, and not too many ways for them to."""
+    pairs = sum(count * theirs[word] for word, count in ours.items())
+    return pairs <= PAIRS_MAX and (ours & theirs).total() >= ALIKE_MIN * ours.total()
 
 
 def _key(word: str) -> str:

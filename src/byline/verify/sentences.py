@@ -2,12 +2,11 @@
 
 A sentence ends
  1. at a code fence: ``` opens a block that is one "sentence" up to the fence that closes it;
- 2. at `.`, `!`, `?`, `…` or their forms in other scripts, with the quotes, brackets and emphasis
-    that close there, when white space, the end of the text or a citation follows, unless the dot
-    is an abbreviation's, an initial's, a list or article number's or a date's, or a quotation goes
-    on ("…" he said, "…" 라고);
+ 2. at a terminator, where `search.sentence_boundaries` says that one ends there;
  3. at a line break that is not a soft wrap: before a list item, table row or heading, after a
-    short line, or at a blank line.
+    short line, or at a blank line;
+ 4. where it would be longer than SENTENCE_CHARS_MAX, before its last word: whatever reads it then
+    reads no more than that at a time, and none of them grows with the square of an answer.
 Citation markers that follow the end (`… two years. [1]`), also alone on the next line, belong to
 the sentence they follow.
 
@@ -21,52 +20,41 @@ import re
 import unicodedata
 from typing import Final
 
+from byline.search.sentence_boundaries import TERMINATOR, Boundary, boundary
 from byline.verify.markers import MARKER, MARKER_CHARS_MAX
 
+SENTENCE_CHARS_MAX: Final = 2_000
+"""More than any sentence a person would write; the citations behind it come on top, and what is
+looked ahead for."""
 LOOKAHEAD_CHARS: Final = 32
 WRAPPED_LINE_WIDTH_MIN: Final = 50
 """A line at least this wide (Hangul and Han count double) that ends without a terminator is taken
 as wrapped, not finished."""
+_MARKERS_MAX: Final = 40
+_MARKER_RUN_CHARS_MAX: Final = _MARKERS_MAX * 64
 
-_CLOSERS: Final = "\"'”’»」』)\\]*_"
-_CANDIDATE: Final = re.compile(
-    rf"(?P<dot>[.!?…।؟۔።]+[{_CLOSERS}]*(?=\s|$|[\[［【〔]\s?(?:\d|\^|[sS출자]))"
-    rf"|[。！？｡]+[”’」』）\)]*|(?<=[다요죠까])\.(?=[가-힣](?!고\s)))"
-    r"|(?P<line>[ \t]*\n)"
-)
+_CANDIDATE: Final = re.compile(rf"{TERMINATOR.pattern}|(?P<line>(?<![ \t])[ \t]*\n)")
 _TRAILING_MARKERS: Final = re.compile(
-    rf"(?:[ \t]{{0,3}}(?:{MARKER.pattern}))+"
-    r"|\n[ \t]*(?:[\[［【][ \t]?\d{1,3}[\d ,–-]*[\]］】][ \t]*)+(?=\n|$)",
+    rf"(?:[ \t]{{0,3}}(?:{MARKER.pattern})){{1,{_MARKERS_MAX}}}"
+    r"|\n[ \t]{0,8}(?:[\[［【][ \t]?\d{1,3}[\d ,–-]{0,40}[\]］】][ \t]{0,3})"
+    rf"{{1,{_MARKERS_MAX}}}(?=\n|$)",
     re.IGNORECASE,
 )
 _OPENING: Final = "[［【〔(†"
-_MARKER_CHARS: Final = " \t\r\n0123456789[]［］【】〔〕,;、，·&~∼〜–—^-"
+_NOT_BLANK: Final = re.compile(r"\S")
+_NOT_OF_MARKER: Final = re.compile(r"[^ \t\r\n0123456789\[\]［］【】〔〕,;、，·&~∼〜–—^-]")
+_LAST_BLANKS: Final = (
+    re.compile(r".*(?<![0-9,;、，·&~∼〜–—^-])\s", re.DOTALL),  # none that a marker may hold
+    re.compile(r".*\s", re.DOTALL),
+)
 _FENCE: Final = re.compile(r"[ \t]*(```+|~~~+)")
 _STARTS_BLOCK: Final = re.compile(
     r"[ \t]*(?:[-*•·▪○●□■※]\s|[○●□■※]|\d{1,3}[.)]|[가-힣][.)]|#{1,6}\s|\||>|```|~~~)"
 )
-_ABBREVIATION: Final = re.compile(
-    r"(?:^|[\s(\"'*_])(?:Mr|Mrs|Ms|Dr|Prof|St|vs|e\.g|i\.e|cf|approx|Gen|Col|Capt|Lt|Sgt|Rev"
-    r"|Hon|Gov"
-    r"|Sen|Rep|Mt|Ft|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec|Fig|Eq|Vol|pp?)\.$"
-)
-_MAY_END: Final = re.compile(
-    r"(?:^|[\s(\"'*_])(?:[A-Za-z]|etc|Inc|Ltd|Co|Corp|Jr|Sr|No|[ap]\.m|Ph\.D|[A-Z](?:\.[A-Z])+)\.$"
-)
-_OPENER: Final = re.compile(
-    r"(?:The|He|She|It|They|This|That|These|Those|There|In|On|At|An?|We|You|I|But|And|However|His"
-    r"|Her|Its|Their|After|Before|When|For|As|If|By|From|Then)\b"
-)
-_NUMBERED: Final = re.compile(r"\b(?:no|nr|art|tel|ext|ca|c|p|sec|ch)\.$", re.IGNORECASE)
-_LIST_NUMBER: Final = re.compile(r"(?:^|\n)[ \t]*(?:[-*•][ \t]+)?(?:\d{1,3}|[가-힣])\.$")
-_ARTICLE: Final = re.compile(r"제\s?\d+(?:조|항|장|절|호)(?:의\s?\d+)?\.$")
-_DATE_HEAD: Final = re.compile(r"(?:^|\D)(?:\d{4}|\d{4}\.\s?\d{1,2})\.$")
-_DATE_TAIL: Final = re.compile(r"\d{4}\.\s?\d{1,2}\.\s?\d{1,2}\.$")
-_SAYS: Final = re.compile(r"(?:이?라고|이?라며|이?라는|하고|라면서|는|고)(?:\s|$)")
 
 
 def split_sentences(text: str, at: int = 0) -> list[tuple[int, int]]:
-    """The sentences of `text` from offset `at` on, as (start, end) code points, end exclusive,
+    """(start, end) of each sentence of `text` from offset `at` on, in order, not empty, with
     white space trimmed; `at` is 0 or the end of a sentence."""
     spans: list[tuple[int, int]] = []
     while (span := _next(text, at)) is not None:
@@ -79,77 +67,65 @@ def settled_sentences(text: str, at: int) -> list[tuple[int, int]]:
     """Those sentences from offset `at` on that no further text can change; `at` is 0 or the end
     of a settled sentence."""
     spans: list[tuple[int, int]] = []
-    while (span := _next(text, at)) is not None:
-        behind = text[span[1] :].lstrip()
-        needed = LOOKAHEAD_CHARS + (MARKER_CHARS_MAX if behind[:1] in _OPENING else 0)
-        if len(behind.lstrip(_MARKER_CHARS)) < needed:
-            break
+    while (span := _next(text, at)) is not None and _is_settled(text, span[1]):
         spans.append(span)
         at = span[1]
     return spans
 
 
+def _is_settled(text: str, end: int) -> bool:
+    behind = _NOT_BLANK.search(text, end)
+    if behind is None:
+        return False
+    reach = behind.start() + _MARKER_RUN_CHARS_MAX
+    told = _NOT_OF_MARKER.search(text, behind.start(), reach)
+    place = told.start() if told else min(reach, len(text))
+    return len(text) - place >= LOOKAHEAD_CHARS + (
+        MARKER_CHARS_MAX if behind.group() in _OPENING else 0
+    )
+
+
 def _next(text: str, at: int) -> tuple[int, int] | None:
-    while at < len(text) and text[at].isspace():
-        at += 1
-    if at == len(text):
+    found = _NOT_BLANK.search(text, at)
+    if found is None:
         return None
-    end = _end(text, at)
-    while text[end - 1].isspace():
-        end -= 1
-    return at, end
+    start = found.start()
+    begins_line = at == 0 or "\n" in text[at:start]
+    end = _fence_end(text, start) if begins_line else None
+    return start, start + len(text[start : end or _end(text, start)].rstrip())
+
+
+def _fence_end(text: str, start: int) -> int | None:
+    fence = _FENCE.match(text, start)
+    if fence is None:
+        return None
+    closing = re.compile(rf"\n[ \t]*{re.escape(fence[1])}[ \t]*(?=\n|$)").search(text, fence.end())
+    return closing.end() if closing else len(text)
 
 
 def _end(text: str, start: int) -> int:
-    fence = _FENCE.match(text, start) if _begins_line(text, start) else None
-    if fence:
-        return _fence_end(text, fence)
-    for match in _CANDIDATE.finditer(text, start):
+    limit = start + SENTENCE_CHARS_MAX
+    for match in _CANDIDATE.finditer(text, start, limit + LOOKAHEAD_CHARS):
+        if match.end() > limit:
+            break
         if match["line"] is not None:
             if match.start() > start and not _is_soft_wrap(text, match):
                 return _with_markers(text, match.start())
-        elif not _goes_on(text, match):
+        elif boundary(text, match) is not Boundary.NONE:
             return _with_markers(text, match.end())
-    return len(text)
+    return _cut(text, start, limit) if limit + LOOKAHEAD_CHARS < len(text) else len(text)
+
+
+def _cut(text: str, start: int, limit: int) -> int:
+    for last_blank in _LAST_BLANKS:
+        if found := last_blank.match(text, start + SENTENCE_CHARS_MAX // 2, limit):
+            return found.end()
+    return limit
 
 
 def _with_markers(text: str, end: int) -> int:
     markers = _TRAILING_MARKERS.match(text, end)
     return markers.end() if markers else end
-
-
-def _fence_end(text: str, fence: re.Match[str]) -> int:
-    closing = re.compile(rf"\n[ \t]*{re.escape(fence[1])}[ \t]*(?=\n|$)").search(text, fence.end())
-    return closing.end() if closing else len(text)
-
-
-def _begins_line(text: str, at: int) -> bool:
-    return not text[text.rfind("\n", 0, at) + 1 : at].strip()
-
-
-def _goes_on(text: str, match: re.Match[str]) -> bool:
-    """Whether the sentence goes on behind these terminators."""
-    written = match.group()
-    terminators = written.rstrip(_CLOSERS.replace("\\", ""))
-    behind = text[match.end() : match.end() + LOOKAHEAD_CHARS // 2].lstrip(" \t")
-    if terminators != written and (behind[:1].islower() or _SAYS.match(behind)):
-        return True
-    if terminators[0] not in ".…" or behind.startswith("\n"):
-        return False
-    if behind[:1].islower():
-        return True
-    before = text[max(0, match.start() - 24) : match.start() + 1]
-    return terminators == "." and _is_abbreviation(before, behind)
-
-
-def _is_abbreviation(before: str, behind: str) -> bool:
-    if _LIST_NUMBER.search(before) or _ABBREVIATION.search(before) or _ARTICLE.search(before):
-        return True
-    if _DATE_TAIL.search(before):
-        return bool(behind) and not behind[0].isupper()
-    if behind[:1].isdigit():
-        return bool(_NUMBERED.search(before) or _DATE_HEAD.search(before))
-    return bool(_MAY_END.search(before) and behind and not _OPENER.match(behind))
 
 
 def _is_soft_wrap(text: str, line_break: re.Match[str]) -> bool:

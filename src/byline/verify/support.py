@@ -63,11 +63,17 @@ def check_support(
     sentence: str, sources: Sequence[ReadSource], similarity: Similarity | None = None
 ) -> SupportVerdict:
     """Hold `sentence` against the sources it cites, as if they were one."""
-    claim = ReadText(sentence)
+    return check_claim(ReadText(sentence), sources, similarity)
+
+
+def check_claim(
+    claim: ReadText, sources: Sequence[ReadSource], similarity: Similarity | None = None
+) -> SupportVerdict:
+    """As `check_support`, of a sentence that is read already."""
     aligned = align(claim, sources)
 
     def verdict(support: Support, reason: str, why: str) -> SupportVerdict:
-        content = sum(claim.weights.values())
+        content = claim.weights.total
         return SupportVerdict(support, reason, why, aligned.recall, content, aligned)
 
     if not (claim.weights or claim.facts) or claim.folded.strip(" .,!?") in _BARE:
@@ -92,7 +98,7 @@ def check_support(
         return verdict(
             Support.UNSUPPORTED, "words_missing", "The source does not speak of it."
         )  # 10
-    alike = similarity(sentence, aligned.text) if similarity is not None else None
+    alike = similarity(claim.written, aligned.text) if similarity is not None else None
     if alike is not None and alike >= SIMILAR_MIN:
         return verdict(Support.SUPPORTED, "similar", "The source says the like in other words.")
     if alike is not None and alike <= DISSIMILAR_MAX:

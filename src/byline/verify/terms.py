@@ -8,7 +8,10 @@ depend on the collection.
 from __future__ import annotations
 
 import itertools
+import math
 import re
+from collections.abc import Container
+from functools import cached_property
 from typing import Final
 
 from byline.search.analyse import term_strings
@@ -105,9 +108,9 @@ _KO_TAIL: Final = re.compile(
 )
 
 
-def content_terms(text: str) -> dict[str, float]:
+def content_terms(text: str) -> Weights:
     """Term → weight, of a folded text."""
-    found: dict[str, float] = {}
+    found = Weights()
     for chunk in _CHUNK.findall(text):
         word = chunk.strip(".'’-–—*_#")
         if word in FUNCTION_EN or word in NUMBER_WORDS or word in UNITS or _DIGIT.search(word):
@@ -129,17 +132,46 @@ def stem_ko(word: str) -> str:
     return word
 
 
-def overlap(wanted: dict[str, float], terms: frozenset[str]) -> dict[str, float]:
-    """Of `wanted`, what `terms` have: a term's weight, or most of it where another begins alike
-    (`invest`, `investor`)."""
-    found: dict[str, float] = {}
-    for term, weight in wanted.items():
-        if term in terms:
-            found[term] = weight
-        elif len(term) >= _PREFIX_CHARS_MIN and term.isascii() and term.isalpha():
-            start = term[:_PREFIX_CHARS_MIN]
-            if any(other.startswith(start) for other in terms):
-                found[term] = _ALIKE * weight
+class Terms(frozenset[str]):
+    """The terms of a text, to look others up in."""
+
+    @cached_property
+    def beginnings(self) -> frozenset[str]:
+        """What the longer ones begin with."""
+        return frozenset(t[:_PREFIX_CHARS_MIN] for t in self if len(t) >= _PREFIX_CHARS_MIN)
+
+
+class Weights(dict[str, float]):
+    """Terms and what each weighs."""
+
+    @cached_property
+    def by_beginning(self) -> dict[str, list[str]]:
+        """The words that another may stand for, by what both begin with."""
+        found: dict[str, list[str]] = {}
+        for term in self:
+            if len(term) >= _PREFIX_CHARS_MIN and term.isascii() and term.isalpha():
+                found.setdefault(term[:_PREFIX_CHARS_MIN], []).append(term)
+        return found
+
+    @property
+    def total(self) -> float:
+        """What all weigh; the same whatever their order."""
+        return math.fsum(self.values())
+
+    def without(self, found: Container[str]) -> Weights:
+        """Those that are not in `found`."""
+        return Weights((term, weight) for term, weight in self.items() if term not in found)
+
+
+def overlap(wanted: Weights, *among: Terms) -> Weights:
+    """Of `wanted`, what the terms `among` have: a term's weight, or most of it where another begins
+    alike (`invest`, `investor`)."""
+    found = Weights()
+    for terms in among:  # the fewer of both are looked up in the other
+        for start in wanted.by_beginning.keys() & terms.beginnings:
+            found.update((term, _ALIKE * wanted[term]) for term in wanted.by_beginning[start])
+    for terms in among:
+        found.update((term, wanted[term]) for term in wanted.keys() & terms)
     return found
 
 

@@ -26,7 +26,7 @@ SENTENCE_CLASSES: Final = ("supported", "weak", "unsupported", "uncited", "not_n
 DOUBTS: Final = {"weak": "?", "unsupported": "!"}
 """What stands after a sentence in doubt, so that colour does not say it alone."""
 
-_MARK: Final = re.compile(r"(?<!\s)\s*\[(\d{1,4})\]")
+_MARK: Final = re.compile(r"(?<!\s)\s*+\[(\d{1,4})\]")
 _NEWLINE: Final = re.compile(r"\r\n?|\n")
 _LINK: Final = re.compile(r"(https?://|mailto:)[^\s]", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^>]*>")
@@ -133,10 +133,11 @@ def _demote(tokens: Sequence[Token], top: int) -> None:
     """Headings below those of the page, none skipped; alignments as classes, for styles are not
     allowed."""
     written = [int(token.tag[1]) for token in tokens if token.type == "heading_open"]
+    highest = min(written, default=1)
     level = top - 1
     for token in tokens:
         if token.type == "heading_open":
-            level = min(top + int(token.tag[1]) - min(written), level + 1, 6)
+            level = min(top + int(token.tag[1]) - highest, level + 1, 6)
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{level}"
         aligned = _ALIGNED.match(str(token.attrs.pop("style", "")))
