@@ -31,6 +31,8 @@ LEASE = "The lease runs for two years. The deposit is 1,800 euros. Mrs Lindqvist
         ("a ［1］.", "a [1]."),
         ("a (1).", "a (1)."),
         ("a [source 1].", "a [1]."),
+        ("a [Source 1, Source 2].", "a [1][2]."),
+        ("a [출처 1, 출처 3].", "a [1][3]."),
         ("a [출처 2].", "a [2]."),
         ("a [[1]].", "a [1]."),
         ("a [1, 1].", "a [1]."),

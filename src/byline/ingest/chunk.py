@@ -33,10 +33,12 @@ from byline.ingest.units import Unit, units
 from byline.search.sentence_boundaries import last_sure_end
 
 CHUNK_VERSION: Final = 2
+"""The number of the rules by which documents become passages, in this module, in `outline`, `units`
+and the readers. Raised, every document is read again in the background (`jobs`) and embedded anew,
+so a change that moves one cut in a thousand leaves it as it is."""
+
 _LENGTHS: Final = 100_000
 """More than the longest passage can be configured to be."""
-"""The number of the rules by which documents become passages, in this module, in `outline`, `units`
-and the readers. Raised, every document is read again in the background (`jobs`)."""
 
 _SECTION_LEVEL_MAX: Final = 2
 _PATH_HEADING_CHARS_MAX: Final = 120

@@ -14,13 +14,14 @@ from typing import Final
 
 RANGE_LEN_MAX: Final = 20
 """`[1-999]` is not a citation of a thousand sources."""
-MARKER_CHARS_MAX: Final = 360
+MARKER_CHARS_MAX: Final = 560
 
 _NUMBER: Final = r"\d{1,3}(?!\d)"
-_JOINED: Final = (
-    rf"(?:(?:[ \t]{{0,2}}(?:[,;、，·&~∼〜–—-]|and\b|및)[ \t]{{0,2}}|[ \t]{{1,4}}){_NUMBER}){{0,20}}"
-)
 _NAMED: Final = r"(?:\^|(?:sources?|refs?|출처|자료|문서)[ \t]?[:#]?[ \t]?)?"
+_JOINED: Final = (
+    r"(?:(?:[ \t]{0,2}(?:[,;、，·&~∼〜–—-]|and\b|및)[ \t]{0,2}|[ \t]{1,4})"
+    rf"{_NAMED}{_NUMBER}){{0,20}}"
+)
 MARKER: Final = re.compile(
     rf"[\[［【〔]{{1,2}}[ \t]?{_NAMED}{_NUMBER}{_JOINED}["
     rf" \t]?(?:†[^\]】\n]{{0,40}})?[\]］】〕]{{1,2}}"

@@ -34,8 +34,8 @@ _MATERIAL: Final = (
 )
 _DENIES: Final = (
     r"(?:do|does|did)(?: not|n't) (?:\w+ )?(?:answer|contain|mention|say|state|provide|include"
-    r"|specify"
-    r"|have|address|cover|give|discuss|indicate|describe|reveal|tell|offer|explain|speak)\b"
+    r"|specify|have(?! to\b)"
+    r"|address|cover|give|discuss|indicate|describe|reveal|tell|offer|explain|speak)\b"
 )
 _LOOKED: Final = (
     r"(?:answer(?:ed)?|information|mention(?:ed)?|details?|evidence|data|reference|anything|found"
@@ -62,6 +62,14 @@ _REFUSES_EN: Final = tuple(
         r"(?:i|we) (?:can ?not|can't|could not|couldn't|am unable to|are unable to"
         r"|was unable to|do not"
         r" have enough \w+ to) (?:answer|find|determine|locate|tell|provide an answer)\b",
+        r"i'm (?:unable to|not able to) (?:answer|find|determine|locate|tell)\b",
+        r"(?:i|we) (?:do not|don't) know(?: the answer)?(?:$|,? (?:based on|from|as) )",
+        r"(?:i|we) (?:found|find|see) nothing (?:about|on|regarding|in|that|to)\b",
+        rf"nothing in {_MATERIAL} (?:answers?|mentions?|says?|states?|tells?|speaks?|covers?)\b",
+        r"there (?:is not|isn't|are not|aren't) (?:any|enough|sufficient) (?:\w+ ){0,3}"
+        rf"{_LOOKED}(?: (?:about|on|regarding|concerning|in|within|for|to|as)\b|$)",
+        r"(?:the answer|this information|this|it) (?:is|was)(?: not|n't) (?:in|within)"
+        rf" {_MATERIAL}$",
         rf"(?:this|that|it|the answer|the question|this question|the requested information"
         rf"|this information)"
         rf" (?:is|was|can(?:not| not)) (?:not )?(?:be )?{_LOOKED} (?:in|by|from|within"
@@ -81,6 +89,10 @@ _REFUSES_KO: Final = tuple(
         r".{0,60}(?:에 대한|에 관한|의)\s?(?:답|답변|정보|내용|언급)\S{0,4}\s.{0,30}(?:없습니다"
         r"|없다|없어요|않습니다|못했습니다)",
         r".{0,40}(?:답변|대답|답)\S{0,3}\s?(?:드릴|할|찾을)\s?수\s?없",
+        r"(?:(?:해당|관련|이|그|그런|이러한)\s)?(?:내용|정보|답|답변)\S{0,2}\s"
+        rf"{_MATERIAL_KO}(?:에|에는|에서)\s"
+        r".{0,12}(?:없|않|못)",
+        r"(?:정확히\s)?알\s?수\s?없(?:습니다|다|어요)$",
         r"(?:이|그|해당)?\s?질문\S{0,3}\s.{0,20}(?:답할|답변할|답변드릴|대답할|알)\s?수\s?없",
     )
 )
