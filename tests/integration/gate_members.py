@@ -29,10 +29,17 @@ class Call:
 
     task: asyncio.Task[Slot]
     places: list[Queued]
+    told_a_place: asyncio.Event
     told_to_stop: asyncio.Event = field(default_factory=asyncio.Event)
     lost: asyncio.Future[BylineError] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
+
+    async def place(self) -> Queued:
+        """Its latest place, once it has been told one."""
+        async with asyncio.timeout(WITHIN_S):
+            await self.told_a_place.wait()
+        return self.places[-1]
 
     async def slot(self) -> Slot:
         async with asyncio.timeout(WITHIN_S):
@@ -51,8 +58,13 @@ class Member:
 
     def call(self, priority: Priority = FG) -> Call:
         places: list[Queued] = []
-        entering = self.gate.enter("gemma", priority, places.append)
-        return Call(asyncio.create_task(entering), places)
+        told = asyncio.Event()
+
+        def tell(place: Queued) -> None:
+            places.append(place)
+            told.set()
+
+        return Call(asyncio.create_task(self.gate.enter("gemma", priority, tell)), places, told)
 
     async def hold(self, priority: Priority = FG) -> Call:
         """A call that has the machine."""

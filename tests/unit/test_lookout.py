@@ -70,6 +70,28 @@ async def test_a_try_that_succeeds_lets_the_call_go_on() -> None:
     assert backend.health().state is BackendState.UNKNOWN
 
 
+async def test_a_try_that_is_under_way_when_the_sources_are_there_has_a_moment_more() -> None:
+    lab = await down()
+    backend, client = lab.dispatcher.default, lab.clients["gemma-macmini"]
+    client.connecting.clear()
+    backend.knock()
+    asked = asyncio.create_task(backend.refuse_unless_back())
+    await turns(2)
+    client.connecting.set()
+    await asked
+    assert backend.health().state is BackendState.UNKNOWN
+
+
+async def test_a_try_that_goes_on_longer_than_a_moment_is_waited_for_no_more() -> None:
+    lab = await down()
+    backend, client = lab.dispatcher.default, lab.clients["gemma-macmini"]
+    client.connecting.clear()
+    backend.knock()
+    with pytest.raises(BackendUnavailable):
+        await backend.refuse_unless_back()
+    assert client.reached == 1
+
+
 async def test_a_try_that_fails_is_followed_by_another_for_the_next_who_asks() -> None:
     lab = await down()
     backend, client = lab.dispatcher.default, lab.clients["gemma-macmini"]

@@ -85,7 +85,7 @@ async def run_ask(
         yield Done(progress.refused(refusal))
         return
 
-    backend.refuse_if_down()
+    await backend.refuse_unless_back()
 
     checking = Checking(progress)
     async with aclosing(_answer(request, backend, progress, parts)) as events:

@@ -46,6 +46,8 @@ class _Lookout(Protocol):
 
     def knock(self) -> None: ...
 
+    async def refuse_unless_back(self) -> None: ...
+
     def refuse_if_down(self) -> None: ...
 
 
@@ -182,6 +184,10 @@ class Backend:
     def knock(self) -> None:
         """Where the backend is known to be unreachable, try to connect; returns at once."""
         self._way.lookout.knock()
+
+    async def refuse_unless_back(self) -> None:
+        """As `refuse_if_down`, with a moment for a `knock` that is under way: 5 ms at most."""
+        await self._way.lookout.refuse_unless_back()
 
     def refuse_if_down(self) -> None:
         """Raise the BackendUnavailable that is known, if no `knock` or call has proved it wrong."""
@@ -338,6 +344,9 @@ class _NothingToSee:
         return self._health
 
     def knock(self) -> None:
+        return None
+
+    async def refuse_unless_back(self) -> None:
         return None
 
     def refuse_if_down(self) -> None:

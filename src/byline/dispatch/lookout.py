@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Final
 
 import structlog
 
@@ -22,6 +23,9 @@ from byline.errors import BackendUnavailable, LlmError
 from byline.observe import Feed
 
 log = structlog.get_logger("byline.dispatch")
+
+_TRY_LONGER_S: Final = 0.005
+"""Half of what a refusal may take beyond the search."""
 
 
 class Lookout:
@@ -109,6 +113,13 @@ class Lookout:
             self.knock()
             if self._trying is not None:
                 await asyncio.wait([self._trying])
+        self.refuse_if_down()
+
+    async def refuse_unless_back(self) -> None:
+        """As `refuse_if_down`, but a quick try that is under way may take a moment longer: a search
+        of a small library is over before a connection across the room is there."""
+        if self.is_down and self._trying is not None:
+            await asyncio.wait([self._trying], timeout=_TRY_LONGER_S)
         self.refuse_if_down()
 
     def refuse_if_down(self) -> None:
