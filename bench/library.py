@@ -12,6 +12,7 @@ from pathlib import Path
 
 from byline.config import schema
 from byline.domain.documents import DEFAULT_COLLECTION
+from byline.search.folding import RestFolder
 from byline.search.lexical import IndexedPassage, index_passages
 from byline.store.database import Database, open_database
 from byline.store.embedded import embedded_postgres
@@ -58,6 +59,13 @@ async def fill_documents(database: Database, texts: Iterable[Text]) -> dict[int,
         ids = await _documents(database, [text.title for text in batch])
         keys |= await _passages(database, batch, ids)
     return keys
+
+
+async def at_rest(database: Database) -> None:
+    """What Byline does by itself once nothing has changed for some seconds."""
+    folder = RestFolder(database)
+    await folder.look()
+    await folder.look()
 
 
 async def _documents(database: Database, titles: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from statistics import mean, median, quantiles
 from unittest.mock import patch
 
 from bench.generated import passages, questions
-from bench.library import BATCH, Text, empty_library, fill
+from bench.library import BATCH, Text, at_rest, empty_library, fill
 from bench.report import Row
 from bench.settings import Settings
 from byline.domain.search import Filters, SearchRequest, SearchResult
@@ -44,6 +44,7 @@ async def run(settings: Settings) -> list[Row]:
             took_s = time.perf_counter() - began
             added_mb = sum(len(text.encode()) for text in texts[filled:size]) / 1e6
             filled = size
+            await at_rest(database)
             rows += await measured(searcher, texts[:size])
             rows.append(
                 Row(f"analyse and index up to {size:,}", added_mb / took_s, "MB/s", None, "higher",

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, closing
 from hashlib import sha256
 from pathlib import Path
 
-from bench.library import Text, fill_documents
+from bench.library import Text, at_rest, fill_documents
 from bench.settings import Settings
 from byline.domain.documents import DEFAULT_COLLECTION
 from byline.search.dense import vector_text
@@ -119,4 +119,5 @@ async def searchable(
             " JOIN passages USING (id)",
             [DEFAULT_COLLECTION, list(keys), [vector_text(vector) for vector in vectors]],
         )
+    await at_rest(database)
     return Searcher(database, embedder), keys
