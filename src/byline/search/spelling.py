@@ -26,7 +26,7 @@ CHARS_MIN: Final = 5
 """A shorter word is one slip away from too many others."""
 
 CHARS_MAX: Final = 20
-WORDS_MAX: Final = 4
+WORDS_MAX: Final = 2
 """Misspelt words of one query that are looked up; the first ones."""
 
 MEANT_MAX: Final = 3
@@ -70,7 +70,8 @@ async def respell(
         return ()
     around = {word: slips(word) for word in words}
     found = await connection.execute(
-        statements("vocabulary")["written"], {"words": sorted(frozenset().union(*around.values()))}
+        statements("vocabulary")["written"],
+        {"words": " ".join(frozenset().union(*around.values()))},
     )
     written = {row["word"] for row in await found.fetchall()}
     term_of = {word: term for word in written if (term := whole_term(word))}

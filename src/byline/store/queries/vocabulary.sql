@@ -10,7 +10,8 @@ WHERE known.is_there IS NULL
 ORDER BY seen.word COLLATE "C";
 
 -- name: written
-SELECT DISTINCT word FROM lexical_words WHERE word = ANY (%(words)s::text[] COLLATE "C");
+SELECT DISTINCT word FROM lexical_words
+WHERE word = ANY (string_to_array(%(words)s::text, ' ') COLLATE "C");
 
 -- name: words_beginning
 -- U+10FFFF comes after every character.
