@@ -67,7 +67,7 @@ _COMPOUND = re.compile(rf"(?:{_PART})(?:[-‐–_.'’/&@:+]?(?:{_PART}))*")
 _PARTS = re.compile(rf"{_PART}|[^\w]|_")
 _UNSPACED_RUN = re.compile(rf"[{UNSPACED}]+")
 _APOSTROPHES: Final = frozenset("'’")
-_PUNCTUATION: Final = "()[]{}<>\"'“”‘’«».,;:!?…*_–—-"
+PUNCTUATION: Final = "()[]{}<>\"'“”‘’«».,;:!?…*_–—-"
 
 
 def terms(text: str) -> list[int]:
@@ -117,7 +117,7 @@ def whole_term(word: str) -> int | None:
 
 
 def _without_ending(chunk: str) -> str:
-    word = chunk.strip(_PUNCTUATION)
+    word = chunk.strip(PUNCTUATION)
     inflected = INFLECTED_KO.fullmatch(word)
     if inflected is None:
         return chunk
@@ -150,7 +150,7 @@ def _packed(ids: Iterable[int]) -> bytes:
 
 def only_asks(chunk: str) -> bool:
     """Whether a word, case-folded, asks and tells nothing: `who`, `언제부터`."""
-    word = chunk.strip(_PUNCTUATION)
+    word = chunk.strip(PUNCTUATION)
     return word in ASKING_EN or ASKING_KO.fullmatch(word) is not None
 
 
@@ -170,7 +170,7 @@ def _term_id(term: str) -> int:
 
 
 def _chunk_terms(chunk: str) -> list[str]:
-    word = chunk if chunk.isalpha() else chunk.strip(_PUNCTUATION)
+    word = chunk if chunk.isalpha() else chunk.strip(PUNCTUATION)
     if word.isascii() and word.isalpha():  # most chunks of most texts
         return [_stemmer().stemWord(word)]
     if _UNSPACED_RUN.fullmatch(word):  # most of the others of Korean texts

@@ -18,7 +18,7 @@ from typing import Final
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from byline.search.analyse import folded, only_asks, whole_term
+from byline.search.analyse import PUNCTUATION, folded, only_asks, whole_term
 from byline.search.vocabulary import frequencies
 from byline.store.statements import statements
 
@@ -32,7 +32,6 @@ WORDS_MAX: Final = 2
 MEANT_MAX: Final = 3
 """Written words that one misspelt word stands for at most, those in most passages."""
 
-_PUNCTUATION: Final = "()[]{}<>\"'“”‘’«».,;:!?…*_"
 _ALPHABETS: Final = (
     "abcdefghijklmnopqrstuvwxyz",
     "абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґў",
@@ -51,7 +50,7 @@ class Respelt:
 
 def spelt_words(text: str) -> tuple[str, ...]:
     """The words of a query that could be misspelt, case-folded, each once, in their order."""
-    found = (chunk.strip(_PUNCTUATION) for chunk in folded(text).split())
+    found = (chunk.strip(PUNCTUATION) for chunk in folded(text).split())
     return tuple(dict.fromkeys(word for word in found if _alphabet(word) and not only_asks(word)))
 
 
