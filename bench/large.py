@@ -22,6 +22,7 @@ from psycopg.rows import DictRow
 
 from bench.clusters import DIMENSIONS, PASSAGES_A_DOCUMENT, Clusters, Floats
 from bench.generated import passages
+from bench.library import at_rest
 from byline.domain.documents import DEFAULT_COLLECTION
 from byline.search import lexical
 from byline.search.dense import vector_text
@@ -90,7 +91,7 @@ class LargeLibrary:
         async with self.database.connection() as connection:
             await self._build(connection)
         took.build = time.perf_counter() - began
-        await self._settle()
+        await at_rest(self.database)
         return took
 
     async def add_documents(self, texts: Sequence[str], vectors: Floats) -> list[str]:
@@ -189,13 +190,6 @@ class LargeLibrary:
             f"CREATE INDEX {name}_near ON {name} USING hnsw (embedding halfvec_ip_ops)"
             " WITH (m = 24, ef_construction = 128)"
         )
-
-    async def _settle(self) -> None:
-        """What PostgreSQL does by itself in the minutes after a load."""
-        async with self.database.connection() as connection:
-            await connection.set_autocommit(True)
-            await connection.execute("VACUUM ANALYZE")
-            await connection.set_autocommit(False)
 
 
 async def empty_large_library(database: Database, size_max: int) -> LargeLibrary:

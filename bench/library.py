@@ -12,6 +12,8 @@ from pathlib import Path
 
 from byline.config import schema
 from byline.domain.documents import DEFAULT_COLLECTION
+from byline.search.analyse import terms
+from byline.search.duplicates import fingerprint
 from byline.search.folding import RestFolder
 from byline.search.lexical import IndexedPassage, index_passages
 from byline.store.database import Database, open_database
@@ -62,10 +64,13 @@ async def fill_documents(database: Database, texts: Iterable[Text]) -> dict[int,
 
 
 async def at_rest(database: Database) -> None:
-    """What Byline does by itself once nothing has changed for some seconds."""
+    """What Byline does by itself once nothing has changed for some seconds, and PostgreSQL within
+    the minute after a load."""
     folder = RestFolder(database)
     await folder.look()
     await folder.look()
+    async with database.autocommit() as connection:
+        await connection.execute("VACUUM ANALYZE")
 
 
 async def _documents(database: Database, titles: Sequence[str]) -> list[str]:
@@ -86,11 +91,17 @@ async def _passages(
 ) -> dict[int, str]:
     async with database.connection() as connection:
         inserted = await connection.execute(
-            "INSERT INTO passages (document_id, ordinal, start_offset, end_offset, text)"
-            " SELECT document::uuid, ordinal, 0, length(text), text"
-            " FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS t (document, text, ordinal)"
+            "INSERT INTO passages"
+            " (document_id, ordinal, start_offset, end_offset, text, fingerprint)"
+            " SELECT document::uuid, ordinal, 0, length(text), text, fingerprint"
+            " FROM unnest(%s::text[], %s::text[], %s::bigint[])"
+            " WITH ORDINALITY AS t (document, text, fingerprint, ordinal)"
             " ORDER BY ordinal RETURNING id",
-            [list(documents), [text.text for text in batch]],
+            [
+                list(documents),
+                [text.text for text in batch],
+                [fingerprint(terms(text.text)) for text in batch],
+            ],
         )
         ids = [row["id"] for row in await inserted.fetchall()]
         await index_passages(

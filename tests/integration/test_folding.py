@@ -57,3 +57,15 @@ async def test_several_processes_at_rest_fold_once(database: Database) -> None:
         await asyncio.gather(*(folder.look() for folder in folders))
     assert await changes(database) == 0
     assert await statistics(database) == await counted(database)
+
+
+async def test_new_postings_are_in_their_places_once_it_is_at_rest(database: Database) -> None:
+    await add(database, "one text", "and another")
+    folder = RestFolder(database)
+    await folder.look()
+    await folder.look()
+    async with database.connection() as connection:
+        found = await connection.execute(
+            "SELECT gin_clean_pending_list('lexical_passages_terms') AS pages"
+        )
+        assert (await found.fetchone() or {})["pages"] == 0

@@ -69,6 +69,9 @@ WITH change AS (
 )
 SELECT count(*) FILTER (WHERE passages < 0) AS removals FROM change;
 
+-- name: place_postings
+SELECT gin_clean_pending_list('lexical_passages_terms') AS pages;
+
 -- name: forget_terms
 DELETE FROM lexical_terms WHERE df = 0;
 
