@@ -25,10 +25,9 @@ from bench.generated import passages
 from bench.library import at_rest
 from byline.domain.documents import DEFAULT_COLLECTION
 from byline.search import lexical
-from byline.search.dense import vector_text
 from byline.search.lexical import IndexedPassage, index_passages
 from byline.search.spaces import VectorSpace, add_space
-from byline.search.vectors import COPY_HEADER, COPY_TRAILER, copy_row
+from byline.search.vectors import COPY_HEADER, COPY_TRAILER, copy_row, vector_text
 from byline.store.database import Database
 from byline.store.statements import statements
 

@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 from search_corpus import Draft, add_document
 
 from byline.domain.search import Filters
-from byline.search.dense import DenseQuery, search_dense, vector_text
+from byline.search.dense import DenseQuery, search_dense
 from byline.search.filters import Scope, document_parameters, scope_of, with_conditions
 from byline.search.lexical_search import Weighed
 from byline.search.meaning import Meaning
@@ -25,6 +25,7 @@ from byline.search.spaces import (
     make_current,
     searchable_space,
 )
+from byline.search.vectors import halfvec, int4_array, int8_array, sparsevec, vector_text
 from byline.store.database import Database
 from byline.store.statements import statements
 
@@ -212,3 +213,20 @@ async def test_a_search_under_way_when_its_space_is_replaced_still_finds_it(
     async with database.connection() as connection:
         assert len(await drop_retired(connection, since_s=0)) == 1
         assert [space.id for space in await known_spaces(connection)] == [new.id, again.id]
+
+
+async def test_what_is_sent_packed_is_what_would_be_read_as_text(database: Database) -> None:
+    given = [
+        ("halfvec", halfvec([0.5, -0.25, 0.1]), vector_text([0.5, -0.25, 0.1])),
+        ("sparsevec", sparsevec({7: 2.0, 3: 0.5}), "{4:0.5,8:2}/1000000000"),
+        ("bigint[]", int8_array([2**40, -1]), "{1099511627776,-1}"),
+        ("bigint[]", int8_array([]), "{}"),
+        ("integer[]", int4_array([5, -6]), "{5,-6}"),
+    ]
+    async with database.connection() as connection:
+        for kind, packed, text in given:
+            found = await connection.execute(
+                f"SELECT %(packed)s::{kind} = %(text)s::{kind} AS same",
+                {"packed": packed, "text": text},
+            )
+            assert (await found.fetchone() or {})["same"], kind

@@ -16,10 +16,10 @@ from byline.search.dense import (
     DenseQuery,
     candidates_kept,
     search_dense,
-    vector_text,
 )
 from byline.search.graph import thicken, thicken_all
 from byline.search.spaces import VectorSpace, add_space
+from byline.search.vectors import vector_text
 from byline.store.database import Database
 
 

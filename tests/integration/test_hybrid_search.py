@@ -16,10 +16,10 @@ from search_corpus import Draft, add_document
 
 from byline.domain.search import Filters, SearchRequest
 from byline.errors import BadRequest, EmbedderUnavailable
-from byline.search.dense import vector_text
 from byline.search.meaning import NO_VECTORS
 from byline.search.search import Searcher
 from byline.search.spaces import VectorSpace, add_space
+from byline.search.vectors import vector_text
 from byline.store.database import Database
 
 MATTERS = (

@@ -17,12 +17,13 @@ from byline.domain.search import EVERYTHING, Filters, SearchRequest
 from byline.errors import BadRequest, Invalid, NotFound
 from byline.ingest.library import Library
 from byline.search.analyse import ANALYSIS_VERSION
-from byline.search.dense import DenseQuery, search_dense, vector_text
+from byline.search.dense import DenseQuery, search_dense
 from byline.search.filters import Scope, scope_of
 from byline.search.reading import PassageReader
 from byline.search.rebuild import ensure_current_index
 from byline.search.search import Searcher
 from byline.search.spaces import VectorSpace, add_space
+from byline.search.vectors import vector_text
 from byline.store.blobs import open_blobs
 from byline.store.database import Database
 

@@ -30,7 +30,6 @@ from byline.domain.documents import DocumentState
 from byline.errors import BylineError, EmbedderUnavailable
 from byline.ingest.rows import JobStatus, job_of
 from byline.ingest.states import change_state
-from byline.search.dense import vector_text
 from byline.search.embedders.protocol import Embedder, Vector, passage_input
 from byline.search.graph import thickening
 from byline.search.spaces import (
@@ -41,6 +40,7 @@ from byline.search.spaces import (
     make_current,
     retire_space,
 )
+from byline.search.vectors import vector_text
 from byline.store.database import Database
 from byline.store.statements import statements
 

@@ -7,16 +7,17 @@ until enough passages pass it, and a narrow one is searched whole, without the i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any, Final
+from typing import Final
 
 from psycopg import AsyncConnection
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, tuple_row
 
 from byline.search.filters import NARROW_PASSAGES_MAX, Scope
 from byline.search.spaces import VectorSpace
+from byline.search.vectors import halfvec
 from byline.store.statements import statements
 
 Vector = Sequence[float]
@@ -73,6 +74,7 @@ async def search_dense(connection: AsyncConnection[DictRow], query: DenseQuery) 
     else:
         narrow = await _is_narrow(connection, query)
     # What is sent together is one transaction, for which the settings hold.
+    cursor = connection.cursor(row_factory=tuple_row)
     async with connection.pipeline():
         await connection.execute(
             statements("vectors")["set_scan"],
@@ -81,18 +83,18 @@ async def search_dense(connection: AsyncConnection[DictRow], query: DenseQuery) 
                 "scanned_max": str(SCANNED_MAX),
             },
         )
-        found = await connection.execute(
+        await cursor.execute(
             space.sql("nearest_of_few" if narrow else "nearest", within),
             {
                 **scope.params,
-                "vector": vector_text(query.vector),
+                "vector": halfvec(query.vector),
                 "limit": query.limit,
                 "collection": scope.collection,
             },
             # A plan for any limit would rather sort the whole table.
             prepare=False,
         )
-    return DenseResult(_ranked(await found.fetchall()))
+    return DenseResult(_ranked(await cursor.fetchall()))
 
 
 def candidates_kept(query: DenseQuery) -> int:
@@ -112,12 +114,6 @@ async def _is_narrow(connection: AsyncConnection[DictRow], query: DenseQuery) ->
     return bool(row["vectors"] <= NARROW_PASSAGES_MAX)
 
 
-def vector_text(vector: Vector) -> str:
-    """A vector as PostgreSQL reads it; half precision has no more than four figures."""
-    return "[" + ",".join(f"{number:.5g}" for number in vector) + "]"
-
-
-def _ranked(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, float], ...]:
+def _ranked(hits: Sequence[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
     """The scan may give what it finds later out of order."""
-    hits = ((row["passage_id"], row["similarity"]) for row in rows)
     return tuple(sorted(hits, key=lambda hit: (-hit[1], hit[0])))

@@ -13,14 +13,15 @@ from itertools import chain, islice
 from typing import Final, NamedTuple
 
 from psycopg import AsyncConnection
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, tuple_row
 
 from byline.search import bm25, candidates
-from byline.search.analyse import TERM_IDS_MAX, whole_term
+from byline.search.analyse import whole_term
 from byline.search.candidates import IMPACTS, Bounds, Choice, Gathering, Level, Term, impact_id
 from byline.search.filters import Scope
 from byline.search.spelling import Respelt, respell
 from byline.search.syntax import Reading, as_words
+from byline.search.vectors import int4_array, sparsevec
 from byline.store.statements import statements
 
 _READ_AT_MOST: Final = (200, 2_000)
@@ -160,7 +161,8 @@ async def _counted(
     connection: AsyncConnection[DictRow], ids: Iterable[int], collection: str | None
 ) -> _Counted:
     found = await connection.execute(
-        statements("lexical")["term_statistics"], {"terms": sorted(ids), "collection": collection}
+        statements("lexical")["term_statistics"],
+        {"terms": int4_array(sorted(ids)), "collection": collection},
     )
     row = await found.fetchone() or {}
     df = {int(term): count for term, count in row["df"].items() if count > 0}
@@ -282,7 +284,8 @@ async def _best(
     within = scope.condition("document_id") if scope.is_filtered else ""
     if within and gatherings != _ANYTHING and (scope.documents or 0) <= _HASHED_DOCUMENTS_MAX:
         within = sql["tested"].replace("{within}", within)
-    found = await connection.execute(
+    cursor = connection.cursor(row_factory=tuple_row)
+    await cursor.execute(
         sql["best_passages"]
         .replace("{gathered}", gathered)
         .replace("{within}", within)
@@ -291,12 +294,12 @@ async def _best(
             **scope.params,
             **params,
             "excluded": excluded,
-            "weights": weights_text(weighed.weights),
+            "weights": sparsevec(weighed.weights),
             "collection": scope.collection,
             "limit": query.limit,
         },
     )
-    return {row["passage_id"]: row["score"] for row in await found.fetchall()}
+    return dict(await cursor.fetchall())
 
 
 def _condition(gatherings: Sequence[Gathering]) -> tuple[str, dict[str, list[int]]]:
@@ -320,9 +323,3 @@ def _condition(gatherings: Sequence[Gathering]) -> tuple[str, dict[str, list[int
             clauses.append(clause("with_all", some))
         wanted.append(" AND ".join(clauses))
     return " OR ".join(f"({each})" for each in wanted), params
-
-
-def weights_text(weights: Mapping[int, float]) -> str:
-    """What a query's terms weigh as PostgreSQL reads it: its `sparsevec`."""
-    entries = ",".join(f"{term + 1}:{weight:.8g}" for term, weight in sorted(weights.items()))
-    return f"{{{entries}}}/{TERM_IDS_MAX}"

@@ -12,6 +12,7 @@ from psycopg.rows import DictRow
 from byline.domain.search import Place, SearchHit
 from byline.search.fuse import Fused
 from byline.search.lexical_search import Weighed
+from byline.search.vectors import int4_array, int8_array
 from byline.store.statements import statements
 
 
@@ -29,7 +30,7 @@ async def read_passages(
     """The passages in the order of `ranked`; those deleted meanwhile are left out."""
     found = await connection.execute(
         statements("lexical")["passages"],
-        {"terms": list(query.weights), "passages": list(ranked)},
+        {"terms": int4_array(list(query.weights)), "passages": int8_array(list(ranked))},
     )
     rows = {row["passage_id"]: row for row in await found.fetchall()}
     return [

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from psycopg import AsyncConnection
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, tuple_row
 
-from byline.search.dense import vector_text
 from byline.search.fuse import Fused, fuse
-from byline.search.lexical_search import LexicalResult, Weighed, admitted, weights_text
+from byline.search.lexical_search import LexicalResult, Weighed, admitted
 from byline.search.meaning import Meaning, NoMeaning
 from byline.search.syntax import Reading
+from byline.search.vectors import halfvec, int8_array, sparsevec
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +63,13 @@ async def both_scores(
     left out."""
     if not passage_ids:
         return {}
-    found = await connection.execute(
+    cursor = connection.cursor(row_factory=tuple_row)
+    await cursor.execute(
         meaning.space.sql("both_scores"),
         {
-            "weights": weights_text(words.weights),
-            "vector": vector_text(meaning.vector),
-            "passages": list(passage_ids),
+            "weights": sparsevec(words.weights),
+            "vector": halfvec(meaning.vector),
+            "passages": int8_array(passage_ids),
         },
     )
-    return {
-        row["passage_id"]: BothScores(row["lexical"], row["dense"])
-        for row in await found.fetchall()
-    }
+    return {id_: BothScores(*scores) for id_, *scores in await cursor.fetchall()}
