@@ -26,7 +26,7 @@ from bench.library import at_rest
 from byline.domain.documents import DEFAULT_COLLECTION
 from byline.search import lexical
 from byline.search.lexical import IndexedPassage, index_passages
-from byline.search.spaces import VectorSpace, add_space
+from byline.search.spaces import GRAPH, VectorSpace, add_space
 from byline.search.vectors import COPY_HEADER, COPY_TRAILER, copy_row, vector_text
 from byline.store.database import Database
 from byline.store.statements import statements
@@ -187,7 +187,7 @@ class LargeLibrary:
         name = f"vectors_{self.space.id}"
         await connection.execute(
             f"CREATE INDEX {name}_near ON {name} USING hnsw (embedding halfvec_ip_ops)"
-            " WITH (m = 24, ef_construction = 128)"
+            f" WITH ({GRAPH})"
         )
 
 

@@ -25,6 +25,9 @@ from byline.store.statements import statements
 DIMENSIONS_MAX: Final = 4_000
 """What pgvector's index takes of half-precision numbers."""
 
+GRAPH: Final = "m=24,ef_construction=128"
+"""How dense the index of vectors is (`docs/decisions/0060-a-denser-graph-of-vectors.md`)."""
+
 SEARCH_S_MAX: Final = 60.0
 """A search that began to use a space has ended by then, in seconds."""
 
@@ -51,6 +54,7 @@ class VectorSpace:
             ("{vectors}", f"vectors_{self.id}"),
             ("{dimensions}", str(self.dimensions)),
             ("{space}", str(self.id)),
+            ("{graph}", GRAPH),
             ("{within}", within),
         ):
             statement = statement.replace(mark, meant)

@@ -46,7 +46,7 @@ ALTER TABLE {vectors} ALTER COLUMN embedding SET STATISTICS 0;
 CREATE INDEX {vectors}_document ON {vectors} (document_id);
 CREATE INDEX {vectors}_collection ON {vectors} (collection);
 CREATE INDEX {vectors}_near ON {vectors}
-    USING hnsw (embedding halfvec_ip_ops) WITH (m = 24, ef_construction = 128);
+    USING hnsw (embedding halfvec_ip_ops) WITH ({graph});
 CREATE TRIGGER count_on AFTER INSERT ON {vectors} REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION vectors_count_on({space});
 CREATE TRIGGER count_off AFTER DELETE ON {vectors} REFERENCING OLD TABLE AS changed
@@ -54,7 +54,7 @@ CREATE TRIGGER count_off AFTER DELETE ON {vectors} REFERENCING OLD TABLE AS chan
 
 -- name: graph_is_thin
 -- Whether the graph was made before graphs were as dense as `make_table` makes them.
-SELECT NOT coalesce(reloptions @> '{m=24,ef_construction=128}', false) AS is_thin
+SELECT NOT coalesce(reloptions @> '{{graph}}', false) AS is_thin
 FROM pg_class WHERE oid = to_regclass('{vectors}_near')
 
 -- name: drop_unfinished_graph
@@ -63,7 +63,7 @@ DROP INDEX IF EXISTS {vectors}_dense
 -- name: make_dense_graph
 -- Beside the other, while searches and writers go on; by one process, so that they can.
 CREATE INDEX CONCURRENTLY {vectors}_dense ON {vectors}
-    USING hnsw (embedding halfvec_ip_ops) WITH (m = 24, ef_construction = 128)
+    USING hnsw (embedding halfvec_ip_ops) WITH ({graph})
 
 -- name: no_helpers
 SELECT set_config('max_parallel_maintenance_workers', '0', false)
