@@ -13,6 +13,10 @@ PYTHON ?=
 # Passed on to the program, the tests, the benchmarks or the lock: make test ARGS="-k gate"
 ARGS ?=
 
+# The fast tests go to two processes, a file at a time and in their order: what a file makes once is
+# made once. Empty: one process, as a debugger wants it.
+SPREAD ?= -n 2 --dist loadfile --no-loadscope-reorder
+
 VENV := .venv
 IN := $(VENV)/bin
 PIP_INSTALL := $(IN)/python -m pip install --quiet --disable-pip-version-check
@@ -49,7 +53,7 @@ check: $(VENV)/.dev $(VENV)/.byline
 	$(IN)/ruff format --check src tests bench
 	$(IN)/ruff check src tests bench
 	$(IN)/python -m mypy
-	$(IN)/python -m pytest tests/architecture tests/unit $(ARGS)
+	$(IN)/python -m pytest $(SPREAD) tests/architecture tests/unit $(ARGS)
 
 bench: setup
 	@$(IN)/python -m bench $(ARGS)

@@ -255,10 +255,10 @@ def test_lines_stay_lines() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("*a* [1]. " * 40_000, "> " * 5_000 + "a", "[" * 20_000, "*a _b " * 3_000),
+        *("*a* [1]. " * 23_000, "> " * 5_000 + "a", "[" * 20_000, "*a _b " * 3_000),
         "a" + " " * 1_000_000 + "b",
     ],
 )
 def test_an_endless_answer_is_set_in_bounded_time(text: str) -> None:
     assert html(text, [{"start": 0, "end": len(text), "support": "weak"}])
-    assert len("*a* [1]. " * 40_000) > MARKDOWN_CHARS_MAX
+    assert len("*a* [1]. " * 23_000) > MARKDOWN_CHARS_MAX

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from byline.search.spelling import CHARS_MAX, CHARS_MIN, slips, spelt_words
@@ -33,6 +33,7 @@ def test_the_first_letter_and_all_but_one_are_taken_to_be_right(typed: str) -> N
     assert "warranty" not in slips(typed)
 
 
+@settings(max_examples=50)
 @given(WORDS)
 def test_a_slip_can_be_undone_by_a_slip(word: str) -> None:
     around = slips(word)

@@ -251,7 +251,7 @@ messages = st.builds(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(messages, min_size=ROUNDS_MAX + 1, max_size=ROUNDS_MAX + 1), st.integers(2000, 4000)
 )
