@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from byline.search.analyse import (
     TERM_IDS_MAX,
+    ending_terms,
     query_terms,
     telling_terms,
     term_strings,
@@ -138,6 +139,14 @@ def test_what_a_question_is_about_is_its_words_without_endings(
     question: str, expected: str
 ) -> None:
     assert telling_terms(question) == terms(expected)
+
+
+def test_the_terms_of_endings_are_those_that_only_they_bring() -> None:
+    brought = set(terms("판매자가")) - set(terms("판매자"))
+    assert len(brought) == 1
+    assert ending_terms("판매자가 내는 warranty") == brought
+    assert ending_terms("판매자가 자가 수리") == frozenset()  # 자가 is a word here, too
+    assert ending_terms("refund of the router, 2024-05-01") == frozenset()
 
 
 @given(st.text())

@@ -65,6 +65,12 @@ def test_a_long_query_is_asked_by_its_heaviest_terms() -> None:
     assert set(weights) == set(range(1, bm25.QUERY_TERMS_MAX + 1))
 
 
+def test_what_only_an_ending_brings_weighs_a_share() -> None:
+    plain = bm25.query_weights([1, 2, 2], {1: 10, 2: 20}, 1_000)
+    weights = bm25.query_weights([1, 2, 2], {1: 10, 2: 20}, 1_000, {2})
+    assert weights == {1: plain[1], 2: plain[2] * bm25.ENDING_WEIGHT}
+
+
 def test_coverage_is_the_share_of_the_weight_that_is_held() -> None:
     df, passages = {1: 10, 2: 400}, 50_000
     weights = {term: bm25.idf(passages, count) for term, count in df.items()}

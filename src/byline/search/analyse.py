@@ -108,6 +108,13 @@ def telling_terms(text: str) -> list[int]:
     return _ids([_without_ending(chunk) for chunk in chunks]) or query_terms(text)
 
 
+def ending_terms(text: str) -> frozenset[int]:
+    """Those of the `query_terms` that only the endings of Korean words bring: of 판매자가 that is
+    자가, which says nothing of sellers."""
+    chunks = [chunk for chunk in folded(text).split() if not only_asks(chunk)]
+    return frozenset(_ids(chunks)).difference(_ids([_without_ending(chunk) for chunk in chunks]))
+
+
 def whole_term(word: str) -> int | None:
     """The id of the one term that stands for all of a word or compound, case-folded; None where
     there is none: it has too many parts, or is no word."""

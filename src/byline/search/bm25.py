@@ -36,6 +36,12 @@ CONTEXT_OCCURRENCES: Final = 2
 DISTINCT_TERMS_MAX: Final = 16_000
 """The most entries pgvector stores in a `sparsevec`; a passage's further terms are left out."""
 
+ENDING_WEIGHT: Final = 0.5
+"""The share of its weight that a term has which only the ending of a Korean word brings. nDCG@10 of
+this leg by itself on 3,000 questions of KorQuAD 1.0 with it at 1 / 0.5 / 0.3 / 0: 0.9535 / 0.9579 /
+0.9585 / 0.9592; with the dense leg, on 400 questions, 0.978 / 0.981 / 0.980 / 0.980. Not 0: what
+looks like an ending may be none (the last syllable of 고양이)."""
+
 QUERY_TERMS_MAX: Final = 128
 """A longer query is asked by those of its terms that weigh most."""
 
@@ -85,14 +91,21 @@ def idf(passages: int, df: int) -> float:
     return log(1 + (passages - df + 0.5) / (df + 0.5))
 
 
-def query_weights(terms: list[int], df: Mapping[int, int], passages: int) -> dict[int, float]:
-    """The query's side: its `QUERY_TERMS_MAX` heaviest terms, each with its weight.
+def query_weights(
+    terms: list[int],
+    df: Mapping[int, int],
+    passages: int,
+    endings: Collection[int] = frozenset(),
+) -> dict[int, float]:
+    """The query's side: its `QUERY_TERMS_MAX` heaviest terms, each with its weight, of which
+    `endings` have a share.
 
     Terms that no passage holds are among them: they find nothing, but they were asked for.
     """
     counts = Counter(terms)
     weights = {
-        term: count * idf(passages, df.get(term, 0)) for term, count in sorted(counts.items())
+        term: count * idf(passages, df.get(term, 0)) * (ENDING_WEIGHT if term in endings else 1)
+        for term, count in sorted(counts.items())
     }
     heaviest = sorted(weights, key=weights.__getitem__, reverse=True)[:QUERY_TERMS_MAX]
     return {term: weights[term] for term in heaviest}

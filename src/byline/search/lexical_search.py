@@ -46,7 +46,7 @@ class LexicalQuery:
     `telling` are those of the terms that a passage must have to speak of what was asked; `reading`
     says which passages may not be found at all. The terms of each set of `alike` weigh as if they
     were one term: all of them are what one prefix stands for. Of the words `spelt`, those that
-    nobody wrote are taken to be misspelt.
+    nobody wrote are taken to be misspelt. `endings` weigh less than other terms.
     """
 
     terms: list[int]
@@ -56,6 +56,7 @@ class LexicalQuery:
     reading: Reading = ALL_WORDS
     alike: tuple[frozenset[int], ...] = ()
     spelt: tuple[str, ...] = ()
+    endings: frozenset[int] = frozenset()
 
     def with_meant(self, respelt: Sequence[Respelt]) -> LexicalQuery:
         """The same with what misspelt words stand for in their place."""
@@ -143,7 +144,8 @@ async def _weigh(connection: AsyncConnection[DictRow], query: LexicalQuery) -> W
     }
     stands_for = {term: -n for n, terms_ in enumerate(query.alike, start=1) for term in terms_}
     as_one = {**df, **{term: together[number] for term, number in stands_for.items()}}
-    weights = bm25.query_weights([*query.terms, *sorted(stands_for)], as_one, passages)
+    asked_for = [*query.terms, *sorted(stands_for)]
+    weights = bm25.query_weights(asked_for, as_one, passages, query.endings)
     telling = frozenset(weights.keys() & set(query.telling) | together.keys() or weights.keys())
     return Weighed(weights, {**df, **together}, passages, telling, stands_for, counted.everywhere)
 

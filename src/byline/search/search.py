@@ -26,7 +26,7 @@ from psycopg.rows import DictRow
 
 from byline.domain.search import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest, DatabaseUnavailable
-from byline.search.analyse import query_terms, telling_terms
+from byline.search.analyse import ending_terms, query_terms, telling_terms
 from byline.search.dense import DenseQuery, search_dense
 from byline.search.duplicates import collapse
 from byline.search.filters import Scope, checked, notes_on, scope_of
@@ -109,7 +109,10 @@ class Searcher:
                 alike = tuple(beginning.terms for beginning in prefixes if beginning.words)
                 as_written = spelt_words(" ".join(reading.phrases))
                 spelt = tuple(w for w in spelt_words(sought.words) if w not in as_written)
-                query = LexicalQuery(asked, telling, scope, CANDIDATES, reading, alike, spelt)
+                endings = ending_terms(sought.words)
+                query = LexicalQuery(
+                    asked, telling, scope, CANDIDATES, reading, alike, spelt, endings
+                )
                 words = await search_lexical(connection, query)
                 if filters.collection is not None and not words.query.passages:
                     await _check_collection(connection, filters.collection)
