@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import made_documents
@@ -16,6 +17,7 @@ import pytest
 from made_documents import docx, pdf
 
 from byline.config.schema import Ingest
+from byline.domain.documents import Chunk, ExtractedText
 from byline.errors import ExtractionFailed
 from byline.ingest import extract
 from byline.ingest.extract import Extraction, Extractor, WorkerDied, open_extractor
@@ -66,10 +68,27 @@ def endless(tmp_path: Path) -> Path:
     return path
 
 
-async def read(extractor: Extractor, folder: Path, name: str, raw: bytes) -> Extraction:
+@dataclass(frozen=True)
+class Read:
+    """What came of a whole file."""
+
+    text: ExtractedText
+    chunks: list[Chunk]
+
+
+async def read(extractor: Extractor, folder: Path, name: str, raw: bytes) -> Read:
     path = folder / "given"
     path.write_bytes(raw)
-    return await extractor.extract(path, name)
+    return await read_whole(extractor, path, name)
+
+
+async def read_whole(extractor: Extractor, path: Path, name: str) -> Read:
+    chunks: list[Chunk] = []
+    async with extractor.extract(path, name) as extraction:
+        async for block in extraction.blocks:
+            chunks += extraction.chunks(len(chunks), block)
+    assert len(chunks) == len(extraction.spans)
+    return Read(extraction.text, chunks)
 
 
 async def refusal(extractor: Extractor, folder: Path, name: str, raw: bytes) -> ExtractionFailed:
@@ -85,8 +104,8 @@ async def test_pages_of_a_pdf_are_told_by_offset(extractor: Extractor, tmp_path:
     assert [page.number for page in extraction.text.pages] == [1, 2]
     second = extraction.text.pages[1]
     assert "pears" in text[second.start : second.end]
-    assert [chunk.page for chunk in extraction.chunks(0, 9)] == [1, 2]
-    assert all(text[c.start : c.end] == c.text for c in extraction.chunks(0, 9))
+    assert [chunk.page for chunk in extraction.chunks] == [1, 2]
+    assert all(text[c.start : c.end] == c.text for c in extraction.chunks)
 
 
 async def test_content_beats_the_name(extractor: Extractor, tmp_path: Path) -> None:
@@ -178,14 +197,13 @@ async def test_a_pdf_of_500_pages_is_read_to_its_last_page(
     pages = [f"Page {n} begins.\n" + "A line of words on it.\n" * 40 for n in range(1, 501)]
     extraction = await read(extractor, tmp_path, "long.pdf", pdf(pages))
     assert [page.number for page in extraction.text.pages] == list(range(1, 501))
-    last = extraction.chunks(len(extraction.spans) - 1, len(extraction.spans))[0]
-    assert last.page == 500
+    assert extraction.chunks[-1].page == 500
 
 
 async def test_reading_longer_than_the_limit_ends_the_worker(scratch: Path, endless: Path) -> None:
     async with open_extractor(Ingest(extract_s_max=0.5), scratch) as extractor:
         with pytest.raises(ExtractionFailed) as caught:
-            await extractor.extract(endless, endless.name)
+            await read_whole(extractor, endless, endless.name)
         assert workers() == []
     assert caught.value.extraction_code == "too_slow"
     assert "ingest.extract_s_max" in caught.value.message
@@ -199,7 +217,7 @@ async def test_reading_in_more_memory_than_the_limit_ends_the_worker(
     limits = Ingest(extract_memory_bytes_max=268_435_456)
     async with open_extractor(limits, scratch) as extractor:
         with pytest.raises(ExtractionFailed) as caught:
-            await extractor.extract(path, path.name)
+            await read_whole(extractor, path, path.name)
         assert workers() == []
     assert caught.value.extraction_code == "too_much_memory"
 
@@ -207,7 +225,7 @@ async def test_reading_in_more_memory_than_the_limit_ends_the_worker(
 async def test_a_cancelled_reading_ends_its_worker(
     extractor: Extractor, scratch: Path, endless: Path
 ) -> None:
-    reading = asyncio.create_task(extractor.extract(endless, endless.name))
+    reading = asyncio.create_task(read_whole(extractor, endless, endless.name))
     await begun()
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -219,11 +237,131 @@ async def test_a_cancelled_reading_ends_its_worker(
 async def test_a_worker_killed_from_outside_is_told_apart_from_a_bad_file(
     extractor: Extractor, endless: Path, tmp_path: Path
 ) -> None:
-    reading = asyncio.create_task(extractor.extract(endless, endless.name))
+    reading = asyncio.create_task(read_whole(extractor, endless, endless.name))
     (await begun()).kill()
     with pytest.raises(WorkerDied):
         await reading
     assert (await read(extractor, tmp_path, "a.txt", b"next")).text.text == "next"
+
+
+@pytest.fixture
+def many_blocks(tmp_path: Path) -> Path:
+    """A file of 40 blocks of passages: far more than anything holds between a worker and us."""
+    path = tmp_path / "many.txt"
+    lines = (f"Passage {n} speaks of {n % 97} apples and {n % 89} pears." for n in range(20_480))
+    path.write_text("\n\n".join(line.ljust(80, "!") for line in lines), encoding="utf-8")
+    return path
+
+
+async def rest_of(extraction: Extraction) -> int:
+    """How many more blocks come."""
+    return len([block async for block in extraction.blocks])
+
+
+def small_passages() -> Ingest:
+    return Ingest(passage_chars_max=100)
+
+
+async def test_a_text_comes_before_its_passages_are_analysed_block_by_block(
+    scratch: Path, many_blocks: Path
+) -> None:
+    async with open_extractor(small_passages(), scratch) as extractor:
+        async with extractor.extract(many_blocks, "many.txt") as extraction:
+            assert len(extraction.spans) == 20_480
+            assert await rest_of(extraction) == 40
+        assert len(workers()) == 1
+
+
+async def test_a_worker_killed_half_way_is_told_as_one_that_died(
+    scratch: Path, many_blocks: Path
+) -> None:
+    async with open_extractor(small_passages(), scratch) as extractor:
+        async with extractor.extract(many_blocks, "many.txt") as extraction:
+            await anext(extraction.blocks)
+            workers()[0].kill()
+            with pytest.raises(WorkerDied):
+                await rest_of(extraction)
+        assert workers() == []
+        assert left_in(scratch) == []
+
+
+async def test_a_worker_that_stands_still_half_way_ends(
+    scratch: Path, many_blocks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extract, "_BLOCK_S_MAX", 0.5)
+    async with open_extractor(small_passages(), scratch) as extractor:
+        async with extractor.extract(many_blocks, "many.txt") as extraction:
+            await anext(extraction.blocks)
+            workers()[0].suspend()
+            with pytest.raises(ExtractionFailed) as caught:
+                await rest_of(extraction)
+        assert workers() == []
+    assert caught.value.extraction_code == "too_slow"
+    assert "stood still" in caught.value.message
+
+
+BROKEN_BEHIND_THE_FIRST_BLOCK = """
+from byline.search import analysed as module
+whole = module.analysed
+def analysed(*given, **named):
+    yield next(whole(*given, **named))
+    raise {error}
+module.analysed = analysed
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [("MemoryError", "too_much_memory"), ("ValueError", "extraction_failed")]
+)
+async def test_what_goes_wrong_half_way_fails_the_reading_with_its_code(
+    scratch: Path, many_blocks: Path, monkeypatch: pytest.MonkeyPatch, error: str, code: str
+) -> None:
+    program = BROKEN_BEHIND_THE_FIRST_BLOCK.format(error=error)
+    (many_blocks.parent / "sitecustomize.py").write_text(program, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(many_blocks.parent), prepend=os.pathsep)
+    async with open_extractor(small_passages(), scratch) as extractor:
+        async with extractor.extract(many_blocks, "many.txt") as extraction:
+            await anext(extraction.blocks)
+            with pytest.raises(ExtractionFailed) as caught:
+                await rest_of(extraction)
+        assert caught.value.extraction_code == code
+        assert len(workers()) == (code == "extraction_failed")
+
+
+async def test_a_reading_left_or_cancelled_half_way_ends_its_worker(
+    scratch: Path, many_blocks: Path
+) -> None:
+    begun_blocks = asyncio.Event()
+
+    async def hold() -> None:
+        async with extractor.extract(many_blocks, "many.txt") as extraction:
+            await anext(extraction.blocks)
+            begun_blocks.set()
+            await asyncio.Event().wait()
+
+    async with open_extractor(small_passages(), scratch) as extractor:
+        async with extractor.extract(many_blocks, "many.txt") as extraction:
+            await anext(extraction.blocks)
+        assert workers() == []
+        held = asyncio.create_task(hold())
+        await begun_blocks.wait()
+        held.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await held
+        assert workers() == []
+        assert left_in(scratch) == []
+        assert (await read(extractor, many_blocks.parent, "a.txt", b"next")).text.text == "next"
+
+
+async def test_a_worker_is_free_for_the_next_file_before_one_of_few_blocks_is_stored(
+    extractor: Extractor, tmp_path: Path
+) -> None:
+    path = tmp_path / "few.txt"
+    path.write_text("\n\n".join(f"{n} apples." * 60 for n in range(1_500)), encoding="utf-8")
+    async with extractor.extract(path, "few.txt") as extraction:
+        assert (await read(extractor, tmp_path, "a.txt", b"next")).text.text == "next"
+        assert await rest_of(extraction) == 3
+    assert len(workers()) == 1
 
 
 async def test_one_worker_reads_one_file_after_the_other(
@@ -260,7 +398,7 @@ async def test_as_many_files_are_read_at_once_as_configured(scratch: Path, tmp_p
         paths = [tmp_path / f"endless-{n}" for n in range(3)]
         for path in paths:
             os.mkfifo(path)
-        readings = [asyncio.create_task(extractor.extract(path, "x.txt")) for path in paths]
+        readings = [asyncio.create_task(read_whole(extractor, path, "x.txt")) for path in paths]
         await begun(2)
         assert len(workers()) == 2
         for reading in readings:

@@ -15,7 +15,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +89,8 @@ class _Opening:
     spans: Sequence[_Span]
 
 
-_Heard: TypeAlias = asyncio.Queue[_Opening | AnalysedPassages | Exception]
+_Part: TypeAlias = _Opening | AnalysedPassages
+_Heard: TypeAlias = asyncio.Queue[_Part | Exception]
 """What came of a file so far; last, why nothing more comes."""
 
 
@@ -129,39 +130,42 @@ class Extractor:
             await asyncio.wait([listening])
 
     async def _listen(self, order: ReadingOrder, heard: _Heard) -> None:
-        """Put what a worker makes of a file into `heard`, or why it makes nothing of it."""
+        """Put what a worker makes of a file into `heard`, or why it makes nothing of it. Whoever
+        takes the last of it finds the worker free."""
         try:
             async with self._free:
-                await self._read(order, heard)
+                last = await self._read(order, heard)
+            await heard.put(last)
         except Exception as failure:  # noqa: BLE001 - it is raised where it is waited for
             await heard.put(failure)
 
-    async def _read(self, order: ReadingOrder, heard: _Heard) -> None:
+    async def _read(self, order: ReadingOrder, heard: _Heard) -> _Part:
         worker = await self._worker()
         try:
-            await self._hear(worker, order, heard)
+            return await self._hear(worker, order, heard)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._end_of(worker) from error
         finally:
             await self._put_back(worker)
 
-    async def _hear(self, worker: _Worker, order: ReadingOrder, heard: _Heard) -> None:
-        """What counts is how long the worker is waited for, not how long it waits for others."""
+    async def _hear(self, worker: _Worker, order: ReadingOrder, heard: _Heard) -> _Part:
+        """Put all parts into `heard` but the last, which is returned. What counts is how long the
+        worker is waited for, not how long it waits for those who store what it said."""
         loop = asyncio.get_running_loop()
-        parts = worker.read(order)
         wait_s_max = left_s = self._s_max
+        hearing: Coroutine[Any, Any, _Part] = worker.open(order)
         while True:
             began = loop.time()
             try:
                 async with asyncio.timeout(min(left_s, wait_s_max)):
-                    part = await anext(parts, None)
+                    part = await hearing
             except TimeoutError:
                 raise self._too_slow() if left_s <= wait_s_max else _stood_still() from None
-            if part is None:
-                return
+            if not worker.is_reading:
+                return part
             left_s -= loop.time() - began
-            wait_s_max = _BLOCK_S_MAX
             await heard.put(part)
+            hearing, wait_s_max = worker.block(), _BLOCK_S_MAX
 
     async def close(self) -> None:
         """End the idle workers; busy ones end with the call that uses them."""
@@ -221,7 +225,8 @@ class _Worker:
         self._process = process
         self._folder = folder
         self._files = 0
-        self._is_reading = False
+        self._is_asked = False
+        self._untold = 0
         self._resident_bytes = 0
         self._stderr = b""
         self._listening = asyncio.create_task(self._listen())
@@ -229,34 +234,39 @@ class _Worker:
         self._ending: asyncio.Task[tuple[int, str]] | None = None
 
     @property
+    def is_reading(self) -> bool:
+        """Whether it has not told all of its file."""
+        return self._is_asked or self._untold > 0
+
+    @property
     def is_usable(self) -> bool:
         return (
             self._ending is None
-            and not self._is_reading
+            and not self.is_reading
             and self._process.returncode is None
             and self._files < _FILES_MAX
             and self._resident_bytes <= _KEPT_BYTES_MAX
         )
 
-    async def read(self, order: ReadingOrder) -> AsyncIterator[_Opening | AnalysedPassages]:
-        """The text, then what all of its passages are indexed by."""
+    async def open(self, order: ReadingOrder) -> _Part:
+        """Begin a file: its text."""
         stdin = self._process.stdin
         assert stdin is not None
         self._files += 1
-        self._is_reading = True
+        self._is_asked = True
         stdin.write(order.to_json().encode() + b"\n")
         await stdin.drain()
         header, text, _ = await self._part()
         opening = _opening(header, text)
-        untold = len(opening.spans)
-        self._is_reading = untold > 0
-        yield opening
-        while untold:
-            _, _, packed = await self._part()
-            block = AnalysedPassages.from_bytes(packed)
-            untold -= len(block)
-            self._is_reading = untold > 0
-            yield block
+        self._is_asked, self._untold = False, len(opening.spans)
+        return opening
+
+    async def block(self) -> _Part:
+        """What some more of its passages are indexed by."""
+        _, _, packed = await self._part()
+        block = AnalysedPassages.from_bytes(packed)
+        self._untold -= len(block)
+        return block
 
     async def _part(self) -> tuple[Mapping[str, Any], bytes, bytes]:
         stdout = self._process.stdout
@@ -267,7 +277,7 @@ class _Worker:
         packed = await stdout.readexactly(terms_len)
         self._resident_bytes = header["resident_bytes"]
         if failed := header.get("failed"):
-            self._is_reading = False
+            self._is_asked, self._untold = False, 0
             raise ExtractionFailed(failed["code"], failed["message"], remedy=failed["remedy"])
         return header, text, packed
 
@@ -357,7 +367,7 @@ async def _blocks(heard: _Heard, passages: int) -> AsyncIterator[AnalysedPassage
         yield block
 
 
-async def _next(heard: _Heard) -> _Opening | AnalysedPassages:
+async def _next(heard: _Heard) -> _Part:
     told = await heard.get()
     if isinstance(told, Exception):
         raise told

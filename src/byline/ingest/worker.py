@@ -57,10 +57,13 @@ def main() -> None:
     with contextlib.suppress(OSError):
         os.nice(_NICE)  # people who wait go first
     _bound_memory(limits.memory_bytes_max)
-    for order in _orders(sys.stdin.buffer):
-        for part in _answer(order, limits):
-            _leave_if_over(limits.memory_bytes_max)
-            _write(out, part)
+    try:
+        for order in _orders(sys.stdin.buffer):
+            for part in _answer(order, limits):
+                _leave_if_over(limits.memory_bytes_max)
+                _write(out, part)
+    except MemoryError:
+        os._exit(EXIT_TOO_MUCH_MEMORY)
 
 
 def _write(out: IO[bytes], part: _Part) -> None:
@@ -148,7 +151,7 @@ def _answer(order: ReadingOrder, limits: WorkerLimits) -> Iterator[_Part]:
     except ExtractionFailed as refusal:
         yield _failed(refusal)
     except MemoryError:
-        os._exit(EXIT_TOO_MUCH_MEMORY)
+        raise
     except FileNotFoundError:
         yield _failed(ExtractionFailed("file_missing", "The original file is gone."))
     except Exception as error:  # noqa: BLE001 - whatever a damaged file provokes is that file's failure

@@ -42,10 +42,6 @@ class AnalysedPassages:
     def __len__(self) -> int:
         return len(self.fingerprints)
 
-    def fingerprint(self, index: int) -> int:
-        """The fingerprint of passage number `index`, from 0."""
-        return int(self.fingerprints[index])
-
     def to_bytes(self) -> bytes:
         """All of it, for another process on this machine."""
         held = self.columns
