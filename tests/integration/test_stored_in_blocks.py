@@ -50,7 +50,7 @@ async def stored(database: Database) -> list[list[tuple[object, ...]]]:
 
 
 async def rows_of(database: Database, table: str) -> int:
-    return len(await rows(database.url, f"SELECT FROM {table}"))
+    return len(await rows(database.url, f"SELECT 1 FROM {table}"))
 
 
 async def left_behind(database: Database) -> dict[str, int]:
