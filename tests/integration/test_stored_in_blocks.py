@@ -159,8 +159,9 @@ async def test_while_a_block_is_waited_for_a_document_is_found_by_its_earlier_pa
     assert again.passages == 100
 
 
+@pytest.mark.parametrize("read_again", [False, True])
 async def test_while_a_block_is_waited_for_others_write_and_fold(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_again: bool
 ) -> None:
     monkeypatch.setattr(folding, "_CHANGES_MAX", 0)
     monkeypatch.setattr(lexical, "_COUNTED_AT_ONCE", 16)
@@ -168,6 +169,12 @@ async def test_while_a_block_is_waited_for_others_write_and_fold(
     extractor = ScriptedExtractor(at_once=16, hold_between=hold)
     async with scripted_library(database, tmp_path, extractor) as parts:
         document = await parts.add(TEXT)
+        if read_again:
+            hold.set()
+            await settled(parts.library, document.id)
+            hold.clear()
+            extractor.between.clear()
+            await parts.library.reindex(document.id)
         await extractor.between.wait()
         async with asyncio.timeout(10):
             await add(database, "the lease of another")

@@ -113,14 +113,15 @@ async def _store(
 ) -> None:
     """Text, passages, index rows and state together; what an earlier reading left goes with it.
 
-    Others see the earlier passages until the transaction ends, and the new ones from then on.
+    Others see the earlier passages until the transaction ends, and the new ones from then on. It
+    holds the document's row, and nothing that others wait for, while a block is waited for.
     """
     sql = statements("documents")
     row = await change_state(connection, document_id, DocumentState.INDEXED)
     if row is None:
         return
     if row["passages"]:
-        await lexical.remove_document(connection, document_id)
+        await lexical.make_way(connection, document_id)
         await connection.execute(sql["delete_passages"], {"id": document_id})
     text = extraction.text
     pages = [[page.number, page.start, page.end] for page in text.pages]

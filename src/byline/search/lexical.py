@@ -131,8 +131,14 @@ async def remove_document(connection: AsyncConnection[DictRow], document_id: str
 
     Deleting passages does the same, passage by passage; this is faster for a whole document.
     """
-    await connection.execute(statements("lexical")["remove_document"], {"document_id": document_id})
+    await make_way(connection, document_id)
     await fold_if_due(connection)
+
+
+async def make_way(connection: AsyncConnection[DictRow], document_id: str) -> None:
+    """The same for one whose new passages are indexed next (`index_analysed`), which folds: a fold
+    here would keep others from theirs until then."""
+    await connection.execute(statements("lexical")["remove_document"], {"document_id": document_id})
 
 
 _Slice: TypeAlias = tuple[Places, TermColumns]
