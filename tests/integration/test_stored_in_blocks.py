@@ -21,7 +21,7 @@ from byline.store.database import Database
 
 STOP_S_MAX = 5
 TEXT = "\n\n".join(
-    f"Lease {n} ends in May. 보증금 {n % 7}만 원. " * (1 + n % 5) for n in range(100)
+    f"Lease {n:03} ends in May. 보증금 {n % 7}만 원. " * (1 + n % 5) for n in range(100)
 )
 STORED = (
     "SELECT ordinal, page, start_offset, end_offset, heading, text, fingerprint, gap "

@@ -121,10 +121,12 @@ async def passed(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 async def test_storing_slowly_takes_none_of_the_time_a_worker_has(
     worker: ReadyWorker, tmp_path: Path, passed: Callable[[float], None]
 ) -> None:
+    worker.works = lambda: turns(3)
     async with Extractor(Ingest(extract_s_max=60), tmp_path).extract(tmp_path, "a") as extraction:
+        await turns(1_000)
         blocks = 0
         async for _ in extraction.blocks:
-            await turns(10)  # by now the worker waits for us
+            await turns(100)  # by now the worker waits for us again
             passed(30.0)
             blocks += 1
     assert blocks == BLOCKS
