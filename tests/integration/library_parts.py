@@ -60,7 +60,7 @@ class ScriptedExtractor:
         text = await asyncio.to_thread(path.read_text, encoding="utf-8")
         called = title or name
         spans = [(*found.span(), None, "") for found in PARAGRAPH.finditer(text)]
-        passages = ((text[start:end], "") for start, end, _, _ in spans)
+        passages = [(text[start:end], "") for start, end, _, _ in spans]
         blocks = analysed(passages, title=called, at_once=self.at_once)
         yield Extraction(ExtractedText(text, called, "text/plain"), spans, self._told(blocks))
 

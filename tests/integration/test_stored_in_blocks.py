@@ -21,7 +21,7 @@ from byline.store.database import Database
 
 STOP_S_MAX = 5
 TEXT = "\n\n".join(
-    f"Lease {n:03} ends in May. 보증금 {n % 7}만 원. " * (1 + n % 5) for n in range(100)
+    f"Lease {n:03} ends in May. 보증금 {n % 7}만 원. " * (1 + n % 5) for n in range(150)
 )
 STORED = (
     "SELECT ordinal, page, start_offset, end_offset, heading, text, fingerprint, gap "
@@ -65,7 +65,7 @@ async def test_the_rows_of_a_document_are_the_same_however_many_blocks_it_came_i
     extractor = ScriptedExtractor()
     async with scripted_library(database, tmp_path, extractor) as parts:
         whole = await settled(parts.library, (await parts.add(TEXT)).id)
-        assert whole.passages == 100
+        assert whole.passages == 150
         expected = await stored(database)
         assert await rows_of(database, "lexical_changes") == 1
         await parts.library.delete(whole.id)
@@ -94,8 +94,8 @@ async def test_a_worker_that_died_between_blocks_is_forgotten_once_another_reads
     extractor = ScriptedExtractor(at_once=16, faults_between=[WorkerDied("killed")])
     async with scripted_library(database, tmp_path, extractor) as parts:
         document = await settled(parts.library, (await parts.add(TEXT)).id)
-    assert (document.state, document.passages) == (DocumentState.INDEXED, 100)
-    assert await rows_of(database, "passages") == await rows_of(database, "lexical_passages") == 100
+    assert (document.state, document.passages) == (DocumentState.INDEXED, 150)
+    assert await rows_of(database, "passages") == await rows_of(database, "lexical_passages") == 150
 
 
 async def test_a_reading_too_slow_between_blocks_fails_with_its_code_and_leaves_nothing_behind(
@@ -123,7 +123,7 @@ async def test_a_stop_between_blocks_gives_the_job_back_and_leaves_nothing_behin
     assert await rows(database.url, "SELECT status::text FROM procrastinate_jobs") == [("todo",)]
     assert await left_behind(database) == {}
     async with scripted_library(database, tmp_path, ScriptedExtractor()) as parts:
-        assert (await settled(parts.library, document.id)).passages == 100
+        assert (await settled(parts.library, document.id)).passages == 150
 
 
 async def test_a_document_read_again_in_vain_is_found_as_before(
@@ -156,7 +156,7 @@ async def test_while_a_block_is_waited_for_a_document_is_found_by_its_earlier_pa
         extractor.hold_between.set()
         again = await settled(parts.library, document.id)
     assert found.hits
-    assert again.passages == 100
+    assert again.passages == 150
 
 
 @pytest.mark.parametrize("read_again", [False, True])

@@ -74,6 +74,14 @@ def test_the_words_of_passages_and_of_what_stands_above_them_arrive_once_each() 
     assert "deposits" in arrived.words
 
 
+@pytest.mark.parametrize(
+    ("passages", "blocks"),
+    [(1, [1]), (512, [512]), (767, [767]), (768, [512, 256]), (1_279, [512, 767])],
+)
+def test_a_few_passages_more_are_no_block_of_their_own(passages: int, blocks: list[int]) -> None:
+    assert [len(block) for block in sent([("a", "")] * passages)] == blocks
+
+
 def test_the_words_of_many_blocks_arrive_once_each_and_with_the_first_that_has_them() -> None:
     passages = [("one fish-hook", "Sea"), ("two (fish) hook", "Sea"), ("red, two", "Lake")]
     arrived = [set(block.words) for block in sent(passages, at_once=1)]

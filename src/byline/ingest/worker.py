@@ -145,7 +145,7 @@ def _answer(order: ReadingOrder, limits: WorkerLimits) -> Iterator[_Part]:
             extracted = replace(extracted, title=order.title)
         chunks = chunk(extracted, passage_chars_max=order.passage_chars_max)
         yield _Part(_header(extracted, chunks), extracted.text.encode())
-        passages = ((passage.text, passage.heading) for passage in chunks)
+        passages = [(passage.text, passage.heading) for passage in chunks]
         for block in analysed(passages, title=extracted.title):
             yield _Part({}, terms=block.to_bytes())
     except ExtractionFailed as refusal:

@@ -8,10 +8,9 @@ text has, and nothing to parse.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from typing import Final, TypeVar
 
 import numpy as np
@@ -68,15 +67,18 @@ class AnalysedPassages:
 
 
 def analysed(
-    passages: Iterable[tuple[str, str]], *, title: str, at_once: int = PASSAGES_AT_ONCE
+    passages: Sequence[tuple[str, str]], *, title: str, at_once: int = PASSAGES_AT_ONCE
 ) -> Iterator[AnalysedPassages]:
-    """Analyse the passages, (text, heading) each, of a document called `title`, so many at a time.
-    What comes of all of them is the same, however many those are."""
+    """Analyse the passages, (text, heading) each, of a document called `title`, so many at a time;
+    the last ones may be half as many, or half as many more. What comes of all of them is the same,
+    however many those are."""
     chunks: set[str] = set()
     words: set[str] = set()
     written = set(folded(title).split())
-    rest = iter(passages)
-    while some := list(islice(rest, at_once)):
+    after = 0
+    while after < len(passages):
+        some = passages[after : _block_end(after, len(passages), at_once)]
+        after += len(some)
         bodies = []
         for text, _ in some:
             plain = folded(text)
@@ -97,6 +99,12 @@ def analysed(
             tuple(new),
         )
         written = set()
+
+
+def _block_end(start: int, passages: int, at_once: int) -> int:
+    """A few passages by themselves take as many statements to store as a whole block."""
+    end = start + at_once
+    return end if passages - end >= at_once // 2 else passages
 
 
 @lru_cache(maxsize=64)  # passages of one section come one after the other
