@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,19 +17,23 @@ from byline.ingest.extract import Extraction
 from byline.ingest.jobs import DocumentJobs
 from byline.ingest.library import Library
 from byline.ingest.pipeline import Pipeline
-from byline.search.analysed import AnalysedPassages
+from byline.search.analysed import AnalysedPassages, analysed
 from byline.store.blobs import BlobStore, open_blobs
 from byline.store.database import Database
 
 WAIT_S = 30
+PARAGRAPH = re.compile(r"\S(?:(?!\n\n).)*", re.DOTALL)
 DONE = (DocumentState.INDEXED, DocumentState.FAILED)
 
 
 @dataclass
 class ScriptedExtractor:
-    """Reads what the test says: `faults` are raised first, one a file, then the file is its text.
+    """Reads what the test says: `faults` are raised first, one a file, then the file is its text,
+    a passage a paragraph.
 
     While `hold` is set to an unset event, readings wait for it; `begun` tells that one has begun.
+    Passages come `at_once`; `faults_between` are raised behind the first of them, and
+    `hold_between` holds readings there, `between` tells that one has come so far.
     """
 
     faults: list[Exception] = field(default_factory=list)
@@ -36,10 +41,15 @@ class ScriptedExtractor:
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     names: list[str] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
+    at_once: int = 512
+    faults_between: list[Exception] = field(default_factory=list)
+    hold_between: asyncio.Event | None = None
+    between: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @asynccontextmanager
     async def extract(
         self, path: Path, name: str, title: str = "", *, passage_chars_max: int = 0
-    ) -> Extraction:
+    ) -> AsyncIterator[Extraction]:
         self.names.append(name)
         self.lengths.append(passage_chars_max)
         self.begun.set()
@@ -48,9 +58,20 @@ class ScriptedExtractor:
         if self.faults:
             raise self.faults.pop(0)
         text = await asyncio.to_thread(path.read_text, encoding="utf-8")
-        analysed = AnalysedPassages.of([(text, "")], title=title or name)
-        spans = [(0, len(text), None, "")]
-        return Extraction(ExtractedText(text, title or name, "text/plain"), spans, analysed)
+        called = title or name
+        spans = [(*found.span(), None, "") for found in PARAGRAPH.finditer(text)]
+        passages = [(text[start:end], "") for start, end, _, _ in spans]
+        blocks = analysed(passages, title=called, at_once=self.at_once)
+        yield Extraction(ExtractedText(text, called, "text/plain"), spans, self._told(blocks))
+
+    async def _told(self, blocks: Iterator[AnalysedPassages]) -> AsyncIterator[AnalysedPassages]:
+        for block in blocks:
+            yield block
+            self.between.set()
+            if self.hold_between is not None:
+                await self.hold_between.wait()
+            if self.faults_between:
+                raise self.faults_between.pop(0)
 
 
 @dataclass

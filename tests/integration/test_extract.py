@@ -13,12 +13,13 @@ from pathlib import Path
 import made_documents
 import psutil
 import pytest
+from extract_parts import left_in, read, read_whole, workers
 from made_documents import docx, pdf
 
 from byline.config.schema import Ingest
 from byline.errors import ExtractionFailed
 from byline.ingest import extract
-from byline.ingest.extract import Extraction, Extractor, WorkerDied, open_extractor
+from byline.ingest.extract import Extractor, WorkerDied, open_extractor
 
 WAIT_S = 30
 
@@ -36,21 +37,6 @@ async def extractor(scratch: Path) -> AsyncIterator[Extractor]:
         yield opened
 
 
-def workers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if _is_worker(child)]
-
-
-def _is_worker(process: psutil.Process) -> bool:
-    try:
-        return "byline.ingest.worker" in process.cmdline()
-    except psutil.Error:  # it has just ended
-        return False
-
-
-def left_in(folder: Path) -> list[Path]:
-    return list(folder.iterdir())
-
-
 async def begun(count: int = 1) -> psutil.Process:
     async with asyncio.timeout(WAIT_S):
         while len(workers()) < count:  # noqa: ASYNC110 - a process has no event of ours
@@ -66,12 +52,6 @@ def endless(tmp_path: Path) -> Path:
     return path
 
 
-async def read(extractor: Extractor, folder: Path, name: str, raw: bytes) -> Extraction:
-    path = folder / "given"
-    path.write_bytes(raw)
-    return await extractor.extract(path, name)
-
-
 async def refusal(extractor: Extractor, folder: Path, name: str, raw: bytes) -> ExtractionFailed:
     with pytest.raises(ExtractionFailed) as caught:
         await read(extractor, folder, name, raw)
@@ -85,8 +65,8 @@ async def test_pages_of_a_pdf_are_told_by_offset(extractor: Extractor, tmp_path:
     assert [page.number for page in extraction.text.pages] == [1, 2]
     second = extraction.text.pages[1]
     assert "pears" in text[second.start : second.end]
-    assert [chunk.page for chunk in extraction.chunks(0, 9)] == [1, 2]
-    assert all(text[c.start : c.end] == c.text for c in extraction.chunks(0, 9))
+    assert [chunk.page for chunk in extraction.chunks] == [1, 2]
+    assert all(text[c.start : c.end] == c.text for c in extraction.chunks)
 
 
 async def test_content_beats_the_name(extractor: Extractor, tmp_path: Path) -> None:
@@ -178,14 +158,13 @@ async def test_a_pdf_of_500_pages_is_read_to_its_last_page(
     pages = [f"Page {n} begins.\n" + "A line of words on it.\n" * 40 for n in range(1, 501)]
     extraction = await read(extractor, tmp_path, "long.pdf", pdf(pages))
     assert [page.number for page in extraction.text.pages] == list(range(1, 501))
-    last = extraction.chunks(len(extraction.spans) - 1, len(extraction.spans))[0]
-    assert last.page == 500
+    assert extraction.chunks[-1].page == 500
 
 
 async def test_reading_longer_than_the_limit_ends_the_worker(scratch: Path, endless: Path) -> None:
     async with open_extractor(Ingest(extract_s_max=0.5), scratch) as extractor:
         with pytest.raises(ExtractionFailed) as caught:
-            await extractor.extract(endless, endless.name)
+            await read_whole(extractor, endless, endless.name)
         assert workers() == []
     assert caught.value.extraction_code == "too_slow"
     assert "ingest.extract_s_max" in caught.value.message
@@ -199,7 +178,7 @@ async def test_reading_in_more_memory_than_the_limit_ends_the_worker(
     limits = Ingest(extract_memory_bytes_max=268_435_456)
     async with open_extractor(limits, scratch) as extractor:
         with pytest.raises(ExtractionFailed) as caught:
-            await extractor.extract(path, path.name)
+            await read_whole(extractor, path, path.name)
         assert workers() == []
     assert caught.value.extraction_code == "too_much_memory"
 
@@ -207,7 +186,7 @@ async def test_reading_in_more_memory_than_the_limit_ends_the_worker(
 async def test_a_cancelled_reading_ends_its_worker(
     extractor: Extractor, scratch: Path, endless: Path
 ) -> None:
-    reading = asyncio.create_task(extractor.extract(endless, endless.name))
+    reading = asyncio.create_task(read_whole(extractor, endless, endless.name))
     await begun()
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -219,7 +198,7 @@ async def test_a_cancelled_reading_ends_its_worker(
 async def test_a_worker_killed_from_outside_is_told_apart_from_a_bad_file(
     extractor: Extractor, endless: Path, tmp_path: Path
 ) -> None:
-    reading = asyncio.create_task(extractor.extract(endless, endless.name))
+    reading = asyncio.create_task(read_whole(extractor, endless, endless.name))
     (await begun()).kill()
     with pytest.raises(WorkerDied):
         await reading
@@ -260,7 +239,7 @@ async def test_as_many_files_are_read_at_once_as_configured(scratch: Path, tmp_p
         paths = [tmp_path / f"endless-{n}" for n in range(3)]
         for path in paths:
             os.mkfifo(path)
-        readings = [asyncio.create_task(extractor.extract(path, "x.txt")) for path in paths]
+        readings = [asyncio.create_task(read_whole(extractor, path, "x.txt")) for path in paths]
         await begun(2)
         assert len(workers()) == 2
         for reading in readings:

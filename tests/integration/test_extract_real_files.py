@@ -45,12 +45,14 @@ async def test_a_real_file_is_read_or_rightly_refused(
     path = FOLDER / expected["file"]
     async with open_extractor(Ingest(), tmp_path) as extractor:
         try:
-            extraction = await extractor.extract(path, path.name)
+            async with extractor.extract(path, path.name) as extraction:
+                blocks = [block async for block in extraction.blocks]
         except ExtractionFailed as failure:
             assert expected["expect"] in ("error", "text_or_error"), failure.message
             assert failure.remedy
             return
     assert expected["expect"] != "error"
+    assert sum(map(len, blocks)) == len(extraction.spans)
     text = squeezed(extraction.text.text)
     for wanted in expected["must_contain"]:
         assert squeezed(wanted) in text

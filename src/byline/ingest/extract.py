@@ -1,4 +1,9 @@
-"""Files to text, in child processes: bounded, recycled, and dead when their parent is."""
+"""Files to text, in child processes: bounded, recycled, and dead when their parent is.
+
+A text comes first, with where its passages lie; then what these are indexed by, block by block,
+while the first ones are stored. A few blocks are heard ahead, so that a worker is done with a file
+of ordinary size before it is stored, and waits with a large one for those who store it.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +15,11 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from byline.config import schema
 from byline.domain.documents import Chunk, ExtractedText, Heading, PageSpan
@@ -34,31 +39,59 @@ _KEPT_BYTES_MAX: Final = 536_870_912
 """A worker that holds more memory than this after a file is not used again."""
 _IDLE_S_MAX: Final = 60.0
 _STDERR_BYTES_KEPT: Final = 4_096
+_BLOCKS_AHEAD_MAX: Final = 8
+"""Blocks heard before they are stored: about 3 MB."""
+_BLOCK_S_MAX: Final = 60.0
+"""The longest wait for a block, which takes 0.1 s: whoever stores the others has the document
+locked meanwhile."""
 
 
 class WorkerDied(Exception):
     """The worker ended in the middle of a file for no reason of its own telling. Try again."""
 
 
+_Span: TypeAlias = tuple[int, int, int | None, str]
+"""A passage's start and end, its page, and the path of its headings."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """A document's text and its passages: (start, end, page, heading path) each, and `analysed`."""
+    """A document's text and where its passages lie.
+
+    `blocks` comes to an end once all of them are analysed. It raises what `Extractor.extract` does:
+    a reading may fail half way.
+    """
 
     text: ExtractedText
-    spans: Sequence[tuple[int, int, int | None, str]]
-    analysed: AnalysedPassages
+    spans: Sequence[_Span]
+    blocks: AsyncIterator[AnalysedPassages]
 
     def gap(self, number: int) -> str:
         """The blanks between the passage before and the one of this number."""
         after = self.spans[number - 1][1] if number else 0
         return self.text.text[after : self.spans[number][0]]
 
-    def chunks(self, first: int, after: int) -> list[Chunk]:
-        """The passages number `first` up to `after`, that one excluded."""
+    def chunks(self, first: int, block: AnalysedPassages) -> list[Chunk]:
+        """The passages that `block` is of, the first of them number `first`."""
+        spans = self.spans[first : first + len(block)]
+        prints = block.fingerprints.tolist()
         return [
-            Chunk(n, *span, self.text.text[slice(*span[:2])], self.analysed.fingerprint(n))
-            for n, span in enumerate(self.spans[first:after], first)
+            Chunk(n, *span, self.text.text[slice(*span[:2])], print_)
+            for n, (span, print_) in enumerate(zip(spans, prints, strict=True), first)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What a worker tells first of a document."""
+
+    text: ExtractedText
+    spans: Sequence[_Span]
+
+
+_Part: TypeAlias = _Opening | AnalysedPassages
+_Heard: TypeAlias = asyncio.Queue[_Part | Exception]
+"""What came of a file so far; last, why nothing more comes."""
 
 
 class Extractor:
@@ -76,35 +109,63 @@ class Extractor:
         self._free = asyncio.Semaphore(config.concurrency)
         self._idle: list[_Worker] = []
 
+    @asynccontextmanager
     async def extract(
         self, path: Path, name: str, title: str = "", *, passage_chars_max: int | None = None
-    ) -> Extraction:
+    ) -> AsyncIterator[Extraction]:
         """Read the file at `path`, which its owner calls `name`, and `title` if that is given. Cut
-        it by `passage_chars_max`, or as is configured.
+        it by `passage_chars_max`, or as is configured. From here on the file is not needed.
 
-        Raises `ExtractionFailed`, or `WorkerDied` if the worker was killed from outside.
+        Raises `ExtractionFailed`, or `WorkerDied` if the worker was killed from outside. Whoever
+        leaves before the last block ends the worker.
         """
-        async with self._free:
-            worker = await self._worker()
-            order = ReadingOrder(
-                *(str(path), name, title), passage_chars_max or self._passage_chars_max
-            )
-            try:
-                async with asyncio.timeout(self._s_max):
-                    extraction = await worker.read(order)
-            except ExtractionFailed:
-                await self._put_back(worker)
-                raise
-            except TimeoutError:
-                await worker.kill()
-                raise self._too_slow() from None
-            except (asyncio.IncompleteReadError, ConnectionError) as error:
-                raise await self._end_of(worker) from error
-            except BaseException:  # cancelled: the file is somebody else's now
-                await worker.kill()
-                raise
+        chars_max = passage_chars_max or self._passage_chars_max
+        heard: _Heard = asyncio.Queue(_BLOCKS_AHEAD_MAX)
+        order = ReadingOrder(str(path), name, title, chars_max)
+        listening = asyncio.create_task(self._listen(order, heard))
+        try:
+            yield await _extraction(heard)
+        finally:
+            listening.cancel()
+            await asyncio.wait([listening])
+
+    async def _listen(self, order: ReadingOrder, heard: _Heard) -> None:
+        """Put what a worker makes of a file into `heard`, or why it makes nothing of it. Whoever
+        takes the last of it finds the worker free."""
+        try:
+            async with self._free:
+                last = await self._read(order, heard)
+            await heard.put(last)
+        except Exception as failure:  # noqa: BLE001 - it is raised where it is waited for
+            await heard.put(failure)
+
+    async def _read(self, order: ReadingOrder, heard: _Heard) -> _Part:
+        worker = await self._worker()
+        try:
+            return await self._hear(worker, order, heard)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise await self._end_of(worker) from error
+        finally:
             await self._put_back(worker)
-            return extraction
+
+    async def _hear(self, worker: _Worker, order: ReadingOrder, heard: _Heard) -> _Part:
+        """Put all parts into `heard` but the last, which is returned. What counts is how long the
+        worker is waited for, not how long it waits for those who store what it said."""
+        loop = asyncio.get_running_loop()
+        wait_s_max = left_s = self._s_max
+        hearing: Coroutine[Any, Any, _Part] = worker.open(order)
+        while True:
+            began = loop.time()
+            try:
+                async with asyncio.timeout(min(left_s, wait_s_max)):
+                    part = await hearing
+            except TimeoutError:
+                raise self._too_slow() if left_s <= wait_s_max else _stood_still() from None
+            if not worker.is_reading:
+                return part
+            left_s -= loop.time() - began
+            await heard.put(part)
+            hearing, wait_s_max = worker.block(), _BLOCK_S_MAX
 
     async def close(self) -> None:
         """End the idle workers; busy ones end with the call that uses them."""
@@ -121,6 +182,7 @@ class Extractor:
         return await _start_worker(self._limits, self._scratch)
 
     async def _put_back(self, worker: _Worker) -> None:
+        """One in the middle of a file, or worn, ends here."""
         if worker.is_usable:
             self._idle.append(worker)
             worker.kill_after(_IDLE_S_MAX)
@@ -163,6 +225,8 @@ class _Worker:
         self._process = process
         self._folder = folder
         self._files = 0
+        self._is_asked = False
+        self._untold = 0
         self._resident_bytes = 0
         self._stderr = b""
         self._listening = asyncio.create_task(self._listen())
@@ -170,27 +234,52 @@ class _Worker:
         self._ending: asyncio.Task[tuple[int, str]] | None = None
 
     @property
+    def is_reading(self) -> bool:
+        """Whether it has not told all of its file."""
+        return self._is_asked or self._untold > 0
+
+    @property
     def is_usable(self) -> bool:
         return (
             self._ending is None
+            and not self.is_reading
             and self._process.returncode is None
             and self._files < _FILES_MAX
             and self._resident_bytes <= _KEPT_BYTES_MAX
         )
 
-    async def read(self, order: ReadingOrder) -> Extraction:
-        stdin, stdout = self._process.stdin, self._process.stdout
+    async def open(self, order: ReadingOrder) -> _Part:
+        """Begin a file: its text."""
+        stdin = self._process.stdin
         assert stdin is not None
-        assert stdout is not None
         self._files += 1
+        self._is_asked = True
         stdin.write(order.to_json().encode() + b"\n")
         await stdin.drain()
+        header, text, _ = await self._part()
+        opening = _opening(header, text)
+        self._is_asked, self._untold = False, len(opening.spans)
+        return opening
+
+    async def block(self) -> _Part:
+        """What some more of its passages are indexed by."""
+        _, _, packed = await self._part()
+        block = AnalysedPassages.from_bytes(packed)
+        self._untold -= len(block)
+        return block
+
+    async def _part(self) -> tuple[Mapping[str, Any], bytes, bytes]:
+        stdout = self._process.stdout
+        assert stdout is not None
         header_len, text_len, terms_len = FRAME.unpack(await stdout.readexactly(FRAME.size))
         header = json.loads(await stdout.readexactly(header_len))
         text = await stdout.readexactly(text_len)
         packed = await stdout.readexactly(terms_len)
         self._resident_bytes = header["resident_bytes"]
-        return _extraction(header, text, packed)
+        if failed := header.get("failed"):
+            self._is_asked, self._untold = False, 0
+            raise ExtractionFailed(failed["code"], failed["message"], remedy=failed["remedy"])
+        return header, text, packed
 
     def kill_after(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -249,11 +338,9 @@ async def _start_worker(limits: WorkerLimits, scratch: Path) -> _Worker:
     return _Worker(process, folder)
 
 
-def _extraction(header: Mapping[str, Any], text: bytes, packed: bytes) -> Extraction:
-    if failed := header.get("failed"):
-        raise ExtractionFailed(failed["code"], failed["message"], remedy=failed["remedy"])
+def _opening(header: Mapping[str, Any], text: bytes) -> _Opening:
     paths = header["paths"]
-    return Extraction(
+    return _Opening(
         text=ExtractedText(
             text=text.decode(),
             title=header["title"],
@@ -263,5 +350,33 @@ def _extraction(header: Mapping[str, Any], text: bytes, packed: bytes) -> Extrac
             language=header["language"],
         ),
         spans=[(start, end, page, paths[path]) for start, end, page, path in header["chunks"]],
-        analysed=AnalysedPassages.from_bytes(packed),
+    )
+
+
+async def _extraction(heard: _Heard) -> Extraction:
+    opening = await _next(heard)
+    assert isinstance(opening, _Opening)
+    return Extraction(opening.text, opening.spans, _blocks(heard, len(opening.spans)))
+
+
+async def _blocks(heard: _Heard, passages: int) -> AsyncIterator[AnalysedPassages]:
+    while passages:
+        block = await _next(heard)
+        assert isinstance(block, AnalysedPassages)
+        passages -= len(block)
+        yield block
+
+
+async def _next(heard: _Heard) -> _Part:
+    told = await heard.get()
+    if isinstance(told, Exception):
+        raise told
+    return told
+
+
+def _stood_still() -> ExtractionFailed:
+    return ExtractionFailed(
+        "too_slow",
+        f"Reading the file stood still for {_BLOCK_S_MAX:g} s.",
+        remedy="Add the file again; split it if that does not help.",
     )

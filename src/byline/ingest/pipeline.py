@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,8 +29,6 @@ from byline.store.blobs import BlobStore
 from byline.store.database import Database
 from byline.store.statements import statements
 
-_BATCH: Final = 4096
-"""Passages written at a time (about 5 MB): the index counts up its statistics once for each."""
 _WRITTEN_AT_ONCE: Final = 256
 """Passages written before the event loop may serve others: about 1 ms."""
 
@@ -57,13 +57,15 @@ class Pipeline:
         if row is None:
             return
         try:
-            extraction = await self._extract(row, chars_max)
+            async with self._extraction(row, chars_max) as extraction:
+                await self._keep(document_id, extraction, cut_by(chars_max))
         except ExtractionFailed as failure:
             await self.fail(document_id, failure)
-            return
+
+    async def _keep(self, document_id: str, extraction: Extraction, chunked_by: int) -> None:
         async with self.database.connection() as connection:
             await connection.execute(statements("documents")["commit_lazily"])
-            await _store(connection, document_id, extraction, cut_by(chars_max))
+            await _store(connection, document_id, extraction, chunked_by)
 
     async def fail(self, document_id: str, failure: ExtractionFailed) -> None:
         """Record why a document could not be read."""
@@ -76,24 +78,32 @@ class Pipeline:
         async with self.database.connection() as connection:
             await change_state(connection, document_id, DocumentState.QUEUED, error=why)
 
-    async def _extract(self, row: DictRow, chars_max: int) -> Extraction:
+    @asynccontextmanager
+    async def _extraction(self, row: DictRow, chars_max: int) -> AsyncIterator[Extraction]:
+        title = row["given_title"] or ""
+        async with AsyncExitStack() as reading:
+            async with self._original(row["sha256"]) as path:
+                extraction = await reading.enter_async_context(
+                    self.extractor.extract(path, row["name"], title, passage_chars_max=chars_max)
+                )
+            yield extraction
+
+    @asynccontextmanager
+    async def _original(self, sha256: str) -> AsyncIterator[Path]:
         folder = await asyncio.to_thread(
             tempfile.TemporaryDirectory, prefix="file-", dir=self.scratch
         )
         try:
             path = Path(folder.name) / "original"
             try:
-                await self.blobs.copy_to(row["sha256"], path)
+                await self.blobs.copy_to(sha256, path)
             except NotFound as error:
                 raise ExtractionFailed(
                     "file_missing",
                     "The original file is not in the store any more.",
                     remedy="Remove the document and add the file again.",
                 ) from error
-            title = row["given_title"] or ""
-            return await self.extractor.extract(
-                path, row["name"], title, passage_chars_max=chars_max
-            )
+            yield path
         finally:
             await asyncio.to_thread(folder.cleanup)
 
@@ -103,21 +113,22 @@ async def _store(
 ) -> None:
     """Text, passages, index rows and state together; what an earlier reading left goes with it.
 
-    Others see the earlier passages until the transaction ends, and the new ones from then on.
+    Others see the earlier passages until the transaction ends, and the new ones from then on. It
+    holds the document's row, and nothing that others wait for, while a block is waited for.
     """
     sql = statements("documents")
     row = await change_state(connection, document_id, DocumentState.INDEXED)
     if row is None:
         return
     if row["passages"]:
-        await lexical.remove_document(connection, document_id)
+        await lexical.make_way(connection, document_id)
         await connection.execute(sql["delete_passages"], {"id": document_id})
     text = extraction.text
     pages = [[page.number, page.start, page.end] for page in text.pages]
     await connection.execute(
         sql["write_text"], {"id": document_id, "text": text.text, "pages": Jsonb(pages)}
     )
-    await _write_passages(connection, row, extraction)
+    await lexical.index_analysed(connection, _stored(connection, row, extraction))
     await connection.execute(
         sql["describe"],
         {
@@ -133,14 +144,16 @@ async def _store(
     await queue_embedding(connection, document_id)
 
 
-async def _write_passages(
+async def _stored(
     connection: AsyncConnection[DictRow], row: DictRow, extraction: Extraction
-) -> None:
+) -> AsyncIterator[lexical.StoredPassages]:
+    """Write the passages and list their words, block by block as they are analysed."""
     sql = statements("documents")
-    for first in range(0, len(extraction.spans), _BATCH):
-        chunks = extraction.chunks(first, first + _BATCH)
-        reserved = await connection.execute(sql["reserve_passage_ids"], {"count": len(chunks)})
+    first = 0
+    async for block in extraction.blocks:
+        reserved = await connection.execute(sql["reserve_passage_ids"], {"count": len(block)})
         ids = (await reserved.fetchone() or {})["ids"]
+        chunks = extraction.chunks(first, block)
         async with connection.cursor().copy(sql["copy_passages"]) as copy:
             await copy.write(COPY_HEADER)
             for some in range(0, len(chunks), _WRITTEN_AT_ONCE):
@@ -152,8 +165,6 @@ async def _write_passages(
                 await copy.write(b"".join(packed))
                 await asyncio.sleep(0)
             await copy.write(COPY_TRAILER)
-        terms = extraction.analysed.columns.some(first, first + len(chunks))
-        await lexical.index_analysed(
-            connection, lexical.StoredPassages(row["collection"], row["id"], ids, terms)
-        )
-    await add_listed(connection, extraction.analysed.words)
+        yield lexical.StoredPassages(row["collection"], row["id"], ids, block.columns)
+        await add_listed(connection, block.words)
+        first += len(block)

@@ -18,8 +18,8 @@ NO_SUCH_PAGE: Final = "no_such_page"
 """What is asked for a page beyond a file's last one."""
 
 FRAME: Final = struct.Struct(">III")
-"""What precedes an answer: the lengths in bytes of its JSON header, of its text and of the terms of
-its passages."""
+"""What precedes each part of an answer: the lengths in bytes of its JSON header, of a text and of
+the terms of passages."""
 
 _PASSED_ON: Final = (
     *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),

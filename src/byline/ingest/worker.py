@@ -3,10 +3,13 @@
 It speaks to `extract` over its standard input and output, one file at a time:
 
     in   a JSON line       `protocol.ReadingOrder`
-    out  three lengths     header, text and terms, in bytes, big-endian 32 bit each
-         a JSON header     {"title", …} or {"failed": {"code", "message", "remedy"}}
-         the text          UTF-8, empty after a failure
-         the terms         of its passages, `search.analysed`
+    out  the opening       the text in UTF-8; in the header its title and where its passages lie
+         blocks            the terms of some passages (`search.analysed`), until all are told
+         a failure         {"failed": {"code", "message", "remedy"}}, in place of what is to come
+
+Each part of an answer is three lengths in bytes (big-endian, 32 bit each), and that much JSON
+header, text and terms. A block is worked out while those before are stored. Where storing is slow
+nobody reads on: then the worker waits in the middle of a part, with that one block in hand.
 
 The end of its input is the end of the process: a worker never outlives the Byline that began it.
 """
@@ -21,7 +24,7 @@ import resource
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final
@@ -31,7 +34,7 @@ from byline.errors import ExtractionFailed
 from byline.ingest.chunk import chunk
 from byline.ingest.protocol import EXIT_TOO_MUCH_MEMORY, FRAME, ReadingOrder, WorkerLimits
 from byline.ingest.reading import ReadingLimits, read
-from byline.search.analysed import AnalysedPassages
+from byline.search.analysed import analysed
 
 _WATCH_S: Final = 0.05
 _NICE: Final = 5
@@ -40,7 +43,7 @@ _MAPPED_BYTES_SPARE: Final = 1_073_741_824
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Part:
     header: dict[str, Any]
     text: bytes = b""
     terms: bytes = b""
@@ -54,14 +57,22 @@ def main() -> None:
     with contextlib.suppress(OSError):
         os.nice(_NICE)  # people who wait go first
     _bound_memory(limits.memory_bytes_max)
-    for order in _orders(sys.stdin.buffer):
-        answer = _answer(order, limits)
-        _leave_if_over(limits.memory_bytes_max)
-        head = json.dumps(answer.header, ensure_ascii=False).encode()
-        out.write(FRAME.pack(len(head), len(answer.text), len(answer.terms)))
-        for part in (head, answer.text, answer.terms):
-            out.write(part)
-        out.flush()
+    try:
+        for order in _orders(sys.stdin.buffer):
+            for part in _answer(order, limits):
+                _leave_if_over(limits.memory_bytes_max)
+                _write(out, part)
+    except MemoryError:
+        os._exit(EXIT_TOO_MUCH_MEMORY)
+
+
+def _write(out: IO[bytes], part: _Part) -> None:
+    head = json.dumps({**part.header, "resident_bytes": resident_bytes()}, ensure_ascii=False)
+    encoded = head.encode()
+    out.write(FRAME.pack(len(encoded), len(part.text), len(part.terms)))
+    for some in (encoded, part.text, part.terms):
+        out.write(some)
+    out.flush()
 
 
 def resident_bytes() -> int:
@@ -123,7 +134,7 @@ def _leave_if_over(memory_bytes_max: int) -> None:
         os._exit(EXIT_TOO_MUCH_MEMORY)
 
 
-def _answer(order: ReadingOrder, limits: WorkerLimits) -> _Answer:
+def _answer(order: ReadingOrder, limits: WorkerLimits) -> Iterator[_Part]:
     try:
         extracted = read(
             Path(order.path),
@@ -133,19 +144,20 @@ def _answer(order: ReadingOrder, limits: WorkerLimits) -> _Answer:
         if order.title:
             extracted = replace(extracted, title=order.title)
         chunks = chunk(extracted, passage_chars_max=order.passage_chars_max)
-        passages = ((passage.text, passage.heading) for passage in chunks)
-        analysed = AnalysedPassages.of(passages, title=extracted.title)
-        return _Answer(_header(extracted, chunks), extracted.text.encode(), analysed.to_bytes())
+        yield _Part(_header(extracted, chunks), extracted.text.encode())
+        passages = [(passage.text, passage.heading) for passage in chunks]
+        for block in analysed(passages, title=extracted.title):
+            yield _Part({}, terms=block.to_bytes())
     except ExtractionFailed as refusal:
-        return _failed(refusal)
+        yield _failed(refusal)
     except MemoryError:
-        os._exit(EXIT_TOO_MUCH_MEMORY)
+        raise
     except FileNotFoundError:
-        return _failed(ExtractionFailed("file_missing", "The original file is gone."))
+        yield _failed(ExtractionFailed("file_missing", "The original file is gone."))
     except Exception as error:  # noqa: BLE001 - whatever a damaged file provokes is that file's failure
         said = f"{type(error).__name__}: {error}"[:300]
         failure = ExtractionFailed("extraction_failed", f"The file could not be read ({said}).")
-        return _failed(failure)
+        yield _failed(failure)
 
 
 def _header(extracted: ExtractedText, chunks: list[Chunk]) -> dict[str, Any]:
@@ -159,17 +171,16 @@ def _header(extracted: ExtractedText, chunks: list[Chunk]) -> dict[str, Any]:
         "headings": [(h.level, h.text, h.start, h.end) for h in extracted.headings],
         "paths": list(paths),
         "chunks": spans,
-        "resident_bytes": resident_bytes(),
     }
 
 
-def _failed(failure: ExtractionFailed) -> _Answer:
+def _failed(failure: ExtractionFailed) -> _Part:
     failed = {
         "code": failure.extraction_code,
         "message": failure.message,
         "remedy": failure.remedy,
     }
-    return _Answer({"failed": failed, "resident_bytes": resident_bytes()})
+    return _Part({"failed": failed})
 
 
 if __name__ == "__main__":

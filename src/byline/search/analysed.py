@@ -8,10 +8,9 @@ text has, and nothing to parse.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from typing import Final, TypeVar
 
 import numpy as np
@@ -25,14 +24,15 @@ from byline.search.vocabulary import words_in
 N = TypeVar("N", bound=np.generic)
 
 _COUNTS: Final = struct.Struct("=QQ")
-_BLOCK: Final = 512
-"""Passages whose terms are counted at once: a few MB of arrays."""
+PASSAGES_AT_ONCE: Final = 512
+"""Passages whose terms are counted, and passed on, at once: a few MB of arrays, about 0.1 s."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalysedPassages:
-    """The terms and fingerprints of passages, in their order, and the words written in them and
-    above them, as `vocabulary.py` lists them."""
+    """The terms and fingerprints of passages that follow one another in a document, in their order,
+    and the words written in them and above them, as `vocabulary.py` lists them, that stand in none
+    of the document's passages before."""
 
     columns: TermColumns
     fingerprints: npt.NDArray[np.int64]
@@ -40,23 +40,6 @@ class AnalysedPassages:
 
     def __len__(self) -> int:
         return len(self.fingerprints)
-
-    @classmethod
-    def of(cls, passages: Iterable[tuple[str, str]], *, title: str) -> AnalysedPassages:
-        """Analyse the passages, (text, heading) each, of a document called `title`."""
-        chunks = set(folded(title).split())
-        counted: list[TermColumns] = []
-        prints: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
-        for bodies, contexts in _blocks(passages, title, chunks):
-            counted.append(TermColumns.counted(bodies, contexts))
-            told = [body[: FINGERPRINTED_TERMS_MAX * ID_BYTES] for body in bodies]
-            prints.append(fingerprints(distinct(packed_keys(told))[0], len(told)))
-        words = words_in(" ".join(chunks))
-        return cls(TermColumns.joined(counted), np.concatenate(prints), tuple(words))
-
-    def fingerprint(self, index: int) -> int:
-        """The fingerprint of passage number `index`, from 0."""
-        return int(self.fingerprints[index])
 
     def to_bytes(self) -> bytes:
         """All of it, for another process on this machine."""
@@ -83,22 +66,45 @@ class AnalysedPassages:
         return cls(columns, prints, tuple(packed[place:].decode().split()))
 
 
-def _blocks(
-    passages: Iterable[tuple[str, str]], title: str, chunks: set[str]
-) -> Iterator[tuple[list[bytes], list[frozenset[int]]]]:
-    """The terms of some passages at a time, and those of what stands above each; what is between
-    blanks, folded, goes into `chunks`."""
-    rest = iter(passages)
-    while some := list(islice(rest, _BLOCK)):
+def analysed(
+    passages: Sequence[tuple[str, str]], *, title: str, at_once: int = PASSAGES_AT_ONCE
+) -> Iterator[AnalysedPassages]:
+    """Analyse the passages, (text, heading) each, of a document called `title`, so many at a time;
+    the last ones may be half as many, or half as many more. What comes of all of them is the same,
+    however many those are."""
+    chunks: set[str] = set()
+    words: set[str] = set()
+    written = set(folded(title).split())
+    after = 0
+    while after < len(passages):
+        some = passages[after : _block_end(after, len(passages), at_once)]
+        after += len(some)
         bodies = []
         for text, _ in some:
             plain = folded(text)
-            written = plain.split()
-            chunks.update(written)
-            bodies.append(packed_terms(plain, written))
+            parts = plain.split()
+            written.update(parts)
+            bodies.append(packed_terms(plain, parts))
         for heading in {heading for _, heading in some}:
-            chunks.update(folded(heading).split())
-        yield bodies, [context_terms(title, heading) for _, heading in some]
+            written.update(folded(heading).split())
+        written -= chunks
+        chunks |= written
+        new = words_in(" ".join(written)) - words
+        words |= new
+        contexts = [context_terms(title, heading) for _, heading in some]
+        told = [body[: FINGERPRINTED_TERMS_MAX * ID_BYTES] for body in bodies]
+        yield AnalysedPassages(
+            TermColumns.counted(bodies, contexts),
+            fingerprints(distinct(packed_keys(told))[0], len(told)),
+            tuple(new),
+        )
+        written = set()
+
+
+def _block_end(start: int, passages: int, at_once: int) -> int:
+    """A few passages by themselves take as many statements to store as a whole block."""
+    end = start + at_once
+    return end if passages - end >= at_once // 2 else passages
 
 
 @lru_cache(maxsize=64)  # passages of one section come one after the other

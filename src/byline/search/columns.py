@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from byline.search.bm25 import CONTEXT_OCCURRENCES, DISTINCT_TERMS_MAX, PassageTerms
-
-N = TypeVar("N", bound=np.generic)
 
 ID_BYTES: Final = 4
 _ID_BITS: Final = 30
@@ -69,19 +67,6 @@ class TermColumns:
             ends.astype(np.uint32),
             ids_in(different).astype(np.uint32),
             np.minimum(counts, _OCCURRENCES_MAX).astype(np.uint16),
-        )
-
-    @classmethod
-    def joined(cls, parts: Sequence[TermColumns]) -> TermColumns:
-        """Those of several, one after the other."""
-        sizes = [len(part.ids) for part in parts]
-        before = np.cumsum([0, *sizes])
-        ends = [part.ends + np.uint32(n) for part, n in zip(parts, before, strict=False)]
-        return cls(
-            _joined([part.lengths for part in parts], np.uint32),
-            _joined(ends, np.uint32),
-            _joined([part.ids for part in parts], np.uint32),
-            _joined([part.occurrences for part in parts], np.uint16),
         )
 
     def terms(self, index: int) -> PassageTerms:
@@ -146,7 +131,3 @@ def summed(
     ordered = values[order]
     begins = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
     return ordered[begins], np.add.reduceat(counts[order], begins) if len(begins) else counts
-
-
-def _joined(parts: Sequence[npt.NDArray[N]], kind: type[N]) -> npt.NDArray[N]:
-    return np.concatenate(parts) if parts else np.empty(0, kind)

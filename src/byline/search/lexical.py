@@ -16,8 +16,8 @@ from __future__ import annotations
 import asyncio
 import struct
 import uuid
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -42,6 +42,9 @@ _ANALYSED_SLICE: Final = 8 * _SLICE
 
 _ROWS_WAITING_MAX: Final = 16
 """Slices that may wait for the server: about 3 MB at most."""
+
+_COUNTED_AT_ONCE: Final = 4096
+"""Passages that make one change of the statistics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +88,42 @@ async def index_passages(
                             collection.encode())  # fmt: skip
             yield places, TermColumns.of(list(map(_passage_terms, some)))
 
-    await _index(connection, collection, slices())
+    counting = await _counting(connection)
+    await _write(connection, counting, slices())
+    await _count(connection, collection, counting)
+    await fold_if_due(connection)
     await add_words(connection, (text for p in passages for text in (p.title, p.heading, p.text)))
 
 
-async def index_analysed(connection: AsyncConnection[DictRow], stored: StoredPassages) -> None:
-    """Make passages findable that were analysed before, in the connection's transaction. Their
-    words are to be listed apart (`vocabulary.add_listed`). None may be indexed yet."""
-    if not stored.ids:
-        return
+async def index_analysed(
+    connection: AsyncConnection[DictRow], blocks: AsyncIterable[StoredPassages]
+) -> None:
+    """Make passages of one document findable that were analysed before, block by block as they
+    come, in the connection's transaction. None may be indexed yet. A block holds as many as are
+    weighed together (a multiple of `_SLICE`), the last one apart. Their words are to be listed
+    apart (`vocabulary.add_listed`).
 
-    def slices() -> Iterator[_Slice]:
-        for first in range(0, len(stored.ids), _ANALYSED_SLICE):
-            ids = stored.ids[first : first + _ANALYSED_SLICE]
-            places = Places(ids, [stored.document_id.bytes] * len(ids), stored.collection.encode())
-            yield places, stored.terms.some(first, first + len(ids))
+    Nobody's fold is kept from its turn while a block is waited for: ours comes behind the last.
+    """
+    counting: _Counting | None = None
+    collection = ""
+    async for stored in blocks:
+        counting = counting or await _counting(connection)
+        collection = stored.collection
+        await _write(connection, counting, _analysed_slices(stored))
+        if counting.added.passages >= _COUNTED_AT_ONCE:
+            await _count(connection, collection, counting)
+            counting = None
+    if counting is not None:
+        await _count(connection, collection, counting)
+    await fold_if_due(connection)
 
-    await _index(connection, stored.collection, slices())
+
+def _analysed_slices(stored: StoredPassages) -> Iterator[_Slice]:
+    for first in range(0, len(stored.ids), _ANALYSED_SLICE):
+        ids = stored.ids[first : first + _ANALYSED_SLICE]
+        places = Places(ids, [stored.document_id.bytes] * len(ids), stored.collection.encode())
+        yield places, stored.terms.some(first, first + len(ids))
 
 
 async def remove_document(connection: AsyncConnection[DictRow], document_id: str) -> None:
@@ -109,8 +131,14 @@ async def remove_document(connection: AsyncConnection[DictRow], document_id: str
 
     Deleting passages does the same, passage by passage; this is faster for a whole document.
     """
-    await connection.execute(statements("lexical")["remove_document"], {"document_id": document_id})
+    await make_way(connection, document_id)
     await fold_if_due(connection)
+
+
+async def make_way(connection: AsyncConnection[DictRow], document_id: str) -> None:
+    """The same for one whose new passages are indexed next (`index_analysed`), which folds: a fold
+    here would keep others from theirs until then."""
+    await connection.execute(statements("lexical")["remove_document"], {"document_id": document_id})
 
 
 _Slice: TypeAlias = tuple[Places, TermColumns]
@@ -122,6 +150,17 @@ class _Totals:
 
     passages: int = 0
     length: int = 0
+
+
+@dataclass(slots=True)
+class _Counting:
+    """What there was `before`, what was `added`, and the ids that those are found by: in how many
+    of some of them, some after the other."""
+
+    before: _Totals
+    added: _Totals = field(default_factory=_Totals)
+    terms: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    counts: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
 
 async def _totals(connection: AsyncConnection[DictRow]) -> _Totals:
@@ -136,46 +175,50 @@ async def _documents(connection: AsyncConnection[DictRow], ids: list[int]) -> li
     return [documents[id_] for id_ in ids]
 
 
-async def _index(
-    connection: AsyncConnection[DictRow], collection: str, slices: Iterator[_Slice]
-) -> None:
-    rows: asyncio.Queue[bytes] = asyncio.Queue(_ROWS_WAITING_MAX)
-    before = await _totals(connection)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_send(connection, rows))
-            change = await _write(collection, before, slices, rows)
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-    async with connection.cursor().copy(statements("lexical")["copy_change"]) as copy:
-        await copy.write(vectors.COPY_HEADER + change + vectors.COPY_TRAILER)
-    await fold_if_due(connection)
+async def _counting(connection: AsyncConnection[DictRow]) -> _Counting:
+    return _Counting(await _totals(connection))
 
 
 async def _write(
-    collection: str, before: _Totals, slices: Iterator[_Slice], rows: asyncio.Queue[bytes]
-) -> bytes:
-    """Put an index row for each passage into `rows`, and `COPY_TRAILER` at the end. The row of
-    `lexical_changes` for all of them."""
-    added = _Totals()
-    different: list[npt.NDArray[np.int64]] = []
-    counts: list[npt.NDArray[np.int64]] = []
+    connection: AsyncConnection[DictRow], counting: _Counting, slices: Iterator[_Slice]
+) -> None:
+    """Write the rows of passages; the server inserts some while the next ones are packed."""
+    rows: asyncio.Queue[bytes] = asyncio.Queue(_ROWS_WAITING_MAX)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_send(connection, rows))
+            await _pack(counting, slices, rows)
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+async def _pack(counting: _Counting, slices: Iterator[_Slice], rows: asyncio.Queue[bytes]) -> None:
+    """Put an index row for each passage into `rows`, and `COPY_TRAILER` at the end."""
     for places, columns in slices:
-        averages = _averages(before, added, columns.lengths)
+        averages = _averages(counting.before, counting.added, columns.lengths)
         packed, found = index_rows(places, columns, averages)
-        for kept, some in zip((different, counts), distinct(found), strict=True):
-            kept.append(some)
+        terms_, counts = distinct(found)
+        counting.terms.append(terms_)
+        counting.counts.append(counts)
         await rows.put(packed)
         await asyncio.sleep(0)  # a queue with room lets nobody else run
     await rows.put(vectors.COPY_TRAILER)
-    terms_, df = summed(np.concatenate(different), np.concatenate(counts))
-    return vectors.copy_row(
+
+
+async def _count(
+    connection: AsyncConnection[DictRow], collection: str, counting: _Counting
+) -> None:
+    """The row of `lexical_changes` for all that were written."""
+    terms_, df = summed(np.concatenate(counting.terms), np.concatenate(counting.counts))
+    change = vectors.copy_row(
         collection.encode(),
-        struct.pack(">i", added.passages),
-        struct.pack(">q", added.length),
+        struct.pack(">i", counting.added.passages),
+        struct.pack(">q", counting.added.length),
         vectors.int4_array(terms_),
         vectors.int4_array(df),
     )
+    async with connection.cursor().copy(statements("lexical")["copy_change"]) as copy:
+        await copy.write(vectors.COPY_HEADER + change + vectors.COPY_TRAILER)
 
 
 def _averages(
