@@ -16,7 +16,7 @@ from byline.ask.calibration import Calibration
 from byline.domain.chat import Message
 from byline.domain.conversations import PastTurn
 from byline.search.analyse import folded, only_asks
-from byline.verify.markers import MARKER
+from byline.verify.markers import strip_markers
 
 REWRITE_SYSTEM: Final = """\
 You rewrite the user's last question so that it can be understood without the conversation before \
@@ -108,5 +108,5 @@ def _telling(question: str) -> list[str]:
 def _shown(turn: PastTurn) -> str:
     if not turn.answer:
         return "(This was not answered.)"
-    words = " ".join(MARKER.sub("", turn.answer).split())
+    words = " ".join(strip_markers(turn.answer).split())
     return _BEFORE_STOP.sub("", words)[:ANSWER_CHARS_SHOWN]

@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from byline.verify.facts import fold
-from byline.verify.markers import MARKER
+from byline.verify.markers import strip_markers
 from byline.verify.sentences import split_sentences
 
 REFUSAL_EN: Final = "The sources do not answer this question."
@@ -142,7 +142,7 @@ def is_refusing(sentence: str) -> bool:
 
 def _sentences(answer: str) -> Iterator[str]:
     for start, end in split_sentences(answer):
-        folded = fold(MARKER.sub("", answer[start:end])).strip(" .")
+        folded = fold(strip_markers(answer[start:end])).strip(" .")
         if any(c.isalnum() for c in folded):
             yield folded
 
