@@ -128,7 +128,7 @@ class AnswerCheck:
             dict.fromkeys(n for m in markers_in(sentence) for n in marker_numbers(m.group()))
         )
         cited = tuple(n for n in cited if n in self._sources)
-        if needs_no_source(bare, self._names):
+        if needs_no_source(bare, self._names, cited):
             return CheckedSentence(start, end, cited, Support.NOT_NEEDED), ()
         if len(self._sentences) >= SENTENCES_CHECKED_MAX:
             return CheckedSentence(start, end, cited, Support.UNCITED, "too_long"), ()
