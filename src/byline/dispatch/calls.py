@@ -340,7 +340,7 @@ class Calls:
                 served = delta.served or served
                 trace.received(delta)
                 deltas_left -= 1
-                chars_left -= _chars(delta)
+                chars_had, chars_left = chars_left, chars_left - _chars(delta)
                 if not finished and (deltas_left <= 0 or chars_left <= 0):
                     log.warning(
                         "answer_cut_off",
@@ -348,6 +348,8 @@ class Calls:
                         machine=self._gate.machine,
                         reason="the server sends more than max_tokens",
                     )
+                    if deltas_left > 0:  # some servers send a whole answer as one piece
+                        buffer.put(Delta(content=delta.content[:chars_had]))
                     buffer.put(Delta(finish_reason="length", served=served))
                     return
                 buffer.put(delta)

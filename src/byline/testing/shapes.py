@@ -112,8 +112,13 @@ def streamed(
         yield {**envelope, "choices": [], "usage": usage(reply)}
 
 
+def document(value: object) -> bytes:
+    """JSON in UTF-8; half a surrogate pair is written as the escape that real servers write."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
 def event(chunk: Mapping[str, Any]) -> bytes:
-    return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
+    return b"data: " + document(chunk) + b"\n\n"
 
 
 DONE = b"data: [DONE]\n\n"
