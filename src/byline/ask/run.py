@@ -18,6 +18,7 @@ from byline.ask.agent import run_agent
 from byline.ask.answer_text import answer_text, says_something
 from byline.ask.calling import call_events, signed
 from byline.ask.checking import Checking
+from byline.ask.counting import count_where_tight
 from byline.ask.evidence import NOTHING_FOUND, judge_evidence
 from byline.ask.followup import history_messages
 from byline.ask.joining import join_neighbours
@@ -90,6 +91,7 @@ async def run_ask(
         return
 
     await backend.refuse_unless_back()
+    await count_where_tight(request.question, progress.sources, backend, parts.calibrations)
 
     checking = Checking(progress)
     async with aclosing(_answer(request, backend, progress, parts)) as events:

@@ -155,6 +155,10 @@ class Calls:
         self.lookout = lookout
         self._pumps: set[asyncio.Task[None]] = set()
 
+    async def count_tokens(self, text: str) -> int | None:
+        """See `ChatClient.count_tokens`."""
+        return await self._client.count_tokens(text)
+
     async def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
     ) -> AsyncGenerator[Delta, None]:

@@ -173,6 +173,17 @@ def about(path: str, kind: str, loaded: str) -> Mapping[str, Any] | None:
     return pages.get((kind, path))
 
 
+def tokenized(kind: str, asked: Any) -> Mapping[str, Any] | None:
+    """What `/tokenize` of that kind answers, three tokens a word; None where it has no such
+    page."""
+    if kind == "llama.cpp" and "content" in asked:
+        return {"tokens": list(range(3 * len(str(asked["content"]).split())))}
+    if kind == "vllm" and "prompt" in asked:
+        count = 3 * len(str(asked["prompt"]).split())
+        return {"count": count, "max_model_len": 32768, "tokens": []}
+    return None
+
+
 def _message(kind: str, **said: Any) -> dict[str, Any]:
     """A message or delta; mlx-vlm sends every field each time, the others what they have."""
     message = {"role": "assistant", "content": said.get("content")}
