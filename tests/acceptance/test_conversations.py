@@ -83,7 +83,7 @@ async def test_a_machine_that_fails_the_rewriting_alone_still_answers(
 ) -> None:
     asked = {"backend": "qwen-macbook", "conversation_id": await begin(site)}
     await site.ask(**asked)
-    await macbook.set_mode("drop_head", times=1, reply={"answer": BEGINS})
+    await macbook.set_mode("status", times=1, reply={"answer": BEGINS})
     answer = await site.ask("And when does the lease begin?", **asked)
     assert (answer.status, answer["answer"]) == (200, BEGINS)
 
