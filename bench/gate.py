@@ -98,6 +98,9 @@ class _Client:
     async def reach(self) -> None:
         return None
 
+    async def count_tokens(self, text: str) -> int | None:
+        return None
+
     async def close(self) -> None:
         return None
 

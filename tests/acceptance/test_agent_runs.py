@@ -46,6 +46,20 @@ async def test_a_run_reads_real_documents_and_cites_what_it_read(
     assert len({passage for passage, _ in numbers}) == len(numbers)
 
 
+async def test_arguments_that_are_no_text_go_back_to_the_model(
+    site: Site, macbook: FakeMachine
+) -> None:
+    replies = [
+        reply(("read_document", {"document": "D\0001"}), ("search", '{"query": "\\ud800"}')),
+        {"answer": DEPOSIT},
+    ]
+    await macbook.set_mode("ok", replies=replies)
+    events = await site.events(**AGENT)
+    outcomes = [data["outcome"] for name, data in events if name == "tool_result"]
+    assert outcomes == ["bad_arguments", "bad_arguments"]
+    assert events[-1][1]["answer"] == DEPOSIT
+
+
 async def test_the_transcript_kept_is_the_stream_that_was_sent(
     site: Site, macbook: FakeMachine
 ) -> None:

@@ -61,6 +61,33 @@ async def test_a_rewrite_that_fails_leaves_the_question_as_it_was(
         assert events[-1][1]["answer"] == DEPOSIT
 
 
+async def test_a_rewrite_that_is_no_question_of_the_conversation_is_not_searched_for(
+    site: Site, macbook: FakeMachine
+) -> None:
+    asked = {"backend": "qwen-macbook", "conversation_id": await begin(site)}
+    await site.ask(**asked)
+    for broken in (
+        {"answer": "asdf qwer zxcv"},
+        {"answer": "I'm sorry, but I can't help with that."},
+        {"answer": "When does the", "finish_reason": "length"},
+        {"answer": "<think>only thought"},
+        {"answer": "\u200b"},
+    ):
+        await macbook.set_mode("ok", replies=[broken, {"answer": BEGINS}])
+        answer = await site.ask("And when does the lease begin?", **asked)
+        assert (answer["searched_for"], answer["status"]) == (None, "completed"), broken
+
+
+async def test_a_machine_that_fails_the_rewriting_alone_still_answers(
+    site: Site, macbook: FakeMachine
+) -> None:
+    asked = {"backend": "qwen-macbook", "conversation_id": await begin(site)}
+    await site.ask(**asked)
+    await macbook.set_mode("status", times=1, reply={"answer": BEGINS})
+    answer = await site.ask("And when does the lease begin?", **asked)
+    assert (answer.status, answer["answer"]) == (200, BEGINS)
+
+
 async def test_a_machine_that_is_gone_is_a_503_with_sources_for_a_follow_up_too(
     start: Start, macmini: FakeMachine
 ) -> None:

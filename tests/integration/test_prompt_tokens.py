@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -60,6 +61,15 @@ async def usage(client: ChatClient, built: Prompt | ChatRequest) -> Usage:
 
 def read(*names: str) -> list[str]:
     return [(TEXTS / f"{name}.txt").read_text() for name in names]
+
+
+async def test_a_real_server_counts_texts_as_its_tokenizer_does(tiny: ChatClient) -> None:
+    assert await tiny.count_tokens("it is not started for this") is None
+    await usage(tiny, prompt("When?", "x", calibration=Calibration()))
+    known = json.loads((TEXTS / "counts.json").read_text())
+    for name in ("en", "ko", "vi", "code"):
+        [text] = read(name)
+        assert await tiny.count_tokens(text) == known[name]["smollm"]
 
 
 async def test_after_one_answer_estimates_are_within_a_tenth_of_what_the_server_counts(

@@ -140,6 +140,9 @@ class ScriptedClient:
             await self._arrived.wait_for(lambda: len(self.calls) >= number)
         return self.calls[number - 1]
 
+    async def count_tokens(self, text: str) -> int | None:
+        return None
+
     async def reach(self) -> None:
         """Takes until `connecting` is set."""
         self.reached += 1

@@ -40,10 +40,55 @@ LEASE = "The lease runs for two years. The deposit is 1,800 euros. Mrs Lindqvist
         ("a 【1†lease.md】.", "a [1]."),
         ("a [1](#source-1).", "a [1]."),
         ("see `x[1]` [2].", "see `x[1]` [2]."),
+        ("a [2번].", "a [2]."),
+        ("a [1번 자료, 3번 자료].", "a [1][3]."),
+        ("a [①].", "a [1]."),
+        ("a [②③].", "a [2][3]."),
+        ("a (출처: 2).", "a [2]."),
+        ("a (자료 1, 3 참조).", "a [1][3]."),
+        ("a (Source 1).", "a [1]."),
+        ("a (see [1] and [3]).", "a [1][3]."),
+        ("a ([2]).", "a [2]."),
+        ("a \\[1\\].", "a [1]."),
+        ("a [#1].", "a [1]."),
+        ("a [**1**].", "a [1]."),
+        ("a [1/2].", "a [1][2]."),
+        ("a [Doc 3].", "a [3]."),
+        ("a [citation: 1].", "a [1]."),
+        ("a [1, p. 4].", "a [1]."),
+        ("a [2, 14쪽].", "a [2]."),
+        ("a [1: Lease of the flat].", "a [1]."),
+        ("a [references 1; references 2].", "a [1][2]."),
+        ("euros[1][2].", "euros[1][2]."),
+        ("a (출처: 2024).", "a (출처: 2024)."),
+        ("a [page 1].", "a [page 1]."),
+        ("a (doc 1).", "a (doc 1)."),
+        ("[1/2] Lease", "[1/2] Lease"),
+        ("half, p = [1/2].", "half, p = [1/2]."),
+        ("a third [7/9].", "a third [7/9]."),
+        ("the [1/2] of it", "the [1/2] of it"),
+        ("arr[1] and arr[9]", "arr[1] and arr[9]"),
+        ("x[0], my_rows[2][1]", "x[0], my_rows[2][1]"),
+        ("items[7] = 5, items[8].pop()", "items[7] = 5, items[8].pop()"),
     ],
 )
 def test_markers_are_normalised_and_unknown_numbers_dropped(written: str, normal: str) -> None:
     assert normalise_markers(written, {1: "", 2: "", 3: ""}) == normal
+
+
+@pytest.mark.parametrize(
+    "spelt", ["[1번]", "(출처: 1)", "\\[1\\]", "[①]", "(see [1])", "[1, p. 4]"]
+)
+@pytest.mark.parametrize(
+    "where", ["The deposit is 1,800 euros {}.", "The deposit is 1,800 euros. {}"]
+)
+def test_however_a_citation_is_spelt_its_sentence_is_held_against_the_source(
+    spelt: str, where: str
+) -> None:
+    checked = check_answer(where.format(spelt), [source(1, LEASE)])
+    [sentence] = checked.sentences
+    assert (sentence.citations, sentence.support) == ((1,), Support.SUPPORTED)
+    assert checked.answer == where.format("[1]")
 
 
 def test_a_cited_sentence_gets_the_exact_words_and_their_place_in_the_document() -> None:

@@ -60,6 +60,13 @@ def test_nothing_in_a_document_closes_its_fence_or_a_turn_of_the_chat(attack: st
         ("[source 9]", "(9)"),
         ("in [2024] and [a]", "in [2024] and [a]"),
         ("a < b and x <- y <div>", "a < b and x <- y <div>"),
+        ("보증금 (출처: 2)", "보증금 ‹출처: 2›"),
+        ("a note [No. 12]", "a note ‹No. 12›"),
+        ("the lease [1, p. 4]", "the lease ‹1, p. 4›"),
+        ("part [3-1]", "part (3-1)"),
+        ("print(argv[1], rows[0])", "print(argv[1], rows[0])"),
+        ("rows[0] = x[1]", "rows[0] = x[1]"),
+        ("pay \u202e000,81\u202c\U000e0041\U000e0042 now", "pay 000,81 now"),
     ],
 )
 def test_numbers_in_brackets_cannot_be_taken_for_ours(text: str, shown: str) -> None:

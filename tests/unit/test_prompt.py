@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from byline.ask.calibration import Calibration
 from byline.ask.prompt import Bounds, Prompt, build_prompt
 from byline.domain.asking import Source
+from byline.domain.chat import Message
 from byline.errors import ContextTooLong
 
 QWEN = Calibration("qwen")
@@ -45,6 +46,20 @@ def test_a_question_that_does_not_fit_is_refused_with_numbers_not_cut() -> None:
     assert "512 for the answer" in said
     assert "context of 2048" in said
     assert refused.value.remedy.startswith("Shorten the question")
+
+
+def test_rather_than_no_source_the_oldest_turns_are_left_out() -> None:
+    turns: list[Message] = [
+        {"role": role, "content": f"Turn {n}. " * 40} for n in range(4) for role in ("user", "it")
+    ]
+    bounds = Bounds(1_000, 100, QWEN)
+    alone = build_prompt("When?", [source(1, "x")], bounds)
+    beside = build_prompt("When?", [source(1, "x")], bounds, turns)
+    kept = beside.messages[1:-1]
+    assert 0 < len(kept) < len(turns)
+    assert list(kept) == turns[-len(kept) :]
+    assert len(kept) % 2 == 0
+    assert (beside.sources, beside.messages[-1]) == (alone.sources, alone.messages[-1])
 
 
 def test_where_one_source_is_too_much_the_context_is_to_blame_not_the_question() -> None:

@@ -23,6 +23,19 @@ CASES = {
     " \n ": (" \n ", ""),
     "<think>hm</think>\n ": ("", "hm"),
     "<<think>x": ("<<think>x", ""),
+    "<THINK>hm</Think>Two": ("Two", "hm"),
+    "<thinking>hm</thinking>Two": ("Two", "hm"),
+    "[THINK]hm[/THINK]Two [1]": ("Two [1]", "hm"),
+    "◁think▷흠◁/think▷두 해": ("두 해", "흠"),
+    "<reasoning>hm</reasoning>\nTwo": ("Two", "hm"),
+    "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Two": (
+        "Two",
+        "hm",
+    ),
+    "<|channel|>final<|message|>Two": ("Two", ""),
+    "<think>a</thinking> b</think>Two": ("Two", "a</thinking> b"),
+    "[1] says so": ("[1] says so", ""),
+    "Türe [think] so": ("Türe [think] so", ""),
 }
 
 
@@ -58,3 +71,4 @@ def test_content_is_not_held_back_once_it_is_certain() -> None:
     assert splitter.feed("Two years") == ("Two years", "")
     assert splitter.feed(" <") == (" ", "")
     assert splitter.feed("b") == ("<b", "")
+    assert splitter.feed(" [") == (" [", "")  # a citation is no reason to wait

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from byline.api.given_once import given_once
 from byline.api.wire import json_bytes
 from byline.ask.present import byline_json
 from byline.backend.decode import assemble_message
@@ -104,7 +105,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON value")
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=given_once)
 
 
 def _refuse(name: str, wanted: str) -> NoReturn:

@@ -257,5 +257,5 @@ def known_parameters(request: Request) -> tuple[str, ...]:
     for field in fields:
         model = getattr(field.field_info, "annotation", None)
         inner = getattr(model, "model_fields", None)
-        names += list(inner) if inner else [field.alias]
+        names += [field.alias] if inner is None else list(inner)
     return tuple(names)

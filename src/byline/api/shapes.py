@@ -203,6 +203,7 @@ class AnswerShape(Shape):
     reason: str | None
     timings_ms: dict[str, float]
     usage: UsageShape | None
+    finish_reason: str | None
 
 
 class StoredAskShape(Shape):

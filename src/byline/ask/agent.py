@@ -12,10 +12,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
+from byline.ask.answer_text import answer_text
 from byline.ask.budget import SOURCE_TOKENS
 from byline.ask.calibration import Calibration
 from byline.ask.calling import call_events, signed
 from byline.ask.followup import history_messages
+from byline.ask.listening import Listening
 from byline.ask.parts import AskParts
 from byline.ask.progress import Progress
 from byline.ask.spoken_calls import Holdback
@@ -39,7 +41,15 @@ from byline.ask.toolbox import Toolbox
 from byline.ask.tools import tool_schemas
 from byline.backend.decode import assemble_message
 from byline.dispatch.dispatcher import Backend
-from byline.domain.asking import AskEvent, AskQueued, AskRequest, AskStarted, Source, Token
+from byline.domain.asking import (
+    REPETITION,
+    AskEvent,
+    AskQueued,
+    AskRequest,
+    AskStarted,
+    Source,
+    Token,
+)
 from byline.domain.chat import ChatRequest, Delta, Message, Usage
 from byline.domain.dispatch import AskedBy, Asker, Priority, Queued, Started
 from byline.errors import LlmError
@@ -125,7 +135,8 @@ class _Run:
             if error.reason != "bad_response" or not self.said.calls:
                 raise
         else:
-            self.said = _said(deltas)
+            repeats = self._progress.finish_reason == REPETITION
+            self.said = _said(deltas, finish="length" if repeats else "")
 
     async def _stream(
         self, effect: AskWithTools | AskForAnswer, deltas: list[Delta]
@@ -133,6 +144,7 @@ class _Run:
         """The events of one call, whose deltas are added to `deltas`."""
         backend, progress = self._backend, self._progress
         self._holdback = Holdback()
+        listening = Listening(progress)
         begun = time.perf_counter()
         request = self._request(effect)
         events = call_events(backend, request, Priority.FOREGROUND)
@@ -153,8 +165,12 @@ class _Run:
                         deltas.append(event)
                         if shown := self._holdback.feed(event.content):
                             progress.timings_ms.setdefault("first_token", _ms_since(begun))
-                            progress.text += shown
-                            yield Token(shown)
+                            for told in listening.took(shown):
+                                yield told
+                        progress.finish_reason = event.finish_reason
+                        if listening.repeats_itself():
+                            progress.finish_reason = REPETITION
+                            break
         self.took("generate", begun)
         usage = deltas[-1].usage
         progress.usage = _sum(progress.usage, usage)
@@ -170,7 +186,7 @@ class _Run:
 
     def not_yet_shown(self, answer: str) -> str:
         """What of the answer was held back while it was streamed."""
-        shown = self._holdback.given
+        shown = self._progress.text
         return answer[len(shown) :] if answer.startswith(shown) else ""
 
     def took(self, part: str, begun: float) -> None:
@@ -203,7 +219,9 @@ def _said(deltas: list[Delta], finish: str = "") -> Said:
         MadeCall(call["function"]["name"], call["function"]["arguments"])
         for call in message.get("tool_calls", ())
     )
-    return Said(message["content"] or "", calls, finish or deltas[-1].finish_reason or "stop")
+    return Said(
+        answer_text(message["content"] or ""), calls, finish or deltas[-1].finish_reason or "stop"
+    )
 
 
 def _fitting(

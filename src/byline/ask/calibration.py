@@ -90,6 +90,16 @@ class Calibration:
             counts=self.counts + 1,
         )
 
+    def measured(self, plain: Tokens, counted: int) -> Calibration:
+        """The calibration by which a text that takes `plain` takes what a tokenizer `counted`."""
+        ratio = counted / max(1.0, plain.western * self.western + plain.other * self.other)
+        return replace(
+            self,
+            western=self.western * ratio,
+            other=self.other * ratio,
+            counts=max(1, self.counts),
+        )
+
 
 class Calibrations:
     """The calibration of each backend, for as long as the process lives."""
@@ -100,6 +110,10 @@ class Calibrations:
     def of(self, backend: str, model: str) -> Calibration:
         """What is known of `backend`, whose configured model is `model`."""
         return self._known.get(backend) or Calibration(family_of(model))
+
+    def measure(self, backend: str, model: str, plain: Tokens, counted: int) -> None:
+        """The tokenizer of `backend` has counted a text alone: what was known before gives way."""
+        self._known[backend] = self.of(backend, model).measured(plain, counted)
 
     def learn(self, backend: str, model: str, plain: Tokens, counted: int) -> None:
         """`backend` has counted `counted` tokens in a prompt; `plain` is what `of` made of it."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 
 from byline.dispatch.dispatcher import Backend
@@ -16,6 +18,12 @@ _NOT_TOLD: Final = {
     True: "the answer broke off before its server had told what it has loaded",
     False: "the server was not asked what it has loaded",
 }
+
+_NEVER_SEEN: Final = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]+"
+)
+"""Control characters: some steer a terminal, some make the words around them read in another
+order than they were checked in, some are seen by nobody."""
 
 CallEvent = Queued | Started | Delta
 
@@ -46,7 +54,7 @@ async def call_events(
         try:
             async with aclosing(backend.call(request, priority, inbox)) as deltas:
                 async for delta in deltas:
-                    inbox.events.put_nowait(delta)
+                    inbox.events.put_nowait(_readable(delta))
         except Exception as error:  # noqa: BLE001 - handed to the reader, who raises it
             inbox.events.put_nowait(error)
         else:
@@ -61,6 +69,12 @@ async def call_events(
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+def _readable(delta: Delta) -> Delta:
+    if _NEVER_SEEN.search(delta.content) is None:
+        return delta
+    return replace(delta, content=_NEVER_SEEN.sub("", delta.content))
 
 
 def signed(backend: Backend, delta: Delta, so_far: Byline | None) -> Byline:

@@ -9,6 +9,7 @@ document's own text.
                              `[INST]`                    → `(INST)`
     marks of thought, tools  `</think>`, `<tool_call>`   → `‹/think>`, `‹tool_call>`
     numbers like citations   `[1]`, `【2】`, `[3-5]`      → `(1)`, `(2)`, `(3, 4, 5)`
+    what nobody sees         turned directions, tags     → left out
 
 Servers such as llama.cpp read a chat template's marks wherever they stand in a prompt: left as
 they are, a document with `<|im_end|>` in it would end the user's turn.
@@ -30,6 +31,9 @@ _TAG: Final = re.compile(
     r"|s|sys|unk|mask|eot|eom)\b))",
     re.IGNORECASE,
 )
+_NEVER_SEEN: Final = re.compile(r"[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]+")
+"""Marks that turn the direction of writing show a reader other words than a model is given; tag
+characters spell whole sentences that no reader sees."""
 _TEMPLATE_BRACKET: Final = re.compile(
     r"\[(/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|IMG|ARGS"
     r"|CALL_ID))\]",
@@ -52,6 +56,6 @@ def _attribute(text: str) -> str:
 
 def harmless(text: str) -> str:
     """`text` with nothing that reads as a fence, a template's mark or a citation of ours."""
-    text = _TAG.sub("‹", text)
+    text = _TAG.sub("‹", _NEVER_SEEN.sub("", text))
     text = _TEMPLATE_BRACKET.sub(r"(\1)", text)
     return without_markers(text)

@@ -7,16 +7,19 @@ question that leans on the one before takes over its telling words. Pure.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Final
 
+from byline.ask.answer_text import answer_text, says_something
 from byline.ask.budget import MESSAGE_TOKENS
 from byline.ask.calibration import Calibration
 from byline.domain.chat import Message
 from byline.domain.conversations import PastTurn
-from byline.search.analyse import folded, only_asks
-from byline.verify.markers import MARKER
+from byline.search.analyse import folded, only_asks, telling_terms
+from byline.verify.markers import strip_markers
+from byline.verify.refusal import is_refusal
 
 REWRITE_SYSTEM: Final = """\
 You rewrite the user's last question so that it can be understood without the conversation before \
@@ -28,10 +31,15 @@ REWRITE_S_MAX: Final = 30.0
 REWRITTEN_CHARS_MAX: Final = 600
 ANSWER_CHARS_SHOWN: Final = 1_500
 TELLING_WORDS_ENOUGH: Final = 3
+_THOUGHT_END: Final = "</think>"
 _BEFORE_STOP: Final = re.compile(r"\s+(?=[.,;:!?。])")
 _LABEL: Final = re.compile(
-    r"^(?:rewritten |standalone )?question\s*:\s*|^질문\s*:\s*", re.IGNORECASE
+    r"^\W{0,3}(?:(?:the )?(?:(?:rewritten|rephrased|revised|stand-?alone|last) )?question"
+    r"|(?:(?:재작성된|다시 쓴|바꾼|수정된|독립적인) )?질문)\s*:\s*\**\s*",
+    re.IGNORECASE,
 )
+_NO_LINE: Final = re.compile(r"^\s*(?:`{3,}\w*|[^\n]{1,80}:)\s*$")
+"""What stands around a question and is none: a fence of code, "Here is the question:"."""
 _LEANS: Final = re.compile(
     r"^(?:and|but|so|or|then|also|what about|how about|그럼|그러면|그리고|그런데|또)\b"
     r"|\b(?:it|its|they|them|their|this|that|these|those|he|she|him|her|his|there|one)\b"
@@ -77,10 +85,32 @@ def rewrite_messages(
 
 def read_rewritten(text: str) -> str | None:
     """The question a model wrote; None where it wrote something else than one short line."""
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    text = answer_text(text.rpartition(_THOUGHT_END)[2])
+    lines = [line.strip() for line in text.replace("\ufffd", " ").splitlines()]
+    lines = [line for line in lines if line and not _NO_LINE.match(line)]
     if len(lines) != 1 or len(lines[0]) > REWRITTEN_CHARS_MAX:
         return None
-    return _LABEL.sub("", lines[0]).strip().strip("\"'“”‘’").strip() or None
+    line = strip_markers(_LABEL.sub("", _in_json(lines[0]))).strip(" \t\"'“”‘’*")
+    return None if is_refusal(line) or not says_something(line) else line
+
+
+def is_of(query: str, question: str, turns: Sequence[PastTurn]) -> bool:
+    """Whether a rewritten question has a telling word in common with what was said: one that has
+    none was not made from it."""
+    said = [question, *(f"{t.question} {t.searched_for or ''} {t.answer or ''}" for t in turns)]
+    return not telling_terms(query) or not set(telling_terms(query)).isdisjoint(
+        telling_terms(" ".join(said))
+    )
+
+
+def _in_json(line: str) -> str:
+    """The text in a line that is an object with one, as some models answer everything."""
+    try:
+        value = json.loads(line) if line.startswith("{") else None
+    except (ValueError, RecursionError):
+        return line
+    texts = [one for one in value.values() if isinstance(one, str)] if value else []
+    return texts[0] if len(texts) == 1 else line
 
 
 def carried_over(question: str, turns: Sequence[PastTurn]) -> str:
@@ -108,5 +138,5 @@ def _telling(question: str) -> list[str]:
 def _shown(turn: PastTurn) -> str:
     if not turn.answer:
         return "(This was not answered.)"
-    words = " ".join(MARKER.sub("", turn.answer).split())
+    words = " ".join(strip_markers(turn.answer).split())
     return _BEFORE_STOP.sub("", words)[:ANSWER_CHARS_SHOWN]

@@ -60,6 +60,7 @@ def answer_json(answer: AskAnswer) -> Json:
         "reason": answer.reason,
         "timings_ms": {part: round(ms, 1) for part, ms in answer.timings_ms.items()},
         "usage": usage_json(answer.usage),
+        "finish_reason": answer.finish_reason,
     }
 
 

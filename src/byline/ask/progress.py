@@ -29,6 +29,7 @@ class Progress:
     text: str = ""
     byline: Byline | None = None
     usage: Usage | None = None
+    finish_reason: str | None = None
     conversation_id: str | None = None
     turns: Sequence[PastTurn] = ()
     searched_for: str | None = None
@@ -85,6 +86,7 @@ class Progress:
             sources=tuple(self.sources),
             timings_ms=dict(self.timings_ms),
             usage=self.usage,
+            finish_reason=self.finish_reason,
             conversation_id=self.conversation_id,
             searched_for=self.searched_for,
         )

@@ -75,16 +75,20 @@ def build_prompt(
     """Fit rules, sources and question into the context: sources are left out whole, from the
     end; the question is never cut. Raises `ContextTooLong` where not even one source fits.
 
-    `history` are earlier messages of the conversation, cut to their part of the context already.
+    `history` are earlier messages of the conversation, cut to their part of the context already;
+    where there is no room for a source beside them, the oldest turns go.
     """
     calibration = bounds.calibration
     room = Room(bounds.context_tokens, bounds.max_tokens, calibration.margin)
     shown = [fenced(source) for source in sources]
-    fixed = calibration.plain(_messages(question, (), history))
     each = [calibration.plain_text(f"{text}\n") for text in shown]
-    kept = how_many_fit(
-        [calibration.corrected(tokens) for tokens in each], calibration.corrected(fixed), room
-    )
+    needed = [calibration.corrected(tokens) for tokens in each]
+    while True:
+        fixed = calibration.plain(_messages(question, (), history))
+        kept = how_many_fit(needed, calibration.corrected(fixed), room)
+        if kept or not history:
+            break
+        history = history[2:]  # a turn; rather without what was said before than without an answer
     if kept == 0:
         raise _too_long(question, each, room, calibration)
     plain = sum(each[:kept], fixed)

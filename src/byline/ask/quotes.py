@@ -17,7 +17,7 @@ from typing import Final
 
 from byline.domain.asking import Source
 from byline.search.analyse import query_terms, terms
-from byline.verify.markers import MARKER
+from byline.verify.markers import strip_markers
 from byline.verify.sentences import split_sentences
 
 CONTEXT_WEIGHT: Final = 0.5
@@ -91,7 +91,7 @@ def _candidates(source: Source, rank: int) -> list[_Candidate]:
     found = []
     for position, (start, end) in enumerate(split_sentences(source.text)):
         # A bracketed number in the document would read as one of our citations.
-        text = " ".join(MARKER.sub("", source.text[start:end]).split())
+        text = " ".join(strip_markers(source.text[start:end]).split())
         held = frozenset(terms(text))
         if held:
             shown = _BULLET.sub("", text)

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from byline.ask.answer_text import answer_text
+from byline.ask.listening import THOUGHT_ALOUD
 from byline.ask.present import sentence_json, tool_json
 from byline.ask.step import (
     Answer,
@@ -70,7 +72,7 @@ def replay(rows: Sequence[Row]) -> Replay:
     """Play the transcript of an ended ask again."""
     messages = tuple(_messages(rows))
     done = next((row["data"] for row in rows if row["type"] == "done"), None)
-    text = messages[-1].text if messages else ""
+    text = answer_text(messages[-1].text) if messages else ""
     is_run = len(messages) > 1 or any(one.calls or one.notes for one in messages)
     differences = list(_run_again(messages, done)) if is_run else []
     if done is None or done["status"] not in ("completed", "no_evidence"):
@@ -101,6 +103,8 @@ def _messages(rows: Sequence[Row]) -> Iterator[Message]:
             continue  # before the first message: the search, the queue, a question rewritten
         elif row["type"] == "token":
             message.text += data["text"]
+        elif row["type"] == "note" and data["code"] == THOUGHT_ALOUD.code:
+            message.text = ""
         elif row["type"] == "note":
             message.notes.append(data["code"])
         elif row["type"] == "tool_call":

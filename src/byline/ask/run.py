@@ -15,11 +15,14 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 
 from byline.ask.agent import run_agent
+from byline.ask.answer_text import answer_text, says_something
 from byline.ask.calling import call_events, signed
 from byline.ask.checking import Checking
+from byline.ask.counting import count_where_tight
 from byline.ask.evidence import NOTHING_FOUND, judge_evidence
 from byline.ask.followup import history_messages
 from byline.ask.joining import join_neighbours
+from byline.ask.listening import Listening
 from byline.ask.parts import AskParts
 from byline.ask.progress import Progress
 from byline.ask.prompt import Bounds, build_prompt
@@ -29,6 +32,7 @@ from byline.ask.standalone import stand_alone
 from byline.config import schema
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asking import (
+    REPETITION,
     AskEvent,
     AskMode,
     AskQueued,
@@ -61,6 +65,7 @@ async def run_ask(
     async with aclosing(stand_alone(request, backend, progress, calibration)) as events:
         async for event in events:
             yield event
+    backend.knock()  # the same where it was the rewriting that found it down
     with _timed(progress, "retrieve"):
         found = await parts.searcher.search(
             SearchRequest(
@@ -86,6 +91,7 @@ async def run_ask(
         return
 
     await backend.refuse_unless_back()
+    await count_where_tight(request.question, progress.sources, backend, parts.calibrations)
 
     checking = Checking(progress)
     async with aclosing(_answer(request, backend, progress, parts)) as events:
@@ -97,6 +103,8 @@ async def run_ask(
                         yield checked
                 case ToolCalled() | Noted():  # what came before was no part of the answer
                     checking = Checking(progress)
+    if not _is_quoted(backend) and not says_something(progress.text):
+        raise LlmError(backend.name, "empty_answer", machine=backend.machine)
     if not progress.sources:  # an agent may find nothing at all; what it then says is its own
         yield Done(progress.refused(NOTHING_FOUND))
         return
@@ -115,10 +123,14 @@ async def _refusal(request: AskRequest, found: SearchResult, parts: AskParts) ->
     return Refusal("no_documents", "There are no documents to answer from yet.")
 
 
+def _is_quoted(backend: Backend) -> bool:
+    return isinstance(backend.config, schema.QuotesBackend)
+
+
 def _answer(
     request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
-    if isinstance(backend.config, schema.QuotesBackend):
+    if _is_quoted(backend):
         return _quote(request, backend, progress, parts)
     if request.mode is AskMode.AGENT:
         return run_agent(request, backend, progress, parts)
@@ -163,6 +175,7 @@ async def _generate(
         asked_by=AskedBy(Asker.ASK, progress.ask_id),
     )
     started_at = time.perf_counter()
+    listening = Listening(progress)
     async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
         async for event in events:
             match event:
@@ -175,18 +188,20 @@ async def _generate(
                 case Delta():
                     if event.content:
                         progress.timings_ms.setdefault("first_token", _ms_since(started_at))
-                        progress.text += event.content
-                        yield Token(event.content)
+                        for told in listening.took(event.content):
+                            yield told
                     progress.byline = signed(backend, event, progress.byline)
+                    if listening.repeats_itself():
+                        progress.finish_reason = REPETITION
+                        break
                     if event.finish_reason is not None:
-                        progress.usage = event.usage
+                        progress.usage, progress.finish_reason = event.usage, event.finish_reason
                         if event.usage and (counted := event.usage.prompt_tokens):
                             parts.calibrations.learn(
                                 backend.name, backend.model, prompt.plain, counted
                             )
     progress.timings_ms["generate"] = _ms_since(started_at)
-    if not progress.text.strip():
-        raise LlmError(backend.name, "empty_answer", machine=backend.machine)
+    progress.text = answer_text(progress.text)
 
 
 def _number(found: SearchResult) -> tuple[Source, ...]:

@@ -12,6 +12,7 @@ from byline.ask.followup import (
     REWRITE_S_MAX,
     REWRITE_TOKENS_MAX,
     carried_over,
+    is_of,
     read_rewritten,
     rewrite_messages,
 )
@@ -57,6 +58,8 @@ async def stand_alone(
             reason = error.reason
         progress.timings_ms["rewrite"] = (time.perf_counter() - begun) * 1000
         query = read_rewritten("".join(said))
+        if query is not None and not is_of(query, request.question, progress.turns):
+            query, reason = None, "it wrote of something else"
         note = Noted("rewritten", f"Searched for: {query}")
         if query is None:
             yield Noted(
@@ -77,3 +80,5 @@ async def _rewriting(
                 yield AskQueued(event)
             elif isinstance(event, Delta):
                 said.append(event.content)
+                if event.finish_reason == "length":
+                    said.clear()  # half a question is another one

@@ -7,19 +7,28 @@ that says how to make it right: the model reads it and may try again.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from byline.domain.chat import Tool
 
 SEARCH_LIMIT_MAX: Final = 10
+_NO_TEXT: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class _Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    @field_validator("*")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        if isinstance(value, str) and _NO_TEXT.search(value):
+            raise ValueError("holds characters that are no text")
+        return value
 
 
 class Search(_Arguments):

@@ -230,6 +230,15 @@ class Authorship:
         """Fields of a chat request that the kind of server seen last needs."""
         return (self._kind.also_sent if self._kind is not None else None) or {}
 
+    async def kind(self) -> str | None:
+        """The kind of the server, asked for where nobody knows it yet; None where it has none."""
+        if not self._kind_known:
+            try:
+                self._remember(await detect(self._get), self._kind_header)
+            except Unheard:
+                return None
+        return self._kind.name if self._kind is not None else None
+
     def seen(self, exchange: Exchange, server_header: str) -> None:
         """An answer began on `exchange`; its `Server:` header may give the kind away."""
         kind = kind_of_header(server_header)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -118,28 +118,30 @@ class Link:
             raise misconfigured(self.to, str(error.args[0])) from error
         return {"Authorization": f"Bearer {key}"} if key else {}
 
-    async def ask(self, path: str) -> Any:
-        """The JSON under `path`. Raises BackendUnavailable and LlmError."""
+    async def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """The JSON under `path`, got, or posted `body` to. Raises BackendUnavailable, LlmError."""
         phase = Phase.CONNECT
         try:
             async with asyncio.timeout(self._connect_s + self.limits.ask_s):
-                request = self.pooled().get(
+                request = self.pooled().request(
+                    "GET" if body is None else "POST",
                     self._root + path,
+                    json=body,
                     headers=self.headers(),
                     timeout=self.waiting,
                     allow_redirects=False,
                 )
                 async with request as answer:
                     phase = Phase.READ
-                    body = await read_at_most(answer.content, ASKED_BYTES_MAX)
+                    said = await read_at_most(answer.content, ASKED_BYTES_MAX)
         except (*FOREIGN, ValueError) as error:
             if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
                 phase = Phase.READ  # our own clock; connecting is on aiohttp's, which is shorter
             raise of_network(error, phase, self.to) from error
         if answer.status != 200:
-            raise of_status(answer.status, answer.reason or "", body, self.to)
+            raise of_status(answer.status, answer.reason or "", said, self.to)
         try:
-            return json.loads(body)
+            return json.loads(said)
         except (ValueError, RecursionError):
             return None
 

@@ -75,6 +75,11 @@ class LlamaCppClient:
         if (client := self._live_client()) is not None:
             await client.reach()
 
+    async def count_tokens(self, text: str) -> int | None:
+        """See `ChatClient.count_tokens`. Starts nothing."""
+        client = self._live_client()
+        return await client.count_tokens(text) if client is not None else None
+
     async def close(self) -> None:
         """Stop the process; takes at most a few seconds."""
         starting, self._starting = self._starting, None

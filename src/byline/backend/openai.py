@@ -14,6 +14,7 @@ from typing import Any
 
 from byline.backend.authorship import Authorship
 from byline.backend.call import Call
+from byline.backend.counting import AGAIN_S, COUNT_S_MAX, PATH, counting_body, read_count
 from byline.backend.failures import unavailable
 from byline.backend.link import LIMITS, Limits, Link, upstream
 from byline.backend.probing import look
@@ -40,6 +41,7 @@ class OpenAIClient:
         self._link = Link(to, config.base_url, config.timeout_connect_s, read_key, limits)
         self._authorship = Authorship(config.model, self._ask_quietly, time.monotonic)
         self._places: asyncio.Semaphore | None = None
+        self._counts_from = 0.0  # monotonic seconds
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """See `ChatClient.stream`."""
@@ -72,6 +74,21 @@ class OpenAIClient:
         except BackendUnavailable:
             self._distrust()
             raise
+
+    async def count_tokens(self, text: str) -> int | None:
+        """See `ChatClient.count_tokens`."""
+        if time.monotonic() < self._counts_from:
+            return None
+        try:
+            async with asyncio.timeout(COUNT_S_MAX):
+                kind = await self._authorship.kind()
+                body = counting_body(kind or "", self._config.model, text)
+                counted = read_count(await self._link.ask(PATH, body)) if body else None
+        except (TimeoutError, BackendUnavailable, LlmError):
+            counted = None
+        if counted is None:
+            self._counts_from = time.monotonic() + AGAIN_S
+        return counted
 
     async def close(self) -> None:
         """See `ChatClient.close`."""

@@ -50,6 +50,12 @@ class ChatClient(Protocol):
         """
         ...
 
+    async def count_tokens(self, text: str) -> int | None:
+        """The tokens of `text` alone, counted by the server itself; None where it cannot, does not
+        know or takes longer than a moment. Never raises, and tells nothing of the server's health.
+        """
+        ...
+
     async def close(self) -> None:
         """Close pooled connections and any process the client owns."""
         ...

@@ -1,22 +1,44 @@
 """Takes `<think>` blocks that a server left in the content out of it. Pure, safe for streams.
 
 Some servers hand a model's thinking over as its own field, some leave it in the text between
-`<think>` and `</think>`. A block counts only where it begins a line: an answer may well speak of
-`<think>` in the middle of a sentence.
+`<think>` and `</think>`, or as other models spell it (`_BLOCKS`). A block counts only where it
+begins a line: an answer may well speak of `<think>` in the middle of a sentence.
 """
 
 from __future__ import annotations
 
-_OPEN = "<think>"
-_CLOSE = "</think>"
+import re
+from typing import Final
+
+_BLOCKS: Final = {
+    "<think>": "</think>",
+    "<thinking>": "</thinking>",
+    "<thought>": "</thought>",
+    "<reasoning>": "</reasoning>",
+    "[think]": "[/think]",
+    "◁think▷": "◁/think▷",
+    # gpt-oss: what it says to itself, and the heads of its messages
+    "<|channel|>analysis<|message|>": "<|end|>",
+    "<|start|>assistant<|channel|>final": "<|message|>",
+    "<|channel|>final": "<|message|>",
+}
+_OPENS: Final = re.compile("|".join(map(re.escape, _BLOCKS)))
+_FIRSTS: Final = frozenset(opening[0] for opening in _BLOCKS)
 
 
-def _held_back(text: str, marker: str) -> int:
-    """How many characters at the end of `text` may be the beginning of `marker`."""
-    for length in range(min(len(text), len(marker) - 1), 0, -1):
-        if text.endswith(marker[:length]):
+def _held_back(text: str, *markers: str) -> int:
+    """How many characters at the end of `text` may be the beginning of a marker."""
+    longest = max(map(len, markers)) - 1
+    for length in range(min(len(text), longest), 0, -1):
+        end = text[-length:]
+        if any(marker.startswith(end) and marker != end for marker in markers):
             return length
     return 0
+
+
+def _lowered(text: str) -> str:
+    """In small letters where those are Latin; no letter becomes two, so places stay the same."""
+    return text.lower() if text.isascii() else "".join(c.lower() if c < "\x80" else c for c in text)
 
 
 class ThinkSplitter:
@@ -24,7 +46,7 @@ class ThinkSplitter:
 
     def __init__(self) -> None:
         self._pending = ""
-        self._inside = False
+        self._close = ""  # the end of the block we are in
         self._line_blank = True
         self._awaits_word = True
         # White space before the first word: a block may follow and swallow it.
@@ -33,42 +55,61 @@ class ThinkSplitter:
 
     def feed(self, text: str) -> tuple[str, str]:
         """`(content, thinking)` that `text` makes certain; either may be empty."""
-        if not (self._pending or self._inside or self._awaits_word or "<" in text):
+        if not (self._pending or self._close or self._awaits_word or _FIRSTS & set(text)):
             self._follow(text)
             return text, ""
         text = self._pending + text
+        lowered = _lowered(text)
         content: list[str] = []
         thinking: list[str] = []
         at = 0
-        while (found := text.find(marker := _CLOSE if self._inside else _OPEN, at)) >= 0:
-            self._certain(text[at:found], content, thinking)
-            self._meet(marker, content)
-            at = found + len(marker)
-        rest = text[at:]
-        keep = _held_back(rest, marker)
-        self._pending = rest[len(rest) - keep :]
-        self._certain(rest[: len(rest) - keep], content, thinking)
+        while (met := self._next(lowered, at)) is not None:
+            place, marker = met
+            self._certain(text[at:place], content, thinking)
+            at = place + len(marker)
+            self._meet(text[place:at], content)
+        keep = self._keep(lowered[at:])
+        self._pending = text[len(text) - keep :] if keep else ""
+        self._certain(text[at : len(text) - keep], content, thinking)
         return "".join(content), "".join(thinking)
 
     def close(self) -> tuple[str, str]:
         """What was held back: the text ends here."""
         pending, self._pending = self._pending, ""
-        if self._inside:
+        if self._close:
             return "", pending
         return ("" if self._block_seen else "".join(self._lead)) + pending, ""
 
+    def _next(self, lowered: str, at: int) -> tuple[int, str] | None:
+        """The place of the next marker that may matter, and the marker."""
+        if self._close:
+            place = lowered.find(self._close, at)
+            return (place, self._close) if place >= 0 else None
+        found = _OPENS.search(lowered, at)
+        return (found.start(), found.group()) if found else None
+
+    def _keep(self, rest: str) -> int:
+        if self._close:
+            return _held_back(rest, self._close)
+        keep = _held_back(rest, *_BLOCKS)
+        if keep and rest[-keep] == "[":  # citations begin so: it is held back only where it counts
+            before = rest[:-keep].rpartition("\n")
+            blank = not before[2].strip() and (bool(before[1]) or self._line_blank)
+            return keep if blank else 0
+        return keep
+
     def _certain(self, text: str, content: list[str], thinking: list[str]) -> None:
-        if self._inside:
+        if self._close:
             thinking.append(text)
         else:
             self._emit(text, content)
 
     def _meet(self, marker: str, content: list[str]) -> None:
-        if self._inside:
-            self._inside = False
+        if self._close:
+            self._close = ""
             self._block_seen = self._awaits_word = self._line_blank = True
         elif self._line_blank:
-            self._inside = True
+            self._close = _BLOCKS[_lowered(marker)]
             self._lead.clear()
         else:
             self._emit(marker, content)

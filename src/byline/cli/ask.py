@@ -114,6 +114,8 @@ class _Conversation:
                 self._screen.out.file.flush()
             case "tool_call":
                 self._tool_call(data)
+            case "note" if self._shown:
+                self._put_aside(data["message"])
             case "done":
                 self._finish_prose()
                 return self._done(data)
@@ -125,11 +127,14 @@ class _Conversation:
 
     def _tool_call(self, call: Json) -> None:
         """A line for each tool; what was said before it is no part of the answer."""
+        self._put_aside(f"{call['tool']} {call['arguments']}")
+
+    def _put_aside(self, why: str) -> None:
+        """What has been shown so far is no part of the answer."""
         self._stop_waiting()
         self._prose.finish()
         self._shown = ""
-        line = shortened(f"{one_line(call['tool'])} {one_line(call['arguments'])}", 76)
-        self._screen.err.print(Text(f"· {line}", style="dim"))
+        self._screen.err.print(Text(f"· {shortened(one_line(why), 76)}", style="dim"))
 
     def _done(self, answer: Json) -> Exit:
         out = self._screen.out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -69,8 +69,17 @@ def byline_text(byline: Json) -> Text:
     return line
 
 
+_BROKE_OFF: Final = {
+    "length": "It breaks off there: it reached the length its backend allows (max_tokens).",
+    "repetition": "The model went on to write the same again and again, and was stopped.",
+}
+
+
 def support_notes(answer: Json) -> Iterator[Text]:
-    """One line for every sentence that its own sources do not bear out, or one that none can."""
+    """How it ended, if not by itself; then one line for every sentence that its own sources do not
+    bear out, or one that none can."""
+    if (ended := _BROKE_OFF.get(str(answer.get("finish_reason")))) is not None:
+        yield Text(f"! {ended}", style="yellow")
     if not answer["citations"]:
         yield Text("! It cites no source, so nothing in it could be checked.", style="yellow")
     elif all(citation["by"] == "byline" for citation in answer["citations"]):

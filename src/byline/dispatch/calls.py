@@ -155,6 +155,10 @@ class Calls:
         self.lookout = lookout
         self._pumps: set[asyncio.Task[None]] = set()
 
+    async def count_tokens(self, text: str) -> int | None:
+        """See `ChatClient.count_tokens`."""
+        return await self._client.count_tokens(text)
+
     async def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
     ) -> AsyncGenerator[Delta, None]:
@@ -340,7 +344,7 @@ class Calls:
                 served = delta.served or served
                 trace.received(delta)
                 deltas_left -= 1
-                chars_left -= _chars(delta)
+                chars_had, chars_left = chars_left, chars_left - _chars(delta)
                 if not finished and (deltas_left <= 0 or chars_left <= 0):
                     log.warning(
                         "answer_cut_off",
@@ -348,6 +352,8 @@ class Calls:
                         machine=self._gate.machine,
                         reason="the server sends more than max_tokens",
                     )
+                    if deltas_left > 0:  # some servers send a whole answer as one piece
+                        buffer.put(Delta(content=delta.content[:chars_had]))
                     buffer.put(Delta(finish_reason="length", served=served))
                     return
                 buffer.put(delta)

@@ -65,6 +65,8 @@ class _Way(Protocol):
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
     ) -> list[Delta]: ...
 
+    async def count_tokens(self, text: str) -> int | None: ...
+
     async def close(self) -> None: ...
 
 
@@ -167,6 +169,11 @@ class Backend:
         if not message.get("tool_calls") and not (message.get("content") or "").strip():
             self._refuse_empty(received)
         return message
+
+    async def count_tokens(self, text: str) -> int | None:
+        """The tokens of `text` by the server's own count; None where it gives none at once. Needs
+        no slot: no model runs for it."""
+        return await self._way.count_tokens(text)
 
     def health(self) -> BackendHealth:
         """What is known of the backend, from the calls and probes so far."""
@@ -324,6 +331,9 @@ class _NoModel:
             f"The backend {self._name} quotes documents; it has no model to prompt.",
             remedy="Ask it a question, or name a backend that has a model.",
         )
+
+    async def count_tokens(self, text: str) -> int | None:
+        return None
 
     async def close(self) -> None:
         return None

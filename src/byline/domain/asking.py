@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from byline.domain.chat import Usage
 from byline.domain.dispatch import Queued
@@ -186,12 +187,18 @@ class Refusal:
     said: str | None = None
 
 
+REPETITION: Final = "repetition"
+"""The model wrote the same again and again, and was stopped."""
+
+
 @dataclass(frozen=True, slots=True)
 class AskAnswer:
     """The whole outcome of an ask, as stored and as sent (`done`). `timings_ms` in milliseconds:
     `retrieve`, `tools`, `queue`, `first_token`, `generate`, `verify`. `partial_answer` is what had
     been written, unchecked, when an ask ended before its answer was whole; `answer` is None then.
-    `searched_for` is what was searched where that was not the question itself.
+    `searched_for` is what was searched where that was not the question itself. `finish_reason` is
+    why the model's last message ended: as its server said (`stop`, `length` at the limit of
+    `max_tokens`, …), or `REPETITION`.
     """
 
     ask_id: str
@@ -209,6 +216,7 @@ class AskAnswer:
     reason: str | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     usage: Usage | None = None
+    finish_reason: str | None = None
     partial_answer: str | None = None
     conversation_id: str | None = None
     searched_for: str | None = None

@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from byline.testing.http1 import Peer, Request
-from byline.testing.shapes import DONE, TOOL_REPLY, Reply, error_body, event, streamed, whole
+from byline.testing.shapes import (
+    DONE,
+    TOOL_REPLY,
+    Reply,
+    document,
+    error_body,
+    event,
+    streamed,
+    whole,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +116,8 @@ async def tool_call(peer: Peer, turn: Turn) -> None:
 
 async def no_stream(peer: Peer, turn: Turn) -> None:
     """One JSON document, also where a stream was asked for."""
-    document = whole(turn.behaviour.reply, turn.behaviour.kind, turn.model)
-    await peer.answer(200, json.dumps(document, ensure_ascii=False).encode())
+    said = whole(turn.behaviour.reply, turn.behaviour.kind, turn.model)
+    await peer.answer(200, document(said))
 
 
 async def hang(peer: Peer, turn: Turn) -> None:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 from byline.testing import embeddings
 from byline.testing.faults import MODES, Behaviour, Turn
 from byline.testing.http1 import Connection, Handler, Peer, Request
-from byline.testing.shapes import SERVER_HEADERS, Reply, about
+from byline.testing.shapes import SERVER_HEADERS, Reply, about, tokenized
 
 WAIT_S_MAX = 30.0
 CLOSED_PORT = "refuse"
@@ -196,6 +196,8 @@ class Machine:
         kind = self._behaviour.kind
         loaded = self._behaviour.loaded_model or self._last_model or "nothing-yet"
         page = about(urlsplit(request.path).path, kind, loaded)
+        if request.method == "POST" and request.path == "/tokenize":
+            page = tokenized(kind, request.json())
         found = page is not None
         body = page if found else {"error": {"message": "File Not Found", "code": 404}}
         await peer.answer(200 if found else 404, json.dumps(body).encode())

@@ -112,8 +112,13 @@ def streamed(
         yield {**envelope, "choices": [], "usage": usage(reply)}
 
 
+def document(value: object) -> bytes:
+    """JSON in UTF-8; half a surrogate pair is written as the escape that real servers write."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
 def event(chunk: Mapping[str, Any]) -> bytes:
-    return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
+    return b"data: " + document(chunk) + b"\n\n"
 
 
 DONE = b"data: [DONE]\n\n"
@@ -166,6 +171,17 @@ def about(path: str, kind: str, loaded: str) -> Mapping[str, Any] | None:
         ("plain", "/health"): {"status": "ok"},
     }
     return pages.get((kind, path))
+
+
+def tokenized(kind: str, asked: Any) -> Mapping[str, Any] | None:
+    """What `/tokenize` of that kind answers, three tokens a word; None where it has no such
+    page."""
+    if kind == "llama.cpp" and "content" in asked:
+        return {"tokens": list(range(3 * len(str(asked["content"]).split())))}
+    if kind == "vllm" and "prompt" in asked:
+        count = 3 * len(str(asked["prompt"]).split())
+        return {"count": count, "max_model_len": 32768, "tokens": []}
+    return None
 
 
 def _message(kind: str, **said: Any) -> dict[str, Any]:

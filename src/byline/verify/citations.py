@@ -22,7 +22,13 @@ from byline.domain.asking import (
 from byline.verify.aligning import align
 from byline.verify.exempt import needs_no_source
 from byline.verify.facts import fold
-from byline.verify.markers import MARKER, marker_numbers, normalise_markers, own_markers
+from byline.verify.markers import (
+    marker_numbers,
+    markers_in,
+    normalise_markers,
+    own_markers,
+    strip_markers,
+)
 from byline.verify.reading import ReadSource, ReadText
 from byline.verify.sentences import settled_sentences, split_sentences
 from byline.verify.support import Similarity, SupportVerdict, check_claim
@@ -117,12 +123,12 @@ class AnswerCheck:
 
     def _check(self, sentence: str, start: int) -> Checked:
         end = start + len(sentence)
-        bare = MARKER.sub("", sentence).strip()
+        bare = strip_markers(sentence).strip()
         cited = tuple(
-            dict.fromkeys(n for m in MARKER.finditer(sentence) for n in marker_numbers(m.group()))
+            dict.fromkeys(n for m in markers_in(sentence) for n in marker_numbers(m.group()))
         )
         cited = tuple(n for n in cited if n in self._sources)
-        if needs_no_source(bare, self._names):
+        if needs_no_source(bare, self._names, cited):
             return CheckedSentence(start, end, cited, Support.NOT_NEEDED), ()
         if len(self._sentences) >= SENTENCES_CHECKED_MAX:
             return CheckedSentence(start, end, cited, Support.UNCITED, "too_long"), ()

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from typing import Final
 
 from byline.verify.facts import fold
-from byline.verify.refusal import is_refusing
+from byline.verify.refusal import is_refusing, is_refusing_with_citations
 
 INTRODUCTION_CHARS_MAX: Final = 160
 
@@ -38,8 +38,11 @@ _COURTESY_KO: Final = re.compile(
 _FOLLOWS: Final = re.compile(r"[:：]\s*(?:\*\*)?$|(?:다음과|아래와) 같(?:습니다|다)\W*$")
 
 
-def needs_no_source(sentence: str, source_names: Collection[str]) -> bool:
-    """`sentence` without citations, as the model wrote it; `source_names` folded."""
+def needs_no_source(
+    sentence: str, source_names: Collection[str], cited: Collection[int] = ()
+) -> bool:
+    """`sentence` without citations, as the model wrote it; `source_names` folded; `cited` are the
+    numbers it had."""
     written = sentence.strip()
     if _FURNITURE.match(written) or _BOLD_LINE.match(written):
         return True  # 1
@@ -50,6 +53,8 @@ def needs_no_source(sentence: str, source_names: Collection[str]) -> bool:
         return not _DIGIT.search(folded)  # 2
     if _COURTESY.match(folded) or _COURTESY_KO.match(folded):
         return len(folded) <= INTRODUCTION_CHARS_MAX and not _DIGIT.search(folded)  # 3
-    if folded.endswith(("?", "？")) or is_refusing(folded):
-        return True  # 3, 4
+    if folded.endswith(("?", "？")):
+        return True  # 3
+    if is_refusing_with_citations(folded) if cited else is_refusing(folded):
+        return True  # 4
     return folded.strip(" .-*•:") in source_names  # 5

@@ -1,14 +1,16 @@
-"""Citations as models spell them: `[1]`, `[1, 2]`, `[1-3]`, `【1】`, `［1］`, `[source 1]`. Pure.
+"""Citations as models spell them: `[1]`, `[1, 2]`, `[1-3]`, `【1】`, `［1］`, `\\[1\\]`,
+`[source 1]`, `[2번]`, `[①]`, `[1, p. 4]`, `(출처: 2)`, `(see [1])`. Pure.
 
-`(1)` is no citation, nor is a bracketed year or date, nor anything inside `code`. What a document
-has in brackets itself (footnotes, mostly) is the document's: a copy of it in an answer is none.
+`(1)` is no citation, nor is a bracketed year or date, the index of an array (`arr[1]`), nor what
+stands inside `code`; `[1/2]` is one only where it can be no fraction. What a document has in
+brackets itself (footnotes, mostly) is the document's: a copy of it in an answer is none.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -16,21 +18,53 @@ RANGE_LEN_MAX: Final = 20
 """`[1-999]` is not a citation of a thousand sources."""
 MARKER_CHARS_MAX: Final = 560
 
-_NUMBER: Final = r"\d{1,3}(?!\d)"
-_NAMED: Final = r"(?:\^|(?:sources?|refs?|출처|자료|문서)[ \t]?[:#]?[ \t]?)?"
-_JOINED: Final = (
-    r"(?:(?:[ \t]{0,2}(?:[,;、，·&~∼〜–—-]|and\b|및)[ \t]{0,2}|[ \t]{1,4})"
-    rf"{_NAMED}{_NUMBER}){{0,20}}"
+_NUMBER: Final = r"(?:\d{1,3}(?!\d)|[①-⑳])"
+_SOURCE: Final = r"(?:sources?|출처|자료|근거|소스)"
+_NAME: Final = (
+    rf"(?:{_SOURCE}|references?|refs?\.?|doc(?:ument)?s?|passages?|excerpts?|cit(?:e|ation)s?|no\."
+    r"|see|참고|참조|문서|지문|来源|來源|出典)"
 )
-MARKER: Final = re.compile(
-    rf"[\[［【〔]{{1,2}}[ \t]?{_NAMED}{_NUMBER}{_JOINED}["
-    rf" \t]?(?:†[^\]】\n]{{0,40}})?[\]］】〕]{{1,2}}"
-    r"(?:\((?:https?:|#|/)[^()\s]{0,80}\))?",
-    re.IGNORECASE,
+_NAMED: Final = rf"\*{{0,2}}(?:\^|#|{_NAME}[ \t]?+[:#]?+[ \t]?+)?"
+_COUNTED: Final = rf"{_NUMBER}(?:번(?:[ \t]?{_SOURCE})?+)?+\*{{0,2}}"
+_BETWEEN: Final = r"(?:[ \t]{0,2}(?:[,;、，·&~∼〜–—-]|and\b|및)[ \t]{0,2}|[ \t]{1,4}|(?=[①-⑳]))"
+_JOINED: Final = rf"(?:{_BETWEEN}{_NAMED}{_COUNTED}){{0,6}}(?:{_BETWEEN}{_NUMBER}){{0,14}}"
+_PLACE: Final = (
+    r"(?:[ \t]?†[^\]】\n]{0,40}|,[ \t]?(?:pp?\.|pages?|s\.)[ \t]?\d{1,4}(?:[–-]\d{1,4})?"
+    r"|,[ \t]?\d{1,4}[ \t]?(?:쪽|페이지)|:[ \t][^\W\d_][^\[\]【】\n]{0,60})"
 )
+_BRACKETED: Final = (
+    rf"\\?[\[［【〔⟦]{{1,2}}[ \t]?{_NAMED}{_COUNTED}(?:{_JOINED}|/{_NUMBER}){_PLACE}?"
+    r"[ \t]?[,;]?\\?[\]］】〕⟧]{1,2}(?:\((?:https?:|#|/)[^()\s]{0,80}\))?"
+)
+_IN_PARENTHESES: Final = (
+    rf"[(（](?:(?:see|참고|참조)[ \t]?+:?+[ \t]?+)?{_SOURCE}[ \t]?+[:#]?+[ \t]?+{_COUNTED}{_JOINED}"
+    r"(?:[ \t]?(?:참조|참고))?[)）]"
+)
+_PLAIN: Final = r"[\[［【][ \t]?\d{1,3}(?:[ ,–-]{1,3}\d{1,3}){0,4}[ \t]?[\]］】]"
+_WRAPPED: Final = (
+    rf"[(（](?:(?:see|cf\.|{_SOURCE}|참조|참고)[ \t]?+:?+[ \t]?+)?{_PLAIN}"
+    rf"(?:[ \t]?+(?:[,;]|and|및)?+[ \t]?+{_PLAIN}){{0,6}}(?:[ \t]?(?:참조|참고))?[)）]"
+)
+MARKER: Final = re.compile(f"{_BRACKETED}|{_IN_PARENTHESES}|{_WRAPPED}", re.IGNORECASE)
+"""Also matches the index of an array: `markers_in` leaves those out."""
 _CODE: Final = re.compile(r"(?<!`)(`+)(?!`)[^`\n]+(?<!`)\1(?!`)")
 _PART: Final = re.compile(r"(\d+)(?:[ \t]*[-–—~∼〜][ \t]*(\d+))?")
-_LINK: Final = re.compile(r"[\]］】〕]\(.*|†.*")
+_NO_NUMBER: Final = re.compile(
+    rf"[\]］】〕]\(.*|{_PLACE}(?=[ \t]?[,;]?\\?[\]］】〕⟧])", re.IGNORECASE
+)
+_CIRCLED: Final = {ord("①") + n: f" {n + 1} " for n in range(20)}
+_LINK: Final = re.compile(r"(?<=[\]］】〕])\(.*")
+_WORDED: Final = re.compile(
+    rf"[(（].*[^\W\d_①-⑳]|(?!{_SOURCE})(?<![^\W\d_])[^\W\d_①-⑳]", re.IGNORECASE
+)
+_BRACKETS: Final = re.compile(r"[\\\[［【〔⟦\]］】〕⟧(（)）]+")
+_INDEXED: Final = re.compile(
+    r"(?:^|[^\w])(?:[a-z]|\w*_\w*|(?:[\w]+\.)*(?:arr|array|args|argv|matrix|vec|buf|ptr|idx|nums"
+    r"|lst|tmp|df|dict|tuple|params|foo|bar|baz))$"
+)
+_ASSIGNED: Final = re.compile(r"(?:\[\w+\])*(?: ?(?:[-+*/]?=)(?!=)| ?==| ?\(|\.[a-z_]\w*\()")
+_NAME_CHARS_MAX: Final = 40
+_ENDS: Final = re.compile(r"[ \t]*(?:[.,;:!?。…\[【(]|\n|$)")
 _TAIL_CHARS: Final = 16
 _TAIL_CHARS_MIN: Final = 8
 _TAIL_LOOK_BACK: Final = 200
@@ -39,10 +73,30 @@ OwnMarkers = Mapping[tuple[int, ...], Mapping[str, frozenset[int]]]
 """Of the sources: the numbers of a marker of their own → the letters before it → who has it."""
 
 
+def markers_in(text: str) -> Iterator[re.Match[str]]:
+    """The citations of a text, in order; each holds its numbers (`marker_numbers`)."""
+    index_end = -1
+    for match in MARKER.finditer(text):
+        if _is_index(text, match, index_end):
+            index_end = match.end()
+        elif "/" not in match.group() or _is_no_fraction(text, match):
+            yield match
+
+
+def strip_markers(text: str, by: str | Callable[[re.Match[str]], str] = "") -> str:
+    """`text` with `by` in the place of each citation."""
+    written: list[str] = []
+    at = 0
+    for match in markers_in(text):
+        written += (text[at : match.start()], by if isinstance(by, str) else by(match))
+        at = match.end()
+    return "".join((*written, text[at:]))
+
+
 def marker_numbers(marker: str) -> list[int]:
     """The numbers a marker names, ranges counted out; a range backwards or too long names none."""
     numbers: list[int] = []
-    for part in _PART.finditer(_LINK.sub("", marker)):
+    for part in _PART.finditer(_NO_NUMBER.sub("", marker).translate(_CIRCLED)):
         low, high = int(part[1]), int(part[2] or part[1])
         if low <= high <= low + RANGE_LEN_MAX:
             numbers.extend(range(low, high + 1))
@@ -59,11 +113,13 @@ def normalise_markers(answer: str, known: Mapping[int, object], own: OwnMarkers 
     code_starts = sorted(code_ends)
     written: list[str] = []
     at = 0
-    for match in MARKER.finditer(answer):
+    for match in markers_in(answer):
         code = bisect_right(code_starts, match.start()) - 1
         if code >= 0 and match.start() < code_ends[code_starts[code]]:
             continue
         numbers = marker_numbers(match.group())
+        if "/" in match.group() and not known.keys() >= set(numbers):
+            continue
         copied = _copied_from(answer, match.start(), tuple(numbers), own)
         kept = "".join(f"[{n}]" for n in dict.fromkeys(numbers) if n in known)
         if copied and not copied & set(numbers):
@@ -78,7 +134,7 @@ def own_markers(texts: Iterable[tuple[int, str]]) -> OwnMarkers:
     """The markers that stand in the sources' own texts, given as (source number, text)."""
     own: dict[tuple[int, ...], dict[str, frozenset[int]]] = {}
     for n, text in texts:
-        for match in MARKER.finditer(text):
+        for match in markers_in(text):
             if tail := _tail(text, match.start()):
                 holders = own.setdefault(tuple(marker_numbers(match.group())), {})
                 holders[tail] = holders.get(tail, frozenset()) | {n}
@@ -86,8 +142,44 @@ def own_markers(texts: Iterable[tuple[int, str]]) -> OwnMarkers:
 
 
 def without_markers(text: str) -> str:
-    """`text` with nothing that reads as a citation: a document's `[7]` becomes `(7)`."""
-    return MARKER.sub(lambda match: f"({', '.join(map(str, marker_numbers(match.group())))})", text)
+    """`text` with nothing that reads as a citation: a document's `[7]` becomes `(7)`; what has
+    more words than "source" keeps them, `[1, p. 4]` becomes `‹1, p. 4›`."""
+    return strip_markers(text, _disarmed)
+
+
+def _disarmed(match: re.Match[str]) -> str:
+    marker = _LINK.sub("", match.group())
+    numbers = marker_numbers(marker)
+    if numbers and not _WORDED.search(marker):
+        return f"({', '.join(map(str, numbers))})"
+    inner = " ".join(_BRACKETS.sub(" ", marker).split())
+    return f"‹{inner}›" if numbers else f"({inner})"
+
+
+def _is_index(text: str, match: re.Match[str], index_end: int) -> bool:
+    """Whether what looks like a citation is code: `arr[1]`, `x[1] = 5`, `m[1][2]`."""
+    if match.start() == index_end:
+        return True
+    if not match.group().startswith("["):
+        return False
+    name = text[max(0, match.start() - _NAME_CHARS_MAX) : match.start()]
+    if not name or not (name[-1].isascii() and (name[-1].isalnum() or name[-1] == "_")):
+        return False
+    return (
+        match.group() == "[0]"  # which no source is
+        or _INDEXED.search(name) is not None
+        or _ASSIGNED.match(text, match.end()) is not None
+    )
+
+
+def _is_no_fraction(text: str, match: re.Match[str]) -> bool:
+    """Whether `[1/2]` stands where citations do: behind words, and with nothing behind it."""
+    if "](" in match.group():
+        return True
+    before = text[max(0, match.start() - 2) : match.start()].rstrip(" \t")
+    return (
+        bool(before) and before[-1] not in "\n=+-*/" and _ENDS.match(text, match.end()) is not None
+    )
 
 
 def _copied_from(
@@ -99,6 +191,6 @@ def _copied_from(
 
 
 def _tail(text: str, place: int) -> str:
-    before = MARKER.sub("", text[max(0, place - _TAIL_LOOK_BACK) : place])
+    before = strip_markers(text[max(0, place - _TAIL_LOOK_BACK) : place])
     letters = [c for c in before.casefold() if c.isalnum()]
     return "".join(letters[-_TAIL_CHARS:]) if len(letters) >= _TAIL_CHARS_MIN else ""

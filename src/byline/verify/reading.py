@@ -14,7 +14,7 @@ from typing import Final
 from byline.domain.asking import Source
 from byline.search.analyse import term_strings
 from byline.verify.facts import Fact, Facts, facts_in, plain
-from byline.verify.markers import MARKER
+from byline.verify.markers import strip_markers
 from byline.verify.names import Name, Words, names_in, words_in
 from byline.verify.negation import Denial, denials_in
 from byline.verify.orders import is_order
@@ -30,7 +30,7 @@ class ReadText:
 
     def __init__(self, text: str) -> None:
         self.written = text
-        self.plain = plain(MARKER.sub(" ", text))
+        self.plain = plain(strip_markers(text, " "))
 
     @cached_property
     def folded(self) -> str:

@@ -3,7 +3,8 @@
 An answer is a refusal when, its repetitions, citations and markup apart,
  1. it is short,
  2. at least one sentence says that the sources do not answer, in the fixed line's words or the
-    usual others, and adds nothing ("… but the deposit is 1,800 euros" is an answer), and
+    usual others, and adds nothing ("… but the deposit is 1,800 euros" is an answer); one that cites
+    a source must speak of the answer ("The documents have no signatures [1]" is one), and
  3. every other sentence is a politeness or an offer: it claims nothing.
 """
 
@@ -15,7 +16,7 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from byline.verify.facts import fold
-from byline.verify.markers import MARKER
+from byline.verify.markers import strip_markers
 from byline.verify.sentences import split_sentences
 
 REFUSAL_EN: Final = "The sources do not answer this question."
@@ -32,14 +33,14 @@ _MATERIAL: Final = (
     r"|documentation)"
     r"(?: (?:provided|given|available|supplied|above|you provided|i have|at hand))?"
 )
-_DENIES: Final = (
-    r"(?:do|does|did)(?: not|n't) (?:\w+ )?(?:answer|contain|mention|say|state|provide|include"
-    r"|specify|have(?! to\b)"
-    r"|address|cover|give|discuss|indicate|describe|reveal|tell|offer|explain|speak)\b"
-)
 _LOOKED: Final = (
     r"(?:answer(?:ed)?|information|mention(?:ed)?|details?|evidence|data|reference|anything|found"
     r"|stated|given|specified|provided|covered|addressed|discussed|contained|included|available)"
+)
+_DENIES: Final = (
+    r"(?:do|does|did)(?: not|n't) (?:\w+ )?(?:(?:answer|contain|mention|say|state|provide|include"
+    r"|specify|address|cover|give|discuss|indicate|describe|reveal|tell|offer|explain|speak)\b"
+    rf"|have (?:\w+ ){{0,4}}?{_LOOKED}\b)"
 )
 _SORRY: Final = (
     r"(?:(?:i am|i'm) (?:very )?(?:sorry|afraid)|sorry|unfortunately|apologies|i apologi[sz]e)"
@@ -84,7 +85,7 @@ _REFUSES_KO: Final = tuple(
     re.compile(r"(?:죄송하지만|죄송합니다만|아쉽게도|안타깝게도|유감스럽게도)?,?\s?" + pattern)
     for pattern in (
         rf"{_MATERIAL_KO}\S{{0,6}}\s.{{0,60}}(?:답|답변|정보|내용|언급|설명|근거|기록|나와|포함"
-        rf"|명시|적혀|언급되|찾을|확인할|알)\S{{0,8}}\s?"
+        rf"|명시|적혀|언급되|찾을|확인할|알(?=\s?수))\S{{0,8}}\s?"
         r"(?:\S{1,8}\s)?(?:없|않|아니|못)",
         r".{0,60}(?:에 대한|에 관한|의)\s?(?:답|답변|정보|내용|언급)\S{0,4}\s.{0,30}(?:없습니다"
         r"|없다|없어요|않습니다|못했습니다)",
@@ -95,6 +96,55 @@ _REFUSES_KO: Final = tuple(
         r"(?:정확히\s)?알\s?수\s?없(?:습니다|다|어요)$",
         r"(?:이|그|해당)?\s?질문\S{0,3}\s.{0,20}(?:답할|답변할|답변드릴|대답할|알)\s?수\s?없",
     )
+)
+_ONLY: Final = re.compile(
+    r"(?:(?:there is |i have )?no (?:relevant |specific |further )?(?:answer|information|data"
+    r"|details?|mention|match(?:es)?|results?)"
+    r"(?: (?:was |is |were )?(?:found|available|given|provided))?"
+    r"|n/?a|(?:not|nothing)(?: (?:was|is))? (?:found|answered|specified|mentioned|stated|given"
+    r"|provided|known|available)|unknown|(?:i )?(?:do not|don't) know|i'm not sure"
+    r"|i (?:can ?not|can't|am unable to|am not able to|won't) (?:help|assist|comply|provide|do"
+    r"|share)(?: you)?(?: (?:with )?(?:that|this|it|your|the)(?: \w+){0,3})?"
+    r"|i'm (?:unable|not able) to (?:help|assist|comply|provide)(?: \w+){0,5}"
+    r"|(?:(?:해당|관련|그런)\s)?(?:정보|답변?|내용|자료)?\s?(?:없음|불가|확인 불가)|해당 없음"
+    r"|(?:저는 |저도 )?(?:잘 )?(?:모르겠습니다|모릅니다|모르겠어요|모름)"
+    r"|(?:(?:해당|관련|이|그) )?(?:(?:정보|내용|답변?|요청)(?:[은는을를이가])? )?"
+    r"(?:찾을|확인할|도와드릴|도울|답할|답변할|제공할|처리할|수행할|알려드릴)"
+    r" 수 (?:없습니다|없어요|없다)"
+    r")(?:,? (?:죄송합니다|sorry))?"
+)
+"""The whole of a sentence, where it cites nothing."""
+_ELSEWHERE: Final = tuple(
+    map(
+        re.compile,
+        (
+            r".{0,30}(?:資料|文書|情報源|ソース|出典|文脈|コンテキスト).{0,40}(?:答え|回答|記載|情報"
+            r"|言及|記述|含ま|見つ).{0,20}(?:ありません|ない|ません|なかった)$",
+            r".{0,30}質問.{0,12}(?:答え|回答).{0,16}(?:ません|できない|ない)$|(?:分|わ)かりません$",
+            r".{0,30}(?:资料|資料|文档|文檔|文件|来源|來源|上下文|材料).{0,40}(?:没有|沒有|未|无法|無法"
+            r"|不能|并不|並不|不).{0,12}(?:回答|答案|提及|提到|说明|說明|信息|資訊|记载|記載|涉及|找到)",
+            r".{0,40}(?:无法|無法|不能)(?:回答|找到|确定|確定)|(?:我)?不知道$",
+            r".{0,40}\b(?:sources|documents|passages|textes|informations) (?:\w+ ){0,2}ne (?:me )?"
+            r"(?:r[eé]pondent|contiennent|mentionnent|pr[eé]cisent|fournissent|donnent|permettent|disent)"
+            r" (?:pas|aucun|rien)|je ne (?:sais|peux) pas\b",
+            r".{0,40}\b(?:quellen|dokumenten?|passagen|texten?|unterlagen)\b.{0,80}\b(?:beantwort\w+"
+            r"|antwort\w*|enth\w+|erw\w+|nenn\w+|information\w*|angab\w+|hervor)\b.{0,40}\b(?:nicht"
+            r"|keine?n?)\b|.{0,40}\b(?:quellen|dokumenten?|unterlagen)\b.{0,60}\b(?:nicht|keine?n?)\b"
+            r".{0,30}(?:beantwortet|antwort|information\w*|angab\w+|erw\w+|hervor)",
+            r".{0,40}\b(?:fuentes|documentos|pasajes|textos) (?:\w+ ){0,2}no (?:responden|contienen"
+            r"|mencionan|especifican|proporcionan|indican|dicen)\b|no (?:lo )?s[eé]$",
+        ),
+    )
+)
+"""Japanese, Chinese, French, German, Spanish: the fixed line as models translate it."""
+_OF_THE_ANSWER: Final = re.compile(
+    r"\b(?:answer|mention|speci(?:fy|fied)|address|discuss|indicat|stat(?:e|ed)\b|say|said|tell"
+    r"|information|details?\b|know|determine|find|found|nothing|anything|evidence)"
+    r"|답|질문|언급|찾을|찾지|알 수"
+)
+_HOLDS_NO: Final = re.compile(
+    rf"{_LEAD}(?:none of )?{_MATERIAL} (?:do|does|did)(?: not|n't) (?:\w+ )?(?:have|contain|provide"
+    rf"|include|cover|give|offer)\b(?! (?:\w+ ){{0,4}}?{_LOOKED}\b)"
 )
 _TURNS: Final = re.compile(
     r"\b(?:but|however|although|though|except|nevertheless|only that|it does|they do say|instead)\b"
@@ -116,35 +166,72 @@ _POLITE: Final = re.compile(
 
 def is_refusal(answer: str) -> bool:
     """Whether a whole answer says only that the sources do not answer the question."""
-    sentences: dict[str, None] = {}
+    sentences: dict[str, bool] = {}
     chars = 0
-    for sentence in _sentences(answer):
+    for sentence, cites in _sentences(answer):
         if sentence not in sentences:
-            sentences[sentence] = None
             chars += len(sentence)
+        sentences[sentence] = sentences.get(sentence, False) or cites
         if chars > REFUSAL_CHARS_MAX:
             return False
-    refusing = [sentence for sentence in sentences if is_refusing(sentence)]
+    refusing = [
+        sentence
+        for sentence, cites in sentences.items()
+        if (is_refusing_with_citations if cites else is_refusing)(sentence)
+    ]
     others = sentences.keys() - refusing
     return bool(refusing) and all(_POLITE.search(s) and not _DIGIT.search(s) for s in others)
 
 
 def is_refusing(sentence: str) -> bool:
-    """Whether a folded sentence, without citations, says that the sources do not answer."""
-    said = sentence.strip(" .!\"'“”>-:").removeprefix("answer:").removeprefix("답변:").strip()
-    if any(_alike(said, fold(line).rstrip(".")) for line in (REFUSAL_EN, REFUSAL_KO)):
+    """Whether a folded sentence that cites nothing says that the sources do not answer."""
+    said = _said(sentence)
+    return _is_known(said) or bool(_ONLY.fullmatch(_without_sorry(said))) or _tells_elsewhere(said)
+
+
+def is_refusing_with_citations(sentence: str) -> bool:
+    """Whether a folded sentence says so although it cites sources: it is of the answer they lack,
+    not of something in the world that documents do not have."""
+    said = _said(sentence)
+    if _is_fixed_line(said):
         return True
-    rest = _SORRY_KO.sub("", re.sub(rf"^{_SORRY}[,;.!]? ?(?:but )?", "", said))
-    if _TURNS.search(rest):
+    of_the_answer = _OF_THE_ANSWER.search(said) is not None and not _HOLDS_NO.match(said)
+    return of_the_answer and _is_known(said)
+
+
+def _said(sentence: str) -> str:
+    said = sentence.strip(" .!。！\"'“”>-:")
+    return said.removeprefix("answer:").removeprefix("답변:").strip()
+
+
+def _is_fixed_line(said: str) -> bool:
+    return any(_alike(said, fold(line).rstrip(".")) for line in (REFUSAL_EN, REFUSAL_KO))
+
+
+def _is_known(said: str) -> bool:
+    if _is_fixed_line(said):
+        return True
+    if _TURNS.search(_without_sorry(said)):
         return False
     return any(pattern.match(said) for pattern in (*_REFUSES_EN, *_REFUSES_KO))
 
 
-def _sentences(answer: str) -> Iterator[str]:
+def _tells_elsewhere(said: str) -> bool:
+    return not _DIGIT.search(said) and any(pattern.match(said) for pattern in _ELSEWHERE)
+
+
+def _without_sorry(said: str) -> str:
+    return _SORRY_KO.sub("", re.sub(rf"^{_SORRY}[,;.!]? ?(?:but )?", "", said)).strip(" ,")
+
+
+def _sentences(answer: str) -> Iterator[tuple[str, bool]]:
+    """Each sentence folded and without its citations, and whether it had any."""
     for start, end in split_sentences(answer):
-        folded = fold(MARKER.sub("", answer[start:end])).strip(" .")
+        written = answer[start:end]
+        bare = strip_markers(written)
+        folded = fold(bare).strip(" .")
         if any(c.isalnum() for c in folded):
-            yield folded
+            yield folded, bare != written
 
 
 def _alike(said: str, line: str) -> bool:

@@ -36,13 +36,12 @@ _MARKER_RUN_CHARS_MAX: Final = _MARKERS_MAX * 64
 _CANDIDATE: Final = re.compile(rf"{TERMINATOR.pattern}|(?P<line>(?<![ \t])[ \t]*\n)")
 _TRAILING_MARKERS: Final = re.compile(
     rf"(?:[ \t]{{0,3}}(?:{MARKER.pattern})){{1,{_MARKERS_MAX}}}"
-    r"|\n[ \t]{0,8}(?:[\[［【][ \t]?\d{1,3}[\d ,–-]{0,40}[\]］】][ \t]{0,3})"
-    rf"{{1,{_MARKERS_MAX}}}(?=\n|$)",
+    rf"|\n[ \t]{{0,8}}(?:(?:{MARKER.pattern})[ \t]{{0,3}}){{1,{_MARKERS_MAX}}}(?=\n|$)",
     re.IGNORECASE,
 )
-_OPENING: Final = "[［【〔(†"
+_OPENING: Final = "[［【〔⟦(（†\\"
 _NOT_BLANK: Final = re.compile(r"\S")
-_NOT_OF_MARKER: Final = re.compile(r"[^ \t\r\n0123456789\[\]［］【】〔〕,;、，·&~∼〜–—^-]")
+_NOT_OF_MARKER: Final = re.compile(r"[^ \t\r\n0123456789\[\]［］【】〔〕⟦⟧\\①-⑳,;、，·&~∼〜–—^-]")
 _LAST_BLANKS: Final = (
     re.compile(r".*(?<![0-9,;、，·&~∼〜–—^-])\s", re.DOTALL),  # none that a marker may hold
     re.compile(r".*\s", re.DOTALL),

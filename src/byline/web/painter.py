@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
@@ -31,6 +32,9 @@ from byline.web.words import filters
 # Not to be kept anywhere: pages hold people's questions, and differ by reader.
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
 
+_TURNED: Final = re.compile(r"[\u202a-\u202e\u2066-\u2069]+")
+"""Marks that turn the direction of writing: with them a document shows 1,800 as 008,1."""
+
 
 class Painter:
     """One environment of templates a language, all made at the start: a fault shows there."""
@@ -45,7 +49,7 @@ class Painter:
         wanted = preferences(request)
         painted = self._environments[wanted.language].get_template(template)
         page = painted.render({**view, "frame": _frame(request, wanted)})
-        response = HTMLResponse(page, status, headers=_HEADERS)
+        response = HTMLResponse(_TURNED.sub("", page), status, headers=_HEADERS)
         remember(request, response)
         return response
 

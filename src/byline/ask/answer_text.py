@@ -1,0 +1,110 @@
+"""What of a model's words is its answer. Pure.
+
+Servers hand on what their model wrote, and some of it is for no reader:
+
+    thinking without a beginning   "… so two.\\n</think>\\n\\nTwo years."  → "Two years."
+    marks of a chat template       "Two years.<|im_end|>"               → "Two years."
+    one thing again and again      "Two years. Two years. Two years. …" → "Two years. "
+
+The first is what templates make that put `<think>` into the prompt; a block that is whole is taken
+out where the server's words are decoded (`backend.thinking`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+from byline.verify.markers import strip_markers
+
+REPEATED_CHARS_MIN: Final = 1_000
+"""So much of the same is no list or table any more, however short what is repeated."""
+REPEATED_TIMES_MIN: Final = 10
+UNIT_CHARS_MAX: Final = 400
+"""The longest thing that is known to be repeated."""
+LOOK_CHARS: Final = 250
+_SAME_CHARS: Final = 24
+
+_CLOSE: Final = r"</think(?:ing)?>"
+_AT_LINE: Final = rf"(?<![^\n])[ \t]{{0,8}}{_CLOSE}\s*"
+_THOUGHT: Final = re.compile(rf"{_AT_LINE}|{_CLOSE}[ \t]{{0,8}}\n\s*", re.IGNORECASE)
+_THOUGHT_WHOLE: Final = re.compile(rf"{_AT_LINE}|{_CLOSE}[ \t]{{0,8}}(?:\n\s*|\Z)", re.IGNORECASE)
+_CLOSE_CHARS_MAX: Final = 24
+_END_MARKS: Final = (
+    *("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>"),
+    *("<|return|>", "<|eot|>", "<end_of_turn>", "<eos>", "</s>", "<｜end▁of▁sentence｜>"),
+)
+_NEXT_TURN: Final = re.compile(
+    r"(?:<\|im_end\|>|<\|eot_id\|>|<\|end\|>|<end_of_turn>|</s>)\s{0,4}"
+    r"(?:<\|im_start\|>|<\|start_header_id\|>|<\|(?:user|start)\|>|<start_of_turn>|<s>|\[INST\])"
+)
+
+
+def answer_text(text: str) -> str:
+    """The answer in all that a model wrote; a text that is nothing else comes back as it is."""
+    thoughts = [match.end() for match in _THOUGHT_WHOLE.finditer(text)]
+    text = text[thoughts[-1] :] if thoughts else text
+    turn = _NEXT_TURN.search(text)
+    text = _without_end_marks(text[: turn.start()] if turn else text)
+    again = repeats_from(text)
+    return text if again is None else text[:again]
+
+
+def after_thought(text: str, new_chars: int) -> int | None:
+    """Where the answer begins, if one of the last `new_chars` characters ended the thinking before
+    it."""
+    start = max(0, len(text) - new_chars - _CLOSE_CHARS_MAX)
+    ends = [match.end() for match in _THOUGHT.finditer(text, start)]
+    return ends[-1] if ends else None
+
+
+def repeats_from(text: str) -> int | None:
+    """Where a text begins to repeat what stands before, if it does so to its end."""
+    unit = next((unit for unit in _units(text) if _is_repeated(text, unit)), None)
+    if unit is None:
+        return None
+    start = len(text) - unit
+    while start > 0 and text[start - 1] == text[start - 1 + unit]:
+        start -= 1
+    return start + unit
+
+
+def says_something(text: str) -> bool:
+    """Whether there is a word, a number or a sign in a text, its citations apart."""
+    return any(unicodedata.category(c)[0] in "LN" or _is_sign(c) for c in strip_markers(text))
+
+
+def _is_sign(character: str) -> bool:
+    return not character.isascii() and unicodedata.category(character) in ("So", "Sc", "Sm")
+
+
+def _without_end_marks(text: str) -> str:
+    end, at = len(text), len(text)
+    while True:
+        while at and text[at - 1].isspace():
+            at -= 1
+        mark = next((mark for mark in _END_MARKS if text.endswith(mark, 0, at)), "")
+        if not mark:
+            return text[:end]
+        end = at = at - len(mark)
+
+
+def _units(text: str) -> Iterator[int]:
+    """The lengths of what the end of a text may repeat, shortest first."""
+    if len(text) < REPEATED_CHARS_MIN:
+        return
+    last = text[-_SAME_CHARS:]
+    first = max(0, len(text) - _SAME_CHARS - UNIT_CHARS_MAX)
+    end = len(text) - 1
+    while (at := text.rfind(last, first, end)) >= 0:
+        yield len(text) - len(last) - at
+        end = at + len(last) - 1
+
+
+def _is_repeated(text: str, unit: int) -> bool:
+    repeated = max(REPEATED_CHARS_MIN, REPEATED_TIMES_MIN * unit)
+    if len(text) < repeated + unit or text[-unit:] != text[-2 * unit : -unit]:
+        return False
+    return text[-repeated:] == text[-repeated - unit : -unit]
