@@ -7,6 +7,9 @@ Two libraries of half of squad2_en's articles each, and one of multihop_en, as i
     absent        its article is in the other library
     foreign       a question of multihop_en put to squad2_en's articles
 
+Where the data have korquad_ko (`bench/korquad.py` makes it), its articles are halved likewise, and
+its questions answered or absent: Korean has numbers of its own.
+
 The numbers in `ask/evidence` were fitted on half of the articles; figures are of the other half.
 `python -m bench.evidence` fits them anew, prints them and draws `docs/explanation/evidence.svg`.
 """
@@ -29,7 +32,7 @@ from bench.report import Row
 from bench.retrieval import DEFAULT_DATA, QuestionSet, open_text, read_set
 from bench.settings import Settings, settings_from
 from bench.vectors import KeptVectors, kept_vectors, searchable
-from byline.ask.evidence import likelihood
+from byline.ask.evidence import GENERAL, KOREAN, Fit, likelihood
 from byline.config.schema import Ask
 from byline.domain.search import QueryForm, SearchRequest
 from byline.judge.measures import roc_auc
@@ -37,12 +40,16 @@ from byline.search.search import Searcher
 
 NAME = "evidence"
 
+FITS = {"English": GENERAL, "Korean": KOREAN}
+BY_BOTH, BY_WORDS = "by words and meaning", "by words alone"
 ANSWERED = "answered"
 KINDS = ("absent", "foreign", "unanswerable")
 WEIGHTS = {ANSWERED: 1.0, "absent": 0.6, "foreign": 1.0, "unanswerable": 0.5}
 """Of a question in the fit: a reader is needed to tell the last kind, so it must not rule."""
 FALSE_REFUSALS = 0.01
 """Share of answered questions of the fitted half that the threshold may refuse."""
+FALSE_REFUSALS_SHIFTED = 0.005
+"""The same of a language whose intercepts alone are its own, at the threshold out of the box."""
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "evidence.svg"
 
 
@@ -63,6 +70,7 @@ class Judged:
     kind: str
     half: int
     signs: Signs
+    fit: Fit = GENERAL
 
 
 async def run(settings: Settings) -> list[Row]:
@@ -71,28 +79,32 @@ async def run(settings: Settings) -> list[Row]:
         print(f"evidence: no squad2_en in {data}; skipped.", file=sys.stderr)
         return []
     held_back = [it for it in await judged(data, settings) if it.half == 1]
+    return [
+        row
+        for name, fit in FITS.items()
+        if (of_fit := [it for it in held_back if it.fit is fit])
+        for leg in (BY_BOTH, BY_WORDS)
+        for row in _rows(f"{name}, {leg}", _likelihoods(of_fit, with_meaning=leg == BY_BOTH))
+    ]
+
+
+def _rows(name: str, by_kind: dict[str, list[float]]) -> list[Row]:
     least = Ask().evidence_min
+    answered, at = by_kind[ANSWERED], f"at evidence_min {least}"
     rows = []
-    for leg in ("by words and meaning", "by words alone"):
-        by_kind = _likelihoods(held_back, with_meaning=leg == "by words and meaning")
-        for kind in KINDS:
-            auc = roc_auc(by_kind[ANSWERED], by_kind[kind])
-            refused = _share(by_kind[kind], least)
-            rows += [
-                Row(f"{kind}, {leg}: ROC-AUC", auc or 0.0, "", None, "higher",
-                    f"{len(by_kind[kind])} questions against {len(by_kind[ANSWERED])} answered"),
-                Row(f"{kind}, {leg}: refused", refused, "", None, "higher",
-                    f"at evidence_min {least}"),
-            ]  # fmt: skip
-        rows.append(
-            Row(f"answered, {leg}: falsely refused", _share(by_kind[ANSWERED], least), "", None,
-                "lower", f"at evidence_min {least}")
-        )  # fmt: skip
-    return rows
+    for kind in filter(by_kind.__getitem__, KINDS):
+        auc = roc_auc(answered, by_kind[kind])
+        note = f"{len(by_kind[kind])} questions against {len(answered)} answered"
+        rows += [
+            Row(f"{name}, {kind}: ROC-AUC", auc or 0.0, "", None, "higher", note),
+            Row(f"{name}, {kind}: refused", _share(by_kind[kind], least), "", None, "higher", at),
+        ]
+    falsely = _share(answered, least)
+    return [*rows, Row(f"{name}, {ANSWERED}: falsely refused", falsely, "", None, "lower", at)]
 
 
 async def judged(data: Path, settings: Settings) -> list[Judged]:
-    """Every question of both sets put to the libraries, with and without vectors."""
+    """Every question of all sets put to the libraries, with and without vectors."""
     squad, multihop = read_set(data / "squad2_en"), read_set(data / "multihop_en")
     articles = _articles(squad, data)
     found: list[Judged] = []
@@ -118,6 +130,24 @@ async def judged(data: Path, settings: Settings) -> list[Judged]:
             for question in multihop.questions:
                 signs = await searches.signs(question.text)
                 found.append(Judged(ANSWERED, _hash(question.id) % 2, signs))
+        if (data / "korquad_ko" / "corpus.jsonl").is_file():
+            found += await _korean(read_set(data / "korquad_ko"), embedder, settings)
+    return found
+
+
+async def _korean(korquad: QuestionSet, embedder: KeptVectors, settings: Settings) -> list[Judged]:
+    titles = {text.key: text.title for text in korquad.paragraphs}
+    found = []
+    for side in (0, 1):
+        part = [text for text in korquad.paragraphs if _hash(text.title) % 2 == side]
+        async with empty_library(settings.scratch / f"korean{side}") as database:
+            searcher, _ = await searchable(database, part, embedder)
+            searches = _Searches(searcher, Searcher(database), embedder)
+            for question in korquad.questions:
+                article = titles[korquad.expected[question.id][0]]
+                kind = ANSWERED if _hash(article) % 2 == side else "absent"
+                signs = await searches.signs(question.text)
+                found.append(Judged(kind, _hash(article) // 2 % 2, signs, KOREAN))
     return found
 
 
@@ -153,7 +183,7 @@ def _likelihoods(them: Iterable[Judged], *, with_meaning: bool) -> dict[str, lis
     for it in them:
         nearest = it.signs.nearest if with_meaning else None
         coverage = it.signs.coverage if with_meaning else it.signs.lexical_coverage
-        found[it.kind].append(likelihood(coverage, nearest))
+        found[it.kind].append(likelihood(coverage, nearest, it.fit))
     return found
 
 
@@ -175,27 +205,42 @@ def fitted(them: Sequence[Judged], columns: Sequence[Sequence[float]]) -> list[f
     return [round(float(value), 2) for value in beta]
 
 
+def shifted(slopes: Sequence[float], answered: Sequence[Sequence[float]]) -> list[float]:
+    """Weights with the given `slopes`: the intercept is that with which `evidence_min`, as it is
+    out of the box, refuses `FALSE_REFUSALS_SHIFTED` of the answered questions."""
+    sums = np.sort(np.array(answered) @ np.array(slopes))
+    least = Ask().evidence_min
+    logit = float(np.log(least / (1 - least)))
+    return [round(logit - float(sums[int(FALSE_REFUSALS_SHIFTED * len(sums))]), 2), *slopes]
+
+
 async def _fit() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         settings = settings_from(os.environ, Path(scratch))
         them = await judged(settings.data or DEFAULT_DATA, settings)
-    first = [it for it in them if it.half == 0]
-    both = fitted(
-        first, [[it.signs.coverage for it in first], [it.signs.nearest or 0.0 for it in first]]
-    )
-    alone = fitted(first, [[it.signs.lexical_coverage for it in first]])
-    print("BOTH =", both)
-    print("WORDS =", alone)
-    answered = [it.signs for it in first if it.kind == ANSWERED]
-    for name, scores in (
-        ("by words and meaning", [(1.0, it.coverage, it.nearest or 0.0) for it in answered]),
-        ("by words alone", [(1.0, it.lexical_coverage) for it in answered]),
-    ):
-        weights = both if len(scores[0]) == len(both) else alone
-        likely = np.sort(1 / (1 + np.exp(-np.array(scores) @ weights)))
-        print(f"evidence_min, {name}: {likely[int(FALSE_REFUSALS * len(likely))]:.3f}")
-    held_back = [it for it in them if it.half == 1]
+    first = [it for it in them if it.half == 0 and it.fit is GENERAL]
+    both = fitted(first, list(zip(*(_both(it) for it in first), strict=True)))
+    words = fitted(first, list(zip(*(_words(it) for it in first), strict=True)))
+    print("GENERAL: words", words, "both", both)
+    answered = [it for it in first if it.kind == ANSWERED]
+    for leg, weights, signs in ((BY_BOTH, both, _both), (BY_WORDS, words, _words)):
+        scores = np.array([(1.0, *signs(it)) for it in answered]) @ weights
+        likely = np.sort(1 / (1 + np.exp(-scores)))
+        print(f"evidence_min, {leg}: {likely[int(FALSE_REFUSALS * len(likely))]:.3f}")
+    held_back = [it for it in them if it.fit is GENERAL and it.half == 1]
     PICTURE.write_text(_picture(_likelihoods(held_back, with_meaning=True)), encoding="utf-8")
+    if korean := [it for it in them if it.fit is KOREAN and it.half == 0 and it.kind == ANSWERED]:
+        by_words = shifted(GENERAL.words[1:], [_words(it) for it in korean])
+        by_both = shifted(GENERAL.both[1:], [_both(it) for it in korean])
+        print("KOREAN: words", by_words, "both", by_both)
+
+
+def _both(it: Judged) -> tuple[float, float]:
+    return it.signs.coverage, it.signs.nearest or 0.0
+
+
+def _words(it: Judged) -> tuple[float]:
+    return (it.signs.lexical_coverage,)
 
 
 def _picture(by_kind: dict[str, list[float]]) -> str:

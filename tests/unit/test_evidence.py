@@ -61,6 +61,15 @@ def test_an_answer_in_another_language_needs_no_word_of_the_question() -> None:
     assert judge_evidence(same_language, evidence_min=MIN) is not None
 
 
+def test_a_korean_question_needs_a_nearer_passage_in_korean() -> None:
+    korean = found("대통령은 누구인가?", "월세는 매달 25일에 냅니다.", coverage=0.25, cosine=0.845)
+    assert judge_evidence(korean, evidence_min=MIN) is not None
+    answered = found("월세는 언제 내나?", "월세는 매달 25일에 냅니다.", coverage=0.6, cosine=0.87)
+    assert judge_evidence(answered, evidence_min=MIN) is None
+    english = found("Who is the president?", "Rent is due in May.", coverage=0.25, cosine=0.845)
+    assert judge_evidence(english, evidence_min=MIN) is None
+
+
 def test_while_a_library_is_partly_embedded_its_words_are_enough() -> None:
     result = found("When is rent due?", "Rent is due in May.", coverage=0.67, cosine=0.79)
     partly = replace(result, legs={"lexical": "ok", "dense": "partial: 20 % of the passages"})

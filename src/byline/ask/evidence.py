@@ -10,9 +10,9 @@ not treat at all; that a passage on the matter leaves the very question open, on
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
-from byline.ask.language import question_language
+from byline.ask.language import Language, question_language
 from byline.domain.asking import Refusal
 from byline.domain.search import SearchResult
 from byline.search.embedders.e5 import FINGERPRINT
@@ -21,22 +21,34 @@ NOTHING_FOUND: Final = Refusal(
     "no_match", "No passage of your documents has the words of the question."
 )
 
-WORDS: Final = (-4.2, 7.57)
-"""Intercept, weight of the coverage; where there are no vectors, or ones nobody has fitted."""
-BOTH: Final = (-48.29, 3.12, 55.6)
-"""Intercept, weight of the coverage, weight of the nearest passage's cosine (`e5-small`)."""
+
+class Fit(NamedTuple):
+    """What the signs weigh. `words`: intercept, coverage; where there are no vectors, or ones
+    nobody has fitted. `both`: intercept, coverage, the nearest passage's cosine (`e5-small`)."""
+
+    words: tuple[float, float]
+    both: tuple[float, float, float]
+
+
+GENERAL: Final = Fit((-4.2, 7.57), (-48.29, 3.12, 55.6))
+"""Fitted in English, and taken for every language that has no fit of its own."""
+
+KOREAN: Final = Fit((-4.33, *GENERAL.words[1:]), (-50.25, *GENERAL.both[1:]))
+"""Of a Korean question and Korean passages: anything is nearer to anything there, and pairs of
+syllables are covered by chance. The slopes are those fitted in English: Korean questions at hand
+were written with their paragraph's words, and would have those rule."""
 
 ACROSS_LANGUAGES: Final = 0.4
 """Where the nearest passage is in another language than the question, words tell nothing: the
 coverage is then taken to be at least this."""
 
 
-def likelihood(coverage: float, nearest: float | None) -> float:
+def likelihood(coverage: float, nearest: float | None, fit: Fit = GENERAL) -> float:
     """How likely (0 to 1) the documents answer a question; `nearest` None: by words alone."""
     if nearest is None:
-        intercept, of_coverage = WORDS
+        intercept, of_coverage = fit.words
         return _logistic(intercept + of_coverage * coverage)
-    intercept, of_coverage, of_nearest = BOTH
+    intercept, of_coverage, of_nearest = fit.both
     return _logistic(intercept + of_coverage * coverage + of_nearest * nearest)
 
 
@@ -63,16 +75,19 @@ def judge_evidence(found: SearchResult, *, evidence_min: float) -> Refusal | Non
 
 
 def _likelihood_of(found: SearchResult) -> float:
-    if found.embedder != FINGERPRINT or found.nearest is None:
-        return likelihood(found.coverage, None)
-    if found.legs.get("dense", "ok") != "ok":
-        # Partly embedded: the passage that answers may be one whose nearness is not known yet.
-        return max(likelihood(found.coverage, None), likelihood(found.coverage, found.nearest))
     nearest = max(found.hits, key=lambda hit: hit.legs.get("dense", -1.0))
     asked, answered = question_language(found.query), question_language(nearest.text)
-    if asked is not None and answered is not None and asked is not answered:
+    is_across = asked is not None and answered is not None and asked is not answered
+    fit = KOREAN if asked is answered is Language.KOREAN else GENERAL
+    if found.embedder != FINGERPRINT or found.nearest is None:
+        return likelihood(found.coverage, None, fit)
+    both = likelihood(found.coverage, found.nearest, fit)
+    if found.legs.get("dense", "ok") != "ok":
+        # Partly embedded: the passage that answers may be one whose nearness is not known yet.
+        return max(likelihood(found.coverage, None, fit), both)
+    if is_across:
         return likelihood(max(found.coverage, ACROSS_LANGUAGES), found.nearest)
-    return likelihood(found.coverage, found.nearest)
+    return both
 
 
 def _logistic(x: float) -> float:
