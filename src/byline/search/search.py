@@ -105,14 +105,7 @@ class Searcher:
                 prefixes = await words_beginning(connection, filters.collection, reading.prefixes)
                 sought = _sought(reading, prefixes)
                 beside.begin(self._nearest(space, sought.meant, scope))
-                asked, telling = query_terms(sought.words), telling_terms(sought.words)
-                alike = tuple(beginning.terms for beginning in prefixes if beginning.words)
-                as_written = spelt_words(" ".join(reading.phrases))
-                spelt = tuple(w for w in spelt_words(sought.words) if w not in as_written)
-                endings = ending_terms(sought.words)
-                query = LexicalQuery(
-                    asked, telling, scope, CANDIDATES, reading, alike, spelt, endings
-                )
+                query = _lexical_query(sought.words, reading, prefixes, scope)
                 words = await search_lexical(connection, query)
                 if filters.collection is not None and not words.query.passages:
                     await _check_collection(connection, filters.collection)
@@ -169,6 +162,22 @@ def _sought(reading: Reading, prefixes: Sequence[Beginning]) -> _Sought:
     words = " ".join([reading.words, *unknown]) if unknown else reading.words
     known = [word for beginning in prefixes for word in beginning.words[:_MEANT_BY_PREFIX]]
     return _Sought(words, " ".join([words, *known]).strip() if known else words)
+
+
+def _lexical_query(
+    words: str, reading: Reading, prefixes: Sequence[Beginning], scope: Scope
+) -> LexicalQuery:
+    as_written = spelt_words(" ".join(reading.phrases))
+    return LexicalQuery(
+        query_terms(words),
+        telling_terms(words),
+        scope,
+        CANDIDATES,
+        reading,
+        alike=tuple(beginning.terms for beginning in prefixes if beginning.words),
+        spelt=tuple(word for word in spelt_words(words) if word not in as_written),
+        endings=ending_terms(words),
+    )
 
 
 def _notes(
