@@ -12,6 +12,7 @@ from byline.ask.budget import Room
 from byline.ask.calibration import Calibrations
 from byline.ask.fence import fenced
 from byline.ask.prompt import SYSTEM
+from byline.ask.tokens import Tokens
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asking import Source
 
@@ -24,11 +25,11 @@ async def count_where_tight(
 ) -> None:
     """Measure the estimates of `backend` by what the next prompt is made of, if it matters."""
     calibration = calibrations.of(backend.name, backend.model)
-    text = "\n".join((*map(fenced, sources), question))
-    plain = calibration.plain_text(text)
+    parts = (*map(fenced, sources), question)
+    plain = sum(map(calibration.plain_text, parts), Tokens())
     room = Room(backend.context_tokens, backend.max_tokens, 0.0)
     left = room.prompt_max - calibration.tokens(SYSTEM)
     if calibration.corrected(plain) < SURE_SHARE * left:
         return
-    if counted := await backend.count_tokens(text):
+    if counted := await backend.count_tokens("\n".join(parts)):
         calibrations.measure(backend.name, backend.model, plain, counted)

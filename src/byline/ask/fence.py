@@ -18,10 +18,14 @@ they are, a document with `<|im_end|>` in it would end the user's turn.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from byline.domain.asking import Source
 from byline.verify.markers import without_markers
+
+_REMEMBERED_MAX: Final = 64
+"""The sources of a few asks: whether they fit is asked twice, before they are counted and after."""
 
 _UNSEEN: Final = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*+"
 _TAG: Final = re.compile(
@@ -41,6 +45,7 @@ _TEMPLATE_BRACKET: Final = re.compile(
 )
 
 
+@lru_cache(maxsize=_REMEMBERED_MAX)
 def fenced(source: Source) -> str:
     """The source inside its fence: `<source number="1" title="…" section="…" page="3">`, text,
     `</source>`. A table's rows come with the names of its columns, which are in its section."""

@@ -91,7 +91,8 @@ async def run_ask(
         return
 
     await backend.refuse_unless_back()
-    await count_where_tight(request.question, progress.sources, backend, parts.calibrations)
+    if not _is_quoted(backend):
+        await count_where_tight(request.question, progress.sources, backend, parts.calibrations)
 
     checking = Checking(progress)
     async with aclosing(_answer(request, backend, progress, parts)) as events:

@@ -11,9 +11,13 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from byline.ask.token_prices import PRICES
+
+_REMEMBERED_MAX: Final = 64
+"""The sources of a few asks: whether they fit is asked twice, before they are counted and after."""
 
 UNKNOWN: Final = "unknown"
 """The family of a model whose name tells nothing: each text at its dearest family's price."""
@@ -123,6 +127,7 @@ def measure(text: str) -> list[int]:
     return [len(p.findall(part)) if part else 0 for part, kind in parts for p in kind]
 
 
+@lru_cache(maxsize=_REMEMBERED_MAX)
 def estimate_tokens(text: str, family: str = UNKNOWN) -> Tokens:
     """About how many tokens `text` takes in the vocabulary of `family`."""
     costs = [count * price for count, price in zip(measure(text), PRICES[family], strict=True)]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
@@ -47,6 +48,7 @@ _WRAPPED: Final = (
 )
 MARKER: Final = re.compile(f"{_BRACKETED}|{_IN_PARENTHESES}|{_WRAPPED}", re.IGNORECASE)
 """Also matches the index of an array: `markers_in` leaves those out."""
+_OPENING: Final = re.compile(r"\\?[\[［【〔⟦(（]")
 _CODE: Final = re.compile(r"(?<!`)(`+)(?!`)[^`\n]+(?<!`)\1(?!`)")
 _PART: Final = re.compile(r"(\d+)(?:[ \t]*[-–—~∼〜][ \t]*(\d+))?")
 _NO_NUMBER: Final = re.compile(
@@ -76,11 +78,21 @@ OwnMarkers = Mapping[tuple[int, ...], Mapping[str, frozenset[int]]]
 def markers_in(text: str) -> Iterator[re.Match[str]]:
     """The citations of a text, in order; each holds its numbers (`marker_numbers`)."""
     index_end = -1
-    for match in MARKER.finditer(text):
+    for match in _candidates(text):
         if _is_index(text, match, index_end):
             index_end = match.end()
         elif "/" not in match.group() or _is_no_fraction(text, match):
             yield match
+
+
+def _candidates(text: str) -> Iterator[re.Match[str]]:
+    """As `MARKER.finditer`, which would try every letter."""
+    at = 0
+    while opening := _OPENING.search(text, at):
+        match = MARKER.match(text, opening.start())
+        if match:
+            yield match
+        at = match.end() if match else opening.start() + 1
 
 
 def strip_markers(text: str, by: str | Callable[[re.Match[str]], str] = "") -> str:
@@ -113,14 +125,14 @@ def normalise_markers(answer: str, known: Mapping[int, object], own: OwnMarkers 
     code_starts = sorted(code_ends)
     written: list[str] = []
     at = 0
-    for match in markers_in(answer):
+    for match, tail in _behind_words(answer):
         code = bisect_right(code_starts, match.start()) - 1
         if code >= 0 and match.start() < code_ends[code_starts[code]]:
             continue
         numbers = marker_numbers(match.group())
         if "/" in match.group() and not known.keys() >= set(numbers):
             continue
-        copied = _copied_from(answer, match.start(), tuple(numbers), own)
+        copied = own.get(tuple(numbers), {}).get(tail, frozenset())
         kept = "".join(f"[{n}]" for n in dict.fromkeys(numbers) if n in known)
         if copied and not copied & set(numbers):
             kept = ""
@@ -134,8 +146,8 @@ def own_markers(texts: Iterable[tuple[int, str]]) -> OwnMarkers:
     """The markers that stand in the sources' own texts, given as (source number, text)."""
     own: dict[tuple[int, ...], dict[str, frozenset[int]]] = {}
     for n, text in texts:
-        for match in markers_in(text):
-            if tail := _tail(text, match.start()):
+        for match, tail in _behind_words(text):
+            if tail:
                 holders = own.setdefault(tuple(marker_numbers(match.group())), {})
                 holders[tail] = holders.get(tail, frozenset()) | {n}
     return own
@@ -182,15 +194,16 @@ def _is_no_fraction(text: str, match: re.Match[str]) -> bool:
     )
 
 
-def _copied_from(
-    answer: str, place: int, numbers: tuple[int, ...], own: OwnMarkers
-) -> frozenset[int]:
-    """The sources whose own text has this marker after the words before `place`."""
-    holders = own.get(numbers)
-    return holders.get(_tail(answer, place), frozenset()) if holders else frozenset()
-
-
-def _tail(text: str, place: int) -> str:
-    before = strip_markers(text[max(0, place - _TAIL_LOOK_BACK) : place])
-    letters = [c for c in before.casefold() if c.isalnum()]
-    return "".join(letters[-_TAIL_CHARS:]) if len(letters) >= _TAIL_CHARS_MIN else ""
+def _behind_words(text: str) -> Iterator[tuple[re.Match[str], str]]:
+    """The citations of a text, each with the last letters before it, other citations left out:
+    those by which a copy of it is known; empty where they are too few."""
+    letters: list[tuple[int, str]] = []
+    at = 0
+    for match in markers_in(text):
+        begin = match.start() - _TAIL_LOOK_BACK
+        places = range(match.start() - 1, max(at, begin) - 1, -1)
+        more = list(islice(((n, text[n]) for n in places if text[n].isalnum()), _TAIL_CHARS))
+        letters = [each for each in (*letters, *reversed(more)) if each[0] >= begin][-_TAIL_CHARS:]
+        tail = "".join(letter for _, letter in letters).casefold()
+        yield match, tail if len(letters) >= _TAIL_CHARS_MIN else ""
+        at = match.end()
