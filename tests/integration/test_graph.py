@@ -10,9 +10,11 @@ from psycopg.rows import DictRow, dict_row
 from search_corpus import Draft, add_document
 
 from byline.search.dense import (
+    EF_SEARCH_FEW,
     EF_SEARCH_GROWS_FROM,
     EF_SEARCH_MAX,
     EF_SEARCH_MIN,
+    VECTORS_FEW,
     DenseQuery,
     candidates_kept,
     search_dense,
@@ -110,7 +112,9 @@ async def test_a_database_that_is_away_is_no_error_of_whoever_starts() -> None:
 @pytest.mark.parametrize(
     ("among", "kept"),
     [
-        (0, EF_SEARCH_MIN),
+        (0, EF_SEARCH_FEW),
+        (VECTORS_FEW, EF_SEARCH_FEW),
+        (VECTORS_FEW + 1, EF_SEARCH_MIN),
         (EF_SEARCH_GROWS_FROM, EF_SEARCH_MIN),
         (4 * EF_SEARCH_GROWS_FROM, 2 * EF_SEARCH_MIN),
         (10**12, EF_SEARCH_MAX),

@@ -23,11 +23,16 @@ from byline.store.statements import statements
 Vector = Sequence[float]
 
 EF_SEARCH_MIN: Final = 200
-"""Candidates the index keeps while it walks its graph; never fewer than are asked for.
+"""Candidates the index keeps while it walks a graph of many; never fewer than are asked for.
 
 Of the exact ten nearest of 250,000 vectors in clusters 200 candidates found 0.935, 400 found 0.969
 and 1,000 found 0.987.
 """
+
+EF_SEARCH_FEW: Final = 120
+VECTORS_FEW: Final = 20_000
+"""Among no more vectors than these so many candidates do: of 12,000 they find 0.999 of the exact
+ten nearest, as 200 do, in 4.1 ms instead of 6.3."""
 
 EF_SEARCH_GROWS_FROM: Final = 250_000
 """Vectors from which on more candidates are kept: by the square root of how many times as many."""
@@ -99,6 +104,8 @@ async def search_dense(connection: AsyncConnection[DictRow], query: DenseQuery) 
 
 def candidates_kept(query: DenseQuery) -> int:
     """How many candidates the index keeps for a query: the more, the more vectors there are."""
+    if query.among <= VECTORS_FEW:
+        return max(query.limit, EF_SEARCH_FEW)
     grown = EF_SEARCH_MIN * sqrt(max(1.0, query.among / EF_SEARCH_GROWS_FROM))
     return min(max(query.limit, round(grown)), EF_SEARCH_MAX)
 

@@ -21,7 +21,7 @@ from byline.search.candidates import IMPACTS, Bounds, Choice, Gathering, Level, 
 from byline.search.filters import Scope
 from byline.search.spelling import Respelt, respell
 from byline.search.syntax import Reading, as_words
-from byline.search.vectors import int4_array, sparsevec
+from byline.search.vectors import Packed, int4_array, sparsevec
 from byline.store.statements import statements
 
 _READ_AT_MOST: Final = (200, 2_000)
@@ -304,16 +304,16 @@ async def _best(
     return dict(await cursor.fetchall())
 
 
-def _condition(gatherings: Sequence[Gathering]) -> tuple[str, dict[str, list[int]]]:
+def _condition(gatherings: Sequence[Gathering]) -> tuple[str, dict[str, Packed]]:
     """Gatherings as SQL, with its parameters."""
     sql = statements("lexical")
     if gatherings == _ANYTHING:
         return sql["with_any_weight"], {}
-    params: dict[str, list[int]] = {}
+    params: dict[str, Packed] = {}
 
     def clause(name: str, ids: Iterable[int]) -> str:
         key = f"ids_{len(params)}"
-        params[key] = list(ids)
+        params[key] = int4_array(list(ids))
         return sql[name].replace("{ids}", f"%({key})s")
 
     wanted = []
