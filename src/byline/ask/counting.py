@@ -25,11 +25,11 @@ async def count_where_tight(
 ) -> None:
     """Measure the estimates of `backend` by what the next prompt is made of, if it matters."""
     calibration = calibrations.of(backend.name, backend.model)
-    parts = (*map(fenced, sources), question)
+    parts = (*(f"{fenced(source)}\n" for source in sources), question)
     plain = sum(map(calibration.plain_text, parts), Tokens())
     room = Room(backend.context_tokens, backend.max_tokens, 0.0)
     left = room.prompt_max - calibration.tokens(SYSTEM)
     if calibration.corrected(plain) < SURE_SHARE * left:
         return
-    if counted := await backend.count_tokens("\n".join(parts)):
+    if counted := await backend.count_tokens("".join(parts)):
         calibrations.measure(backend.name, backend.model, plain, counted)
