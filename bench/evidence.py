@@ -21,13 +21,15 @@ import os
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from bench.library import empty_library
+from bench.library import Text, empty_library
 from bench.report import Row
 from bench.retrieval import DEFAULT_DATA, QuestionSet, open_text, read_set
 from bench.settings import Settings, settings_from
@@ -106,58 +108,63 @@ def _rows(name: str, by_kind: dict[str, list[float]]) -> list[Row]:
 async def judged(data: Path, settings: Settings) -> list[Judged]:
     """Every question of all sets put to the libraries, with and without vectors."""
     squad, multihop = read_set(data / "squad2_en"), read_set(data / "multihop_en")
-    articles = _articles(squad, data)
+    halved = [(squad, GENERAL)]
+    if (data / "korquad_ko" / "corpus.jsonl").is_file():
+        halved.append((read_set(data / "korquad_ko"), KOREAN))
     found: list[Judged] = []
     async with kept_vectors(settings) as embedder:
-        for side in (0, 1):
-            part = [text for text in squad.paragraphs if _hash(text.title) % 2 == side]
-            async with empty_library(settings.scratch / f"side{side}") as database:
-                searcher, _ = await searchable(database, part, embedder)
-                searches = _Searches(searcher, Searcher(database), embedder)
-                for question in squad.questions:
-                    article = articles[question.id]
-                    here = _hash(article) % 2 == side
-                    there = ANSWERED if question.answerable else "unanswerable"
-                    kind = there if here else "absent"
-                    signs = await searches.signs(question.text)
-                    found.append(Judged(kind, _hash(article) // 2 % 2, signs))
-                for question in multihop.questions:
-                    signs = await searches.signs(question.text)
-                    found.append(Judged("foreign", _hash(question.id) % 2, signs))
-        async with empty_library(settings.scratch / "multihop") as database:
-            searcher, _ = await searchable(database, multihop.paragraphs, embedder)
-            searches = _Searches(searcher, Searcher(database), embedder)
-            for question in multihop.questions:
-                signs = await searches.signs(question.text)
-                found.append(Judged(ANSWERED, _hash(question.id) % 2, signs))
-        if (data / "korquad_ko" / "corpus.jsonl").is_file():
-            found += await _korean(read_set(data / "korquad_ko"), embedder, settings)
+        for (given, fit), side in product(halved, (0, 1)):
+            articles = _articles(given, data)
+            async with _library(_half(given, side), embedder, settings, fit) as searches:
+                found += await searches.judged_by_article(given, articles, side)
+                if given is squad:
+                    found += await searches.judged(multihop, "foreign")
+        async with _library(multihop.paragraphs, embedder, settings) as searches:
+            found += await searches.judged(multihop, ANSWERED)
     return found
 
 
-async def _korean(korquad: QuestionSet, embedder: KeptVectors, settings: Settings) -> list[Judged]:
-    titles = {text.key: text.title for text in korquad.paragraphs}
-    found = []
-    for side in (0, 1):
-        part = [text for text in korquad.paragraphs if _hash(text.title) % 2 == side]
-        async with empty_library(settings.scratch / f"korean{side}") as database:
-            searcher, _ = await searchable(database, part, embedder)
-            searches = _Searches(searcher, Searcher(database), embedder)
-            for question in korquad.questions:
-                article = titles[korquad.expected[question.id][0]]
-                kind = ANSWERED if _hash(article) % 2 == side else "absent"
-                signs = await searches.signs(question.text)
-                found.append(Judged(kind, _hash(article) // 2 % 2, signs, KOREAN))
-    return found
+def _half(given: QuestionSet, side: int) -> list[Text]:
+    return [text for text in given.paragraphs if _hash(text.title) % 2 == side]
+
+
+@asynccontextmanager
+async def _library(
+    paragraphs: Sequence[Text], embedder: KeptVectors, settings: Settings, fit: Fit = GENERAL
+) -> AsyncIterator[_Searches]:
+    home = Path(tempfile.mkdtemp(dir=settings.scratch)) / "home"
+    async with empty_library(home) as database:
+        searcher, _ = await searchable(database, paragraphs, embedder)
+        yield _Searches(searcher, Searcher(database), fit)
 
 
 @dataclass(frozen=True, slots=True)
 class _Searches:
-    """A library searched by words and meaning, and by words alone."""
+    """A library searched by words and meaning, and by words alone, and what judges it."""
 
     hybrid: Searcher
     lexical: Searcher
-    embedder: KeptVectors
+    fit: Fit
+
+    async def judged(self, given: QuestionSet, kind: str) -> list[Judged]:
+        """All questions of a set, of one kind here."""
+        return [
+            Judged(kind, _hash(question.id) % 2, await self.signs(question.text), self.fit)
+            for question in given.questions
+        ]
+
+    async def judged_by_article(
+        self, given: QuestionSet, articles: Mapping[str, str], side: int
+    ) -> list[Judged]:
+        """All questions of a set of which the library has the articles of one side."""
+        found = []
+        for question in given.questions:
+            article = _hash(articles[question.id])
+            there = ANSWERED if question.answerable else "unanswerable"
+            kind = there if article % 2 == side else "absent"
+            signs = await self.signs(question.text)
+            found.append(Judged(kind, article // 2 % 2, signs, self.fit))
+        return found
 
     async def signs(self, question: str) -> Signs:
         request = SearchRequest(question, 8, form=QueryForm.QUESTION)
@@ -165,12 +172,16 @@ class _Searches:
         return Signs(both.coverage, both.nearest, words.coverage)
 
 
-def _articles(squad: QuestionSet, data: Path) -> dict[str, str]:
-    titles = {text.key: text.title for text in squad.paragraphs}
-    related = dict(line.split()[:2] for line in open_text(data / "squad2_en" / "related.tsv"))
+def _articles(given: QuestionSet, data: Path) -> dict[str, str]:
+    """The article of each question: of one without an answer, that of the paragraph which looks
+    right."""
+    titles = {text.key: text.title for text in given.paragraphs}
+    looks_right = data / given.name / "related.tsv"
+    lines = open_text(looks_right) if looks_right.is_file() else []
+    related = dict(line.split()[:2] for line in lines)
     return {
-        question.id: titles[(squad.expected.get(question.id) or [related[question.id]])[0]]
-        for question in squad.questions
+        question.id: titles[(given.expected.get(question.id) or [related[question.id]])[0]]
+        for question in given.questions
     }
 
 
