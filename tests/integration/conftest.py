@@ -1,4 +1,4 @@
-"""Homes for the bundled PostgreSQL."""
+"""Homes for the bundled PostgreSQL, and a folder for what workers write."""
 
 from __future__ import annotations
 
@@ -40,3 +40,11 @@ def home(first_home: Path, place: Path) -> Path:
     """A home of the test's own, with data and the table `kept` in it."""
     subprocess.run(["cp", "-a", first_home, place / "home"], check=True)
     return place / "home"
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    """Where workers may write: an empty folder."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    return folder

@@ -25,13 +25,6 @@ WAIT_S = 30
 
 
 @pytest.fixture
-def scratch(tmp_path: Path) -> Path:
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 async def extractor(scratch: Path) -> AsyncIterator[Extractor]:
     async with open_extractor(Ingest(), scratch) as opened:
         yield opened

@@ -16,13 +16,6 @@ from byline.ingest.extract import Extraction, WorkerDied, open_extractor
 
 
 @pytest.fixture
-def scratch(tmp_path: Path) -> Path:
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def many_blocks(tmp_path: Path) -> Path:
     """A file of 40 blocks of passages: far more than anything holds between a worker and us."""
     path = tmp_path / "many.txt"
