@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
+from byline.ask.unseen import TAGS, TURNING
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asking import Byline
 from byline.domain.chat import ChatRequest, Delta
@@ -19,11 +20,8 @@ _NOT_TOLD: Final = {
     False: "the server was not asked what it has loaded",
 }
 
-_NEVER_SEEN: Final = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]+"
-)
-"""Control characters: some steer a terminal, some make the words around them read in another
-order than they were checked in, some are seen by nobody."""
+_NEVER_SEEN: Final = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f{TURNING}{TAGS}]+")
+"""Control characters steer a terminal; the others show other words than were checked."""
 
 CallEvent = Queued | Started | Delta
 

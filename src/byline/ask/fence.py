@@ -21,11 +21,10 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from byline.ask.tokens import TEXTS_REMEMBERED_MAX
+from byline.ask.unseen import TAGS, TURNING
 from byline.domain.asking import Source
 from byline.verify.markers import without_markers
-
-_REMEMBERED_MAX: Final = 64
-"""The sources of a few asks: whether they fit is asked twice, before they are counted and after."""
 
 _UNSEEN: Final = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*+"
 _TAG: Final = re.compile(
@@ -35,9 +34,7 @@ _TAG: Final = re.compile(
     r"|s|sys|unk|mask|eot|eom)\b))",
     re.IGNORECASE,
 )
-_NEVER_SEEN: Final = re.compile(r"[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]+")
-"""Marks that turn the direction of writing show a reader other words than a model is given; tag
-characters spell whole sentences that no reader sees."""
+_NEVER_SEEN: Final = re.compile(f"[{TURNING}{TAGS}]+")
 _TEMPLATE_BRACKET: Final = re.compile(
     r"\[(/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|IMG|ARGS"
     r"|CALL_ID))\]",
@@ -45,7 +42,7 @@ _TEMPLATE_BRACKET: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=_REMEMBERED_MAX)
+@lru_cache(maxsize=TEXTS_REMEMBERED_MAX)
 def fenced(source: Source) -> str:
     """The source inside its fence: `<source number="1" title="…" section="…" page="3">`, text,
     `</source>`. A table's rows come with the names of its columns, which are in its section."""

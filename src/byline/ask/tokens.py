@@ -16,7 +16,7 @@ from typing import Final
 
 from byline.ask.token_prices import PRICES
 
-_REMEMBERED_MAX: Final = 64
+TEXTS_REMEMBERED_MAX: Final = 64
 """The sources of a few asks: whether they fit is asked twice, before they are counted and after."""
 
 UNKNOWN: Final = "unknown"
@@ -127,7 +127,7 @@ def measure(text: str) -> list[int]:
     return [len(p.findall(part)) if part else 0 for part, kind in parts for p in kind]
 
 
-@lru_cache(maxsize=_REMEMBERED_MAX)
+@lru_cache(maxsize=TEXTS_REMEMBERED_MAX)
 def estimate_tokens(text: str, family: str = UNKNOWN) -> Tokens:
     """About how many tokens `text` takes in the vocabulary of `family`."""
     costs = [count * price for count, price in zip(measure(text), PRICES[family], strict=True)]

@@ -94,8 +94,7 @@ def term_strings(text: str) -> list[str]:
 def query_terms(text: str) -> list[int]:
     """The ids of a question's terms: without words that only ask, unless there are no others."""
     plain = folded(text)
-    chunks = plain.split()
-    words = _ids([chunk for chunk in chunks if not only_asks(chunk)]) or _ids(chunks)
+    words = _ids(_telling(plain)) or _ids(plain.split())
     return words + _day_ids(plain)
 
 
@@ -104,15 +103,14 @@ def telling_terms(text: str) -> list[int]:
 
     Whether a passage speaks of 김치찌개 must not hang on the question having said 김치찌개를.
     """
-    chunks = [chunk for chunk in folded(text).split() if not only_asks(chunk)]
-    return _ids([_without_ending(chunk) for chunk in chunks]) or query_terms(text)
+    return _ids(list(map(_without_ending, _telling(folded(text))))) or query_terms(text)
 
 
 def ending_terms(text: str) -> frozenset[int]:
     """Those of the `query_terms` that only the endings of Korean words bring: of 판매자가 that is
     자가, which says nothing of sellers."""
-    chunks = [chunk for chunk in folded(text).split() if not only_asks(chunk)]
-    return frozenset(_ids(chunks)).difference(_ids([_without_ending(chunk) for chunk in chunks]))
+    chunks = _telling(folded(text))
+    return frozenset(_ids(chunks)).difference(_ids(list(map(_without_ending, chunks))))
 
 
 def whole_term(word: str) -> int | None:
@@ -121,6 +119,10 @@ def whole_term(word: str) -> int | None:
     found = _chunk_terms(word)
     parts = sum(part[0].isalnum() for part in _PARTS.findall(word))
     return _term_id(found[-1]) if found and parts <= _COMPOUND_PARTS_MAX else None
+
+
+def _telling(plain: str) -> list[str]:
+    return [chunk for chunk in plain.split() if not only_asks(chunk)]
 
 
 def _without_ending(chunk: str) -> str:

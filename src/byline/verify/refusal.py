@@ -186,7 +186,12 @@ def is_refusal(answer: str) -> bool:
 def is_refusing(sentence: str) -> bool:
     """Whether a folded sentence that cites nothing says that the sources do not answer."""
     said = _said(sentence)
-    return _is_known(said) or bool(_ONLY.fullmatch(_without_sorry(said))) or _tells_elsewhere(said)
+    return (
+        _is_fixed_line(said)
+        or _denies(said)
+        or bool(_ONLY.fullmatch(_without_sorry(said)))
+        or _tells_elsewhere(said)
+    )
 
 
 def is_refusing_with_citations(sentence: str) -> bool:
@@ -196,7 +201,7 @@ def is_refusing_with_citations(sentence: str) -> bool:
     if _is_fixed_line(said):
         return True
     of_the_answer = _OF_THE_ANSWER.search(said) is not None and not _HOLDS_NO.match(said)
-    return of_the_answer and _is_known(said)
+    return of_the_answer and _denies(said)
 
 
 def _said(sentence: str) -> str:
@@ -208,9 +213,7 @@ def _is_fixed_line(said: str) -> bool:
     return any(_alike(said, fold(line).rstrip(".")) for line in (REFUSAL_EN, REFUSAL_KO))
 
 
-def _is_known(said: str) -> bool:
-    if _is_fixed_line(said):
-        return True
+def _denies(said: str) -> bool:
     if _TURNS.search(_without_sorry(said)):
         return False
     return any(pattern.match(said) for pattern in (*_REFUSES_EN, *_REFUSES_KO))

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from byline import __version__
+from byline.ask.unseen import TURNING
 from byline.web import typeset
 from byline.web.article import article_filters
 from byline.web.catalogue import LANGUAGES, speech
@@ -32,7 +33,7 @@ from byline.web.words import filters
 # Not to be kept anywhere: pages hold people's questions, and differ by reader.
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
 
-_TURNED: Final = re.compile(r"[\u202a-\u202e\u2066-\u2069]+")
+_TURNED: Final = re.compile(f"[{TURNING}]+")
 """Marks that turn the direction of writing: with them a document shows 1,800 as 008,1."""
 
 
