@@ -13,6 +13,9 @@ from byline.config.schema import Ingest
 from byline.errors import ExtractionFailed
 from byline.ingest import extract
 from byline.ingest.extract import Extraction, WorkerDied, open_extractor
+from byline.ingest.protocol import WorkerLimits
+
+WAIT_S = 60
 
 
 @pytest.fixture
@@ -136,3 +139,25 @@ async def test_a_worker_is_free_for_the_next_file_before_one_of_few_blocks_is_st
         assert (await read(extractor, tmp_path, "a.txt", b"next")).text.text == "next"
         assert await rest_of(extraction) == 3
         assert len(workers()) == 1
+
+
+async def test_who_leaves_while_the_workers_words_pile_up_frees_its_place(
+    scratch: Path, many_blocks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[asyncio.subprocess.Process] = []
+    start_worker = extract._start_worker
+
+    async def start(limits: WorkerLimits, folder: Path) -> object:
+        worker = await start_worker(limits, folder)
+        started.append(worker._process)
+        return worker
+
+    monkeypatch.setattr(extract, "_start_worker", start)
+    alone = small_passages().model_copy(update={"concurrency": 1})
+    async with asyncio.timeout(WAIT_S), open_extractor(alone, scratch) as extractor:
+        async with extractor.extract(many_blocks, "many.txt"):
+            pipe = started[0].stdout
+            assert pipe is not None
+            while not pipe._paused:  # type: ignore[attr-defined]  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0)
+        assert (await read(extractor, tmp_path, "next.txt", b"Two years.")).text.text

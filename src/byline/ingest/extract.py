@@ -8,11 +8,8 @@ of ordinary size before it is stored, and waits with a large one for those who s
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
@@ -31,6 +28,7 @@ from byline.ingest.protocol import (
     WorkerLimits,
     bare_environment,
 )
+from byline.processes import end_process, last_words
 from byline.search.analysed import AnalysedPassages
 
 _FILES_MAX: Final = 200
@@ -231,7 +229,7 @@ class _Worker:
         self._stderr = b""
         self._listening = asyncio.create_task(self._listen())
         self._timer: asyncio.TimerHandle | None = None
-        self._ending: asyncio.Task[tuple[int, str]] | None = None
+        self._ending: asyncio.Task[tuple[int | None, str]] | None = None
 
     @property
     def is_reading(self) -> bool:
@@ -289,26 +287,19 @@ class _Worker:
         if self._timer is not None:
             self._timer.cancel()
 
-    async def kill(self) -> tuple[int, str]:
+    async def kill(self) -> tuple[int | None, str]:
         """End the process and forget its files; its exit code and last words."""
         return await asyncio.shield(self._begin_end())
 
-    def _begin_end(self) -> asyncio.Task[tuple[int, str]]:
+    def _begin_end(self) -> asyncio.Task[tuple[int | None, str]]:
         self.keep()
         if self._ending is None:
             self._ending = asyncio.create_task(self._end())
         return self._ending
 
-    async def _end(self) -> tuple[int, str]:
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                # Not `process.kill()`: it reaps a worker that has just left by itself, and asyncio
-                # of Python 3.11 then reports 255 where the worker said why it left.
-                os.kill(self._process.pid, signal.SIGKILL)
-        code = await self._process.wait()
-        await self._listening
+    async def _end(self) -> tuple[int | None, str]:
+        code = await end_process(self._process)
+        await last_words(self._listening)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         return code, self._stderr.decode("utf-8", "replace")
 

@@ -32,6 +32,7 @@ from byline.ingest.protocol import (
     PictureOrder,
     bare_environment,
 )
+from byline.processes import end_process
 from byline.store.blobs import BlobStore
 
 _PASSAGE_CHARS_MAX: Final = 20_000
@@ -155,8 +156,7 @@ class Pictures:
             drawn, said = await process.communicate(order.to_json().encode())
         finally:
             if process.returncode is None:
-                process.kill()
-                await asyncio.shield(process.wait())
+                await asyncio.shield(end_process(process))
         if process.returncode != 0 or b"\n" not in drawn:
             raise self._broken(process.returncode, said.decode("utf-8", "replace"))
         _raise_if_failed(json.loads(drawn[: drawn.index(b"\n")]))

@@ -25,6 +25,7 @@ from typing import IO, Final
 from urllib.parse import quote
 
 from byline.errors import StartFailed, StorageFull
+from byline.processes import end_process
 from byline.store.programs import Account, become, environment, find_programs, server_account
 
 ROLE: Final = "byline"
@@ -243,7 +244,7 @@ async def _finish(cluster: Cluster, folder: Path, command: Sequence[str], typed:
         raise start_failure(what, f"no end after {_SETUP_S_MAX:g} s") from None
     finally:
         if process.returncode is None:
-            process.kill()
+            await asyncio.shield(end_process(process))
     if process.returncode != 0:
         raise start_failure(what, output.decode(errors="replace"))
 

@@ -14,9 +14,11 @@ import time
 from pathlib import Path
 from typing import Final
 
+from byline.errors import StartFailed
 from byline.store.cluster import Cluster
 
 _POLL_S: Final = 0.01
+_PS_S_MAX: Final = 10.0
 _STEPS: Final = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0))
 """A fast shutdown, an immediate one, a kill; and how many seconds each is given."""
 
@@ -71,8 +73,17 @@ def server_by_ps(data: Path) -> list[int]:
     if not lines or not lines[0].isdigit():
         return []
     command = ["ps", "-ww", "-o", "command=", "-p", lines[0]]
-    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    return [int(lines[0])] if "postgres" in said and str(data) in said else []
+    try:
+        ran = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_PS_S_MAX
+        )
+    except subprocess.TimeoutExpired:
+        raise StartFailed(
+            f"`ps` did not tell within {_PS_S_MAX:g} s whether PostgreSQL still runs in {data}.",
+            remedy=f"See whether process {lines[0]} is a postgres; end it, then start again.",
+        ) from None
+    runs = "postgres" in ran.stdout and str(data) in ran.stdout
+    return [int(lines[0])] if runs else []
 
 
 def pid_lines(data: Path) -> list[str]:

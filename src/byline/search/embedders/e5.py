@@ -93,7 +93,7 @@ class _Workers:
         self._free: deque[E5Process] = deque()
         self._busy: set[E5Process] = set()
         self._idle: asyncio.TimerHandle | None = None
-        self._ending: set[asyncio.Task[int]] = set()
+        self._ending: set[asyncio.Task[int | None]] = set()
 
     async def embed(self, texts: Sequence[str], prefix: str) -> list[Vector]:
         async with self._places:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
-import signal
 import sys
 from array import array
 from collections.abc import Sequence
 from typing import Final
 
 from byline.errors import EmbedderUnavailable
+from byline.processes import end_process, last_words
 from byline.search.embedders.e5_worker import EXIT_NO_MODEL, FRAME, ONE_THREAD
 from byline.search.embedders.protocol import Vector, checked
 
@@ -68,18 +67,13 @@ class E5Process:
             for n in range(0, count * dimensions, dimensions)
         ]
 
-    async def kill(self) -> int:
+    async def kill(self) -> int | None:
         """End the process; its exit code."""
         return await asyncio.shield(asyncio.ensure_future(self._end()))
 
-    async def _end(self) -> int:
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGKILL)
-        code = await self._process.wait()
-        await self._listening
+    async def _end(self) -> int | None:
+        code = await end_process(self._process)
+        await last_words(self._listening)
         return code
 
     async def _end_of(self) -> Exception:
