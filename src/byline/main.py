@@ -35,9 +35,11 @@ from byline.backend.clients import make_client
 from byline.backend.protocol import ChatClient
 from byline.checkup.parts import (
     Checkup,
+    Files,
     backend_findings,
     bounded,
     embedder_finding,
+    files_finding,
     schema_finding,
     search_finding,
 )
@@ -69,6 +71,7 @@ from byline.store.cluster import data_folder
 from byline.store.database import Database, open_database, schema_of
 from byline.store.embedded import embedded_postgres
 from byline.store.home import locked_home
+from byline.store.pairing import pair
 from byline.store.presence import presence
 from byline.web.pages import page_routes
 from byline.web.parts import PageParts
@@ -162,6 +165,8 @@ async def examined(config: schema.Config, home: Path) -> list[Finding]:
         gates = None
         if database is not None:
             findings.append(await bounded("search", search_finding(database)))
+            blobs = open_blobs(config.storage, home)
+            findings.append(await bounded("files", files_finding(database, blobs)))
             gates = _gates(config, clock)
             waits_s = config.database.connect_s_max
             await stack.enter_async_context(
@@ -202,15 +207,15 @@ async def _open_services(
 ) -> Services:
     url = await _database_url(config.database, home, stack)
     database = await _open_database(config.database, url, stack)
+    blobs = open_blobs(config.storage, home)
+    files = Files(home, blobs)
+    await pair(database, blobs)
     await ensure_current_index(database)
     await prove_search(database)
     proved_at = datetime.now(UTC)
     owner = await stack.enter_async_context(presence(url))
-    blobs = open_blobs(config.storage, home)
-    metrics = Metrics()
 
-    feed = Feed()
-    clock = LoopClock()
+    metrics, feed, clock = Metrics(), Feed(), LoopClock()
     gates = _gates(config, clock)
     dispatcher = Dispatcher(config, _clients(config, home), clock, feed, gates)
     await stack.enter_async_context(
@@ -254,7 +259,7 @@ async def _open_services(
         metrics=metrics,
         feed=feed,
         clock=clock,
-        checkup=Checkup(config, database, embedders.configured, dispatcher, proved_at),
+        checkup=Checkup(config, database, embedders.configured, dispatcher, files, proved_at),
         spool=_empty_folder(home / "spool"),
     )
 

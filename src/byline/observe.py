@@ -6,11 +6,13 @@ import asyncio
 import logging
 import sys
 from collections.abc import Iterable
+from math import nan
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from byline.config import schema
+from byline.domain.checkup import Backlog, BacklogState, Disk
 from byline.domain.dispatch import BackendChanged, GateStatus
 from byline.domain.machines import CallEnded
 
@@ -166,6 +168,27 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._documents = Gauge(
+            "byline_documents_unread",
+            "Documents that wait to be read, or are being read.",
+            ["state"],
+            registry=self.registry,
+        )
+        self._oldest = Gauge(
+            "byline_documents_unread_oldest_seconds",
+            "For how long the first of them has waited.",
+            registry=self.registry,
+        )
+        self._stalled = Gauge(
+            "byline_reading_stalled",
+            "1 where documents wait and none is read.",
+            registry=self.registry,
+        )
+        self._disk_free = Gauge(
+            "byline_disk_free_bytes",
+            "Room on the fullest disk Byline writes to.",
+            registry=self.registry,
+        )
         self._dropped = Counter(
             "byline_record_dropped",
             "Calls and states that were not kept, the database being away for too long.",
@@ -178,6 +201,15 @@ class Metrics:
     def ask_ended(self, backend: str, status: str, seconds: float) -> None:
         self._asks.labels(backend, status).inc()
         self._ask_seconds.labels(backend).observe(seconds)
+
+    def unread(self, backlog: Backlog, disk: Disk) -> None:
+        """What waits to be read, and the room there is, as they are now."""
+        known = backlog.state is not BacklogState.UNKNOWN
+        self._documents.labels("waiting").set(backlog.waiting if known else nan)
+        self._documents.labels("reading").set(backlog.reading if known else nan)
+        self._oldest.set(backlog.oldest_s if known else nan)
+        self._stalled.set(backlog.state is BacklogState.STALLED if known else nan)
+        self._disk_free.set(disk.free_bytes)
 
     def exposition(self, gates: Iterable[GateStatus]) -> bytes:
         """Everything in the Prometheus text format; gates are read at the moment of asking."""

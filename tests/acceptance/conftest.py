@@ -121,6 +121,7 @@ async def start(tmp_path: Path, database_url: str) -> AsyncIterator[Start]:
             home = tmp_path / f"home-{started}"
             tree = {
                 "database": {"url": database_url, "connect_s_max": 5},
+                "storage": {"url": (tmp_path / "files").as_uri()},  # one for all on a database
                 "embedder": {"kind": "none"},  # see test_meaning.py for the default
                 **(settings or {}),
             }

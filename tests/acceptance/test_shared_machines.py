@@ -80,7 +80,11 @@ async def test_two_processes_share_a_machine_and_each_shows_what_the_other_has_i
 ) -> None:
     settings = two_macs(macmini.base_url, macbook.base_url)
     here = await start(settings)
-    with_database = {**settings, "database": {"url": database_url}}
+    with_database = {
+        **settings,
+        "database": {"url": database_url},
+        "storage": {"url": (tmp_path / "files").as_uri()},
+    }
     async with byline_serve(tmp_path / "other", with_database) as there:
         await macmini.set_mode("hold")
         first = asyncio.create_task(chat(here.url))
@@ -101,7 +105,11 @@ async def test_a_process_that_is_killed_with_the_machine_in_use_leaves_it_to_the
 ) -> None:
     settings = two_macs(macmini.base_url, macbook.base_url)
     here = await start(settings)
-    with_database = {**settings, "database": {"url": database_url}}
+    with_database = {
+        **settings,
+        "database": {"url": database_url},
+        "storage": {"url": (tmp_path / "files").as_uri()},
+    }
     async with byline_serve(tmp_path / "other", with_database) as there:
         await macmini.set_mode("hold")
         first = asyncio.create_task(chat(there))

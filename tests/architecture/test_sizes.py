@@ -5,11 +5,11 @@ from __future__ import annotations
 from source_tree import module, python_files, shown
 
 FUNCTION_LINES_MAX = 60
-FILE_LINES_MAX = 400
+FILE_LINES_MAX = 600
 PARAMETERS_MAX = 5
 
 
-def test_no_file_is_longer_than_400_lines() -> None:
+def test_no_file_is_longer_than_600_lines() -> None:
     too_long = []
     for path in python_files("src", "bench", "tests"):
         lines = len(path.read_text(encoding="utf-8").splitlines())

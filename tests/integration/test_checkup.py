@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
 from search_corpus import Draft, add_document
 
 from byline.backend.clients import make_client
-from byline.checkup import parts
-from byline.checkup.parts import Checkup, bounded, schema_finding
+from byline.checkup import parts, place
+from byline.checkup.parts import Checkup, Files, bounded, schema_finding
 from byline.config import schema
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
-from byline.domain.checkup import EmbedderState, Finding, FindingState
+from byline.domain.checkup import BacklogState, DiskState, EmbedderState, Finding, FindingState
 from byline.errors import DatabaseUnavailable, EmbedderUnavailable
 from byline.ingest.cutting import decide_length
 from byline.ingest.embed import queue_embedding
 from byline.observe import Feed
 from byline.search.spaces import add_space
+from byline.store.blobs import open_blobs
 from byline.store.database import Database, schema_of
 from byline.store.statements import statements
 from byline.testing.machine import FakeMachine, fake_machine
@@ -100,10 +103,12 @@ async def checkup_of(
         return make_client(name, backend, home=None, slots=1)  # type: ignore[arg-type]
 
     dispatcher = Dispatcher(config, client, LoopClock(), Feed())  # type: ignore[arg-type]
-    try:
-        yield Checkup(config, database, embedder, dispatcher, NOON)
-    finally:
-        await dispatcher.close()
+    with tempfile.TemporaryDirectory() as folder:
+        files = Files(Path(folder), open_blobs(schema.Storage(), Path(folder)))
+        try:
+            yield Checkup(config, database, embedder, dispatcher, files, NOON)
+        finally:
+            await dispatcher.close()
 
 
 async def waiting_document(database: Database, *, with_space: bool = True) -> None:
@@ -197,6 +202,40 @@ async def test_readiness_tells_filling_from_ready_and_off(database: Database) ->
         assert (await checkup.readiness()).embedding.state is EmbedderState.FILLING
     async with checkup_of(database, None) as checkup:
         assert (await checkup.readiness()).embedding.state is EmbedderState.OFF
+
+
+async def test_documents_that_nobody_reads_are_told(database: Database) -> None:
+    async with checkup_of(database, None) as checkup:
+        ready = await checkup.readiness()
+        assert (ready.backlog.state, ready.is_degraded) == (BacklogState.IDLE, False)
+        async with database.connection() as connection:
+            await add_document(connection, Draft(("One.",)))
+            await connection.execute(
+                "UPDATE documents SET state = 'queued', updated_at = now() - interval '2 minutes'"
+            )
+        ready = await checkup.readiness()
+        found = of(await checkup.findings(), "reading")
+    assert (ready.backlog.state, ready.is_degraded) == (BacklogState.STALLED, True)
+    assert (ready.backlog.waiting, ready.backlog.oldest_s >= 120) == (1, True)
+    assert found.state is FAILED
+    assert found.said == ready.backlog.reason
+    assert found.remedy
+
+
+async def test_a_full_disk_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with checkup_of(database, None) as checkup:
+        assert (await checkup.readiness()).disk.free_bytes > 0
+        monkeypatch.setattr(place, "ROOM_NONE_BYTES", 10**18)
+        ready = await checkup.readiness()
+    assert (ready.disk.state, ready.is_degraded) == (DiskState.FULL, True)
+    assert ready.disk.remedy
+
+
+async def test_a_store_of_another_database_is_told(database: Database, tmp_path: Path) -> None:
+    async with checkup_of(database, None) as checkup:
+        assert of(await checkup.findings(), "files").state is OK
+        await checkup.files.blobs.bear("somebody else's")
+        assert of(await checkup.findings(), "files").state is FAILED
 
 
 async def test_a_broken_index_is_found_and_keeps_no_other_check_from_being_made(

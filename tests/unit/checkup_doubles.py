@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Protocol
 
-from byline.domain.checkup import EmbedderState, Embedding, Finding, FindingState, Readiness
+from byline.domain.checkup import (
+    Backlog,
+    BacklogState,
+    Disk,
+    DiskState,
+    EmbedderState,
+    Embedding,
+    Finding,
+    FindingState,
+    Readiness,
+)
 
 PROVED = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -23,7 +33,14 @@ class MemoryCheckup:
     async def readiness(self) -> Readiness:
         await self.database.check()
         reason, remedy = "ConnectError: refused", "Start the server."
-        return Readiness(PROVED, Embedding("http", EmbedderState.DEGRADED, 3, 12, reason, remedy))
+        embedding = Embedding("http", EmbedderState.DEGRADED, 3, 12, reason, remedy)
+        return Readiness(PROVED, embedding, await self.backlog(), await self.disk())
+
+    async def backlog(self) -> Backlog:
+        return Backlog(BacklogState.MOVING, waiting=2, reading=1, oldest_s=1.5)
+
+    async def disk(self) -> Disk:
+        return Disk("/data/byline", DiskState.OK, 5_000_000_000)
 
     async def findings(self) -> list[Finding]:
         return [

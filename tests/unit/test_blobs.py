@@ -34,7 +34,7 @@ LARGE_BYTES = 12_000_000
 @pytest.fixture(params=["folder", "objects"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     if request.param == "objects":
-        return BlobStore(MemoryStore())
+        return BlobStore(MemoryStore(), "memory")
     return open_blobs(schema.Storage(), tmp_path / "home")
 
 
@@ -204,7 +204,7 @@ class Broken:
 async def test_what_the_store_says_becomes_ours_in_one_line(
     small: Path, large: Path, said: str, meaning: type[BylineError]
 ) -> None:
-    blobs = BlobStore(Broken(obstore.exceptions.GenericError(said)))  # type: ignore[arg-type]
+    blobs = BlobStore(Broken(obstore.exceptions.GenericError(said)), "memory")  # type: ignore[arg-type]
     for path in (small, large):
         with pytest.raises(meaning) as failure:
             await blobs.put(path)
@@ -216,7 +216,7 @@ async def test_what_the_store_says_becomes_ours_in_one_line(
 )
 async def test_every_error_of_the_store_is_ours(small: Path, name: str) -> None:
     kind = getattr(obstore.exceptions, name)
-    blobs = BlobStore(Broken(kind("said")))  # type: ignore[arg-type]
+    blobs = BlobStore(Broken(kind("said")), "memory")  # type: ignore[arg-type]
     with pytest.raises((StorageUnavailable, NotFound)):
         await blobs.put(small)
 

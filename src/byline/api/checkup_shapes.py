@@ -30,12 +30,35 @@ class EmbeddingShape(Shape):
     remedy: str | None
 
 
-class ReadyShape(Shape):
-    """`ok`, or the answer would be an error."""
+class BacklogShape(Shape):
+    """Documents that wait to be read. `stalled`: they wait, and none is read."""
 
-    status: Literal["ok"]
+    state: Literal["idle", "moving", "stalled", "unknown"]
+    waiting: int
+    reading: int
+    oldest_s: float = Field(description="For how long the first of them has waited, seconds.")
+    reason: str | None = Field(description="Why it is stalled.")
+    remedy: str | None
+
+
+class DiskShape(Shape):
+    """The disk with the least room of those Byline writes to. `full`: nothing more is taken in."""
+
+    state: Literal["ok", "low", "full"]
+    folder: str
+    free_bytes: int
+    remedy: str | None
+
+
+class ReadyShape(Shape):
+    """Questions are answered, or this would be an error. `degraded`: documents that were added are
+    not read, or there is no room for more; `reading` and `disk` say which, and what mends it."""
+
+    status: Literal["ok", "degraded"]
     self_test: SelfTestShape
     embedder: EmbeddingShape
+    reading: BacklogShape
+    disk: DiskShape
 
 
 class FindingShape(Shape):
@@ -57,9 +80,9 @@ class CheckupShape(Shape):
 
 def ready_json(readiness: Readiness) -> dict[str, Any]:
     """A `ReadyShape`."""
-    embedding = readiness.embedding
+    embedding, backlog, disk = readiness.embedding, readiness.backlog, readiness.disk
     return {
-        "status": "ok",
+        "status": "degraded" if readiness.is_degraded else "ok",
         "self_test": {"state": "ok", "at": readiness.proved_at.isoformat()},
         "embedder": {
             "kind": embedding.kind,
@@ -68,6 +91,20 @@ def ready_json(readiness: Readiness) -> dict[str, Any]:
             "passages": embedding.passages,
             "reason": embedding.reason,
             "remedy": embedding.remedy,
+        },
+        "reading": {
+            "state": backlog.state,
+            "waiting": backlog.waiting,
+            "reading": backlog.reading,
+            "oldest_s": backlog.oldest_s,
+            "reason": backlog.reason,
+            "remedy": backlog.remedy,
+        },
+        "disk": {
+            "state": disk.state,
+            "folder": disk.folder,
+            "free_bytes": disk.free_bytes,
+            "remedy": disk.remedy,
         },
     }
 

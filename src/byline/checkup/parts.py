@@ -10,21 +10,35 @@ import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.checkup.place import disk_of
 from byline.config import schema
 from byline.dispatch.dispatcher import Backend, Dispatcher
-from byline.domain.checkup import EmbedderState, Embedding, Finding, FindingState, Readiness
+from byline.domain.checkup import (
+    Backlog,
+    BacklogState,
+    Disk,
+    EmbedderState,
+    Embedding,
+    Finding,
+    FindingState,
+    Readiness,
+)
 from byline.domain.dispatch import BackendState
 from byline.errors import BylineError
+from byline.ingest.backlog import backlog_of
 from byline.ingest.cutting import REMEDY, length_in_force
 from byline.search.embedders.protocol import Embedder
 from byline.search.self_test import prove_search
+from byline.store.blobs import BlobStore
 from byline.store.database import Database
 from byline.store.migrate import SchemaState, outstanding
+from byline.store.pairing import pairing_fault
 from byline.store.statements import statements
 
 CHECK_S_MAX: Final = 20.0
@@ -45,6 +59,7 @@ class Checkup:
     database: Database
     embedder: Embedder | None
     dispatcher: Dispatcher
+    files: Files
     proved_at: datetime
 
     async def readiness(self) -> Readiness:
@@ -55,7 +70,19 @@ class Checkup:
                 embedding = await embedding_of(connection, self.config.embedder)
         except TimeoutError:
             embedding = Embedding(self.config.embedder.kind, EmbedderState.UNKNOWN)
-        return Readiness(self.proved_at, embedding)
+        return Readiness(self.proved_at, embedding, await self.backlog(), await self.disk())
+
+    async def backlog(self) -> Backlog:
+        """What waits to be read; `unknown` when the database does not say in 2 s."""
+        try:
+            async with asyncio.timeout(_READY_S_MAX), self.database.connection() as connection:
+                return await backlog_of(connection, self.config.ingest.extract_s_max)
+        except (TimeoutError, BylineError):
+            return Backlog(BacklogState.UNKNOWN)
+
+    async def disk(self) -> Disk:
+        """The disk with the least room of those Byline writes to."""
+        return await asyncio.to_thread(disk_of, self.files.folders())
 
     async def findings(self) -> Sequence[Finding]:
         """Everything, at once. Never raises what a part can be found to have."""
@@ -63,9 +90,34 @@ class Checkup:
             bounded("database", database_finding(self.database)),
             bounded("search", search_finding(self.database)),
             bounded("passages", passages_finding(self.config, self.database)),
+            bounded("files", files_finding(self.database, self.files.blobs)),
+            bounded("reading", self._reading_finding()),
             bounded("embedder", embedder_finding(self.config, self.embedder, self.database)),
             *backend_findings(self.dispatcher),
         )
+
+    async def _reading_finding(self) -> Finding:
+        backlog = await self.backlog()
+        if backlog.state is BacklogState.UNKNOWN:
+            return Finding("reading", FAILED, "The database did not say what waits to be read.")
+        if backlog.state is BacklogState.STALLED:
+            return Finding("reading", FAILED, backlog.reason or "", backlog.remedy or "")
+        if backlog.state is BacklogState.IDLE:
+            return Finding("reading", OK, "No document waits to be read.")
+        said = f"{backlog.waiting} documents wait to be read, {backlog.reading} are being read."
+        return Finding("reading", OK, said)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where Byline writes: its home, and the store of original files."""
+
+    home: Path
+    blobs: BlobStore
+
+    def folders(self) -> Sequence[Path]:
+        """The folders on this computer's disks."""
+        return [self.home, *([self.blobs.folder] if self.blobs.folder is not None else [])]
 
 
 async def bounded(check: str, work: Awaitable[Finding], within_s: float = CHECK_S_MAX) -> Finding:
@@ -159,6 +211,14 @@ async def embedder_finding(
     if took_ms > _SLOW_QUERY_MS:
         return Finding("embedder", WARNING, f"{said}.", "Every search waits so long: see its load.")
     return Finding("embedder", OK, f"{said}.")
+
+
+async def files_finding(database: Database, blobs: BlobStore) -> Finding:
+    """Whether the store is the one that has this database's files."""
+    fault = await pairing_fault(database, blobs)
+    if fault is not None:
+        return Finding("files", FAILED, fault.message, fault.remedy)
+    return Finding("files", OK, f"Original files are kept in {blobs.place}.")
 
 
 def backend_findings(dispatcher: Dispatcher) -> Sequence[Awaitable[Finding]]:

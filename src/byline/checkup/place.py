@@ -6,19 +6,26 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from byline.backend.llama_cpp import bundled_model
 from byline.config import schema
-from byline.domain.checkup import Finding, FindingState
+from byline.domain.checkup import Disk, DiskState, Finding, FindingState
 from byline.ingest.readers.images import find_ocr, needs_ocr
 
 ROOM_LITTLE_BYTES: Final = 2_000_000_000
 ROOM_NONE_BYTES: Final = 200_000_000
 
 OK, WARNING, FAILED = FindingState.OK, FindingState.WARNING, FindingState.FAILED
+
+
+_FINDING_OF_DISK: Final = {
+    DiskState.OK: OK,
+    DiskState.LOW: WARNING,
+    DiskState.FULL: FAILED,
+}
 
 
 def place_findings(
@@ -54,16 +61,22 @@ def home_finding(home: Path) -> Finding:
 
 def disk_finding(folder: Path) -> Finding:
     """Whether there is room for documents; a full disk stops adding before anything is lost."""
-    free_bytes = shutil.disk_usage(folder).free
-    said = f"{free_bytes / 1e9:,.1f} GB free for {folder}."
-    remedy = "Make room, or set BYLINE_HOME to a larger disk."
-    if free_bytes < ROOM_NONE_BYTES:
-        return Finding("disk", FAILED, said, remedy)
-    return (
-        Finding("disk", WARNING, said, remedy)
-        if free_bytes < ROOM_LITTLE_BYTES
-        else Finding("disk", OK, said)
+    disk = disk_of([folder])
+    said = f"{disk.free_bytes / 1e9:,.1f} GB free for {folder}."
+    return Finding("disk", _FINDING_OF_DISK[disk.state], said, disk.remedy or "")
+
+
+def disk_of(folders: Iterable[Path]) -> Disk:
+    """The disk with the least room among those of `folders`, which need not all exist."""
+    least, folder = min(
+        (shutil.disk_usage(existing).free, existing) for existing in map(_existing, folders)
     )
+    remedy = "Make room, or set BYLINE_HOME to a larger disk."
+    if least < ROOM_NONE_BYTES:
+        return Disk(str(folder), DiskState.FULL, least, remedy)
+    if least < ROOM_LITTLE_BYTES:
+        return Disk(str(folder), DiskState.LOW, least, remedy)
+    return Disk(str(folder), DiskState.OK, least)
 
 
 def ocr_finding(config: schema.Ingest, environ: Mapping[str, str]) -> Finding:

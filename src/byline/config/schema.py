@@ -51,7 +51,9 @@ class Storage(Branch):
     """Where original files are kept, by their SHA-256."""
 
     url: str | None = Field(
-        None, description="An object store (s3://…, gs://…, file:///…); absent: under BYLINE_HOME."
+        None,
+        description="An object store (s3://…, gs://…, file:///…); absent: under BYLINE_HOME. "
+        "All processes on one database need the same.",
     )
 
 

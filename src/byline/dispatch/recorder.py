@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from byline.background import in_background
 from byline.dispatch.clock import Clock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.dispatch.records import MachineRecords
@@ -122,15 +123,11 @@ class Recorder:
 @asynccontextmanager
 async def recording(recorder: Recorder, feed: Feed) -> AsyncIterator[None]:
     """Keep the record for as long as the block lasts."""
-    tasks = [
-        asyncio.create_task(recorder.listen(feed), name="hear for the record"),
-        asyncio.create_task(recorder.run(), name="write the record"),
-    ]
     try:
-        yield
+        async with (
+            in_background({"hearing for the record": lambda: recorder.listen(feed)}),
+            in_background({"writing the record": recorder.run}),  # ends first: both change a list
+        ):
+            yield
     finally:
-        tasks[1].cancel()
-        await asyncio.wait([tasks[1]])
-        tasks[0].cancel()
-        await asyncio.wait(tasks)
         await recorder.close()

@@ -55,9 +55,63 @@ class Embedding:
     remedy: str | None = None
 
 
+class BacklogState(StrEnum):
+    """Whether added documents are read.
+
+    idle      none waits
+    moving    they are read, one after the other
+    stalled   they wait, and nothing happens
+    unknown   the database did not say in time
+    """
+
+    IDLE = "idle"
+    MOVING = "moving"
+    STALLED = "stalled"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Documents that wait to be read, and those being read; `oldest_s` is for how long the first of
+    them does so, in seconds. `reason` and `remedy` say why it is stalled, and what moves it."""
+
+    state: BacklogState
+    waiting: int = 0
+    reading: int = 0
+    oldest_s: float = 0.0
+    reason: str | None = None
+    remedy: str | None = None
+
+
+class DiskState(StrEnum):
+    """How much room is left for documents and answers; `full`: nothing more is taken in."""
+
+    OK = "ok"
+    LOW = "low"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The disk with the least room of those Byline writes to."""
+
+    folder: str
+    state: DiskState
+    free_bytes: int
+    remedy: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Readiness:
     """A Byline that can serve. `proved_at` is when its search was last seen to find something."""
 
     proved_at: datetime
     embedding: Embedding
+    backlog: Backlog
+    disk: Disk
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether something that was asked of Byline does not get done: documents are not read, or
+        there is no room for more."""
+        return self.backlog.state is BacklogState.STALLED or self.disk.state is DiskState.FULL

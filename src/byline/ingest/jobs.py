@@ -13,7 +13,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import procrastinate
 import psycopg
@@ -25,7 +25,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from byline.background import Work, end_task, in_background
 from byline.config import schema
+from byline.domain.checkup import Backlog, BacklogState
 from byline.domain.documents import DocumentError
 from byline.errors import (
     BylineError,
@@ -34,11 +36,12 @@ from byline.errors import (
     StorageFull,
     StorageUnavailable,
 )
+from byline.ingest.backlog import PAUSE_S_MAX
 from byline.ingest.cutting import decide_length, join_length
 from byline.ingest.embed import Filler
 from byline.ingest.extract import WorkerDied, open_extractor
 from byline.ingest.library import Library
-from byline.ingest.pipeline import Pipeline
+from byline.ingest.pipeline import Pipeline, ReadingVoid
 from byline.search.embedders.protocol import Embedder
 from byline.store.blobs import BlobStore
 from byline.store.database import Database
@@ -48,7 +51,10 @@ log: Final = structlog.get_logger(__name__)
 
 QUEUE: Final = "documents"
 READ_DOCUMENT: Final = "read_document"
-PASSING: Final = (DatabaseUnavailable, StorageUnavailable, StorageFull, WorkerDied)
+PASSING: Final = (
+    *(DatabaseUnavailable, StorageUnavailable, StorageFull),
+    *(WorkerDied, ReadingVoid),
+)
 """What may be gone at the next try."""
 
 TRIES_MAX: Final = 10
@@ -58,16 +64,16 @@ DEATHS_MAX: Final = 3
 _INDEXING: Final = 1
 """Jobs beside those that extract: one document is written while the next is read."""
 
-_PAUSE_S_MAX: Final = 60
 _POLL_S: Final = 0.5
 """A notification that comes while a worker fetches is lost; it then looks again after this."""
 _HEARTBEAT_S: Final = 5.0
 _DEAD_AFTER_S: Final = 30.0
 _SWEEP_S: Final = 5.0
+_GIVE_JOBS_S: Final = 60.0
+_TELL_AGAIN_S: Final = 600.0
 _FINISH_S: Final = 1.0
 _QUERY_S: Final = 2.0
 _CONNECT_S: Final = 10
-_STOP_S: Final = 4.0
 
 
 class _PassingOnly(retry.BaseRetryStrategy):
@@ -85,7 +91,7 @@ class _PassingOnly(retry.BaseRetryStrategy):
 
 def pause_s(attempts: int) -> int:
     """Seconds to wait after `attempts` tries that failed before this one."""
-    return int(min(2**attempts, _PAUSE_S_MAX))
+    return int(min(2**attempts, PAUSE_S_MAX))
 
 
 class DocumentJobs:
@@ -95,6 +101,10 @@ class DocumentJobs:
         self._url = url
         self._config = config
         self._pipeline = pipeline
+        self._at_work: set[int] = set()
+        self._worker_ids: set[int] = set()
+        self._suspects: frozenset[int] = frozenset()
+        self._told_at = float("-inf")
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
         self._task = self._app.task(
             name=READ_DOCUMENT, queue=QUEUE, retry=_PassingOnly(), pass_context=True
@@ -125,6 +135,9 @@ class DocumentJobs:
                 except (psycopg.Error, queue_errors.ProcrastinateException, BylineError) as error:
                     failures += 1
                     log.warning("background work pauses", reason=str(error) or repr(error))
+                except Exception:  # here, not outside: procrastinate takes one pool in its life
+                    failures += 1
+                    log.exception("reading documents failed and begins anew")
                 await asyncio.sleep(min(2**failures / 10, _SWEEP_S))
 
     def _pool(self) -> AsyncConnectionPool[AsyncConnection[DictRow]]:
@@ -180,31 +193,73 @@ class DocumentJobs:
             for task in done:
                 task.result()
         finally:
-            await _end(worker)
-            await _end(sweep)
+            await end_task(worker)
+            await end_task(sweep)
 
     async def _sweep(self, place: AsyncConnection[DictRow], library: Library) -> None:
+        loop = asyncio.get_running_loop()
+        given_at = float("-inf")
         while True:
             await place.execute(statements("database")["check"])  # our place is held by this line
             dead = await self._app.job_manager.get_stalled_jobs(
                 queue=QUEUE, seconds_since_heartbeat=_DEAD_AFTER_S
             )
-            await self._take_over(list(dead))
+            await self._take_over([*dead, *await self._left_by_us()])
+            if loop.time() >= given_at + _GIVE_JOBS_S:
+                await library.give_jobs()
+                given_at = loop.time()
             await library.sweep()
+            await self._tell(await library.backlog())
             await asyncio.sleep(_SWEEP_S)
+
+    async def _left_by_us(self) -> list[Job]:
+        """Jobs this process is said to do, and has not done since the last sweep: their beginning
+        was told and never came here, or their end never came to the database."""
+        idle = [
+            job
+            for job in await self._jobs_of_anybody()
+            if job.worker_id in self._worker_ids and job.id not in self._at_work
+        ]
+        left = [job for job in idle if job.id in self._suspects]
+        self._suspects = frozenset(job.id for job in idle if job.id is not None)
+        return left
+
+    async def _tell(self, backlog: Backlog) -> None:
+        """Log that reading stands still, every ten minutes for as long as it does."""
+        now = asyncio.get_running_loop().time()
+        if backlog.state is BacklogState.STALLED and now >= self._told_at + _TELL_AGAIN_S:
+            log.warning(
+                "reading stands still",
+                reason=backlog.reason,
+                remedy=backlog.remedy,
+                waiting=backlog.waiting,
+                oldest_s=backlog.oldest_s,
+            )
+            self._told_at = now
 
     async def _jobs_of_anybody(self) -> list[Job]:
         manager = self._app.job_manager
         return list(await manager.list_jobs_async(queue=QUEUE, status="doing"))
 
     async def _take_over(self, jobs: list[Job]) -> None:
-        """Queue again what a process that died was doing."""
+        """Queue again what nobody does any more."""
         for job in jobs:
-            log.info("a job of a dead process is done again", **job.task_kwargs)
+            log.info("a job that nobody does any more is done again", **job.task_kwargs)
             await self._app.job_manager.retry_job(job)
 
     async def _read_document(self, context: procrastinate.JobContext, document_id: str) -> None:
-        attempts = context.job.attempts
+        job = context.job
+        assert job.id is not None
+        if job.worker_id is not None:
+            self._worker_ids.add(job.worker_id)
+        self._at_work.add(job.id)
+        try:
+            await self._read(job, document_id)
+        finally:
+            self._at_work.discard(job.id)
+
+    async def _read(self, job: Job, document_id: str) -> None:
+        attempts = job.attempts
         try:
             if attempts >= TRIES_MAX:
                 raise ExtractionFailed(
@@ -215,6 +270,8 @@ class DocumentJobs:
         except ExtractionFailed as refusal:
             await self._pipeline.fail(document_id, refusal)
         except PASSING as error:
+            if isinstance(error, ReadingVoid) and await self._has_another(job, document_id):
+                return
             if attempts + 1 >= (DEATHS_MAX if isinstance(error, WorkerDied) else TRIES_MAX):
                 await self._pipeline.fail(document_id, _given_up(error, attempts + 1))
                 return
@@ -231,6 +288,15 @@ class DocumentJobs:
             )
             await self._pipeline.fail(document_id, failure)
             raise
+
+    async def _has_another(self, job: Job, document_id: str) -> bool:
+        """Whether another job reads the document: it was queued anew while this one read it."""
+        async with self._pipeline.database.connection() as connection:
+            found = await connection.execute(
+                statements("backlog")["has_another_job"], {"job": job.id, "document": document_id}
+            )
+            row = await found.fetchone()
+        return bool(row and row["has_another"])
 
 
 async def _commit_lazily(connection: AsyncConnection[DictRow]) -> None:
@@ -258,17 +324,6 @@ def _given_up(error: Exception, tries: int) -> ExtractionFailed:
     )
 
 
-async def _end(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait for its end, but not for ever: a second time it is not asked."""
-    for patience_s in (_STOP_S, 0.5):
-        task.cancel()
-        await asyncio.wait({task}, timeout=patience_s)
-        if task.done():
-            break
-    if task.done() and not task.cancelled():
-        task.exception()  # seen; whoever waits for the task first has told of it
-
-
 @asynccontextmanager
 async def running_library(
     database: Database,
@@ -287,15 +342,13 @@ async def running_library(
         pipeline = Pipeline(database, blobs, extractor, scratch, config.passage_chars_max)
         jobs = DocumentJobs(database.url, config, pipeline)
         library = Library(database, blobs, config, jobs)
-        running = [asyncio.create_task(jobs.run(library), name="background work")]
+        works: dict[str, Work] = {"reading documents": lambda: jobs.run(library)}
         if embedder is not None:
             filler = Filler(database, embedder)
             library.works.append(filler)
-            running.append(asyncio.create_task(filler.run(), name="embedding"))
-        try:
+            works["embedding"] = filler.run
+        async with in_background(works):
             yield library
-        finally:
-            await asyncio.gather(*map(_end, running))
 
 
 def _emptied(folder: Path) -> None:

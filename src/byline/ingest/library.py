@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from byline.config import schema
+from byline.domain.checkup import Backlog
 from byline.domain.documents import (
     Document,
     DocumentChanges,
@@ -26,9 +28,11 @@ from byline.errors import (
     DatabaseUnavailable,
     Invalid,
     NotFound,
+    StorageUnavailable,
     TooLarge,
     UnsupportedFormat,
 )
+from byline.ingest.backlog import backlog_of, give_jobs
 from byline.ingest.catalogue import LIST_MAX, Catalogue
 from byline.ingest.chunk import CHUNK_VERSION, cut_by
 from byline.ingest.cutting import length_in_force
@@ -51,6 +55,9 @@ from byline.store.statements import statements
 
 log: Final = structlog.get_logger(__name__)
 
+_COMPARE_S: Final = 86_400.0
+"""How often the files in the store are compared with the documents, in seconds."""
+_COMPARE_AGAIN_S: Final = 600.0
 _REFRESHED_AT_ONCE: Final = 20
 """Documents read again before somebody's new one gets its turn."""
 
@@ -84,6 +91,7 @@ class Library:
         self.catalogue = Catalogue(database)
         self.removals = Removals(database, self._originals, queue, config.undo_s)
         self.works: list[Work] = []
+        self._compare_at = float("-inf")
         self.on_forgotten = self._originals.on_forgotten
 
     async def add(
@@ -234,13 +242,36 @@ class Library:
             queued = [job_of(row) for row in await found.fetchall()]
             return [job for work in self.works for job in await work.jobs(connection)] + queued
 
+    async def backlog(self) -> Backlog:
+        """What waits to be read, and whether reading moves on."""
+        async with self._database.connection() as connection:
+            return await backlog_of(connection, self._config.extract_s_max)
+
+    async def give_jobs(self) -> int:
+        """Give documents that wait without a job one; how many there were."""
+        async with self._database.connection() as connection:
+            return await give_jobs(connection, self._queue)
+
     async def sweep(self) -> None:
         """What is due: files that nobody has, documents removed long enough ago, readings by
         earlier rules."""
         await self._originals.settle()
         await self._originals.sweep()
+        await self._compare_store()
         await self.removals.purge()
         await self.refresh()
+
+    async def _compare_store(self) -> None:
+        """Compare the store with the documents, at the first sweep and once a day."""
+        now = time.monotonic()
+        if now < self._compare_at:
+            return
+        self._compare_at = now + _COMPARE_S
+        try:
+            await self._originals.compare()
+        except StorageUnavailable as error:
+            log.warning("the file store could not be looked through", reason=error.message)
+            self._compare_at = now + _COMPARE_AGAIN_S
 
     def _check_file(self, path: Path, name: str) -> int:
         bytes_len = path.stat().st_size

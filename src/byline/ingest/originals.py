@@ -74,6 +74,25 @@ class Originals:
             log.info("a file was added by a process that died", sha256=row["sha256"])
             await self.forget(row["sha256"])
 
+    async def compare(self) -> int:
+        """Look through the store for files that no document has and nobody expects: they are
+        expected from now on, so that `sweep` forgets them in a day. How many there were.
+
+        They are left where the database lost what it was told of an upload in a crash, and where
+        a process died between removing a document and its file. Raises `DatabaseUnavailable`,
+        `StorageUnavailable`.
+        """
+        unknown = 0
+        async for hashes in self._blobs.hashes():
+            async with self._database.connection() as connection:
+                found = await connection.execute(
+                    statements("removal")["expect_unknown"], {"hashes": list(hashes)}
+                )
+                unknown += len(await found.fetchall())
+        if unknown:
+            log.warning("the store has files of no document; they go in a day", files=unknown)
+        return unknown
+
     async def settle(self) -> None:
         """Look again at files that could not be forgotten while the database was away."""
         for sha256 in list(self._unsettled):

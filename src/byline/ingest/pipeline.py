@@ -33,6 +33,19 @@ _WRITTEN_AT_ONCE: Final = 256
 """Passages written before the event loop may serve others: about 1 ms."""
 
 
+_READ: Final = frozenset(
+    {
+        *(DocumentState.INDEXED, DocumentState.EMBEDDED, DocumentState.ENRICHED),
+        DocumentState.FAILED,
+    }
+)
+
+
+class ReadingVoid(Exception):
+    """A document is in a state that this reading did not bring it to: it was queued anew, or the
+    database lost what it had been told. What was read of it is dropped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """The parts reading needs. `scratch` is a folder for files while they are read;
@@ -47,15 +60,17 @@ class Pipeline:
     async def run(self, document_id: str) -> None:
         """Read a document and make it searchable, or record why it cannot be read.
 
-        A document that is gone, or is somebody else's by now, is left alone. Raises what may pass
-        by itself: `DatabaseUnavailable`, `StorageUnavailable`, `StorageFull`, `WorkerDied`.
+        A document that is gone, or that another run has read meanwhile, is left alone. Raises what
+        may pass by itself: `DatabaseUnavailable`, `StorageUnavailable`, `StorageFull`,
+        `WorkerDied`; and `ReadingVoid`.
         """
         async with self.database.connection() as connection:
             await connection.execute(statements("documents")["commit_lazily"])
             row = await change_state(connection, document_id, DocumentState.EXTRACTING)
             chars_max = await length_in_force(connection, self.passage_chars_max)
-        if row is None:
-            return
+            if row is None:
+                await _expect_no_reading(connection, document_id)
+                return
         try:
             async with self._extraction(row, chars_max) as extraction:
                 await self._keep(document_id, extraction, cut_by(chars_max))
@@ -119,6 +134,7 @@ async def _store(
     sql = statements("documents")
     row = await change_state(connection, document_id, DocumentState.INDEXED)
     if row is None:
+        await _expect_no_reading(connection, document_id)
         return
     if row["passages"]:
         await lexical.make_way(connection, document_id)
@@ -142,6 +158,14 @@ async def _store(
         },
     )
     await queue_embedding(connection, document_id)
+
+
+async def _expect_no_reading(connection: AsyncConnection[DictRow], document_id: str) -> None:
+    """Raise `ReadingVoid` unless the document is gone, or was read or given up by another run."""
+    found = await connection.execute(statements("documents")["get"], {"id": document_id})
+    row = await found.fetchone()
+    if row is not None and DocumentState(row["state"]) not in _READ:
+        raise ReadingVoid(f"the document is {row['state']} while it is being read")
 
 
 async def _stored(

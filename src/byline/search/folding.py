@@ -18,6 +18,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.background import in_background
 from byline.errors import BylineError
 from byline.store.database import Database
 from byline.store.statements import statements
@@ -89,9 +90,5 @@ class RestFolder:
 @asynccontextmanager
 async def folding(database: Database) -> AsyncIterator[None]:
     """A `RestFolder` at work for as long as the block lasts."""
-    task = asyncio.create_task(RestFolder(database).run(), name="fold at rest")
-    try:
+    async with in_background({"folding at rest": RestFolder(database).run}):
         yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])

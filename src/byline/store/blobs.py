@@ -12,7 +12,7 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
@@ -25,6 +25,8 @@ from byline.config import schema
 from byline.errors import HomeUnusable, NotFound, StartFailed, StorageFull, StorageUnavailable
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_IDENTITY: Final = "byline-store"
+"""The name under which a store keeps its id; no file has it."""
 _CHUNK_BYTES: Final = 1_048_576
 _PART_BYTES: Final = 5_242_880
 """The smallest part S3 takes; a file up to this size goes in one request."""
@@ -33,14 +35,15 @@ _NO_ROOM: Final = tuple(f"(os error {number})" for number in (errno.ENOSPC, errn
 
 
 class BlobStore:
-    """Files by their hash. `folder` is given when they are kept in a local folder.
+    """Files by their hash, at `place`. `folder` is given when they are kept in a local folder.
 
     Every method raises `StorageUnavailable` when the store cannot be reached or used.
     """
 
-    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
+    def __init__(self, store: ObjectStore, place: str, folder: Path | None = None) -> None:
         self._store = store
-        self._folder = folder
+        self.place = place
+        self.folder = folder
 
     async def put(self, path: Path, expect: Callable[[str], Awaitable[None]] | None = None) -> str:
         """Keep the bytes of the file at `path`; returns their SHA-256 in hex.
@@ -91,7 +94,7 @@ class BlobStore:
 
     def path_of(self, sha256: str) -> Path | None:
         """Where a file lies, if files are kept in a local folder; it may be gone by now."""
-        return self._folder / _key(sha256) if self._folder is not None else None
+        return self.folder / _key(sha256) if self.folder is not None else None
 
     async def exists(self, sha256: str) -> bool:
         """Whether the file is kept."""
@@ -101,6 +104,33 @@ class BlobStore:
         """Forget a file; one that is not there is forgotten already."""
         with contextlib.suppress(NotFound), _lookup_errors():
             await self._store.delete_async(_key(sha256))
+
+    async def identity(self) -> str | None:
+        """The id this store was given by `bear`; None for one that bears none."""
+        try:
+            with _lookup_errors():
+                found = await self._store.get_async(_IDENTITY)
+                return bytes(await found.bytes_async()).decode("ascii", "replace").strip()
+        except NotFound:
+            return None
+
+    async def bear(self, identity: str) -> None:
+        """Give this store its id."""
+        with _storage_errors():
+            await self._store.put_async(
+                _IDENTITY, f"{identity}\n".encode("ascii"), use_multipart=False
+            )
+        if self.folder is not None:
+            with _local_errors():
+                await asyncio.to_thread(_flush_path, self.folder / _IDENTITY)
+                await asyncio.to_thread(_flush_path, self.folder)
+
+    async def hashes(self) -> AsyncIterator[Sequence[str]]:
+        """The SHA-256 of every file there is, some at a time."""
+        with _storage_errors():
+            async for metas in self._store.list():
+                names = (meta["path"].rpartition("/")[2] for meta in metas)
+                yield [name for name in names if _SHA256.fullmatch(name)]
 
     async def _holds(self, sha256: str, size: int) -> bool:
         # A power cut can leave a name without its bytes: then the file is written again.
@@ -115,13 +145,13 @@ class BlobStore:
 
     async def _flush(self, sha256: str) -> None:
         """Have a local disk keep the file before a database row says that it does."""
-        if self._folder is not None:
+        if self.folder is not None:
             name = Path(_key(sha256))
             with _local_errors():
                 # All at once: the disk then has one wait for the file and the folders to it.
                 await asyncio.gather(
                     *(
-                        asyncio.to_thread(_flush_path, self._folder / path)
+                        asyncio.to_thread(_flush_path, self.folder / path)
                         for path in (name, *name.parents)
                     )
                 )
@@ -138,7 +168,7 @@ def open_blobs(config: schema.Storage, home: Path) -> BlobStore:
     if address.scheme == "file":
         return _local(Path(unquote(address.path)))
     try:
-        return BlobStore(from_url(config.url))
+        return BlobStore(from_url(config.url), _without_secrets(config.url))
     except (BaseError, ValueError) as error:
         raise StartFailed(
             f"storage.url cannot be used: {_first_line(error)}",
@@ -151,7 +181,13 @@ def _local(folder: Path) -> BlobStore:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise HomeUnusable(f"The folder {folder} cannot be written: {error.strerror}.") from error
-    return BlobStore(LocalStore(folder), folder)
+    return BlobStore(LocalStore(folder), str(folder.resolve()), folder)
+
+
+def _without_secrets(url: str) -> str:
+    """An address without the parts that may hold a key."""
+    address = urlsplit(url)
+    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
 
 
 def _key(sha256: str) -> str:

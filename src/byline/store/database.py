@@ -12,7 +12,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from byline.background import in_background
 from byline.config import schema
 from byline.errors import BylineError, DatabaseUnavailable, StartFailed, StorageFull
 from byline.store.migrate import SchemaState, migrate, outstanding
@@ -234,7 +235,7 @@ async def open_database(config: schema.Database, url: str) -> AsyncIterator[Data
         with database_errors():
             await pool.open(wait=True, timeout=config.connect_s_max)
         database = Database(url, pool)
-        async with _in_background(database.watch()):
+        async with in_background({"watching the database": database.watch}):
             yield database
     finally:
         await pool.close()
@@ -246,16 +247,6 @@ async def schema_of(config: schema.Database, url: str) -> SchemaState:
     with database_errors():
         async with connection:
             return await outstanding(connection)
-
-
-@asynccontextmanager
-async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    task = asyncio.create_task(work, name="database watch")
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 def _connection_keywords(config: schema.Database) -> dict[str, Any]:

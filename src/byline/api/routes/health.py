@@ -33,7 +33,8 @@ async def healthz() -> Response:
 )
 async def readyz(parts: Parts) -> Response:
     """The database answers too. A machine that is down does not make Byline unready, nor does an
-    embedder that fails: `embedder` says so, and search goes by words meanwhile."""
+    embedder that fails: `embedder` says so, and search goes by words meanwhile. Where documents are
+    not read any more, or the disk is full, `status` is `degraded`; questions are answered still."""
     return json_response(ready_json(await parts.checkup.readiness()))
 
 
@@ -52,5 +53,6 @@ async def checkup(parts: Parts, _: Annotated[NoParameters, Query()]) -> Response
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
 async def metrics(parts: Parts) -> Response:
     """Everything measured, in the Prometheus text format."""
+    parts.metrics.unread(await parts.checkup.backlog(), await parts.checkup.disk())
     exposition = parts.metrics.exposition(parts.dispatcher.gates())
     return Response(exposition, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -49,6 +49,14 @@ SELECT EXISTS (SELECT FROM stored_documents WHERE sha256 = %(sha256)s) AS used
 INSERT INTO expected_files (sha256) VALUES (%(sha256)s)
 ON CONFLICT (sha256) DO UPDATE SET since = now()
 
+-- name: expect_unknown
+-- Files of the store that no document has and nobody expects are expected from now on.
+INSERT INTO expected_files (sha256)
+SELECT kept.sha256 FROM unnest(%(hashes)s::text[]) AS kept (sha256)
+WHERE NOT EXISTS (SELECT FROM stored_documents WHERE stored_documents.sha256 = kept.sha256)
+ON CONFLICT (sha256) DO NOTHING
+RETURNING sha256
+
 -- name: expect_no_more
 DELETE FROM expected_files WHERE sha256 = %(sha256)s
 

@@ -1,0 +1,45 @@
+-- Documents that wait to be read, whether any is being read, and those nobody would ever read.
+
+-- name: without_job
+-- Documents that wait for a job that is not there (any more). Who is just being given one is locked.
+SELECT id, name FROM documents
+WHERE state IN ('queued', 'extracting')
+  AND NOT EXISTS (
+      SELECT FROM procrastinate_jobs AS job
+      WHERE job.status IN ('todo', 'doing') AND job.args ->> 'document_id' = documents.id::text
+  )
+ORDER BY created_at DESC
+LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED
+
+-- name: has_another_job
+-- Whether a document has a job besides this one.
+SELECT EXISTS (
+    SELECT FROM procrastinate_jobs
+    WHERE status IN ('todo', 'doing') AND id <> %(job)s AND args ->> 'document_id' = %(document)s
+) AS has_another
+
+-- name: queue_unembedded
+-- Documents that wait for vectors, and of which the work of embedding does not know.
+WITH queued AS (
+    INSERT INTO embedding_work (document_id, created_at)
+    SELECT id, created_at FROM documents
+    WHERE state = 'indexed' AND passages > 0
+      AND NOT EXISTS (SELECT FROM embedding_work AS work WHERE work.document_id = documents.id)
+    ON CONFLICT (document_id) DO NOTHING
+    RETURNING document_id
+)
+SELECT count(*) AS documents, pg_notify('byline_embedding', '') FROM queued
+
+-- name: standing
+-- How many documents wait and how many are read; since when the first of each does, in seconds. One that is tried again waits from its next try on.
+SELECT count(*) FILTER (WHERE state = 'queued') AS waiting,
+       count(*) FILTER (WHERE state = 'extracting') AS reading,
+       extract(epoch FROM clock_timestamp() - min(
+           CASE WHEN error_code IS NULL THEN updated_at
+                ELSE updated_at + make_interval(secs => %(pause_s_max)s) END
+       ) FILTER (WHERE state = 'queued'))::float8 AS waits_s,
+       extract(epoch FROM clock_timestamp() - min(updated_at) FILTER (
+           WHERE state = 'extracting'))::float8 AS reads_s
+FROM documents
+WHERE state IN ('queued', 'extracting')
