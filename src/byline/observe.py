@@ -140,7 +140,7 @@ def configure_log(config: schema.Log) -> None:
     root.handlers = [handler]
     root.setLevel(config.level.upper())
     for name in QUIET_LOGGERS:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
 class Metrics:

@@ -13,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from byline.background import in_background
 from byline.errors import DatabaseUnavailable
 from byline.store.gate_session import gate_notices, until_gone
 
@@ -98,10 +99,8 @@ class Neighbours:
 @asynccontextmanager
 async def hearing(neighbours: Neighbours) -> AsyncIterator[None]:
     """Listen for as long as the block lasts."""
-    listening = asyncio.create_task(neighbours.listen(), name="gate notices")
     try:
-        yield
+        async with in_background({"listening for gates": neighbours.listen}):
+            yield
     finally:
-        listening.cancel()
-        await asyncio.wait([listening])
         await neighbours.stop_watching()

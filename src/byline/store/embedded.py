@@ -108,6 +108,9 @@ async def _keep_running(cluster: Cluster, server: _Server, start_s_max: float) -
         except BylineError as error:
             log.error("the database server does not start", reason=error.message)
             pause_s = min(_RESTART_PAUSE_S_MAX, pause_s * 2 or 1.0)
+        except Exception:  # whatever it is: without the server nothing goes on
+            log.exception("the database server does not start, for an unforeseen reason")
+            pause_s = min(_RESTART_PAUSE_S_MAX, pause_s * 2 or 1.0)
 
 
 async def _start(cluster: Cluster, start_s_max: float) -> Process:
