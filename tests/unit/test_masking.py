@@ -123,6 +123,12 @@ def test_two_calls_are_held_back_apart() -> None:
     assert [call["function"]["arguments"] for call in calls] == [MASK, f"{second}s"]
 
 
+def test_of_a_name_that_comes_in_pieces_the_first_is_no_part_of_the_key() -> None:
+    call = ToolCallDelta(0, f"id {PLAIN[:-2]}", PLAIN[:-1], "")
+    (masked,) = MaskedDeltas(Mask(PLAIN)).feed([Delta(tool_calls=(call,))])
+    assert masked.tool_calls == (ToolCallDelta(0, f"id {MASK}", MASK, ""),)
+
+
 def test_deltas_without_a_key_are_passed_on_as_they_are() -> None:
     deltas = [Delta(content=PLAIN), Delta(finish_reason="stop")]
     assert MaskedDeltas(Mask()).feed(deltas) is deltas

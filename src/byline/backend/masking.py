@@ -47,6 +47,11 @@ class Mask:
         """A whole text without the key. Cut it afterwards: half a key is not found."""
         return self._pattern.sub(MASK, text) if self._forms else text
 
+    def cut_text(self, text: str) -> str:
+        """As `text`, of one that may have been cut off in the middle of the key."""
+        certain, held = self.part(text)
+        return certain + self.rest(held)
+
     def json(self, value: Any) -> Any:
         """Parsed JSON, all of whose texts are without the key."""
         if not self._forms:
@@ -118,7 +123,8 @@ class MaskedText:
 class MaskedDeltas:
     """The deltas of one answer. Feed it those that came; `close` it where the answer breaks off.
 
-    Ids and names of tool calls come whole (see `decode`) and are never held back.
+    Of the id and the name of a tool call only the first piece comes (see `decode`), so nothing of
+    them is held back.
     """
 
     def __init__(self, mask: Mask) -> None:
@@ -162,8 +168,8 @@ class MaskedDeltas:
         text = self._arguments.setdefault(call.index, MaskedText(self._mask))
         return ToolCallDelta(
             call.index,
-            self._mask.text(call.id),
-            self._mask.text(call.name),
+            self._mask.cut_text(call.id),
+            self._mask.cut_text(call.name),
             text.feed(call.arguments),
         )
 
