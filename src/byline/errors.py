@@ -183,14 +183,17 @@ class GateFull(MachineError):
     code = "gate_full"
     default_remedy = "Wait Retry-After seconds and ask again, or name another backend yourself."
 
-    def __init__(self, backend: str, machine: str, queue_len: int) -> None:
+    def __init__(self, backend: str, machine: str, queue_len: int, on_the_way: int = 0) -> None:
+        coming = f", {on_the_way} on the way" if on_the_way else ""
         super().__init__(
-            f"The queue of {machine} is full ({queue_len} waiting).",
+            f"The queue of {machine} is full ({queue_len} waiting{coming}).",
             backend=backend,
             machine=machine,
             reason="gate_full",
         )
         self.queue_len = queue_len
+        self.on_the_way = on_the_way
+        """Asks that have not come to the queue yet, and whose places are kept for them."""
 
     @property
     def src(self) -> str:

@@ -154,6 +154,8 @@ async def test_a_server_that_fails_at_the_answer_says_why(
         "http://user:secret@macmini:8080",
         "http://",
         "http://a b:80",
+        "http://macmini:8080\\elsewhere",
+        "http://macmini:8080?x",
         "http://127.0.0.1:8420",
         "http://localhost:8420/v1",
         "http://169.254.169.254/latest",
@@ -186,6 +188,71 @@ async def test_a_secret_of_the_environment_is_not_sent_to_whoever_asks_for_it(
     await trials(tmp_path).run(TrialRequest(machine.base_url, api_key_env="BYLINE_TEST_KEY"))
     sent = {one["headers"].get("authorization") for one in await machine.requests()}
     assert sent == {"Bearer meant-for-it"}
+
+
+async def test_a_key_that_was_sent_to_one_server_is_not_sent_to_the_next(
+    machine: FakeMachine, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("BYLINE_TEST_KEY", "meant-for-it")
+    tried = trials(tmp_path)
+    with closed_port() as nobody:  # nothing was sent there
+        await tried.run(TrialRequest(f"http://{nobody}", api_key_env="BYLINE_TEST_KEY"))
+    await tried.run(TrialRequest(machine.base_url, api_key_env="BYLINE_TEST_KEY"))
+    await machine.forget()
+    async with fake_machine("ok") as other:
+        with pytest.raises(BadRequest, match="was sent to"):
+            await tried.run(TrialRequest(other.base_url, api_key_env="BYLINE_TEST_KEY"))
+        assert await other.requests() == []
+    assert states(
+        await tried.run(TrialRequest(machine.base_url, api_key_env="BYLINE_TEST_KEY"))
+    ) == (["ok"] * 4)
+
+
+async def test_of_two_tests_at_once_only_one_sends_the_key(
+    machine: FakeMachine, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("BYLINE_TEST_KEY", "meant-for-one")
+    tried = trials(tmp_path)
+    async with fake_machine("ok") as other:
+        came = await asyncio.gather(
+            *(
+                tried.run(TrialRequest(one.base_url, MODEL, "BYLINE_TEST_KEY"))
+                for one in (machine, other)
+            ),
+            return_exceptions=True,
+        )
+        asked = [await machine.requests(), await other.requests()]
+    assert sorted(map(bool, asked)) == [False, True]
+    assert sum(isinstance(one, BadRequest) for one in came) == 1
+
+
+async def test_the_key_of_a_backend_goes_to_its_own_server_only(
+    machine: FakeMachine, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("BYLINE_QWEN", "of-the-macmini")
+    config = known(machine)
+    backend = config.backends["qwen"].model_copy(update={"api_key_env": "BYLINE_QWEN"})
+    tried = trials(tmp_path, config.model_copy(update={"backends": {"qwen": backend}}))
+    async with fake_machine("ok") as other:
+        with pytest.raises(BadRequest, match="as the configuration says"):
+            await tried.run(TrialRequest(other.base_url, api_key_env="BYLINE_QWEN"))
+        assert await other.requests() == []
+    trial = await tried.run(TrialRequest(machine.base_url, api_key_env="BYLINE_QWEN"))
+    assert states(trial) == ["ok"] * 4
+
+
+async def test_what_a_server_says_back_of_the_key_is_in_no_step_of_the_test(
+    machine: FakeMachine, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("BYLINE_TEST_KEY", "sk-meant-for-it")
+    for mode, status in (("echo", 0), ("echo_status", 401), ("echo_in_200", 0)):
+        await machine.set_mode(mode, status=status)
+        request = TrialRequest(machine.base_url, api_key_env="BYLINE_TEST_KEY")
+        tried = trials(tmp_path)
+        trial = await tried.run(request)
+        said = repr((trial, tried.proposal(trial, request)))
+        assert "sk-meant" not in said
+        assert "Bearer [hidden key]" in said
 
 
 async def test_a_variable_that_is_not_set_is_said_before_anybody_is_asked(

@@ -301,7 +301,10 @@ class TrialBody(Parameters):
         description="The model to try; absent: the one it has loaded, else the first it lists.",
     )
     api_key_env: OptionalText = Field(
-        None, description="Name of the environment variable that holds the key; `BYLINE_…`."
+        None,
+        description="Name of the environment variable that holds the key: one that the "
+        "configuration names for this address, or `BYLINE_…`. A key that was sent to one address "
+        "goes to no other until Byline is started again.",
     )
 
 

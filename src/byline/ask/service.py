@@ -6,7 +6,7 @@ import asyncio
 import time
 import unicodedata
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -67,20 +67,24 @@ class Asks:
     def start(self, request: AskRequest) -> RunningAsk:
         """Check the request, resolve its backend and let it run.
 
-        Raises `BadRequest`, `TooLarge`, `UnknownBackend`, `ToolsUnsupported` before anything is
-        searched, called or stored.
+        Raises `BadRequest`, `TooLarge`, `UnknownBackend`, `ToolsUnsupported`, and `GateFull` where
+        the machine has no place left for its call, before anything is searched, called or stored.
         """
         backend = self._dispatcher.get_backend(request.backend)
         request = replace(request, question=self._checked_question(request.question))
         if request.mode is AskMode.AGENT and not backend.tools:
             raise ToolsUnsupported(f"{backend.name} cannot call tools, which agent mode needs.")
         running = RunningAsk(request, backend, self._clock, self._parts.config.resumable_s)
+        place = backend.expect(running.id)
         progress = Progress(running.id, request.question, named=_is_named(request))
         progress.conversation_id = request.conversation_id
         self._running[running.id] = running
-        running.begin(
-            self._work(running, progress), lambda work: self._end(running, progress, work)
-        )
+
+        def ended(work: asyncio.Task[LastEvent]) -> Awaitable[LastEvent]:
+            place.give_back()
+            return self._end(running, progress, work)
+
+        running.begin(self._work(running, progress), ended)
         return running
 
     async def get(self, ask_id: str) -> StoredAsk:

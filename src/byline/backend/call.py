@@ -32,9 +32,11 @@ from byline.backend.failures import (
     unavailable,
 )
 from byline.backend.link import Link, read_at_most
+from byline.backend.masking import MaskedDeltas
 from byline.backend.wire import chat_body, max_tokens
 from byline.config.schema import OpenAIBackend
 from byline.domain.chat import ChatRequest, Delta, Served
+from byline.errors import BackendUnavailable, LlmError
 
 _ANSWER_BYTES_BASE: Final = 1024 * 1024
 _ANSWER_BYTES_PER_TOKEN: Final = 4096  # a chunk of mlx-vlm takes about 450
@@ -49,11 +51,17 @@ _NOT_IN_TIME: Final = Verdict(None, verified=False, note="the server did not tel
 
 
 class Call:
-    """Open it, read it until it is `over`, settle it, and close it whatever happens."""
+    """Open it, read it until it is `over`, settle it, and close it whatever happens.
+
+    Nothing it gives has the key it was made with; making it raises LlmError where that is missing.
+    """
 
     def __init__(
         self, link: Link, authorship: Authorship, config: OpenAIBackend, request: ChatRequest
     ) -> None:
+        self._headers = {"Accept": "text/event-stream", **link.headers()}
+        self._masked = MaskedDeltas(link.to.mask)
+        self._broken: BackendUnavailable | LlmError | None = None
         self._link = link
         self._authorship = authorship
         self._config = config
@@ -68,6 +76,7 @@ class Call:
                 _ANSWER_BYTES_BASE + max_tokens(config, request) * _ANSWER_BYTES_PER_TOKEN,
             ),
             line_bytes_max=link.limits.line_bytes_max,
+            mask=link.to.mask,
         )
         self._exchange = Exchange(lambda: None)
         self._response: aiohttp.ClientResponse | None = None
@@ -82,11 +91,10 @@ class Call:
     async def open(self) -> None:
         """Send the request and wait for the head of a 200. Raises BackendUnavailable, LlmError."""
         body = chat_body(self._config, self._request, self._authorship.also_sent)
-        headers = {"Accept": "text/event-stream", **self._link.headers()}
         try:
-            response = await self._post(self._link.pooled(), body, headers)
+            response = await self._post(self._link.pooled(), body)
         except _DiedIdle:
-            response = await self._post(self._link.fresh(), body, headers)
+            response = await self._post(self._link.fresh(), body)
         self._response = response
         if response.status != 200:
             said = await self._error_body(response)
@@ -97,19 +105,7 @@ class Call:
 
     async def read(self) -> list[Delta]:
         """The next deltas, at least one. Raises BackendUnavailable, LlmError."""
-        self._quiet_since = self._loop.time()
-        deltas: list[Delta] = []
-        while not deltas:
-            chunk = b"" if self._decoder.failure else await self._chunk()
-            signs = self._decoder.signs_of_life
-            try:
-                deltas = self._decoder.feed(chunk) if chunk else self._decoder.close()
-            except StreamFailed as error:
-                raise of_stream(error, self._link.to) from error
-            except AnswerUnusable as error:
-                raise bad_response(self._link.to, error.text) from error
-            if self._decoder.signs_of_life > signs:
-                self._quiet_since = self._loop.time()
+        deltas = await self._next()
         if not self._token_seen:
             self._token_seen = True
             await self._hold_for_check()
@@ -119,6 +115,36 @@ class Call:
         elif not self._served_told and (verdict := self._verdict_so_far()) is not None:
             self._served_told = True  # an answer that breaks off later has its byline, too
             deltas[-1] = replace(deltas[-1], served=self._served(verdict))
+        return deltas
+
+    async def _next(self) -> list[Delta]:
+        """The next deltas, masked; where the answer breaks off, first what was held back of it."""
+        if self._broken is not None:
+            raise self._broken
+        self._quiet_since = self._loop.time()
+        deltas: list[Delta] = []
+        try:
+            while not deltas:
+                deltas = self._masked.feed(await self._decoded())
+        except (BackendUnavailable, LlmError) as error:
+            deltas = self._masked.close()
+            if not deltas:
+                raise
+            self._broken = error
+        return deltas
+
+    async def _decoded(self) -> list[Delta]:
+        """The deltas that the next bytes complete, none where they complete none."""
+        chunk = b"" if self._decoder.failure else await self._chunk()
+        signs = self._decoder.signs_of_life
+        try:
+            deltas = self._decoder.feed(chunk) if chunk else self._decoder.close()
+        except StreamFailed as error:
+            raise of_stream(error, self._link.to) from error
+        except AnswerUnusable as error:
+            raise bad_response(self._link.to, error.text) from error
+        if self._decoder.signs_of_life > signs:
+            self._quiet_since = self._loop.time()
         return deltas
 
     async def settle(self) -> None:
@@ -141,9 +167,7 @@ class Call:
         if self._response is not None:
             self._response.close()
 
-    async def _post(
-        self, session: aiohttp.ClientSession, body: bytes, headers: dict[str, str]
-    ) -> aiohttp.ClientResponse:
+    async def _post(self, session: aiohttp.ClientSession, body: bytes) -> aiohttp.ClientResponse:
         limit = asyncio.timeout(None)
 
         def connected() -> None:
@@ -156,7 +180,7 @@ class Call:
                 return await session.post(
                     self._link.chat_url,
                     data=TimedBody(body, exchange, self._link.limits.write_s),
-                    headers=headers,
+                    headers=self._headers,
                     timeout=self._link.waiting,
                     allow_redirects=False,
                 )

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from byline.backend.errorbody import find_error, is_of_a_call, upstream_text
+from byline.backend.masking import NO_KEY, Mask
 from byline.backend.sse import LINE_BYTES_MAX, Event, EventReader, LineTooLong
 from byline.backend.thinking import ThinkSplitter
 from byline.domain.chat import Delta, ToolCallDelta, Usage
@@ -47,8 +48,13 @@ class AnswerDecoder:
     """
 
     def __init__(
-        self, *, answer_bytes_max: int = ANSWER_BYTES_MAX, line_bytes_max: int = LINE_BYTES_MAX
+        self,
+        *,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
+        line_bytes_max: int = LINE_BYTES_MAX,
+        mask: Mask = NO_KEY,
     ) -> None:
+        """`mask` hides the key from errors; deltas are `MaskedDeltas`' to mask."""
         self.ended = False
         """The last delta has been given."""
         self.finish_seen = False
@@ -56,6 +62,7 @@ class AnswerDecoder:
         self.signs_of_life = 0
         """Chunks of the model so far; comments of a keep-alive are none."""
         self._bytes_left = answer_bytes_max
+        self._mask = mask
         self._reader = EventReader(line_bytes_max)
         self._body: bytearray | None = None
         self._begun = False
@@ -99,7 +106,7 @@ class AnswerDecoder:
         if self.finish_seen:
             return deltas + self._end()
         if not self._choice_seen and not self.signs_of_life:
-            stray = self._reader.stray.decode("utf-8", "replace")
+            stray = self._mask.text(self._reader.stray.decode("utf-8", "replace"))
             raise AnswerUnusable(f"not a chat completion: {stray[:200]}" if stray else "no body")
         raise StreamFailed("stream_truncated", "the stream ended before the answer did")
 
@@ -136,7 +143,7 @@ class AnswerDecoder:
         if not data:
             return []
         if event.name == "error":
-            raise self._failure(upstream_text(data))
+            raise self._failure(self._text(data))
         return self._chunk(_parsed(data), "delta")
 
     def _whole(self, body: bytes) -> list[Delta]:
@@ -144,16 +151,16 @@ class AnswerDecoder:
         try:
             parsed = json.loads(body.decode())
         except (ValueError, RecursionError) as error:
-            raise AnswerUnusable(f"not a chat completion: {upstream_text(body)}") from error
+            raise AnswerUnusable(f"not a chat completion: {self._text(body)}") from error
         if not isinstance(parsed, dict):
-            raise AnswerUnusable(f"not a chat completion: {upstream_text(body)}")
+            raise AnswerUnusable(f"not a chat completion: {self._text(body)}")
         deltas = self._chunk(parsed, "message")
         if not self._choice_seen:
-            raise AnswerUnusable(f"no choices: {upstream_text(body)}")
+            raise AnswerUnusable(f"no choices: {self._text(body)}")
         return deltas + self._end()
 
     def _chunk(self, parsed: Mapping[str, Any], key: str) -> list[Delta]:
-        error = find_error(parsed)
+        error = find_error(parsed, self._mask)
         if error:
             raise self._failure(error)
         self.signs_of_life += 1
@@ -174,6 +181,9 @@ class AnswerDecoder:
         if not (content or thought or reasoning or calls):
             return []
         return [Delta(content=content, reasoning=reasoning + thought, tool_calls=calls)]
+
+    def _text(self, body: bytes) -> str:
+        return upstream_text(body, mask=self._mask)
 
     def _failure(self, text: str) -> StreamFailed | AnswerUnusable:
         """The machine that cannot read the call its model wrote is well; its answer is not."""

@@ -35,8 +35,7 @@ class EmbeddingsClient:
     def __init__(
         self, name: str, machine: str, base_url: str, connect_s: float, read_key: Callable[[], str]
     ) -> None:
-        self._to = upstream(name, machine, base_url)
-        self._link = Link(self._to, base_url, connect_s, read_key)
+        self._link = Link(upstream(name, machine, base_url), base_url, connect_s, read_key)
 
     async def embed(
         self, model: str, texts: Sequence[str], timeout_read_s: float
@@ -61,8 +60,8 @@ class EmbeddingsClient:
                     said = await read_at_most(answer.content, bytes_max)
         except (*FOREIGN, ValueError) as error:
             if limit.expired():
-                raise unavailable(self._to, "ReadTimeout", "no answer in time") from error
-            raise of_network(exchange.cause_of(error), exchange.phase, self._to) from error
+                raise unavailable(self._link.to, "ReadTimeout", "no answer in time") from error
+            raise of_network(exchange.cause_of(error), exchange.phase, self._link.to) from error
         return await self._lists(answer, said, len(texts))
 
     async def close(self) -> None:
@@ -73,7 +72,7 @@ class EmbeddingsClient:
         self, answer: aiohttp.ClientResponse, said: bytes, count: int
     ) -> list[list[Any]]:
         if answer.status != 200:
-            raise of_status(answer.status, answer.reason or "", said, self._to)
+            raise of_status(answer.status, answer.reason or "", said, self._link.to)
         try:
             # A large batch takes a tenth of a second to parse; one vector less than a thread does.
             is_small = len(said) <= _PARSED_HERE_BYTES_MAX
@@ -82,7 +81,7 @@ class EmbeddingsClient:
         except (ValueError, RecursionError) as error:
             wrong = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
             text = "the answer is no JSON" if wrong else str(error)
-            raise bad_response(self._to, text) from None
+            raise bad_response(self._link.to, text) from None
 
 
 def in_order(answer: Any, count: int) -> list[list[Any]]:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from byline.backend.masking import NO_KEY, Mask
+
 TEXT_CHARS_MAX: Final = 500
 """Longest text taken from a server's error, in characters."""
 
@@ -31,26 +33,32 @@ _TAG = re.compile(r"<[^>]*>")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.DOTALL | re.IGNORECASE)
 
 
-def upstream_text(body: bytes, fallback: str = "an error without a text") -> str:
-    """What the server says, in one line of at most `TEXT_CHARS_MAX` characters; never empty."""
+def upstream_text(
+    body: bytes, fallback: str = "an error without a text", mask: Mask = NO_KEY
+) -> str:
+    """What the server says, in one line of at most `TEXT_CHARS_MAX` characters; never empty.
+
+    `mask` hides the key the server was sent, before anything is cut.
+    """
     text = body[:BODY_BYTES_MAX].decode("utf-8", "replace").strip()
     try:
         said = _said(json.loads(text))
     except (ValueError, RecursionError):
-        said = _readable(text) if text.startswith("<") else text
-    return _one_line(said) or fallback
+        whole = mask.text(body[: 2 * BODY_BYTES_MAX].decode("utf-8", "replace").strip())
+        said = _readable(whole[:BODY_BYTES_MAX]) if text.startswith("<") else whole
+    return _one_line(mask.text(said)) or fallback
 
 
-def find_error(parsed: Mapping[str, Any]) -> str:
-    """The text of an error inside a body of HTTP 200; "" where there is none.
+def find_error(parsed: Mapping[str, Any], mask: Mask = NO_KEY) -> str:
+    """The text of an error inside a body of HTTP 200, without the key; "" where there is none.
 
     `{"error": null}` is no error; a `detail`, or a `message` marked as an error, is one only where
     there are no choices.
     """
     if parsed.get("error"):
-        return _one_line(_said(parsed["error"])) or "an error without a text"
+        return _one_line(mask.text(_said(parsed["error"]))) or "an error without a text"
     if parsed.get("choices") is None and (parsed.get("detail") or parsed.get("object") == "error"):
-        return _one_line(_said(parsed)) or "an error without a text"
+        return _one_line(mask.text(_said(parsed))) or "an error without a text"
     return ""
 
 

@@ -22,6 +22,7 @@ from aiohttp import client_exceptions, http_exceptions
 
 from byline.backend.decode import StreamFailed
 from byline.backend.errorbody import upstream_text
+from byline.backend.masking import NO_KEY, Mask
 from byline.errors import BackendUnavailable, LlmError
 
 
@@ -44,11 +45,13 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Whom a call went to. `address` is `host:port`."""
+    """Whom a call went to. `address` is `host:port`; `mask` hides the key it was sent from what it
+    says: no error made here has it."""
 
     name: str
     machine: str
     address: str
+    mask: Mask = NO_KEY
 
 
 KINDS: Final[Mapping[type[BaseException], Kind]] = MappingProxyType(
@@ -175,7 +178,7 @@ def unavailable(
         hint = _CERTIFICATE_HINTS.get(cause.verify_code, _NOT_TRUSTED).format(machine=to.machine)
     detail = f"{to.address}: {said or reason}." + (f" {hint}" if hint else "")
     return BackendUnavailable(
-        to.name, reason, machine=to.machine, address=to.address, detail=detail
+        to.name, reason, machine=to.machine, address=to.address, detail=to.mask.text(detail)
     )
 
 
@@ -186,23 +189,27 @@ def of_stream(error: StreamFailed, to: Upstream) -> BackendUnavailable:
 
 def of_status(status: int, phrase: str, body: bytes, to: Upstream) -> BackendUnavailable | LlmError:
     """Our error for an answer other than 200. `body` is as much of it as was read."""
-    said = upstream_text(body, f"HTTP {status} {phrase}".strip())
+    said = upstream_text(body, f"HTTP {status} {phrase}".strip(), to.mask)
     if status >= 500:
         loading = status == 503 and "loading model" in said.lower()
         return unavailable(to, "loading" if loading else f"http_{status}", said)
     if status >= 300:
-        return LlmError(to.name, f"http_{status}", machine=to.machine, text=said)
+        return _llm_error(to, f"http_{status}", said)
     return bad_response(to, f"HTTP {status} is no answer to a chat completion")
 
 
 def bad_response(to: Upstream, text: str) -> LlmError:
     """A complete 200 that holds nothing usable."""
-    return LlmError(to.name, "bad_response", machine=to.machine, text=text)
+    return _llm_error(to, "bad_response", text)
 
 
 def misconfigured(to: Upstream, text: str) -> LlmError:
     """The call cannot be made as configured; no server was asked."""
-    return LlmError(to.name, "misconfigured", machine=to.machine, text=text)
+    return _llm_error(to, "misconfigured", text)
+
+
+def _llm_error(to: Upstream, reason: str, text: str) -> LlmError:
+    return LlmError(to.name, reason, machine=to.machine, text=to.mask.text(text))
 
 
 _SENTENCES: Final[tuple[tuple[type[BaseException], str], ...]] = (

@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ from byline.backend.failures import (
     of_status,
     unavailable,
 )
+from byline.backend.masking import Mask
 from byline.backend.sse import LINE_BYTES_MAX
 from byline.backend.wire import address_of, server_root
 
@@ -62,7 +63,7 @@ class Link:
     """Everything that is needed to talk to the server of one backend. Opens nothing until used.
 
     `read_key` returns the API key, "" for none; it raises LookupError with a sentence where one is
-    configured and missing.
+    configured and missing. `to.mask` hides the key that was read last.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Link:
         self._waiting = aiohttp.ClientTimeout(total=None, connect=connect_s)
         self._connect_s = connect_s
         self._read_key = read_key
+        self._key = ""
         self._dialler: Dialler | None = None
         self._pooled: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
@@ -116,10 +118,15 @@ class Link:
             key = self._read_key()
         except LookupError as error:
             raise misconfigured(self.to, str(error.args[0])) from error
+        if key != self._key:
+            self._key, self.to = key, replace(self.to, mask=Mask(key))
         return {"Authorization": f"Bearer {key}"} if key else {}
 
     async def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """The JSON under `path`, got, or posted `body` to. Raises BackendUnavailable, LlmError."""
+        """The JSON under `path`, got, or posted `body` to, without the key.
+
+        Raises BackendUnavailable, LlmError.
+        """
         phase = Phase.CONNECT
         try:
             async with asyncio.timeout(self._connect_s + self.limits.ask_s):
@@ -141,7 +148,7 @@ class Link:
         if answer.status != 200:
             raise of_status(answer.status, answer.reason or "", said, self.to)
         try:
-            return json.loads(said)
+            return self.to.mask.json(json.loads(said))
         except (ValueError, RecursionError):
             return None
 

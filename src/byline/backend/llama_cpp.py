@@ -19,6 +19,7 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final
 
+from byline.backend.masking import Mask
 from byline.backend.openai import OpenAIClient
 from byline.backend.protocol import Probed
 from byline.config.schema import LlamaCppBackend, OpenAIBackend
@@ -128,9 +129,9 @@ class LlamaCppClient:
             limit=_LOG_LINE_BYTES_MAX,
             start_new_session=True,  # Ctrl-C is for Byline, which then stops its child
         )
-        child = _Child(process)
+        child = _Child(process, key)
         try:
-            address = await self._wait_until_loaded(child, key)
+            address = await self._wait_until_loaded(child)
             client = OpenAIClient(self._name, self._as_openai(address), read_key=lambda: key)
         except BaseException:
             await child.stop()
@@ -139,10 +140,10 @@ class LlamaCppClient:
         self._child = child
         return child, client
 
-    async def _wait_until_loaded(self, child: _Child, key: str) -> str:
+    async def _wait_until_loaded(self, child: _Child) -> str:
         try:
             async with asyncio.timeout(self._config.start_s_max):
-                line = await child.announcement(key)
+                line = await child.announcement()
         except TimeoutError as error:
             raise self._unavailable(
                 "ConnectTimeout",
@@ -207,10 +208,13 @@ class LlamaCppClient:
 
 
 class _Child:
-    """A `llama_server` process and the last lines it wrote. `client` talks to it once it is up."""
+    """A `llama_server` process and the last lines it wrote, without its `key`. `client` talks to it
+    once it is up."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, key: str) -> None:
         self.client: OpenAIClient | None = None
+        self._key = key
+        self._mask = Mask(key)
         self._process = process
         self._lines: deque[str] = deque(maxlen=_LOG_LINES_MAX)
         self._reading = asyncio.create_task(self._read_log())
@@ -219,12 +223,12 @@ class _Child:
     def alive(self) -> bool:
         return self._process.returncode is None
 
-    async def announcement(self, key: str) -> bytes:
+    async def announcement(self) -> bytes:
         """Hand it its key and wait for its line; b"" when it ends without one."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        stdin.write(f"{key}\n".encode())
+        stdin.write(f"{self._key}\n".encode())
         with suppress(ConnectionError):
             await stdin.drain()
         return await stdout.readline()
@@ -267,7 +271,8 @@ class _Child:
                 continue
             if not line:
                 return
-            self._lines.append(line.decode("utf-8", "replace").strip()[:500])
+            said = self._mask.text(line.decode("utf-8", "replace").strip())
+            self._lines.append(said[:500])
 
 
 def _spare_cores() -> int:

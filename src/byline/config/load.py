@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import platformdirs
 from pydantic import ValidationError
@@ -28,6 +28,10 @@ from byline.config.schema import Config, Server
 from byline.errors import ConfigInvalid
 
 CONFIG_NAME = "byline.toml"
+HOME_VARIABLE: Final = "BYLINE_HOME"
+CONFIG_VARIABLE: Final = "BYLINE_CONFIG"
+OWN_VARIABLES: Final = frozenset({HOME_VARIABLE, CONFIG_VARIABLE})
+"""What Byline reads of the environment, secrets by name apart: none of it is a key."""
 _FILE_BYTES_MAX = 1_048_576
 
 
@@ -79,14 +83,14 @@ def load_server(path: Path | None) -> Server:
 
 def home_path(environ: Mapping[str, str]) -> Path:
     """The data folder: BYLINE_HOME, or the platform's folder for user data. Always absolute."""
-    if named := environ.get("BYLINE_HOME", "").strip():
+    if named := environ.get(HOME_VARIABLE, "").strip():
         return Path(named).expanduser().absolute()
     return Path(platformdirs.user_data_dir("byline", appauthor=False)).absolute()
 
 
 def config_path(environ: Mapping[str, str]) -> Path | None:
     """The file to read: BYLINE_CONFIG, else `byline.toml` in the data folder, else none."""
-    if named := environ.get("BYLINE_CONFIG", "").strip():
+    if named := environ.get(CONFIG_VARIABLE, "").strip():
         return Path(named).expanduser().absolute()
     usual = home_path(environ) / CONFIG_NAME
     return usual if usual.exists() else None

@@ -25,13 +25,21 @@ import structlog
 
 from byline.backend.protocol import ChatClient
 from byline.config.schema import LlamaCppBackend, OpenAIBackend
+from byline.dispatch.arrivals import NO_PLACE, Place
 from byline.dispatch.gate import Gate, Slot
 from byline.dispatch.health import Good
 from byline.dispatch.lookout import Lookout
 from byline.dispatch.trace import Trace
 from byline.domain.chat import ChatRequest, Delta, Served
-from byline.domain.dispatch import Priority, Queued, Started, Who
-from byline.errors import BackendUnavailable, BylineError, LlmError, Preempted, Stopping
+from byline.domain.dispatch import AskedBy, Asker, Priority, Queued, Started, Who
+from byline.errors import (
+    BackendUnavailable,
+    BylineError,
+    GateFull,
+    LlmError,
+    Preempted,
+    Stopping,
+)
 
 DELTAS_SLACK = 32
 """Deltas a server may send beyond one a token: roles, empty pieces, the last one."""
@@ -158,6 +166,22 @@ class Calls:
     async def count_tokens(self, text: str) -> int | None:
         """See `ChatClient.count_tokens`."""
         return await self._client.count_tokens(text)
+
+    def expect(self, ask_id: str) -> Place:
+        """A place at the gate for an ask that will call later. Raises GateFull.
+
+        Where the backend is known to be down the ask needs none: that is what it is to be told.
+        """
+        if self.lookout.is_down:
+            return NO_PLACE
+        try:
+            return self._gate.expect(self._name, ask_id)
+        except GateFull as error:
+            trace = Trace(self.lookout.clock)
+            trace.failed(error)
+            who = Who(self._name, AskedBy(Asker.ASK))  # under its id nothing will be found
+            self.lookout.tell(trace.told(who, self._gate.machine, Priority.FOREGROUND))
+            raise
 
     async def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None

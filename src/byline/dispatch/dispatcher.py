@@ -21,6 +21,7 @@ from byline.config.schema import (
     QuotesBackend,
 )
 from byline.dispatch.admission import Limits
+from byline.dispatch.arrivals import NO_PLACE, Place
 from byline.dispatch.calls import CallObserver, Calls
 from byline.dispatch.clock import Clock
 from byline.dispatch.gate import Gate
@@ -57,6 +58,8 @@ class _Way(Protocol):
     @property
     def lookout(self) -> _Lookout: ...
 
+    def expect(self, ask_id: str) -> Place: ...
+
     def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
     ) -> AsyncGenerator[Delta, None]: ...
@@ -90,6 +93,11 @@ class Backend:
             self.machine, self.model = config.machine, config.model
             self.max_tokens, self.context_tokens = config.max_tokens, config.context_tokens
             self.tools = config.tools
+
+    def expect(self, ask_id: str) -> Place:
+        """Keep a place at the machine's gate for an ask that will call later, with `ask_id` in its
+        `asked_by`. Give it back when the ask ends. Raises GateFull: so would the call."""
+        return self._way.expect(ask_id)
 
     def call(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None = None
@@ -315,6 +323,9 @@ class _NoModel:
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
         self.lookout = _NothingToSee(clock)
+
+    def expect(self, ask_id: str) -> Place:
+        return NO_PLACE
 
     def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None

@@ -25,6 +25,7 @@ from byline.dispatch.admission import (
     RefuseFull,
     RefuseTimeout,
 )
+from byline.dispatch.arrivals import Arrivals, Place
 from byline.dispatch.clock import Clock, Timer
 from byline.dispatch.tickets import Call
 from byline.domain.dispatch import (
@@ -132,6 +133,7 @@ class Gate:
         self.machine = machine
         self._clock = clock
         self._admission = Admission(limits)
+        self._arrivals = Arrivals()
         self._tickets = itertools.count(1)
         self._callers: dict[int, _Caller] = {}
         self._held: dict[int, Slot] = {}
@@ -141,6 +143,14 @@ class Gate:
         self._announcing = False
         self._closed = False
         self._watchers: list[asyncio.Future[None]] = []
+
+    def expect(self, backend: str, ask_id: str) -> Place:
+        """Keep a place for an ask that will come later. Raises GateFull where there is none left;
+        who comes without one is not kept out by it."""
+        status, on_the_way = self.status(), len(self._arrivals)
+        if self._arrivals.places_left(status, self._admission.limits.queue_len_max) <= 0:
+            raise GateFull(backend, self.machine, status.waiting_foreground, on_the_way)
+        return self._arrivals.keep(ask_id)
 
     async def enter(
         self,
@@ -164,6 +174,7 @@ class Gate:
         request = Event(
             ticket, lambda admission, now: admission.on_request(ticket, priority, now, who)
         )
+        self._arrivals.enters(ticket, asked_by)
         slot.waited_s = await self._wait(ticket, caller, request)
         self._held[ticket] = slot
         return slot
@@ -240,6 +251,7 @@ class Gate:
         try:
             while True:
                 self._perform(self._decide(admit))
+                self._note_arrivals()
                 if caller.on_queued is not None and not caller.outcome.done():
                     self._announce()  # at once: a caller's first place is news, not a change
                 outcome = await caller.outcome
@@ -263,11 +275,16 @@ class Gate:
 
     def _done(self, ticket: int) -> None:
         self._held.pop(ticket, None)
+        self._arrivals.left(ticket)
         done = Event(ticket, lambda admission, now: admission.on_done(ticket, now))
         self._perform(self._decide(done))
 
     def _leave(self, ticket: int) -> None:
+        self._arrivals.left(ticket)
         self._perform(self._decide(cancelled(ticket)))
+
+    def _note_arrivals(self) -> None:
+        self._arrivals.settle(lambda ticket: self._admission.call(ticket) is not None)
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         pending = deque(effects)

@@ -133,6 +133,7 @@ class SharedGate(Gate):
         """
         before, self._admission = self._admission, admission
         self._offset_s = now - self._clock.monotonic()
+        self._note_arrivals()
         refusals = [e for e in effects if isinstance(e, RefuseFull | RefuseTimeout)]
         self._perform([e for e in refusals if e.ticket in self._callers])
         unsent = {event.ticket for event in self._outbox}

@@ -8,9 +8,8 @@
     a step that fails ends the trial; but 5 is only a no
 
 Nothing is recorded or configured. Where the address is a configured machine's, 4 and 5 wait at its
-gate like anybody else's call. A key is sent only from a variable named BYLINE_…, or one that the
-configuration names for that address: a page or program must not be able to send any secret of the
-environment to any address.
+gate like anybody else's call. Which key may be sent where is for `trial_keys` to say, before 2 and
+again before 3.
 """
 
 from __future__ import annotations
@@ -39,6 +38,7 @@ from byline.config.load import check_text
 from byline.config.proposal import Found, proposed_text
 from byline.config.schema import Config, OpenAIBackend
 from byline.dispatch.dispatcher import Dispatcher
+from byline.dispatch.trial_keys import TrialKeys
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import AskedBy, Asker, Priority
 from byline.domain.trials import Proposal, Speed, StepState, Trial, TrialRequest, TrialStep
@@ -62,8 +62,7 @@ ANSWER_TOKENS: Final = 64
 TOOLS_TOKENS: Final = 512
 NAME: Final = "test"
 
-_URL: Final = re.compile(r"https?://[^/\s@]+(/[^\s?#]*)?")
-_OUR_VARIABLE: Final = re.compile(r"BYLINE_[A-Z0-9_]+")
+_URL: Final = re.compile(r"https?://[^/\s@?#\\]+(/[^\s?#]*)?")
 _COUNT: Final = {"role": "user", "content": "Count from one to forty in words."}
 _TIME: Final = {
     "role": "user",
@@ -90,6 +89,7 @@ class Trials:
         """`file` is where the configuration is, or would be."""
         self._config = config
         self._dispatcher = dispatcher
+        self._keys = TrialKeys(config)
         self.file = file
 
     async def run(self, request: TrialRequest) -> Trial:
@@ -98,11 +98,12 @@ class Trials:
         Takes at most as long as the steps together. Cancelling it closes every connection.
         """
         base_url = self._checked_url(request.base_url)
-        self._check_key(base_url, request.api_key_env)
+        self._keys.check(request.api_key_env, base_url)
         walk = _Walk(Trial(base_url, ()))
         await walk.step("connect", lambda: _connect(base_url))
         async with AsyncExitStack() as stack:
             if not walk.ended:
+                self._keys.send(request.api_key_env, base_url)
                 link = _link(base_url, request)
                 stack.push_async_callback(link.close)
                 await walk.step("server", lambda: _meet(link, request, walk))
@@ -152,16 +153,6 @@ class Trials:
                 "That is Byline itself.", remedy="Give the address of the model server."
             )
         return base_url
-
-    def _check_key(self, base_url: str, variable: str | None) -> None:
-        known = {one.api_key_env for one in self._backends_at(base_url)}
-        if variable is None or variable in known or _OUR_VARIABLE.fullmatch(variable):
-            return
-        raise BadRequest(
-            f"A test does not send what is in {variable[:80]!r}.",
-            remedy="Put the key into a variable whose name begins with BYLINE_, start Byline "
-            "again and test with that name. In the configuration any name will do.",
-        )
 
     def _backends_at(self, base_url: str) -> list[OpenAIBackend]:
         address = address_of(base_url)

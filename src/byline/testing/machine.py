@@ -8,7 +8,7 @@ In tests:
         assert await machine.requests() == []
 
 By hand: `python -m byline.testing.machine --port 8080 --mode slow --model NAME` prints one line
-of JSON with its addresses and serves until it is stopped. The modes are in `faults`.
+of JSON with its addresses and serves until it is stopped. The modes are in `faults` and `echoes`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from byline.testing import embeddings
+from byline.testing import echoes, embeddings
 from byline.testing.faults import MODES, Behaviour, Turn
 from byline.testing.http1 import Connection, Handler, Peer, Request
 from byline.testing.shapes import SERVER_HEADERS, Reply, about, tokenized
@@ -26,8 +26,9 @@ CLOSED_PORT = "refuse"
 SLOW_READER = "slow_reader"
 EMBEDDINGS = "/embeddings"
 _ASKS = ("/chat/completions", EMBEDDINGS)
-MODE_NAMES = (*{**MODES, **embeddings.MODES}, CLOSED_PORT, SLOW_READER, "vanish", "flaky")
-"""Every mode there is: those of `faults` and `embeddings`, and those of the socket or the turn."""
+_CHATS = {**MODES, **echoes.MODES}
+MODE_NAMES = (*{**_CHATS, **embeddings.MODES}, CLOSED_PORT, SLOW_READER, "vanish", "flaky")
+"""Every mode: those of `faults`, `echoes` and `embeddings`, and those of the socket or the turn."""
 
 
 @dataclass
@@ -170,7 +171,7 @@ class Machine:
         if turn.request.path.endswith(EMBEDDINGS) and mode in embeddings.MODES:
             await embeddings.MODES[mode](peer, turn)
         else:
-            await MODES.get(mode, MODES["ok"])(peer, turn)
+            await _CHATS.get(mode, MODES["ok"])(peer, turn)
 
     def _now(self) -> Behaviour:
         """The behaviour for this request, with the next of its scripted replies."""
@@ -195,6 +196,8 @@ class Machine:
     async def _about(self, request: Request, peer: Peer) -> None:
         kind = self._behaviour.kind
         loaded = self._behaviour.loaded_model or self._last_model or "nothing-yet"
+        if self._behaviour.mode in echoes.MODES:
+            loaded = echoes.said_back(request)
         page = about(urlsplit(request.path).path, kind, loaded)
         if request.method == "POST" and request.path == "/tokenize":
             page = tokenized(kind, request.json())
