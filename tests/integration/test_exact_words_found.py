@@ -22,8 +22,6 @@ from byline.search.search import Searcher
 from byline.search.spaces import add_space
 from byline.store.database import Database, open_database
 
-DISTRACTORS = 60
-
 XK = "The [far] spare part XK-4471 is grey."
 XK_LIKE = "The [far] spare part XK-4472 is blue, and XK-4471-B is red."
 BRACKWATER = "Brackwater [far] is a lane by the mill."
@@ -82,7 +80,7 @@ class Library:
             )
         return document_id
 
-    async def put_many(self, count: int = DISTRACTORS) -> None:
+    async def put_many(self, count: int = 15) -> None:
         """Documents that speak of what every question here speaks of, each a little otherwise."""
         for n in range(count):
             item = f"item {chr(97 + n % 26)}{chr(97 + n // 26)}"
@@ -103,7 +101,7 @@ def full_library(another_database: Callable[[], AbstractContextManager[str]]) ->
             database.connection() as connection,
         ):
             library = Library(connection)
-            await library.put_many()
+            await library.put_many(60)
             for text in ALONE:
                 await library.put(text, tags=("few", "alone"))
             await library.put(*LONG, tags=("alone",))
@@ -230,7 +228,7 @@ async def test_two_words_of_one_document_take_one_place(searcher: Searcher) -> N
 async def test_a_word_that_only_fills_the_question_makes_no_room_for_itself(
     database: Database,
 ) -> None:
-    question = "whereabouts would the rent and price in a contract for some item be"
+    question = "Whereabouts would the rent and price in a contract for some item be?"
     async with database.connection() as connection:
         library = Library(connection)
         await library.put_many()
@@ -301,3 +299,27 @@ async def test_a_removed_document_shares_no_word(database: Database) -> None:
         )
     found = await Searcher(database, Against()).search(SearchRequest("What does XK-4471 cost?"))
     assert place_of(found, "Part XK-4471 [far] stays.") == 3
+
+
+@pytest.mark.parametrize("word", ["가온누리", "Brackwater"])
+async def test_a_word_of_a_title_is_a_word_of_each_passage(database: Database, word: str) -> None:
+    async with database.connection() as connection:
+        library = Library(connection)
+        await library.put_many()
+        parts = [f"The [far] part of {name} cost." for name in ("wood", "stone", "glass")]
+        titled = await library.put(*parts, title=f"On {word}")
+    found = await Searcher(database, Against()).search(SearchRequest(f"{word} stone price"))
+    assert titled in [hit.document_id for hit in found.hits[:3]]
+
+
+async def test_many_other_words_do_not_outweigh_the_exact_one(database: Database) -> None:
+    others = "zimmed zammed zommed zummed wimmed wammed wommed wummed"
+    async with database.connection() as connection:
+        library = Library(connection)
+        await library.put_many()
+        for number in range(5):
+            await library.put(f"They {others} at noon {number}.")
+        await library.put("They met at Brackwater.")
+    searcher = Searcher(database)
+    found = await searcher.search(SearchRequest(f"Was it {others} at Brackwater?"))
+    assert place_of(found, "They met at Brackwater.") == 3

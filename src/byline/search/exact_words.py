@@ -146,8 +146,9 @@ def _exact(plain: str, is_name: bool) -> Iterator[tuple[Kind, str]]:
             yield kind, word
     if _ANY_UNSPACED.search(plain):
         word = _without_ending(plain)
-        if _DIGIT.search(word) and len(word) >= _CODE_CHARS_MIN:
-            yield Kind.CODE, word
+        if _DIGIT.search(word):
+            if len(word) >= _CODE_CHARS_MIN:
+                yield Kind.CODE, word
         elif len(word) >= _KOREAN_CHARS_MIN:
             yield (Kind.NAME if is_name else Kind.WORD), word
 
