@@ -166,7 +166,9 @@ def _packed(ids: Iterable[int]) -> bytes:
 def only_asks(chunk: str) -> bool:
     """Whether a word, case-folded, asks and tells nothing: `who`, `언제부터`."""
     word = chunk.strip(PUNCTUATION)
-    return word in ASKING_EN or ASKING_KO.fullmatch(word) is not None
+    if word.isascii():
+        return word in ASKING_EN
+    return ASKING_KO.fullmatch(word) is not None
 
 
 def folded(text: str) -> str:

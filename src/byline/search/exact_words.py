@@ -104,6 +104,8 @@ def exact_words(query: str) -> tuple[ExactWord, ...]:
 
 def _days(query: str) -> Iterator[ExactWord]:
     """Days; one with a year is not meant without it."""
+    if not _DIGIT.search(query):
+        return
     plain, with_year = folded(query), False
     for day, term in zip(days(plain), day_terms(plain), strict=True):
         if not with_year:
@@ -112,7 +114,7 @@ def _days(query: str) -> Iterator[ExactWord]:
 
 
 def _words(query: str) -> Iterator[ExactWord]:
-    chunks = unicodedata.normalize("NFKC", query).split()
+    chunks = query.split() if query.isascii() else unicodedata.normalize("NFKC", query).split()
     plain = list(map(folded, chunks))
     tells = [not only_asks(chunk) for chunk in plain]
     is_shouted = query == query.upper()
@@ -123,13 +125,15 @@ def _words(query: str) -> Iterator[ExactWord]:
         if tells_something:
             is_name = not is_shouted and _has_capital(chunk, begins)
             for kind, exact in _exact(word.strip(PUNCTUATION), is_name):
-                if kind <= least:
-                    yield ExactWord(exact, kind, _terms(exact))
+                if kind <= least and (ids := _terms(exact)):
+                    yield ExactWord(exact, kind, ids)
         begins = chunk.endswith(_ENDS_SENTENCE)
 
 
 def _has_capital(chunk: str, begins: bool) -> bool:
     """Whether a chunk has a capital letter; at the beginning of a sentence, one behind others."""
+    if chunk == chunk.lower():
+        return False
     letters = chunk.strip(PUNCTUATION)
     letters = letters[1:] if begins else letters
     return letters != letters.lower()
@@ -139,6 +143,10 @@ def _exact(plain: str, is_name: bool) -> Iterator[tuple[Kind, str]]:
     """The exact words of a chunk, case-folded: what is written in letters that words have spaces
     between, and, where there are others, the whole without its ending."""
     if len(plain) > _CHARS_MAX or (_DAY_ONLY.fullmatch(plain) and any(days(plain))):
+        return
+    if plain.isascii() and plain.isalpha():  # most words of most queries
+        if kind := _kind(plain, is_name):
+            yield kind, plain
         return
     for run in _SPACED_RUN.findall(plain):
         word = run.strip(PUNCTUATION + "/&@+#")

@@ -69,7 +69,7 @@ async def lifted(
     next. No round trip where all is as it was, else two to five."""
     places = min(PLACES, limit)
     sought = _rare(exact, ranked.words.query, ranked.query.scope)  # 1
-    if not sought:
+    if all(_has(passage, word) for word in sought for passage in ranked.passages[:1]):
         return ranked.passages
     first = _first(ranked.passages, places)
     if all(any(_has(passage, word) for passage in first) for word in sought):  # 2
@@ -91,7 +91,7 @@ def _rare(exact: Sequence[ExactWord], query: Weighed, scope: Scope) -> list[Exac
     share = 1.0 if scope.passages is None else scope.passages / max(query.passages, 1)
     held = {}
     for word in exact:
-        if not query.weights.keys() >= set(word.terms):
+        if not all(term in query.weights for term in word.terms):
             continue
         df = min(query.df.get(term, 0) for term in word.terms)
         if 0 < df <= _HELD_PASSAGES_MAX and df * share <= _RARE_PASSAGES_MAX[word.kind]:
