@@ -72,11 +72,16 @@ async def lifted(
     if all(_has(passage, word) for word in sought for passage in ranked.passages[:1]):
         return ranked.passages
     first = _first(ranked.passages, places)
-    if all(any(_has(passage, word) for passage in first) for word in sought):  # 2
+    there = [word for word in sought if any(_has(passage, word) for passage in first)]
+    missed = [word for word in sought if word not in there]
+    if not missed:  # 2
         return ranked.passages
-    holders = await _sole_holders(connection, ranked, sought)  # 3
+    holders = await _sole_holders(connection, ranked, missed)  # 3
+    if not holders:
+        return ranked.passages
+    alone = await _sole_holders(connection, ranked, there) if there else {}
     kept = {passage.hit.passage_id for passage in first} & {
-        each.passage_id for held in holders.values() for each in held
+        each.passage_id for held in (*alone.values(), *holders.values()) for each in held
     }
     chosen = _chosen(ranked.scores, holders, kept)
     passages = ranked.passages
