@@ -87,3 +87,7 @@ def test_one_term_stands_for_a_word_with_spaces_around() -> None:
     assert [word.must_be_seen for word in words.values()] == [False, False]
     assert words["xk-4471"].terms == (terms("xk4471")[-1],)
     assert term_strings("brackwater's")[-1] == "brackwat"
+
+
+def test_only_the_first_words_of_a_long_query_are_looked_at() -> None:
+    assert len(exact_words(" ".join(f"A{n}B" for n in range(10, 1_000)))) == 128

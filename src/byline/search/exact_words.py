@@ -49,6 +49,9 @@ the query has capitals, which would most likely have marked a name."""
 EXACT_MAX: Final = 6
 """Exact words of one query that are looked for."""
 
+_READ_MAX: Final = 128
+"""Words of a query that are looked at; the first ones."""
+
 _NUMBER_DIGITS_MIN: Final = 4
 _CODE_CHARS_MIN: Final = 3
 _NAME_CHARS_MIN: Final = 3
@@ -114,7 +117,8 @@ def _days(query: str) -> Iterator[ExactWord]:
 
 
 def _words(query: str) -> Iterator[ExactWord]:
-    chunks = query.split() if query.isascii() else unicodedata.normalize("NFKC", query).split()
+    written = query if query.isascii() else unicodedata.normalize("NFKC", query)
+    chunks = written.split(maxsplit=_READ_MAX)[:_READ_MAX]
     plain = list(map(folded, chunks))
     tells = [not only_asks(chunk) for chunk in plain]
     is_shouted = query == query.upper()
