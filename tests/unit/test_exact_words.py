@@ -28,6 +28,7 @@ FOUND = {
     "in 5 days or 12 at the 2nd": {"days": FEW},
     "rent at Brackwater": {"brackwater": Kind.NAME, "rent": FEW},
     "Brackwater rent": {"brackwater": FEW, "rent": FEW},
+    "Brackwater의 임대료": {"brackwater": Kind.NAME, "임대료": FEW},
     "McAllister rent": {"mcallister": Kind.NAME, "rent": FEW},
     "It is late. Where is Anna?": {"anna": Kind.NAME, "late": FEW},
     "WHERE IS BRACKWATER": {"brackwater": FEW},

@@ -67,7 +67,7 @@ _DIGIT: Final = re.compile(r"\d")
 _ORDINAL: Final = re.compile(r"\d+(?:st|nd|rd|th|s)")
 _DAY_ONLY: Final = re.compile(r"[\d./년월일年月日-]+")
 _ADDRESS: Final = re.compile(r"[^\W\d]{2,}\S*[@_.]\S*[^\W\d]{2,}")
-_ENDS_SENTENCE: Final = (".", "!", "?", ":", "。", "？", "！")
+_ENDS_SENTENCE: Final = (".", "!", "?", ":")
 
 
 class Kind(IntEnum):
@@ -124,14 +124,15 @@ def _words(query: str) -> Iterator[ExactWord]:
     is_shouted = query == query.upper()
     words_max = WORDS_MAX if query == query.lower() else WORDS_WITH_CAPITALS_MAX
     least = Kind.WORD if sum(tells) <= words_max else Kind.NAME
-    begins = True
+    has_sentences = not _ANY_UNSPACED.search(written)  # that begin with a capital, that is
+    begins = has_sentences
     for chunk, word, tells_something in zip(chunks, plain, tells, strict=True):
         if tells_something:
             is_name = not is_shouted and _has_capital(chunk, begins)
             for kind, exact in _exact(word.strip(PUNCTUATION), is_name):
                 if kind <= least and (ids := _terms(exact)):
                     yield ExactWord(exact, kind, ids)
-        begins = chunk.endswith(_ENDS_SENTENCE)
+        begins = has_sentences and chunk.endswith(_ENDS_SENTENCE)
 
 
 def _has_capital(chunk: str, begins: bool) -> bool:
