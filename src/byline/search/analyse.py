@@ -63,7 +63,7 @@ _INVISIBLE = re.compile(
 _VOWEL_POINTS = re.compile("[\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
 _LETTER = rf"(?:(?![{UNSPACED}\d_])[\w{MARKS}])"
 _PART = rf"\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+|[{UNSPACED}]+|{_LETTER}+"
-_COMPOUND = re.compile(rf"(?:{_PART})(?:[-‐–_.'’/&@:+]?(?:{_PART}))*")
+COMPOUND: Final = re.compile(rf"(?:{_PART})(?:[-‐–_.'’/&@:+]?(?:{_PART}))*")
 _PARTS = re.compile(rf"{_PART}|[^\w]|_")
 _UNSPACED_RUN = re.compile(rf"[{UNSPACED}]+")
 _APOSTROPHES: Final = frozenset("'’")
@@ -76,13 +76,13 @@ def terms(text: str) -> list[int]:
     Never raises; no terms is an empty list.
     """
     plain = folded(text)
-    return _ids(plain.split()) + _day_ids(plain)
+    return _ids(plain.split()) + day_terms(plain)
 
 
 def packed_terms(plain: str, chunks: list[str]) -> bytes:
     """The same of a text that is folded, and cut at white space, already: 4-byte integers as they
     lie in memory."""
-    return _packed_ids(chunks) + _packed(_day_ids(plain))
+    return _packed_ids(chunks) + _packed(day_terms(plain))
 
 
 def term_strings(text: str) -> list[str]:
@@ -95,7 +95,7 @@ def query_terms(text: str) -> list[int]:
     """The ids of a question's terms: without words that only ask, unless there are no others."""
     plain = folded(text)
     words = _ids(_telling(plain)) or _ids(plain.split())
-    return words + _day_ids(plain)
+    return words + day_terms(plain)
 
 
 def telling_terms(text: str) -> list[int]:
@@ -121,6 +121,16 @@ def whole_term(word: str) -> int | None:
     return _term_id(found[-1]) if found and parts <= _COMPOUND_PARTS_MAX else None
 
 
+def word_terms(word: str) -> list[int]:
+    """The ids of a word, case-folded, in order, without the days it may speak of."""
+    return _ids(word.split())
+
+
+def day_terms(plain: str) -> list[int]:
+    """The ids of the days a case-folded text speaks of, in the order of `days`."""
+    return list(map(_term_id, days(plain)))
+
+
 def _telling(plain: str) -> list[str]:
     return [chunk for chunk in plain.split() if not only_asks(chunk)]
 
@@ -134,10 +144,6 @@ def _without_ending(chunk: str) -> str:
     if len(stem) > 1 or (len(ending) > 1 and ending in PARTICLES_KO):
         return str(stem)
     return chunk if len(ending) == 1 else ""  # a syllable of a verb by itself tells nothing
-
-
-def _day_ids(plain: str) -> list[int]:
-    return list(map(_term_id, days(plain)))
 
 
 def _ids(chunks: list[str]) -> list[int]:
@@ -160,7 +166,9 @@ def _packed(ids: Iterable[int]) -> bytes:
 def only_asks(chunk: str) -> bool:
     """Whether a word, case-folded, asks and tells nothing: `who`, `언제부터`."""
     word = chunk.strip(PUNCTUATION)
-    return word in ASKING_EN or ASKING_KO.fullmatch(word) is not None
+    if word.isascii():
+        return word in ASKING_EN
+    return ASKING_KO.fullmatch(word) is not None
 
 
 def folded(text: str) -> str:
@@ -186,7 +194,7 @@ def _chunk_terms(chunk: str) -> list[str]:
         return _unspaced_terms(word)
     return [
         term
-        for compound in _COMPOUND.findall(chunk)
+        for compound in COMPOUND.findall(chunk)
         for term in _compound_terms(_PARTS.findall(compound))
     ]
 

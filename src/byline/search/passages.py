@@ -18,10 +18,12 @@ from byline.store.statements import statements
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """A hit, and the share (0 to 1) of what the query is about that its terms cover."""
+    """A hit, the share (0 to 1) of what the query is about that its terms cover, and which of the
+    query's terms it has."""
 
     hit: SearchHit
     coverage: float
+    held: frozenset[int] = frozenset()
 
 
 async def read_passages(
@@ -34,7 +36,9 @@ async def read_passages(
     )
     rows = {row["passage_id"]: row for row in await found.fetchall()}
     return [
-        FoundPassage(_hit(rows[id_], fused), query.coverage(rows[id_]["held"]))
+        FoundPassage(
+            _hit(rows[id_], fused), query.coverage(rows[id_]["held"]), frozenset(rows[id_]["held"])
+        )
         for id_, fused in ranked.items()
         if id_ in rows
     ]

@@ -29,12 +29,14 @@ from byline.errors import BadRequest, DatabaseUnavailable
 from byline.search.analyse import ending_terms, query_terms, telling_terms
 from byline.search.dense import DenseQuery, search_dense
 from byline.search.duplicates import collapse
+from byline.search.exact_words import exact_words
 from byline.search.filters import Scope, checked, notes_on, scope_of
 from byline.search.fuse import CANDIDATES
 from byline.search.lexical_search import (
     LexicalQuery,
     search_lexical,
 )
+from byline.search.lifting import Ranked, lifted
 from byline.search.meaning import (
     Filled,
     Meaning,
@@ -107,6 +109,7 @@ class Searcher:
                 beside.begin(self._nearest(space, sought.meant, scope))
                 query = _lexical_query(sought.words, reading, prefixes, scope)
                 words = await search_lexical(connection, query)
+                exact = exact_words(sought.words)
                 if filters.collection is not None and not words.query.passages:
                     await _check_collection(connection, filters.collection)
                 notes = await notes_on(connection, filters, scope)
@@ -118,6 +121,8 @@ class Searcher:
             ranked = await rank(connection, query.reading, words, nearest)
             best = dict(islice(ranked.items(), request.limit * READ_FOR_EACH))
             passages = await read_passages(connection, words.query, best)
+            found = Ranked(query, words, nearest, ranked, passages)
+            passages = await lifted(connection, found, exact, request.limit)
         laps.end("dense")
         shown = _shown(passages, request.limit)
         return SearchResult(

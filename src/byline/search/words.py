@@ -30,17 +30,21 @@ _PARTICLES_TEXT: Final = """
 PARTICLES_KO: Final = frozenset(_PARTICLES_TEXT.split())
 """What may follow a noun; after a single syllable it tells that the syllable is one."""
 
-_ENDINGS_TEXT: Final = """
+_AFTER_NOUNS_TEXT: Final = """
     나 랑 께 란 에도 밖에 조차 마저 라도 하고 이랑 이라도 에서는 에서도 으로는 까지는 부터는 에게는
     입니까 입니다 인가 인가요 인지 이에요 예요 이죠
+"""
+ENDINGS_OF_NOUNS_KO: Final = frozenset((_PARTICLES_TEXT + _AFTER_NOUNS_TEXT).split())
+"""What may follow a name, or a code written in any letters."""
+
+_OF_VERBS_TEXT: Final = """
     하다 한다 하는 하면 하여 해서 하기 하려면 하려고 합니다 합니까 하나요 한가요 했나요 했습니까
     하는지 해야 해요 하지 한 할 해 되다 된다 되는 되고 되면 되어 돼서 됩니다 됩니까 되나요 됐나요
     되었나요 된 될 려면 으려면 려고 으려고 나요 는가 는가요 은가요 을까요 는지 은지 습니까 습니다
     었나요 았나요 였나요 어요 아요 세요 으세요 면 으면 기 고 어서 아서 어야 아야 던 며 으며 지만
 """
-INFLECTED_KO: Final = re.compile(
-    f"([\uac00-\ud7a3]+?)({'|'.join((_PARTICLES_TEXT + _ENDINGS_TEXT).split())})"
-)
+_ENDINGS: Final = (_PARTICLES_TEXT + _AFTER_NOUNS_TEXT + _OF_VERBS_TEXT).split()
+INFLECTED_KO: Final = re.compile(f"([\uac00-\ud7a3]+?)({'|'.join(_ENDINGS)})")
 """A Korean word and what it ends in, the longest such: a particle, or the ending of a verb."""
 
 CONTRACTIONS_EN: Final = frozenset(("t", "d", "m", "ll", "re", "ve"))

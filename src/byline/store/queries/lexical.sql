@@ -140,6 +140,22 @@ JOIN documents ON documents.id = passages.document_id
 JOIN lexical_passages ON lexical_passages.passage_id = passages.id
 WHERE passages.id = ANY (%(passages)s::bigint[]);
 
+-- name: holding
+-- For each word the passages that have all its terms, the best first.
+SELECT sought.word, found.passage_id, found.document_id, -found.less AS score
+FROM unnest(%(words)s::text[]) WITH ORDINALITY AS sought (terms, word)
+CROSS JOIN LATERAL (
+    SELECT passage_id, document_id, weights <#> %(weights)s::sparsevec AS less
+    FROM lexical_passages
+    WHERE terms @> sought.terms::integer[]
+      AND (%(collection)s::text IS NULL OR collection = %(collection)s)
+      AND document_id NOT IN (SELECT id FROM stored_documents WHERE removed_at IS NOT NULL)
+      {within}
+    ORDER BY less, passage_id
+    LIMIT %(limit)s
+) AS found
+ORDER BY sought.word, found.less, found.passage_id;
+
 -- name: with_all
 terms @> {ids}::integer[]
 

@@ -1,0 +1,208 @@
+"""Words of a query that name one thing, and where the hits that hold them go. Pure.
+
+Vectors know little of what a code, a number or a name says, and may put all of a library before the
+one document that has it. So an exact word that stands in one document only is among the first
+`PLACES` hits (`lifting.py` finds that document). What is an exact word, the most specific first:
+
+    1. a code: with digits (`XK-4471`, `제3조`, `F03`, but no number below 1,000 and no `2nd`),
+       an address or a file's name (`anna@mill.example`, `lease_2024.pdf`), a day
+    2. a name: with a capital letter that no sentence gave it
+    3. any other word of a query of few (`WORDS_MAX`), which are names written small or in letters
+       without capitals; of Korean words those that are no verbs. Only one of these has its place
+       made for it: it may be a filler.
+
+A Korean word is meant without what follows it as a particle, and stands wherever a passage has its
+syllables in a row; any other in its forms, whole.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from byline.search.analyse import (
+    COMPOUND,
+    PUNCTUATION,
+    UNSPACED,
+    day_terms,
+    folded,
+    only_asks,
+    terms,
+    whole_term,
+    word_terms,
+)
+from byline.search.dates import days
+from byline.search.words import ENDINGS_OF_NOUNS_KO, INFLECTED_KO
+
+PLACES: Final = 3
+"""Hits that an exact word is among the first of."""
+
+WORDS_MAX: Final = 6
+WORDS_WITH_CAPITALS_MAX: Final = 4
+"""Telling words of a query in which a word without any sign of it can be an exact one: fewer where
+the query has capitals, which would most likely have marked a name."""
+
+EXACT_MAX: Final = 6
+"""Exact words of one query that are looked for."""
+
+_READ_MAX: Final = 128
+"""Words of a query that are looked at; the first ones."""
+
+_NUMBER_DIGITS_MIN: Final = 4
+_CODE_CHARS_MIN: Final = 3
+_NAME_CHARS_MIN: Final = 3
+_WORD_CHARS_MIN: Final = 4
+_KOREAN_CHARS_MIN: Final = 2
+_CHARS_MAX: Final = 64
+_ENDING_CHARS_MAX: Final = max(map(len, ENDINGS_OF_NOUNS_KO))
+_NOUNS_END_SO: Final = frozenset("기고면")  # 전기, 광고, 지면: as often as verbs do
+
+_ANY_UNSPACED: Final = re.compile(f"[{UNSPACED}]")
+_SPACED_RUN: Final = re.compile(f"[^{UNSPACED}]+")
+_DIGIT: Final = re.compile(r"\d")
+_ORDINAL: Final = re.compile(r"\d+(?:st|nd|rd|th|s)")
+_DAY_ONLY: Final = re.compile(r"[\d./년월일年月日-]+")
+_ADDRESS: Final = re.compile(r"[^\W\d]{2,}\S*[@_.]\S*[^\W\d]{2,}")
+_ENDS_SENTENCE: Final = (".", "!", "?", ":")
+
+
+class Kind(IntEnum):
+    """What makes a word exact; what is smaller is more specific."""
+
+    CODE = 1
+    NAME = 2
+    WORD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ExactWord:
+    """A word, case-folded, and the ids of the terms that a passage with it has, all of them; those
+    in a row (`must_be_seen`) where each by itself says less than the word."""
+
+    text: str
+    kind: Kind
+    terms: tuple[int, ...]
+
+    @property
+    def must_be_seen(self) -> bool:
+        """Whether only a passage's text tells whether the word stands there."""
+        return len(self.terms) > 1
+
+    def stands_in(self, *parts: str) -> bool:
+        """Whether the word's terms stand in a row in the text, the heading or the title."""
+        return any(_in_a_row(self.terms, terms(part)) for part in parts if part)
+
+
+def exact_words(query: str) -> tuple[ExactWord, ...]:
+    """The exact words of a query, each once, the most specific first."""
+    found: dict[str, ExactWord] = {}
+    for each in sorted((*_days(query), *_words(query)), key=lambda one: one.kind):
+        found.setdefault(each.text, each)
+    return tuple(found.values())
+
+
+def _days(query: str) -> Iterator[ExactWord]:
+    """Days; one with a year is not meant without it."""
+    if not _DIGIT.search(query):
+        return
+    plain, with_year = folded(query), False
+    for day, term in zip(days(plain), day_terms(plain), strict=True):
+        if not with_year:
+            yield ExactWord(day, Kind.CODE, (term,))
+        with_year = len(day) > len("day 05-01")
+
+
+def _words(query: str) -> Iterator[ExactWord]:
+    written = query if query.isascii() else unicodedata.normalize("NFKC", query)
+    chunks = written.split(maxsplit=_READ_MAX)[:_READ_MAX]
+    plain = list(map(folded, chunks))
+    tells = [not only_asks(chunk) for chunk in plain]
+    is_shouted = query == query.upper()
+    words_max = WORDS_MAX if query == query.lower() else WORDS_WITH_CAPITALS_MAX
+    least = Kind.WORD if sum(tells) <= words_max else Kind.NAME
+    has_sentences = not _ANY_UNSPACED.search(written)  # that begin with a capital, that is
+    begins = has_sentences
+    for chunk, word, tells_something in zip(chunks, plain, tells, strict=True):
+        if tells_something:
+            is_name = not is_shouted and _has_capital(chunk, begins)
+            for kind, exact in _exact(word.strip(PUNCTUATION), is_name):
+                if kind <= least and (ids := _terms(exact)):
+                    yield ExactWord(exact, kind, ids)
+        begins = has_sentences and chunk.endswith(_ENDS_SENTENCE)
+
+
+def _has_capital(chunk: str, begins: bool) -> bool:
+    """Whether a chunk has a capital letter; at the beginning of a sentence, one behind others."""
+    if chunk == chunk.lower():
+        return False
+    letters = chunk.strip(PUNCTUATION)
+    letters = letters[1:] if begins else letters
+    return letters != letters.lower()
+
+
+def _exact(plain: str, is_name: bool) -> Iterator[tuple[Kind, str]]:
+    """The exact words of a chunk, case-folded: what is written in letters that words have spaces
+    between, and, where there are others, the whole without its ending."""
+    if len(plain) > _CHARS_MAX or (_DAY_ONLY.fullmatch(plain) and any(days(plain))):
+        return
+    if plain.isascii() and plain.isalpha():  # most words of most queries
+        if kind := _kind(plain, is_name):
+            yield kind, plain
+        return
+    for run in _SPACED_RUN.findall(plain):
+        word = run.strip(PUNCTUATION + "/&@+#")
+        if kind := _kind(word, is_name):
+            yield kind, word
+    if _ANY_UNSPACED.search(plain):
+        word = _without_ending(plain)
+        if _DIGIT.search(word):
+            if len(word) >= _CODE_CHARS_MIN:
+                yield Kind.CODE, word
+        elif len(word) >= _KOREAN_CHARS_MIN:
+            yield (Kind.NAME if is_name else Kind.WORD), word
+
+
+def _kind(word: str, is_name: bool) -> Kind | None:
+    if not word.isalpha() and _DIGIT.search(word):
+        if _ORDINAL.fullmatch(word) or len(word) < _CODE_CHARS_MIN:
+            return None
+        digits = sum(map(str.isdecimal, word))
+        has_letters = any(map(str.isalpha, word))
+        return Kind.CODE if has_letters or digits >= _NUMBER_DIGITS_MIN else None
+    if not word.isalpha() and _ADDRESS.fullmatch(word):
+        return Kind.CODE
+    if is_name and len(word) >= _NAME_CHARS_MIN:
+        return Kind.NAME
+    return Kind.WORD if len(word) >= _WORD_CHARS_MIN else None
+
+
+def _without_ending(word: str) -> str:
+    """A noun without its ending; nothing of a verb."""
+    inflected = INFLECTED_KO.fullmatch(word)
+    if inflected is not None and inflected[2] not in ENDINGS_OF_NOUNS_KO:
+        return word if inflected[2] in _NOUNS_END_SO else ""
+    for chars in range(min(_ENDING_CHARS_MAX, len(word) - 1), 0, -1):
+        if word[-chars:] in ENDINGS_OF_NOUNS_KO:
+            return word[:-chars]
+    return word
+
+
+def _terms(word: str) -> tuple[int, ...]:
+    if word.isascii() and word.isalpha():
+        return tuple(word_terms(word))
+    is_whole = not _ANY_UNSPACED.search(word) and len(COMPOUND.findall(word)) == 1
+    whole = whole_term(word) if is_whole else None
+    return tuple(word_terms(word)) if whole is None else (whole,)
+
+
+def _in_a_row(wanted: Sequence[int], held: Sequence[int]) -> bool:
+    first, count = wanted[0], len(wanted)
+    return any(
+        tuple(held[place : place + count]) == wanted
+        for place, term in enumerate(held)
+        if term == first
+    )
