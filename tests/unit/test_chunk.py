@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import cProfile
 import re
 import unicodedata
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -249,3 +253,32 @@ def test_the_same_text_is_always_cut_in_the_same_way(text: str, chars_max: int) 
 
 def test_blank_text_has_no_passages() -> None:
     assert chunk(plain(" \n\n \t "), passage_chars_max=100) == []
+
+
+class Counted(tuple[Heading, ...]):
+    """Headings that count how often one of them is looked at."""
+
+    looks = 0
+
+    def __iter__(self) -> Iterator[Heading]:
+        for heading in super().__iter__():
+            Counted.looks += 1
+            yield heading
+
+    def __getitem__(self, index: Any) -> Any:
+        Counted.looks += 1
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\nx\n"])
+def test_each_of_many_headings_is_looked_at_a_few_times(between: str) -> None:
+    def looks(count: int) -> int:
+        text = "".join(f"#### {n % 10}{between}" for n in range(count))
+        extracted = read_markdown(text, MARKDOWN)
+        Counted.looks = 0
+        counting = cProfile.Profile()
+        headings = Counted(extracted.headings)
+        counting.runcall(chunk, replace(extracted, headings=headings), passage_chars_max=50)
+        return Counted.looks + sum(entry.callcount for entry in counting.getstats())
+
+    assert looks(1_600) <= 6 * looks(400)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from byline.cli.files import Found, Unusable, find_files
+from byline.cli.files import Found, LeftOut, Unusable, find_files
 
 
 @pytest.fixture
@@ -81,12 +81,59 @@ def test_a_pipe_is_never_opened(folder: Path) -> None:
     assert found == Unusable(str(folder / "pipe"), "It is not an ordinary file.")
 
 
-def test_a_dangling_link_is_said_and_a_circle_is_not_followed(folder: Path) -> None:
-    (folder / "sub" / "gone").symlink_to(folder / "none")
-    (folder / "sub" / "round").symlink_to(folder)
-    found = list(find_files([folder / "sub"]))
-    assert [it.label for it in found] == ["sub/c.pdf", "sub/gone", "sub/deep/d.hwp"]
-    assert isinstance(found[1], Unusable)
+def test_a_dangling_link_and_circles_are_said_and_not_followed(folder: Path) -> None:
+    sub = folder / "sub"
+    (sub / "gone").symlink_to(folder / "none")
+    (sub / "round").symlink_to(sub / "tour")
+    (sub / "tour").symlink_to(sub / "round")
+    (sub / "deep" / "up").symlink_to(sub)
+    found = {it.label: it for it in find_files([sub])}
+    assert list(found) == [
+        *("sub/c.pdf", "sub/gone", "sub/round", "sub/tour"),
+        *("sub/deep/d.hwp", "sub/deep/up"),
+    ]
+    circle = "It is a link that leads round in a circle."
+    assert [it for it in found.values() if not isinstance(it, Found)] == [
+        Unusable("sub/gone", "There is no such file."),
+        Unusable("sub/round", circle),
+        Unusable("sub/tour", circle),
+        LeftOut("sub/deep/up", "It is a link to a folder that it lies in itself."),
+    ]
+
+
+def test_links_that_lead_out_of_a_folder_are_left_out_and_say_so(folder: Path) -> None:
+    sub = folder / "sub"
+    (sub / "file").symlink_to(folder / "a.md")
+    (sub / "deep" / "folder").symlink_to(folder / ".git")
+    (sub / "through").symlink_to(sub / "deep" / "folder" / "config")
+    found = list(find_files([sub]))
+    assert [it for it in found if isinstance(it, LeftOut)] == [
+        LeftOut("sub/file", "It is a link out of the folder. To add the file, name it."),
+        LeftOut("sub/through", "It is a link out of the folder. To add the file, name it."),
+        LeftOut("sub/deep/folder", "It is a link out of the folder. To add the folder, name it."),
+    ]
+    assert names(folder, sub) == ["sub/c.pdf", "sub/deep/d.hwp"]
+
+
+def test_links_within_a_folder_add_each_file_once(folder: Path) -> None:
+    (folder / "sub" / "again").symlink_to(folder / "sub" / "c.pdf")
+    (folder / "beside").symlink_to(folder / "sub")
+    (folder / "kept").symlink_to(folder / ".git")
+    found = [it for it in find_files([folder]) if it.label.startswith(f"{folder.name}/")]
+    assert [it.path.name for it in found if isinstance(it, Found)] == [
+        *("a.md", "b.txt", "again", "d.hwp"),
+    ]
+    assert [it for it in found if not isinstance(it, Found)] == [
+        LeftOut(f"{folder.name}/kept", "It is a link to a hidden folder. To add that, name it.")
+    ]
+
+
+def test_links_that_are_named_are_followed(folder: Path) -> None:
+    (folder / "file").symlink_to(folder / "b.txt")
+    (folder / "folder").symlink_to(folder / "sub")
+    assert names(folder, folder / "file", folder / "folder") == [
+        *("file", "folder/c.pdf", "folder/deep/d.hwp"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["b.txt", "sub"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from byline.domain.documents import ExtractedText
 from byline.ingest.chunk import chunk
 from byline.ingest.kinds import Kind, Reader
 from byline.ingest.readers.mail import read_mail, read_mailbox
+from byline.ingest.readers.mail_fields import message_from
 
 BODY = "\n\n".join(f"Paragraph {n} of a long mail about the lease." for n in range(20))
 
@@ -71,3 +73,36 @@ def test_the_mails_of_a_mailbox_keep_their_own_senders(tmp_path: Path) -> None:
     found = contexts(tmp_path / "a.mbox", box)
     assert set(found) == {"Lease (A, 2024-05-01)", "Lease (B, 2024-05-01)"}
     assert found == sorted(found)
+
+
+def deep(depth: int) -> str:
+    parts = (f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(depth))
+    return f"From: ann@x.example\nSubject: Lease\n{''.join(parts)}\nThe words within.\n"
+
+
+@pytest.mark.parametrize("depth", [3, 90, 300, 1_000])
+def test_parts_within_parts_are_read_however_deep_they_lie(tmp_path: Path, depth: int) -> None:
+    (tmp_path / "deep.eml").write_text(deep(depth))
+    read = read_mail(tmp_path / "deep.eml", Kind(Reader.MAIL, "message/rfc822"), attachment)
+    assert "The words within." in read.text
+
+
+@pytest.mark.parametrize("field", ["To", "Content-Type", "Content-Disposition", "X-Own"])
+@pytest.mark.parametrize("piece", ["a ", '"', "(", ", ", "a@b.c, ", "; a=b", ":;", "\\", "=?a?q?x"])
+def test_a_field_costs_no_more_than_its_length_says(field: str, piece: str) -> None:
+    def steps(chars: int) -> int:
+        raw = f"Subject: Lease\n{field}: {(piece * chars)[:chars]}\n\nBody.".encode()
+        counting = cProfile.Profile()
+        counting.runcall(lambda: (message_from(raw).get_body(), message_from(raw)[field]))
+        return sum(entry.callcount for entry in counting.getstats())
+
+    assert steps(40_000) <= 6 * steps(10_000)
+
+
+def test_a_field_too_long_to_be_taken_apart_is_decoded_as_it_stands() -> None:
+    word = "=?utf-8?b?6rmA66+87IiY?="
+    raw = f"To: {f'{word} <kim@x.example>,' * 200}{word}\n {word} =?none?q?x?=\n\nBody."
+    assert (
+        message_from(raw.encode())["To"]
+        == "김민수 <kim@x.example>," * 200 + "김민수" * 2 + "=?none?q?x?="
+    )

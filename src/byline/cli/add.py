@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from byline.cli.client import Api, ApiFailure, ConnectionBroke, Json
-from byline.cli.files import Found, Unusable, find_files, reason_of
+from byline.cli.files import Found, LeftOut, find_files, reason_of
 from byline.cli.run import Command, Format
 from byline.cli.terminal import Exit, Screen, one_line, say_failure
 
@@ -33,12 +33,13 @@ class Fate(StrEnum):
     ADDED = "added"
     SENT = "sent"
     DUPLICATE = "already there"
+    LEFT_OUT = "left out"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One file's end, with a sentence where it failed."""
+    """One file's end, with a sentence where it failed or was left out."""
 
     name: str
     fate: Fate
@@ -105,9 +106,10 @@ def add(paths: Sequence[Path], filing: Filing, follow: Follow) -> Command:
             say_failure(screen, "There are no files in there.", "Hidden files are left out.")
             return Exit.FAILED
         adding = Adding([file for file in found if isinstance(file, Found)], filing)
-        adding.outcomes += (
-            Outcome(it.label, Fate.FAILED, it.sentence) for it in found if isinstance(it, Unusable)
-        )
+        for it in found:
+            if not isinstance(it, Found):
+                fate = Fate.LEFT_OUT if isinstance(it, LeftOut) else Fate.FAILED
+                adding.outcomes.append(Outcome(it.label, fate, it.sentence))
         try:
             await add_files(api, adding, follow, screen)
         finally:  # whatever ends it, Ctrl-C too: what is done is done and worth knowing
@@ -227,7 +229,8 @@ def _listed(outcomes: Sequence[Outcome]) -> Table:
 
 
 def _style(fate: Fate) -> str:
-    return {Fate.FAILED: "red", Fate.DUPLICATE: "yellow"}.get(fate, "green")
+    noted = {Fate.FAILED: "red", Fate.DUPLICATE: "yellow", Fate.LEFT_OUT: "yellow"}
+    return noted.get(fate, "green")
 
 
 class _DoneColumn(ProgressColumn):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ from typing import Final
 
 TOP: Final = PurePath()
 """No folder."""
+_IN_A_CIRCLE: Final = "It is a link that leads round in a circle."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something in a folder that is not the folder's own, and is not added with it."""
+
+    label: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unusable:
     """Something that was named, or found in a folder, and cannot be added."""
 
@@ -32,11 +42,11 @@ class Unusable:
     sentence: str
 
 
-def find_files(paths: Iterable[Path]) -> Iterator[Found | Unusable]:
+def find_files(paths: Iterable[Path]) -> Iterator[Found | LeftOut | Unusable]:
     """The files at `paths`, folders recursively and in order of name, each file once.
 
-    What begins with a dot is left out unless it was named itself. Links to folders are not
-    followed (they may lead round in a circle). Devices and pipes are never opened.
+    What begins with a dot is left out unless it was named itself. Links that are named are
+    followed, and those in a folder that lead to its files. Devices and pipes are never opened.
     """
     seen: set[tuple[int, int]] = set()
     for path in paths:
@@ -66,21 +76,54 @@ def reason_of(error: OSError) -> str:
     for kind, sentence in words.items():
         if isinstance(error, kind):
             return sentence
+    if error.errno == errno.ELOOP:
+        return _IN_A_CIRCLE
     return f"It cannot be read: {error.strerror or type(error).__name__}."
 
 
-def _below(folder: Path) -> Iterator[Found | Unusable]:
+def _below(folder: Path) -> Iterator[Found | LeftOut | Unusable]:
     unreadable: list[OSError] = []
+    inside = folder.resolve()
     for base, folders, names in os.walk(folder, onerror=unreadable.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
+        shown = sorted(name for name in folders if not name.startswith("."))
+        links = [name for name in shown if Path(base, name).is_symlink()]
+        folders[:] = [name for name in shown if name not in links]
+        for name in sorted([*names, *links]):
             if not name.startswith("."):
-                path = Path(base, name)
-                yield from _one(path, _within(path, folder), Path(_within(path, folder)).parent)
+                yield from _in_folder(Path(base, name), folder, inside)
         while unreadable:
             yield _unreadable(unreadable.pop(), folder)
     while unreadable:
         yield _unreadable(unreadable.pop(), folder)
+
+
+def _in_folder(path: Path, folder: Path, inside: Path) -> Iterator[Found | LeftOut | Unusable]:
+    """What is at `path` in `folder`, which really is at `inside`.
+
+    1. a link that leads to nothing, or round in a circle, cannot be read
+    2. a link that leads out of the folder is left out
+    3. so is a link to a folder, unless that is walked anyway
+    4. anything else is taken for a file
+    """
+    label = _within(path, folder)
+    if path.is_symlink():
+        try:
+            target = path.resolve(strict=True)
+            is_folder = target.is_dir()
+        except (OSError, RuntimeError) as error:  # 1; a circle is a RuntimeError before Python 3.13
+            yield Unusable(label, reason_of(error) if isinstance(error, OSError) else _IN_A_CIRCLE)
+            return
+        if not target.is_relative_to(inside):  # 2
+            what = "folder" if is_folder else "file"
+            yield LeftOut(label, f"It is a link out of the folder. To add the {what}, name it.")
+            return
+        if is_folder:  # 3
+            if path.parent.resolve().is_relative_to(target):
+                yield LeftOut(label, "It is a link to a folder that it lies in itself.")
+            elif any(part.startswith(".") for part in target.relative_to(inside).parts):
+                yield LeftOut(label, "It is a link to a hidden folder. To add that, name it.")
+            return
+    yield from _one(path, label, Path(label).parent)  # 4
 
 
 def _unreadable(error: OSError, folder: Path) -> Unusable:

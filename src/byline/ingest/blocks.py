@@ -17,7 +17,7 @@ _LINE_END_HINT: Final = re.compile(r"[\r\x0b\x0c\x85\u2028\u2029]")
 _DROPPED: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]"
 )
-_TRAILING: Final = re.compile(r"[ \t]+\n")
+_TRAILING: Final = re.compile(r"(?<![ \t])[ \t]++\n")
 _HEADING_CHARS_MAX: Final = 300
 
 
@@ -57,7 +57,7 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
     headings: list[Heading] = []
     code: list[tuple[int, int]] = []
     page_starts: dict[int, int] = {}
-    length = 0
+    length = last_page = 0
     for block in blocks:
         text = normalise(block.text).strip()
         if block.level:
@@ -71,8 +71,9 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
         start = length + len(joint)
         parts += (joint, text)
         length = start + len(text)
-        if block.page is not None and block.page > max(page_starts, default=0):
-            page_starts[block.page] = start
+        if block.page is not None and block.page > last_page:
+            last_page = block.page
+            page_starts[last_page] = start
         if block.level and len(text) <= _HEADING_CHARS_MAX:
             headings.append(Heading(block.level, context or text, start, length))
         if block.code:

@@ -116,7 +116,8 @@ def _without_slivers(
 
 def _is_headings_only(extracted: ExtractedText, index: int, span: tuple[int, int]) -> bool:
     place, end = span
-    for heading in itertools.islice(extracted.headings, index, None):
+    for number in range(index, len(extracted.headings)):
+        heading = extracted.headings[number]
         if heading.start >= end or _NOT_BLANK.search(extracted.text, place, heading.start):
             break
         place = heading.end
@@ -153,16 +154,26 @@ class _Paths:
                 stack.pop()
             stack.append(heading)
             self._paths.append(" > ".join(h.text[:_PATH_HEADING_CHARS_MAX] for h in stack))
+        self._lasts = list(range(len(headings)))
+        for index in range(len(headings) - 2, -1, -1):
+            self._lasts[index] = self._last_from(index)
+
+    def _last_from(self, index: int) -> int:
+        """The last of the headings that follow one another from this one on, without text between.
+        One without a length of its own is the last."""
+        following = index + 1
+        if _NOT_BLANK.search(self._text, self._ends[index], self._starts[following]):
+            return index
+        if self._ends[following] <= self._starts[following]:
+            return following
+        return self._lasts[following]
 
     def at(self, place: int) -> str:
         """The path of a passage that begins at `place`, the headings it opens with included."""
         index = bisect_right(self._starts, place) - 1
-        while index + 1 < len(self._starts) and index >= 0 and self._ends[index] > place:
-            following = self._starts[index + 1]
-            if _NOT_BLANK.search(self._text, self._ends[index], following):
-                break
-            index, place = index + 1, following
-        return self._paths[index] if index >= 0 else ""
+        if index < 0:
+            return ""
+        return self._paths[self._lasts[index] if self._ends[index] > place else index]
 
 
 class _Contexts:

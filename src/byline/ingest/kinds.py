@@ -139,7 +139,7 @@ _MAIL_FIELD: Final = re.compile(
     rb"|Content-Type|DKIM-Signature|X-[A-Za-z-]+):[ \t]",
     re.IGNORECASE | re.MULTILINE,
 )
-_MAILBOX: Final = re.compile(rb"\AFrom \S+.*\d{4}\r?\n[A-Za-z][A-Za-z-]*:[ \t]")
+_MAILBOX: Final = re.compile(rb"\AFrom \S[^\r\n]*+(?<=\d{4})\r?\n[A-Za-z][A-Za-z-]*+:[ \t]")
 _HTML: Final = re.compile(r"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
 
 

@@ -88,12 +88,11 @@ def _pieces(wanted: str, there: str, beginnings: Mapping[str, Sequence[int]]) ->
 
 
 def _common(wanted: str, at: int, there: str, place: int) -> int:
-    length = 0
-    for ours, theirs in zip(wanted[at:], there[place:], strict=False):
-        if ours != theirs:
-            break
-        length += 1
-    return length
+    length_max = min(len(wanted) - at, len(there) - place)
+    for length in range(length_max):
+        if wanted[at + length] != there[place + length]:
+            return length
+    return length_max
 
 
 def _joined(parts: Sequence[Span]) -> list[Span]:

@@ -32,23 +32,24 @@ _DIVISIONS: Final = {"편": 0, "장": 1, "절": 2, "관": 3, "조": 4}
 _WORDS: Final = {"part": 0, "chapter": 1, "appendix": 1, "article": 2, "section": 3}
 _ROMAN_RANK, _ONE_RANK, _KOREAN_RANK = 10, 11, 20
 
-_TITLE: Final = r"(?=[^\n]*(?:[A-Za-z]{3}|[가-힣一-鿿]{2}))(?:[A-Z가-힣一-鿿]|[「『<(\[])[^\n]*"
+_TITLE: Final = r"(?=[^\n]*(?:[A-Za-z]{3}|[가-힣一-鿿]{2}))(?:[A-Z가-힣一-鿿]|[「『<(\[])[^\n]*+"
 _CANDIDATE: Final = re.compile(
-    rf"""^[ \t]*(?:
+    rf"""^[ \t]*+(?:
       (?P<headed>제[ ]?(?P<article>\d+)[ ]?조(?:의[ ]?\d+)?[ ]?
         [(（\[【][^\n)）\]】]{{1,60}}[)）\]】])(?=[ \t\n]|\Z|[①-⑳])
     | (?P<line>
         제[ ]?(?P<number>\d+)[ ]?(?P<division>[편장절관조])(?:의[ ]?\d+)?
-          (?:[ \t]+(?P<named>{_TITLE}))?
+          (?:[ \t]++(?P<named>{_TITLE}))?
       | (?P<word>(?i:part|chapter|appendix|article|section))[ ](?:\d{{1,3}}|[IVX]{{1,5}}|[A-Z])
-          \b[.:]?(?:[ \t]+(?P<said>{_TITLE}))?
+          \b[.:]?(?:[ \t]++(?P<said>{_TITLE}))?
       | (?P<weak>(?P<roman>[IVX]{{1,4}}(?=\.)|[{_SIGNS}])[.]?
           |(?P<decimal>\d{{1,2}}(?:\.\d{{1,2}}){{0,3}})[.]?|(?P<korean>[{_KOREAN}])[.])
-          [ \t]+(?P<title>{_TITLE})
+          [ \t]++(?P<title>{_TITLE})
       )[ \t]*$
     )""",
     re.MULTILINE | re.VERBOSE,
 )
+_NOT_BLANK: Final = re.compile(r"\S")
 _NO_TITLE: Final = re.compile(
     r"[.!?;,…。]$|다$|(?:\.{3,}|…|·{3,})[ \t]*\d*$|[:：][ \t]*\S| \||^\||\t.*\t|[ \t]{2,}\d+$"
 )
@@ -122,8 +123,8 @@ def _is_listed(text: str, candidates: Sequence[_Candidate], index: int) -> bool:
     """Whether the line before or after it is one of the same style: the items of a list."""
     one = candidates[index]
     for other in candidates[max(0, index - 1) : index + 2]:
-        between = text[min(one.end, other.end) : max(one.start, other.start)]
-        if other is not one and other.rank == one.rank and not between.strip():
+        gap = min(one.end, other.end), max(one.start, other.start)
+        if other is not one and other.rank == one.rank and not _NOT_BLANK.search(text, *gap):
             return True
     return False
 
@@ -134,7 +135,7 @@ def _stands_alone(text: str, candidate: _Candidate, headings: Sequence[Heading])
     if not before.strip():
         return before in ("", "\n\n") or line_start == 1
     above = headings[-1].end if headings else -1
-    return above > 0 and not text[above:line_start].strip()
+    return above > 0 and not _NOT_BLANK.search(text, above, line_start)
 
 
 def _counts_up(candidate: _Candidate, last: dict[int, tuple[int, ...]]) -> bool:

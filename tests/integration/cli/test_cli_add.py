@@ -92,6 +92,26 @@ def test_add_goes_on_past_what_fails_and_ends_with_1(
     assert lines[-1] == "1 added, 3 failed."
 
 
+def test_a_link_out_of_the_folder_is_left_out_which_is_no_failure(
+    server: LaidOut, run: Run, tmp_path: Path
+) -> None:
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere.txt"
+    folder.mkdir()
+    elsewhere.write_text("secret")
+    (folder / "good.txt").write_text("x")
+    (folder / "link.txt").symlink_to(elsewhere)
+    takes_in(server, {"good.txt": [document()]})
+    result = run("add", str(folder))
+    assert result.exit_code == 0
+    assert [" ".join(line.split()) for line in result.stdout.splitlines()] == [
+        "added folder/good.txt",
+        "left out folder/link.txt",
+        "It is a link out of the folder. To add the file, name it.",
+        "1 added, 1 left out.",
+    ]
+    assert [route for route, _ in server.requests].count("POST /api/documents") == 1
+
+
 def test_a_duplicate_says_under_which_name_it_is_there(
     server: LaidOut, run: Run, tmp_path: Path
 ) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import email
-import email.policy
 import email.utils
 import mailbox
 import re
@@ -18,6 +16,7 @@ from byline.errors import ExtractionFailed
 from byline.ingest.blocks import Block, assemble
 from byline.ingest.encoding import decode
 from byline.ingest.kinds import Kind, corrupt
+from byline.ingest.readers.mail_fields import beginning, message_from
 from byline.ingest.readers.markup import page_blocks
 
 _FIELDS: Final = ("Subject", "From", "To", "Cc", "Date")
@@ -30,7 +29,7 @@ ReadAttachment = Callable[[bytes, str], ExtractedText]
 
 def read_mail(path: Path, kind: Kind, read_attachment: ReadAttachment) -> ExtractedText:
     """One message: its main fields, its body, and each attachment under a heading of its own."""
-    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    message = message_from(path.read_bytes())
     sent = Block("", context=_sent(message))
     blocks = [sent, *_message_blocks(message, read_attachment, depth=0)]
     return assemble(blocks, title=_field(message, "Subject"), media_type=kind.media_type)
@@ -41,7 +40,7 @@ def read_mailbox(path: Path, kind: Kind, read_attachment: ReadAttachment) -> Ext
     blocks: list[Block] = []
     box = mailbox.mbox(str(path), create=False)
     for key in box.iterkeys():
-        message = email.message_from_bytes(box.get_bytes(key), policy=email.policy.default)
+        message = message_from(box.get_bytes(key))
         blocks.append(_subject(message, "(no subject)", level=1))
         blocks += _message_blocks(message, read_attachment, depth=0)
     if not blocks:
@@ -125,15 +124,14 @@ def _subject(message: EmailMessage, otherwise: str, *, level: int) -> Block:
 
 def _sent(message: EmailMessage) -> str:
     """By whom and on which day, for every passage of the mail: `Ann Lee, 2024-05-01`."""
-    name, address = email.utils.parseaddr(_field(message, "From"))
-    date = _field(message, "Date")
+    name = address = ""
+    with contextlib.suppress(RecursionError):
+        name, address = email.utils.parseaddr(beginning(_field(message, "From")))
+    date = beginning(_field(message, "Date"))
     with contextlib.suppress(ValueError, TypeError):
         date = email.utils.parsedate_to_datetime(date).date().isoformat()
     return ", ".join(part for part in (name or address, date) if part)
 
 
 def _field(message: EmailMessage, name: str) -> str:
-    try:
-        return str(message.get(name, "") or "").strip()
-    except (ValueError, IndexError, AttributeError, TypeError):
-        return ""  # the standard library's header parser trips over some malformed fields
+    return str(message.get(name, "") or "").strip()

@@ -7,7 +7,6 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -17,6 +16,7 @@ from byline.domain.documents import ExtractedText
 from byline.ingest.blocks import Block, assemble
 from byline.ingest.encoding import decode
 from byline.ingest.kinds import Kind, corrupt
+from byline.ingest.readers.tags import Tag, tokens
 
 _HEADINGS: Final = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _UNSEEN: Final = frozenset(
@@ -46,11 +46,11 @@ _INSIDE_CELLS: Final = frozenset({"p", "div", "center", "section", "figure", "pr
 """Blocks that do not end the table row they stand in."""
 
 
-class BlockParser(HTMLParser):
-    """Collects the blocks of one HTML page; feed it, `close` it, then take `blocks`."""
+class _Blocks:
+    """Collects the blocks of one HTML page; tell it all tags and words, `close` it, then take
+    `blocks`."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self.blocks: list[Block] = []
         self.title = ""
         self._words: list[str] = []
@@ -63,7 +63,25 @@ class BlockParser(HTMLParser):
         self._in_title = False
         self._row_before = False
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def tag(self, tag: Tag) -> None:
+        if not tag.ends:
+            self._start(tag.name)
+        elif not tag.begins:
+            self._end(tag.name)
+        elif tag.name not in _UNSEEN:  # `<script/>` in XHTML has no end to wait for
+            self._start(tag.name)
+            if tag.name in _BLOCKS and tag.name not in ("hr", "p", "div"):
+                self._end(tag.name)
+
+    def words(self, words: str) -> None:
+        if not self._unseen_depth:
+            self._words.append(words if self._verbatim else _spaced(words))
+
+    def close(self) -> None:
+        self._in_title = False
+        self._end_block()
+
+    def _start(self, tag: str) -> None:
         if tag in _UNSEEN:
             self._unseen_depth += 1
         elif tag == "br":
@@ -76,7 +94,7 @@ class BlockParser(HTMLParser):
             self._end_block()
             self._begin_block(tag)
 
-    def handle_endtag(self, tag: str) -> None:
+    def _end(self, tag: str) -> None:
         if tag in _UNSEEN:
             self._unseen_depth = max(0, self._unseen_depth - 1)
         elif tag in _CELLS:
@@ -87,21 +105,8 @@ class BlockParser(HTMLParser):
             self._end_block()
             self._after_block(tag)
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in _UNSEEN:  # `<script/>` in XHTML has no end to wait for
-            self.handle_starttag(tag, attrs)
-            if tag in _BLOCKS and tag not in ("hr", "p", "div"):
-                self.handle_endtag(tag)
-
-    def handle_data(self, data: str) -> None:
-        if not self._unseen_depth:
-            self._words.append(data if self._verbatim else _spaced(data))
-
-    def close(self) -> None:
-        super().close()
-        self._end_block()
-
     def _begin_block(self, tag: str) -> None:
+        self._in_title = tag == "title"  # one that is never closed ends where the page begins
         if tag in _HEADINGS:
             self._level = _HEADINGS[tag]
         elif tag in ("ul", "menu"):
@@ -114,8 +119,6 @@ class BlockParser(HTMLParser):
             self._cells = []
         elif tag == "pre":
             self._verbatim = True
-        elif tag == "title":
-            self._in_title = True
 
     def _after_block(self, tag: str) -> None:
         if tag in ("ul", "ol", "menu") and self._list_marks:
@@ -179,10 +182,14 @@ class BlockParser(HTMLParser):
 
 def page_blocks(html: str) -> tuple[list[Block], str]:
     """The blocks of an HTML page and its title ("" where it has none)."""
-    parser = BlockParser()
-    parser.feed(html)
-    parser.close()
-    return parser.blocks, parser.title
+    found = _Blocks()
+    for token in tokens(html):
+        if isinstance(token, Tag):
+            found.tag(token)
+        else:
+            found.words(token)
+    found.close()
+    return found.blocks, found.title
 
 
 def read_html(text: str, kind: Kind) -> ExtractedText:

@@ -20,6 +20,7 @@ from byline.domain.documents import ExtractedText
 from byline.errors import ExtractionFailed
 from byline.ingest.blocks import Block, assemble
 from byline.ingest.kinds import Kind, Reader, corrupt, encrypted
+from byline.ingest.readers.sheets import moved_together
 
 _HEADING_CHARS_MAX: Final = 200
 _PAGED: Final = frozenset({"application/pdf", "image/tiff"})
@@ -47,6 +48,8 @@ def read_office(source: Path | bytes, kind: Kind, ocr: Ocr | None) -> ExtractedT
     itself xberg also puts pages whose prose it finds odd through OCR, at a second a page.
     """
     is_pdf = kind.reader is Reader.PDF
+    if isinstance(source, Path):
+        source = moved_together(source, kind.media_type) or source
     document = _extract(source, kind.media_type, None if is_pdf else ocr)
     blocks = list(_blocks(document, kind))
     if _SLIDES.search(kind.media_type) and not any(block.level for block in blocks):

@@ -13,12 +13,12 @@ from byline.ingest.kinds import Kind
 _PAGES_LEAST: Final = 2
 _MARKDOWN_LINE: Final = re.compile(
     r"^(?P<fence> {0,3}(?:```|~~~))"
-    r"|^ {0,3}(?P<marks>\#{1,6})[ \t]+(?P<text>\S[^\n]*?)[ \t]*\#*[ \t]*$"
-    r"|^(?P<lined>[^\s#>|`~-][^\n]*)\n {0,3}(?P<underline>=+|-{2,})[ \t]*$",
+    r"|^ {0,3}(?P<marks>\#{1,6})[ \t]++(?P<text>\S[^\n]*+)$"
+    r"|^(?P<lined>[^\s#>|`~-][^\n]*+)\n {0,3}(?P<underline>=++|-{2,}+)[ \t]*+$",
     re.MULTILINE,
 )
 _FRONT_MATTER: Final = re.compile(r"\A---\n(.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL)
-_TITLE_FIELD: Final = re.compile(r"^title:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.MULTILINE)
+_TITLE_FIELD: Final = re.compile(r"^title:([^\n]++)$", re.MULTILINE)
 
 
 def read_text(text: str, kind: Kind) -> ExtractedText:
@@ -33,7 +33,7 @@ def read_markdown(text: str, kind: Kind) -> ExtractedText:
     front = _FRONT_MATTER.match(clean)
     headings = tuple(_headings(clean, front.end() if front else 0))
     named = _TITLE_FIELD.search(front[1]) if front else None
-    title = named[1] if named else next((h.text for h in headings if h.level == 1), "")
+    title = _unquoted(named[1]) if named else next((h.text for h in headings if h.level == 1), "")
     return ExtractedText(
         text=clean, title=clean_title(title), media_type=kind.media_type, headings=headings
     )
@@ -55,6 +55,13 @@ def _paged(text: str) -> tuple[str, tuple[PageSpan, ...]]:
     return "".join(parts), tuple(spans)
 
 
+def _unquoted(field: str) -> str:
+    value = field.strip(" \t")
+    start = 1 if value[:1] in ('"', "'") else 0
+    end = len(value) - 1 if value[-1:] in ('"', "'") else len(value)
+    return value[start:end]
+
+
 def _headings(text: str, start: int) -> Iterator[Heading]:
     in_fence = False
     for found in _MARKDOWN_LINE.finditer(text, start):
@@ -63,7 +70,8 @@ def _headings(text: str, start: int) -> Iterator[Heading]:
         elif in_fence:
             continue
         elif found["marks"]:
-            yield Heading(len(found["marks"]), found["text"], found.start(), found.end())
+            words = found["text"].rstrip(" \t").rstrip("#").rstrip(" \t") or found["text"][:1]
+            yield Heading(len(found["marks"]), words, found.start(), found.end())
         else:
             level = 1 if found["underline"][0] == "=" else 2
             yield Heading(level, found["lined"].strip(), found.start(), found.end())

@@ -1,0 +1,105 @@
+"""How far apart the cells of a table lie, and how they are moved together. Pure.
+
+A table that holds far less than its rectangle is moved together in as few steps as it takes:
+
+    1. rows without a value go; they leave no trace in the text anyway
+    2. columns without a value go
+    3. what is repeated is there once, and the cells of each row move together
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+_EXTENT_CELLS_MIN: Final = 50_000
+_TIMES_MAX: Final = 10
+"""So many times its cells may the rectangle of a sheet be, beyond the least."""
+_REPEATED_CELLS_MAX: Final = 5_000_000
+"""Cells that a table may have by repeating what it holds once."""
+
+Span: TypeAlias = tuple[int, int]
+"""Where rows or columns begin, from 1, and how many they are."""
+
+
+@dataclass(slots=True)
+class Extent:
+    """What a table holds, and how far apart it lies: spans of rows and columns with a value."""
+
+    rows: list[Span] = field(default_factory=list)
+    columns: set[Span] = field(default_factory=set)
+    cells: int = 0
+    filled: int = 0
+    """With repetitions counted."""
+
+    def add_row(self, row: Span, cells: Sequence[Span]) -> None:
+        self.rows.append(row)
+        self.columns.update(cells)
+        self.cells += len(cells)
+        self.filled += row[1] * sum(count for _, count in cells)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How a table is moved together: `columns` are those to keep, None for all of them."""
+
+    columns: tuple[Span, ...] | None = None
+    packs_rows: bool = False
+
+    def places(self, cells: Sequence[Span]) -> Sequence[Span]:
+        """Where the cells of a row go."""
+        if self.packs_rows:
+            return [(number, 1) for number, _ in enumerate(cells, 1)]
+        if self.columns is None:
+            return cells
+        starts = [start for start, _ in self.columns]
+        before = [0, *itertools.accumulate(count for _, count in self.columns)]
+        indexes = [bisect_right(starts, start) - 1 for start, _ in cells]
+        return [
+            (before[index] + start - starts[index] + 1, count)
+            for index, (start, count) in zip(indexes, cells, strict=True)
+        ]
+
+
+def move_of(extent: Extent) -> Move | None:
+    """What brings the cells of a table together; None where they are not far apart."""
+    if not extent.rows:
+        return None
+    height, width = _length(extent.rows), _length(extent.columns)
+    if height * width <= _EXTENT_CELLS_MIN or not _is_far(extent, height * width):
+        return None
+    rows = sum(count for _, count in extent.rows)
+    if not _is_far(extent, rows * width):
+        return Move()  # 1
+    columns = _united(extent.columns)
+    if not _is_far(extent, rows * sum(count for _, count in columns)):
+        return Move(columns)  # 2
+    return Move(packs_rows=True)  # 3
+
+
+def surely_close(extent_cells: int, held: int) -> bool:
+    """Whether a rectangle of so many cells is in proportion, whatever lies where in it."""
+    return extent_cells <= max(_EXTENT_CELLS_MIN, _TIMES_MAX * held)
+
+
+def _is_far(extent: Extent, cells: int) -> bool:
+    held = extent.filled if cells <= _REPEATED_CELLS_MAX else extent.cells
+    return cells > _TIMES_MAX * held
+
+
+def _length(spans: Sequence[Span] | set[Span]) -> int:
+    return max(start + count for start, count in spans) - min(start for start, _ in spans)
+
+
+def _united(spans: set[Span]) -> tuple[Span, ...]:
+    united: list[Span] = []
+    for start, count in sorted(spans):
+        if united and start <= sum(united[-1]):
+            first = united[-1][0]
+            united[-1] = (first, max(sum(united[-1]), start + count) - first)
+        else:
+            united.append((start, count))
+    return tuple(united)
