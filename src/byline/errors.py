@@ -25,6 +25,7 @@
     ├── ConfigInvalid           config_invalid
     ├── HomeUnusable            home_unusable
     ├── StartFailed             start_failed
+    ├── Busy                    busy
     ├── Stopping                stopping
     └── Internal                internal
 
@@ -59,6 +60,23 @@ UNAVAILABLE_REASONS: Final = frozenset(
 LLM_ERROR_REASONS: Final = frozenset({"bad_response", "empty_answer", "misconfigured"})
 """What a complete 200 without a usable answer is called, beside `http_<4xx>`; and what a backend is
 that cannot be called as configured: its key is missing, its address is none."""
+
+
+ECHO_CHARS_MAX: Final = 120
+"""Of what a caller sent no message repeats more, in characters."""
+
+
+def shortened(text: str, chars_max: int = ECHO_CHARS_MAX) -> str:
+    """`text`, or of a longer one its beginning and its end."""
+    if len(text) <= chars_max:
+        return text
+    end = chars_max // 4
+    return f"{text[: chars_max - end - 1]}…{text[-end:]}"
+
+
+def quoted(text: str) -> str:
+    """What a caller sent, in quotes, shortened, and with what does not print written out."""
+    return shortened(repr(shortened(text)))
 
 
 class BylineError(Exception):
@@ -97,7 +115,7 @@ class UnknownBackend(BadRequest, ValueError):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(
-            f"There is no backend named {name!r}.",
+            f"There is no backend named {quoted(name)}.",
             remedy=f"Name one of: {', '.join(known)}; or leave `backend` out for the default.",
         )
         self.name = name
@@ -369,6 +387,13 @@ class StartFailed(BylineError):
     """The server could not start: port taken, database or helper process would not come up."""
 
     code = "start_failed"
+
+
+class Busy(BylineError):
+    """Byline itself has its hands full; the same request will do in a moment."""
+
+    code = "busy"
+    default_remedy = "Wait Retry-After seconds and try again."
 
 
 class Stopping(BylineError):
