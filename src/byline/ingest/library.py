@@ -28,6 +28,7 @@ from byline.errors import (
     NotFound,
     TooLarge,
     UnsupportedFormat,
+    quoted,
 )
 from byline.ingest.catalogue import LIST_MAX, Catalogue
 from byline.ingest.chunk import CHUNK_VERSION, cut_by
@@ -270,7 +271,8 @@ class Library:
         same = await (await connection.execute(sql["same_bytes"], there)).fetchone()
         if same is not None:
             raise Invalid(
-                f"The collection {collection!r} has the same bytes already, as {same['name']}.",
+                f"The collection {quoted(collection)} has the same bytes already, as "
+                f"{same['name']}.",
                 remedy="Remove one of the two documents.",
             )
         await connection.execute(sql["move"], there)

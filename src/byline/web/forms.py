@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from byline.errors import BadRequest
+from byline.errors import BadRequest, shortened
 from byline.web.preferences import SWITCHES
 
 ACCEPTED: Final = 202
@@ -66,5 +66,5 @@ def offset(sent: str) -> int:
 def _known_only(sent: dict[str, str], known: set[str]) -> dict[str, str]:
     unknown = sent.keys() - known
     if unknown:
-        raise BadRequest(f"Unknown parameter `{min(unknown)}`.")
+        raise BadRequest(f"Unknown parameter `{shortened(min(unknown))}`.")
     return sent
