@@ -62,23 +62,6 @@ LLM_ERROR_REASONS: Final = frozenset({"bad_response", "empty_answer", "misconfig
 that cannot be called as configured: its key is missing, its address is none."""
 
 
-ECHO_CHARS_MAX: Final = 120
-"""Of what a caller sent no message repeats more, in characters."""
-
-
-def shortened(text: str, chars_max: int = ECHO_CHARS_MAX) -> str:
-    """`text`, or of a longer one its beginning and its end."""
-    if len(text) <= chars_max:
-        return text
-    end = chars_max // 4
-    return f"{text[: chars_max - end - 1]}…{text[-end:]}"
-
-
-def quoted(text: str) -> str:
-    """What a caller sent, in quotes, shortened, and with what does not print written out."""
-    return shortened(repr(shortened(text)))
-
-
 class BylineError(Exception):
     """Anything Byline refuses or reports. `str(error)` is never empty."""
 
@@ -115,7 +98,7 @@ class UnknownBackend(BadRequest, ValueError):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(
-            f"There is no backend named {quoted(name)}.",
+            f"There is no backend named {name[:80]!r}.",
             remedy=f"Name one of: {', '.join(known)}; or leave `backend` out for the default.",
         )
         self.name = name

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from byline.api.wire import json_bytes
 from byline.ask.present import failure_json
 from byline.domain.asking import AskAnswer
+from byline.domain.echo import shortened
 from byline.errors import (
     BadRequest,
     BylineError,
@@ -32,7 +33,6 @@ from byline.errors import (
     TooLarge,
     Unauthorized,
     UnsupportedFormat,
-    shortened,
 )
 
 STATUS: Final[Mapping[str, int]] = {

@@ -22,7 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from byline.api.failures import failure_at, unforeseen
 from byline.config.schema import Server
-from byline.errors import BadRequest, BylineError, Forbidden, Stopping, TooLarge, quoted, shortened
+from byline.domain.echo import quoted, shortened
+from byline.errors import BadRequest, BylineError, Forbidden, Stopping, TooLarge
 
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

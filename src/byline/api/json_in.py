@@ -18,7 +18,8 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from byline.errors import BadRequest, shortened
+from byline.domain.echo import shortened
+from byline.errors import BadRequest
 
 DEPTH_MAX: Final = 200
 """Lists and objects inside one another."""

@@ -27,7 +27,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from byline.errors import BadRequest, BylineError, StorageFull, TooLarge, shortened
+from byline.domain.echo import shortened
+from byline.errors import BadRequest, BylineError, StorageFull, TooLarge
 
 FILES_MAX: Final = 1_000
 FIELDS_MAX: Final = 20

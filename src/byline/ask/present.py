@@ -27,8 +27,9 @@ from byline.domain.asking import (
     ToolReturned,
 )
 from byline.domain.chat import Usage
+from byline.domain.echo import shortened
 from byline.domain.search import AlsoIn
-from byline.errors import BylineError, GateFull, MachineError, shortened
+from byline.errors import BylineError, GateFull, MachineError
 
 Json = dict[str, Any]
 

@@ -41,6 +41,7 @@ from byline.config.schema import Config, OpenAIBackend
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import AskedBy, Asker, Priority
+from byline.domain.echo import quoted
 from byline.domain.trials import Proposal, Speed, StepState, Trial, TrialRequest, TrialStep
 from byline.errors import (
     BackendUnavailable,
@@ -49,7 +50,6 @@ from byline.errors import (
     ConfigInvalid,
     LlmError,
     MachineError,
-    quoted,
 )
 
 STEPS: Final = ("connect", "server", "answer", "tools")

@@ -22,13 +22,13 @@ from byline.domain.documents import (
     ExtractedText,
     PageSpan,
 )
+from byline.domain.echo import quoted
 from byline.errors import (
     DatabaseUnavailable,
     Invalid,
     NotFound,
     TooLarge,
     UnsupportedFormat,
-    quoted,
 )
 from byline.ingest.catalogue import LIST_MAX, Catalogue
 from byline.ingest.chunk import CHUNK_VERSION, cut_by

@@ -24,8 +24,9 @@ from typing import Any, Final, NamedTuple, Self
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.domain.echo import quoted
 from byline.domain.search import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
-from byline.errors import BadRequest, DatabaseUnavailable, quoted
+from byline.errors import BadRequest, DatabaseUnavailable
 from byline.search.analyse import ending_terms, query_terms, telling_terms
 from byline.search.dense import DenseQuery, search_dense
 from byline.search.duplicates import collapse

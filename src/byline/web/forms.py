@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from byline.errors import BadRequest, shortened
+from byline.domain.echo import shortened
+from byline.errors import BadRequest
 from byline.web.preferences import SWITCHES
 
 ACCEPTED: Final = 202

@@ -42,8 +42,9 @@ from byline.api.uploads import Upload, received
 from byline.api.wire import disposition
 from byline.ask.present import error_json
 from byline.domain.documents import DEFAULT_COLLECTION
+from byline.domain.echo import shortened
 from byline.domain.history import AskFilters
-from byline.errors import BadRequest, BylineError, shortened
+from byline.errors import BadRequest, BylineError
 
 router = APIRouter(tags=["documents"], route_class=StrictRoute)
 

@@ -10,7 +10,8 @@ from starlette.responses import HTMLResponse, Response
 
 from byline.api.openapi import describe
 from byline.api.responses import json_response
-from byline.errors import NotFound, shortened
+from byline.domain.echo import shortened
+from byline.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
 
