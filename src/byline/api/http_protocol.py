@@ -9,6 +9,7 @@ connection is closed. An answer that is under way is never cut short for what co
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, Final, cast
 
 import httptools
@@ -42,6 +43,7 @@ LINGERING_MAX: Final = 64
 """The same for connections refused here; and how many over the bound may wait so at once."""
 
 _END: Final = b"\r\n\r\n"
+_BODY_BYTES: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,9})\r\n")
 _PIECE_BYTES: Final = 65_536
 
 
@@ -137,6 +139,11 @@ class BoundedProtocol(OneWriteProtocol):
             self._drop(len(data))
             return
         self._unset_keepalive_if_required()
+        if self._in_head and not self._head_bytes and _is_one_request(data):
+            self._give(data)
+            if not self._in_head:  # a head alone; its body is still to come
+                self._body_left = self._body_bytes()
+            return
         at = 0
         while at < len(data) and not self._refused:
             at = self._take_head(data, at) if self._in_head else self._take_body(data, at)
@@ -362,6 +369,16 @@ class BoundedProtocol(OneWriteProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _is_one_request(data: bytes) -> bool:
+    """Whether `data` is one whole request and nothing else, as nearly all data are: then nothing
+    need be counted. One that is not recognised is only taken the longer way."""
+    end = data.find(_END, 0, HEAD_BYTES_MAX) + len(_END)
+    if end == len(data):
+        return end > len(_END)
+    declared = _BODY_BYTES.search(data, 0, end)
+    return declared is not None and end + int(declared[1]) == len(data)
 
 
 def _complaint(error: httptools.HttpParserError) -> str:
