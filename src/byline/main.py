@@ -25,7 +25,7 @@ from fastapi import FastAPI
 from byline.api.app import create_app
 from byline.api.descriptors import raise_descriptor_limit
 from byline.api.forms import FormDoor
-from byline.api.http_server import HttpServer, http_server
+from byline.api.http_server import LISTEN_BACKLOG, HttpServer, http_server
 from byline.api.services import Services
 from byline.ask.conversations import Conversations
 from byline.ask.parts import AskParts
@@ -74,8 +74,6 @@ from byline.web.pages import page_routes
 from byline.web.parts import PageParts
 
 log = structlog.get_logger("byline.main")
-
-LISTEN_BACKLOG = 2048
 
 EXAMINED_START_S_MAX = 30.0
 """How long an examination waits for the bundled PostgreSQL, in seconds; a start waits longer."""

@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -16,6 +16,12 @@ from starlette.types import ASGIApp
 from byline.api.descriptors import connections_max, told_when_descriptors_run_out
 from byline.api.http_protocol import BoundedProtocol, Connections
 from byline.config.schema import Config
+
+LISTEN_BACKLOG: Final = 2048
+"""Connections the operating system keeps for us until they are accepted."""
+
+_ACCEPTED_AT_ONCE: Final = 64
+"""In one turn of the loop: each has a descriptor before it can be turned away."""
 
 
 class HttpServer(uvicorn.Server):
@@ -50,12 +56,14 @@ async def http_server(
             lifespan="off",
             server_header=False,
             timeout_graceful_shutdown=1,
+            backlog=_ACCEPTED_AT_ONCE,
         )
     )
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
     with told_when_descriptors_run_out(asyncio.get_running_loop()):
         try:
             await server.ready.wait()
+            listener.listen(LISTEN_BACKLOG)  # asyncio has set it to what it accepts at once
             yield server
         finally:
             server.should_exit = True
