@@ -178,7 +178,7 @@ class BoundedProtocol(OneWriteProtocol):
 
     def _take_body(self, data: bytes, at: int) -> int:
         """Take what of `data` belongs to the body; where the rest begins."""
-        if self._body_left is not None:
+        if self._body_left:
             end = min(at + self._body_left, len(data))
             self._body_left -= end - at
         else:  # in chunks: it ends, if it does, with an empty line
@@ -190,7 +190,7 @@ class BoundedProtocol(OneWriteProtocol):
             if self._refused:
                 return end
         self._give(data if at == 0 and end == len(data) else data[at:end])
-        if self._body_left is None and self._framing_bytes > HEAD_BYTES_MAX and not self._in_head:
+        if not self._body_left and self._framing_bytes > HEAD_BYTES_MAX and not self._in_head:
             self._refuse_body(
                 TooLarge(f"A chunk's head or the trailer is larger than {HEAD_BYTES_MAX} bytes.")
             )
@@ -257,7 +257,7 @@ class BoundedProtocol(OneWriteProtocol):
         """The next byte begins another head."""
         super().on_message_complete()
         self._in_head = True
-        self._head_bytes = self._given_bytes = self._dropped_bytes = 0
+        self._head_bytes = self._given_bytes = self._framing_bytes = self._dropped_bytes = 0
         if self._timer is not None:
             self._stop_timer()
 
