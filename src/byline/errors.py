@@ -25,6 +25,7 @@
     ├── ConfigInvalid           config_invalid
     ├── HomeUnusable            home_unusable
     ├── StartFailed             start_failed
+    ├── Busy                    busy
     ├── Stopping                stopping
     └── Internal                internal
 
@@ -97,7 +98,7 @@ class UnknownBackend(BadRequest, ValueError):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(
-            f"There is no backend named {name!r}.",
+            f"There is no backend named {name[:80]!r}.",
             remedy=f"Name one of: {', '.join(known)}; or leave `backend` out for the default.",
         )
         self.name = name
@@ -372,6 +373,13 @@ class StartFailed(BylineError):
     """The server could not start: port taken, database or helper process would not come up."""
 
     code = "start_failed"
+
+
+class Busy(BylineError):
+    """Byline itself has its hands full; the same request will do in a moment."""
+
+    code = "busy"
+    default_remedy = "Wait Retry-After seconds and try again."
 
 
 class Stopping(BylineError):

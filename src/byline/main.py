@@ -20,12 +20,12 @@ from pathlib import Path
 from random import Random
 
 import structlog
-import uvicorn
 from fastapi import FastAPI
 
 from byline.api.app import create_app
+from byline.api.descriptors import raise_descriptor_limit
 from byline.api.forms import FormDoor
-from byline.api.one_write import OneWriteProtocol
+from byline.api.http_server import LISTEN_BACKLOG, HttpServer, http_server
 from byline.api.services import Services
 from byline.ask.conversations import Conversations
 from byline.ask.parts import AskParts
@@ -78,8 +78,6 @@ from byline.web.parts import PageParts
 
 log = structlog.get_logger("byline.main")
 
-LISTEN_BACKLOG = 2048
-
 EXAMINED_START_S_MAX = 30.0
 """How long an examination waits for the bundled PostgreSQL, in seconds; a start waits longer."""
 
@@ -106,7 +104,9 @@ async def running(
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(_listening(config.server))
         services = await _open_services(config, home, file, stack)
-        server = await stack.enter_async_context(_http_server(services, listener))
+        server = await stack.enter_async_context(
+            http_server(_application(services), listener, config)
+        )
         warming = asyncio.create_task(services.searcher.prepare(), name="warm the embedder")
         stack.callback(warming.cancel)
         stack.push_async_callback(_end_streams, services, server)
@@ -121,20 +121,10 @@ async def serve(
     on_ready: Callable[[RunningServer], None],
     file: Path | None = None,
 ) -> None:
-    """Run until SIGINT or SIGTERM; `on_ready` is called once the server answers."""
+    """Run until SIGINT, SIGTERM or SIGHUP; `on_ready` is called once the server answers."""
     configure_log(config.log)
-    serving = asyncio.current_task()
-    assert serving is not None
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-
-    def stop() -> None:
-        for name in signals:
-            loop.add_signal_handler(name, lambda: None)  # a second Ctrl-C must not cut the clean-up
-        serving.cancel()
-
-    for name in signals:
-        loop.add_signal_handler(name, stop)
+    raise_descriptor_limit()
+    end_on_signals()
     with contextlib.suppress(asyncio.CancelledError):
         async with running(config, home, file) as server:
             on_ready(server)
@@ -144,6 +134,28 @@ async def serve(
             gc.freeze()
             await asyncio.Event().wait()
     log.info("stopped")
+
+
+def end_on_signals() -> None:
+    """Cancel the current task at the first SIGINT, SIGTERM or SIGHUP, and be deaf to further ones:
+    a second Ctrl-C must not cut the clean-up.
+
+    SIGHUP stays ignored where it is: so says `nohup`.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+
+    def end() -> None:
+        for name in signals:
+            loop.add_signal_handler(name, lambda: None)
+        task.cancel()
+
+    for name in signals:
+        loop.add_signal_handler(name, end)
 
 
 async def examined(config: schema.Config, home: Path) -> list[Finding]:
@@ -354,45 +366,7 @@ def _application(services: Services) -> FastAPI:
     return app
 
 
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are `serve`'s matter: uvicorn would take them from a program that embeds us."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
-
-
-@asynccontextmanager
-async def _http_server(services: Services, listener: socket.socket) -> AsyncIterator[_Server]:
-    server = _Server(
-        uvicorn.Config(
-            _application(services),
-            http=OneWriteProtocol,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-    )
-    task = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
-    try:
-        await server.ready.wait()
-        yield server
-    finally:
-        server.should_exit = True
-        await asyncio.wait([task], timeout=services.config.server.stop_s_max)
-        task.cancel()
-
-
-async def _end_streams(services: Services, server: _Server) -> None:
+async def _end_streams(services: Services, server: HttpServer) -> None:
     """Stop taking requests, then end the asks and the calls, so that open streams of both kinds end
     with a last word; what ends them later, uvicorn, only cuts them off."""
     server.should_exit = True

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from math import nan
 
 import structlog
@@ -22,6 +23,9 @@ QUIET_LOGGERS = ("aiohttp.access", "uvicorn.access", "uvicorn.error", "procrasti
 
 FEED_BEHIND_MAX = 1_000
 """Events a reader of the feed may be behind before it is let go."""
+
+REPEAT_S_MIN = 60.0
+"""Seconds between two lines of the log that say the same of something that goes on."""
 
 Happening = BackendChanged | CallEnded
 """What the feed tells of: one frozen class of `domain` for each kind of event."""
@@ -141,6 +145,24 @@ def configure_log(config: schema.Log) -> None:
     root.setLevel(config.level.upper())
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+class AtMostOnceAMinute:
+    """Decides when something that happens often is said: at once, then once a minute at most."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._said_at: float | None = None
+        self._unsaid = 0
+
+    def happened(self) -> int | None:
+        """How often it has happened since it was last said, if it is to be said now."""
+        now = self._monotonic()
+        self._unsaid += 1
+        if self._said_at is not None and now - self._said_at < REPEAT_S_MIN:
+            return None
+        times, self._unsaid, self._said_at = self._unsaid, 0, now
+        return times
 
 
 class Metrics:

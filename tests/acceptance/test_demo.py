@@ -68,7 +68,7 @@ def test_without_the_small_model_the_demo_says_how_to_add_it(tmp_path: Path) -> 
     assert "qwen-macbook unavailable: ConnectError" in done.stdout
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_demo_that_is_stopped_halfway_leaves_nothing_running(
     tmp_path: Path, stop: signal.Signals
 ) -> None:

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import aiohttp
 import psutil
+import pytest
 
 from byline.testing.machine import FakeMachine
 from tests.acceptance.conftest import LEASE, QUESTION, parse_events
 
 STOP_S_MAX = 5.0
+START_S_MAX = 30.0
 
 
 def write_config(path: Path, *, database_url: str = "", server: str = "", more: str = "") -> Path:
@@ -119,6 +121,36 @@ async def test_ctrl_c_ends_a_stream_of_v1_with_an_error_and_not_as_done(
     last = json.loads(rest.strip().splitlines()[-1].removeprefix("data: "))
     assert last["error"]["code"] == "stopping"
     assert "[DONE]" not in rest
+
+
+@pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM])
+async def test_a_closed_terminal_ends_it_as_well_and_a_second_signal_cuts_nothing(
+    tmp_path: Path, first: signal.Signals
+) -> None:
+    config, home = write_config(tmp_path / "byline.toml"), tmp_path / "home"
+    async with serve(home, config) as (process, _):
+        family = psutil.Process(process.pid).children(recursive=True)
+        for number in (first, signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+            process.send_signal(number)
+        await asyncio.wait_for(process.wait(), STOP_S_MAX)
+        assert process.returncode == 0
+    _, alive = psutil.wait_procs(family, timeout=1)
+    assert alive == []
+
+
+async def test_a_signal_during_the_start_ends_what_has_been_started(tmp_path: Path) -> None:
+    config = write_config(tmp_path / "byline.toml")
+    process = await begin(tmp_path / "home", config)
+    server = psutil.Process(process.pid)
+    async with asyncio.timeout(START_S_MAX):
+        while not (family := server.children(recursive=True)):
+            await asyncio.to_thread(server.status)
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGHUP)
+    assert "Traceback" not in await said(process)
+    assert process.returncode == 0
+    _, alive = psutil.wait_procs(family, timeout=1)
+    assert alive == []
 
 
 async def test_after_a_kill_nothing_is_left_running_and_the_next_start_has_everything(

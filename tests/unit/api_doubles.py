@@ -23,6 +23,7 @@ from byline.ask.service import Asks
 from byline.config.schema import Config
 from byline.dispatch.machines import Machines
 from byline.dispatch.trial import Trials
+from byline.domain.echo import quoted
 from byline.domain.search import Place, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest
 from byline.observe import Metrics
@@ -64,7 +65,7 @@ class MemorySearcher:
         if self.error is not None:
             raise self.error
         if checked(request.where).collection not in (None, "default"):
-            raise BadRequest(f"There is no collection {request.where.collection!r}.")
+            raise BadRequest(f"There is no collection {quoted(request.where.collection or '')}.")
         hits = self.next_hits.pop(0) if self.next_hits else self.hits
         return SearchResult(request.query, hits, self.coverage, {"lexical": 1.234})
 

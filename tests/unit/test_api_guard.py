@@ -37,7 +37,10 @@ def code(scope: dict[str, Any], server: Server | None = None) -> str | None:
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", HERE, "127.8.9.1:1", "localhost:8420", "LOCALHOST", "[::1]:8420", "localhost."],
+    [
+        *("127.0.0.1", HERE, "127.8.9.1:1", "localhost:8420", "LOCALHOST", "[::1]:8420"),
+        *("localhost.", "foo.localhost:8420", "localhost:65535", "localhost:", "[::1]"),
+    ],
 )
 def test_its_own_loopback_names_are_served(host: str) -> None:
     assert code(request(host=host)) is None
@@ -49,6 +52,36 @@ def test_its_own_loopback_names_are_served(host: str) -> None:
 )
 def test_a_name_that_is_not_its_own_is_refused(host: str) -> None:
     assert code(request(host=host)) == "forbidden"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost:abc", "localhost:99999", "localhost:-1", "127.0.0.1:80:80", "127.0.0.1:+80"),
+        *("[::1", "[::1]x", "[::1]:x", "::1", "[localhost]", "[[::1]]", "user@localhost"),
+        *("localhost/", "localhost?", "localhost#x", "localhost, evil", "local host", "localhost "),
+        *(
+            "localhost:8420/",
+            "http://localhost",
+            "evil.example:80@localhost",
+            ":8420",
+            "127.0.0.1\\x",
+        ),
+        *("localhost:٣", "localhost:" + "1" * 5_000, "[" + ":" * 5_000 + "]", "1" * 5_000),
+    ],
+)
+def test_what_is_no_host_and_port_is_refused(host: str) -> None:
+    scope = request()
+    scope["headers"] = [(b"host", host.encode("utf-8"))]
+    assert code(scope) == "forbidden"
+
+
+def test_a_request_that_names_two_hosts_is_none() -> None:
+    scope = request()
+    scope["headers"] *= 2
+    assert code(scope) == "bad_request"
+    scope["headers"][1] = (b"host", b"localhost")
+    assert code(scope) == "bad_request"
 
 
 def test_configured_names_are_served() -> None:
@@ -71,6 +104,8 @@ def test_listening_on_every_address_serves_any_address_but_no_foreign_name() -> 
         "http://127.0.0.1:9999",
         "https://127.0.0.1:8420",
         "http://localhost:8420",
+        *("http://[", "http://[::1", "http://]", "http://127.0.0.1:abc", "http://127.0.0.1:99999"),
+        *("//127.0.0.1:8420", "http:127.0.0.1:8420", f"http://user@{HERE}", f"http://{HERE}/x"),
         "null",
         "",
     ],
@@ -150,6 +185,15 @@ async def test_a_body_over_the_limit_is_413_however_it_is_sent(tmp_path: Path, t
     for answer in (declared, chunked):
         assert answer.status == 413
         assert "1024 bytes" in answer.json()["error"]["message"]
+
+
+async def test_a_length_of_however_many_digits_is_over_the_limit(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        for length in ("9" * 30, "9" * 5_000):
+            answer = await byline.call.send(
+                "POST", "/api/search/ask", b"{}", {"content-length": length}
+            )
+            assert answer.status == 413
 
 
 async def test_a_query_that_is_not_utf8_is_told_so(tmp_path: Path) -> None:

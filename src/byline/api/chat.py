@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from byline.api.given_once import given_once
+from byline.api.json_in import json_in
 from byline.api.wire import json_bytes
 from byline.ask.present import byline_json
 from byline.backend.decode import assemble_message
@@ -88,24 +87,10 @@ def read_call(body: bytes, dispatcher: Dispatcher) -> CompletionCall:
 
 
 def _parse(body: bytes) -> dict[str, Any]:
-    try:
-        sent = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
-        if b"\\ud" in body or b"\\uD" in body:
-            json_bytes(sent)  # half a surrogate pair is JSON, but no text a machine could be sent
-    except UnicodeError:
-        raise BadRequest("The body is not UTF-8 text.") from None
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"The body is not JSON: {error}.") from None
+    sent = json_in(body)
     if not isinstance(sent, dict):
         raise BadRequest("The body must be a JSON object.")
     return sent
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
-
-
-_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=given_once)
 
 
 def _refuse(name: str, wanted: str) -> NoReturn:

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from byline.api.wire import json_bytes
 from byline.ask.present import failure_json
 from byline.domain.asking import AskAnswer
+from byline.domain.echo import shortened
 from byline.errors import (
     BadRequest,
     BylineError,
@@ -53,6 +54,7 @@ STATUS: Final[Mapping[str, int]] = {
     "start_failed": 500,
     "llm_error": 502,  # on /v1; an ask that ends so is a 200 with status `llm_error`
     "backend_unavailable": 503,
+    "busy": 503,
     "database_unavailable": 503,
     "embedder_unavailable": 503,
     "gate_timeout": 503,
@@ -65,6 +67,7 @@ STATUS: Final[Mapping[str, int]] = {
 
 RETRY_AFTER_S: Final[Mapping[str, int]] = {
     "backend_unavailable": 15,
+    "busy": 5,
     "database_unavailable": 2,
     "embedder_unavailable": 15,
     "gate_full": 5,
@@ -77,6 +80,7 @@ RETRY_AFTER_S: Final[Mapping[str, int]] = {
 
 LOADING_RETRY_AFTER_S: Final = 5
 METHOD_NOT_ALLOWED: Final = 405
+HEAD_TOO_SLOW: Final = 408
 CLIENT_GONE: Final = 499
 """For the log only: nobody is there to read it."""
 
@@ -90,6 +94,10 @@ _FROM_STATUS: Final[Mapping[int, type[BylineError]]] = {
     422: Invalid,
 }
 """Status → class, for what the framework itself refuses."""
+
+_FAULTS_MAX: Final = 5
+"""Faults of one request that are told; whoever makes more makes the same again and again."""
+_COMPLAINT_CHARS_MAX: Final = 300
 
 _OPENAI_TYPE: Final[Mapping[int, str]] = {
     401: "authentication_error",
@@ -156,11 +164,26 @@ def failure_at(path: str, error: BylineError) -> Response:
     return failure(error)
 
 
+def head_too_slow(path: str, head_s_max: float) -> Response:
+    """A `bad_request`, but under the status HTTP has for just this."""
+    error = BadRequest(
+        f"The head of the request did not come whole within {head_s_max:g} s.",
+        remedy="Send the request line and the headers at once.",
+    )
+    response = failure_at(path, error)
+    response.status_code = HEAD_TOO_SLOW
+    return response
+
+
 def unforeseen(exception: Exception, *, method: str, path: str) -> Internal:
     """An exception nobody provided for: logged with its traceback under an id, shown as the id."""
     error = Internal(uuid.uuid4().hex[:12])
     structlog.get_logger("byline.api").error(
-        "internal", error_id=error.error_id, method=method, path=path, exc_info=exception
+        "internal",
+        error_id=error.error_id,
+        method=shortened(method),
+        path=shortened(path),
+        exc_info=exception,
     )
     return error
 
@@ -170,7 +193,9 @@ def from_framework(exception: HTTPException, *, path: str) -> BylineError:
     if isinstance(exception.__cause__, BylineError):  # ours, raised while FastAPI read the body
         return exception.__cause__
     if exception.status_code == 404:
-        return NotFound(f"There is nothing at {path}.", remedy="See /docs for every address.")
+        return NotFound(
+            f"There is nothing at {shortened(path)}.", remedy="See /docs for every address."
+        )
     detail = str(exception.detail or "").strip() or "The request could not be read."
     if "parsing the body" in detail:  # FastAPI's sentence for a body that is not text at all
         return BadRequest("The body is not UTF-8 JSON.", remedy="Send the body as UTF-8 JSON.")
@@ -179,7 +204,9 @@ def from_framework(exception: HTTPException, *, path: str) -> BylineError:
 
 def from_validation(faults: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -> BadRequest:
     """What pydantic found wrong with a request, as one sentence that names every field."""
-    sentences = [_fault_sentence(fault, known) for fault in faults]
+    sentences = [_fault_sentence(fault, known) for fault in faults[:_FAULTS_MAX]]
+    if len(faults) > _FAULTS_MAX:
+        sentences.append(f"And {len(faults) - _FAULTS_MAX} faults more.")
     unknown = any(fault["type"] == "extra_forbidden" for fault in faults)
     remedy = BadRequest.default_remedy
     if unknown and known:
@@ -189,7 +216,8 @@ def from_validation(faults: Sequence[Mapping[str, Any]], known: Sequence[str] = 
 
 def _fault_sentence(fault: Mapping[str, Any], known: Sequence[str]) -> str:
     place = [str(step) for step in fault["loc"]]
-    where, field = (place[0], ".".join(place[1:])) if place else ("request", "")
+    where = place[0] if place else "request"
+    field = shortened(".".join(place[1:]))
     if fault["type"] == "json_invalid":
         reason = fault.get("ctx", {}).get("error", "syntax error")
         return f"The body is not JSON: {reason} at character {field}."
@@ -202,7 +230,7 @@ def _fault_sentence(fault: Mapping[str, Any], known: Sequence[str]) -> str:
     if where == "body" and not field:
         return "The body must be a JSON object, sent as Content-Type: application/json."
     complaint = str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    return f"`{field}` {complaint}."
+    return f"`{field}` {shortened(complaint, _COMPLAINT_CHARS_MAX)}."
 
 
 async def answer_byline_error(request: Request, error: Exception) -> Response:
@@ -231,7 +259,8 @@ def _wrong_method(request: Request, path: str) -> Response:
         }
     )
     error = BadRequest(
-        f"{path} does not take {request.method}.", remedy=f"Use {' or '.join(allowed)}."
+        f"{shortened(path)} does not take {shortened(request.method)}.",
+        remedy=f"Use {' or '.join(allowed)}.",
     )
     response = failure_at(path, error)
     response.status_code = METHOD_NOT_ALLOWED

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from byline.api.failures import failure_at, unforeseen
 from byline.config.schema import Server
+from byline.domain.echo import quoted, shortened
 from byline.errors import BadRequest, BylineError, Forbidden, Stopping, TooLarge
 
 PAGE_POLICY: Final = (
@@ -42,7 +44,11 @@ _SAFETY_HEADERS: Final = tuple(
 )
 """The same as they go out."""
 
+PORT_MAX: Final = 65_535
+_AUTHORITY: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s/@:?#\[\]\\,]+)(?::([0-9]{0,5}))?")
 _DEFAULT_PORTS: Final[Mapping[str, str]] = {"http": ":80", "https": ":443"}
+_LENGTH_DIGITS_MAX: Final = 20
+"""Of a longer `Content-Length` the beginning says enough."""
 _MACHINE_PATHS: Final = ("/api/", "/v1/", "/metrics")
 
 
@@ -54,7 +60,10 @@ class Names:
     any_address: bool
 
     def include(self, host: str) -> bool:
-        """Whether a `Host` header (with or without a port) names this server."""
+        """Whether a `Host` header (with or without a port) names this server. What is no host and
+        port names nobody."""
+        if not _is_authority(host):
+            return False
         name = _host_name(host)
         if name in self.known:
             return True
@@ -83,10 +92,16 @@ def _host_name(host: str) -> str:
     return host.partition(":")[0].rstrip(".")
 
 
+def _is_authority(host: str) -> bool:
+    """Whether `host` is a name or an address, in brackets if it has colons, and a port if any."""
+    found = _AUTHORITY.fullmatch(host)
+    return found is not None and int(found[1] or 0) <= PORT_MAX
+
+
 def refusal(names: Names, scope: Scope) -> BylineError | None:
     """Why this request is not served, or None.
 
-    1. The host it was sent to is not ours → forbidden.
+    1. It names two hosts → bad request; one that is not ours → forbidden.
     2. A browser says another origin made it → forbidden.
     3. A browser says another site caused it, and it is more than opening a page → forbidden.
     4. The query string is not UTF-8 → bad request.
@@ -94,13 +109,16 @@ def refusal(names: Names, scope: Scope) -> BylineError | None:
        with `backend` that could be the machine somebody named.
     """
     headers = Headers(scope=scope)
-    host = headers.get("host", "")
+    hosts = headers.getlist("host")
+    if len(hosts) > 1:  # 1
+        return BadRequest("The request names more than one host.", remedy="Send one `Host` header.")
+    host = hosts[0] if hosts else ""
     if not names.include(host):  # 1
-        return Forbidden(f"This server is not called {host!r}.")
+        return Forbidden(f"This server is not called {quoted(host)}.")
     origin = headers.get("origin")
     if origin is not None and not _same_origin(origin, scope["scheme"], host):  # 2
         return Forbidden(
-            f"A page of {origin} may not call this server.",
+            f"A page of {shortened(origin)} may not call this server.",
             remedy="Use Byline's own page, or call it from a program.",
         )
     if _caused_elsewhere(headers, scope):  # 3
@@ -116,7 +134,8 @@ def refusal(names: Names, scope: Scope) -> BylineError | None:
     repeated = _repeated(query)
     if repeated is not None:  # 5
         return BadRequest(
-            f"The parameter `{repeated}` is given more than once.", remedy="Send it once."
+            f"The parameter `{shortened(repeated)}` is given more than once.",
+            remedy="Send it once.",
         )
     return None
 
@@ -127,8 +146,8 @@ def _same_origin(origin: str, scheme: str, host: str) -> bool:
         port = _DEFAULT_PORTS.get(scheme, "")
         return f"{scheme}://{authority.removesuffix(port) if port else authority}"
 
-    sent = urlsplit(origin)
-    return full(sent.scheme, sent.netloc) == full(scheme, host)
+    sent, _, authority = origin.partition("://")
+    return full(sent.lower(), authority) == full(scheme, host)
 
 
 def _caused_elsewhere(headers: Headers, scope: Scope) -> bool:
@@ -187,7 +206,7 @@ class Guard:
 
     def _too_large(self, headers: Headers) -> TooLarge | None:
         declared = headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > self.body_bytes_max:
+        if declared.isdecimal() and int(declared[:_LENGTH_DIGITS_MAX]) > self.body_bytes_max:
             return self._over_limit()
         return None
 

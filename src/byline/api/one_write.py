@@ -49,6 +49,11 @@ class JoiningTransport:
         self._flush()
         self._transport.close()
 
+    def write_eof(self) -> None:
+        """Send no more after what is held; the client may go on sending."""
+        self._flush()
+        self._transport.write_eof()
+
     def _flush(self) -> None:
         if self._held:
             held, self._held, self._held_bytes = self._held, [], 0

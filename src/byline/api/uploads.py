@@ -1,8 +1,10 @@
 """Files as they arrive: a multipart body is written to spool files while it is read.
 
-Nothing is held in memory and no limit waits for the end: a file over `file_bytes_max` stops
-growing at once and is marked too large; the rest of the body is still read (and dropped), since a
-client that is answered in the middle of sending sees a broken connection, not the reason.
+Files are never held in memory and no limit waits for the end: a file over `file_bytes_max` stops
+growing at once and is marked too large, and what breaks another limit is refused at once. The rest
+of the body is still read (and dropped), since a client that is answered in the middle of sending
+sees a broken connection, not the reason; but of what is dropped there is an end too, after which
+the connection is closed (`http_protocol`).
 """
 
 from __future__ import annotations
@@ -25,10 +27,22 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
+from byline.domain.echo import shortened
 from byline.errors import BadRequest, BylineError, StorageFull, TooLarge
 
 FILES_MAX: Final = 1_000
+FIELDS_MAX: Final = 20
+PARTS_MAX: Final = FILES_MAX + FIELDS_MAX
+"""Parts of any kind: an empty field of files counts, as a browser sends it, too."""
+PART_HEADERS_MAX: Final = 8
+PART_HEADER_BYTES_MAX: Final = 4_224
 FIELD_BYTES_MAX: Final = 4_096
+FIELDS_BYTES_MAX: Final = 16_384
+DROPPED_TIMES_MAX: Final = 3
+"""So often `file_bytes_max` is read and dropped of an upload that is refused, or of its files that
+are too large."""
+DROPPED_BYTES_MIN: Final = 67_108_864
+"""So much is in any case."""
 NAME_CHARS_MAX: Final = 255
 
 _PATH_PARTS: Final = re.compile(r"[/\\]")
@@ -86,15 +100,16 @@ def folder_in(sent: str) -> str:
 async def received(request: Request, spool: Path, *, file_bytes_max: int) -> AsyncIterator[Upload]:
     """Read the multipart body of `request`; its spool files are removed at the end.
 
-    Raises BadRequest when it is no multipart body or holds no field `file`, StorageFull when the
-    disk has no room; nothing is left in the spool then either.
+    Raises BadRequest when it is no multipart body or holds no field `file`, TooLarge when it has
+    too many parts or too much text, StorageFull when the disk has no room; nothing is left in the
+    spool then either.
     """
     boundary = _boundary(request.headers.get("content-type", ""))
     folder = await asyncio.to_thread(_spool_folder, spool)
     reader = _Reader(boundary, folder, file_bytes_max)
     try:
         async for chunk in request.stream():
-            await asyncio.to_thread(reader.feed, chunk)
+            await asyncio.to_thread(reader.take, chunk)
         await asyncio.to_thread(reader.finish)
         yield reader.upload
     finally:
@@ -134,9 +149,14 @@ class _Reader:
         self.upload = Upload()
         self._folder = folder
         self._file_bytes_max = file_bytes_max
-        self._header_name = b""
-        self._header_value = b""
-        self._headers: dict[bytes, bytes] = {}
+        self._refusal: BylineError | None = None
+        self._dropped_bytes = 0
+        self._parts = 0
+        self._fields = 0
+        self._fields_bytes = 0
+        self._header_name = bytearray()
+        self._header_value = bytearray()
+        self._disposition = b""
         self._field = ""
         self._text = bytearray()
         self._file: ReceivedFile | None = None
@@ -154,17 +174,47 @@ class _Reader:
                 "on_part_end": self._part_ends,
                 "on_end": self._all_ends,
             },
+            max_header_count=PART_HEADERS_MAX,
+            max_header_size=PART_HEADER_BYTES_MAX,
         )
 
-    def feed(self, chunk: bytes) -> None:
+    def take(self, chunk: bytes) -> None:
+        """Read on. What is refused is raised by `finish`, or here when too much of it came."""
+        if self._refusal is not None:
+            self._drop(len(chunk), self._refusal)
+        elif self._complete:
+            self._drop(len(chunk), TooLarge("Too much comes behind the last part of the upload."))
+        else:
+            try:
+                self._feed(chunk)
+            except BylineError as refusal:
+                self._refuse(refusal)
+
+    def _refuse(self, refusal: BylineError) -> None:
+        """From here on all is dropped, and what has come needs no room any more."""
+        self._refusal = refusal
+        self.close()
+        for left in self._folder.iterdir():
+            left.unlink(missing_ok=True)
+
+    def _drop(self, bytes_len: int, why: BylineError) -> None:
+        self._dropped_bytes += bytes_len
+        if self._dropped_bytes > max(DROPPED_TIMES_MAX * self._file_bytes_max, DROPPED_BYTES_MIN):
+            raise why
+
+    def _feed(self, chunk: bytes) -> None:
         try:
             self._parser.write(chunk)
         except FormParserError as error:
-            raise BadRequest(f"The multipart body is broken: {error}") from error
+            complaint = shortened(str(error))
+            raise BadRequest(f"The multipart body is broken: {complaint}") from error
         except OSError as error:
             raise _disk_error(error) from error
 
     def finish(self) -> None:
+        """Raise why the upload is refused, if it is."""
+        if self._refusal is not None:
+            raise self._refusal
         if not self._complete:
             raise BadRequest("The multipart body ends before its last boundary.")
         if not self.upload.files:
@@ -179,8 +229,13 @@ class _Reader:
             self._open = None
 
     def _part_begins(self) -> None:
-        self._headers = {}
-        self._header_name = self._header_value = b""
+        self._parts += 1
+        if self._parts > PARTS_MAX:
+            raise TooLarge(
+                f"The upload has more than {PARTS_MAX} parts.",
+                remedy=f"Send at most {FILES_MAX} files and {FIELDS_MAX} fields at a time.",
+            )
+        self._disposition = b""
         self._text = bytearray()
         self._file = None
 
@@ -191,18 +246,24 @@ class _Reader:
         self._header_value += data[start:end]
 
     def _header_ends(self) -> None:
-        self._headers[self._header_name.lower()] = self._header_value
-        self._header_name = self._header_value = b""
+        if self._header_name.lower() == b"content-disposition":
+            self._disposition = bytes(self._header_value)
+        self._header_name.clear()
+        self._header_value.clear()
 
     def _headers_end(self) -> None:
-        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
+        _, options = parse_options_header(self._disposition)
         self._field = options.get(b"name", b"").decode("utf-8", "replace")
         if b"filename" not in options:
+            self._fields += 1
+            if self._fields > FIELDS_MAX:
+                raise TooLarge(f"The upload has more than {FIELDS_MAX} fields beside its files.")
             return
         sent = options[b"filename"].decode("utf-8", "replace")
         if self._field != "file":
             raise BadRequest(
-                f"A file came in the field `{self._field}`.", remedy="Name the field `file`."
+                f"A file came in the field `{shortened(self._field)}`.",
+                remedy="Name the field `file`.",
             )
         if len(self.upload.files) >= FILES_MAX:
             raise TooLarge(
@@ -215,13 +276,13 @@ class _Reader:
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._file is None:
-            self._text += data[start:end]
-            if len(self._text) > FIELD_BYTES_MAX:
-                raise TooLarge(f"The field `{self._field}` is over {FIELD_BYTES_MAX} bytes.")
+            self._take_text(data[start:end])
             return
         self._file.bytes_len += end - start
-        if self._file.error is not None or self._open is None:
+        if self._file.error is not None:
+            self._drop(end - start, self._file.error)
             return
+        assert self._open is not None
         if self._file.bytes_len > self._file_bytes_max:
             self._file.error = TooLarge(
                 f"{self._file.name} is larger than {self._file_bytes_max} bytes "
@@ -231,6 +292,14 @@ class _Reader:
             return
         self._open.write(memoryview(data)[start:end])
 
+    def _take_text(self, text: bytes) -> None:
+        self._text += text
+        self._fields_bytes += len(text)
+        if len(self._text) > FIELD_BYTES_MAX:
+            raise TooLarge(f"The field `{shortened(self._field)}` is over {FIELD_BYTES_MAX} bytes.")
+        if self._fields_bytes > FIELDS_BYTES_MAX:
+            raise TooLarge(f"The fields beside the files are over {FIELDS_BYTES_MAX} bytes.")
+
     def _part_ends(self) -> None:
         if self._file is None:
             self.upload.fields[self._field] = self._text.decode("utf-8", "replace")
@@ -238,10 +307,9 @@ class _Reader:
         if self._open is not None:
             self._open.close()
             self._open = None
+        # A browser sends an empty field as a nameless file.
         if self._file.name != "unnamed" or self._file.bytes_len > 0:
-            self.upload.files.append(
-                self._file
-            )  # a browser sends an empty field as a nameless file
+            self.upload.files.append(self._file)
 
     def _all_ends(self) -> None:
         self._complete = True

@@ -27,10 +27,15 @@ from byline.domain.asking import (
     ToolReturned,
 )
 from byline.domain.chat import Usage
+from byline.domain.echo import shortened
 from byline.domain.search import AlsoIn
 from byline.errors import BylineError, GateFull, MachineError
 
 Json = dict[str, Any]
+
+ERROR_CHARS_MAX: Final = 1_000
+MACHINE_CHARS_MAX: Final = 2_500
+"""Longest message and longest remedy of an error, in characters."""
 
 
 def answer_json(answer: AskAnswer) -> Json:
@@ -80,10 +85,16 @@ def failure_json(error: BylineError, answer: AskAnswer | None = None) -> Json:
 
 
 def error_json(error: BylineError) -> Json:
+    """The part of the error shape that every error has.
+
+    What repeats a caller's words shortens them where it is raised; the bounds here are for what
+    forgets to. A machine's own words may be longer.
+    """
+    chars_max = MACHINE_CHARS_MAX if isinstance(error, MachineError) else ERROR_CHARS_MAX
     return {
         "code": error.code,
-        "message": error.message,
-        "remedy": error.remedy,
+        "message": shortened(error.message, chars_max),
+        "remedy": shortened(error.remedy, chars_max),
         "src": error.src,
     }
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from rich.text import Text
 
+from byline.api.descriptors import raise_descriptor_limit
 from byline.cli.add import UNTIL_SEARCHABLE, Adding, Fate, Filing, add_files, show_outcomes
 from byline.cli.ask import Question, ask_streaming
 from byline.cli.client import Api, connected
@@ -29,7 +29,7 @@ from byline.cli.terminal import Exit, Screen, open_screen
 from byline.config.load import home_path
 from byline.config.schema import Ask, Config, Log, Machine, OpenAIBackend, Server
 from byline.errors import BylineError
-from byline.main import running
+from byline.main import end_on_signals, running
 from byline.observe import configure_log
 from byline.samples import sample_files
 
@@ -71,9 +71,8 @@ def show_demo(afterwards: Afterwards) -> Exit:
 
 
 async def _demo(screen: Screen, afterwards: Afterwards) -> Exit:
-    shown = asyncio.current_task()
-    assert shown is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, shown.cancel)
+    end_on_signals()
+    raise_descriptor_limit()
     home = home_path(os.environ) / "demo"
     with _closed_port() as closed:
         config = demo_config(closed_port=closed)

@@ -34,6 +34,13 @@ class Server(Branch):
     body_bytes_max: int = Field(
         1_048_576, ge=1024, description="Largest request body in bytes, uploads apart."
     )
+    connections_max: int = Field(
+        1_000,
+        ge=1,
+        le=1_000_000,
+        description="Connections open at once; further ones are answered 503. Fewer where the "
+        "limit on open files (`ulimit -n`) does not allow so many.",
+    )
     stop_s_max: Seconds = Field(5, description="Seconds open streams get to end on Ctrl-C.")
 
 
@@ -100,7 +107,7 @@ class Ingest(Branch):
         50_000_000, ge=1, description="Longest text taken from one file, in characters."
     )
     picture_s_max: Seconds = Field(
-        20, description="Longest wait for the picture of a page, in seconds."
+        20, description="Longest drawing of the picture of a page, in seconds."
     )
     picture_memory_bytes_max: int = Field(
         1_073_741_824, ge=268_435_456, description="Memory one picture may use, in bytes."

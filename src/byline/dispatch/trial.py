@@ -41,6 +41,7 @@ from byline.dispatch.dispatcher import Dispatcher
 from byline.dispatch.trial_keys import TrialKeys
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.dispatch import AskedBy, Asker, Priority
+from byline.domain.echo import quoted
 from byline.domain.trials import Proposal, Speed, StepState, Trial, TrialRequest, TrialStep
 from byline.errors import (
     BackendUnavailable,
@@ -62,6 +63,7 @@ ANSWER_TOKENS: Final = 64
 TOOLS_TOKENS: Final = 512
 NAME: Final = "test"
 
+_URL_CHARS_MAX: Final = 300
 _URL: Final = re.compile(r"https?://[^/\s@?#\\]+(/[^\s?#]*)?")
 _COUNT: Final = {"role": "user", "content": "Count from one to forty in words."}
 _TIME: Final = {
@@ -141,10 +143,11 @@ class Trials:
 
     def _checked_url(self, base_url: str) -> str:
         base_url = base_url.strip().rstrip("/")
-        address = address_of(base_url) if _URL.fullmatch(base_url) else None
+        fits = len(base_url) <= _URL_CHARS_MAX and _URL.fullmatch(base_url)
+        address = address_of(base_url) if fits else None
         if address is None:
             raise BadRequest(
-                f"{base_url[:200]!r} is not the address of a server.",
+                f"{quoted(base_url)} is not the address of a server.",
                 remedy="Give it as http://macmini:8080; a key goes into an environment variable.",
             )
         server = self._config.server

@@ -24,6 +24,7 @@ from byline.domain.documents import (
     ExtractedText,
     PageSpan,
 )
+from byline.domain.echo import quoted
 from byline.errors import (
     DatabaseUnavailable,
     Invalid,
@@ -301,7 +302,8 @@ class Library:
         same = await (await connection.execute(sql["same_bytes"], there)).fetchone()
         if same is not None:
             raise Invalid(
-                f"The collection {collection!r} has the same bytes already, as {same['name']}.",
+                f"The collection {quoted(collection)} has the same bytes already, as "
+                f"{same['name']}.",
                 remedy="Remove one of the two documents.",
             )
         await connection.execute(sql["move"], there)

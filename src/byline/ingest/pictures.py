@@ -24,7 +24,7 @@ from weakref import WeakValueDictionary
 
 from byline.config import schema
 from byline.domain.documents import Document, ExtractedText
-from byline.errors import ExtractionFailed, NotFound, UnsupportedFormat
+from byline.errors import Busy, ExtractionFailed, NotFound, UnsupportedFormat
 from byline.ingest.library import Library
 from byline.ingest.protocol import (
     EXIT_TOO_MUCH_MEMORY,
@@ -37,6 +37,8 @@ from byline.store.blobs import BlobStore
 
 _PASSAGE_CHARS_MAX: Final = 20_000
 _AT_ONCE: Final = 2
+LINE_S_MAX: Final = 10.0
+"""How long a page waits for its turn to be drawn, in seconds."""
 _STDERR_CHARS_KEPT: Final = 300
 _COPY: Final = "copy-"
 _DRAWN_BY: Final = "1"
@@ -72,6 +74,7 @@ class Pictures:
         self._blobs = blobs
         self._config = config
         self._folder = folder.absolute()
+        self.line_s_max = LINE_S_MAX
         self._free = asyncio.Semaphore(_AT_ONCE)
         self._making: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
@@ -79,7 +82,8 @@ class Pictures:
         """A page of a document.
 
         Raises `NotFound` (document, page or file), `UnsupportedFormat` (it is no PDF),
-        `ExtractionFailed` (`encrypted`, `corrupt`, `too_slow`, `too_much_memory`, …).
+        `ExtractionFailed` (`encrypted`, `corrupt`, `too_slow`, `too_much_memory`, …), `Busy`
+        (others are being drawn, and its turn did not come).
         """
         document = await self._library.get(document_id)
         if document.media_type != "application/pdf":
@@ -105,29 +109,48 @@ class Pictures:
         kept = self._folder / document.sha256 / f"{view.page}-{view.width}-{key}.png"
         lock = self._making.setdefault(kept, asyncio.Lock())
         try:
-            async with asyncio.timeout(self._config.picture_s_max), lock:
+            async with asyncio.timeout(self.line_s_max) as waiting, lock:
                 if (known := await asyncio.to_thread(_read, kept)) is not None:
                     return _picture(known)
-                async with self._free, self._at_hand(document.sha256) as path:
-                    order = PictureOrder(
-                        page=view.page,
-                        width=view.width,
-                        passage=passage,
-                        about=about,
-                        path=str(path.absolute()),
-                        memory_bytes_max=self._config.picture_memory_bytes_max,
-                    )
-                    drawn = await self._draw(order)
+                async with self._free:
+                    waiting.reschedule(None)  # its turn has come
+                    drawn = await self._drawn_in_time(document, view, passage, about)
         except TimeoutError:
+            if not waiting.expired():
+                raise
+            raise Busy(
+                "Many pages are being drawn just now; this one's turn did not come."
+            ) from None
+        if await self._blobs.exists(document.sha256):  # it may have been removed meanwhile
+            await asyncio.to_thread(self._keep, kept, drawn)
+        return _picture(drawn)
+
+    async def _drawn_in_time(
+        self, document: Document, view: PageView, passage: str, about: float
+    ) -> bytes:
+        try:
+            async with (
+                asyncio.timeout(self._config.picture_s_max) as drawing,
+                self._at_hand(document.sha256) as path,
+            ):
+                order = PictureOrder(
+                    page=view.page,
+                    width=view.width,
+                    passage=passage,
+                    about=about,
+                    path=str(path.absolute()),
+                    memory_bytes_max=self._config.picture_memory_bytes_max,
+                )
+                return await self._draw(order)
+        except TimeoutError:
+            if not drawing.expired():
+                raise
             raise ExtractionFailed(
                 "too_slow",
                 f"Drawing the page took longer than {self._config.picture_s_max:g} s "
                 "(ingest.picture_s_max).",
                 remedy="Open the original file, or raise ingest.picture_s_max.",
             ) from None
-        if await self._blobs.exists(document.sha256):  # it may have been removed meanwhile
-            await asyncio.to_thread(self._keep, kept, drawn)
-        return _picture(drawn)
 
     @asynccontextmanager
     async def _at_hand(self, sha256: str) -> AsyncIterator[Path]:

@@ -24,6 +24,7 @@ from typing import Any, Final, NamedTuple, Self
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.domain.echo import quoted
 from byline.domain.search import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest, DatabaseUnavailable
 from byline.search.analyse import ending_terms, query_terms, telling_terms
@@ -280,7 +281,7 @@ async def _check_collection(connection: AsyncConnection[DictRow], collection: st
     named = ", ".join(known[:_COLLECTIONS_NAMED_MAX])
     more = len(known) - _COLLECTIONS_NAMED_MAX
     raise BadRequest(
-        f"There is no collection named {collection!r}.",
+        f"There is no collection named {quoted(collection)}.",
         remedy=f"Name one of: {named}{f' and {more} more' if more > 0 else ''}; "
         "or leave `collection` out to search all of them.",
     )

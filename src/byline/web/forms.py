@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from byline.domain.echo import shortened
 from byline.errors import BadRequest
 from byline.web.preferences import SWITCHES
 
@@ -66,5 +67,5 @@ def offset(sent: str) -> int:
 def _known_only(sent: dict[str, str], known: set[str]) -> dict[str, str]:
     unknown = sent.keys() - known
     if unknown:
-        raise BadRequest(f"Unknown parameter `{min(unknown)}`.")
+        raise BadRequest(f"Unknown parameter `{shortened(min(unknown))}`.")
     return sent

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from byline.api.failures import error_body, failure
 from byline.api.following import ask_headers, follow, refuse_to_resume
-from byline.api.given_once import OnceRoute
+from byline.api.json_in import StrictRoute
 from byline.api.requests import AskBody, AskOptions, AskQuery, NoParameters
 from byline.api.responses import SSE_CONTENT, described, json_response
 from byline.api.services import Parts, Services
@@ -30,7 +30,7 @@ from byline.domain.asking import (
 )
 from byline.errors import BylineError
 
-router = APIRouter(tags=["ask"], route_class=OnceRoute)
+router = APIRouter(tags=["ask"], route_class=StrictRoute)
 
 ADMITTED = (AskQueued, AskStarted, Done, Failed)
 """With the first of these it is settled how the ask is answered: as a stream or as an error."""

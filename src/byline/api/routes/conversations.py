@@ -12,6 +12,7 @@ from byline.api.conversation_shapes import (
     ConversationShape,
     ConversationsShape,
 )
+from byline.api.json_in import StrictRoute
 from byline.api.present import stored_ask_json
 from byline.api.requests import AskListParameters, Id, NoParameters, TitleBody, known_id
 from byline.api.responses import described, json_response
@@ -20,7 +21,7 @@ from byline.api.wire import disposition
 from byline.ask.export import conversation_markdown
 from byline.domain.conversations import Conversation
 
-router = APIRouter(prefix="/api/conversations", tags=["conversations"])
+router = APIRouter(prefix="/api/conversations", tags=["conversations"], route_class=StrictRoute)
 
 _MARKDOWN: dict[int | str, dict[str, Any]] = described(None, "not_found", "database_unavailable")
 _MARKDOWN[200] = {

@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from byline.api.document_shapes import DocumentPassagesShape
 from byline.api.history_shapes import AsksShape
+from byline.api.json_in import StrictRoute
 from byline.api.present import (
     document_json,
     job_json,
@@ -41,10 +42,11 @@ from byline.api.uploads import Upload, received
 from byline.api.wire import disposition
 from byline.ask.present import error_json
 from byline.domain.documents import DEFAULT_COLLECTION
+from byline.domain.echo import shortened
 from byline.domain.history import AskFilters
 from byline.errors import BadRequest, BylineError
 
-router = APIRouter(tags=["documents"])
+router = APIRouter(tags=["documents"], route_class=StrictRoute)
 
 UPLOAD_FIELDS = ("collection", "folder", "tags")
 
@@ -127,7 +129,7 @@ async def _take_in(parts: Services, upload: Upload) -> dict[str, Any]:
     unknown = set(upload.fields) - set(UPLOAD_FIELDS)
     if unknown:
         raise BadRequest(
-            f"Unknown parameter `{min(unknown)}`.",
+            f"Unknown parameter `{shortened(min(unknown))}`.",
             remedy=f"Known here: file, {', '.join(UPLOAD_FIELDS)}.",
         )
     collection = upload.fields.get("collection", "").strip() or DEFAULT_COLLECTION

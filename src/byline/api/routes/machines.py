@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from byline.api.json_in import StrictRoute
 from byline.api.machine_present import machine_json, trial_json
 from byline.api.machine_shapes import MachineShape, MachinesShape, TrialShape
 from byline.api.requests import NoParameters, TrialBody
@@ -17,7 +18,7 @@ from byline.api.services import Parts, Services
 from byline.api.streams import CallerLeft, Unanswered, unless_caller_leaves
 from byline.domain.trials import TrialRequest
 
-router = APIRouter(prefix="/api/machines", tags=["machines"])
+router = APIRouter(prefix="/api/machines", tags=["machines"], route_class=StrictRoute)
 
 Name = Annotated[str, Path(description="The machine's name.")]
 

@@ -24,6 +24,7 @@ _PICTURE: dict[int | str, dict[str, Any]] = described(
     "not_found",
     "unsupported_format",
     "extraction_failed",
+    "busy",
     "database_unavailable",
     "storage_unavailable",
 )

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from byline.api.openapi import describe
 from byline.api.responses import json_response
+from byline.domain.echo import shortened
 from byline.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
@@ -72,7 +73,7 @@ async def start() -> Response:
 async def asset(name: str) -> Response:
     """Swagger UI itself."""
     if name not in ASSETS:
-        raise NotFound(f"There is nothing at /docs/{name}.", remedy="See /docs.")
+        raise NotFound(f"There is nothing at /docs/{shortened(name)}.", remedy="See /docs.")
     content = (files("fastapi_offline") / "static" / name).read_bytes()
     return Response(
         content, media_type=ASSETS[name], headers={"Cache-Control": "public, max-age=86400"}

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from byline.api.document_shapes import RemovedDocumentShape
+from byline.api.json_in import StrictRoute
 from byline.api.present import document_json, removed_json
 from byline.api.requests import Id, NoParameters, known_id
 from byline.api.responses import described, json_response
 from byline.api.services import Parts
 from byline.api.shapes import DocumentShape
 
-router = APIRouter(tags=["documents"])
+router = APIRouter(tags=["documents"], route_class=StrictRoute)
 
 
 @router.post(
