@@ -258,7 +258,8 @@ def _fault(connection: Connection, document: Added) -> str:
         return f"its original is another ({original.status}, {len(original.body)} bytes)"
     hits = connection.call("GET", "/api/search?" + urlencode({"q": document.word, "limit": 3}))
     if document.id not in [hit["document_id"] for hit in hits.data["results"]]:
-        return "it is not found by its own word"
+        instead = [(hit["title"], hit["legs"]) for hit in hits.data["results"]]
+        return f"it is not found by its own word, but {instead}"
     return ""
 
 

@@ -29,8 +29,9 @@ from byline.search.ranking import Nearest, rank
 from byline.search.vectors import int8_array, sparsevec
 from byline.store.statements import statements
 
-_RARE_PASSAGES_MAX: Final[Mapping[Kind, int]] = {Kind.CODE: 500, Kind.NAME: 500, Kind.WORD: 16}
-"""Passages of what is searched that hold a word, about, for one document to be taken to."""
+_RARE_PASSAGES_MAX: Final[Mapping[Kind, int]] = {Kind.CODE: 5_000, Kind.NAME: 500, Kind.WORD: 16}
+"""Passages of what is searched that hold a word, about, for one document to be taken to. A code in
+the title of a long document is in all of its passages."""
 
 _HELD_PASSAGES_MAX: Final = 5_000
 """Passages of a collection that hold a word, however few of them a filter lets through."""
