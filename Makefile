@@ -67,8 +67,8 @@ format: $(VENV)/.dev
 
 docs: $(VENV)/.dev $(VENV)/.byline
 	$(IN)/python -m byline.api.error_reference > $(VENV)/errors.md
-	$(IN)/python -m byline.cli.reference > $(VENV)/cli.md
-	$(IN)/python -m byline.config.reference > $(VENV)/configuration.md
+	$(IN)/python -m byline.cli.cli_reference > $(VENV)/cli.md
+	$(IN)/python -m byline.config.config_reference > $(VENV)/configuration.md
 	mv $(VENV)/errors.md $(VENV)/cli.md $(VENV)/configuration.md docs/reference/
 
 lock:

@@ -14,9 +14,8 @@ from bench.library import empty_library, fill_documents
 from bench.report import Row
 from bench.retrieval import DEFAULT_DATA, QuestionSet, read_set
 from bench.settings import Settings
-from byline.ask.calibration import Calibration
-from byline.ask.sources import source_of
-from byline.ask.step import (
+from byline.ask.agent.agent_messages import room_of
+from byline.ask.agent.step import (
     AskWithTools,
     Begin,
     Effect,
@@ -28,10 +27,11 @@ from byline.ask.step import (
     State,
     step,
 )
-from byline.ask.talk import room_of
-from byline.ask.toolbox import Toolbox
-from byline.domain.search import EVERYTHING, SearchRequest
-from byline.search.reading import PassageReader
+from byline.ask.agent.toolbox import Toolbox
+from byline.ask.prompt.token_calibration import Calibration
+from byline.ask.source_numbering import source_of
+from byline.domain.searches import EVERYTHING, SearchRequest
+from byline.search.document_reader import PassageReader
 from byline.search.search import Searcher
 
 NAME = "agent"

@@ -18,9 +18,9 @@ from statistics import median
 from bench.generated import passages
 from bench.report import Row
 from bench.settings import Settings
-from byline.search.embedders.e5 import E5Embedder
-from byline.search.embedders.e5_weights import Weights, bundled_file
-from byline.search.embedders.unigram import Cutter
+from byline.vectors.embedders.e5_embedder import E5Embedder
+from byline.vectors.embedders.e5_weights import Weights, bundled_file
+from byline.vectors.embedders.unigram_tokenizer import Cutter
 
 NAME = "embedding"
 

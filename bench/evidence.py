@@ -36,8 +36,8 @@ from bench.settings import Settings, settings_from
 from bench.vectors import KeptVectors, kept_vectors, searchable
 from byline.ask.evidence import GENERAL, KOREAN, Fit, likelihood
 from byline.config.schema import Ask
-from byline.domain.search import QueryForm, SearchRequest
-from byline.judge.measures import roc_auc
+from byline.domain.searches import QueryForm, SearchRequest
+from byline.eval.retrieval_measures import roc_auc
 from byline.search.search import Searcher
 
 NAME = "evidence"

@@ -11,14 +11,14 @@ from contextlib import aclosing
 
 from bench.report import Row
 from bench.settings import Settings
-from byline.backend.protocol import Probed
+from byline.backend.chat_client import Probed
 from byline.config.schema import Ask, Config, LlamaCppBackend, Machine, OpenAIBackend
-from byline.dispatch.admission import Limits
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Backend, Dispatcher
-from byline.dispatch.gate import Gate
+from byline.dispatch.gate.admission import Limits
+from byline.dispatch.gate.local_gate import Gate
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.dispatch import Priority, Queued, Started
+from byline.domain.gates import Priority, Queued, Started
 from byline.errors import Preempted
 from byline.observe import Feed
 

@@ -19,10 +19,10 @@ from bench.settings import Settings
 from byline.config import schema
 from byline.domain.documents import DocumentState
 from byline.ingest.jobs import running_library
-from byline.ingest.library import Library
+from byline.ingest.library.document_library import Library
 from byline.store.blobs import open_blobs
+from byline.store.bundled.bundled_server import embedded_postgres
 from byline.store.database import open_database
-from byline.store.embedded import embedded_postgres
 
 NAME = "text to searchable"
 

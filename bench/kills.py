@@ -199,7 +199,7 @@ def _is(mark: Callable[[str, psutil.Process], bool], process: psutil.Process) ->
 
 
 VICTIMS: Final[dict[str, Callable[[str, psutil.Process], bool]]] = {
-    "reader of files": lambda command, _: "byline.ingest.worker" in command,
+    "reader of files": lambda command, _: "byline.ingest.extraction.extract_worker" in command,
     "connection": lambda command, process: (
         process.name() == "postgres" and "byline byline" in command
     ),

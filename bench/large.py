@@ -24,12 +24,12 @@ from bench.clusters import DIMENSIONS, PASSAGES_A_DOCUMENT, Clusters, Floats
 from bench.generated import passages
 from bench.library import at_rest
 from byline.domain.documents import DEFAULT_COLLECTION
-from byline.search import lexical
-from byline.search.lexical import IndexedPassage, index_passages
-from byline.search.spaces import GRAPH, VectorSpace, add_space
-from byline.search.vectors import COPY_HEADER, COPY_TRAILER, copy_row, vector_text
+from byline.search.index import lexical_index
+from byline.search.index.lexical_index import IndexedPassage, index_passages
+from byline.store.binary_copy import COPY_HEADER, COPY_TRAILER, copy_row, vector_text
 from byline.store.database import Database
 from byline.store.statements import statements
+from byline.vectors.vector_spaces import GRAPH, VectorSpace, add_space
 
 FINGERPRINT = "prepared vectors"
 DOCUMENTS_AT_ONCE = 200
@@ -122,7 +122,7 @@ class LargeLibrary:
     async def remove_document(self, document: str) -> None:
         """As the program does."""
         async with self.database.connection() as connection:
-            await lexical.remove_document(connection, document)
+            await lexical_index.remove_document(connection, document)
             await connection.execute(statements("removal")["delete"], {"id": document})
 
     async def _load(self, texts: list[str], made: Floats, took: Took) -> None:

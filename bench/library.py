@@ -12,12 +12,12 @@ from pathlib import Path
 
 from byline.config import schema
 from byline.domain.documents import DEFAULT_COLLECTION
-from byline.search.analyse import terms
-from byline.search.duplicates import fingerprint
-from byline.search.folding import RestFolder
-from byline.search.lexical import IndexedPassage, index_passages
+from byline.search.index.lexical_index import IndexedPassage, index_passages
+from byline.search.index.stats_compaction import RestFolder
+from byline.search.near_duplicates import fingerprint
+from byline.store.bundled.bundled_server import embedded_postgres
 from byline.store.database import Database, open_database
-from byline.store.embedded import embedded_postgres
+from byline.text.terms import terms
 
 BATCH = 4_096
 """Passages a transaction takes in, as reading a document does."""

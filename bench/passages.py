@@ -29,9 +29,9 @@ from bench.retrieval import DEFAULT_DATA, lines, open_text
 from bench.settings import Settings
 from byline.config import schema
 from byline.domain.documents import Chunk, ExtractedText, Heading
-from byline.domain.search import QueryForm, SearchHit, SearchRequest
-from byline.ingest.chunk import chunk
-from byline.search.lexical import IndexedPassage, index_passages
+from byline.domain.searches import QueryForm, SearchHit, SearchRequest
+from byline.ingest.passages.chunking import chunk
+from byline.search.index.lexical_index import IndexedPassage, index_passages
 from byline.search.search import Searcher
 from byline.store.database import Database
 

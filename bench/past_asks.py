@@ -18,14 +18,14 @@ from psycopg.types.json import Jsonb
 from bench.generated import passages
 from bench.report import Row
 from bench.settings import Settings
-from byline.ask.findable import ask_terms
-from byline.ask.history import list_asks
+from byline.ask.history.ask_lists import list_asks
+from byline.ask.history.search_terms import ask_terms
 from byline.config import schema
-from byline.domain.asking import AskStatus
-from byline.domain.history import AskFilters
-from byline.search.analyse import only_asks
+from byline.domain.ask_filters import AskFilters
+from byline.domain.asks import AskStatus
+from byline.store.bundled.bundled_server import embedded_postgres
 from byline.store.database import Database, open_database
-from byline.store.embedded import embedded_postgres
+from byline.text.terms import only_asks
 
 NAME = "search in the history"
 ASKS = 50_000

@@ -27,9 +27,9 @@ from bench.report import Row
 from bench.retrieval import DEFAULT_DATA, FLOORS, QuestionSet, read_set
 from bench.settings import Settings
 from bench.vectors import KeptVectors, embedded_text, kept_vectors, searchable
-from byline.domain.search import SearchRequest
-from byline.judge.measures import mean_scores, score_rankings
-from byline.search.embedders.protocol import Vector
+from byline.domain.searches import SearchRequest
+from byline.eval.retrieval_measures import mean_scores, score_rankings
+from byline.vectors.embedders.embedder import Vector
 
 NAME = "search beside its peers"
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 
-from byline.ask.parts import AskParts
-from byline.ask.present import answer_json
-from byline.ask.progress import Progress
+from byline.ask.ask_json import answer_json
+from byline.ask.ask_parts import AskParts
+from byline.ask.ask_progress import Progress
 from byline.ask.run import run_ask
-from byline.backend.protocol import ChatClient
+from byline.backend.chat_client import ChatClient
 from byline.config import schema
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
-from byline.domain.asking import AskRequest, Done
-from byline.judge.questions import Question
-from byline.judge.verdicts import Asked, judge_ask
+from byline.domain.asks import AskRequest, Done
+from byline.eval.question_files import Question
+from byline.eval.verdicts import Asked, judge_ask
 from byline.observe import Feed
-from byline.search.reading import PassageReader
+from byline.search.document_reader import PassageReader
 from byline.search.search import Searcher
 
 

@@ -19,8 +19,11 @@ import byline
 from byline.config import schema
 
 HISTORY = Path(__file__).parent / "history" / "retrieval.jsonl"
-SEARCHED_BY = ("search/*.py", "search/*/*.py", "ask/evidence.py", "ask/quotes.py",
-               "store/queries/lexical.sql", "store/queries/vectors.sql")  # fmt: skip
+SEARCHED_BY = (
+    *("search/*.py", "search/*/*.py", "text/*.py", "vectors/*.py", "vectors/*/*.py"),
+    *("ask/evidence.py", "ask/quotes.py"),
+    *("store/queries/lexical.sql", "store/queries/vectors.sql"),
+)
 _FACTS = ("at", "commit", "processor", "cores", "python", "load_before")
 
 

@@ -24,11 +24,11 @@ from bench.quoting import Quoting
 from bench.report import Row
 from bench.settings import Settings
 from bench.vectors import KeptVectors, kept_vectors, searchable
-from byline.domain.search import SearchRequest
-from byline.judge.measures import mean_scores, roc_auc, score_rankings
-from byline.judge.questions import Question
-from byline.judge.verdicts import Asked, Verdict
-from byline.search.reading import PassageReader
+from byline.domain.searches import SearchRequest
+from byline.eval.question_files import Question
+from byline.eval.retrieval_measures import mean_scores, roc_auc, score_rankings
+from byline.eval.verdicts import Asked, Verdict
+from byline.search.document_reader import PassageReader
 
 NAME = "retrieval quality"
 

@@ -20,15 +20,15 @@ from pathlib import Path
 from bench.report import Row
 from bench.settings import Settings
 from bench.wire import quantile
-from byline.backend.clients import make_client
-from byline.backend.protocol import ChatClient
+from byline.backend.chat_client import ChatClient
+from byline.backend.client_factory import make_client
 from byline.config.schema import Ask, Config, LlamaCppBackend, Machine, OpenAIBackend
-from byline.dispatch.admission import PREEMPTIONS_MAX
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Backend, Dispatcher
-from byline.dispatch.gate import Gate
+from byline.dispatch.gate.admission import PREEMPTIONS_MAX
+from byline.dispatch.gate.local_gate import Gate
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.dispatch import Priority, Queued, Started
+from byline.domain.gates import Priority, Queued, Started
 from byline.errors import Preempted
 from byline.observe import Feed
 from byline.testing.machine import fake_machine

@@ -8,7 +8,7 @@ from dataclasses import replace
 from bench.report import Row
 from bench.saturation import REQUEST, Scene, table
 from bench.settings import Settings
-from byline.backend.clients import make_client
+from byline.backend.client_factory import make_client
 from byline.config.schema import LlamaCppBackend
 from byline.errors import BackendUnavailable, LlmError
 

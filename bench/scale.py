@@ -31,12 +31,12 @@ from bench.library import empty_library
 from bench.report import Row
 from bench.search import overlap_at_10
 from bench.settings import Settings
-from byline.domain.search import Filters, SearchRequest
-from byline.search.analyse import query_terms
+from byline.domain.searches import Filters, SearchRequest
 from byline.search.dense import DenseQuery, search_dense
 from byline.search.filters import Scope, scope_of
-from byline.search.fuse import CANDIDATES
+from byline.search.fusion import CANDIDATES
 from byline.search.search import Searcher
+from byline.text.terms import query_terms
 
 NAME = "search by words and meaning as the library grows"
 

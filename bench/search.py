@@ -17,8 +17,9 @@ from bench.generated import passages, questions
 from bench.library import BATCH, Text, at_rest, empty_library, fill
 from bench.report import Row
 from bench.settings import Settings
-from byline.domain.search import Filters, SearchRequest, SearchResult
-from byline.search import candidates, filters
+from byline.domain.searches import Filters, SearchRequest, SearchResult
+from byline.search import filters
+from byline.search.index import candidates
 from byline.search.search import Searcher
 
 NAME = "lexical search"

@@ -17,14 +17,14 @@ import time
 from bench.report import Row
 from bench.settings import Settings
 from byline.config import schema
-from byline.dispatch.admission import Limits
 from byline.dispatch.clock import LoopClock
-from byline.dispatch.gate import Gate
-from byline.dispatch.shared_gate import SharedGate
-from byline.dispatch.sharing import shared_gates
-from byline.domain.dispatch import Priority
+from byline.dispatch.gate.admission import Limits
+from byline.dispatch.gate.coordinator import shared_gates
+from byline.dispatch.gate.local_gate import Gate
+from byline.dispatch.gate.shared_gate import SharedGate
+from byline.domain.gates import Priority
+from byline.store.bundled.bundled_server import embedded_postgres
 from byline.store.database import open_database
-from byline.store.embedded import embedded_postgres
 
 NAME = "gate: hand-over between processes, and what sharing costs"
 

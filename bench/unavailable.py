@@ -17,12 +17,12 @@ from bench.program import byline, indexed, upload
 from bench.report import Row
 from bench.settings import Settings
 from bench.wire import Connection, quantile
-from byline.backend.openai import OpenAIClient
+from byline.backend.openai_client import OpenAIClient
 from byline.config.schema import OpenAIBackend
 from byline.domain.chat import ChatRequest
 from byline.errors import BackendUnavailable
+from byline.testing.fake_network import Network, NotPermitted, network
 from byline.testing.machine import black_hole, closed_port
-from byline.testing.network import Network, NotPermitted, network
 
 NAME = "how soon an ask hears that its machine is not there"
 

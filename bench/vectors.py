@@ -16,12 +16,12 @@ from pathlib import Path
 from bench.library import Text, at_rest, fill_documents
 from bench.settings import Settings
 from byline.domain.documents import DEFAULT_COLLECTION
-from byline.search.embedders.e5 import E5Embedder
-from byline.search.embedders.protocol import Embedder, Vector, passage_input
 from byline.search.search import Searcher
-from byline.search.spaces import add_space
-from byline.search.vectors import vector_text
+from byline.store.binary_copy import vector_text
 from byline.store.database import Database
+from byline.vectors.embedders.e5_embedder import E5Embedder
+from byline.vectors.embedders.embedder import Embedder, Vector, passage_input
+from byline.vectors.vector_spaces import add_space
 
 _AT_ONCE = 64
 

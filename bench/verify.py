@@ -32,8 +32,8 @@ from bench.claims import (
 from bench.report import Row
 from bench.retrieval import DEFAULT_DATA, lines, open_text
 from bench.settings import Settings
-from byline.domain.asking import Support
-from byline.verify.reading import ReadSource
+from byline.domain.asks import Support
+from byline.verify.checked_source import ReadSource
 from byline.verify.support import check_support
 
 NAME = "citations checked"

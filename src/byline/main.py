@@ -23,17 +23,30 @@ import structlog
 from fastapi import FastAPI
 
 from byline.api.app import create_app
-from byline.api.descriptors import raise_descriptor_limit
-from byline.api.forms import FormDoor
-from byline.api.http_server import LISTEN_BACKLOG, HttpServer, http_server
+from byline.api.asks.form_port import FormDoor
+from byline.api.http.descriptors import raise_descriptor_limit
+from byline.api.http.http_server import LISTEN_BACKLOG, HttpServer, http_server
 from byline.api.services import Services
-from byline.ask.conversations import Conversations
-from byline.ask.parts import AskParts
-from byline.ask.record import AskRecords
+from byline.ask.ask_parts import AskParts
+from byline.ask.history.ask_records import AskRecords
+from byline.ask.history.conversation_records import Conversations
 from byline.ask.service import running_asks
-from byline.backend.clients import make_client
-from byline.backend.protocol import ChatClient
-from byline.checkup.parts import (
+from byline.backend.chat_client import ChatClient
+from byline.backend.client_factory import make_client
+from byline.config import schema
+from byline.config.config_check import is_loopback
+from byline.config.config_file import CONFIG_NAME
+from byline.dispatch.clock import LoopClock
+from byline.dispatch.connection_test import Trials
+from byline.dispatch.dispatcher import Dispatcher
+from byline.dispatch.gate.coordinator import shared_gates
+from byline.dispatch.gate.local_gate import gate_limits
+from byline.dispatch.gate.shared_gate import SharedGate
+from byline.dispatch.health.health_probes import probing
+from byline.dispatch.machine_views import Machines
+from byline.dispatch.record.call_recorder import Recorder, recording
+from byline.dispatch.record.machine_records import MachineRecords
+from byline.doctor.part_checks import (
     Checkup,
     Files,
     backend_findings,
@@ -43,38 +56,26 @@ from byline.checkup.parts import (
     schema_finding,
     search_finding,
 )
-from byline.config import schema
-from byline.config.check import is_loopback
-from byline.config.load import CONFIG_NAME
-from byline.dispatch.clock import LoopClock
-from byline.dispatch.dispatcher import Dispatcher, gate_limits
-from byline.dispatch.machines import Machines
-from byline.dispatch.probes import probing
-from byline.dispatch.recorder import Recorder, recording
-from byline.dispatch.records import MachineRecords
-from byline.dispatch.shared_gate import SharedGate
-from byline.dispatch.sharing import shared_gates
-from byline.dispatch.trial import Trials
-from byline.domain.checkup import Finding, FindingState
+from byline.domain.findings import Finding, FindingState
 from byline.errors import DatabaseUnavailable, StartFailed
 from byline.ingest.jobs import running_library
-from byline.ingest.pictures import open_pictures
+from byline.ingest.pictures.page_pictures import open_pictures
 from byline.observe import Feed, Metrics, configure_log
-from byline.search.embedders.choice import Embedders
-from byline.search.folding import folding
-from byline.search.reading import PassageReader
-from byline.search.rebuild import ensure_current_index
+from byline.search.document_reader import PassageReader
+from byline.search.index.reindexing import ensure_current_index
+from byline.search.index.stats_compaction import folding
 from byline.search.search import Searcher
 from byline.search.self_test import prove_search
 from byline.store.blobs import open_blobs
-from byline.store.cluster import data_folder
+from byline.store.bundled.bundled_server import embedded_postgres
+from byline.store.bundled.cluster import data_folder
 from byline.store.database import Database, open_database, schema_of
-from byline.store.embedded import embedded_postgres
 from byline.store.home import locked_home
 from byline.store.pairing import pair
 from byline.store.presence import presence
-from byline.web.pages import page_routes
-from byline.web.parts import PageParts
+from byline.vectors.embedders.embedder_choice import Embedders
+from byline.web.page_parts import PageParts
+from byline.web.page_routes import page_routes
 
 log = structlog.get_logger("byline.main")
 

@@ -13,9 +13,9 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from byline.config import schema
-from byline.domain.checkup import Backlog, BacklogState, Disk
-from byline.domain.dispatch import BackendChanged, GateStatus
-from byline.domain.machines import CallEnded
+from byline.domain.findings import Backlog, BacklogState, Disk
+from byline.domain.gates import BackendChanged, GateStatus
+from byline.domain.machine_reports import CallEnded
 
 QUIET_LOGGERS = ("aiohttp.access", "uvicorn.access", "uvicorn.error", "procrastinate", "psycopg")
 """Libraries that report their own routine at INFO; only their warnings concern the owner."""

@@ -9,27 +9,24 @@ from typing import Any
 import aiohttp
 import pytest
 
-from byline.api import (
-    checkup_shapes,
-    conversation_shapes,
-    document_shapes,
-    history_shapes,
-    machine_shapes,
-    openai_shapes,
-    shapes,
-)
+from byline.api import result_shapes
+from byline.api.asks import conversation_shapes, history_shapes
+from byline.api.documents import document_shapes
+from byline.api.machines import machine_shapes
+from byline.api.openai import openai_shapes
+from byline.api.status import status_shapes
 from byline.testing.machine import FakeMachine
 from tests.acceptance.conftest import GEMMA, LEASE, QUESTION, QWEN, Site, Start, two_macs
 
 CHAT = "/v1/chat/completions"
 SHAPES = (
-    shapes,
+    result_shapes,
     openai_shapes,
     conversation_shapes,
     history_shapes,
     machine_shapes,
     document_shapes,
-    checkup_shapes,
+    status_shapes,
 )
 
 
@@ -103,7 +100,7 @@ async def test_backends_tell_machine_model_state_and_queue(
     await site.ask()
     await macbook.set_mode("refuse")
     probed = await site.post("/api/backends/qwen-macbook/probe")
-    listed = shapes.BackendsShape.model_validate((await site.get("/api/backends")).body)
+    listed = result_shapes.BackendsShape.model_validate((await site.get("/api/backends")).body)
     gemma, qwen = listed.backends
     assert (gemma.name, gemma.machine, gemma.model) == ("gemma-macmini", "macmini", GEMMA)
     assert (gemma.default, gemma.state, gemma.running, gemma.capacity) == (True, "online", 0, 1)
@@ -120,7 +117,7 @@ async def test_one_upload_takes_what_it_can_and_says_why_not_the_rest(site: Site
     form.add_field("collection", "home")
     async with site.http.post("/api/documents", data=form) as response:
         assert response.status == 202
-        told = shapes.UploadShape.model_validate(await response.json())
+        told = result_shapes.UploadShape.model_validate(await response.json())
     assert [(file.name, file.error.code) for file in told.refused] == [("empty.txt", "invalid")]
     assert [document.name for document in told.documents] == ["broken.pdf", "계약서.txt"]
     broken, lease = [await site.settled(document.id) for document in told.documents]
@@ -141,12 +138,12 @@ async def test_a_file_over_the_limit_is_refused_and_leaves_nothing(start: Start)
 
 async def test_a_document_comes_back_as_it_was_added(site: Site) -> None:
     (document,) = (await site.get("/api/documents"))["documents"]
-    shapes.DocumentShape.model_validate(document)
+    result_shapes.DocumentShape.model_validate(document)
     path = f"/api/documents/{document['id']}"
     async with site.http.get(path + "/file") as response:
         assert await response.read() == LEASE.encode()
         assert "lease.md" in response.headers["Content-Disposition"]
-    text = shapes.DocumentTextShape.model_validate((await site.get(path + "/text")).body)
+    text = result_shapes.DocumentTextShape.model_validate((await site.get(path + "/text")).body)
     found = (await site.get("/api/search", q="deposit"))["results"][0]
     assert text.text[found["start"] : found["end"]] == found["excerpt"]
     assert await site.delete(path) == 204

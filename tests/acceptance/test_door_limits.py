@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from byline.api.http_protocol import HEAD_BYTES_MAX
+from byline.api.http.http_protocol import HEAD_BYTES_MAX
 from tests.acceptance.conftest import Site, Start
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"

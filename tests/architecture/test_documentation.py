@@ -16,7 +16,7 @@ from source_tree import ROOT, SOURCE, shown
 
 from byline import errors
 from byline.api import error_reference, failures
-from byline.config import reference
+from byline.config import config_reference
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
@@ -45,7 +45,7 @@ def all_errors(parent: type[errors.BylineError]) -> Iterator[type[errors.BylineE
 
 def test_the_configuration_reference_is_what_the_code_says() -> None:
     written = (ROOT / "docs/reference/configuration.md").read_text(encoding="utf-8")
-    assert written == reference.reference(), "run make docs"
+    assert written == config_reference.reference(), "run make docs"
 
 
 def shell_commands(document: Path) -> Iterator[list[str]]:

@@ -9,7 +9,7 @@ from browser_checks import PHONE, OpenPage, assert_accessible, shot
 from browser_site import Site
 from playwright.sync_api import Page, expect
 
-from byline.config.load import check_text
+from byline.config.config_file import check_text
 
 MODEL = "mlx-community/Qwen3-32B-4bit"
 

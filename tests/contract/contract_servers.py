@@ -8,8 +8,8 @@ from typing import Any
 
 from real_servers import RealServer
 
-from byline.backend.link import LIMITS, Limits
-from byline.backend.openai import OpenAIClient
+from byline.backend.http_session import LIMITS, Limits
+from byline.backend.openai_client import OpenAIClient
 from byline.config.schema import OpenAIBackend
 from byline.domain.chat import ChatRequest, Delta
 from byline.testing.machine import FakeMachine

@@ -15,17 +15,17 @@ from datetime import UTC, datetime
 import pytest
 from contract_servers import ModelServer
 
-from byline.ask.parts import AskParts
-from byline.ask.present import transcript
-from byline.ask.progress import Progress
-from byline.ask.replay import replay
+from byline.ask.agent.replay import replay
+from byline.ask.agent.step import ROUNDS_MAX
+from byline.ask.ask_json import transcript
+from byline.ask.ask_parts import AskParts
+from byline.ask.ask_progress import Progress
 from byline.ask.run import run_ask
-from byline.ask.step import ROUNDS_MAX
-from byline.backend.openai import OpenAIClient
+from byline.backend.openai_client import OpenAIClient
 from byline.config.schema import Ask, Config, Machine, OpenAIBackend
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
-from byline.domain.asking import (
+from byline.domain.asks import (
     AskAnswer,
     AskEvent,
     AskMode,
@@ -39,7 +39,7 @@ from byline.domain.asking import (
 from byline.domain.chat import ChatRequest, Delta
 from byline.errors import BackendUnavailable, LlmError, MachineError
 from byline.observe import Feed
-from byline.search.reading import PassageReader
+from byline.search.document_reader import PassageReader
 from byline.search.search import Searcher
 from byline.store.database import Database
 from tests.integration.search_corpus import add

@@ -11,10 +11,10 @@ import pytest
 from contract_servers import ModelServer, asking, read
 
 from byline.backend.decode import assemble_message
-from byline.backend.embeddings import EmbeddingsClient
-from byline.backend.introduction import introduce
-from byline.backend.link import Link, upstream
-from byline.backend.masking import MASK
+from byline.backend.embeddings_client import EmbeddingsClient
+from byline.backend.http_session import Link, upstream
+from byline.backend.key_masking import MASK
+from byline.backend.server_detection import introduce
 from byline.domain.chat import Delta
 from byline.errors import BackendUnavailable, LlmError
 from byline.testing.http1 import Connection, Peer, Request

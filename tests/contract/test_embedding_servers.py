@@ -10,13 +10,12 @@ import pytest
 
 from byline.config import schema
 from byline.dispatch.clock import LoopClock
-from byline.dispatch.dispatcher import gate_limits
-from byline.dispatch.gate import Gate
-from byline.domain.dispatch import Priority
+from byline.dispatch.gate.local_gate import Gate, gate_limits
+from byline.domain.gates import Priority
 from byline.errors import EmbedderUnavailable
-from byline.search.embedders.http import HttpEmbedder
-from byline.testing.embeddings import vector
+from byline.testing.fake_embeddings import vector
 from byline.testing.machine import FakeMachine, closed_port, fake_machine, running_machine
+from byline.vectors.embedders.http_embedder import HttpEmbedder
 
 TEXTS = ["the lease ends", "the dog barks", "한 달 안에"]
 

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from contract_servers import ModelServer, asking, read
 
+from byline.testing.fake_server import MODE_NAMES
 from byline.testing.machine import FakeMachine, black_hole, closed_port, fake_machine
-from byline.testing.server import MODE_NAMES
 
 BODY = {"model": "qwen", "messages": [{"role": "user", "content": "hi"}]}
 

@@ -11,7 +11,7 @@ import pytest
 from contract_servers import ModelServer
 from test_upstream_faults import LLM_ERRORS, UNAVAILABLE
 
-from byline.backend.clients import make_client
+from byline.backend.client_factory import make_client
 from byline.config.schema import Ask, Config, Machine, OpenAIBackend
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from contract_servers import asking
 
-from byline.backend.clients import make_client
+from byline.backend.client_factory import make_client
 from byline.backend.decode import assemble_message
 from byline.backend.llama_cpp import BUNDLED_MODEL_PACKAGE, LlamaCppClient, bundled_model
 from byline.config.schema import LlamaCppBackend
@@ -208,7 +208,7 @@ def test_the_bundled_model_is_found_without_running_its_package() -> None:
 PARENT = """
 import asyncio, sys
 from pathlib import Path
-from byline.backend.clients import make_client
+from byline.backend.client_factory import make_client
 from byline.config.schema import LlamaCppBackend
 from byline.domain.chat import ChatRequest
 

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from contract_servers import ModelServer, read
 
-from byline.backend.link import Limits
-from byline.backend.openai import OpenAIClient
+from byline.backend.http_session import Limits
+from byline.backend.openai_client import OpenAIClient
 from byline.errors import BackendUnavailable, LlmError
 from byline.testing.machine import FakeMachine, black_hole, closed_port, running_machine
 

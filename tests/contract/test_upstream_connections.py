@@ -13,9 +13,9 @@ import pytest
 from contract_servers import ModelServer, asking, read
 
 from byline.backend.authorship import KINDS
-from byline.backend.dialling import open_socket
-from byline.backend.link import LIMITS
-from byline.backend.openai import environment_key
+from byline.backend.connections import open_socket
+from byline.backend.http_session import LIMITS
+from byline.backend.openai_client import environment_key
 from byline.errors import BackendUnavailable, LlmError
 from byline.testing.machine import FakeMachine
 

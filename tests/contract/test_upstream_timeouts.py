@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pytest
 from contract_servers import ModelServer, asking, read
 
-from byline.backend.link import Limits
-from byline.backend.openai import OpenAIClient
+from byline.backend.http_session import Limits
+from byline.backend.openai_client import OpenAIClient
 from byline.domain.chat import ChatRequest
 from byline.errors import BackendUnavailable
 from byline.testing.machine import FakeMachine, black_hole

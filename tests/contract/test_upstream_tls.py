@@ -19,7 +19,7 @@ from byline.errors import BackendUnavailable
 
 REACH = """
 import asyncio, sys
-from byline.backend.clients import make_client
+from byline.backend.client_factory import make_client
 from byline.config.schema import OpenAIBackend
 from pathlib import Path
 async def main():
@@ -93,7 +93,7 @@ async def test_a_certificate_that_does_not_hold_is_a_connect_error_that_says_why
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", trusting)
-    monkeypatch.setattr("byline.backend.link.ssl.create_default_context", lambda: trusting)
+    monkeypatch.setattr("byline.backend.http_session.ssl.create_default_context", lambda: trusting)
     certificate = authority.issue_cert(
         *names, not_before=datetime(2019, 1, 1, tzinfo=UTC), not_after=expires_at
     )

@@ -27,15 +27,15 @@ import pytest
 from aiohttp.abc import AbstractStreamWriter
 from contract_servers import ModelServer, asking, read
 
-from byline.backend.dialling import TimedBody
-from byline.backend.openai import OpenAIClient
+from byline.backend.connections import TimedBody
+from byline.backend.openai_client import OpenAIClient
 from byline.config.schema import Ask, Config, Machine, OpenAIBackend
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.errors import BackendUnavailable
 from byline.observe import Feed
+from byline.testing.fake_network import Network, NotPermitted, network
 from byline.testing.machine import FakeMachine
-from byline.testing.network import Network, NotPermitted, network
 
 TOLD_S_MAX = 15.0
 PATIENCE_S = 120.0
@@ -67,7 +67,9 @@ def test_a_network_that_a_killed_run_has_left_over_is_in_nobodys_way(
 ) -> None:
     left_over = int(lan.name.removeprefix("byline"))
     numbers = iter([left_over, left_over, (left_over + 1) % 16_384])
-    monkeypatch.setattr("byline.testing.network.secrets.randbelow", lambda below: next(numbers))
+    monkeypatch.setattr(
+        "byline.testing.fake_network.secrets.randbelow", lambda below: next(numbers)
+    )
     with network() as other:
         assert other.name != lan.name
         assert other.host != lan.host
@@ -128,7 +130,7 @@ async def test_a_peer_that_vanishes_while_it_is_written_to_is_noticed_and_its_ma
             writes.set()
             await super().write_with_length(writer, length)
 
-    monkeypatch.setattr("byline.backend.call.TimedBody", Announced)
+    monkeypatch.setattr("byline.backend.completion_call.TimedBody", Announced)
     with lan.machine() as other:
         await laptop.arrange("slow_reader")
         pooled = ModelServer(other.base_url, MODEL, fake=other)

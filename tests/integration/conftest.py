@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from embedded_home import query
 
-from byline.store.embedded import embedded_postgres
+from byline.store.bundled.bundled_server import embedded_postgres
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from byline.config import schema
-from byline.ingest.library import Library
+from byline.ingest.library.document_library import Library
 from byline.store.blobs import open_blobs
 from byline.store.database import open_database
 

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from byline.errors import BylineError
-from byline.store.embedded import embedded_postgres
+from byline.store.bundled.bundled_server import embedded_postgres
 
 
 async def main(home: Path) -> None:

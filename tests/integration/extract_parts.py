@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from byline.domain.documents import Chunk, ExtractedText
-from byline.ingest.extract import Extractor
+from byline.ingest.extraction.file_extractor import Extractor
 
 
 def workers() -> list[psutil.Process]:
@@ -17,7 +17,7 @@ def workers() -> list[psutil.Process]:
 
 def _is_worker(process: psutil.Process) -> bool:
     try:
-        return "byline.ingest.worker" in process.cmdline()
+        return "byline.ingest.extraction.extract_worker" in process.cmdline()
     except psutil.Error:  # it has just ended
         return False
 

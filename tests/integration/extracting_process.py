@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from byline.config.schema import Ingest
-from byline.ingest.extract import Extractor, open_extractor
+from byline.ingest.extraction.file_extractor import Extractor, open_extractor
 
 
 async def main(scratch: Path, file: Path) -> None:

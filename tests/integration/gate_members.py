@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from byline.dispatch.admission import Limits
 from byline.dispatch.clock import LoopClock
-from byline.dispatch.gate import Slot
-from byline.dispatch.shared_gate import SharedGate
-from byline.dispatch.sharing import Sharing, shared_gates
-from byline.domain.dispatch import GateStatus, Priority, Queued
+from byline.dispatch.gate.admission import Limits
+from byline.dispatch.gate.coordinator import Sharing, shared_gates
+from byline.dispatch.gate.local_gate import Slot
+from byline.dispatch.gate.shared_gate import SharedGate
+from byline.domain.gates import GateStatus, Priority, Queued
 from byline.errors import BylineError
 
 FG, BG = Priority.FOREGROUND, Priority.BACKGROUND

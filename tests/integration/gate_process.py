@@ -19,14 +19,15 @@ from typing import Any
 
 import structlog
 
-from byline.backend.clients import make_client
+from byline.backend.client_factory import make_client
 from byline.config.schema import Ask, Config, Machine, OpenAIBackend
 from byline.dispatch.clock import LoopClock
-from byline.dispatch.dispatcher import Dispatcher, gate_limits
-from byline.dispatch.shared_gate import SharedGate
-from byline.dispatch.sharing import shared_gates
+from byline.dispatch.dispatcher import Dispatcher
+from byline.dispatch.gate.coordinator import shared_gates
+from byline.dispatch.gate.local_gate import gate_limits
+from byline.dispatch.gate.shared_gate import SharedGate
 from byline.domain.chat import ChatRequest
-from byline.domain.dispatch import Priority, Queued, Started
+from byline.domain.gates import Priority, Queued, Started
 from byline.errors import BylineError
 from byline.observe import Feed
 

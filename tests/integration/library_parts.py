@@ -13,11 +13,11 @@ import psycopg
 
 from byline.config import schema
 from byline.domain.documents import Document, DocumentState, ExtractedText
-from byline.ingest.extract import Extraction
+from byline.ingest.extraction.file_extractor import Extraction
 from byline.ingest.jobs import DocumentJobs
-from byline.ingest.library import Library
+from byline.ingest.library.document_library import Library
 from byline.ingest.pipeline import Pipeline
-from byline.search.analysed import AnalysedPassages, analysed
+from byline.search.index.analysed_passages import AnalysedPassages, analysed
 from byline.store.blobs import BlobStore, open_blobs
 from byline.store.database import Database
 

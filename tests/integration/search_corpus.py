@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from byline.search.lexical import IndexedPassage, index_passages
+from byline.search.index.lexical_index import IndexedPassage, index_passages
 from byline.store.database import Database
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from byline.ask.conversations import Conversations
-from byline.ask.present import transcript
-from byline.ask.record import AskRecords
-from byline.domain.asking import (
+from byline.ask.ask_json import transcript
+from byline.ask.history.ask_records import AskRecords
+from byline.ask.history.conversation_records import Conversations
+from byline.domain.ask_filters import AskFilters, ListedAsk
+from byline.domain.asks import (
     AskAnswer,
     AskQueued,
     AskRequest,
@@ -23,11 +24,10 @@ from byline.domain.asking import (
     SourcesFound,
     Token,
 )
-from byline.domain.dispatch import Queued
-from byline.domain.history import AskFilters, ListedAsk
+from byline.domain.gates import Queued
 from byline.errors import BackendUnavailable, BadRequest
-from byline.search.analyse import ANALYSIS_VERSION
 from byline.store.database import Database
+from byline.text.terms import ANALYSIS_VERSION
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DEPOSIT = "The deposit of the flat is 1,000 euros, due on 2026-05-01."

@@ -11,8 +11,9 @@ from random import Random
 import pytest
 from search_corpus import Draft, add, add_document
 
-from byline.domain.search import Filters, SearchHit, SearchRequest
-from byline.search import candidates, filters
+from byline.domain.searches import Filters, SearchHit, SearchRequest
+from byline.search import filters
+from byline.search.index import candidates
 from byline.search.search import Searcher
 from byline.store.database import Database
 

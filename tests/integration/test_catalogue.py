@@ -10,12 +10,12 @@ from library_parts import rows
 from psycopg.types.json import Jsonb
 from search_corpus import Draft, add, add_document
 
-from byline.ask.record import AskRecords
+from byline.ask.history.ask_records import AskRecords
+from byline.domain.ask_filters import AskFilters
 from byline.domain.documents import Choice, DocumentSort, DocumentState
-from byline.domain.history import AskFilters
-from byline.domain.search import Filters
+from byline.domain.searches import Filters
 from byline.errors import BadRequest
-from byline.ingest.catalogue import Catalogue
+from byline.ingest.library.document_catalogue import Catalogue
 from byline.store.database import Database
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)

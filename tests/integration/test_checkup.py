@@ -14,22 +14,22 @@ import psycopg
 import pytest
 from search_corpus import Draft, add_document
 
-from byline.backend.clients import make_client
-from byline.checkup import parts, place
-from byline.checkup.parts import Checkup, Files, bounded, schema_finding
+from byline.backend.client_factory import make_client
 from byline.config import schema
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
-from byline.domain.checkup import BacklogState, DiskState, EmbedderState, Finding, FindingState
+from byline.doctor import host_checks, part_checks
+from byline.doctor.part_checks import Checkup, Files, bounded, schema_finding
+from byline.domain.findings import BacklogState, DiskState, EmbedderState, Finding, FindingState
 from byline.errors import DatabaseUnavailable, EmbedderUnavailable
-from byline.ingest.cutting import decide_length
-from byline.ingest.embed import queue_embedding
+from byline.ingest.passages.passage_length import decide_length
 from byline.observe import Feed
-from byline.search.spaces import add_space
 from byline.store.blobs import open_blobs
 from byline.store.database import Database, schema_of
 from byline.store.statements import statements
 from byline.testing.machine import FakeMachine, fake_machine
+from byline.vectors.vector_filling import queue_embedding
+from byline.vectors.vector_spaces import add_space
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 OK, WARNING, FAILED = FindingState.OK, FindingState.WARNING, FindingState.FAILED
@@ -225,7 +225,7 @@ async def test_documents_that_nobody_reads_are_told(database: Database) -> None:
 async def test_a_full_disk_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     async with checkup_of(database, None) as checkup:
         assert (await checkup.readiness()).disk.free_bytes > 0
-        monkeypatch.setattr(place, "ROOM_NONE_BYTES", 10**18)
+        monkeypatch.setattr(host_checks, "ROOM_NONE_BYTES", 10**18)
         ready = await checkup.readiness()
     assert (ready.disk.state, ready.is_degraded) == (DiskState.FULL, True)
     assert ready.disk.remedy
@@ -281,4 +281,4 @@ async def test_a_check_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -
     found = await bounded("search", never(), within_s=0.01)
     assert (found.check, found.state) == ("search", FAILED)
     assert "0.01 s" in found.said
-    assert parts.CHECK_S_MAX <= 30
+    assert part_checks.CHECK_S_MAX <= 30

@@ -14,8 +14,8 @@ import pytest
 
 from byline.config import schema
 from byline.errors import DatabaseUnavailable, StartFailed
+from byline.store.bundled.bundled_server import embedded_postgres
 from byline.store.database import Database, open_database
-from byline.store.embedded import embedded_postgres
 
 INSERT = "INSERT INTO collections (name) VALUES ('kept')"
 QUICK = schema.Database(pool_size_max=2, connect_s_max=0.3)

@@ -11,13 +11,16 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from search_corpus import Draft, add_document
 
-from byline.domain.search import Filters
+from byline.domain.searches import Filters
 from byline.search.dense import DenseQuery, search_dense
 from byline.search.filters import Scope, document_parameters, scope_of, with_conditions
-from byline.search.lexical_search import Weighed
-from byline.search.meaning import Meaning
+from byline.search.lexical import Weighed
 from byline.search.ranking import both_scores
-from byline.search.spaces import (
+from byline.store.binary_copy import halfvec, int4_array, int8_array, sparsevec, vector_text
+from byline.store.database import Database
+from byline.store.statements import statements
+from byline.vectors.query_vector import Meaning
+from byline.vectors.vector_spaces import (
     VectorSpace,
     add_space,
     drop_retired,
@@ -25,9 +28,6 @@ from byline.search.spaces import (
     make_current,
     searchable_space,
 )
-from byline.search.vectors import halfvec, int4_array, int8_array, sparsevec, vector_text
-from byline.store.database import Database
-from byline.store.statements import statements
 
 DIMENSIONS = 8
 NO_WORDS = Weighed({}, {}, 0, frozenset())

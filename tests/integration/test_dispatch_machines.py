@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from byline.backend.clients import make_client
+from byline.backend.client_factory import make_client
 from byline.config.schema import Ask, Config, Machine, OpenAIBackend
 from byline.dispatch.calls import DELTAS_SLACK
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.dispatch import BackendState, GateStatus, Priority
+from byline.domain.gates import BackendState, GateStatus, Priority
 from byline.errors import BackendUnavailable, GateFull, LlmError
 from byline.observe import Feed
 from byline.testing.machine import FakeMachine, fake_machine

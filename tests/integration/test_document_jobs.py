@@ -12,11 +12,11 @@ from structlog.testing import capture_logs
 
 from byline.config import schema
 from byline.domain.documents import DocumentState
-from byline.domain.search import SearchRequest
+from byline.domain.searches import SearchRequest
 from byline.errors import ExtractionFailed, StorageUnavailable
 from byline.ingest import jobs
-from byline.ingest.chunk import cut_by
-from byline.ingest.extract import WorkerDied
+from byline.ingest.extraction.file_extractor import WorkerDied
+from byline.ingest.passages.chunking import cut_by
 from byline.search.search import Searcher
 from byline.store.database import Database
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from byline.errors import EmbedderUnavailable
-from byline.search.embedders.e5 import E5Embedder
+from byline.vectors.embedders.e5_embedder import E5Embedder
 
 LONG = "The tenant returns the keys on the day the lease ends. " * 20
 
@@ -29,7 +29,7 @@ def workers() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         with suppress(psutil.Error):  # it ends just now
-            if "byline.search.embedders.e5_worker" in child.cmdline():
+            if "byline.vectors.embedders.e5_worker" in child.cmdline():
                 found.append(child)
     return found
 

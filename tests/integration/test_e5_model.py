@@ -10,9 +10,9 @@ import sys
 import numpy as np
 import pytest
 
-from byline.search.embedders.e5_model import E5Model
-from byline.search.embedders.e5_weights import Weights, bundled_file
-from byline.search.embedders.unigram import Cutter
+from byline.vectors.embedders.e5_model import E5Model
+from byline.vectors.embedders.e5_weights import Weights, bundled_file
+from byline.vectors.embedders.unigram_tokenizer import Cutter
 
 TEXTS = [
     "The deposit is returned within thirty days.",

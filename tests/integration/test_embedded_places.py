@@ -16,8 +16,8 @@ import pytest
 from embedded_home import linux_only, named, owners, query, running_child, serving
 
 from byline.errors import HomeUnusable, StartFailed
-from byline.store import programs
-from byline.store.embedded import embedded_postgres
+from byline.store.bundled import programs
+from byline.store.bundled.bundled_server import embedded_postgres
 
 AS_ROOT = os.geteuid() == 0
 root_only = pytest.mark.skipif(not AS_ROOT, reason="only root has rights to give away")

@@ -14,9 +14,9 @@ import pytest
 from embedded_home import linux_only, query, running_child, serving, until
 
 from byline.errors import HomeUnusable, StartFailed
-from byline.store.cluster import open_cluster
-from byline.store.embedded import embedded_postgres
-from byline.store.leftovers import server_by_ps
+from byline.store.bundled.bundled_server import embedded_postgres
+from byline.store.bundled.cluster import open_cluster
+from byline.store.bundled.leftovers import server_by_ps
 
 AS_ROOT = os.geteuid() == 0
 

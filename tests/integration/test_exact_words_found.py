@@ -16,11 +16,11 @@ from psycopg import AsyncConnection
 from search_corpus import Draft, add_document
 
 from byline.config import schema
-from byline.domain.search import Filters, SearchRequest, SearchResult
+from byline.domain.searches import Filters, SearchRequest, SearchResult
 from byline.errors import EmbedderUnavailable
 from byline.search.search import Searcher
-from byline.search.spaces import add_space
 from byline.store.database import Database, open_database
+from byline.vectors.vector_spaces import add_space
 
 XK = "The [far] spare part XK-4471 is grey."
 XK_LIKE = "The [far] spare part XK-4472 is blue, and XK-4471-B is red."

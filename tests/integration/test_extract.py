@@ -18,8 +18,8 @@ from made_documents import docx, pdf
 
 from byline.config.schema import Ingest
 from byline.errors import ExtractionFailed
-from byline.ingest import extract
-from byline.ingest.extract import Extractor, WorkerDied, open_extractor
+from byline.ingest.extraction import file_extractor
+from byline.ingest.extraction.file_extractor import Extractor, WorkerDied, open_extractor
 
 WAIT_S = 30
 
@@ -211,7 +211,7 @@ async def test_one_worker_reads_one_file_after_the_other(
 async def test_a_worn_worker_is_replaced(
     extractor: Extractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract, "_FILES_MAX", 1)
+    monkeypatch.setattr(file_extractor, "_FILES_MAX", 1)
     await read(extractor, tmp_path, "a.txt", b"one")
     assert workers() == []
 
@@ -219,7 +219,7 @@ async def test_a_worn_worker_is_replaced(
 async def test_an_idle_worker_is_let_go(
     extractor: Extractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract, "_IDLE_S_MAX", 0.0)
+    monkeypatch.setattr(file_extractor, "_IDLE_S_MAX", 0.0)
     await read(extractor, tmp_path, "a.txt", b"one")
     async with asyncio.timeout(WAIT_S):
         while workers():  # noqa: ASYNC110 - a process has no event of ours

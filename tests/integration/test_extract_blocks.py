@@ -11,9 +11,9 @@ from extract_parts import left_in, read, workers
 
 from byline.config.schema import Ingest
 from byline.errors import ExtractionFailed
-from byline.ingest import extract
-from byline.ingest.extract import Extraction, WorkerDied, open_extractor
-from byline.ingest.protocol import WorkerLimits
+from byline.ingest.extraction import file_extractor
+from byline.ingest.extraction.file_extractor import Extraction, WorkerDied, open_extractor
+from byline.ingest.extraction.worker_protocol import WorkerLimits
 
 WAIT_S = 60
 
@@ -62,7 +62,7 @@ async def test_a_worker_killed_half_way_is_told_as_one_that_died(
 async def test_a_worker_that_stands_still_half_way_ends(
     scratch: Path, many_blocks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract, "_BLOCK_S_MAX", 0.5)
+    monkeypatch.setattr(file_extractor, "_BLOCK_S_MAX", 0.5)
     async with open_extractor(small_passages(), scratch) as extractor:
         async with extractor.extract(many_blocks, "many.txt") as extraction:
             await anext(extraction.blocks)
@@ -145,14 +145,14 @@ async def test_who_leaves_while_the_workers_words_pile_up_frees_its_place(
     scratch: Path, many_blocks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[asyncio.subprocess.Process] = []
-    start_worker = extract._start_worker
+    start_worker = file_extractor._start_worker
 
     async def start(limits: WorkerLimits, folder: Path) -> object:
         worker = await start_worker(limits, folder)
         started.append(worker._process)
         return worker
 
-    monkeypatch.setattr(extract, "_start_worker", start)
+    monkeypatch.setattr(file_extractor, "_start_worker", start)
     alone = small_passages().model_copy(update={"concurrency": 1})
     async with asyncio.timeout(WAIT_S), open_extractor(alone, scratch) as extractor:
         async with extractor.extract(many_blocks, "many.txt"):

@@ -16,8 +16,8 @@ import pytest
 
 from byline.config.schema import Ingest
 from byline.errors import ExtractionFailed
-from byline.ingest.extract import open_extractor
-from byline.ingest.readers.images import find_ocr
+from byline.ingest.extraction.file_extractor import open_extractor
+from byline.ingest.readers.image_reader import find_ocr
 
 BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data" / "documents"
 FOLDER = Path(os.environ.get("BYLINE_TEST_DOCUMENTS") or BESIDE).resolve()

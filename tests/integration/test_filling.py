@@ -13,16 +13,16 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from search_corpus import Draft, add_document
 
-from byline.domain.search import SearchRequest
+from byline.domain.searches import SearchRequest
 from byline.errors import EmbedderUnavailable
-from byline.ingest import embed
-from byline.ingest.embed import Filler, queue_embedding
 from byline.search.dense import DenseQuery, search_dense
-from byline.search.embedders.protocol import Vector
 from byline.search.search import Searcher
-from byline.search.spaces import VectorSpace, known_spaces, searchable_space
 from byline.store.database import Database
-from byline.testing.embeddings import vector
+from byline.testing.fake_embeddings import vector
+from byline.vectors import vector_filling
+from byline.vectors.embedders.embedder import Vector
+from byline.vectors.vector_filling import Filler, queue_embedding
+from byline.vectors.vector_spaces import VectorSpace, known_spaces, searchable_space
 
 
 @dataclass
@@ -72,7 +72,7 @@ class TwoEmbedders:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embed, "pause_s", lambda failures: 0)
+    monkeypatch.setattr(vector_filling, "pause_s", lambda failures: 0)
 
 
 @asynccontextmanager
@@ -261,7 +261,7 @@ async def test_work_goes_on_where_a_process_that_died_left_it(database: Database
 async def test_only_one_process_fills_and_another_takes_over(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embed, "_TURN_S", 0.01)
+    monkeypatch.setattr(vector_filling, "_TURN_S", 0.01)
     first, second = ScriptedEmbedder(hold=asyncio.Event()), ScriptedEmbedder()
     await add(database, "text")
     async with filling(database, second):

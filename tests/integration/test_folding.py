@@ -6,7 +6,7 @@ import asyncio
 
 from search_corpus import add, counted, statistics
 
-from byline.search.folding import RestFolder
+from byline.search.index.stats_compaction import RestFolder
 from byline.store.database import Database
 
 

@@ -13,7 +13,7 @@ from embedded_home import named
 from byline.config import schema
 from byline.errors import StorageFull
 from byline.store.blobs import BlobStore, open_blobs
-from byline.store.embedded import embedded_postgres
+from byline.store.bundled.bundled_server import embedded_postgres
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 

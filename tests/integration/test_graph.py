@@ -19,10 +19,10 @@ from byline.search.dense import (
     candidates_kept,
     search_dense,
 )
-from byline.search.graph import thicken, thicken_all
-from byline.search.spaces import VectorSpace, add_space
-from byline.search.vectors import vector_text
+from byline.store.binary_copy import vector_text
 from byline.store.database import Database
+from byline.vectors.hnsw_graph import thicken, thicken_all
+from byline.vectors.vector_spaces import VectorSpace, add_space
 
 
 @pytest.fixture

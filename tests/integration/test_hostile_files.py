@@ -11,7 +11,7 @@ import pytest
 from extract_parts import read
 
 from byline.config.schema import Ingest
-from byline.ingest.extract import open_extractor
+from byline.ingest.extraction.file_extractor import open_extractor
 
 CHARS: Final = 400_000
 READ_S_MAX: Final = 30

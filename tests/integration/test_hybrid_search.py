@@ -14,13 +14,13 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from search_corpus import Draft, add_document
 
-from byline.domain.search import Filters, SearchRequest
+from byline.domain.searches import Filters, SearchRequest
 from byline.errors import BadRequest, EmbedderUnavailable
-from byline.search.meaning import NO_VECTORS
 from byline.search.search import Searcher
-from byline.search.spaces import VectorSpace, add_space
-from byline.search.vectors import vector_text
+from byline.store.binary_copy import vector_text
 from byline.store.database import Database
+from byline.vectors.query_vector import NO_VECTORS
+from byline.vectors.vector_spaces import VectorSpace, add_space
 
 MATTERS = (
     ("money", "invoice", "rent", "돈", "임대료", "salary"),

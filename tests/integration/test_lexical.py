@@ -11,11 +11,11 @@ import psycopg
 import pytest
 from search_corpus import Draft, add, add_document, counted, sentences, statistics
 
-from byline.domain.search import SearchRequest
-from byline.search import bm25, folding, lexical
-from byline.search.analyse import query_terms, term_strings, terms
+from byline.domain.searches import SearchRequest
+from byline.search.index import bm25, lexical_index, stats_compaction
 from byline.search.search import Searcher
 from byline.store.database import Database
+from byline.text.terms import query_terms, term_strings, terms
 
 CORPUS = [
     "The warranty of the router covers repairs for two years.",
@@ -102,7 +102,7 @@ async def test_a_passage_without_words_counts_as_a_passage_and_is_never_found(
     document_id, _ = await add(database, "…", "— 😀 —", "words")
     assert len((await Searcher(database).search(SearchRequest("words"))).hits) == 1
     async with database.connection() as connection:
-        await lexical.remove_document(connection, document_id)
+        await lexical_index.remove_document(connection, document_id)
     assert await statistics(database) == {}
 
 
@@ -118,7 +118,7 @@ async def test_counts_are_right_before_and_after_they_are_folded(
     assert await statistics(database) == await counted(database)
     before = await Searcher(database).search(SearchRequest("router warranty"))
 
-    monkeypatch.setattr(folding, "_CHANGES_MAX", 0)
+    monkeypatch.setattr(stats_compaction, "_CHANGES_MAX", 0)
     await add(database, "Something else entirely.", collection="other")
 
     assert await rows_of(database, "lexical_changes") == 0
@@ -131,13 +131,13 @@ async def test_counts_are_right_before_and_after_they_are_folded(
 async def test_counts_are_right_after_a_delete_and_forget_what_nobody_holds(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folding, "_CHANGES_MAX", 0)
+    monkeypatch.setattr(stats_compaction, "_CHANGES_MAX", 0)
     gone, _ = await add(database, *CORPUS[:4])
     await add(database, *CORPUS[4:])
 
     async with database.connection() as connection:
-        await lexical.remove_document(connection, gone)
-        await lexical.remove_document(connection, gone)
+        await lexical_index.remove_document(connection, gone)
+        await lexical_index.remove_document(connection, gone)
 
     assert await statistics(database) == await counted(database)
     assert await rows_of(database, "lexical_terms") == len(await counted(database))
@@ -169,7 +169,7 @@ async def test_nothing_is_counted_of_a_transaction_that_fails(database: Database
 async def test_counts_stay_right_while_many_add_and_delete_at_once(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folding, "_CHANGES_MAX", 3)
+    monkeypatch.setattr(stats_compaction, "_CHANGES_MAX", 3)
     words = ["router", "warranty", "lease", "deposit", "계약", "보증"]
 
     async def come_and_go(seed: int) -> None:
@@ -179,7 +179,7 @@ async def test_counts_stay_right_while_many_add_and_delete_at_once(
                 await add_document(connection, Draft([f"kept{seed} {turn}"], collection=f"c{seed}"))
             async with database.connection() as connection:
                 await add_document(connection, Draft(sentences(3, words[::-1])))
-                await lexical.remove_document(connection, first)
+                await lexical_index.remove_document(connection, first)
                 await connection.execute("DELETE FROM documents WHERE id = %s", [first])
 
     async with asyncio.timeout(60):
@@ -201,14 +201,14 @@ async def test_a_writer_never_waits_for_one_who_has_not_finished(database: Datab
         await add_document(unfinished, Draft(CORPUS))
         document_id, _ = await add(database, *CORPUS)
         async with database.connection() as connection:
-            await lexical.remove_document(connection, document_id)
+            await lexical_index.remove_document(connection, document_id)
     assert await statistics(database) == await counted(database)
 
 
 async def test_one_who_folds_does_not_hold_up_the_others(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folding, "_CHANGES_MAX", 0)
+    monkeypatch.setattr(stats_compaction, "_CHANGES_MAX", 0)
     async with asyncio.timeout(10), database.connection() as unfinished:
         await add_document(unfinished, Draft(CORPUS))
         await add(database, *CORPUS)
@@ -221,11 +221,11 @@ async def test_one_who_folds_does_not_hold_up_the_others(
 async def test_a_passage_that_is_indexed_already_is_an_error_at_once(database: Database) -> None:
     texts = [f"passage {n}" for n in range(3_000)]  # more than wait for the server at a time
     _, ids = await add(database, *texts)
-    again = [lexical.IndexedPassage(n, "", "", t) for n, t in zip(ids, texts, strict=True)]
+    again = [lexical_index.IndexedPassage(n, "", "", t) for n, t in zip(ids, texts, strict=True)]
 
     with pytest.raises(psycopg.errors.UniqueViolation):
         async with asyncio.timeout(30), database.connection() as connection:
-            await lexical.index_passages(connection, "default", again)
+            await lexical_index.index_passages(connection, "default", again)
 
     assert await statistics(database) == await counted(database)
 
@@ -233,14 +233,14 @@ async def test_a_passage_that_is_indexed_already_is_an_error_at_once(database: D
 async def test_indexing_that_is_cancelled_leaves_nothing_behind(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    analyse = lexical._passage_terms
+    analyse = lexical_index._passage_terms
 
-    def cancelling(passage: lexical.IndexedPassage) -> bm25.PassageTerms:
+    def cancelling(passage: lexical_index.IndexedPassage) -> bm25.PassageTerms:
         if passage.text == "passage 2000":
             task.cancel()
         return analyse(passage)
 
-    monkeypatch.setattr(lexical, "_passage_terms", cancelling)
+    monkeypatch.setattr(lexical_index, "_passage_terms", cancelling)
     async with asyncio.timeout(30):
         task = asyncio.create_task(add(database, *[f"passage {n}" for n in range(3_000)]))
         with pytest.raises(asyncio.CancelledError):
@@ -254,7 +254,7 @@ async def test_indexing_that_is_cancelled_leaves_nothing_behind(
 async def test_others_have_their_turn_after_every_few_passages(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    analyse = lexical._passage_terms
+    analyse = lexical_index._passage_terms
     turns = 0
     analysed_in_turn: Counter[int] = Counter()
 
@@ -264,11 +264,11 @@ async def test_others_have_their_turn_after_every_few_passages(
             turns += 1
             await asyncio.sleep(0)
 
-    def counting(passage: lexical.IndexedPassage) -> bm25.PassageTerms:
+    def counting(passage: lexical_index.IndexedPassage) -> bm25.PassageTerms:
         analysed_in_turn[turns] += 1
         return analyse(passage)
 
-    monkeypatch.setattr(lexical, "_passage_terms", counting)
+    monkeypatch.setattr(lexical_index, "_passage_terms", counting)
     looking = asyncio.create_task(others())
     await add(database, *[f"lease deposit {n}" for n in range(640)])
     looking.cancel()
@@ -281,7 +281,7 @@ async def test_removing_a_document_that_is_not_indexed_changes_nothing(database:
     await add(database, *CORPUS)
     before = await statistics(database)
     async with database.connection() as connection:
-        await lexical.remove_document(connection, str(uuid.uuid4()))
+        await lexical_index.remove_document(connection, str(uuid.uuid4()))
     assert await statistics(database) == before
 
 

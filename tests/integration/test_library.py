@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 
 from byline.config import schema
 from byline.domain.documents import DocumentChanges, DocumentState
-from byline.domain.search import Filters, Place, SearchRequest
+from byline.domain.searches import Filters, Place, SearchRequest
 from byline.errors import (
     BadRequest,
     DatabaseUnavailable,
@@ -25,7 +25,7 @@ from byline.errors import (
     UnsupportedFormat,
 )
 from byline.ingest.jobs import running_library
-from byline.ingest.library import Library
+from byline.ingest.library.document_library import Library
 from byline.search.search import Searcher
 from byline.store.blobs import BlobStore, open_blobs
 from byline.store.database import Database

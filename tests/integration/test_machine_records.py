@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from byline.config.schema import Config, LlamaCppBackend, Machine
-from byline.dispatch import records as kept
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
-from byline.dispatch.recorder import KEPT_MAX, Recorder, recording
-from byline.dispatch.records import MachineRecords
-from byline.domain.dispatch import (
+from byline.dispatch.record import machine_records as kept
+from byline.dispatch.record.call_recorder import KEPT_MAX, Recorder, recording
+from byline.dispatch.record.machine_records import MachineRecords
+from byline.domain.gates import (
     AskedBy,
     Asker,
     BackendChanged,
@@ -22,7 +22,7 @@ from byline.domain.dispatch import (
     BackendState,
     Priority,
 )
-from byline.domain.machines import CallEnded
+from byline.domain.machine_reports import CallEnded
 from byline.errors import DatabaseUnavailable
 from byline.observe import Feed, Metrics
 from byline.store.database import Database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search_corpus import add
 
-from byline.domain.search import QueryForm, SearchRequest, SearchResult
+from byline.domain.searches import QueryForm, SearchRequest, SearchResult
 from byline.search.search import Searcher
 from byline.store.database import Database
 

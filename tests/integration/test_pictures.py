@@ -21,7 +21,7 @@ from PIL import Image
 from byline.config.schema import Ingest, Storage
 from byline.domain.documents import Document, DocumentState, ExtractedText, PageSpan
 from byline.errors import ExtractionFailed, NotFound, StorageUnavailable, UnsupportedFormat
-from byline.ingest.pictures import PageView, Picture, Pictures, open_pictures
+from byline.ingest.pictures.page_pictures import PageView, Picture, Pictures, open_pictures
 from byline.store.blobs import BlobStore, open_blobs
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -99,7 +99,7 @@ def drawers() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         try:
-            if "byline.ingest.picture_worker" in child.cmdline():
+            if "byline.ingest.pictures.picture_worker" in child.cmdline():
                 found.append(child)
         except psutil.Error:  # it has just ended
             continue

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from search_corpus import Draft, add, add_document
 
-from byline.domain.search import QueryForm, SearchRequest
-from byline.search import vocabulary
-from byline.search.rebuild import ensure_current_index
+from byline.domain.searches import QueryForm, SearchRequest
+from byline.search.index import vocabulary
+from byline.search.index.reindexing import ensure_current_index
 from byline.search.search import Searcher
 from byline.store.database import Database
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from byline.ask.calibration import Calibration
-from byline.ask.fence import harmless
-from byline.ask.prompt import Bounds, Prompt, build_prompt
-from byline.ask.talk import Opening, plain_tokens, room_of, talk_with_tools
-from byline.ask.tokens import family_of
-from byline.ask.tools import tool_schemas
-from byline.backend.clients import make_client
+from byline.ask.agent.agent_messages import Opening, plain_tokens, room_of, talk_with_tools
+from byline.ask.agent.tools import tool_schemas
+from byline.ask.prompt.prompt_builder import Bounds, Prompt, build_prompt
+from byline.ask.prompt.source_fence import harmless
+from byline.ask.prompt.token_calibration import Calibration
+from byline.ask.prompt.token_estimate import family_of
+from byline.backend.chat_client import ChatClient
+from byline.backend.client_factory import make_client
 from byline.backend.llama_cpp import bundled_model
-from byline.backend.protocol import ChatClient
 from byline.config.schema import LlamaCppBackend
-from byline.domain.asking import Source
+from byline.domain.asks import Source
 from byline.domain.chat import ChatRequest, Usage
 
 MODEL = "SmolLM2-135M-Instruct"

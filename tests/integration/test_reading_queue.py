@@ -10,10 +10,10 @@ from library_parts import Parts, ScriptedExtractor, rows, scripted_library, sett
 from structlog.testing import capture_logs
 
 from byline.config import schema
-from byline.domain.checkup import BacklogState
 from byline.domain.documents import DocumentState
+from byline.domain.findings import BacklogState
 from byline.ingest import jobs
-from byline.ingest.library import Library
+from byline.ingest.library.document_library import Library
 from byline.store.blobs import open_blobs
 from byline.store.database import Database
 

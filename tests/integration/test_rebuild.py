@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from search_corpus import add
 
-from byline.domain.search import SearchRequest
-from byline.search.analyse import ANALYSIS_VERSION
-from byline.search.rebuild import ensure_current_index
+from byline.domain.searches import SearchRequest
+from byline.search.index.reindexing import ensure_current_index
 from byline.search.search import Searcher
 from byline.store.database import Database
+from byline.text.terms import ANALYSIS_VERSION
 
 TEXTS = ("The lease ends in May.", "보증 기간은 2년입니다.", "The router is grey.")
 

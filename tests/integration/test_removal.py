@@ -13,19 +13,19 @@ from search_corpus import Draft, add_document, counted, statistics
 
 from byline.config import schema
 from byline.domain.documents import DocumentChanges, DocumentState
-from byline.domain.search import EVERYTHING, Filters, SearchRequest
+from byline.domain.searches import EVERYTHING, Filters, SearchRequest
 from byline.errors import BadRequest, Invalid, NotFound
-from byline.ingest.library import Library
-from byline.search.analyse import ANALYSIS_VERSION
+from byline.ingest.library.document_library import Library
 from byline.search.dense import DenseQuery, search_dense
+from byline.search.document_reader import PassageReader
 from byline.search.filters import Scope, scope_of
-from byline.search.reading import PassageReader
-from byline.search.rebuild import ensure_current_index
+from byline.search.index.reindexing import ensure_current_index
 from byline.search.search import Searcher
-from byline.search.spaces import VectorSpace, add_space
-from byline.search.vectors import vector_text
+from byline.store.binary_copy import vector_text
 from byline.store.blobs import open_blobs
 from byline.store.database import Database
+from byline.text.terms import ANALYSIS_VERSION
+from byline.vectors.vector_spaces import VectorSpace, add_space
 
 NEAR = [1.0, 0.0]
 

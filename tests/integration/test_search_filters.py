@@ -10,9 +10,10 @@ from itertools import product
 import pytest
 from search_corpus import Draft, add, add_document
 
-from byline.domain.search import Filters, SearchRequest
+from byline.domain.searches import Filters, SearchRequest
 from byline.errors import BadRequest
-from byline.search import candidates, filters
+from byline.search import filters
+from byline.search.index import candidates
 from byline.search.search import Searcher
 from byline.store.database import Database
 

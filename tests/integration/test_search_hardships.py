@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 import pytest
 from search_corpus import Draft, add, add_document, counted, sentences, statistics
 
-from byline.domain.search import Filters, QueryForm, SearchRequest
-from byline.search import filters, folding, lexical
+from byline.domain.searches import Filters, QueryForm, SearchRequest
+from byline.search import filters
+from byline.search.index import lexical_index, stats_compaction
 from byline.search.search import Searcher
 from byline.store.database import Database
 
@@ -93,7 +94,7 @@ async def test_searches_are_right_while_documents_come_and_go(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Documents with the tag `kept` are found all the time; whatever else is found existed."""
-    monkeypatch.setattr(folding, "_CHANGES_MAX", 3)
+    monkeypatch.setattr(stats_compaction, "_CHANGES_MAX", 3)
     monkeypatch.setattr(filters, "NARROW_PASSAGES_MAX", 10)
     words = ["deposit", "lease", "router", "보증", "계약"]
     async with database.connection() as connection:
@@ -118,7 +119,7 @@ async def test_searches_are_right_while_documents_come_and_go(
                 await add_document(connection, draft)
             async with database.connection() as connection:
                 if chance.random() < 0.5:
-                    await lexical.remove_document(connection, first)
+                    await lexical_index.remove_document(connection, first)
                 await connection.execute("DELETE FROM documents WHERE id = %s", [first])
                 await connection.execute(
                     "UPDATE documents SET tags = tags || '{seen}' WHERE tags @> %s", [[f"t{seed}"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from search_corpus import add
 
-from byline.domain.search import SearchRequest
+from byline.domain.searches import SearchRequest
 from byline.errors import BadRequest
 from byline.search.search import LIMIT_MAX, Searcher
 from byline.store.database import Database

@@ -9,7 +9,8 @@ import pytest
 from search_corpus import add
 
 from byline.errors import StartFailed
-from byline.search import lexical, self_test
+from byline.search import self_test
+from byline.search.index import lexical_index
 from byline.search.self_test import prove_search
 from byline.store.database import Database
 
@@ -37,8 +38,8 @@ async def test_search_is_proved_and_nothing_is_left_of_it(database: Database) ->
 async def test_an_index_that_does_not_find_korean_ends_the_start(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    terms = lexical.terms
-    monkeypatch.setattr(lexical, "terms", lambda text: terms(re.sub("[가-힣]", " ", text)))
+    terms = lexical_index.terms
+    monkeypatch.setattr(lexical_index, "terms", lambda text: terms(re.sub("[가-힣]", " ", text)))
     with pytest.raises(StartFailed, match="Korean") as failed:
         await prove_search(database)
     assert "UTF8" in failed.value.remedy

@@ -12,8 +12,8 @@ from dataclasses import replace
 import pytest
 from gate_members import FG, LIMITS, Member, cut, member
 
-from byline.dispatch.gate import Slot
-from byline.domain.dispatch import Priority
+from byline.dispatch.gate.local_gate import Slot
+from byline.domain.gates import Priority
 from byline.errors import BylineError, DatabaseUnavailable
 
 CALLERS = 1_500

@@ -14,11 +14,11 @@ import pytest
 from gate_members import BG, FG, LIMITS, WITHIN_S, cut, member, query
 
 from byline.config import schema
-from byline.dispatch.ledger import limits_row
-from byline.dispatch.shared_gate import Mode
+from byline.dispatch.gate.queue_rows import limits_row
+from byline.dispatch.gate.shared_gate import Mode
 from byline.errors import DatabaseUnavailable, GateTimeout
+from byline.store.bundled.bundled_server import embedded_postgres
 from byline.store.database import open_database
-from byline.store.embedded import embedded_postgres
 
 LOCKS, EARS, WATCHES = (
     "byline gates ",

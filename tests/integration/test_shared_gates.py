@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from gate_members import BG, FG, LIMITS, WITHIN_S, Call, member, query
 
-from byline.dispatch.shared_gate import Mode
-from byline.domain.dispatch import AskedBy, Asker, Queued, Who
+from byline.dispatch.gate.shared_gate import Mode
+from byline.domain.gates import AskedBy, Asker, Queued, Who
 from byline.errors import GateFull, GateTimeout, Stopping
 
 

@@ -11,11 +11,11 @@ from library_parts import ScriptedExtractor, rows, scripted_library, settled
 from search_corpus import add, counted, statistics
 
 from byline.domain.documents import DocumentState
-from byline.domain.search import SearchRequest
+from byline.domain.searches import SearchRequest
 from byline.errors import ExtractionFailed
 from byline.ingest import jobs
-from byline.ingest.extract import WorkerDied
-from byline.search import folding, lexical
+from byline.ingest.extraction.file_extractor import WorkerDied
+from byline.search.index import lexical_index, stats_compaction
 from byline.search.search import Searcher
 from byline.store.database import Database
 
@@ -61,7 +61,7 @@ async def left_behind(database: Database) -> dict[str, int]:
 async def test_the_rows_of_a_document_are_the_same_however_many_blocks_it_came_in(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(lexical, "_COUNTED_AT_ONCE", 96)
+    monkeypatch.setattr(lexical_index, "_COUNTED_AT_ONCE", 96)
     extractor = ScriptedExtractor()
     async with scripted_library(database, tmp_path, extractor) as parts:
         whole = await settled(parts.library, (await parts.add(TEXT)).id)
@@ -163,8 +163,8 @@ async def test_while_a_block_is_waited_for_a_document_is_found_by_its_earlier_pa
 async def test_while_a_block_is_waited_for_others_write_and_fold(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read_again: bool
 ) -> None:
-    monkeypatch.setattr(folding, "_CHANGES_MAX", 0)
-    monkeypatch.setattr(lexical, "_COUNTED_AT_ONCE", 16)
+    monkeypatch.setattr(stats_compaction, "_CHANGES_MAX", 0)
+    monkeypatch.setattr(lexical_index, "_COUNTED_AT_ONCE", 16)
     hold = asyncio.Event()
     extractor = ScriptedExtractor(at_once=16, hold_between=hold)
     async with scripted_library(database, tmp_path, extractor) as parts:

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from byline.backend.clients import make_client
-from byline.backend.introduction import is_out_of_bounds
-from byline.config.load import check_text
+from byline.backend.client_factory import make_client
+from byline.backend.server_detection import is_out_of_bounds
+from byline.config.config_file import check_text
 from byline.config.schema import Config, Machine, OpenAIBackend, Server
 from byline.dispatch.clock import LoopClock
+from byline.dispatch.connection_test import Trials
 from byline.dispatch.dispatcher import Dispatcher
-from byline.dispatch.trial import Trials
-from byline.domain.dispatch import Asker, Priority
-from byline.domain.trials import StepState, Trial, TrialRequest
+from byline.domain.connection_trials import StepState, Trial, TrialRequest
+from byline.domain.gates import Asker, Priority
 from byline.errors import BadRequest
 from byline.observe import Feed
 from byline.testing.machine import (
@@ -114,7 +114,7 @@ async def test_nobody_there_is_said_in_the_fixed_words_with_what_to_do(tmp_path:
 
 
 async def test_a_silent_address_ends_in_its_time(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("byline.dispatch.trial.CONNECT_S_MAX", 0.2)
+    monkeypatch.setattr("byline.dispatch.connection_test.CONNECT_S_MAX", 0.2)
     with black_hole() as hole:
         trial = await trials(tmp_path).run(TrialRequest(f"http://{hole}"))
     assert trial.steps[0].reason == "ConnectTimeout"
@@ -133,7 +133,7 @@ async def test_a_name_nobody_knows_is_said(tmp_path: Path) -> None:
 async def test_a_server_that_fails_at_the_answer_says_why(
     machine: FakeMachine, tmp_path: Path, mode: str, reason: str | None, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("byline.dispatch.trial.ANSWER_S_MAX", 1.0)
+    monkeypatch.setattr("byline.dispatch.connection_test.ANSWER_S_MAX", 1.0)
     if mode == "garbage":
         mode, reason = "raw", "bad_response"
     if mode == "stall":

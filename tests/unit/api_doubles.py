@@ -18,17 +18,17 @@ from machine_doubles import MemoryDatabase, MemoryMachineRecords
 
 from byline.api.app import create_app
 from byline.api.services import Services
-from byline.ask.parts import AskParts
+from byline.ask.ask_parts import AskParts
 from byline.ask.service import Asks
 from byline.config.schema import Config
-from byline.dispatch.machines import Machines
-from byline.dispatch.trial import Trials
+from byline.dispatch.connection_test import Trials
+from byline.dispatch.machine_views import Machines
 from byline.domain.echo import quoted
-from byline.domain.search import Place, SearchHit, SearchRequest, SearchResult
+from byline.domain.searches import Place, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest
 from byline.observe import Metrics
+from byline.search.document_reader import ReadableDocument, ReadPassage
 from byline.search.filters import checked
-from byline.search.reading import ReadableDocument, ReadPassage
 
 
 def hit(text: str = LEASE) -> SearchHit:

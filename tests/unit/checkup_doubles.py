@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Protocol
 
-from byline.domain.checkup import (
+from byline.domain.findings import (
     Backlog,
     BacklogState,
     Disk,

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from byline.backend.protocol import Probed
+from byline.backend.chat_client import Probed
 from byline.config.schema import (
     Ask,
     Config,
@@ -20,7 +20,7 @@ from byline.config.schema import (
 )
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.dispatch import Queued, Started
+from byline.domain.gates import Queued, Started
 from byline.observe import Feed
 
 Step = Delta | Exception

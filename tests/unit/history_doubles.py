@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from byline.ask.present import answer_json
-from byline.domain.asking import AskAnswer, AskRequest, AskStatus, StoredAsk
+from byline.ask.ask_json import answer_json
+from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
+from byline.domain.asks import AskAnswer, AskRequest, AskStatus, StoredAsk
 from byline.domain.conversations import Conversation, PastTurn
-from byline.domain.history import EVERY_ASK, AskFilters, ListedAsk
 from byline.errors import BadRequest, NotFound
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -12,7 +12,7 @@ import uvicorn
 from dispatch_doubles import turn
 from uvicorn.server import ServerState
 
-from byline.api.http_protocol import BoundedProtocol, Connections
+from byline.api.http.http_protocol import BoundedProtocol, Connections
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 \d{3} [^\r]*")
 

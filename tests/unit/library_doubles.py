@@ -22,12 +22,12 @@ from byline.domain.documents import (
     PageSpan,
     RemovedDocument,
 )
-from byline.domain.search import EVERYTHING, Filters
+from byline.domain.searches import EVERYTHING, Filters
 from byline.errors import BylineError, NotFound
-from byline.ingest.catalogue import Facets
-from byline.ingest.pictures import PageView, Picture
-from byline.ingest.rows import JobStatus, ListedPassage, PassagePage
+from byline.ingest.library.document_catalogue import Facets
+from byline.ingest.pictures.page_pictures import PageView, Picture
 from byline.search.filters import clean_tags
+from byline.store.document_rows import JobStatus, ListedPassage, PassagePage
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DOT = bytes.fromhex(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from byline.dispatch.records import Day
+from byline.dispatch.record.machine_records import Day
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from byline.dispatch.admission import (
+from byline.dispatch.gate.admission import (
     Admission,
     Grant,
     Limits,
@@ -14,7 +14,7 @@ from byline.dispatch.admission import (
     RefuseFull,
     RefuseTimeout,
 )
-from byline.domain.dispatch import Priority, Queued
+from byline.domain.gates import Priority, Queued
 
 FG, BG = Priority.FOREGROUND, Priority.BACKGROUND
 

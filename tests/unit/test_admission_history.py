@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from byline.dispatch.admission import (
+from byline.dispatch.gate.admission import (
     Admission,
     Effect,
     Grant,
@@ -19,7 +19,7 @@ from byline.dispatch.admission import (
     RefuseFull,
     RefuseTimeout,
 )
-from byline.domain.dispatch import Priority
+from byline.domain.gates import Priority
 
 FG, BG = Priority.FOREGROUND, Priority.BACKGROUND
 

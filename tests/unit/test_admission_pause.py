@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from test_admission import BG, FG, one_slot, places, preempted_times
 
-from byline.dispatch.admission import Grant, Moved, Preempt, RefuseTimeout
-from byline.domain.dispatch import Queued
+from byline.dispatch.gate.admission import Grant, Moved, Preempt, RefuseTimeout
+from byline.domain.gates import Queued
 
 
 def test_while_background_work_rests_it_waits_at_a_free_machine_and_people_do_not() -> None:

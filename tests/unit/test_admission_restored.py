@@ -9,10 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from byline.dispatch.admission import Admission, Effect, Grant, Limits, Moved
-from byline.dispatch.ledger import change, limits_row, state_of
-from byline.dispatch.tickets import State
-from byline.domain.dispatch import Priority
+from byline.dispatch.gate.admission import Admission, Effect, Grant, Limits, Moved
+from byline.dispatch.gate.queue_rows import change, limits_row, state_of
+from byline.dispatch.gate.queue_state import State
+from byline.domain.gates import Priority
 from byline.store.gate_session import MachineRows
 
 OURS, THEIRS = 1, 2

@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from byline.ask.calibration import Calibration
-from byline.ask.step import Turn
-from byline.ask.talk import (
+from byline.ask.agent.agent_messages import (
     ANSWER_NOW,
     DROPPED,
     Opening,
@@ -17,8 +15,10 @@ from byline.ask.talk import (
     talk_for_answer,
     talk_with_tools,
 )
-from byline.ask.tools import tool_schemas
-from byline.domain.asking import Source, ToolCalled, ToolOutcome, ToolReturned
+from byline.ask.agent.step import Turn
+from byline.ask.agent.tools import tool_schemas
+from byline.ask.prompt.token_calibration import Calibration
+from byline.domain.asks import Source, ToolCalled, ToolOutcome, ToolReturned
 from byline.errors import ContextTooLong
 
 PLAIN = Calibration()

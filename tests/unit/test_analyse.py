@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.search.analyse import (
+from byline.text.terms import (
     TERM_IDS_MAX,
     ending_terms,
     query_terms,
@@ -85,7 +85,7 @@ def test_ids_follow_the_terms_one_to_one() -> None:
 
 
 def test_ids_are_the_same_in_every_process() -> None:
-    program = "from byline.search.analyse import terms; print(terms('Warranty 보증 ABC-1234'))"
+    program = "from byline.text.terms import terms; print(terms('Warranty 보증 ABC-1234'))"
     printed = {
         subprocess.run(
             [sys.executable, "-c", program],

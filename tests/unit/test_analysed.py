@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from byline.search import bm25
-from byline.search.analyse import terms
-from byline.search.analysed import AnalysedPassages, analysed, context_terms
-from byline.search.columns import TermColumns
-from byline.search.duplicates import fingerprint
-from byline.search.vocabulary import written_words
+from byline.search.index import bm25
+from byline.search.index.analysed_passages import AnalysedPassages, analysed, context_terms
+from byline.search.index.term_columns import TermColumns
+from byline.search.index.vocabulary import written_words
+from byline.search.near_duplicates import fingerprint
+from byline.text.terms import terms
 
 PASSAGES = [
     ("The lease ends in May; the landlord keeps the deposit.", "Lease > End"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from byline.domain.asking import CitedBy, Source, Support
+from byline.domain.asks import CitedBy, Source, Support
 from byline.verify.citations import SENTENCES_CHECKED_MAX, AnswerCheck, check_answer
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from byline.ask.answer_text import REPEATED_CHARS_MIN, answer_text, repeats_from, says_something
-from byline.ask.listening import THOUGHT_ALOUD, Listening
-from byline.ask.progress import Progress
-from byline.domain.asking import Token
+from byline.ask.ask_progress import Progress
+from byline.ask.stream_filter import THOUGHT_ALOUD, Listening
+from byline.domain.asks import Token
 
 SENTENCE = "The deposit is 1,800 euros [1]. "
 

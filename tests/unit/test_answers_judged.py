@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from byline.judge.answers import contains_answer, says_no
-from byline.judge.questions import Question
-from byline.judge.verdicts import Verdict, judge_ask
+from byline.eval.answer_match import contains_answer, says_no
+from byline.eval.question_files import Question
+from byline.eval.verdicts import Verdict, judge_ask
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from api_doubles import LEASE, Office, hit, office
 
-from byline.api.shapes import AnswerShape, ErrorShape
+from byline.api.result_shapes import AnswerShape, ErrorShape
 from byline.domain.chat import Delta, ToolCallDelta, Usage
 from byline.errors import BackendUnavailable, DatabaseUnavailable, LlmError
 

@@ -10,7 +10,7 @@ import pytest
 from api_doubles import LEASE, office
 from dispatch_doubles import two_macs
 
-from byline.api.shapes import AnswerShape, ErrorShape
+from byline.api.result_shapes import AnswerShape, ErrorShape
 from byline.config.schema import Config
 from byline.domain.chat import Delta
 from byline.errors import BackendUnavailable, DatabaseUnavailable, LlmError

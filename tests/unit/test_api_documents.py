@@ -11,14 +11,14 @@ from dispatch_doubles import two_macs
 from in_process import Answer, Caller
 from library_doubles import document
 
-from byline.api.document_shapes import DocumentPassagesShape, RemovedDocumentShape
-from byline.api.history_shapes import AsksShape
-from byline.api.shapes import (
+from byline.api.asks.history_shapes import AsksShape
+from byline.api.documents.document_shapes import DocumentPassagesShape, RemovedDocumentShape
+from byline.api.documents.uploads import clean_name
+from byline.api.result_shapes import (
     DocumentShape,
     DocumentTextShape,
     UploadShape,
 )
-from byline.api.uploads import clean_name
 from byline.config.schema import Ingest
 from byline.domain.documents import Choice, DocumentSort, DocumentState
 from byline.errors import StorageFull, UnsupportedFormat

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from byline import errors
 from byline.api import failures
-from byline.api.shapes import ErrorShape
-from byline.domain.asking import AskAnswer, AskStatus, Source
+from byline.api.result_shapes import ErrorShape
+from byline.domain.asks import AskAnswer, AskStatus, Source
 
 SOURCE = Source(1, 7, "d", "lease.pdf", "Lease", 4, "Rent", 0, 4, "Rent", 1.0)
 

@@ -9,9 +9,9 @@ import pytest
 from api_doubles import LEASE, office
 from in_process import Answer
 
-from byline.domain.asking import AskStatus
+from byline.domain.ask_filters import EVERY_ASK, AskFilters
+from byline.domain.asks import AskStatus
 from byline.domain.chat import Delta
-from byline.domain.history import EVERY_ASK, AskFilters
 
 ANSWERED = (Delta(content=LEASE + " [1]"), Delta(finish_reason="stop"))
 EVERYTHING = (

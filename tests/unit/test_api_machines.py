@@ -11,9 +11,9 @@ from typing import Any
 from api_doubles import office
 from history_doubles import NOON
 
-from byline.dispatch.records import Day
-from byline.domain.dispatch import AskedBy, Asker, BackendState, Priority
-from byline.domain.machines import CallEnded, FirstTokens, StateSpan
+from byline.dispatch.record.machine_records import Day
+from byline.domain.gates import AskedBy, Asker, BackendState, Priority
+from byline.domain.machine_reports import CallEnded, FirstTokens, StateSpan
 
 HELLO = [{"role": "user", "content": "Hello"}]
 

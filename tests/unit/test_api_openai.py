@@ -10,8 +10,8 @@ import pytest
 from api_doubles import office
 from dispatch_doubles import ANSWER, Step, two_macs
 
-from byline.api.openai_shapes import CompletionShape, ModelsShape
-from byline.api.shapes import ErrorShape
+from byline.api.openai.openai_shapes import CompletionShape, ModelsShape
+from byline.api.result_shapes import ErrorShape
 from byline.domain.chat import Delta, Served, ToolCallDelta, Usage
 from byline.errors import BackendUnavailable, LlmError
 

@@ -12,25 +12,23 @@ import pytest_asyncio
 from api_doubles import LEASE, office
 from in_process import Answer
 
-from byline.api import (
-    checkup_shapes,
-    document_shapes,
-    history_shapes,
-    machine_shapes,
-    openai_shapes,
-    shapes,
-)
+from byline.api import result_shapes
+from byline.api.asks import history_shapes
+from byline.api.documents import document_shapes
+from byline.api.machines import machine_shapes
+from byline.api.openai import openai_shapes
+from byline.api.status import status_shapes
 from byline.domain.chat import Delta
 from byline.errors import BackendUnavailable, LlmError
 
 ANSWERED = (Delta(content=LEASE + " [1]"), Delta(finish_reason="stop"))
 SHAPES = (
-    shapes,
+    result_shapes,
     openai_shapes,
     machine_shapes,
     history_shapes,
     document_shapes,
-    checkup_shapes,
+    status_shapes,
 )
 HELLO = [{"role": "user", "content": "Hello"}]
 

@@ -9,7 +9,7 @@ from api_doubles import office
 from library_doubles import DOT
 
 from byline.errors import ExtractionFailed, UnsupportedFormat
-from byline.ingest.pictures import PageView
+from byline.ingest.pictures.page_pictures import PageView
 
 PAGE = "/api/documents/d-lease/pages/4.png"
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from in_process import Call
 
-from byline.api.shapes import AnswerShape
-from byline.ask.present import event_data, event_name, resumed, transcript
-from byline.domain.asking import AskEvent, AskStarted, AskStatus, SourcesFound, StoredAsk, Token
+from byline.api.result_shapes import AnswerShape
+from byline.ask.ask_json import event_data, event_name, resumed, transcript
+from byline.domain.asks import AskEvent, AskStarted, AskStatus, SourcesFound, StoredAsk, Token
 from byline.domain.chat import Delta, Served
 from byline.errors import BackendUnavailable
 

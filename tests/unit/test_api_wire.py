@@ -6,7 +6,13 @@ import json
 
 import pytest
 
-from byline.api.wire import byline_headers, disposition, header_value, json_bytes, sse_event
+from byline.api.http.http_bytes import (
+    byline_headers,
+    disposition,
+    header_value,
+    json_bytes,
+    sse_event,
+)
 
 
 def test_an_event_is_one_block_whatever_its_data_hold() -> None:

@@ -15,12 +15,12 @@ import pytest
 from api_doubles import Office, office
 from dispatch_doubles import ManualClock, turn, turns, two_macs
 
-from byline.dispatch.admission import Admission, Limits
-from byline.dispatch.gate import Gate
-from byline.dispatch.shared_gate import SharedGate
-from byline.domain.asking import AskRequest, AskStatus, Done, Failed
-from byline.domain.dispatch import AskedBy, Asker, GateStatus, Priority
-from byline.domain.machines import CallEnded
+from byline.dispatch.gate.admission import Admission, Limits
+from byline.dispatch.gate.local_gate import Gate
+from byline.dispatch.gate.shared_gate import SharedGate
+from byline.domain.asks import AskRequest, AskStatus, Done, Failed
+from byline.domain.gates import AskedBy, Asker, GateStatus, Priority
+from byline.domain.machine_reports import CallEnded
 from byline.errors import BackendUnavailable, DatabaseUnavailable, GateFull
 
 FG, BG = Priority.FOREGROUND, Priority.BACKGROUND

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from byline.ask.export import ask_markdown
-from byline.domain.asking import AskStatus, StoredAsk
+from byline.ask.history.markdown_export import ask_markdown
+from byline.domain.asks import AskStatus, StoredAsk
 from byline.verify import citations, contradictions, support
-from byline.web import turns
-from byline.web.article import Article
-from byline.web.catalogue import speech
-from byline.web.markdown import Typesetter
+from byline.web.article import turn_view
+from byline.web.article.answer_html import Typesetter
+from byline.web.article.article_words import Article
+from byline.web.translations import speech
 
 KOREAN = Article(speech("ko"), Typesetter())
 ENGLISH = Article(speech("en"), Typesetter())
@@ -84,19 +84,19 @@ def stored(**changes: Any) -> StoredAsk:
 
 def test_a_cited_source_is_opened_at_what_was_cited_of_it() -> None:
     cited = [citation(1, 320, 380, "second"), citation(1, 200, 300, "first")]
-    (one,) = turns.turn(stored(sources=[source(1)], citations=cited))["sources"]
+    (one,) = turn_view.turn(stored(sources=[source(1)], citations=cited))["sources"]
     assert one["quotes"] == ["first", "second"]
     assert one["marked"] == {"start": 200, "end": 380, "page": 5}
 
 
 def test_quotes_far_apart_are_not_marked_as_one() -> None:
     cited = [citation(1, 100, 150), citation(1, 800, 900)]
-    (one,) = turns.turn(stored(sources=[source(1)], citations=cited))["sources"]
+    (one,) = turn_view.turn(stored(sources=[source(1)], citations=cited))["sources"]
     assert (one["marked"]["start"], one["marked"]["end"]) == (100, 150)
 
 
 def test_a_source_that_was_not_cited_is_opened_as_a_whole() -> None:
-    (one,) = turns.turn(stored(sources=[source(1)]))["sources"]
+    (one,) = turn_view.turn(stored(sources=[source(1)]))["sources"]
     assert one["quotes"] == ["all of it"]
     assert one["marked"] == {"start": 100, "end": 900, "page": 4}
 
@@ -107,7 +107,7 @@ def test_checks_leave_out_what_needs_none_and_numerals_and_bars() -> None:
         {"start": 0, "end": 5, "support": "not_needed"},
     ]
     text = "| One | two [1] |"
-    (check,) = turns.turn(
+    (check,) = turn_view.turn(
         stored(answer=text, sentences=[{**sentences[0], "end": 17}, sentences[1]])
     )["checks"]
     assert check == {"number": 1, "text": "One · two", "support": "weak", "why": "w"}

@@ -11,10 +11,10 @@ from dispatch_doubles import turns
 from in_process import Answer
 from test_pages import CITED, FORM, house, text_of
 
-from byline.domain.asking import AskStatus
+from byline.domain.asks import AskStatus
 from byline.errors import BackendUnavailable
-from byline.web.painter import Painter
-from byline.web.progress import standing
+from byline.web.progress_view import standing
+from byline.web.renderer import Painter
 
 QUESTION = b"question=When+is+rent+due%3F&backend="
 FOLLOWED = {**FORM, "prefer": "respond-async"}

@@ -18,7 +18,7 @@ from byline.backend.authorship import (
     judge,
     kind_of_header,
 )
-from byline.backend.dialling import Exchange
+from byline.backend.connections import Exchange
 
 SAME = [
     ("llama.cpp", "SmolLM2-135M-Instruct", {"model_alias": "SmolLM2-135M-Instruct"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from byline.domain.checkup import BacklogState
+from byline.domain.findings import BacklogState
 from byline.ingest.backlog import WAIT_S_MAX, judged
 
 IDLE, MOVING, STALLED = BacklogState.IDLE, BacklogState.MOVING, BacklogState.STALLED

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.search import bm25
+from byline.search.index import bm25
 
 
 def test_terms_of_a_passage_are_counted_once_each_in_rising_order() -> None:

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from byline.ask.calibration import (
+from byline.ask.prompt.token_calibration import (
     KNOWN_BOUNDS,
     UNKNOWN_BOUNDS,
     Calibration,
     Calibrations,
 )
-from byline.ask.tokens import UNKNOWN, Tokens
+from byline.ask.prompt.token_estimate import UNKNOWN, Tokens
 
 ENGLISH = Tokens(western=1000, other=0)
 KOREAN = Tokens(western=300, other=1000)

@@ -9,8 +9,8 @@ import pytest
 from dispatch_doubles import ANSWER, Lab, two_macs
 
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.dispatch import AskedBy, Asker, Priority
-from byline.domain.machines import CallEnded
+from byline.domain.gates import AskedBy, Asker, Priority
+from byline.domain.machine_reports import CallEnded
 from byline.errors import BackendUnavailable, BylineError, LlmError
 from byline.observe import Reading
 

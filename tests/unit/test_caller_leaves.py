@@ -10,7 +10,7 @@ import pytest
 from dispatch_doubles import turn, turns
 from starlette.types import Message
 
-from byline.api.streams import CallerLeft, unless_caller_leaves
+from byline.api.http.event_streams import CallerLeft, unless_caller_leaves
 
 
 class Caller:

@@ -7,9 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.search import bm25, candidates
-from byline.search.analyse import TERM_IDS_MAX
-from byline.search.candidates import IMPACTS, Choice, Level, Term, choose, further_ids, impact_id
+from byline.search.index import bm25, candidates
+from byline.search.index.candidates import (
+    IMPACTS,
+    Choice,
+    Level,
+    Term,
+    choose,
+    further_ids,
+    impact_id,
+)
+from byline.text.terms import TERM_IDS_MAX
 
 MANY = 1_000_000
 TERM_IDS = st.integers(0, TERM_IDS_MAX - 1)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from byline.domain.dispatch import BackendState
-from byline.domain.machines import FirstTokens, StateSpan
-from byline.web.charts import PLOT_HEIGHT, PLOT_LEFT, PLOT_WIDTH, STRIP_WIDTH, plot, strip
+from byline.domain.gates import BackendState
+from byline.domain.machine_reports import FirstTokens, StateSpan
+from byline.web.pages.machine_charts import (
+    PLOT_HEIGHT,
+    PLOT_LEFT,
+    PLOT_WIDTH,
+    STRIP_WIDTH,
+    plot,
+    strip,
+)
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 ONLINE, GONE = BackendState.ONLINE, BackendState.UNREACHABLE

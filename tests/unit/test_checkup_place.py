@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from byline.checkup import place
-from byline.checkup.place import disk_finding, home_finding, ocr_finding, small_model_finding
 from byline.config import schema
-from byline.domain.checkup import FindingState
+from byline.doctor import host_checks
+from byline.doctor.host_checks import disk_finding, home_finding, ocr_finding, small_model_finding
+from byline.domain.findings import FindingState
 from byline.store.home import holder_of, locked_home
 
 OK, WARNING, FAILED = FindingState.OK, FindingState.WARNING, FindingState.FAILED
@@ -72,7 +72,7 @@ def test_languages_without_tesseract_data_are_named_with_what_installs_them(
 def test_the_small_model_is_missed_only_where_a_backend_wants_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(place, "bundled_model", lambda: None)
+    monkeypatch.setattr(host_checks, "bundled_model", lambda: None)
     found = small_model_finding(schema.Config())
     assert found.state is WARNING
     assert "tiny" in found.said

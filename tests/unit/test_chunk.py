@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.domain.documents import ExtractedText, Heading, PageSpan
-from byline.ingest.chunk import chunk
-from byline.ingest.kinds import Kind, Reader
-from byline.ingest.readers.markup import read_html
-from byline.ingest.readers.plain import read_markdown
+from byline.ingest.formats import Kind, Reader
+from byline.ingest.passages.chunking import chunk
+from byline.ingest.readers.html_reader import read_html
+from byline.ingest.readers.plain_reader import read_markdown
 
 MARKDOWN = Kind(Reader.MARKDOWN, "text/markdown")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from byline.domain.asking import Grounding, Source, Support
+from byline.domain.asks import Grounding, Source, Support
 from byline.verify import citations
 from byline.verify.citations import AnswerCheck, check_answer, normalise_markers
 from byline.verify.sentences import settled_sentences

@@ -8,8 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.api.wire import HEARTBEAT, sse_event
-from byline.cli.client import Event, events
+from byline.api.http.http_bytes import HEARTBEAT, sse_event
+from byline.cli.api_client import Event, events
 
 
 async def chunks(data: bytes, cuts: list[int]) -> AsyncIterator[bytes]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from byline.cli.files import Found, LeftOut, Unusable, find_files
+from byline.cli.file_walk import Found, LeftOut, Unusable, find_files
 
 
 @pytest.fixture

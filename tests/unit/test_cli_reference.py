@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from byline.cli.reference import reference
+from byline.cli.cli_reference import reference
 
 _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 
 def test_the_command_line_page_is_the_generated_one() -> None:
     assert _PAGE.read_text(encoding="utf-8") == reference(), (
-        "run: python -m byline.cli.reference > docs/reference/cli.md"
+        "run: python -m byline.cli.cli_reference > docs/reference/cli.md"
     )
 
 

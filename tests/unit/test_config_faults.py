@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from byline.config.check import address_of
-from byline.config.load import check_config, load_config
+from byline.config.config_check import address_of
+from byline.config.config_file import check_config, load_config
 from byline.config.schema import OpenAIBackend
 from byline.errors import ConfigInvalid
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.config.lines import KeyPath, key_lines
+from byline.config.toml_lines import KeyPath, key_lines
 
 
 def paths_in(value: Any, path: KeyPath = ()) -> Iterator[KeyPath]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from byline.config.check import is_loopback
-from byline.config.load import config_path, home_path, load_config, load_server
+from byline.config.config_check import is_loopback
+from byline.config.config_file import config_path, home_path, load_config, load_server
 from byline.config.schema import Config, LlamaCppBackend, QuotesBackend
 from byline.errors import ConfigInvalid
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from byline.config.load import check_config
+from byline.config.config_file import check_config
 from byline.config.presets import PRESETS, preset_text
 from byline.config.schema import Embedder
 from byline.errors import BadRequest

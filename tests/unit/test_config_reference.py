@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from byline.config.reference import reference
+from byline.config.config_reference import reference
 from byline.config.settings import sections
 
 _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
@@ -12,7 +12,7 @@ _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 
 def test_the_configuration_page_is_the_generated_one() -> None:
     assert _PAGE.read_text(encoding="utf-8") == reference(), (
-        "run: python -m byline.config.reference > docs/reference/configuration.md"
+        "run: python -m byline.config.config_reference > docs/reference/configuration.md"
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from byline.ask.calibration import Calibrations
-from byline.ask.tokens import Tokens
-from byline.backend.counting import counting_body, read_count
+from byline.ask.prompt.token_calibration import Calibrations
+from byline.ask.prompt.token_estimate import Tokens
+from byline.backend.token_counting import counting_body, read_count
 
 
 def test_only_servers_with_a_page_for_it_are_asked() -> None:

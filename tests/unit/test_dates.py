@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.search.analyse import query_terms, telling_terms, term_strings, terms
-from byline.search.dates import days
+from byline.text.date_terms import days
+from byline.text.terms import query_terms, telling_terms, term_strings, terms
 
 FIRST_OF_MAY = ["day 2024-05-01", "day 05-01"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from byline.api import descriptors
-from byline.api.descriptors import (
+from byline.api.http import descriptors
+from byline.api.http.descriptors import (
     CONNECTIONS_MIN,
     DESCRIPTORS_MAX,
     connections_allowed,

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from byline.dispatch.calls import DELTAS_SLACK
 from byline.dispatch.dispatcher import Backend
 from byline.domain.chat import ChatRequest, Delta, Served
-from byline.domain.dispatch import GateStatus, Priority, Started
+from byline.domain.gates import GateStatus, Priority, Started
 from byline.errors import (
     UNAVAILABLE_REASONS,
     BackendUnavailable,

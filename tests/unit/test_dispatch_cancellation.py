@@ -11,7 +11,7 @@ import pytest
 from dispatch_doubles import Heard, Lab, ScriptedClient, turn, turns, two_macs
 
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.dispatch import GateStatus, Priority
+from byline.domain.gates import GateStatus, Priority
 from byline.errors import BackendUnavailable, Stopping
 
 IDLE = GateStatus("macmini", 1, 0, 0, 0)

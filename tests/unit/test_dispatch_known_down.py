@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from dispatch_doubles import ANSWER, Lab, ScriptedClient, turns, two_macs
 
-from byline.domain.dispatch import BackendState, GateStatus, Priority
+from byline.domain.gates import BackendState, GateStatus, Priority
 from byline.errors import BackendUnavailable
 
 IDLE = GateStatus("macmini", 1, 0, 0, 0)

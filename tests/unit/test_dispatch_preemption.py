@@ -9,7 +9,7 @@ import pytest
 from dispatch_doubles import Heard, Lab, ScriptedCall, turns, two_macs
 
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.dispatch import GateStatus, Priority, Queued, Started
+from byline.domain.gates import GateStatus, Priority, Queued, Started
 from byline.errors import BackendUnavailable, Preempted, Stopping
 
 IDLE = GateStatus("macmini", 1, 0, 0, 0)

@@ -9,7 +9,7 @@ import pytest
 from dispatch_doubles import ANSWER, Heard, Lab, two_macs
 
 from byline.domain.chat import ChatRequest, Delta, ToolCallDelta, Usage
-from byline.domain.dispatch import BackendState, GateStatus, Priority, Started
+from byline.domain.gates import BackendState, GateStatus, Priority, Started
 from byline.errors import BadRequest, LlmError, Stopping, ToolsUnsupported, UnknownBackend
 
 TOOL = {"type": "function", "function": {"name": "search", "parameters": {"type": "object"}}}

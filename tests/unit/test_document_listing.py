@@ -9,7 +9,7 @@ from library_doubles import document
 
 from byline.domain.documents import DocumentSort, DocumentState, RemovedDocument
 from byline.errors import BadRequest
-from byline.web.listing import (
+from byline.web.document_query import (
     GROUPS,
     Sought,
     batches,

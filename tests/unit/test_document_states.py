@@ -6,7 +6,7 @@ import pytest
 
 from byline.domain.documents import DocumentState
 from byline.ingest.jobs import pause_s
-from byline.ingest.states import states_before
+from byline.store.document_states import states_before
 
 READ = (DocumentState.INDEXED, DocumentState.EMBEDDED, DocumentState.ENRICHED)
 

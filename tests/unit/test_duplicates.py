@@ -9,9 +9,9 @@ from api_doubles import hit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.domain.search import AlsoIn, SearchHit
-from byline.search.analyse import terms
-from byline.search.duplicates import collapse, distance, fingerprint
+from byline.domain.searches import AlsoIn, SearchHit
+from byline.search.near_duplicates import collapse, distance, fingerprint
+from byline.text.terms import terms
 
 RENT = (
     "The rent is due on the third working day of each month and is paid by transfer to the account "

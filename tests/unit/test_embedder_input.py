@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from byline.backend.embeddings import in_order
+from byline.backend.embeddings_client import in_order
 from byline.errors import EmbedderUnavailable
-from byline.search.embedders.protocol import INPUT_CHARS_MAX, checked, passage_input
+from byline.vectors.embedders.embedder import INPUT_CHARS_MAX, checked, passage_input
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from byline.backend.errorbody import TEXT_CHARS_MAX, find_error, upstream_text
+from byline.backend.error_body import TEXT_CHARS_MAX, find_error, upstream_text
 
 SHAPES = {
     "object": {"error": {"message": "no such model", "type": "not_found", "code": 404}},

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from byline.ask.evidence import NOTHING_FOUND, judge_evidence, likelihood
 from byline.config.schema import Ask
-from byline.domain.search import SearchHit, SearchResult
-from byline.search.embedders.e5 import FINGERPRINT
+from byline.domain.searches import SearchHit, SearchResult
+from byline.vectors.embedders.e5_embedder import FINGERPRINT
 
 MIN = Ask().evidence_min
 SHARES = st.floats(0, 1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from byline.search.analyse import term_strings, terms
 from byline.search.exact_words import Kind, exact_words
+from byline.text.terms import term_strings, terms
 
 FEW = Kind.WORD
 """What only counts as exact among few words."""

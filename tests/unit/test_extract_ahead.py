@@ -12,11 +12,11 @@ import pytest
 from byline.config.schema import Ingest
 from byline.domain.documents import ExtractedText
 from byline.errors import ExtractionFailed
-from byline.ingest import extract
-from byline.ingest.extract import Extractor
-from byline.ingest.protocol import ReadingOrder
-from byline.search.analysed import AnalysedPassages
-from byline.search.columns import TermColumns
+from byline.ingest.extraction import file_extractor
+from byline.ingest.extraction.file_extractor import Extractor
+from byline.ingest.extraction.worker_protocol import ReadingOrder
+from byline.search.index.analysed_passages import AnalysedPassages
+from byline.search.index.term_columns import TermColumns
 
 BLOCKS = 100
 NO_TERMS = np.empty(0, np.uint32)
@@ -49,7 +49,7 @@ class ReadyWorker:
     async def open(self, order: ReadingOrder) -> object:
         self.told = 0
         text = ExtractedText("." * BLOCKS, "a", "text/plain")
-        return extract._Opening(text, [(n, n + 1, None, "") for n in range(BLOCKS)])
+        return file_extractor._Opening(text, [(n, n + 1, None, "") for n in range(BLOCKS)])
 
     async def block(self) -> AnalysedPassages:
         await self.works()
@@ -72,7 +72,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> ReadyWorker:
     async def start(*_: object) -> ReadyWorker:
         return one
 
-    monkeypatch.setattr(extract, "_start_worker", start)
+    monkeypatch.setattr(file_extractor, "_start_worker", start)
     return one
 
 
@@ -86,10 +86,10 @@ async def test_a_worker_is_heard_a_few_blocks_ahead_and_no_further(
 ) -> None:
     async with Extractor(Ingest(), tmp_path).extract(tmp_path, "a") as extraction:
         await turns(1_000)
-        assert worker.told == extract._BLOCKS_AHEAD_MAX + 1
+        assert worker.told == file_extractor._BLOCKS_AHEAD_MAX + 1
         await anext(extraction.blocks)
         await turns(1_000)
-        assert worker.told == extract._BLOCKS_AHEAD_MAX + 2
+        assert worker.told == file_extractor._BLOCKS_AHEAD_MAX + 2
 
 
 async def test_all_of_a_document_comes_whoever_waits_for_whom(

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.ask.fence import fenced, harmless
-from byline.domain.asking import Source
+from byline.ask.prompt.source_fence import fenced, harmless
+from byline.domain.asks import Source
 
 
 def source(text: str, title: str = "A") -> Source:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from byline.api.requests import SearchParameters
-from byline.domain.search import Filters, SearchRequest
+from byline.api.parameters import SearchParameters
+from byline.domain.searches import Filters, SearchRequest
 from byline.errors import BadRequest
 from byline.search.filters import TYPES, VALUES_MAX, Scope, checked, clean_tags
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from byline.ask.calibration import Calibration
-from byline.ask.followup import carried_over, history_messages, read_rewritten
+from byline.ask.prompt.token_calibration import Calibration
+from byline.ask.query_rewrite import carried_over, history_messages, read_rewritten
 from byline.domain.conversations import PastTurn
 
 PLAIN = Calibration()

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.search.fuse import LEXICAL_WEIGHT, fuse
+from byline.search.fusion import LEXICAL_WEIGHT, fuse
 
 SCORES = st.dictionaries(
     st.integers(1, 50), st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 from dispatch_doubles import ManualClock, turn, turns
 
-from byline.dispatch.admission import Limits
-from byline.dispatch.gate import Gate, Slot
-from byline.domain.dispatch import GateStatus, Priority, Queued
+from byline.dispatch.gate.admission import Limits
+from byline.dispatch.gate.local_gate import Gate, Slot
+from byline.domain.gates import GateStatus, Priority, Queued
 from byline.errors import GateFull, GateTimeout, Stopping
 
 FG, BG = Priority.FOREGROUND, Priority.BACKGROUND

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from dispatch_doubles import ManualClock, turns
 
-from byline.dispatch.admission import Limits
-from byline.dispatch.gate import Gate, Slot
-from byline.domain.dispatch import GateStatus, Priority, Queued
+from byline.dispatch.gate.admission import Limits
+from byline.dispatch.gate.local_gate import Gate, Slot
+from byline.domain.gates import GateStatus, Priority, Queued
 from byline.errors import Stopping
 
 FG, BG = Priority.FOREGROUND, Priority.BACKGROUND

@@ -9,10 +9,10 @@ import pytest
 from dispatch_doubles import ANSWER, HAS_IT_LOADED, Lab, two_macs
 from structlog.testing import capture_logs
 
-from byline.backend.protocol import Probed
-from byline.dispatch.health import Evidence, Good, next_health
+from byline.backend.chat_client import Probed
+from byline.dispatch.health.health_states import Evidence, Good, next_health
 from byline.domain.chat import ChatRequest
-from byline.domain.dispatch import BackendHealth, BackendState, Priority
+from byline.domain.gates import BackendHealth, BackendState, Priority
 from byline.errors import UNAVAILABLE_REASONS, BackendUnavailable, LlmError
 
 BEFORE = datetime(2026, 1, 1, tzinfo=UTC)

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import pytest
 from test_pages import CITED, EVIL, FORM, ask, house, text_of
 
-from byline.domain.asking import AskStatus
-from byline.domain.history import EVERY_ASK
+from byline.domain.ask_filters import EVERY_ASK
+from byline.domain.asks import AskStatus
 from byline.errors import BackendUnavailable
 
 DOWN = (BackendUnavailable("gemma-macmini", "ConnectError", machine="macmini"),)

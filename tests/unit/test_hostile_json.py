@@ -9,7 +9,7 @@ import pytest
 from api_doubles import Office, office
 from in_process import Answer
 
-from byline.api.json_in import DEPTH_MAX, WHOLE_NUMBER_MAX, WHOLE_NUMBER_MIN, json_in
+from byline.api.http.json_input import DEPTH_MAX, WHOLE_NUMBER_MAX, WHOLE_NUMBER_MIN, json_in
 
 CHAT = "/v1/chat/completions"
 KIND = {"content-type": "application/json"}

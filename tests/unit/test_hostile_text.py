@@ -9,16 +9,16 @@ from typing import Any, Final
 
 import pytest
 
-from byline.ask.fence import harmless
-from byline.ask.spoken_calls import Holdback, read_spoken
-from byline.backend.thinking import ThinkSplitter
-from byline.domain.asking import Source
-from byline.verify import reading
+from byline.ask.agent.text_tool_calls import Holdback, read_spoken
+from byline.ask.prompt.source_fence import harmless
+from byline.backend.thinking_filter import ThinkSplitter
+from byline.domain.asks import Source
+from byline.verify import checked_source
+from byline.verify.citation_markers import normalise_markers, without_markers
 from byline.verify.citations import check_answer
-from byline.verify.markers import normalise_markers, without_markers
-from byline.verify.refusal import is_refusal
+from byline.verify.refusal_lines import is_refusal
 from byline.verify.sentences import LOOKAHEAD_CHARS, SENTENCE_CHARS_MAX, split_sentences
-from byline.web.markdown import Labels, Prose, Typesetter
+from byline.web.article.answer_html import Labels, Prose, Typesetter
 
 # fmt: off
 PIECES: Final = (
@@ -135,14 +135,14 @@ def test_nothing_of_an_answer_is_read_in_longer_pieces_than_sentences_may_be(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     longest = 0
-    plain = reading.plain
+    plain = checked_source.plain
 
     def reading_one(text: str) -> str:
         nonlocal longest
         longest = max(longest, len(text))
         return plain(text)
 
-    monkeypatch.setattr(reading, "plain", reading_one)
+    monkeypatch.setattr(checked_source, "plain", reading_one)
     for made in FAMILIES.values():
         check_answer(made(SENTENCE_CHARS_MAX + 8 * LOOKAHEAD_CHARS), [WARRANTY])
     assert SENTENCE_CHARS_MAX // 2 < longest <= SENTENCE_CHARS_MAX + LOOKAHEAD_CHARS

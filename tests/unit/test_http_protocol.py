@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from byline.api.guard import SAFETY_HEADERS
-from byline.api.http_protocol import (
+from byline.api.http.http_protocol import (
     DRAINED_BYTES_MAX,
     DRAINED_S_MAX,
     HEAD_BYTES_MAX,

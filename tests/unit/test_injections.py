@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from byline.ask.calibration import Calibration
-from byline.ask.prompt import SYSTEM, Bounds, build_prompt
-from byline.domain.asking import Source, Support
+from byline.ask.prompt.prompt_builder import SYSTEM, Bounds, build_prompt
+from byline.ask.prompt.token_calibration import Calibration
+from byline.domain.asks import Source, Support
 from byline.verify.citations import check_answer
-from byline.verify.orders import is_order
-from byline.verify.refusal import is_refusal
+from byline.verify.prompt_injection import is_order
+from byline.verify.refusal_lines import is_refusal
 
 INJECTIONS = Path(__file__).resolve().parents[1] / "fixtures" / "injections"
 CASES: list[dict[str, Any]] = [

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.ask.calibration import Calibration
-from byline.ask.joining import JOINED_CHARS_MAX, join_neighbours
-from byline.domain.asking import Source
+from byline.ask.merge_adjacent import JOINED_CHARS_MAX, join_neighbours
+from byline.ask.prompt.token_calibration import Calibration
+from byline.domain.asks import Source
 from byline.domain.documents import Chunk, ExtractedText, PageSpan
-from byline.domain.search import AlsoIn, Place
-from byline.ingest.chunk import chunk
+from byline.domain.searches import AlsoIn, Place
+from byline.ingest.passages.chunking import chunk
 from byline.verify.citations import check_answer
 
 PLAIN = Calibration()

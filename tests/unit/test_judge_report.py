@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from byline.judge.compare import Side, compared
-from byline.judge.questions import Question
-from byline.judge.report import report_page
-from byline.judge.run import Judged, Searched, run_json
-from byline.judge.verdicts import Asked, Verdict
+from byline.eval.html_report import report_page
+from byline.eval.judged_run import Judged, Searched, run_json
+from byline.eval.question_files import Question
+from byline.eval.run_comparison import Side, compared
+from byline.eval.verdicts import Asked, Verdict
 
 ATTACK = "\"'><script>alert(1)</script><img src=https://evil.example/x onerror=alert(1)>"
 SETTING: dict[str, Any] = {

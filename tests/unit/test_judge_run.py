@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from byline.judge.compare import NotARun, Side, compared, read_run
-from byline.judge.library import Shelf
-from byline.judge.measures import paired_difference, roc_auc, score_rankings
-from byline.judge.questions import Question
-from byline.judge.run import Judged, Searched, run_json
-from byline.judge.verdicts import Asked, Verdict
+from byline.eval.document_reference import Shelf
+from byline.eval.judged_run import Judged, Searched, run_json
+from byline.eval.question_files import Question
+from byline.eval.retrieval_measures import paired_difference, roc_auc, score_rankings
+from byline.eval.run_comparison import NotARun, Side, compared, read_run
+from byline.eval.verdicts import Asked, Verdict
 
 SETTING = {"file": "q.jsonl", "depth": 3, "complete": True}
 

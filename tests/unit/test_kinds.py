@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from byline.errors import ExtractionFailed
-from byline.ingest.kinds import Kind, Reader, kind_of, refusal_of
+from byline.ingest.formats import Kind, Reader, kind_of, refusal_of
 
 
 def zipped(*names: str, **contents: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from byline.ask.language import Language, question_language
+from byline.text.question_language import Language, question_language
 
 
 @pytest.mark.parametrize(

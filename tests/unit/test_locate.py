@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.ingest.locate import locate
+from byline.ingest.pictures.passage_locator import locate
 
 PAGE = (
     "Council tax bill\nDear Ms Whit\ufb01eld, your property is in band\r\nC. The coun\u0002cil tax "

@@ -11,7 +11,7 @@ from api_doubles import office
 from dispatch_doubles import ANSWER, Lab, turns, two_macs
 from structlog.testing import capture_logs
 
-from byline.domain.dispatch import BackendChanged, BackendState
+from byline.domain.gates import BackendChanged, BackendState
 from byline.errors import BackendUnavailable
 from byline.observe import FEED_BEHIND_MAX, Feed
 

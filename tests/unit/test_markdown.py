@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from byline.web.markdown import MARKDOWN_CHARS_MAX, Labels, Prose, Typesetter
+from byline.web.article.answer_html import MARKDOWN_CHARS_MAX, Labels, Prose, Typesetter
 
 SETTER = Typesetter()
 LABELS = Labels()

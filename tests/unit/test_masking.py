@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.backend.decode import AnswerDecoder, AnswerUnusable, StreamFailed, assemble_message
-from byline.backend.errorbody import BODY_BYTES_MAX, TEXT_CHARS_MAX, upstream_text
+from byline.backend.error_body import BODY_BYTES_MAX, TEXT_CHARS_MAX, upstream_text
 from byline.backend.failures import Upstream, bad_response, misconfigured, of_status, unavailable
-from byline.backend.masking import KEY_CHARS_MIN, MASK, Mask, MaskedDeltas, MaskedText
+from byline.backend.key_masking import KEY_CHARS_MIN, MASK, Mask, MaskedDeltas, MaskedText
 from byline.domain.chat import Delta, ToolCallDelta
 
 KEY = 'sk-s"k/s<&+0123456789'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from byline.store.memory import machine_memory_bytes, memory_settings
+from byline.store.bundled.memory_settings import machine_memory_bytes, memory_settings
 
 GB = 1024**3
 

@@ -6,7 +6,7 @@ import asyncio
 
 from dispatch_doubles import turn
 
-from byline.api.one_write import HELD_BYTES_MAX, JoiningTransport
+from byline.api.http.write_coalescing import HELD_BYTES_MAX, JoiningTransport
 
 
 class Wire(asyncio.Transport):

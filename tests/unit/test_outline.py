@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.domain.documents import ExtractedText
-from byline.ingest.chunk import chunk
-from byline.ingest.outline import outline
+from byline.ingest.passages.chunking import chunk
+from byline.ingest.passages.numbered_headings import outline
 
 
 def found(text: str) -> list[tuple[int, str]]:

@@ -15,12 +15,12 @@ from in_process import Answer
 from library_doubles import LEASE, document
 from test_api_documents import KIND, body, part
 
-from byline.api.forms import FormDoor
+from byline.api.asks.form_port import FormDoor
 from byline.domain.chat import Delta, Served
 from byline.domain.documents import DocumentError, DocumentState
 from byline.errors import BackendUnavailable
-from byline.web.pages import page_routes
-from byline.web.parts import PageParts
+from byline.web.page_parts import PageParts
+from byline.web.page_routes import page_routes
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 SERVED = Served("macmini:8080", "gemma", verified=True)

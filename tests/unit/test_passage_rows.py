@@ -7,7 +7,7 @@ import uuid
 from dataclasses import replace
 
 from byline.domain.documents import Chunk
-from byline.ingest.passage_rows import passage_row
+from byline.ingest.passages.passage_rows import passage_row
 
 DOCUMENT = uuid.uuid4()
 CHUNK = Chunk(3, 10, 14, 2, "제목", "text", -5)

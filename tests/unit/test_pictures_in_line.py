@@ -13,7 +13,7 @@ from library_doubles import MemoryLibrary
 
 from byline.config.schema import Ingest
 from byline.errors import Busy, ExtractionFailed
-from byline.ingest.pictures import PageView, Pictures
+from byline.ingest.pictures.page_pictures import PageView, Pictures
 
 DRAWN = b'{"marked": null, "box": null}\npng'
 

@@ -10,7 +10,7 @@ from random import Random
 from dispatch_doubles import ANSWER, Lab, turns, two_macs
 
 from byline.config.schema import Config
-from byline.dispatch.probes import FIRST_S_MAX, JITTER, probing
+from byline.dispatch.health.health_probes import FIRST_S_MAX, JITTER, probing
 
 PERIOD_S = 30.0
 ROUND_S = PERIOD_S * (1 + JITTER)

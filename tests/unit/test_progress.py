@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from byline.web.progress import Phase, standing
+from byline.web.progress_view import Phase, standing
 
 SOURCE = {"n": 1, "name": "lease.pdf"}
 SOURCES = ("sources", {"ask_id": "a", "sources": [SOURCE]})

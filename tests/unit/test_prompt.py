@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.ask.calibration import Calibration
-from byline.ask.prompt import Bounds, Prompt, build_prompt
-from byline.domain.asking import Source
+from byline.ask.prompt.prompt_builder import Bounds, Prompt, build_prompt
+from byline.ask.prompt.token_calibration import Calibration
+from byline.domain.asks import Source
 from byline.domain.chat import Message
 from byline.errors import ContextTooLong
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.config.load import check_text
-from byline.config.proposal import Found, proposed_text
+from byline.config.backend_proposal import Found, proposed_text
+from byline.config.config_file import check_text
 from byline.config.schema import OpenAIBackend
 
 FILE = Path("byline.toml")

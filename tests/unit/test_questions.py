@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.judge.questions import Question, QuestionFile, QuestionsInvalid, read_questions
+from byline.eval.question_files import Question, QuestionFile, QuestionsInvalid, read_questions
 
 
 def jsonl(*rows: object) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from byline.ask.quotes import quote_sources
-from byline.domain.asking import Source
+from byline.domain.asks import Source
 
 
 def source(n: int, text: str, title: str = "") -> Source:

@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from byline.errors import ExtractionFailed
-from byline.ingest.readers import hwp
-from byline.ingest.readers.images import find_ocr, frames, needs_ocr
+from byline.ingest.readers import hwp_reader
+from byline.ingest.readers.image_reader import find_ocr, frames, needs_ocr
 
 KEY_OF_ZEROS = bytes.fromhex("26262626f6f6f6f6f6f6979797979797")
 """What the mask for seed 0 leaves of zeros; its draws are 38, 7719, 21238, 2437, 8855, 11797."""
@@ -38,14 +38,14 @@ def locked(records: bytes) -> bytes:
 
 def test_a_locked_section_is_read_with_the_key_it_carries() -> None:
     records = record(0x42, b"1234") + paragraph("첫 문단\r") + paragraph("긴 " * 3000)
-    unscrambled = hwp._unscramble(locked(records), is_packed=True)
-    assert list(hwp._paragraphs(unscrambled)) == ["첫 문단\n", "긴 " * 3000]
+    unscrambled = hwp_reader._unscramble(locked(records), is_packed=True)
+    assert list(hwp_reader._paragraphs(unscrambled)) == ["첫 문단\n", "긴 " * 3000]
 
 
 def test_objects_inside_a_paragraph_are_left_out_and_tabs_kept() -> None:
     extended = "\x0b" + "가나다라마바" + "\x0b"
     tab = "\t" + "\0" * 6 + "\t"
-    (text,) = hwp._paragraphs(paragraph(f"a{extended}b{tab}c\nd\x1ee"))
+    (text,) = hwp_reader._paragraphs(paragraph(f"a{extended}b{tab}c\nd\x1ee"))
     assert text == "ab\tc\nde"
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from byline.domain.documents import ExtractedText
-from byline.ingest.chunk import chunk
-from byline.ingest.kinds import Kind, Reader
-from byline.ingest.readers.mail import read_mail, read_mailbox
+from byline.ingest.formats import Kind, Reader
+from byline.ingest.passages.chunking import chunk
 from byline.ingest.readers.mail_fields import message_from
+from byline.ingest.readers.mail_reader import read_mail, read_mailbox
 
 BODY = "\n\n".join(f"Paragraph {n} of a long mail about the lease." for n in range(20))
 

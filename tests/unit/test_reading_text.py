@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.errors import ExtractionFailed
-from byline.ingest.blocks import Block, assemble, normalise
-from byline.ingest.encoding import decode
-from byline.ingest.kinds import Kind, Reader, kind_of_text
-from byline.ingest.readers.markup import page_blocks, read_html
-from byline.ingest.readers.plain import read_markdown, read_text
+from byline.ingest.formats import Kind, Reader, kind_of_text
+from byline.ingest.readers.encoding import decode
+from byline.ingest.readers.html_reader import page_blocks, read_html
+from byline.ingest.readers.plain_reader import read_markdown, read_text
+from byline.ingest.readers.text_blocks import Block, assemble, normalise
 
 HTML = Kind(Reader.HTML, "text/html")
 TEXT = Kind(Reader.TEXT, "text/plain")

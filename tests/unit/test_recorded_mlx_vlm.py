@@ -10,9 +10,9 @@ import pytest
 
 from byline.backend.authorship import KINDS, judge, kind_of_header
 from byline.backend.decode import AnswerDecoder, assemble_message
-from byline.backend.errorbody import upstream_text
+from byline.backend.error_body import upstream_text
 from byline.domain.chat import Delta
-from byline.testing.shapes import TOOL_REPLY, Reply, streamed, whole
+from byline.testing.server_shapes import TOOL_REPLY, Reply, streamed, whole
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 MODEL = "mlx-community/Qwen3-32B-4bit"

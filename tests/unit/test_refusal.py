@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from byline.verify.refusal import REFUSAL_EN, REFUSAL_KO, is_refusal
+from byline.verify.refusal_lines import REFUSAL_EN, REFUSAL_KO, is_refusal
 
 
 @pytest.mark.parametrize(

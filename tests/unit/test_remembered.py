@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from byline.search.remembered import Remembered
+from byline.text.cache import Remembered
 
 
 def test_what_was_made_once_is_not_made_again() -> None:

@@ -10,7 +10,7 @@ import pytest
 from api_doubles import LEASE, office
 from test_api_agent import CALLS, call, stream, text
 
-from byline.ask.replay import replay
+from byline.ask.agent.replay import replay
 from byline.domain.chat import Delta, ToolCallDelta, Usage
 
 SEARCH = (Delta(content="Let me look."), call(0, "search", query="deposit"), CALLS)

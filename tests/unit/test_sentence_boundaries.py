@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from byline.search.sentence_boundaries import TERMINATOR, Boundary, boundary, last_sure_end
+from byline.text.sentence_boundaries import TERMINATOR, Boundary, boundary, last_sure_end
 
 
 @pytest.mark.parametrize(

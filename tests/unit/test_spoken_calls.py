@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.ask.spoken_calls import Holdback, SpokenCall, read_spoken
+from byline.ask.agent.text_tool_calls import Holdback, SpokenCall, read_spoken
 
 RENT = SpokenCall("search", '{"query": "rent"}')
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from byline.ask.calibration import Calibration
-from byline.ask.step import (
+from byline.ask.agent.agent_messages import Opening, room_of, talk_for_answer, talk_with_tools
+from byline.ask.agent.step import (
     BARREN_MAX,
     CALLS_A_MESSAGE_MAX,
     ROUNDS_MAX,
@@ -29,9 +29,9 @@ from byline.ask.step import (
     Tell,
     step,
 )
-from byline.ask.talk import Opening, room_of, talk_for_answer, talk_with_tools
-from byline.ask.tools import TOOL_NAMES, read_arguments
-from byline.domain.asking import Noted, ToolCalled, ToolOutcome, ToolReturned
+from byline.ask.agent.tools import TOOL_NAMES, read_arguments
+from byline.ask.prompt.token_calibration import Calibration
+from byline.domain.asks import Noted, ToolCalled, ToolOutcome, ToolReturned
 
 SEARCH = MadeCall("search", '{"query": "rent"}')
 

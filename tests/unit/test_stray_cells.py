@@ -10,8 +10,8 @@ from typing import Final, TypeAlias
 
 import pytest
 
-from byline.ingest.readers.extents import Extent, Move, move_of
-from byline.ingest.readers.sheets import moved_together
+from byline.ingest.readers.cell_extents import Extent, Move, move_of
+from byline.ingest.readers.sparse_sheets import moved_together
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ODS: Final = "application/vnd.oasis.opendocument.spreadsheet"

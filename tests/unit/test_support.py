@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from byline.domain.asking import Support
-from byline.verify.facts import Facts, facts_in, fold
-from byline.verify.reading import ReadSource
+from byline.domain.asks import Support
+from byline.verify.checked_source import ReadSource
+from byline.verify.facts.exact_facts import Facts, facts_in, fold
 from byline.verify.support import SupportVerdict, check_support
 
 LEASE = (

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.search.analyse import terms
-from byline.search.syntax import Reading, as_words, read_query
+from byline.search.query_syntax import Reading, as_words, read_query
+from byline.text.terms import terms
 
 
 @pytest.mark.parametrize(

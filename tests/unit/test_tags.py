@@ -8,9 +8,9 @@ from typing import Final
 
 import pytest
 
-from byline.ingest.readers import tags
-from byline.ingest.readers.markup import page_blocks
-from byline.ingest.readers.tags import Tag, tokens
+from byline.ingest.readers import html_tags
+from byline.ingest.readers.html_reader import page_blocks
+from byline.ingest.readers.html_tags import Tag, tokens
 
 # fmt: off
 PIECES: Final = (
@@ -49,19 +49,19 @@ class Counting:
         return found
 
 
-UNQUOTED: Final = tags._UNQUOTED_START
-END: Final = tags._END
-MARKED: Final = tags._MARKED
+UNQUOTED: Final = html_tags._UNQUOTED_START
+END: Final = html_tags._END
+MARKED: Final = html_tags._MARKED
 
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     counted: list[int] = []
-    for name, pattern in vars(tags).copy().items():
+    for name, pattern in vars(html_tags).copy().items():
         if isinstance(pattern, re.Pattern) and name != "_NO_CHARACTER":
-            monkeypatch.setattr(tags, name, Counting(pattern, counted))
-    raw = {name: Counting(pattern, counted) for name, pattern in tags._RAW_ENDS.items()}
-    monkeypatch.setattr(tags, "_RAW_ENDS", raw)
+            monkeypatch.setattr(html_tags, name, Counting(pattern, counted))
+    raw = {name: Counting(pattern, counted) for name, pattern in html_tags._RAW_ENDS.items()}
+    monkeypatch.setattr(html_tags, "_RAW_ENDS", raw)
     yield counted
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.backend.thinking import ThinkSplitter
+from byline.backend.thinking_filter import ThinkSplitter
 
 CASES = {
     "Two years": ("Two years", ""),

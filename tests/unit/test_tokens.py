@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.ask.token_prices import PRICES
-from byline.ask.tokens import COUNTED, UNKNOWN, estimate_tokens, family_of, measure
+from byline.ask.prompt.token_estimate import COUNTED, UNKNOWN, estimate_tokens, family_of, measure
+from byline.ask.prompt.token_prices import PRICES
 
 TEXTS = Path(__file__).parents[1] / "fixtures" / "tokens"
 COUNTS: dict[str, dict[str, int]] = json.loads((TEXTS / "counts.json").read_text())

@@ -10,10 +10,10 @@ import pytest
 from pydantic import BaseModel
 
 import byline
-from byline.config.keys import named_keys, origin_of
-from byline.config.load import OWN_VARIABLES
+from byline.config.config_file import OWN_VARIABLES
+from byline.config.key_owners import named_keys, origin_of
 from byline.config.schema import Config, Embedder, Machine, OpenAIBackend
-from byline.dispatch.trial_keys import TrialKeys
+from byline.dispatch.connection_test_keys import TrialKeys
 from byline.errors import BadRequest
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from byline.domain.asking import AskStatus
-from byline.domain.dispatch import BackendState
+from byline.domain.asks import AskStatus
 from byline.domain.documents import DocumentState
+from byline.domain.gates import BackendState
 from byline.errors import LLM_ERROR_REASONS, UNAVAILABLE_REASONS
-from byline.web import words
-from byline.web.catalogue import speech
-from byline.web.typeset import language, window
+from byline.web import page_words
+from byline.web.article.typesetting import language, window
+from byline.web.translations import speech
 
-ENGLISH = words.Words(speech("en"))
-KOREAN = words.Words(speech("ko"))
+ENGLISH = page_words.Words(speech("en"))
+KOREAN = page_words.Words(speech("ko"))
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_sizes_read_naturally(bytes_len: int, shown: str) -> None:
 
 
 def test_every_reason_of_unavailability_has_words() -> None:
-    assert set(words.REASONS) >= UNAVAILABLE_REASONS | LLM_ERROR_REASONS
+    assert set(page_words.REASONS) >= UNAVAILABLE_REASONS | LLM_ERROR_REASONS
     assert ENGLISH.reason("http_503") == "its server answered with the error 503"
 
 
 def test_every_state_and_outcome_has_words() -> None:
-    assert set(words.STATES) == set(BackendState)
-    assert set(words.DOCUMENT_STATES) == set(DocumentState)
-    assert set(words.OUTCOMES) == set(AskStatus) - {AskStatus.COMPLETED}
+    assert set(page_words.STATES) == set(BackendState)
+    assert set(page_words.DOCUMENT_STATES) == set(DocumentState)
+    assert set(page_words.OUTCOMES) == set(AskStatus) - {AskStatus.COMPLETED}
 
 
 def test_words_are_said_in_korean() -> None:

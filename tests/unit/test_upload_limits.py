@@ -11,8 +11,8 @@ from in_process import Answer
 from starlette.requests import Request
 from starlette.types import Message
 
-from byline.api import uploads
-from byline.api.uploads import (
+from byline.api.documents import uploads
+from byline.api.documents.uploads import (
     DROPPED_TIMES_MAX,
     FIELD_BYTES_MAX,
     FIELDS_BYTES_MAX,

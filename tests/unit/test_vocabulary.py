@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from byline.search.analyse import terms, whole_term
-from byline.search.vocabulary import written_words
+from byline.search.index.vocabulary import written_words
+from byline.text.terms import terms, whole_term
 
 
 @pytest.mark.parametrize(

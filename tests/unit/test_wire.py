@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from byline.backend.wire import address_of, chat_body, server_root
+from byline.backend.request_bodies import address_of, chat_body, server_root
 from byline.config.schema import OpenAIBackend
 from byline.domain.chat import ChatRequest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from byline.web.catalogue import LANGUAGES, SOURCE_LANGUAGE, extracted, faults, speech
+from byline.web.translations import LANGUAGES, SOURCE_LANGUAGE, extracted, faults, speech
 
 
 @pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {SOURCE_LANGUAGE}))

@@ -9,29 +9,19 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from byline.api.asks import ask_routes, conversation_routes, history_routes
+from byline.api.documents import document_routes, picture_routes, removal_routes, search_routes
 from byline.api.failures import (
     answer_byline_error,
     answer_http_exception,
     answer_validation_error,
 )
 from byline.api.guard import Guard, Unforeseen
-from byline.api.routes import (
-    asking,
-    backends,
-    conversations,
-    documents,
-    events,
-    health,
-    history,
-    machines,
-    openai,
-    pictures,
-    reference,
-    removal,
-    search,
-)
+from byline.api.http.event_streams import Heart, answer_nobody
+from byline.api.machines import backend_routes, machine_routes
+from byline.api.openai import openai_routes
 from byline.api.services import Services
-from byline.api.streams import Heart, answer_nobody
+from byline.api.status import docs_routes, event_routes, health_routes
 from byline.errors import BylineError
 
 HEARTBEAT_S = 15.0
@@ -58,23 +48,23 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.heart = Heart(services.clock, HEARTBEAT_S)
     app.state.created = int(time.time())
-    app.router.routes.extend(openai.ROUTES)
+    app.router.routes.extend(openai_routes.ROUTES)
     for part in (
-        search,
-        asking,
-        history,
-        conversations,
-        backends,
-        machines,
-        events,
-        documents,
-        pictures,
-        removal,
-        health,
-        reference,
+        search_routes,
+        ask_routes,
+        history_routes,
+        conversation_routes,
+        backend_routes,
+        machine_routes,
+        event_routes,
+        document_routes,
+        picture_routes,
+        removal_routes,
+        health_routes,
+        docs_routes,
     ):
         app.router.routes.extend(part.router.routes)
-    app.add_middleware(openai.StraightThrough)
+    app.add_middleware(openai_routes.StraightThrough)
     app.add_middleware(Guard, server=services.config.server, upload_paths=UPLOAD_PATHS)
     app.add_middleware(Unforeseen)
     return app

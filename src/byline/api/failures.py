@@ -18,9 +18,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from byline.api.wire import json_bytes
-from byline.ask.present import failure_json
-from byline.domain.asking import AskAnswer
+from byline.api.http.http_bytes import json_bytes
+from byline.ask.ask_json import failure_json
+from byline.domain.asks import AskAnswer
 from byline.domain.echo import shortened
 from byline.errors import (
     BadRequest,

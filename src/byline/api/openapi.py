@@ -11,9 +11,9 @@ from pydantic.json_schema import models_json_schema
 
 from byline import __version__
 from byline.api.failures import STATUS
-from byline.api.openai_shapes import CompletionRequest, CompletionShape, ModelsShape
-from byline.api.responses import SSE_CONTENT
-from byline.api.shapes import ErrorShape
+from byline.api.http.json_responses import SSE_CONTENT
+from byline.api.openai.openai_shapes import CompletionRequest, CompletionShape, ModelsShape
+from byline.api.result_shapes import ErrorShape
 
 _REF: Final = "#/components/schemas/{model}"
 _CHAT_CODES: Final = (

@@ -12,15 +12,15 @@ from starlette.requests import Request
 from byline.config.schema import Config
 
 if TYPE_CHECKING:
-    from byline.ask.conversations import Conversations
+    from byline.ask.history.conversation_records import Conversations
     from byline.ask.service import Asks
-    from byline.checkup.parts import Checkup
     from byline.dispatch.clock import Clock
+    from byline.dispatch.connection_test import Trials
     from byline.dispatch.dispatcher import Dispatcher
-    from byline.dispatch.machines import Machines
-    from byline.dispatch.trial import Trials
-    from byline.ingest.library import Library
-    from byline.ingest.pictures import Pictures
+    from byline.dispatch.machine_views import Machines
+    from byline.doctor.part_checks import Checkup
+    from byline.ingest.library.document_library import Library
+    from byline.ingest.pictures.page_pictures import Pictures
     from byline.observe import Feed, Metrics
     from byline.search.search import Searcher
     from byline.store.database import Database

@@ -17,7 +17,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
-from byline.verify.markers import strip_markers
+from byline.verify.citation_markers import strip_markers
 
 REPEATED_CHARS_MIN: Final = 1_000
 """So much of the same is no list or table any more, however short what is repeated."""

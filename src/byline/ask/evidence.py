@@ -12,10 +12,10 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-from byline.ask.language import Language, question_language
-from byline.domain.asking import Refusal
-from byline.domain.search import SearchResult
-from byline.search.embedders.e5 import FINGERPRINT
+from byline.domain.asks import Refusal
+from byline.domain.searches import SearchResult
+from byline.text.question_language import Language, question_language
+from byline.vectors.embedders.e5_embedder import FINGERPRINT
 
 NOTHING_FOUND: Final = Refusal(
     "no_match", "No passage of your documents has the words of the question."

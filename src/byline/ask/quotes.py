@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from byline.domain.asking import Source
-from byline.search.analyse import query_terms, terms
-from byline.verify.markers import strip_markers
+from byline.domain.asks import Source
+from byline.text.terms import query_terms, terms
+from byline.verify.citation_markers import strip_markers
 from byline.verify.sentences import split_sentences
 
 CONTEXT_WEIGHT: Final = 0.5

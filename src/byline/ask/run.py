@@ -14,24 +14,24 @@ import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 
-from byline.ask.agent import run_agent
+from byline.ask.agent.agent_run import run_agent
+from byline.ask.answer_check import Checking
 from byline.ask.answer_text import answer_text, says_something
-from byline.ask.calling import call_events, signed
-from byline.ask.checking import Checking
-from byline.ask.counting import count_where_tight
+from byline.ask.ask_parts import AskParts
+from byline.ask.ask_progress import Progress
 from byline.ask.evidence import NOTHING_FOUND, judge_evidence
-from byline.ask.followup import history_messages
-from byline.ask.joining import join_neighbours
-from byline.ask.listening import Listening
-from byline.ask.parts import AskParts
-from byline.ask.progress import Progress
-from byline.ask.prompt import Bounds, build_prompt
+from byline.ask.merge_adjacent import join_neighbours
+from byline.ask.model_call import call_events, signed
+from byline.ask.prompt.prompt_builder import Bounds, build_prompt
+from byline.ask.prompt.server_token_count import count_where_tight
+from byline.ask.query_rewrite import history_messages
+from byline.ask.query_rewriter import stand_alone
 from byline.ask.quotes import quote_sources
-from byline.ask.sources import source_of
-from byline.ask.standalone import stand_alone
+from byline.ask.source_numbering import source_of
+from byline.ask.stream_filter import Listening
 from byline.config import schema
 from byline.dispatch.dispatcher import Backend
-from byline.domain.asking import (
+from byline.domain.asks import (
     REPETITION,
     AskEvent,
     AskMode,
@@ -48,8 +48,8 @@ from byline.domain.asking import (
     ToolCalled,
 )
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.dispatch import AskedBy, Asker, Priority, Queued, Started
-from byline.domain.search import QueryForm, SearchRequest, SearchResult
+from byline.domain.gates import AskedBy, Asker, Priority, Queued, Started
+from byline.domain.searches import QueryForm, SearchRequest, SearchResult
 from byline.errors import LlmError
 
 

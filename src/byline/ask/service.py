@@ -13,16 +13,17 @@ from typing import TypeVar
 
 import structlog
 
-from byline.ask.parts import AskParts
-from byline.ask.present import resumed, transcript
-from byline.ask.progress import Progress
-from byline.ask.record import AskRecords
-from byline.ask.replay import Replay, replay
+from byline.ask.agent.replay import Replay, replay
+from byline.ask.ask_json import resumed, transcript
+from byline.ask.ask_parts import AskParts
+from byline.ask.ask_progress import Progress
+from byline.ask.history.ask_records import AskRecords
 from byline.ask.run import run_ask
-from byline.ask.running import LastEvent, RunningAsk
+from byline.ask.running_ask import LastEvent, RunningAsk
 from byline.dispatch.clock import Clock
 from byline.dispatch.dispatcher import Dispatcher
-from byline.domain.asking import (
+from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
+from byline.domain.asks import (
     AskMode,
     AskRequest,
     AskStatus,
@@ -30,7 +31,6 @@ from byline.domain.asking import (
     Failed,
     StoredAsk,
 )
-from byline.domain.history import EVERY_ASK, AskFilters, ListedAsk
 from byline.errors import (
     BadRequest,
     BylineError,

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from byline.backend.dialling import Exchange
+from byline.backend.connections import Exchange
 
 KIND_S_MAX: Final = 60.0
 """How long, in seconds, a new connection is believed to lead to the kind of server seen before."""

@@ -12,10 +12,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from byline.backend.errorbody import find_error, is_of_a_call, upstream_text
-from byline.backend.masking import NO_KEY, Mask
+from byline.backend.error_body import find_error, is_of_a_call, upstream_text
+from byline.backend.key_masking import NO_KEY, Mask
 from byline.backend.sse import LINE_BYTES_MAX, Event, EventReader, LineTooLong
-from byline.backend.thinking import ThinkSplitter
+from byline.backend.thinking_filter import ThinkSplitter
 from byline.domain.chat import Delta, ToolCallDelta, Usage
 
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024

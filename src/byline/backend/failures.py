@@ -21,8 +21,8 @@ import aiohttp
 from aiohttp import client_exceptions, http_exceptions
 
 from byline.backend.decode import StreamFailed
-from byline.backend.errorbody import upstream_text
-from byline.backend.masking import NO_KEY, Mask
+from byline.backend.error_body import upstream_text
+from byline.backend.key_masking import NO_KEY, Mask
 from byline.errors import BackendUnavailable, LlmError
 
 

@@ -19,9 +19,9 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final
 
-from byline.backend.masking import Mask
-from byline.backend.openai import OpenAIClient
-from byline.backend.protocol import Probed
+from byline.backend.chat_client import Probed
+from byline.backend.key_masking import Mask
+from byline.backend.openai_client import OpenAIClient
 from byline.config.schema import LlamaCppBackend, OpenAIBackend
 from byline.domain.chat import ChatRequest, Delta
 from byline.errors import BackendUnavailable

@@ -29,7 +29,7 @@ from byline.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from byline.cli.run import Command
+    from byline.cli.command_runner import Command
 
 app = typer.Typer(
     name="byline",
@@ -75,7 +75,7 @@ def _byline(
 @app.command()
 def serve(config: ConfigOption = None) -> None:
     """Run the server until Ctrl-C."""
-    from byline.cli.setting_up import serve_until_stopped
+    from byline.cli.setup_commands import serve_until_stopped
 
     raise typer.Exit(serve_until_stopped(config))
 
@@ -85,7 +85,7 @@ def demo(
     leave: Annotated[bool, typer.Option("--exit", help="End once all has been shown.")] = False,
 ) -> None:
     """Try Byline on sample documents, with a data folder of its own."""
-    from byline.cli.demo import at_once, show_demo, when_interrupted
+    from byline.cli.demo_command import at_once, show_demo, when_interrupted
 
     raise typer.Exit(show_demo(at_once if leave else when_interrupted))
 
@@ -101,7 +101,7 @@ def init(
     ] = False,
 ) -> None:
     """Write a configuration to start from."""
-    from byline.cli.setting_up import create_file, replace_file, write_configuration
+    from byline.cli.setup_commands import create_file, replace_file, write_configuration
 
     raise typer.Exit(write_configuration(preset, path, replace_file if force else create_file))
 
@@ -109,7 +109,7 @@ def init(
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Say what is wrong with the configuration, all at once."""
-    from byline.cli.setting_up import check_configuration
+    from byline.cli.setup_commands import check_configuration
 
     raise typer.Exit(check_configuration(config))
 
@@ -118,7 +118,7 @@ def check(config: ConfigOption = None) -> None:
 @taking(DoctorOptions)
 def doctor(options: DoctorOptions) -> None:
     """Examine everything that can keep Byline from working, and say how to mend it."""
-    from byline.cli.doctor import examine
+    from byline.cli.doctor_command import examine
 
     raise typer.Exit(examine(options))
 
@@ -127,7 +127,7 @@ def doctor(options: DoctorOptions) -> None:
 @taking(AddOptions)
 def add(options: AddOptions) -> None:
     """Add documents; folders with all that is in them."""
-    from byline.cli.add import UNTIL_SEARCHABLE, UNTIL_SENT, Filing, add
+    from byline.cli.add_command import UNTIL_SEARCHABLE, UNTIL_SENT, Filing, add
 
     follow = UNTIL_SENT if options.no_wait else UNTIL_SEARCHABLE
     _run(add(options.paths, Filing(options.collection, options.tag or ()), follow), options)
@@ -137,27 +137,27 @@ def add(options: AddOptions) -> None:
 @taking(ConversationsOptions)
 def conversations(options: ConversationsOptions) -> None:
     """List or search conversations; or begin, rename or remove one, or print it as Markdown."""
-    from byline.cli import reading
+    from byline.cli import read_commands
 
     if options.begin is not None:
-        _run(reading.begin_conversation(options.begin), options)
+        _run(read_commands.begin_conversation(options.begin), options)
     elif options.markdown is not None:
-        _run(reading.conversation_markdown(options.markdown), options)
+        _run(read_commands.conversation_markdown(options.markdown), options)
     elif options.rename is not None:
-        _run(reading.rename_conversation(*options.rename), options)
+        _run(read_commands.rename_conversation(*options.rename), options)
     elif options.delete is not None:
         if not options.yes:
             typer.confirm("Remove the conversation with all its asks?", abort=True, err=True)
-        _run(reading.delete_conversation(options.delete), options)
+        _run(read_commands.delete_conversation(options.delete), options)
     else:
-        _run(reading.conversations(options.limit, options.cursor, options.filters), options)
+        _run(read_commands.conversations(options.limit, options.cursor, options.filters), options)
 
 
 @app.command()
 @taking(AskOptions)
 def ask(options: AskOptions) -> None:
     """Ask your documents a question."""
-    from byline.cli.ask import Question, ask_streaming, ask_whole
+    from byline.cli.ask_command import Question, ask_streaming, ask_whole
     from byline.cli.terminal import given_text
 
     question = Question(
@@ -175,7 +175,7 @@ def ask(options: AskOptions) -> None:
 @taking(SearchOptions)
 def search(options: SearchOptions) -> None:
     """Find passages; no model is called."""
-    from byline.cli.reading import search
+    from byline.cli.read_commands import search
     from byline.cli.terminal import given_text
 
     query = given_text(options.query, "query")
@@ -186,7 +186,7 @@ def search(options: SearchOptions) -> None:
 @taking(EvalOptions)
 def evaluate(options: EvalOptions) -> None:
     """Judge search and answers by questions whose answers you know."""
-    from byline.cli.evaluate import DEFAULT_BACKEND, NOBODY, Plan, evaluate
+    from byline.cli.eval_command import DEFAULT_BACKEND, NOBODY, Plan, evaluate
 
     if options.search_only and options.backend:
         raise typer.BadParameter("--search-only asks nobody; leave --backend out.")
@@ -210,7 +210,7 @@ def evaluate(options: EvalOptions) -> None:
 def documents(options: DocumentsOptions) -> None:
     """List documents, newest first; or show, read or remove some."""
     if options.context.invoked_subcommand is None:
-        from byline.cli.reading import documents
+        from byline.cli.read_commands import documents
 
         _run(documents(options.limit, options.cursor, options.filters), options)
 
@@ -219,7 +219,7 @@ def documents(options: DocumentsOptions) -> None:
 @taking(DocumentOptions)
 def document_show(options: DocumentOptions) -> None:
     """Show all that is known of a document."""
-    from byline.cli.reading import document
+    from byline.cli.read_commands import document
 
     _run(document(options.document_id), options)
 
@@ -228,7 +228,7 @@ def document_show(options: DocumentOptions) -> None:
 @taking(DocumentOptions)
 def document_text(options: DocumentOptions) -> None:
     """Print the text that was read out of a document."""
-    from byline.cli.reading import document_text
+    from byline.cli.read_commands import document_text
 
     _run(document_text(options.document_id), options)
 
@@ -237,7 +237,7 @@ def document_text(options: DocumentOptions) -> None:
 @taking(TagOptions)
 def document_tag(options: TagOptions) -> None:
     """Give a document tags, in place of those it has."""
-    from byline.cli.reading import tag_document
+    from byline.cli.read_commands import tag_document
 
     _run(tag_document(options.document_id, options.tags or ()), options)
 
@@ -246,7 +246,7 @@ def document_tag(options: TagOptions) -> None:
 @taking(DeleteOptions)
 def documents_delete(options: DeleteOptions) -> None:
     """Remove documents, their passages and their files."""
-    from byline.cli.reading import delete_documents
+    from byline.cli.read_commands import delete_documents
 
     if not options.yes:
         count = len(options.document_ids)
@@ -259,7 +259,7 @@ def documents_delete(options: DeleteOptions) -> None:
 def backends(options: BackendsOptions) -> None:
     """List backends and what is known of them; or try one."""
     if options.context.invoked_subcommand is None:
-        from byline.cli.reading import backends
+        from byline.cli.read_commands import backends
 
         _run(backends(), options)
 
@@ -268,7 +268,7 @@ def backends(options: BackendsOptions) -> None:
 @taking(ProbeOptions)
 def backend_probe(options: ProbeOptions) -> None:
     """Ask one backend's server whether it is there; no model runs."""
-    from byline.cli.reading import probe
+    from byline.cli.read_commands import probe
 
     _run(probe(options.name), options)
 
@@ -277,13 +277,13 @@ def backend_probe(options: ProbeOptions) -> None:
 @taking(JobsOptions)
 def jobs(options: JobsOptions) -> None:
     """List background work, newest first."""
-    from byline.cli.reading import jobs
+    from byline.cli.read_commands import jobs
 
     _run(jobs(options.limit), options)
 
 
 def _run(command: Command, options: ServerOptions) -> NoReturn:
-    from byline.cli.run import RawJson, Words, run
+    from byline.cli.command_runner import RawJson, Words, run
 
     as_json = isinstance(options, ReadingOptions) and options.as_json
     run(command, options, RawJson() if as_json else Words())

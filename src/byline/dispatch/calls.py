@@ -23,15 +23,15 @@ from typing import Protocol
 
 import structlog
 
-from byline.backend.protocol import ChatClient
+from byline.backend.chat_client import ChatClient
 from byline.config.schema import LlamaCppBackend, OpenAIBackend
-from byline.dispatch.arrivals import NO_PLACE, Place
-from byline.dispatch.gate import Gate, Slot
-from byline.dispatch.health import Good
-from byline.dispatch.lookout import Lookout
-from byline.dispatch.trace import Trace
+from byline.dispatch.gate.arrivals import NO_PLACE, Place
+from byline.dispatch.gate.local_gate import Gate, Slot
+from byline.dispatch.health.health_monitor import Lookout
+from byline.dispatch.health.health_states import Good
+from byline.dispatch.record.call_record import Trace
 from byline.domain.chat import ChatRequest, Delta, Served
-from byline.domain.dispatch import AskedBy, Asker, Priority, Queued, Started, Who
+from byline.domain.gates import AskedBy, Asker, Priority, Queued, Started, Who
 from byline.errors import (
     BackendUnavailable,
     BylineError,

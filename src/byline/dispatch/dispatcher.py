@@ -10,24 +10,22 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 
+from byline.backend.chat_client import ChatClient
 from byline.backend.decode import assemble_message
-from byline.backend.protocol import ChatClient
 from byline.config.schema import (
     QUOTES_MACHINE,
     Config,
     LlamaCppBackend,
-    Machine,
     OpenAIBackend,
     QuotesBackend,
 )
-from byline.dispatch.admission import Limits
-from byline.dispatch.arrivals import NO_PLACE, Place
 from byline.dispatch.calls import CallObserver, Calls
 from byline.dispatch.clock import Clock
-from byline.dispatch.gate import Gate
-from byline.dispatch.lookout import Lookout
+from byline.dispatch.gate.arrivals import NO_PLACE, Place
+from byline.dispatch.gate.local_gate import Gate, gate_limits
+from byline.dispatch.health.health_monitor import Lookout
 from byline.domain.chat import ChatRequest, Delta, Message, Tool, ToolChoice
-from byline.domain.dispatch import BackendHealth, BackendState, GateStatus, Priority
+from byline.domain.gates import BackendHealth, BackendState, GateStatus, Priority
 from byline.errors import BadRequest, LlmError, ToolsUnsupported, UnknownBackend
 from byline.observe import Feed
 
@@ -304,17 +302,6 @@ class Dispatcher:
             way = Calls(name, config, client, gate, lookout)
         self._ways.append(way)
         return Backend(name, config, way)
-
-
-def gate_limits(machine: Machine) -> Limits:
-    """What the gate of a machine may do, from its configuration."""
-    return Limits(
-        capacity=machine.capacity,
-        queue_len_max=machine.queue_len_max,
-        queue_wait_s_max=machine.queue_wait_s_max,
-        background_wait_s_max=machine.background_wait_s_max,
-        background_give_up_s=machine.background_give_up_s,
-    )
 
 
 class _NoModel:

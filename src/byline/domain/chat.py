@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from byline.domain.dispatch import NOBODY, AskedBy
+from byline.domain.gates import NOBODY, AskedBy
 
 Message = Mapping[str, Any]
 """One chat message in the OpenAI wire shape: `role`, `content`, maybe `tool_calls`."""

@@ -139,7 +139,7 @@ class Chunk:
 
     `heading` is its context line: the path of headings above it, joined by " > " ("" at the top),
     and the header row of the table it begins inside of.
-    `fingerprint` tells what says the same (`search/duplicates.py`; None: not worked out yet).
+    `fingerprint` tells what says the same (`search/near_duplicates.py`; None: not worked out yet).
     """
 
     ordinal: int

@@ -13,10 +13,10 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from byline.domain.checkup import Backlog, BacklogState
 from byline.domain.documents import DocumentState
-from byline.ingest.removal import JobQueue
-from byline.ingest.states import change_state
+from byline.domain.findings import Backlog, BacklogState
+from byline.ingest.library.document_removal import JobQueue
+from byline.store.document_states import change_state
 from byline.store.statements import statements
 
 log: Final = structlog.get_logger(__name__)

@@ -27,8 +27,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from byline.background import Work, end_task, in_background
 from byline.config import schema
-from byline.domain.checkup import Backlog, BacklogState
 from byline.domain.documents import DocumentError
+from byline.domain.findings import Backlog, BacklogState
 from byline.errors import (
     BylineError,
     DatabaseUnavailable,
@@ -37,15 +37,15 @@ from byline.errors import (
     StorageUnavailable,
 )
 from byline.ingest.backlog import PAUSE_S_MAX
-from byline.ingest.cutting import decide_length, join_length
-from byline.ingest.embed import Filler
-from byline.ingest.extract import WorkerDied, open_extractor
-from byline.ingest.library import Library
+from byline.ingest.extraction.file_extractor import WorkerDied, open_extractor
+from byline.ingest.library.document_library import Library
+from byline.ingest.passages.passage_length import decide_length, join_length
 from byline.ingest.pipeline import Pipeline, ReadingVoid
-from byline.search.embedders.protocol import Embedder
 from byline.store.blobs import BlobStore
 from byline.store.database import Database
 from byline.store.statements import statements
+from byline.vectors.embedders.embedder import Embedder
+from byline.vectors.vector_filling import Filler
 
 log: Final = structlog.get_logger(__name__)
 

@@ -16,18 +16,18 @@ from psycopg.types.json import Jsonb
 
 from byline.domain.documents import DocumentError, DocumentState
 from byline.errors import ExtractionFailed, NotFound
-from byline.ingest.chunk import cut_by
-from byline.ingest.cutting import length_in_force
-from byline.ingest.embed import queue_embedding
-from byline.ingest.extract import Extraction, Extractor
-from byline.ingest.passage_rows import passage_row
-from byline.ingest.states import change_state
-from byline.search import lexical
-from byline.search.vectors import COPY_HEADER, COPY_TRAILER
-from byline.search.vocabulary import add_listed
+from byline.ingest.extraction.file_extractor import Extraction, Extractor
+from byline.ingest.passages.chunking import cut_by
+from byline.ingest.passages.passage_length import length_in_force
+from byline.ingest.passages.passage_rows import passage_row
+from byline.search.index import lexical_index
+from byline.search.index.vocabulary import add_listed
+from byline.store.binary_copy import COPY_HEADER, COPY_TRAILER
 from byline.store.blobs import BlobStore
 from byline.store.database import Database
+from byline.store.document_states import change_state
 from byline.store.statements import statements
+from byline.vectors.vector_filling import queue_embedding
 
 _WRITTEN_AT_ONCE: Final = 256
 """Passages written before the event loop may serve others: about 1 ms."""
@@ -137,14 +137,14 @@ async def _store(
         await _expect_no_reading(connection, document_id)
         return
     if row["passages"]:
-        await lexical.make_way(connection, document_id)
+        await lexical_index.make_way(connection, document_id)
         await connection.execute(sql["delete_passages"], {"id": document_id})
     text = extraction.text
     pages = [[page.number, page.start, page.end] for page in text.pages]
     await connection.execute(
         sql["write_text"], {"id": document_id, "text": text.text, "pages": Jsonb(pages)}
     )
-    await lexical.index_analysed(connection, _stored(connection, row, extraction))
+    await lexical_index.index_analysed(connection, _stored(connection, row, extraction))
     await connection.execute(
         sql["describe"],
         {
@@ -170,7 +170,7 @@ async def _expect_no_reading(connection: AsyncConnection[DictRow], document_id: 
 
 async def _stored(
     connection: AsyncConnection[DictRow], row: DictRow, extraction: Extraction
-) -> AsyncIterator[lexical.StoredPassages]:
+) -> AsyncIterator[lexical_index.StoredPassages]:
     """Write the passages and list their words, block by block as they are analysed."""
     sql = statements("documents")
     first = 0
@@ -189,6 +189,6 @@ async def _stored(
                 await copy.write(b"".join(packed))
                 await asyncio.sleep(0)
             await copy.write(COPY_TRAILER)
-        yield lexical.StoredPassages(row["collection"], row["id"], ids, block.columns)
+        yield lexical_index.StoredPassages(row["collection"], row["id"], ids, block.columns)
         await add_listed(connection, block.words)
         first += len(block)

@@ -16,9 +16,9 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, tuple_row
 
 from byline.search.filters import NARROW_PASSAGES_MAX, Scope
-from byline.search.spaces import VectorSpace
-from byline.search.vectors import halfvec
+from byline.store.binary_copy import halfvec
 from byline.store.statements import statements
+from byline.vectors.vector_spaces import VectorSpace
 
 Vector = Sequence[float]
 

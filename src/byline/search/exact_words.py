@@ -24,7 +24,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from byline.search.analyse import (
+from byline.text.date_terms import days
+from byline.text.stop_words import ENDINGS_OF_NOUNS_KO, INFLECTED_KO
+from byline.text.terms import (
     COMPOUND,
     PUNCTUATION,
     UNSPACED,
@@ -35,8 +37,6 @@ from byline.search.analyse import (
     whole_term,
     word_terms,
 )
-from byline.search.dates import days
-from byline.search.words import ENDINGS_OF_NOUNS_KO, INFLECTED_KO
 
 PLACES: Final = 3
 """Hits that an exact word is among the first of."""

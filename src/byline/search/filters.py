@@ -18,7 +18,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from byline.domain.search import Filters
+from byline.domain.searches import Filters
 from byline.errors import BadRequest
 from byline.store.statements import statements
 

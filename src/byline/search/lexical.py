@@ -1,250 +1,335 @@
-"""The lexical index: passages indexed by their terms in PostgreSQL (`lexical_search.py` asks it).
+"""The lexical leg: the best passages for a query, by BM25.
 
-Three tables hold it (`store/migrations/0002_lexical.sql`): `lexical_passages`, a row a passage,
-found by its terms and by further ids of those that weigh much in it (`candidates.py`);
-`lexical_terms` and `lexical_totals`, the document frequencies; and `lexical_changes`, what came or
-went since those were last brought up to date. Writers only append changes: no two of them ever
-wait for each other's rows, so concurrent ingest and deletes cannot deadlock, and a common term is
-not a row that everybody writes. A search adds changes to counts, so its statistics are those of
-the moment. Whoever finds enough changes folds them into the counts, one at a time (an advisory
-lock nobody waits for), in the transaction it is in; the last ones are folded when all is quiet
-(`folding.py`).
+Two round trips: the statistics of the query's terms, then the scoring of candidates. Which passages
+are candidates is decided by `candidates.py`; where common terms decide it, a third asks how often
+passages have them. The index itself is `lexical.py`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import struct
-import uuid
-from collections.abc import AsyncIterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from typing import Final, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 from psycopg import AsyncConnection
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, tuple_row
 
-from byline.search import bm25, vectors
-from byline.search.analyse import terms
-from byline.search.analysed import context_terms
-from byline.search.columns import TermColumns, distinct, summed
-from byline.search.folding import fold_if_due
-from byline.search.index_rows import Places, index_rows
-from byline.search.vocabulary import add_words
+from byline.search.filters import Scope
+from byline.search.index import bm25, candidates
+from byline.search.index.candidates import (
+    IMPACTS,
+    Bounds,
+    Choice,
+    Gathering,
+    Level,
+    Term,
+    impact_id,
+)
+from byline.search.query_syntax import Reading, as_words
+from byline.search.spelling import Respelt, respell
+from byline.store.binary_copy import Packed, int4_array, sparsevec
 from byline.store.statements import statements
+from byline.text.terms import whole_term
 
-_SLICE: Final = 16
-"""Passages analysed before the event loop may serve others: about 3 ms."""
+_READ_AT_MOST: Final = (200, 2_000)
+"""Passages read for a phrase, first and if those were not enough; by falling score."""
 
-_ANALYSED_SLICE: Final = 8 * _SLICE
-"""The same of passages analysed before."""
+_MORE: Final = 16.0
+"""So many times the candidates are taken where too few of them passed a filter or an exclusion."""
 
-_ROWS_WAITING_MAX: Final = 16
-"""Slices that may wait for the server: about 3 MB at most."""
+_HASHED_DOCUMENTS_MAX: Final = 200_000
+"""Documents whose ids the server holds in a hash (some 10 MB) to test what was gathered by it."""
 
-_COUNTED_AT_ONCE: Final = 4096
-"""Passages that make one change of the statistics."""
+_ANYTHING: Final[Sequence[Gathering]] = ()
+"""Whatever has any term of the query, looked for where it may be found, not by its terms."""
 
-
-@dataclass(frozen=True, slots=True)
-class IndexedPassage:
-    """A passage as it is indexed. `id` is that of its row in `passages`; `heading` and `title` are
-    findable with it, at less weight than its own text."""
-
-    id: int
-    heading: str
-    title: str
-    text: str
+ALL_WORDS: Final = as_words("")
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPassages:
-    """Passages that follow one another in a document, and stand in a collection: the ids of their
-    rows in `passages`, and what they are indexed by."""
+class LexicalQuery:
+    """What is looked for: term ids (with repeats), where, and how many passages at most.
 
-    collection: str
-    document_id: uuid.UUID
-    ids: Sequence[int]
-    terms: TermColumns
-
-
-async def index_passages(
-    connection: AsyncConnection[DictRow], collection: str, passages: Sequence[IndexedPassage]
-) -> None:
-    """Make stored passages findable, in the connection's transaction. None may be indexed yet.
-
-    Many at a time are faster: the server inserts some while the next ones are analysed.
+    `telling` are those of the terms that a passage must have to speak of what was asked; `reading`
+    says which passages may not be found at all. The terms of each set of `alike` weigh as if they
+    were one term: all of them are what one prefix stands for. Of the words `spelt`, those that
+    nobody wrote are taken to be misspelt. `endings` weigh less than other terms.
     """
-    if not passages:
-        return
-    ids = [passage.id for passage in passages]
-    documents = await _documents(connection, ids)
 
-    def slices() -> Iterator[_Slice]:
-        for first in range(0, len(passages), _SLICE):
-            some = passages[first : first + _SLICE]
-            places = Places(ids[first : first + _SLICE], documents[first : first + _SLICE],
-                            collection.encode())  # fmt: skip
-            yield places, TermColumns.of(list(map(_passage_terms, some)))
+    terms: list[int]
+    telling: list[int]
+    scope: Scope
+    limit: int
+    reading: Reading = ALL_WORDS
+    alike: tuple[frozenset[int], ...] = ()
+    spelt: tuple[str, ...] = ()
+    endings: frozenset[int] = frozenset()
 
-    counting = await _counting(connection)
-    await _write(connection, counting, slices())
-    await _count(connection, collection, counting)
-    await fold_if_due(connection)
-    await add_words(connection, (text for p in passages for text in (p.title, p.heading, p.text)))
-
-
-async def index_analysed(
-    connection: AsyncConnection[DictRow], blocks: AsyncIterable[StoredPassages]
-) -> None:
-    """Make passages of one document findable that were analysed before, block by block as they
-    come, in the connection's transaction. None may be indexed yet. A block holds as many as are
-    weighed together (a multiple of `_SLICE`), the last one apart. Their words are to be listed
-    apart (`vocabulary.add_listed`).
-
-    Nobody's fold is kept from its turn while a block is waited for: ours comes behind the last.
-    """
-    counting: _Counting | None = None
-    collection = ""
-    async for stored in blocks:
-        counting = counting or await _counting(connection)
-        collection = stored.collection
-        await _write(connection, counting, _analysed_slices(stored))
-        if counting.added.passages >= _COUNTED_AT_ONCE:
-            await _count(connection, collection, counting)
-            counting = None
-    if counting is not None:
-        await _count(connection, collection, counting)
-    await fold_if_due(connection)
-
-
-def _analysed_slices(stored: StoredPassages) -> Iterator[_Slice]:
-    for first in range(0, len(stored.ids), _ANALYSED_SLICE):
-        ids = stored.ids[first : first + _ANALYSED_SLICE]
-        places = Places(ids, [stored.document_id.bytes] * len(ids), stored.collection.encode())
-        yield places, stored.terms.some(first, first + len(ids))
-
-
-async def remove_document(connection: AsyncConnection[DictRow], document_id: str) -> None:
-    """Take a document out of the index, in the connection's transaction. Twice is once.
-
-    Deleting passages does the same, passage by passage; this is faster for a whole document.
-    """
-    await make_way(connection, document_id)
-    await fold_if_due(connection)
-
-
-async def make_way(connection: AsyncConnection[DictRow], document_id: str) -> None:
-    """The same for one whose new passages are indexed next (`index_analysed`), which folds: a fold
-    here would keep others from theirs until then."""
-    await connection.execute(statements("lexical")["remove_document"], {"document_id": document_id})
-
-
-_Slice: TypeAlias = tuple[Places, TermColumns]
-
-
-@dataclass(slots=True)
-class _Totals:
-    """Of some passages: how many, and of how many terms together."""
-
-    passages: int = 0
-    length: int = 0
-
-
-@dataclass(slots=True)
-class _Counting:
-    """What there was `before`, what was `added`, and the ids that those are found by: in how many
-    of some of them, some after the other."""
-
-    before: _Totals
-    added: _Totals = field(default_factory=_Totals)
-    terms: list[npt.NDArray[np.int64]] = field(default_factory=list)
-    counts: list[npt.NDArray[np.int64]] = field(default_factory=list)
-
-
-async def _totals(connection: AsyncConnection[DictRow]) -> _Totals:
-    row = await (await connection.execute(statements("lexical")["totals"])).fetchone() or {}
-    return _Totals(row["passages"], row["length"])
-
-
-async def _documents(connection: AsyncConnection[DictRow], ids: list[int]) -> list[bytes]:
-    """The documents are asked for rather than given: the rows that were stored cannot be wrong."""
-    found = await connection.execute(statements("lexical")["documents_of"], {"passages": ids})
-    documents = {row["id"]: row["document_id"].bytes for row in await found.fetchall()}
-    return [documents[id_] for id_ in ids]
-
-
-async def _counting(connection: AsyncConnection[DictRow]) -> _Counting:
-    return _Counting(await _totals(connection))
-
-
-async def _write(
-    connection: AsyncConnection[DictRow], counting: _Counting, slices: Iterator[_Slice]
-) -> None:
-    """Write the rows of passages; the server inserts some while the next ones are packed."""
-    rows: asyncio.Queue[bytes] = asyncio.Queue(_ROWS_WAITING_MAX)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_send(connection, rows))
-            await _pack(counting, slices, rows)
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-
-
-async def _pack(counting: _Counting, slices: Iterator[_Slice], rows: asyncio.Queue[bytes]) -> None:
-    """Put an index row for each passage into `rows`, and `COPY_TRAILER` at the end."""
-    for places, columns in slices:
-        averages = _averages(counting.before, counting.added, columns.lengths)
-        packed, found = index_rows(places, columns, averages)
-        terms_, counts = distinct(found)
-        counting.terms.append(terms_)
-        counting.counts.append(counts)
-        await rows.put(packed)
-        await asyncio.sleep(0)  # a queue with room lets nobody else run
-    await rows.put(vectors.COPY_TRAILER)
-
-
-async def _count(
-    connection: AsyncConnection[DictRow], collection: str, counting: _Counting
-) -> None:
-    """The row of `lexical_changes` for all that were written."""
-    terms_, df = summed(np.concatenate(counting.terms), np.concatenate(counting.counts))
-    change = vectors.copy_row(
-        collection.encode(),
-        struct.pack(">i", counting.added.passages),
-        struct.pack(">q", counting.added.length),
-        vectors.int4_array(terms_),
-        vectors.int4_array(df),
-    )
-    async with connection.cursor().copy(statements("lexical")["copy_change"]) as copy:
-        await copy.write(vectors.COPY_HEADER + change + vectors.COPY_TRAILER)
-
-
-def _averages(
-    before: _Totals, added: _Totals, lengths: npt.NDArray[np.uint32]
-) -> npt.NDArray[np.float64]:
-    """The average length of passages when each of some was indexed: taken anew for every `_SLICE`
-    of them, over all until then. They are counted in `added`."""
-    averages = np.empty(len(lengths))
-    for first in range(0, len(lengths), _SLICE):
-        some = lengths[first : first + _SLICE]
-        added.passages += len(some)
-        added.length += int(some.sum())
-        averages[first : first + _SLICE] = bm25.average_length(
-            before.passages + added.passages, before.length + added.length
+    def with_meant(self, respelt: Sequence[Respelt]) -> LexicalQuery:
+        """The same with what misspelt words stand for in their place."""
+        gone = {whole_term(each.word) for each in respelt}
+        return replace(
+            self,
+            terms=[term for term in self.terms if term not in gone],
+            telling=[term for term in self.telling if term not in gone],
+            alike=(*self.alike, *(each.terms for each in respelt)),
         )
-    return averages
 
 
-async def _send(connection: AsyncConnection[DictRow], rows: asyncio.Queue[bytes]) -> None:
-    async with connection.cursor().copy(statements("lexical")["copy_passages"]) as copy:
-        await copy.write(vectors.COPY_HEADER)
-        some = b""
-        while some != vectors.COPY_TRAILER:
-            some = await rows.get()
-            await copy.write(some)
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A query by the statistics of the moment: what its terms weigh, how many passages hold each
+    (`df`) of how many `passages` (`everywhere`: in all collections), and which of them tell what it
+    is about. Terms that count as one have a number below 0 for it in `df`, in `telling`, and in
+    `stands_for` by their own."""
+
+    weights: Mapping[int, float]
+    df: Mapping[int, int]
+    passages: int
+    telling: frozenset[int]
+    stands_for: Mapping[int, int] = field(default_factory=dict)
+    everywhere: int = 0
+
+    def coverage(self, held: Iterable[int]) -> float:
+        """The share (0 to 1) of the weight of the telling terms that lies on those `held`."""
+        meant = {self.stands_for.get(term, term) for term in held}
+        return bm25.coverage(self.telling & meant, self.telling, self.df, self.passages)
 
 
-def _passage_terms(passage: IndexedPassage) -> bm25.PassageTerms:
-    return bm25.passage_terms(terms(passage.text), context_terms(passage.title, passage.heading))
+@dataclass(frozen=True, slots=True)
+class LexicalResult:
+    """Passage ids and their BM25 scores, best first (ties by id), the query they are for, and which
+    of its words were taken to be misspelt."""
+
+    scores: Mapping[int, float]
+    query: Weighed
+    respelt: tuple[Respelt, ...] = ()
+
+
+async def search_lexical(
+    connection: AsyncConnection[DictRow], query: LexicalQuery
+) -> LexicalResult:
+    """The best passages for a query, in two round trips: the statistics, then the scoring. A word
+    that nobody wrote costs up to three more: what it may stand for, and the statistics of that.
+
+    A term weighs what it weighs in the collection, whatever else the query is confined to.
+    """
+    weighed = await _weigh(connection, query)
+    unknown = [word for word in query.spelt if whole_term(word) not in weighed.df]
+    respelt = await respell(connection, query.scope.collection, unknown)
+    if respelt:
+        query = query.with_meant(respelt)
+        weighed = await _weigh(connection, query)
+    if not weighed.df.keys() & weighed.weights.keys() or query.scope.passages == 0:
+        return LexicalResult({}, weighed, respelt)
+    return LexicalResult(await _found(connection, query, weighed), weighed, respelt)
+
+
+async def admitted(
+    connection: AsyncConnection[DictRow], reading: Reading, passage_ids: Collection[int]
+) -> frozenset[int]:
+    """Those of the passages that may be found, as the query was read; their texts are looked at."""
+    if reading.is_plain or not passage_ids:
+        return frozenset(passage_ids)
+    found = await connection.execute(
+        statements("lexical")["written"], {"passages": list(passage_ids)}
+    )
+    return frozenset(
+        row["passage_id"]
+        for row in await found.fetchall()
+        if reading.admits(row["text"], row["heading"], row["title"])
+    )
+
+
+async def _weigh(connection: AsyncConnection[DictRow], query: LexicalQuery) -> Weighed:
+    asked = {*query.terms, *query.reading.required_terms, *chain(*query.alike)}
+    counted = await _counted(connection, asked, query.scope.collection)
+    passages, df = counted.passages, counted.df
+    together = {
+        -number: min(sum(df.get(term, 0) for term in terms_), passages)
+        for number, terms_ in enumerate(query.alike, start=1)
+    }
+    stands_for = {term: -n for n, terms_ in enumerate(query.alike, start=1) for term in terms_}
+    as_one = {**df, **{term: together[number] for term, number in stands_for.items()}}
+    asked_for = [*query.terms, *sorted(stands_for)]
+    weights = bm25.query_weights(asked_for, as_one, passages, query.endings)
+    telling = frozenset(weights.keys() & set(query.telling) | together.keys() or weights.keys())
+    return Weighed(weights, {**df, **together}, passages, telling, stands_for, counted.everywhere)
+
+
+class _Counted(NamedTuple):
+    """How many passages hold each id (none that nobody holds), of how many in the collection asked
+    about and `everywhere`."""
+
+    df: Mapping[int, int]
+    passages: int
+    everywhere: int
+
+
+async def _counted(
+    connection: AsyncConnection[DictRow], ids: Iterable[int], collection: str | None
+) -> _Counted:
+    found = await connection.execute(
+        statements("lexical")["term_statistics"],
+        {"terms": int4_array(sorted(ids)), "collection": collection},
+    )
+    row = await found.fetchone() or {}
+    df = {int(term): count for term, count in row["df"].items() if count > 0}
+    return _Counted(df, row["passages"], row["everywhere"])
+
+
+async def _found(
+    connection: AsyncConnection[DictRow], query: LexicalQuery, weighed: Weighed
+) -> dict[int, float]:
+    """The best passages that may be found.
+
+    1. A term of a phrase that nobody has: none.
+    2. Of a phrase, every passage has all the terms: those are scored.
+    3. Of few passages all are scored that have any term: by the terms, or where a filter or a
+       collection lets through but few of many, by where they stand.
+    4. Else the candidates are (`candidates.py`). Where others may not be found there are more.
+    5. Where too few of those passed a filter or an exclusion, many more are;
+    6. and then whatever has any term, by the shorter way.
+    """
+    required, scope = query.reading.required_terms, query.scope
+    if any(term not in weighed.df for term in required):  # 1
+        return {}
+    if required:  # 2
+        return await _admitted(
+            connection, query, weighed, [Gathering(tuple((term,) for term in required), ())]
+        )
+    terms = _terms(weighed)
+    anything = [Gathering((), tuple(id_ for term in terms for id_ in term.levels[0].ids))]
+    sought = weighed.passages if scope.passages is None else scope.passages
+    if scope.is_narrow:  # 3
+        return await _admitted(connection, query, weighed, _ANYTHING)
+    if sought == weighed.everywhere and sought <= candidates.MANY:
+        return await _admitted(connection, query, weighed, anything)
+    is_confined = scope.is_filtered or not query.reading.is_plain
+    for more in (1, _MORE) if is_confined else (1,):
+        within = candidates.bounds(sought / weighed.everywhere, sought / weighed.passages / more)
+        choice = await _chosen(connection, query, weighed, within)
+        read = choice.expected * weighed.everywhere / weighed.passages
+        if sought < weighed.everywhere and read >= sought:  # 3
+            return await _admitted(connection, query, weighed, _ANYTHING)
+        scores = await _admitted(connection, query, weighed, choice.gatherings)  # 4, 5
+        if not is_confined or len(scores) >= query.limit:
+            return scores
+    read = sum(term.levels[0].df for term in terms) * weighed.everywhere / weighed.passages
+    by_place = scope.is_filtered and sought < read
+    return await _admitted(connection, query, weighed, _ANYTHING if by_place else anything)  # 6
+
+
+def _terms(weighed: Weighed) -> list[Term]:
+    """The query's terms that there are; the words of a prefix as one."""
+    ids: dict[int, list[int]] = {}
+    for term in weighed.weights:
+        if term in weighed.df:
+            ids.setdefault(weighed.stands_for.get(term, term), []).append(term)
+    return [
+        Term(weighed.weights[held[0]], (Level(tuple(held), weighed.df[number]),))
+        for number, held in ids.items()
+    ]
+
+
+async def _chosen(
+    connection: AsyncConnection[DictRow],
+    query: LexicalQuery,
+    weighed: Weighed,
+    within: Bounds,
+) -> Choice:
+    """The candidates; where they are many, again by how often passages have the common terms."""
+    terms = _terms(weighed)
+    choice = candidates.choose(terms, weighed.passages, within)
+    if choice.expected <= within.many:
+        return choice
+    common = [
+        term.levels[0].ids[0]
+        for term in terms
+        if len(term.levels[0].ids) == 1 and term.levels[0].df > within.many
+    ]
+    levels = {id_: [impact_id(id_, n) for n in range(1, len(IMPACTS) + 1)] for id_ in common}
+    counted = await _counted(connection, chain(*levels.values()), query.scope.collection)
+    return candidates.choose(
+        [_with_levels(term, levels, counted.df) for term in terms], weighed.passages, within
+    )
+
+
+def _with_levels(term: Term, levels: Mapping[int, Sequence[int]], df: Mapping[int, int]) -> Term:
+    further = levels.get(term.levels[0].ids[0], ())
+    return replace(
+        term, levels=(*term.levels, *(Level((id_,), df[id_]) for id_ in further if id_ in df))
+    )
+
+
+async def _admitted(
+    connection: AsyncConnection[DictRow],
+    query: LexicalQuery,
+    weighed: Weighed,
+    gatherings: Sequence[Gathering],
+) -> dict[int, float]:
+    """The best passages for which the query's reading has room."""
+    if query.reading.is_plain:
+        return await _best(connection, query, weighed, gatherings)
+    scores: dict[int, float] = {}
+    for limit in _READ_AT_MOST:
+        best = await _best(connection, replace(query, limit=limit), weighed, gatherings)
+        may_be_found = await admitted(connection, query.reading, best)
+        scores = {id_: score for id_, score in best.items() if id_ in may_be_found}
+        if len(scores) >= query.limit or len(best) < limit:
+            break
+    return dict(islice(scores.items(), query.limit))
+
+
+async def _best(
+    connection: AsyncConnection[DictRow],
+    query: LexicalQuery,
+    weighed: Weighed,
+    gatherings: Sequence[Gathering],
+) -> dict[int, float]:
+    scope, sql = query.scope, statements("lexical")
+    excluded = [term for ids in query.reading.excluded_terms if len(ids) == 1 for term in ids]
+    gathered, params = _condition(gatherings)
+    within = scope.condition("document_id") if scope.is_filtered else ""
+    if within and gatherings != _ANYTHING and (scope.documents or 0) <= _HASHED_DOCUMENTS_MAX:
+        within = sql["tested"].replace("{within}", within)
+    cursor = connection.cursor(row_factory=tuple_row)
+    await cursor.execute(
+        sql["best_passages"]
+        .replace("{gathered}", gathered)
+        .replace("{within}", within)
+        .replace("{without}", sql["without"] if excluded else ""),
+        {
+            **scope.params,
+            **params,
+            "excluded": excluded,
+            "weights": sparsevec(weighed.weights),
+            "collection": scope.collection,
+            "limit": query.limit,
+        },
+    )
+    return dict(await cursor.fetchall())
+
+
+def _condition(gatherings: Sequence[Gathering]) -> tuple[str, dict[str, Packed]]:
+    """Gatherings as SQL, with its parameters."""
+    sql = statements("lexical")
+    if gatherings == _ANYTHING:
+        return sql["with_any_weight"], {}
+    params: dict[str, Packed] = {}
+
+    def clause(name: str, ids: Iterable[int]) -> str:
+        key = f"ids_{len(params)}"
+        params[key] = int4_array(list(ids))
+        return sql[name].replace("{ids}", f"%({key})s")
+
+    wanted = []
+    for every, some in gatherings:
+        single = [ids[0] for ids in every if len(ids) == 1]
+        clauses = [clause("with_all", single)] if single else []
+        clauses += [clause("with_some", ids) for ids in (*every, some) if len(ids) > 1]
+        if len(some) == 1:
+            clauses.append(clause("with_all", some))
+        wanted.append(" AND ".join(clauses))
+    return " OR ".join(f"({each})" for each in wanted), params

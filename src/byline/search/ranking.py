@@ -9,11 +9,11 @@ from typing import NamedTuple
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, tuple_row
 
-from byline.search.fuse import Fused, fuse
-from byline.search.lexical_search import LexicalResult, Weighed, admitted
-from byline.search.meaning import Meaning, NoMeaning
-from byline.search.syntax import Reading
-from byline.search.vectors import halfvec, int8_array, sparsevec
+from byline.search.fusion import Fused, fuse
+from byline.search.lexical import LexicalResult, Weighed, admitted
+from byline.search.query_syntax import Reading
+from byline.store.binary_copy import halfvec, int8_array, sparsevec
+from byline.vectors.query_vector import Meaning, NoMeaning
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,20 +25,27 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from byline.domain.echo import quoted
-from byline.domain.search import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
+from byline.domain.searches import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest, DatabaseUnavailable
-from byline.search.analyse import ending_terms, query_terms, telling_terms
 from byline.search.dense import DenseQuery, search_dense
-from byline.search.duplicates import collapse
+from byline.search.exact_word_places import Ranked, lifted
 from byline.search.exact_words import exact_words
 from byline.search.filters import Scope, checked, notes_on, scope_of
-from byline.search.fuse import CANDIDATES
-from byline.search.lexical_search import (
+from byline.search.fusion import CANDIDATES
+from byline.search.index.vocabulary import Beginning, words_beginning
+from byline.search.lexical import (
     LexicalQuery,
     search_lexical,
 )
-from byline.search.lifting import Ranked, lifted
-from byline.search.meaning import (
+from byline.search.near_duplicates import collapse
+from byline.search.passage_reader import FoundPassage, read_passages
+from byline.search.query_syntax import Reading, as_words, read_query
+from byline.search.ranking import Nearest, rank
+from byline.search.spelling import spelt_words
+from byline.store.database import Database
+from byline.store.statements import statements
+from byline.text.terms import ending_terms, query_terms, telling_terms
+from byline.vectors.query_vector import (
     Filled,
     Meaning,
     NoMeaning,
@@ -46,13 +53,6 @@ from byline.search.meaning import (
     embed,
     find_space,
 )
-from byline.search.passages import FoundPassage, read_passages
-from byline.search.ranking import Nearest, rank
-from byline.search.spelling import spelt_words
-from byline.search.syntax import Reading, as_words, read_query
-from byline.search.vocabulary import Beginning, words_beginning
-from byline.store.database import Database
-from byline.store.statements import statements
 
 LIMIT_MAX: Final = 100
 QUERY_CHARS_READ_MAX: Final = 20_000

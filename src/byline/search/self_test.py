@@ -13,12 +13,12 @@ import psycopg
 from psycopg import AsyncConnection
 
 from byline.errors import StartFailed
-from byline.search.analyse import query_terms, telling_terms
 from byline.search.filters import Scope
-from byline.search.lexical import IndexedPassage, index_passages
-from byline.search.lexical_search import LexicalQuery, search_lexical
+from byline.search.index.lexical_index import IndexedPassage, index_passages
+from byline.search.lexical import LexicalQuery, search_lexical
 from byline.store.database import Database
 from byline.store.statements import statements
+from byline.text.terms import query_terms, telling_terms
 
 _PROOFS: Final = (
     ("Korean", "보증금은 언제 돌려받나요?", "임대차 보증금을 계약이 끝난 날에 돌려준다."),

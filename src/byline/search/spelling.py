@@ -18,9 +18,9 @@ from typing import Final
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from byline.search.analyse import PUNCTUATION, folded, only_asks, whole_term
-from byline.search.vocabulary import frequencies
+from byline.search.index.vocabulary import frequencies
 from byline.store.statements import statements
+from byline.text.terms import PUNCTUATION, folded, only_asks, whole_term
 
 CHARS_MIN: Final = 5
 """A shorter word is one slip away from too many others."""

@@ -6,9 +6,9 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from byline.testing.faults import Turn
+from byline.testing.fault_modes import Turn
 from byline.testing.http1 import Peer, Request
-from byline.testing.shapes import DONE, error_body, event
+from byline.testing.server_shapes import DONE, error_body, event
 
 
 def said_back(request: Request) -> str:

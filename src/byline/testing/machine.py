@@ -29,8 +29,8 @@ from typing import Any
 
 import aiohttp
 
-from byline.testing.server import MODE_NAMES, Machine, behaviour_of
-from byline.testing.shapes import KINDS
+from byline.testing.fake_server import MODE_NAMES, Machine, behaviour_of
+from byline.testing.server_shapes import KINDS
 
 BACKLOG_TRIES_MAX = 64
 

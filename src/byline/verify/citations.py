@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from byline.domain.asking import (
+from byline.domain.asks import (
     CheckedAnswer,
     CheckedSentence,
     Citation,
@@ -19,17 +19,17 @@ from byline.domain.asking import (
     Source,
     Support,
 )
-from byline.verify.aligning import align
-from byline.verify.exempt import needs_no_source
-from byline.verify.facts import fold
-from byline.verify.markers import (
+from byline.verify.alignment import align
+from byline.verify.checked_source import ReadSource, ReadText
+from byline.verify.citation_markers import (
     marker_numbers,
     markers_in,
     normalise_markers,
     own_markers,
     strip_markers,
 )
-from byline.verify.reading import ReadSource, ReadText
+from byline.verify.claimless import needs_no_source
+from byline.verify.facts.exact_facts import fold
 from byline.verify.sentences import settled_sentences, split_sentences
 from byline.verify.support import Similarity, SupportVerdict, check_claim
 

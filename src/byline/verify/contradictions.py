@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from byline.verify.aligning import Aligned
-from byline.verify.dates import Clock, Date
-from byline.verify.facts import Fact, Facts, is_idle, rivals
-from byline.verify.names import Name
-from byline.verify.quantities import Code, Quantity
-from byline.verify.reading import ReadSource, ReadText
-from byline.verify.rewording import swapped_name
-from byline.verify.terms import Terms, Weights, overlap
-from byline.verify.units import DIMENSIONS
+from byline.verify.alignment import Aligned
+from byline.verify.checked_source import ReadSource, ReadText
+from byline.verify.facts.calendar_dates import Clock, Date
+from byline.verify.facts.exact_facts import Fact, Facts, is_idle, rivals
+from byline.verify.facts.names import Name
+from byline.verify.facts.quantities import Code, Quantity
+from byline.verify.facts.units import DIMENSIONS
+from byline.verify.slot_diff import swapped_name
+from byline.verify.weighted_terms import Terms, Weights, overlap
 
 DISPLACED_RECALL_MIN: Final = 0.5
 DENIAL_RECALL_MIN: Final = 0.5

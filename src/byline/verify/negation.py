@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeVar
 
-from byline.verify.words import (
+from byline.verify.claim_words import (
     NEGATIONS_EN,
     NEGATIONS_KO,
     NO_NEGATIONS_EN,

@@ -20,8 +20,8 @@ import re
 import unicodedata
 from typing import Final
 
-from byline.search.sentence_boundaries import TERMINATOR, Boundary, boundary
-from byline.verify.markers import MARKER, MARKER_CHARS_MAX
+from byline.text.sentence_boundaries import TERMINATOR, Boundary, boundary
+from byline.verify.citation_markers import MARKER, MARKER_CHARS_MAX
 
 SENTENCE_CHARS_MAX: Final = 2_000
 """More than any sentence a person would write; the citations behind it come on top, and what is

@@ -24,15 +24,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from byline.domain.asking import Support
-from byline.verify.aligning import Aligned, align
+from byline.domain.asks import Support
+from byline.verify.alignment import Aligned, align
+from byline.verify.checked_source import ReadSource, ReadText
 from byline.verify.contradictions import (
     conflicting_denial,
     conflicting_fact,
     conflicting_name,
 )
-from byline.verify.facts import is_idle
-from byline.verify.reading import ReadSource, ReadText
+from byline.verify.facts.exact_facts import is_idle
 
 SUPPORTED_MIN: Final = 0.55
 WEAK_MIN: Final = 0.35

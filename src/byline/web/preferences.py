@@ -14,7 +14,7 @@ from babel.core import negotiate_locale
 from starlette.requests import Request
 from starlette.responses import Response
 
-from byline.web.catalogue import LANGUAGES, SOURCE_LANGUAGE
+from byline.web.translations import LANGUAGES, SOURCE_LANGUAGE
 
 LANGUAGE: Final = "lang"
 THEME: Final = "theme"

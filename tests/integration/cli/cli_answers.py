@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from byline.domain.asking import (
+from byline.domain.asks import (
     AskAnswer,
     AskStatus,
     Byline,

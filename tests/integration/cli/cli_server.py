@@ -12,9 +12,9 @@ from aiohttp import web
 from anyio.from_thread import start_blocking_portal
 
 from byline.api.failures import error_body, status_of
-from byline.api.wire import json_bytes, sse_event
-from byline.ask.present import event_data, event_name
-from byline.domain.asking import AskAnswer, AskEvent
+from byline.api.http.http_bytes import json_bytes, sse_event
+from byline.ask.ask_json import event_data, event_name
+from byline.domain.asks import AskAnswer, AskEvent
 from byline.errors import BylineError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

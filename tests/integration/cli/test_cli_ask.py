@@ -11,7 +11,7 @@ from cli_answers import ANSWER, DOWN, LEASE, OTHER, changed
 from cli_server import LaidOut
 from typer.testing import Result
 
-from byline.domain.asking import (
+from byline.domain.asks import (
     AskQueued,
     AskStarted,
     AskStatus,
@@ -25,7 +25,7 @@ from byline.domain.asking import (
     Support,
     Token,
 )
-from byline.domain.dispatch import Queued
+from byline.domain.gates import Queued
 from byline.errors import BadRequest, GateFull, LlmError, TooLarge, UnknownBackend
 
 Run = Callable[..., Result]

@@ -13,7 +13,7 @@ from cli_server import LaidOut
 from typer.testing import CliRunner, Result
 
 from byline import main
-from byline.cli import doctor
+from byline.cli import doctor_command
 from byline.cli.app import app
 from byline.store.home import locked_home
 
@@ -148,7 +148,7 @@ def test_an_examination_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) 
         await asyncio.Event().wait()
 
     monkeypatch.setattr(main, "examined", hangs)
-    monkeypatch.setattr(doctor, "_EXAMINED_S_MAX", 0.05)
+    monkeypatch.setattr(doctor_command, "_EXAMINED_S_MAX", 0.05)
     result = alone("--json")
     assert result.exit_code == 1
     assert "did not end" in found(result)["server"]["said"]

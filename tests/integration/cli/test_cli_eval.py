@@ -18,10 +18,10 @@ from cli_answers import ANSWER, DOWN, changed
 from cli_server import LaidOut, document
 from typer.testing import CliRunner, Result
 
-from byline.api.wire import json_bytes
-from byline.ask.present import answer_json
+from byline.api.http.http_bytes import json_bytes
+from byline.ask.ask_json import answer_json
 from byline.cli.app import app
-from byline.domain.asking import AskStatus
+from byline.domain.asks import AskStatus
 
 Run = Callable[..., Result]
 BYLINE = Path(sys.executable).with_name("byline")

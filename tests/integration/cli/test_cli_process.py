@@ -21,7 +21,7 @@ from cli_answers import changed
 from cli_server import LaidOut
 from typer.testing import Result
 
-from byline.domain.asking import (
+from byline.domain.asks import (
     Done,
     Token,
 )

@@ -13,7 +13,7 @@ from cli_answers import ANSWER
 from cli_server import LaidOut, document
 from typer.testing import CliRunner, Result
 
-from byline.ask.present import answer_json
+from byline.ask.ask_json import answer_json
 from byline.cli.app import app
 from byline.errors import NotFound
 

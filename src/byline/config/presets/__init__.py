@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from byline.config.faults import nearest
+from byline.config.config_faults import nearest
 from byline.errors import BadRequest
 
 PRESETS = {

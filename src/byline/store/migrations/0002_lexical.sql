@@ -1,6 +1,6 @@
 -- The lexical index: what every passage is found by, and how many passages hold each term.
 
--- `terms` holds each term once, rising; `weights` is the passage's side of BM25 (search/bm25.py).
+-- `terms` holds each term once, rising; `weights` is the passage's side of BM25 (search/index/bm25.py).
 CREATE TABLE lexical_passages (
     passage_id bigint PRIMARY KEY REFERENCES passages (id) ON DELETE CASCADE,
     collection text NOT NULL,
@@ -73,7 +73,7 @@ CREATE TRIGGER lexical_count_off AFTER DELETE ON lexical_passages
     REFERENCING OLD TABLE AS removed
     FOR EACH STATEMENT EXECUTE FUNCTION lexical_count_off();
 
--- By which rules (search/analyse.py) the passages were indexed; no row while none were.
+-- By which rules (text/terms.py) the passages were indexed; no row while none were.
 CREATE TABLE lexical_analysis (
     version integer NOT NULL
 );

@@ -1,4 +1,4 @@
--- Passages as vectors: search/spaces.py. What an embedder makes of passages is a space: a row here,
+-- Passages as vectors: vectors/vector_spaces.py. What an embedder makes of passages is a space: a row here,
 -- and a table `vectors_<id>` that is made with it, since only then are its dimensions known.
 CREATE TABLE vector_spaces (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,4 +1,4 @@
--- A removed document is kept for a while, so that its removal can be undone (ingest/removal.py).
+-- A removed document is kept for a while, so that its removal can be undone (ingest/library/document_removal.py).
 -- `documents` is a view from here on: whatever names it, searches among it, knows only what is not
 -- removed. A migration that gives documents a column gives it to `stored_documents`, and makes the
 -- view anew.

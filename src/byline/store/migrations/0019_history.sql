@@ -1,6 +1,6 @@
 -- What an ask is found by in the history: the terms of its question and answer, as passages have
--- them (search/analyse.py). `analysis` is the version of the rules they were made by, 0 for none:
--- asks from before are read behind the start that applies this (ask/findable.py).
+-- them (text/terms.py). `analysis` is the version of the rules they were made by, 0 for none:
+-- asks from before are read behind the start that applies this (ask/history/search_terms.py).
 ALTER TABLE asks
     ADD COLUMN terms integer[] NOT NULL DEFAULT '{}',
     ADD COLUMN analysis integer NOT NULL DEFAULT 0;

@@ -1,0 +1,1 @@
+"""Asks, their history and conversations over HTTP."""

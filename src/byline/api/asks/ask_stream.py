@@ -1,0 +1,72 @@
+"""A running ask as server-sent events, from any event on, for any number of readers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from starlette.requests import Request
+
+from byline.api.failures import error_body, unforeseen
+from byline.api.http.event_streams import EventStream
+from byline.api.http.http_bytes import byline_headers, sse_event
+from byline.ask.ask_json import event_data, event_name
+from byline.ask.running_ask import RunningAsk
+from byline.domain.asks import AskEvent, Failed
+from byline.errors import BadRequest
+
+
+def follow(request: Request, running: RunningAsk, *, after: int = 0) -> EventStream:
+    """The events after number `after`, then live. The caller is a reader of `running` already;
+    the end of the response is its leaving."""
+    return EventStream(
+        _encoded(request, running, after),
+        heart=request.app.state.heart,
+        headers=ask_headers(running),
+        closed=running.leave,
+    )
+
+
+def ask_headers(running: RunningAsk) -> dict[str, str]:
+    """Who answers, and the id by which the ask can be read again or cancelled."""
+    backend = running.backend
+    named = byline_headers(backend.name, backend.machine, backend.model)
+    return {"X-Byline-Ask": running.id, **named}
+
+
+def last_event_id(sent: str) -> int:
+    """The number in a `Last-Event-ID` header; raises `BadRequest`."""
+    if not sent.isdecimal() or len(sent) > 9:
+        raise BadRequest(
+            "Last-Event-ID is not a number this server gave out.",
+            remedy="Leave it out to read the transcript from its start.",
+        )
+    return int(sent)
+
+
+def refuse_to_resume(request: Request) -> None:
+    """Raise `BadRequest` for what an EventSource sends when it reconnects to an ask."""
+    if "last-event-id" in request.headers:
+        # The model would run again from the start, and the reader get both answers in one.
+        raise BadRequest(
+            "An ask cannot be resumed here; it would be asked again.",
+            remedy="Read on at /api/asks/{id}/events; `ask_id` is in its first event.",
+        )
+
+
+async def _encoded(
+    request: Request, running: RunningAsk, after: int
+) -> AsyncGenerator[bytes, None]:
+    """The events as bytes, numbered as in the stored transcript."""
+    sequence = after
+    try:
+        async for sequence, event in running.read(after):
+            yield _event_bytes(event, sequence)
+    except Exception as exception:  # noqa: BLE001 - the status is sent; only an event can say it
+        error = unforeseen(exception, method=request.method, path=request.url.path)
+        yield sse_event("error", error_body(error), sequence + 1)
+
+
+def _event_bytes(event: AskEvent, sequence: int) -> bytes:
+    if isinstance(event, Failed):
+        return sse_event("error", error_body(event.error, event.answer), sequence)
+    return sse_event(event_name(event), event_data(event), sequence)

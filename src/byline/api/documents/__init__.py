@@ -1,0 +1,1 @@
+"""Documents and searches over HTTP."""

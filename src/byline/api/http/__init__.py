@@ -1,0 +1,1 @@
+"""Bytes in and out: the server, its protocol, JSON, event streams."""

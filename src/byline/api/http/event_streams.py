@@ -1,0 +1,167 @@
+"""Answers that take time: event streams, heartbeats, and noticing that the caller has left.
+
+A caller who leaves is an ordinary event: the work is closed (which stops the upstream and frees
+the slot) and nobody is answered. uvicorn drops what is sent to a closed connection without a
+word, so leaving is seen only by listening for `http.disconnect`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from byline.api.failures import CLIENT_GONE
+from byline.api.http.http_bytes import HEARTBEAT, SSE_MEDIA_TYPE
+from byline.dispatch.clock import Clock
+
+T = TypeVar("T")
+
+
+class CallerLeft(Exception):
+    """The client closed its connection before the answer was there."""
+
+
+async def caller_leaves(receive: Receive) -> None:
+    """Return when the client has closed its connection. The body must have been read before."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def unless_caller_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`; it is cancelled, and CallerLeft raised, if the client goes first.
+
+    `work` runs in the task of whoever awaits this, which is interrupted the way `asyncio.timeout`
+    does it: a task of its own would cost every call three turns of the event loop.
+    """
+    working = asyncio.current_task()
+    assert working is not None
+    cancelled_before = working.cancelling()
+    over = left = False
+
+    def interrupt(leaving: asyncio.Future[None]) -> None:
+        nonlocal left
+        if leaving.cancelled():
+            return
+        leaving.exception()  # looked at: a caller who cannot be heard has left, too
+        left = not over and working.cancel()
+
+    leaving = asyncio.ensure_future(caller_leaves(receive))
+    leaving.add_done_callback(interrupt)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if left and working.cancelling() == cancelled_before + 1:  # nobody else wants it to end
+            raise CallerLeft from None
+        raise
+    finally:
+        over = True
+        leaving.cancel()
+        if left:
+            working.uncancel()
+
+
+async def _ended(*tasks: asyncio.Future[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Heart:
+    """When an open stream says that it is still there: after `silence_s` seconds of silence."""
+
+    clock: Clock
+    silence_s: float
+
+
+class EventStream(Response):
+    """A response that sends `chunks` as they come; however it ends, `closed` is called.
+
+    A comment goes out after every stretch of silence that `heart` allows. `chunks` must turn its
+    own errors into events: once the status is sent there is no other way to say them. What they are
+    made of is closed by `closed`: a generator that was never begun does not run its `finally`.
+    """
+
+    def __init__(
+        self,
+        chunks: AsyncGenerator[bytes, None],
+        *,
+        heart: Heart,
+        headers: Mapping[str, str],
+        closed: Callable[[], Awaitable[object]],
+    ) -> None:
+        self.status_code = 200
+        self.media_type = SSE_MEDIA_TYPE
+        self.background = None
+        self.chunks = chunks
+        self.heart = heart
+        self.closed = closed
+        self._sent_at = 0.0
+        self._beating: asyncio.Future[None] | None = None
+        self.init_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        clock = self.heart.clock
+        self._sent_at = clock.monotonic()
+        # Most streams are never silent for so long, and need no task that counts for them.
+        alarm = clock.call_at(self._sent_at + self.heart.silence_s, lambda: self._begin_beat(send))
+        try:
+            with contextlib.suppress(CallerLeft):
+                await unless_caller_leaves(receive, self._pump(send))
+        finally:
+            alarm.cancel()
+            if self._beating is not None:
+                await _ended(self._beating)
+            await self.chunks.aclose()
+            await self.closed()
+
+    async def _pump(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        clock = self.heart.clock
+        async for chunk in self.chunks:
+            self._sent_at = clock.monotonic()
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _begin_beat(self, send: Send) -> None:
+        self._beating = asyncio.ensure_future(self._beat(send))
+
+    async def _beat(self, send: Send) -> None:
+        clock, silence_s = self.heart.clock, self.heart.silence_s
+        while True:
+            if clock.monotonic() - self._sent_at >= silence_s:
+                self._sent_at = clock.monotonic()
+                await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
+            await until(clock, self._sent_at + silence_s)
+
+
+async def until(clock: Clock, when: float) -> None:
+    """Return at `when`, by the monotonic clock."""
+    rung = asyncio.Event()
+    timer = clock.call_at(when, rung.set)
+    try:
+        await rung.wait()
+    finally:
+        timer.cancel()
+
+
+class Unanswered(Response):
+    """The response to a caller who has left: nothing is sent."""
+
+    def __init__(self) -> None:
+        super().__init__(status_code=CLIENT_GONE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        return
+
+
+async def answer_nobody(request: Request, exception: Exception) -> Response:
+    """FastAPI's handler for a caller who left while still sending."""
+    return Unanswered()

@@ -1,0 +1,71 @@
+"""The HTTP server: uvicorn, under our limits and without its signal handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final, cast
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from byline.api.http.descriptors import connections_max, told_when_descriptors_run_out
+from byline.api.http.http_protocol import BoundedProtocol, Connections
+from byline.config.schema import Config
+
+LISTEN_BACKLOG: Final = 2048
+"""Connections the operating system keeps for us until they are accepted."""
+
+_ACCEPTED_AT_ONCE: Final = 64
+"""In one turn of the loop: each has a descriptor before it can be turned away."""
+
+
+class HttpServer(uvicorn.Server):
+    """`ready` is set once it takes connections; set `should_exit` to end it."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are `serve`'s matter: uvicorn would take them from a program that embeds us."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+@asynccontextmanager
+async def http_server(
+    app: ASGIApp, listener: socket.socket, config: Config
+) -> AsyncIterator[HttpServer]:
+    """A server of `app` on `listener`, yielded once it takes connections."""
+    connections = Connections(connections_max(config))
+    server = HttpServer(
+        uvicorn.Config(
+            cast(Any, app),
+            http=cast(Any, partial(BoundedProtocol, connections)),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+            backlog=_ACCEPTED_AT_ONCE,
+        )
+    )
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
+    with told_when_descriptors_run_out(asyncio.get_running_loop()):
+        try:
+            await server.ready.wait()
+            listener.listen(LISTEN_BACKLOG)  # asyncio has set it to what it accepts at once
+            yield server
+        finally:
+            server.should_exit = True
+            await asyncio.wait([task], timeout=config.server.stop_s_max)
+            task.cancel()

@@ -1,0 +1,1 @@
+"""OpenAI's face of the backends: `/v1`."""

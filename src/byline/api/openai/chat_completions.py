@@ -1,0 +1,315 @@
+"""OpenAI's chat dialect, read and written: requests in, completions and chunks out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from byline.api.http.http_bytes import json_bytes
+from byline.api.http.json_input import json_in
+from byline.ask.ask_json import byline_json
+from byline.backend.decode import assemble_message
+from byline.config.schema import QuotesBackend
+from byline.dispatch.dispatcher import Backend, Dispatcher
+from byline.domain.asks import Byline
+from byline.domain.chat import ChatRequest, Delta, Message, Tool, ToolChoice, Usage
+from byline.domain.gates import AskedBy, Asker
+from byline.errors import BadRequest, LlmError, ToolsUnsupported, UnknownBackend
+
+OURS: Final = frozenset(
+    {
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "tools",
+        "tool_choice",
+        "max_tokens",
+        "max_completion_tokens",
+        "timeout_read_s",
+    }
+)
+"""What Byline reads itself; everything else goes to the machine as it is."""
+
+UNCARRIED: Final[Mapping[str, tuple[object, ...]]] = {
+    "n": (1,),
+    "logprobs": (False,),
+    "functions": (),
+    "function_call": (),
+}
+"""Fields whose answers Byline could not carry back, and the values that ask for nothing."""
+
+TIMEOUT_READ_S: Final = 300.0
+TIMEOUT_READ_S_MAX: Final = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionCall:
+    """A chat request, read: whom to call, with what, and how to answer."""
+
+    backend: Backend
+    request: ChatRequest
+    stream: bool
+    include_usage: bool
+
+
+def read_call(body: bytes, dispatcher: Dispatcher) -> CompletionCall:
+    """Read OpenAI's chat request. Raises BadRequest, UnknownBackend, ToolsUnsupported."""
+    sent = _parse(body)
+    backend = _backend(sent.get("model"), dispatcher)
+    for name, harmless in UNCARRIED.items():
+        value = sent.get(name)
+        if value is not None and value not in harmless:
+            raise BadRequest(f"`{name}` is not supported here.", remedy=f"Leave `{name}` out.")
+    tools = _tools(sent, backend)
+    stream_options = sent.get("stream_options") or {}
+    if not isinstance(stream_options, dict):
+        _refuse("stream_options", "an object")
+    return CompletionCall(
+        backend=backend,
+        request=ChatRequest(
+            messages=_messages(sent.get("messages")),
+            tools=tools,
+            tool_choice=_tool_choice(sent.get("tool_choice")),
+            timeout_read_s=_timeout_read_s(sent.get("timeout_read_s")),
+            max_tokens=_max_tokens(sent),
+            asked_by=AskedBy(Asker.V1),
+            options={
+                name: value
+                for name, value in sent.items()
+                if name not in OURS and value is not None
+            },
+        ),
+        stream=_flag(sent, "stream"),
+        include_usage=_flag(stream_options, "include_usage"),
+    )
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    sent = json_in(body)
+    if not isinstance(sent, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return sent
+
+
+def _refuse(name: str, wanted: str) -> NoReturn:
+    raise BadRequest(f"`{name}` must be {wanted}.")
+
+
+def _flag(sent: Mapping[str, Any], name: str) -> bool:
+    value = sent.get(name)
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        _refuse(name, "true or false")
+    return value
+
+
+def _backend(name: object, dispatcher: Dispatcher) -> Backend:
+    if not isinstance(name, str) or not name.strip():
+        known = ", ".join(_names(dispatcher))
+        raise BadRequest("`model` names no backend.", remedy=f"Name one of: {known}.")
+    try:
+        backend = dispatcher.get_backend(name)
+    except UnknownBackend:
+        raise _unknown(name, dispatcher) from None
+    if isinstance(backend.config, QuotesBackend):  # it has no model to talk to
+        raise _unknown(name, dispatcher)
+    return backend
+
+
+def _unknown(name: str, dispatcher: Dispatcher) -> UnknownBackend:
+    known = _names(dispatcher)
+    error = UnknownBackend(name.strip(), known)
+    error.remedy = f"Name one of these in `model`: {', '.join(known)}."  # there is no default here
+    return error
+
+
+def _names(dispatcher: Dispatcher) -> list[str]:
+    return [backend.name for backend in model_backends(dispatcher)]
+
+
+def model_backends(dispatcher: Dispatcher) -> list[Backend]:
+    """The backends that have a model, in the configuration's order."""
+    return [
+        backend
+        for backend in dispatcher.backends()
+        if not isinstance(backend.config, QuotesBackend)
+    ]
+
+
+def _messages(sent: object) -> tuple[Message, ...]:
+    if not isinstance(sent, list) or not sent:
+        _refuse("messages", "a list of at least one message")
+    for n, message in enumerate(sent):
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            _refuse(f"messages.{n}", "an object with a `role`")
+    return tuple(sent)
+
+
+def _tools(sent: Mapping[str, Any], backend: Backend) -> tuple[Tool, ...]:
+    tools = sent.get("tools") or []
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        _refuse("tools", "a list of objects")
+    if tools and not backend.tools:
+        raise ToolsUnsupported(
+            f"The backend {backend.name} is not configured to call tools.",
+            remedy="Leave `tools` out, or name a backend with `tools = true`.",
+        )
+    return tuple(tools)
+
+
+def _tool_choice(sent: object) -> ToolChoice:
+    if sent is None or sent == "auto":
+        return "auto"
+    if sent == "none":
+        return "none"
+    raise ToolsUnsupported(
+        "`tool_choice` can be auto or none.",
+        remedy="Leave `tool_choice` out and offer only the tool that is wanted.",
+    )
+
+
+def _max_tokens(sent: Mapping[str, Any]) -> int | None:
+    for name in ("max_completion_tokens", "max_tokens"):
+        value = sent.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            _refuse(name, "a whole number of at least 1")
+        return value
+    return None
+
+
+def _timeout_read_s(sent: object) -> float:
+    if sent is None:
+        return TIMEOUT_READ_S
+    if isinstance(sent, bool) or not isinstance(sent, int | float):
+        _refuse("timeout_read_s", "a number of seconds")
+    if not 0 < sent <= TIMEOUT_READ_S_MAX:
+        _refuse("timeout_read_s", f"over 0 and at most {TIMEOUT_READ_S_MAX:.0f} seconds")
+    return float(sent)
+
+
+def completion(
+    call: CompletionCall, completion_id: str, created: int, deltas: Sequence[Delta]
+) -> dict[str, Any]:
+    """The whole answer as OpenAI's `chat.completion`; `model` is the backend's name."""
+    last = deltas[-1]
+    return {
+        "id": completion_id,
+        "object": "chat.completion",
+        "created": created,
+        "model": call.backend.name,
+        "choices": [
+            {
+                "index": 0,
+                "message": assemble_message(deltas),
+                "finish_reason": last.finish_reason,
+                "logprobs": None,
+            }
+        ],
+        "usage": usage_json(last.usage),
+        "byline": byline_of(call.backend, last),
+    }
+
+
+class ChunkWriter:
+    """Writes deltas as the chunks of one stream. What all chunks share is encoded once."""
+
+    def __init__(self, call: CompletionCall, completion_id: str, created: int) -> None:
+        self._call = call
+        shared = json_bytes(
+            {
+                "id": completion_id,
+                "object": "chat.completion.chunk",
+                "created": created,
+                "model": call.backend.name,
+            }
+        )
+        self._head = b"data: " + shared[:-1] + b',"choices":['
+        self._role: dict[str, Any] = {"role": "assistant"}
+
+    def chunk(self, delta: Delta) -> bytes:
+        """One delta as one chunk; the last one also says who it was."""
+        said = self._role | _delta_json(delta)
+        self._role = {}
+        choice = json_bytes({"index": 0, "delta": said, "finish_reason": delta.finish_reason})
+        if delta.finish_reason is None:
+            return b"".join((self._head, choice, b"]}\n\n"))
+        byline = json_bytes(byline_of(self._call.backend, delta))
+        return b"".join((self._head, choice, b'],"byline":', byline, b"}\n\n"))
+
+    def end(self, last: Delta) -> bytes:
+        """What follows the last delta: the usage, if it was asked for, and `[DONE]`."""
+        done = b"data: [DONE]\n\n"
+        if not self._call.include_usage:
+            return done
+        usage = json_bytes(usage_json(last.usage))
+        return b"".join((self._head, b'],"usage":', usage, b"}\n\n", done))
+
+
+def _delta_json(delta: Delta) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    if delta.content:
+        said["content"] = delta.content
+    if delta.reasoning:
+        said["reasoning_content"] = delta.reasoning
+    if delta.tool_calls:
+        said["tool_calls"] = [
+            {
+                "index": call.index,
+                **({"id": call.id, "type": "function"} if call.id else {}),
+                "function": {
+                    **({"name": call.name} if call.name else {}),
+                    "arguments": call.arguments,
+                },
+            }
+            for call in delta.tool_calls
+        ]
+    return said
+
+
+def says_something(delta: Delta) -> bool:
+    """Whether a delta holds any part of an answer."""
+    return bool(delta.content or delta.reasoning or delta.tool_calls)
+
+
+def empty_answer(backend: Backend, last: Delta) -> LlmError:
+    """The error for a stream that ended well and said nothing."""
+    return LlmError(
+        backend.name,
+        "empty_answer",
+        machine=backend.machine,
+        text=f"no text came (finish_reason {last.finish_reason})",
+    )
+
+
+def usage_json(usage: Usage | None) -> dict[str, Any] | None:
+    """Token counts in OpenAI's words; None where the server said nothing."""
+    if usage is None or (usage.prompt_tokens is None and usage.completion_tokens is None):
+        return None
+    told: dict[str, Any] = {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": (usage.prompt_tokens or 0) + (usage.completion_tokens or 0),
+    }
+    if usage.cached_tokens is not None:
+        told["prompt_tokens_details"] = {"cached_tokens": usage.cached_tokens}
+    return told
+
+
+def byline_of(backend: Backend, last: Delta) -> dict[str, Any] | None:
+    """Who it was: our record of the socket, and what the server says it has loaded."""
+    served = last.served
+    return byline_json(
+        Byline(
+            backend=backend.name,
+            machine=backend.machine,
+            model_requested=backend.model,
+            model_loaded=served.model_loaded if served else None,
+            verified=served.verified if served else False,
+            note=served.note if served else "the server was not asked what it has loaded",
+        )
+    )

@@ -1,1 +1,0 @@
-"""Every address, by what it is about."""

@@ -1,0 +1,1 @@
+"""Agent mode: a pure step machine, its tools, its messages."""

@@ -1,0 +1,253 @@
+"""Performs what `step` decides: calls the model through its gate, runs the tools, tells of both.
+
+The gate is held while the model writes and at no other time. Whatever ends the run early, the
+sources found so far are in `progress`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from byline.ask.agent.agent_messages import Opening, room_of, talk_for_answer, talk_with_tools
+from byline.ask.agent.step import (
+    Answer,
+    AskForAnswer,
+    AskWithTools,
+    Begin,
+    Effect,
+    Fail,
+    MadeCall,
+    Ran,
+    RunTools,
+    Said,
+    State,
+    Tell,
+    step,
+)
+from byline.ask.agent.text_tool_calls import Holdback
+from byline.ask.agent.toolbox import Toolbox
+from byline.ask.agent.tools import tool_schemas
+from byline.ask.answer_text import answer_text
+from byline.ask.ask_parts import AskParts
+from byline.ask.ask_progress import Progress
+from byline.ask.model_call import call_events, signed
+from byline.ask.prompt.prompt_budget import SOURCE_TOKENS
+from byline.ask.prompt.token_calibration import Calibration
+from byline.ask.query_rewrite import history_messages
+from byline.ask.stream_filter import Listening
+from byline.backend.decode import assemble_message
+from byline.dispatch.dispatcher import Backend
+from byline.domain.asks import (
+    REPETITION,
+    AskEvent,
+    AskQueued,
+    AskRequest,
+    AskStarted,
+    Source,
+    Token,
+)
+from byline.domain.chat import ChatRequest, Delta, Message, Usage
+from byline.domain.gates import AskedBy, Asker, Priority, Queued, Started
+from byline.errors import LlmError
+
+
+async def run_agent(
+    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+) -> AsyncGenerator[AskEvent, None]:
+    """Answer `request` in rounds of tool calls; `progress.sources` is the first search's.
+
+    Ends with the answer in `progress.text` and every passage shown in `progress.sources`. Raises
+    what a call raises, and `LlmError` (`empty_answer`) where the model never answers.
+    """
+    run = _Run(request, backend, progress, parts)
+    state, effects = step(State(), Begin())
+    waiting: deque[Effect] = deque(effects)
+    while waiting:
+        effect = waiting.popleft()
+        match effect:
+            case Tell(event):
+                yield event
+            case AskWithTools() | AskForAnswer():
+                async with aclosing(run.call(effect)) as events:
+                    async for event in events:
+                        yield event
+                state, effects = step(state, run.said)
+                waiting.extend(effects)
+                run.take_back_unless_answered(effects)
+            case RunTools(calls):
+                begun = time.perf_counter()
+                results = await run.toolbox.run(calls)
+                progress.sources = run.toolbox.sources
+                run.took("tools", begun)
+                state, effects = step(state, Ran(results))
+                waiting.extend(effects)
+            case Answer(text):
+                if rest := run.not_yet_shown(text):
+                    yield Token(rest)
+                progress.text = text
+            case Fail(text):
+                raise LlmError(backend.name, "empty_answer", machine=backend.machine, text=text)
+
+
+class _Run:
+    """What the calls of one run have in common, and what the latest of them said."""
+
+    def __init__(
+        self, request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+    ) -> None:
+        self._backend = backend
+        self._progress = progress
+        self._calibrations = parts.calibrations
+        # The same to the end: from round to round the messages' beginning must not change.
+        self._calibration = parts.calibrations.of(backend.name, backend.model)
+        self._room = room_of(backend.context_tokens, backend.max_tokens, self._calibration)
+        self._options = {"temperature": parts.config.temperature}
+        self._timeout_read_s = request.timeout_read_s or parts.config.timeout_read_s
+        self._holdback = Holdback()
+        self.said = Said("")
+        self.toolbox = Toolbox(
+            parts.searcher,
+            parts.reader,
+            request.where,
+            self._room.result_tokens,
+            self._calibration,
+        )
+        found = tuple(progress.sources)
+        shown = _fitting(found, backend.context_tokens // 3, self._calibration)
+        self.toolbox.open_with(found, shown)
+        progress.sources = shown
+        history = history_messages(progress.turns, backend.context_tokens // 6, self._calibration)
+        self._opening = Opening(request.question, shown, history)
+
+    async def call(self, effect: AskWithTools | AskForAnswer) -> AsyncGenerator[AskEvent, None]:
+        """One message of the model, streamed; then it is `said`."""
+        deltas: list[Delta] = []
+        try:
+            async with aclosing(self._stream(effect, deltas)) as events:
+                async for event in events:
+                    yield event
+        except LlmError as error:
+            self.said = _said(deltas, finish="length")
+            if error.reason != "bad_response" or not self.said.calls:
+                raise
+        else:
+            repeats = self._progress.finish_reason == REPETITION
+            self.said = _said(deltas, finish="length" if repeats else "")
+
+    async def _stream(
+        self, effect: AskWithTools | AskForAnswer, deltas: list[Delta]
+    ) -> AsyncGenerator[AskEvent, None]:
+        """The events of one call, whose deltas are added to `deltas`."""
+        backend, progress = self._backend, self._progress
+        self._holdback = Holdback()
+        listening = Listening(progress)
+        begun = time.perf_counter()
+        request = self._request(effect)
+        events = call_events(backend, request, Priority.FOREGROUND)
+        async with aclosing(events):
+            async for event in events:
+                match event:
+                    case Queued():
+                        yield AskQueued(event)
+                    case Started(queue_ms):
+                        begun = time.perf_counter()
+                        timings = progress.timings_ms
+                        timings["queue"] = timings.get("queue", 0.0) + queue_ms
+                        yield AskStarted(backend.name, backend.machine, backend.model, queue_ms)
+                    case Delta():
+                        progress.byline = signed(
+                            backend, event, progress.byline if deltas else None
+                        )
+                        deltas.append(event)
+                        if shown := self._holdback.feed(event.content):
+                            progress.timings_ms.setdefault("first_token", _ms_since(begun))
+                            for told in listening.took(shown):
+                                yield told
+                        progress.finish_reason = event.finish_reason
+                        if listening.repeats_itself():
+                            progress.finish_reason = REPETITION
+                            break
+        self.took("generate", begun)
+        usage = deltas[-1].usage
+        progress.usage = _sum(progress.usage, usage)
+        # What a template makes of tools nobody knows: some write them out, some leave them out.
+        if usage and usage.prompt_tokens and not request.tools:
+            plain = self._calibration.plain(request.messages)
+            self._calibrations.learn(backend.name, backend.model, plain, usage.prompt_tokens)
+
+    def take_back_unless_answered(self, effects: tuple[Effect, ...]) -> None:
+        """The text beside a tool call is no part of an answer."""
+        if not any(isinstance(effect, Answer) for effect in effects):
+            self._progress.text = ""
+
+    def not_yet_shown(self, answer: str) -> str:
+        """What of the answer was held back while it was streamed."""
+        shown = self._progress.text
+        return answer[len(shown) :] if answer.startswith(shown) else ""
+
+    def took(self, part: str, begun: float) -> None:
+        timings = self._progress.timings_ms
+        timings[part] = timings.get(part, 0.0) + _ms_since(begun)
+
+    def _request(self, effect: AskWithTools | AskForAnswer) -> ChatRequest:
+        messages: tuple[Message, ...]
+        if isinstance(effect, AskWithTools):
+            messages = talk_with_tools(self._opening, effect.turns, self._room)
+            offered: dict[str, Any] = {"tools": tool_schemas(), "tool_choice": "auto"}
+        else:
+            messages = talk_for_answer(self._opening, effect.turns, self._room)
+            offered = {"tool_choice": "none"}
+        return ChatRequest(
+            messages,
+            timeout_read_s=self._timeout_read_s,
+            max_tokens=self._room.answer_tokens,
+            options=self._options,
+            asked_by=AskedBy(Asker.AGENT, self._progress.ask_id),
+            **offered,
+        )
+
+
+def _said(deltas: list[Delta], finish: str = "") -> Said:
+    """The message in `deltas`; `finish` is why it ended, where its server could not read the tool
+    call in it and broke off with that."""
+    message = assemble_message(deltas)
+    calls = tuple(
+        MadeCall(call["function"]["name"], call["function"]["arguments"])
+        for call in message.get("tool_calls", ())
+    )
+    return Said(
+        answer_text(message["content"] or ""), calls, finish or deltas[-1].finish_reason or "stop"
+    )
+
+
+def _fitting(
+    sources: tuple[Source, ...], tokens: int, calibration: Calibration
+) -> tuple[Source, ...]:
+    """Sources from the top while they fit, the first in any case."""
+    for count, source in enumerate(sources):
+        tokens -= SOURCE_TOKENS + calibration.tokens(source.text + source.title)
+        if tokens < 0 and count:
+            return sources[:count]
+    return sources
+
+
+def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
+    if one is None or other is None:
+        return one or other
+    return Usage(
+        _added(one.prompt_tokens, other.prompt_tokens),
+        _added(one.completion_tokens, other.completion_tokens),
+        _added(one.cached_tokens, other.cached_tokens),
+    )
+
+
+def _added(one: int | None, other: int | None) -> int | None:
+    return None if one is None and other is None else (one or 0) + (other or 0)
+
+
+def _ms_since(begun: float) -> float:
+    return (time.perf_counter() - begun) * 1000

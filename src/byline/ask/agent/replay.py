@@ -1,0 +1,267 @@
+"""A stored transcript played again: what the model was told and said, and whether today's code
+would decide the same. Pure; nobody is asked.
+
+    1. the events are cut into messages of the model, each from its `started` to the next
+    2. a run of agent mode: each message goes through `step` as it was, each result comes from the
+       transcript; what `step` tells of and does next has to be what was told and done
+    3. the text of the last message is checked anew against the sources it had; answer and verdicts
+       have to be those of `done`
+
+What differs is said in words; a difference means that the code has changed since, or is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from byline.ask.agent.step import (
+    Answer,
+    AskForAnswer,
+    AskWithTools,
+    Begin,
+    Effect,
+    Fail,
+    MadeCall,
+    Phase,
+    Ran,
+    RunTools,
+    Said,
+    State,
+    Tell,
+    step,
+)
+from byline.ask.answer_text import answer_text
+from byline.ask.ask_json import sentence_json, tool_json
+from byline.ask.stream_filter import THOUGHT_ALOUD
+from byline.domain.asks import Noted, Source, ToolCalled, ToolOutcome, ToolReturned
+from byline.verify.citations import check_answer
+from byline.verify.refusal_lines import is_refusal
+
+Row = Mapping[str, Any]
+"""One event of a transcript: `{seq, type, data}`."""
+
+_HAD_NO_END = '```json\n{"name": "'
+"""Stands for a call in words that was cut off: its own words are not kept."""
+
+
+@dataclass(slots=True)
+class Message:
+    """A message of the model, as the transcript has it: the text it was streamed as, the calls it
+    made, what they returned, and what was noted of it."""
+
+    text: str = ""
+    calls: list[ToolCalled] = field(default_factory=list)
+    results: list[ToolReturned] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """`answer` is the one the events give, None where they end without one; `differences` are
+    sentences, none where everything was decided as it would be now."""
+
+    answer: str | None
+    messages: tuple[Message, ...]
+    differences: tuple[str, ...]
+
+
+def replay(rows: Sequence[Row]) -> Replay:
+    """Play the transcript of an ended ask again."""
+    messages = tuple(_messages(rows))
+    done = next((row["data"] for row in rows if row["type"] == "done"), None)
+    text = answer_text(messages[-1].text) if messages else ""
+    is_run = len(messages) > 1 or any(one.calls or one.notes for one in messages)
+    differences = list(_run_again(messages, done)) if is_run else []
+    if done is None or done["status"] not in ("completed", "no_evidence"):
+        return Replay(None, messages, tuple(differences))
+    if done["status"] == "no_evidence":
+        by_model = (done.get("refusal") or {}).get("by") == "model"
+        if by_model and not is_refusal(text):
+            differences.append("The model's words are no refusal any more.")
+        return Replay(None, messages, tuple(differences))
+    checked = check_answer(text, [_source(source) for source in done["sources"]])
+    if checked.answer != done["answer"]:
+        differences.append("The events spell another answer than the one that was stored.")
+    verdicts = [sentence_json(sentence) for sentence in checked.sentences]
+    if verdicts != done["sentences"]:
+        differences.append("Its sentences are judged otherwise.")
+    return Replay(checked.answer, messages, tuple(differences))
+
+
+def _messages(rows: Sequence[Row]) -> Iterator[Message]:
+    message: Message | None = None
+    for row in rows:
+        data = row["data"]
+        if row["type"] == "started":
+            if message is not None:
+                yield message
+            message = Message()
+        elif message is None:
+            continue  # before the first message: the search, the queue, a question rewritten
+        elif row["type"] == "token":
+            message.text += data["text"]
+        elif row["type"] == "note" and data["code"] == THOUGHT_ALOUD.code:
+            message.text = ""
+        elif row["type"] == "note":
+            message.notes.append(data["code"])
+        elif row["type"] == "tool_call":
+            message.calls.append(ToolCalled(**data))
+        elif row["type"] == "tool_result":
+            message.results.append(_result(data))
+    if message is not None:
+        yield message
+
+
+def _run_again(messages: Sequence[Message], done: Row | None) -> Iterator[str]:
+    """The messages through the step machine; what it does otherwise than it did."""
+    state, effects = step(State(), Begin())
+    for number, message in enumerate(messages, start=1):
+        if state.phase not in (Phase.MESSAGE, Phase.ANSWER):
+            yield f"After message {number - 1} the run would have ended."
+            return
+        is_silent = not (message.text or message.calls or message.notes)
+        if is_silent and number == len(messages) and not _failed(done):
+            return  # it was stopped, or its machine went away, before it said anything
+        before = effects
+        state, effects = step(state, _said(message, is_last=isinstance(before[-1], AskForAnswer)))
+        told = [*_told(effects)]
+        if isinstance(effects[-1], RunTools):
+            wanted = {call.call_id for call in effects[-1].calls}
+            ran = tuple(one for one in message.results if one.call_id in wanted)
+            if len(ran) < len(wanted):
+                return  # it was stopped while tools ran
+            if any(map(_is_refused, ran)):
+                yield f"Message {number} would be taken otherwise: {_ends(effects)}."
+                return
+            state, effects = step(state, Ran(ran))
+            told += _told(effects)
+        if told != [*_shown(message)]:
+            yield f"Message {number} would be taken otherwise: {_ends(effects)}."
+            return
+    if isinstance(effects[-1], AskWithTools | AskForAnswer) and done and done["answer"]:
+        yield "The run would not have ended with this answer."
+
+
+def _failed(done: Row | None) -> bool:
+    return done is not None and done["reason"] == "empty_answer"
+
+
+def _said(message: Message, *, is_last: bool) -> Said:
+    """The message as the step machine got it; what the transcript does not keep of it (calls in
+    words, what was cut) stands there in a form that reads the same."""
+    calls = tuple(MadeCall(call.tool, call.arguments) for call in message.calls)
+    cut = "message_cut" in message.notes
+    if "call_in_words" in message.notes:
+        written = [json.dumps({"name": c.name, "arguments": c.arguments}) for c in calls]
+        blocks = "\n".join(f"```json\n{one}\n```" for one in written)
+        said = message.calls[0].said if message.calls else message.text
+        return Said(f"{said}\n{blocks}")
+    if cut and not calls:
+        return Said(f"{message.text}\n{_HAD_NO_END}", finish_reason="length")
+    if "call_after_last_round" in message.notes and is_last:
+        return Said(message.text, (MadeCall("search", "{}"),), "tool_calls")
+    text = message.calls[0].said if message.calls else message.text
+    return Said(text, calls, "length" if cut else "stop")
+
+
+def _told(effects: Sequence[Effect]) -> Iterator[tuple[Any, ...]]:
+    for effect in effects:
+        if isinstance(effect, Tell):
+            yield _key(effect.event)
+
+
+def _shown(message: Message) -> Iterator[tuple[Any, ...]]:
+    """What was told of a message, as `_told` has it, in the order the machine tells it in."""
+    refused = [one for one in message.results if _is_refused(one)]
+    ran = [one for one in message.results if not _is_refused(one)]
+    first = [code for code in message.notes if code in ("call_in_words", "empty_message")]
+    first += [code for code in message.notes if code == "call_after_last_round"]
+    cut = [code for code in message.notes if code == "message_cut"]
+    last = [code for code in message.notes if code in ("last_round", "no_progress")]
+    for code in first:
+        yield ("note", code)
+    yield from map(_key, message.calls)
+    for code in cut:
+        yield ("note", code)
+    yield from map(_key, (*refused, *ran))
+    for code in last:
+        yield ("note", code)
+
+
+def _is_refused(result: ToolReturned) -> bool:
+    return result.outcome not in (ToolOutcome.OK, ToolOutcome.FAILED)
+
+
+def _key(event: object) -> tuple[Any, ...]:
+    match event:
+        case Noted(code, _):
+            return ("note", code)
+        case ToolCalled():
+            return ("call", event.round, event.call_id, event.tool, event.arguments)
+        case ToolReturned():
+            return ("result", event.round, event.call_id, event.tool, event.outcome)
+    return (type(event).__name__,)
+
+
+def _ends(effects: Sequence[Effect]) -> str:
+    match effects[-1]:
+        case AskWithTools():
+            return "the model would be asked on, with tools"
+        case AskForAnswer():
+            return "the model could only answer then"
+        case RunTools():
+            return "its calls would be run"
+        case Answer():
+            return "it would be the answer"
+        case Fail():
+            return "the run would fail"
+    return "something else would be told"
+
+
+def _result(data: Row) -> ToolReturned:
+    return ToolReturned(
+        data["round"],
+        data["call_id"],
+        data["tool"],
+        ToolOutcome(data["outcome"]),
+        data["text"],
+        tuple(_source(source) for source in data["sources"]),
+    )
+
+
+def _source(data: Row) -> Source:
+    """A source as it was shown; whose pages it spans is not kept, nor needed for a verdict."""
+    return Source(
+        n=data["n"],
+        passage_id=data["passage_id"],
+        document_id=data["document_id"],
+        name=data["name"],
+        title=data["title"],
+        page=data["page"],
+        heading=data["heading"],
+        start=data["start"],
+        end=data["end"],
+        text=data["excerpt"],
+        score=data["score"],
+    )
+
+
+def replay_json(replayed: Replay) -> dict[str, Any]:
+    """As the API gives it."""
+    return {
+        "answer": replayed.answer,
+        "agrees": not replayed.differences,
+        "differences": list(replayed.differences),
+        "messages": [
+            {
+                "text": message.text,
+                "calls": [tool_json(call) for call in message.calls],
+                "results": [tool_json(result) for result in message.results],
+                "notes": message.notes,
+            }
+            for message in replayed.messages
+        ],
+    }

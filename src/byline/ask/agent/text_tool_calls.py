@@ -1,0 +1,210 @@
+"""Tool calls that a model wrote as text instead of making them. Pure.
+
+Small models, and large ones whose server has no parser for their format, put the call into the
+message: as JSON in a code block, in a tag, or bare; or as a line of Python. What is read here is
+only recognised, never run: the step machine treats it like any other call.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from byline.ask.agent.tools import TOOL_NAMES
+
+_BLOCKS: Final = re.compile(
+    r"```[ \t]*(?P<language>\w*)[ \t]*\n?(?P<fenced>.*?)(?:```|\Z)"
+    r"|<(?P<tag>tool_calls?|function_calls?|tool)>(?P<tagged>.*?)(?:</(?P=tag)>|\Z)",
+    re.DOTALL,
+)
+_BARE: Final = re.compile(r"(?:\A|\n)[ \t]*(?=[{\[])")
+_PYTHON: Final = re.compile(r"\s*+\[?+\s*+(?:\w+\.)?\w++\(.*\)\s*+\]?+\s*+", re.DOTALL)
+_NAME_KEYS: Final = ("name", "tool", "tool_name", "function")
+_ARGUMENT_KEYS: Final = ("arguments", "parameters", "args", "input")
+_BEGUN: Final = re.compile(r'"(?:name|tool|tool_name|function)"\s*:')
+_OPENS: Final = re.compile(r"```|<(?:tool|function)|(?:\A|\n)[ \t]*(?:\{|\[(?!\d))")
+_MAY_OPEN: Final = re.compile(r"(?:`{1,2}|<[a-z_]{0,8}|(?:\A|\n)[ \t]{0,32}\[?)\Z")
+_BARE_MAX: Final = 64
+"""Lines that begin like JSON and are looked at: with more, a message is data and no call."""
+_PYTHON_CHARS_MAX: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenCall:
+    """A call in words: `arguments` is a JSON string."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The calls in a text, the text without them, and whether a call in it breaks off."""
+
+    calls: tuple[SpokenCall, ...] = ()
+    rest: str = ""
+    is_cut: bool = False
+
+
+def read_spoken(text: str) -> Spoken:
+    """The tool calls that `text` spells out; a text without any comes back whole as `rest`."""
+    calls: list[SpokenCall] = []
+    kept: list[str] = []
+    at = 0
+    is_cut = False
+    for start, end, body in _candidates(text):
+        if start < at:
+            continue
+        found = _calls_in(body)
+        if found is None:
+            is_cut = is_cut or _breaks_off(body)
+            continue
+        calls += found
+        kept.append(text[at:start])
+        at = end
+    kept.append(text[at:])
+    rest = "".join(kept).strip()
+    return Spoken(tuple(calls), rest if calls else text, is_cut and not calls)
+
+
+class Holdback:
+    """Lets a streamed text through up to where a call may begin; the rest waits for the end."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._given = 0
+        self._held = False
+
+    def feed(self, piece: str) -> str:
+        """What of the text so far may be shown now."""
+        self._text += piece
+        if self._held:
+            return ""
+        opened = _OPENS.search(self._text, self._given)
+        if opened is not None:
+            self._held = True
+            return self._give(opened.start())
+        may_open = _MAY_OPEN.search(self._text, self._given)
+        return self._give(may_open.start() if may_open else len(self._text))
+
+    @property
+    def given(self) -> str:
+        """What has been shown."""
+        return self._text[: self._given]
+
+    def _give(self, end: int) -> str:
+        shown, self._given = self._text[self._given : end], max(end, self._given)
+        return shown
+
+
+def _candidates(text: str) -> Iterator[tuple[int, int, str]]:
+    """Where a call may stand: blocks first, then JSON at the start of a line, then the whole."""
+    blocks = [
+        (m.start(), m.end(), m["fenced"] or m["tagged"] or "") for m in _BLOCKS.finditer(text)
+    ]
+    if blocks:
+        yield from blocks
+        return
+    for match in islice(_BARE.finditer(text), _BARE_MAX):
+        start = match.end()
+        try:
+            _, end = json.JSONDecoder().raw_decode(text, start)
+        except (ValueError, RecursionError):
+            end = len(text)
+        yield start, end, text[start:end]
+    if _PYTHON.fullmatch(text):
+        yield 0, len(text), text
+
+
+def _calls_in(body: str) -> list[SpokenCall] | None:
+    """The calls a block holds; None where it holds anything else."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return _python_calls(body) or _json_lines(body)
+    return _json_calls(value)
+
+
+def _json_lines(body: str) -> list[SpokenCall] | None:
+    calls: list[SpokenCall] = []
+    for line in body.strip().splitlines():
+        try:
+            found = _json_calls(json.loads(line))
+        except (ValueError, RecursionError):
+            return None
+        if found is None:
+            return None
+        calls += found
+    return calls or None
+
+
+def _json_calls(value: object) -> list[SpokenCall] | None:
+    if isinstance(value, Mapping):
+        if isinstance(value.get("tool_calls"), list):
+            return _json_calls(value["tool_calls"])
+        if isinstance(value.get("function"), Mapping):
+            return _json_calls(value["function"])
+        call = _json_call(value)
+        return None if call is None else [call]
+    if isinstance(value, list) and value:
+        found = [_json_calls(one) for one in value]
+        return None if None in found else [call for calls in found if calls for call in calls]
+    return None
+
+
+def _json_call(value: Mapping[str, Any]) -> SpokenCall | None:
+    name = next((value[key] for key in _NAME_KEYS if isinstance(value.get(key), str)), None)
+    arguments = next((value[key] for key in _ARGUMENT_KEYS if key in value), None)
+    if name is None or not isinstance(arguments, Mapping | str):
+        return None  # a record of the documents may well have a name
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    return SpokenCall(name, arguments)
+
+
+def _python_calls(body: str) -> list[SpokenCall] | None:
+    if len(body) > _PYTHON_CHARS_MAX or not _PYTHON.fullmatch(body):
+        return None
+    try:
+        tree = ast.parse(body.strip(), mode="eval").body
+        nodes: Sequence[ast.expr] = tree.elts if isinstance(tree, ast.List) else [tree]
+        calls = [_python_call(node) for node in nodes]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return [call for call in calls if call] if calls and all(calls) else None
+
+
+def _python_call(node: ast.expr) -> SpokenCall | None:
+    """`search(query="…")`, also as `tools.search(…)` or inside `print(…)`; names of tools only."""
+    if not isinstance(node, ast.Call):
+        return None
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    if name == "print" and len(node.args) == 1:
+        return _python_call(node.args[0])
+    if name not in TOOL_NAMES or node.args:
+        return None
+    arguments = {key.arg: ast.literal_eval(key.value) for key in node.keywords if key.arg}
+    return SpokenCall(name, json.dumps(arguments, ensure_ascii=False, default=str))
+
+
+def _breaks_off(body: str) -> bool:
+    """A call was begun and its JSON has no end."""
+    if not _BEGUN.search(body):
+        return False
+    try:
+        json.JSONDecoder().raw_decode(body.strip())
+    except json.JSONDecodeError as error:
+        return ends_early(error, body.strip())
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
+def ends_early(error: json.JSONDecodeError, text: str) -> bool:
+    """Whether JSON is broken only by its end: what a token limit does to it."""
+    return error.msg.startswith("Unterminated string") or error.pos >= len(text.rstrip())

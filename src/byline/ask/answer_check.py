@@ -1,0 +1,57 @@
+"""The check of an answer while it is written, and what it turns out to be: one, or a refusal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from byline.ask.ask_progress import Progress
+from byline.config.schema import QUOTES_MACHINE
+from byline.domain.asks import AskAnswer, CitationFound, Refusal, RefusedBy
+from byline.verify.citations import AnswerCheck, Checked, check_answer
+from byline.verify.refusal_lines import is_refusal
+
+NOT_ANSWERED = "The model read the passages found and says that they do not answer the question."
+
+
+class Checking:
+    """Checks each sentence of `progress.text` once it is finished; adds the time it takes to
+    `timings_ms["verify"]`. Made before the first token, when the sources are not final yet."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._check: AnswerCheck | None = None
+
+    def took(self, text: str) -> list[CitationFound]:
+        """The sentences that these words of the answer finished."""
+        if self._check is None:
+            self._check = AnswerCheck(self._progress.sources)
+        check = self._check
+        return self._timed(lambda: check.feed(text))
+
+    def ended(self) -> list[CitationFound]:
+        """The sentences left when the answer has ended."""
+        if self._check is None or self._check.written != self._progress.text:
+            return []  # what was streamed is not the answer: `outcome` checks that one whole
+        return self._timed(self._check.finish)
+
+    def outcome(self) -> AskAnswer:
+        """The checked answer, or the model's refusal: `no_evidence`, in its words."""
+        text = self._progress.text
+        byline = self._progress.byline
+        quoted = byline is not None and byline.machine == QUOTES_MACHINE
+        if not quoted and is_refusal(text):  # a document may speak like a refusal itself
+            return self._progress.refused(
+                Refusal("not_answered", NOT_ANSWERED, RefusedBy.MODEL, said=text.strip())
+            )
+        if self._check is not None and self._check.written == text:
+            return self._progress.completed(self._check.checked)
+        return self._progress.completed(check_answer(text, self._progress.sources))
+
+    def _timed(self, work: Callable[[], list[Checked]]) -> list[CitationFound]:
+        begun = time.perf_counter()
+        found = [CitationFound(sentence, citations) for sentence, citations in work()]
+        spent = (time.perf_counter() - begun) * 1000
+        timings = self._progress.timings_ms
+        timings["verify"] = timings.get("verify", 0.0) + spent
+        return found

@@ -1,0 +1,280 @@
+"""How an ask looks as JSON: one shape for the answer, the events and the stored transcript."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import count, groupby
+from typing import Any, Final
+
+from byline.domain.asks import (
+    AskAnswer,
+    AskEvent,
+    AskQueued,
+    AskStarted,
+    Byline,
+    CheckedSentence,
+    Citation,
+    CitationFound,
+    Done,
+    Failed,
+    Noted,
+    Refusal,
+    Source,
+    SourcesFound,
+    Token,
+    ToolCalled,
+    ToolReturned,
+)
+from byline.domain.chat import Usage
+from byline.domain.echo import shortened
+from byline.domain.searches import AlsoIn
+from byline.errors import BylineError, GateFull, MachineError
+
+Json = dict[str, Any]
+
+ERROR_CHARS_MAX: Final = 1_000
+MACHINE_CHARS_MAX: Final = 2_500
+"""Longest message and longest remedy of an error, in characters."""
+
+
+def answer_json(answer: AskAnswer) -> Json:
+    """The whole answer: the body of a JSON ask, the data of `done`, what history keeps."""
+    return {
+        "ask_id": answer.ask_id,
+        "question": answer.question,
+        "status": answer.status.value,
+        "answer": answer.answer,
+        "partial_answer": answer.partial_answer,
+        "conversation_id": answer.conversation_id,
+        "searched_for": answer.searched_for,
+        "sentences": [sentence_json(sentence) for sentence in answer.sentences],
+        "citations": [citation_json(citation) for citation in answer.citations],
+        "sources": [source_json(source) for source in answer.sources],
+        "grounding": {
+            "supported": answer.grounding.supported,
+            "weak": answer.grounding.weak,
+            "unsupported": answer.grounding.unsupported,
+            "attributed": answer.grounding.attributed,
+            "uncited": answer.grounding.uncited,
+        },
+        "byline": byline_json(answer.byline),
+        "refusal": refusal_json(answer.refusal),
+        "error": error_json(answer.error) if answer.error else None,
+        "error_reason": answer.error_reason,
+        "reason": answer.reason,
+        "timings_ms": {part: round(ms, 1) for part, ms in answer.timings_ms.items()},
+        "usage": usage_json(answer.usage),
+        "finish_reason": answer.finish_reason,
+    }
+
+
+def failure_json(error: BylineError, answer: AskAnswer | None = None) -> Json:
+    """The one error shape, with the machine's part where there is one and the sources found."""
+    body: Json = {"error": error_json(error)}
+    if error.error_reason is not None:
+        body["error_reason"] = error.error_reason
+    if isinstance(error, MachineError):
+        body |= {"backend": error.backend, "machine": error.machine, "reason": error.reason}
+    if isinstance(error, GateFull):
+        body["queue_len"] = error.queue_len
+    if answer is not None:
+        body["ask_id"] = answer.ask_id
+        body["sources"] = [source_json(source) for source in answer.sources]
+    return body
+
+
+def error_json(error: BylineError) -> Json:
+    """The part of the error shape that every error has.
+
+    What repeats a caller's words shortens them where it is raised; the bounds here are for what
+    forgets to. A machine's own words may be longer.
+    """
+    chars_max = MACHINE_CHARS_MAX if isinstance(error, MachineError) else ERROR_CHARS_MAX
+    return {
+        "code": error.code,
+        "message": shortened(error.message, chars_max),
+        "remedy": shortened(error.remedy, chars_max),
+        "src": error.src,
+    }
+
+
+def source_json(source: Source) -> Json:
+    return {
+        "n": source.n,
+        "passage_id": source.passage_id,
+        "document_id": source.document_id,
+        "name": source.name,
+        "title": source.title,
+        "page": source.page,
+        "heading": source.heading,
+        "start": source.start,
+        "end": source.end,
+        "excerpt": source.text,
+        "score": round(source.score, 4),
+        "also_in": [also_in_json(other) for other in source.also_in],
+    }
+
+
+def also_in_json(other: AlsoIn) -> Json:
+    return {
+        "document_id": other.document_id,
+        "title": other.title,
+        "passage_id": other.passage_id,
+    }
+
+
+def sentence_json(sentence: CheckedSentence) -> Json:
+    return {
+        "start": sentence.start,
+        "end": sentence.end,
+        "citations": list(sentence.citations),
+        "attributed": list(sentence.attributed),
+        "support": sentence.support.value,
+        "reason": sentence.reason,
+        "why": sentence.why,
+    }
+
+
+def refusal_json(refusal: Refusal | None) -> Json | None:
+    if refusal is None:
+        return None
+    return {
+        "code": refusal.code,
+        "message": refusal.message,
+        "by": refusal.by.value,
+        "said": refusal.said,
+    }
+
+
+def citation_json(citation: Citation) -> Json:
+    return {
+        "n": citation.n,
+        "document_id": citation.document_id,
+        "title": citation.title,
+        "page": citation.page,
+        "start": citation.start,
+        "end": citation.end,
+        "quote": citation.quote,
+        "by": citation.by.value,
+    }
+
+
+def byline_json(byline: Byline | None) -> Json | None:
+    if byline is None:
+        return None
+    return {
+        "backend": byline.backend,
+        "machine": byline.machine,
+        "model_requested": byline.model_requested,
+        "model_loaded": byline.model_loaded,
+        "verified": byline.verified,
+        "note": byline.note,
+    }
+
+
+def usage_json(usage: Usage | None) -> Json | None:
+    if usage is None:
+        return None
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cached_tokens": usage.cached_tokens,
+    }
+
+
+EVENT_NAMES: Final[Mapping[type, str]] = {
+    SourcesFound: "sources",
+    AskQueued: "queued",
+    AskStarted: "started",
+    Token: "token",
+    ToolCalled: "tool_call",
+    ToolReturned: "tool_result",
+    Noted: "note",
+    CitationFound: "citation",
+    Done: "done",
+    Failed: "error",
+}
+
+
+def event_name(event: AskEvent) -> str:
+    return EVENT_NAMES[type(event)]
+
+
+def event_data(event: AskEvent) -> Json:
+    match event:
+        case SourcesFound(sources, ask_id):
+            return {"ask_id": ask_id, "sources": [source_json(source) for source in sources]}
+        case AskQueued(queued):
+            return {"position": queued.position, "ahead": queued.ahead, "eta_s": queued.eta_s}
+        case AskStarted(backend, machine, model, queue_ms):
+            return {
+                "backend": backend,
+                "machine": machine,
+                "model": model,
+                "queue_ms": round(queue_ms, 1),
+            }
+        case Token(text):
+            return {"text": text}
+        case CitationFound(sentence, citations):
+            return {
+                "sentence": sentence_json(sentence),
+                "citations": [citation_json(citation) for citation in citations],
+            }
+        case ToolCalled() | ToolReturned():
+            return tool_json(event)
+        case Noted(code, message):
+            return {"code": code, "message": message}
+        case Done(answer):
+            return answer_json(answer)
+        case Failed(error, answer):
+            return failure_json(error, answer)
+
+
+def tool_json(event: ToolCalled | ToolReturned) -> Json:
+    """A call, or what came back of it; the two have `call_id` in common."""
+    call = {"round": event.round, "call_id": event.call_id, "tool": event.tool}
+    if isinstance(event, ToolCalled):
+        return {**call, "arguments": event.arguments, "said": event.said}
+    return {
+        **call,
+        "outcome": event.outcome.value,
+        "text": event.text,
+        "sources": [source_json(source) for source in event.sources],
+    }
+
+
+def transcript(events: Sequence[AskEvent], times: Sequence[datetime]) -> list[Json]:
+    """`[{seq, type, since, at, data}]` for storing; `times` has the moment of each event, which is
+    its `at`. A run of tokens is one row, under the number and time of its last, `since` its first;
+    `pieces` has the length of each in characters, so that one can resume in the middle."""
+    rows: list[Json] = []
+    numbered = zip(count(1), events, times, strict=False)
+    for is_text, run in groupby(numbered, key=lambda one: isinstance(one[1], Token)):
+        if not is_text:
+            rows += [_row(n, event, event_data(event), (at, at)) for n, event, at in run]
+            continue
+        tokens = [(n, event, at) for n, event, at in run if isinstance(event, Token)]
+        texts = [event.text for _, event, _ in tokens]
+        data = {"text": "".join(texts), "pieces": list(map(len, texts))}
+        (_, _, since), (last, event, at) = tokens[0], tokens[-1]
+        rows.append(_row(last, event, data, (since, at)))
+    return rows
+
+
+def _row(n: int, event: AskEvent, data: Json, times: tuple[datetime, datetime]) -> Json:
+    since, at = (moment.isoformat() for moment in times)
+    return {"seq": n, "type": event_name(event), "since": since, "at": at, "data": data}
+
+
+def resumed(rows: Sequence[Json], after: int) -> list[Json]:
+    """What of a transcript a reader has not had who has had its events up to number `after`."""
+    return [_rest(row, after) for row in rows if row["seq"] > after]
+
+
+def _rest(row: Json, after: int) -> Json:
+    if row["type"] != EVENT_NAMES[Token]:
+        return row
+    text, pieces = row["data"]["text"], row["data"].get("pieces", [])
+    had = max(0, after - (row["seq"] - len(pieces)))
+    return {**row, "data": {"text": text[sum(pieces[:had]) :]}}

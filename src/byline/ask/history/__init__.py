@@ -1,0 +1,1 @@
+"""Asks and conversations of the past: stored, listed, found, exported."""

@@ -1,0 +1,175 @@
+"""History: asks and their transcripts in the database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from byline.ask.ask_json import answer_json
+from byline.ask.history.ask_lists import list_asks
+from byline.ask.history.search_terms import ask_terms, make_findable
+from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
+from byline.domain.asks import AskAnswer, AskMode, AskRequest, AskStatus, StoredAsk
+from byline.domain.conversations import PastTurn
+from byline.errors import NotFound
+from byline.store.database import Database
+from byline.store.statements import statements
+
+TURNS_REMEMBERED_MAX: Final = 20
+"""A model is shown fewer still: what its context has room for."""
+
+TITLE_CHARS: Final = 80
+"""Of a first question, so much is the title of its conversation."""
+
+
+class AskRecords:
+    """Reads and writes asks. `owner` is this process's sign of life (`store.presence`)."""
+
+    def __init__(self, database: Database, owner: int) -> None:
+        self._database = database
+        self._owner = owner
+        self._sql = statements("asks")
+
+    async def insert(self, ask_id: str, request: AskRequest, backend: str, machine: str) -> None:
+        row = {
+            "id": ask_id,
+            "owner": self._owner,
+            "question": request.question,
+            "backend": backend,
+            "machine": machine,
+            "mode": request.mode.value,
+            "collection": request.collection,
+            "conversation_id": request.conversation_id,
+            **ask_terms(request.question, None),
+        }
+        async with self._database.connection() as connection:
+            await connection.execute(self._sql["insert_ask"], row)
+            if request.conversation_id is not None:
+                title = {"id": request.conversation_id, "title": title_of(request.question)}
+                await connection.execute(statements("conversations")["touch"], title)
+
+    async def turns(self, conversation_id: str) -> Sequence[PastTurn]:
+        """What a follow-up in a conversation may refer to, oldest first; raises `NotFound`."""
+        sql = statements("conversations")
+        row = {"id": _uuid(conversation_id, "conversation"), "limit": TURNS_REMEMBERED_MAX}
+        async with self._database.connection() as connection:
+            found = await (await connection.execute(sql["get"], row)).fetchone()
+            if found is None:
+                raise NotFound(f"There is no conversation {conversation_id}.")
+            rows = await (await connection.execute(sql["latest_asks"], row)).fetchall()
+        return [_past(row) for row in rows if row["finished_at"] is not None]
+
+    async def finish(self, answer: AskAnswer, transcript: Sequence[Mapping[str, Any]]) -> None:
+        """Store the outcome and the transcript, both or neither. An ask that was stopped before it
+        was stored, or deleted meanwhile, is left alone."""
+        row = {
+            "id": answer.ask_id,
+            "status": answer.status.value,
+            "answer": Jsonb(answer_json(answer), dumps=_dumps),
+            "events": Jsonb(transcript, dumps=_dumps),
+            **ask_terms(answer.question, answer.answer or answer.partial_answer),
+        }
+        async with self._database.autocommit() as connection:
+            await connection.execute(self._sql["finish_ask"], row)
+
+    async def interrupt_orphans(self) -> int:
+        """Mark the unfinished asks of dead processes `interrupted`; return how many there were."""
+        interrupted = 0
+        async with self._database.connection() as connection:
+            owners = await connection.execute(
+                self._sql["unfinished_owners"], {"owner": self._owner}
+            )
+            for row in await owners.fetchall():
+                cursor = await connection.execute(self._sql["owner_is_gone"], row)
+                gone = await cursor.fetchone()
+                if gone is not None and gone["gone"]:
+                    cursor = await connection.execute(self._sql["interrupt_asks"], row)
+                    interrupted += cursor.rowcount
+        return interrupted
+
+    async def get(self, ask_id: str) -> StoredAsk:
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(self._sql["get_ask"], {"id": _uuid(ask_id)})
+            row = await cursor.fetchone()
+        if row is None:
+            raise NotFound(f"There is no ask {ask_id}.")
+        return stored_ask(row)
+
+    async def list(
+        self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
+    ) -> tuple[Sequence[ListedAsk], str | None]:
+        """Newest first; the second value continues the list, None at its end."""
+        return await list_asks(self._database, filters, limit, cursor)
+
+    async def make_findable(self) -> None:
+        """Let the history find asks that were stored by other rules, or before there were any."""
+        await make_findable(self._database)
+
+    async def events(self, ask_id: str, after: int) -> Sequence[dict[str, Any]]:
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(
+                self._sql["list_events"], {"id": _uuid(ask_id), "after": after}
+            )
+            rows = await cursor.fetchall()
+        return [{**row, "since": _told(row["since"]), "at": _told(row["at"])} for row in rows]
+
+    async def discard(self, ask_id: str) -> None:
+        """Forget an ask that turned out to be none; one that was never stored is no matter."""
+        async with self._database.connection() as connection:
+            await connection.execute(self._sql["delete_ask"], {"id": ask_id})
+
+    async def delete(self, ask_id: str) -> None:
+        async with self._database.connection() as connection:
+            cursor = await connection.execute(self._sql["delete_ask"], {"id": _uuid(ask_id)})
+        if cursor.rowcount == 0:
+            raise NotFound(f"There is no ask {ask_id}.")
+
+
+def title_of(question: str) -> str:
+    """What a conversation that begins with this question is called."""
+    words = " ".join(question.split())
+    return words if len(words) <= TITLE_CHARS else f"{words[: TITLE_CHARS - 1]}…"
+
+
+def _dumps(value: object) -> str:
+    # PostgreSQL's jsonb refuses U+0000, which a model may well emit.
+    return json.dumps(value, ensure_ascii=False).replace("\\u0000", "\\ufffd")
+
+
+def _uuid(text: str, what: str = "ask") -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(f"There is no {what} {text[:64]}.") from None
+
+
+def _told(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _past(row: dict[str, Any]) -> PastTurn:
+    answer = row["answer"] or {}
+    return PastTurn(row["question"], answer.get("searched_for"), answer.get("answer"))
+
+
+def stored_ask(row: dict[str, Any]) -> StoredAsk:
+    """The ask of a row of `asks`."""
+    conversation_id = row["conversation_id"]
+    return StoredAsk(
+        id=str(row["id"]),
+        question=row["question"],
+        backend=row["backend"],
+        machine=row["machine"],
+        status=AskStatus(row["status"]),
+        created_at=row["created_at"],
+        finished_at=row["finished_at"],
+        answer=row["answer"],
+        conversation_id=str(conversation_id) if conversation_id else None,
+        mode=AskMode(row["mode"]),
+        collection=row["collection"],
+    )

@@ -1,0 +1,118 @@
+"""Sources that follow one another in their document become one: what a cut took apart is shown to
+the model, and cited, as the document has it. Pure.
+
+    1. sources are taken as they come, best first; each joins those it touches or overlaps, if they
+       are of the same section and the whole stays within the limit
+    2. a joined source has the rank, score and id of its best passage, and spans all of them:
+       `text` is still the document's `[start:end]`
+    3. where the blanks between two passages are not known, or one is missing, nothing is joined
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from byline.ask.prompt.token_calibration import Calibration
+from byline.domain.asks import Source
+from byline.domain.searches import Place
+
+JOINED_CHARS_MAX: Final = 3_000
+"""The longest joined source, in characters: a citation of it still says where to look."""
+
+CONTEXT_SHARE: Final = 4
+"""A joined source takes at most this part of a model's context, by its estimate: one
+that does not fit whole would be left out whole."""
+
+
+def join_neighbours(
+    sources: Sequence[Source],
+    places: Mapping[int, Place],
+    *,
+    context_tokens: int,
+    calibration: Calibration,
+) -> tuple[Source, ...]:
+    """The sources, joined and numbered from 1. `context_tokens` is 0 where no model reads them."""
+
+    def fits(text: str) -> bool:
+        if len(text) > JOINED_CHARS_MAX:
+            return False
+        return not context_tokens or calibration.tokens(text) <= context_tokens // CONTEXT_SHARE
+
+    runs: list[_Run] = []
+    for source in sources:
+        run = _Run(source, places.get(source.passage_id))
+        for other in list(runs):
+            if joined := run.joined_with(other, fits):
+                runs.remove(other)
+                run = joined
+        runs.append(run)
+    ranked = sorted((run.source for run in runs), key=lambda source: source.n)
+    return tuple(replace(source, n=n) for n, source in enumerate(ranked, start=1))
+
+
+class _Run:
+    """Passages that follow one another, as one source, and the places of the first and last."""
+
+    def __init__(self, source: Source, first: Place | None, last: Place | None = None) -> None:
+        self.source = source
+        self._first = first
+        self._last = last or first
+
+    def joined_with(self, neighbour: _Run, fits: Callable[[str], bool]) -> _Run | None:
+        """Both as one, if they follow one another."""
+        one, other = sorted((self.source, neighbour.source), key=lambda source: source.n)
+        if one.document_id != other.document_id or not _same_section(one, other):
+            return None
+        before, after = sorted((self, neighbour), key=lambda run: run.source.start)
+        text = before._text_with(after)
+        if text is None or not fits(text):
+            return None
+        first, last = before.source, after.source
+        return _Run(
+            replace(
+                one,
+                page=first.page,
+                heading=first.heading,
+                start=first.start,
+                end=first.start + len(text),
+                text=text,
+                also_in=(*one.also_in, *other.also_in),
+                page_starts=_page_starts(first, last),
+            ),
+            before._first,
+            after._last,
+        )
+
+    def _text_with(self, after: _Run) -> str | None:
+        """The document's text from the beginning of this run to the end of `after`."""
+        first, last = self.source, after.source
+        if last.start < first.end:
+            return first.text + last.text[first.end - last.start :]
+        if self._last is None or after._first is None or after._first.gap is None:
+            return None
+        gap = after._first.gap
+        follows = after._first.ordinal == self._last.ordinal + 1
+        if not follows or len(gap) != last.start - first.end:
+            return None
+        return first.text + gap + last.text
+
+
+def _same_section(one: Source, other: Source) -> bool:
+    """Equal context lines, a table's header row in one of them apart."""
+    if one.heading == other.heading:
+        return True
+    shorter, longer = sorted((one.heading, other.heading), key=len)
+    return bool(shorter) and longer.startswith(f"{shorter} > ") and " | " in longer[len(shorter) :]
+
+
+def _page_starts(first: Source, last: Source) -> tuple[tuple[int, int], ...]:
+    starts = {start: page for one in (first, last) for start, page in _own_page_starts(one)}
+    return tuple(sorted(starts.items()))
+
+
+def _own_page_starts(source: Source) -> tuple[tuple[int, int], ...]:
+    if source.page_starts or source.page is None:
+        return source.page_starts
+    return ((source.start, source.page),)

@@ -1,0 +1,90 @@
+"""One call to a model as a single stream of events: its wait, its start, its deltas."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Final
+
+from byline.dispatch.dispatcher import Backend
+from byline.domain.asks import Byline
+from byline.domain.chat import ChatRequest, Delta
+from byline.domain.gates import Priority, Queued, Started
+from byline.text.hidden_characters import TAGS, TURNING
+
+_NOT_TOLD: Final = {
+    True: "the answer broke off before its server had told what it has loaded",
+    False: "the server was not asked what it has loaded",
+}
+
+_NEVER_SEEN: Final = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f{TURNING}{TAGS}]+")
+"""Control characters steer a terminal; the others show other words than were checked."""
+
+CallEvent = Queued | Started | Delta
+
+
+class _Inbox:
+    """Collects what the gate says while the call itself is still waiting for its first delta."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[CallEvent | BaseException | None] = asyncio.Queue()
+
+    def queued(self, queued: Queued) -> None:
+        self.events.put_nowait(queued)
+
+    def started(self, started: Started) -> None:
+        self.events.put_nowait(started)
+
+
+async def call_events(
+    backend: Backend, request: ChatRequest, priority: Priority
+) -> AsyncGenerator[CallEvent, None]:
+    """Call `backend` and yield what happens; closing the generator stops the upstream.
+
+    Raises what `Backend.call` raises. Unbounded here, bounded by the gate's own buffer.
+    """
+    inbox = _Inbox()
+
+    async def pump() -> None:
+        try:
+            async with aclosing(backend.call(request, priority, inbox)) as deltas:
+                async for delta in deltas:
+                    inbox.events.put_nowait(_readable(delta))
+        except Exception as error:  # noqa: BLE001 - handed to the reader, who raises it
+            inbox.events.put_nowait(error)
+        else:
+            inbox.events.put_nowait(None)
+
+    task = asyncio.create_task(pump())
+    try:
+        while (event := await inbox.events.get()) is not None:
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _readable(delta: Delta) -> Delta:
+    if _NEVER_SEEN.search(delta.content) is None:
+        return delta
+    return replace(delta, content=_NEVER_SEEN.sub("", delta.content))
+
+
+def signed(backend: Backend, delta: Delta, so_far: Byline | None) -> Byline:
+    """The byline of a call once `delta` has come: our own record of who was called, and, as soon as
+    that is known, what its server says it has loaded. `so_far` is what the call had before."""
+    if delta.served is None and delta.finish_reason is None and so_far is not None:
+        return so_far
+    return Byline(
+        backend=backend.name,
+        machine=backend.machine,
+        model_requested=backend.model,
+        model_loaded=delta.served.model_loaded if delta.served else None,
+        verified=delta.served.verified if delta.served else False,
+        note=delta.served.note if delta.served else _NOT_TOLD[delta.finish_reason is None],
+    )

@@ -1,0 +1,142 @@
+"""A question that follows others: what it is searched by, and what of the others a model is shown.
+
+A model is asked to write the question so that it stands alone; the backend that is to answer does
+it and no other. Where it cannot, the question is searched as it is. `quotes` has no model: a
+question that leans on the one before takes over its telling words. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from byline.ask.answer_text import answer_text, says_something
+from byline.ask.prompt.prompt_budget import MESSAGE_TOKENS
+from byline.ask.prompt.token_calibration import Calibration
+from byline.domain.chat import Message
+from byline.domain.conversations import PastTurn
+from byline.text.terms import folded, only_asks, telling_terms
+from byline.verify.citation_markers import strip_markers
+from byline.verify.refusal_lines import is_refusal
+
+REWRITE_SYSTEM: Final = """\
+You rewrite the user's last question so that it can be understood without the conversation before \
+it. Put names in the place of words like "it" or "그것". Keep its language and its meaning; \
+add nothing else. If it stands alone already, repeat it. Write the question and nothing more."""
+
+REWRITE_TOKENS_MAX: Final = 256
+REWRITE_S_MAX: Final = 30.0
+REWRITTEN_CHARS_MAX: Final = 600
+ANSWER_CHARS_SHOWN: Final = 1_500
+TELLING_WORDS_ENOUGH: Final = 3
+_THOUGHT_END: Final = "</think>"
+_BEFORE_STOP: Final = re.compile(r"\s+(?=[.,;:!?。])")
+_LABEL: Final = re.compile(
+    r"^\W{0,3}(?:(?:the )?(?:(?:rewritten|rephrased|revised|stand-?alone|last) )?question"
+    r"|(?:(?:재작성된|다시 쓴|바꾼|수정된|독립적인) )?질문)\s*:\s*\**\s*",
+    re.IGNORECASE,
+)
+_NO_LINE: Final = re.compile(r"^\s*(?:`{3,}\w*|[^\n]{1,80}:)\s*$")
+"""What stands around a question and is none: a fence of code, "Here is the question:"."""
+_LEANS: Final = re.compile(
+    r"^(?:and|but|so|or|then|also|what about|how about|그럼|그러면|그리고|그런데|또)\b"
+    r"|\b(?:it|its|they|them|their|this|that|these|those|he|she|him|her|his|there|one)\b"
+    r"|(?:^|\s)(?:그|이|저)(?:것|거|건|게|곳|때|럼|분|사람)?"
+    r"(?:은|는|이|가|을|를|의|에|도)?(?=\s|$)",
+    re.IGNORECASE,
+)
+
+
+def history_messages(
+    turns: Sequence[PastTurn], tokens: int, calibration: Calibration
+) -> tuple[Message, ...]:
+    """The latest turns that fit into `tokens`, oldest first, answers without their citations: the
+    numbers mean other sources now."""
+    kept: list[Message] = []
+    for turn in reversed(turns):
+        answer = _shown(turn)
+        pair: list[Message] = [
+            {"role": "user", "content": turn.question},
+            {"role": "assistant", "content": answer},
+        ]
+        said = calibration.tokens(turn.question) + calibration.tokens(answer)
+        tokens -= 2 * MESSAGE_TOKENS + said
+        if tokens < 0:
+            break
+        kept = [*pair, *kept]
+    return tuple(kept)
+
+
+def rewrite_messages(
+    question: str, turns: Sequence[PastTurn], context_tokens: int, calibration: Calibration
+) -> tuple[Message, ...]:
+    """What is sent to have `question` written so that it stands alone."""
+    asked = f"Last question: {question}\n\nThe question, so that it stands alone:"
+    fixed = calibration.tokens(REWRITE_SYSTEM) + calibration.tokens(asked) + 2 * MESSAGE_TOKENS
+    room = context_tokens // 2 - fixed - REWRITE_TOKENS_MAX
+    return (
+        {"role": "system", "content": REWRITE_SYSTEM},
+        *history_messages(turns, room, calibration),
+        {"role": "user", "content": asked},
+    )
+
+
+def read_rewritten(text: str) -> str | None:
+    """The question a model wrote; None where it wrote something else than one short line."""
+    text = answer_text(text.rpartition(_THOUGHT_END)[2])
+    lines = [line.strip() for line in text.replace("\ufffd", " ").splitlines()]
+    lines = [line for line in lines if line and not _NO_LINE.match(line)]
+    if len(lines) != 1 or len(lines[0]) > REWRITTEN_CHARS_MAX:
+        return None
+    line = strip_markers(_LABEL.sub("", _in_json(lines[0]))).strip(" \t\"'“”‘’*")
+    return None if is_refusal(line) or not says_something(line) else line
+
+
+def is_of(query: str, question: str, turns: Sequence[PastTurn]) -> bool:
+    """Whether a rewritten question has a telling word in common with what was said: one that has
+    none was not made from it."""
+    said = [question, *(f"{t.question} {t.searched_for or ''} {t.answer or ''}" for t in turns)]
+    return not telling_terms(query) or not set(telling_terms(query)).isdisjoint(
+        telling_terms(" ".join(said))
+    )
+
+
+def _in_json(line: str) -> str:
+    """The text in a line that is an object with one, as some models answer everything."""
+    try:
+        value = json.loads(line) if line.startswith("{") else None
+    except (ValueError, RecursionError):
+        return line
+    texts = [one for one in value.values() if isinstance(one, str)] if value else []
+    return texts[0] if len(texts) == 1 else line
+
+
+def carried_over(question: str, turns: Sequence[PastTurn]) -> str:
+    """`question` with the telling words of the one before it, if it leans on that one:
+
+    1. it says "it", "and …", "그것" and the like, or
+    2. it has fewer telling words than a question that stands alone.
+    """
+    own = _telling(question)
+    leans = _LEANS.search(question) is not None or len(own) < TELLING_WORDS_ENOUGH
+    if not turns or not leans:
+        return question
+    before = turns[-1].searched_for or turns[-1].question
+    known = {folded(word) for word in own}
+    words = [word for word in _telling(before) if folded(word) not in known]
+    return " ".join([question, *words])
+
+
+def _telling(question: str) -> list[str]:
+    words = re.findall(r"[^\W_]+(?:[-'’.][^\W_]+)*", question)
+    kept = [word for word in words if not only_asks(folded(word)) and not _LEANS.search(word)]
+    return list(dict.fromkeys(kept))
+
+
+def _shown(turn: PastTurn) -> str:
+    if not turn.answer:
+        return "(This was not answered.)"
+    words = " ".join(strip_markers(turn.answer).split())
+    return _BEFORE_STOP.sub("", words)[:ANSWER_CHARS_SHOWN]

@@ -1,0 +1,84 @@
+"""Has a follow-up written so that it stands alone, by the backend that is to answer it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from byline.ask.ask_progress import Progress
+from byline.ask.model_call import call_events
+from byline.ask.prompt.token_calibration import Calibration
+from byline.ask.query_rewrite import (
+    REWRITE_S_MAX,
+    REWRITE_TOKENS_MAX,
+    carried_over,
+    is_of,
+    read_rewritten,
+    rewrite_messages,
+)
+from byline.config import schema
+from byline.dispatch.dispatcher import Backend
+from byline.domain.asks import AskEvent, AskQueued, AskRequest, Noted
+from byline.domain.chat import ChatRequest, Delta
+from byline.domain.gates import AskedBy, Asker, Priority, Queued
+from byline.errors import MachineError
+
+
+async def stand_alone(
+    request: AskRequest, backend: Backend, progress: Progress, calibration: Calibration
+) -> AsyncGenerator[AskEvent, None]:
+    """Set `progress.searched_for` where the question of a conversation is to be searched by other
+    words, and say so. Whatever fails here, the question is searched as it is."""
+    if not progress.turns:
+        return
+    if isinstance(backend.config, schema.QuotesBackend):
+        query: str | None = carried_over(request.question, progress.turns)
+        note = Noted("carried_over", f"Searched for: {query}")
+    else:
+        said: list[str] = []
+        begun = time.perf_counter()
+        try:
+            backend.refuse_if_down()  # no second wait for a machine that is known not to be there
+            call = ChatRequest(
+                rewrite_messages(
+                    request.question, progress.turns, backend.context_tokens, calibration
+                ),
+                timeout_read_s=min(REWRITE_S_MAX, request.timeout_read_s or REWRITE_S_MAX),
+                max_tokens=min(REWRITE_TOKENS_MAX, backend.max_tokens),
+                options={"temperature": 0},
+                asked_by=AskedBy(Asker.FOLLOW_UP, progress.ask_id),
+            )
+            async with aclosing(_rewriting(call, backend, said)) as events:
+                async for event in events:
+                    yield event
+            reason = "it wrote no question"
+        except MachineError as error:
+            said.clear()
+            reason = error.reason
+        progress.timings_ms["rewrite"] = (time.perf_counter() - begun) * 1000
+        query = read_rewritten("".join(said))
+        if query is not None and not is_of(query, request.question, progress.turns):
+            query, reason = None, "it wrote of something else"
+        note = Noted("rewritten", f"Searched for: {query}")
+        if query is None:
+            yield Noted(
+                "rewrite_failed",
+                f"{backend.name} did not rewrite the question ({reason}); it is searched as it is.",
+            )
+    if query is not None and query != request.question:
+        progress.searched_for = query
+        yield note
+
+
+async def _rewriting(
+    call: ChatRequest, backend: Backend, said: list[str]
+) -> AsyncGenerator[AskEvent, None]:
+    async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
+        async for event in events:
+            if isinstance(event, Queued):
+                yield AskQueued(event)
+            elif isinstance(event, Delta):
+                said.append(event.content)
+                if event.finish_reason == "length":
+                    said.clear()  # half a question is another one

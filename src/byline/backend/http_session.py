@@ -1,0 +1,208 @@
+"""The HTTP sessions of one backend: where its server is, who we say we are, how long we wait."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from byline.backend.connections import IDLE_S_MAX, Dialler, MakeSocket
+from byline.backend.decode import ANSWER_BYTES_MAX
+from byline.backend.failures import (
+    FOREIGN,
+    Phase,
+    Upstream,
+    misconfigured,
+    of_network,
+    of_status,
+    unavailable,
+)
+from byline.backend.key_masking import Mask
+from byline.backend.request_bodies import address_of, server_root
+from byline.backend.sse import LINE_BYTES_MAX
+
+ASKED_BYTES_MAX: Final = 1024 * 1024
+"""Most that is read of an answer other than a chat completion, in bytes."""
+
+_NEXT_ADDRESS_S: Final = 0.25  # RFC 8305; a name may have an IPv6 address nobody answers at
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits that are no setting. Times in seconds.
+
+    `finish_s`: how long usage and end mark may take after the model said it is done. `ask_s`: one
+    question about the server itself. `hold_s`: how long the first delta waits for the check of
+    the model. `settle_s`: how long the end of a body may take after its end mark. `make_socket`
+    may refuse an address.
+    """
+
+    pool_s: float = 5.0
+    write_s: float = 10.0
+    finish_s: float = 2.0
+    ask_s: float = 2.0
+    hold_s: float = 0.05
+    settle_s: float = 0.1
+    calls_max: int = 1024
+    answer_bytes_max: int = ANSWER_BYTES_MAX
+    line_bytes_max: int = LINE_BYTES_MAX
+    make_socket: MakeSocket | None = None
+
+
+LIMITS: Final = Limits()
+
+
+class Link:
+    """Everything that is needed to talk to the server of one backend. Opens nothing until used.
+
+    `read_key` returns the API key, "" for none; it raises LookupError with a sentence where one is
+    configured and missing. `to.mask` hides the key that was read last.
+    """
+
+    def __init__(
+        self,
+        to: Upstream,
+        base_url: str,
+        connect_s: float,
+        read_key: Callable[[], str],
+        limits: Limits = LIMITS,
+    ) -> None:
+        self.to = to
+        self.limits = limits
+        self._root = server_root(base_url)
+        self._waiting = aiohttp.ClientTimeout(total=None, connect=connect_s)
+        self._connect_s = connect_s
+        self._read_key = read_key
+        self._key = ""
+        self._dialler: Dialler | None = None
+        self._pooled: aiohttp.ClientSession | None = None
+        self._fresh: aiohttp.ClientSession | None = None
+        self._trusted: ssl.SSLContext | None = None
+
+    @property
+    def chat_url(self) -> str:
+        return f"{self._root}/v1/chat/completions"
+
+    @property
+    def embeddings_url(self) -> str:
+        return f"{self._root}/v1/embeddings"
+
+    @property
+    def waiting(self) -> aiohttp.ClientTimeout:
+        """aiohttp's own clock runs while connecting only: DNS, TCP and TLS together."""
+        return self._waiting
+
+    def pooled(self) -> aiohttp.ClientSession:
+        """The session whose connections are used again."""
+        if self._pooled is None:
+            self._dialler = Dialler(idle_s_max=IDLE_S_MAX, make_socket=self.limits.make_socket)
+            self._pooled = _session(self._dialler)
+        return self._pooled
+
+    def fresh(self) -> aiohttp.ClientSession:
+        """A session that dials anew for each request: after a pooled connection turned out dead."""
+        if self._fresh is None:
+            self._fresh = _session(Dialler(idle_s_max=0, make_socket=self.limits.make_socket))
+        return self._fresh
+
+    def headers(self) -> dict[str, str]:
+        """Headers of every request. Raises LlmError `misconfigured` for a key that is missing."""
+        try:
+            key = self._read_key()
+        except LookupError as error:
+            raise misconfigured(self.to, str(error.args[0])) from error
+        if key != self._key:
+            self._key, self.to = key, replace(self.to, mask=Mask(key))
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
+    async def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """The JSON under `path`, got, or posted `body` to, without the key.
+
+        Raises BackendUnavailable, LlmError.
+        """
+        phase = Phase.CONNECT
+        try:
+            async with asyncio.timeout(self._connect_s + self.limits.ask_s):
+                request = self.pooled().request(
+                    "GET" if body is None else "POST",
+                    self._root + path,
+                    json=body,
+                    headers=self.headers(),
+                    timeout=self.waiting,
+                    allow_redirects=False,
+                )
+                async with request as answer:
+                    phase = Phase.READ
+                    said = await read_at_most(answer.content, ASKED_BYTES_MAX)
+        except (*FOREIGN, ValueError) as error:
+            if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
+                phase = Phase.READ  # our own clock; connecting is on aiohttp's, which is shorter
+            raise of_network(error, phase, self.to) from error
+        if answer.status != 200:
+            raise of_status(answer.status, answer.reason or "", said, self.to)
+        try:
+            return self.to.mask.json(json.loads(said))
+        except (ValueError, RecursionError):
+            return None
+
+    async def reach(self) -> None:
+        """Open a connection and close it. Raises BackendUnavailable, LlmError `misconfigured`."""
+        try:
+            url = urlsplit(self._root)
+            port = url.port or (443 if url.scheme == "https" else 80)
+            async with asyncio.timeout(self._connect_s):
+                _, writer = await asyncio.open_connection(
+                    url.hostname, port, ssl=self._tls(), happy_eyeballs_delay=_NEXT_ADDRESS_S
+                )
+        except socket.gaierror as error:
+            said = f"the name {url.hostname} cannot be resolved"
+            raise unavailable(self.to, "ConnectError", said) from error
+        except (OSError, ValueError) as error:
+            raise of_network(error, Phase.CONNECT, self.to) from error
+        writer.close()
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if self._trusted is None and self._root.startswith("https:"):
+            self._trusted = ssl.create_default_context()
+        return self._trusted
+
+    def retire_connections(self) -> None:
+        """Use none of the connections open now for another request."""
+        if self._dialler is not None:
+            self._dialler.retire()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for session in (self._pooled, self._fresh):
+            if session is not None:
+                await session.close()
+        self._pooled = self._fresh = self._dialler = None
+
+
+def upstream(name: str, machine: str, base_url: str) -> Upstream:
+    """Whom calls to `base_url` go to."""
+    return Upstream(name, machine, address_of(base_url))
+
+
+async def read_at_most(content: aiohttp.StreamReader, bytes_max: int) -> bytes:
+    """The body, or the first `bytes_max` bytes of it."""
+    body = bytearray()
+    while len(body) < bytes_max and (chunk := await content.readany()):
+        body += chunk
+    return bytes(body[:bytes_max])
+
+
+def _session(dialler: Dialler) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=dialler,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,  # a proxy of the environment would be another machine that answers
+        headers={"User-Agent": "byline", "Accept-Encoding": "identity"},
+    )

@@ -1,0 +1,149 @@
+"""The plain client of one OpenAI-compatible server: mlx-vlm, mlx-lm, llama.cpp, Ollama, vLLM …
+
+It streams always, sends the configured model always, and asks nobody else ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from byline.backend.authorship import Authorship
+from byline.backend.chat_client import Probed
+from byline.backend.completion_call import Call
+from byline.backend.failures import unavailable
+from byline.backend.http_session import LIMITS, Limits, Link, upstream
+from byline.backend.server_probe import look
+from byline.backend.token_counting import AGAIN_S, COUNT_S_MAX, PATH, counting_body, read_count
+from byline.config.schema import OpenAIBackend
+from byline.domain.chat import ChatRequest, Delta
+from byline.errors import BackendUnavailable, LlmError
+
+
+class OpenAIClient:
+    """A `ChatClient` over HTTP. Opens connections when first called; lives in one event loop."""
+
+    def __init__(
+        self,
+        name: str,
+        config: OpenAIBackend,
+        *,
+        read_key: Callable[[], str],
+        limits: Limits = LIMITS,
+    ) -> None:
+        """`read_key`: see `Link`; `environment_key` makes one from the configuration."""
+        self._config = config
+        to = upstream(name, config.machine, config.base_url)
+        self._link = Link(to, config.base_url, config.timeout_connect_s, read_key, limits)
+        self._authorship = Authorship(config.model, self._ask_quietly, time.monotonic)
+        self._places: asyncio.Semaphore | None = None
+        self._counts_from = 0.0  # monotonic seconds
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
+        """See `ChatClient.stream`."""
+        async with self._place():
+            call = Call(self._link, self._authorship, self._config, request)
+            try:
+                await call.open()
+                while not call.over:
+                    for delta in await call.read():
+                        yield delta
+                await call.settle()
+            except BackendUnavailable:
+                self._distrust()
+                raise
+            finally:
+                call.close()
+
+    async def probe(self) -> Probed:
+        """See `ChatClient.probe`."""
+        try:
+            return await look(self._link.ask, self._config.model)
+        except BackendUnavailable:
+            self._distrust()
+            raise
+
+    async def reach(self) -> None:
+        """See `ChatClient.reach`."""
+        try:
+            await self._link.reach()
+        except BackendUnavailable:
+            self._distrust()
+            raise
+
+    async def count_tokens(self, text: str) -> int | None:
+        """See `ChatClient.count_tokens`."""
+        if time.monotonic() < self._counts_from:
+            return None
+        try:
+            async with asyncio.timeout(COUNT_S_MAX):
+                kind = await self._authorship.kind()
+                body = counting_body(kind or "", self._config.model, text)
+                counted = read_count(await self._link.ask(PATH, body)) if body else None
+        except (TimeoutError, BackendUnavailable, LlmError):
+            counted = None
+        if counted is None:
+            self._counts_from = time.monotonic() + AGAIN_S
+        return counted
+
+    async def close(self) -> None:
+        """See `ChatClient.close`."""
+        await self._link.close()
+
+    def _distrust(self) -> None:
+        """The server failed: whatever answers next may be another one, and connections to this
+        one may be dead without knowing it."""
+        self._authorship.forget()
+        self._link.retire_connections()
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """A place among the calls that may run at once. Raises BackendUnavailable PoolTimeout."""
+        if self._places is None:
+            self._places = asyncio.Semaphore(self._link.limits.calls_max)
+        if self._places.locked():
+            await self._wait_for(self._places)
+        else:
+            await self._places.acquire()  # at once
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def _wait_for(self, places: asyncio.Semaphore) -> None:
+        try:
+            async with asyncio.timeout(self._link.limits.pool_s):
+                await places.acquire()
+        except TimeoutError as error:
+            raise unavailable(self._link.to, "PoolTimeout", "no connection was free") from error
+
+    async def _ask_quietly(self, path: str) -> Any:
+        """The JSON under `path`; {} where the server has no such page, None where it is silent."""
+        try:
+            return await self._link.ask(path)
+        except LlmError:
+            return {}
+        except BackendUnavailable:
+            return None
+
+
+def environment_key(variable: str | None) -> Callable[[], str]:
+    """Reads the API key from the environment variable named in the configuration, at each call."""
+
+    def read() -> str:
+        if variable is None:
+            return ""
+        key = os.environ.get(variable, "").strip()
+        if not key:
+            raise LookupError(
+                f"the environment variable {variable}, named by api_key_env, is empty or not set"
+            )
+        if not (key.isascii() and key.isprintable()):
+            raise LookupError(f"the key in {variable} has characters no HTTP header can carry")
+        return key
+
+    return read

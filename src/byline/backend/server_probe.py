@@ -1,0 +1,116 @@
+"""Looking at a server without running a model: what it tells of itself, read into facts.
+
+Only pages that load nothing and wake nobody are asked for: `/v1/models`, `/health` and the page of
+`authorship.KINDS`. A page a server does not have tells nothing; a key it refuses is an error.
+
+    the server                             listed                          loaded
+    1  llama.cpp                           what `/props` names             the same
+       as a router                         its entry in the list           `status` there
+    2  mlx-vlm                             in the list; else cannot tell:  `/health`
+                                           it fetches what a call names
+    3  Ollama                              in the list                     `/api/ps`
+    4  vLLM                                in the list                     what it lists
+    5  any other                           in the list, if entries have    `loaded` or `status` of
+                                           an owner; else cannot tell      its entry, if there
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from byline.backend.authorship import Get, ServerKind, Verdict, detect, judge
+from byline.backend.chat_client import Probed
+from byline.errors import BackendUnavailable, LlmError
+
+_REFUSED: Final = frozenset({"http_401", "http_403", "misconfigured"})
+_SERVES_ALL_IT_LISTS: Final = frozenset({"vllm"})
+
+Entry = Mapping[str, Any]
+
+
+async def look(ask: Get, model: str) -> Probed:
+    """Ask a server how it is and whether it has `model`. `ask` is `Link.ask`.
+
+    Raises BackendUnavailable, and LlmError for a key that is missing or refused.
+    """
+    pages = _Pages(ask)
+    try:
+        listed = _entries(await pages.get("/v1/models"))
+        await pages.get("/health")  # where llama.cpp and vLLM say that they cannot serve
+        kind = await detect(pages.get)
+        told = await pages.get(kind.path) if kind is not None else {}
+    except BackendUnavailable as error:
+        if error.reason == "loading":
+            return Probed(error.detail, loading=True)
+        raise
+    if kind is None:
+        return _read_list(listed, model)
+    verdict = judge(kind, model, kind.read(told))
+    return _read_kind(kind, verdict, listed, model)
+
+
+def _read_kind(kind: ServerKind, verdict: Verdict, listed: Sequence[Entry], model: str) -> Probed:
+    said = verdict.mismatch or verdict.note or f"{kind.name} has {model} loaded."
+    if kind.name == "llama.cpp":
+        if verdict.model_loaded is None:
+            return _read_list(listed, model)
+        return Probed(said, listed=verdict.verified, loaded=verdict.verified)
+    wanted = kind.plain_name(model)
+    is_listed = any(kind.plain_name(str(entry.get("id"))) == wanted for entry in listed)
+    if kind.name == "mlx-vlm" and not is_listed:
+        return Probed(said, listed=None, loaded=verdict.verified)
+    if not is_listed:
+        said = f"{kind.name} lists {_names(listed)}, not {model}."
+    return Probed(said, listed=is_listed, loaded=verdict.verified)
+
+
+def _read_list(listed: Sequence[Entry], model: str) -> Probed:
+    for entry in listed:
+        if entry.get("id") == model:
+            return _read_entry(entry, model)
+    if any(entry.get("owned_by") for entry in listed):
+        return Probed(f"The server lists {_names(listed)}, not {model}.", listed=False)
+    return Probed("The server answers; it does not tell which models it has.")
+
+
+def _read_entry(entry: Entry, model: str) -> Probed:
+    status = entry.get("status")
+    status = status.get("value") if isinstance(status, Mapping) else status
+    loaded = entry.get("loaded")
+    if not isinstance(loaded, bool):
+        loaded = status == "loaded" if isinstance(status, str) else None
+    if entry.get("owned_by") in _SERVES_ALL_IT_LISTS:
+        loaded = True
+    words = {True: "and has it loaded", False: "but has not loaded it", None: "and tells no more"}
+    said = f"The server lists {model} {words[loaded]}."
+    return Probed(said, loading=status == "loading", listed=True, loaded=loaded)
+
+
+def _entries(listed: Mapping[str, Any]) -> list[Entry]:
+    data = listed.get("data")
+    return [entry for entry in data if isinstance(entry, Mapping)] if isinstance(data, list) else []
+
+
+def _names(listed: Sequence[Entry]) -> str:
+    names = [str(entry.get("id")) for entry in listed]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+class _Pages:
+    """The pages of one look, each asked for once; {} for one the server does not have."""
+
+    def __init__(self, ask: Get) -> None:
+        self._ask = ask
+        self._read: dict[str, Mapping[str, Any]] = {}
+
+    async def get(self, path: str) -> Mapping[str, Any]:
+        if path not in self._read:
+            try:
+                page = await self._ask(path)
+            except LlmError as error:
+                if error.reason in _REFUSED:
+                    raise
+                page = {}
+            self._read[path] = page if isinstance(page, Mapping) else {}
+        return self._read[path]

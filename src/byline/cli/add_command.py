@@ -1,0 +1,260 @@
+"""`byline add`: files go up a few at a time; each is followed until it can be searched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from rich import filesize
+from rich.console import Group, RenderableType
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from byline.cli.api_client import Api, ApiFailure, ConnectionBroke, Json
+from byline.cli.command_runner import Command, Format
+from byline.cli.file_walk import Found, LeftOut, find_files, reason_of
+from byline.cli.terminal import Exit, Screen, one_line, say_failure
+
+UPLOADS_AT_ONCE = 4
+_LISTED_MAX = 30
+_POLL_S_FIRST = 0.05
+_POLL_S_MAX = 1.0
+_SEARCHABLE = ("indexed", "embedded", "enriched")
+
+
+class Fate(StrEnum):
+    """What became of one file."""
+
+    ADDED = "added"
+    SENT = "sent"
+    DUPLICATE = "already there"
+    LEFT_OUT = "left out"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One file's end, with a sentence where it failed or was left out."""
+
+    name: str
+    fate: Fate
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A file the server has taken in, and the document it became (or was already)."""
+
+    label: str
+    document: Json
+
+    @property
+    def outcome(self) -> Outcome:
+        """Its end if all goes well."""
+        if not self.document["duplicate"]:
+            return Outcome(self.label, Fate.ADDED)
+        name = self.document["name"]
+        same = "" if Path(self.label).name == name else f"The same bytes are there as {name}."
+        return Outcome(self.label, Fate.DUPLICATE, same)
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """How far a document is followed after its file is up; `label` names that for the bar."""
+
+    label: str
+    to_its_end: Callable[[Api, Taken], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """Where the files go, None being the server's default, and the tags they get."""
+
+    collection: str | None = None
+    tags: Sequence[str] = ()
+
+    def fields(self, file: Found) -> dict[str, str]:
+        """What is sent with a file."""
+        fields = {
+            "collection": self.collection or "",
+            "folder": one_line(file.folder),
+            "tags": ",".join(self.tags),
+        }
+        return {name: value for name, value in fields.items() if value}
+
+
+@dataclass(slots=True)
+class Adding:
+    """One run of `add`: what is to go, and what has become of it so far."""
+
+    files: list[Found]
+    filing: Filing
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+def add(paths: Sequence[Path], filing: Filing, follow: Follow) -> Command:
+    """Add files and folders, then say what became of each."""
+
+    async def command(api: Api, screen: Screen, form: Format) -> Exit:
+        found = await asyncio.to_thread(lambda: list(find_files(paths)))
+        if not found:
+            say_failure(screen, "There are no files in there.", "Hidden files are left out.")
+            return Exit.FAILED
+        adding = Adding([file for file in found if isinstance(file, Found)], filing)
+        for it in found:
+            if not isinstance(it, Found):
+                fate = Fate.LEFT_OUT if isinstance(it, LeftOut) else Fate.FAILED
+                adding.outcomes.append(Outcome(it.label, fate, it.sentence))
+        try:
+            await add_files(api, adding, follow, screen)
+        finally:  # whatever ends it, Ctrl-C too: what is done is done and worth knowing
+            screen.out.print(show_outcomes(adding.outcomes, len(found)))
+        failed = any(outcome.fate is Fate.FAILED for outcome in adding.outcomes)
+        return Exit.FAILED if failed else Exit.OK
+
+    return command
+
+
+async def add_files(api: Api, adding: Adding, follow: Follow, screen: Screen) -> None:
+    """Send every file, a few at a time, and follow each; outcomes are collected in `adding`.
+
+    A file that fails does not end the run; a server that is gone does (`NoServer`).
+    """
+    up: asyncio.Queue[Taken | None] = asyncio.Queue()
+    todo = iter(adding.files)
+    bytes_len = sum(file.bytes_len for file in adding.files)
+    with _bars(screen) as bars:
+        sending = bars.add_task("Sending", total=bytes_len, unit="bytes")
+        following = bars.add_task(follow.label, total=len(adding.files), unit="files")
+
+        async def send() -> None:
+            for file in todo:
+                settled = await _send(
+                    api, file, adding.filing, lambda sent: bars.advance(sending, sent)
+                )
+                if isinstance(settled, Outcome):
+                    adding.outcomes.append(settled)
+                    bars.advance(following)
+                else:
+                    up.put_nowait(settled)
+
+        async def follow_all() -> None:
+            while (taken := await up.get()) is not None:
+                adding.outcomes.append(await follow.to_its_end(api, taken))
+                bars.advance(following)
+
+        try:
+            async with asyncio.TaskGroup() as whole:
+                whole.create_task(follow_all())
+                async with asyncio.TaskGroup() as senders:
+                    for _ in range(UPLOADS_AT_ONCE):
+                        senders.create_task(send())
+                up.put_nowait(None)
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+
+
+async def _sent(api: Api, taken: Taken) -> Outcome:
+    outcome = taken.outcome
+    return replace(outcome, fate=Fate.SENT) if outcome.fate is Fate.ADDED else outcome
+
+
+async def _searchable(api: Api, taken: Taken) -> Outcome:
+    pause_s = _POLL_S_FIRST
+    while True:
+        try:
+            now = (await api.get(f"/api/documents/{taken.document['id']}")).data
+        except ApiFailure as failure:
+            return _failed(taken.label, str(failure), failure.remedy)
+        if now["state"] in _SEARCHABLE:
+            return taken.outcome
+        if now["state"] == "failed":
+            return _failed(taken.label, now["error"]["message"], now["error"]["remedy"])
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, _POLL_S_MAX)
+
+
+UNTIL_SENT = Follow("Taken in", _sent)
+"""Do not wait: the server reads the files in its own time."""
+
+UNTIL_SEARCHABLE = Follow("Reading", _searchable)
+"""Wait until each document can be searched or has failed."""
+
+
+async def _send(
+    api: Api, file: Found, filing: Filing, sent: Callable[[int], None]
+) -> Taken | Outcome:
+    """The document as the server took it in, or why it did not."""
+    try:
+        return Taken(file.label, await api.upload(file.path, filing.fields(file), sent))
+    except (ApiFailure, ConnectionBroke) as failure:
+        return _failed(file.label, str(failure), failure.remedy)
+    except OSError as error:
+        return _failed(file.label, reason_of(error), "")
+
+
+def _failed(name: str, sentence: str, remedy: str) -> Outcome:
+    return Outcome(name, Fate.FAILED, f"{sentence} {remedy}".strip())
+
+
+def show_outcomes(outcomes: Sequence[Outcome], total: int) -> RenderableType:
+    """Few files: one line each. Many: the ones that were not simply added, then the counts."""
+    counts = Counter(outcome.fate for outcome in outcomes)
+    words = [f"{counts[fate]} {fate}" for fate in Fate if counts[fate]]
+    if missing := total - len(outcomes):
+        words.append(f"{missing} not done")
+    style = "red" if missing or counts[Fate.FAILED] else "green"
+    return Group(_listed(outcomes), Text(", ".join(words) + ".", style=style))
+
+
+def _listed(outcomes: Sequence[Outcome]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    many = len(outcomes) > _LISTED_MAX
+    for outcome in sorted(outcomes, key=lambda outcome: list(Fate).index(outcome.fate)):
+        if many and outcome.fate in (Fate.ADDED, Fate.SENT):
+            continue
+        failed = outcome.fate is Fate.FAILED
+        name = Text(one_line(outcome.name), style="bold" if failed else "")
+        if outcome.sentence:
+            name.append(f"\n{one_line(outcome.sentence)}", style="not bold")
+        table.add_row(Text(outcome.fate, style=_style(outcome.fate)), name)
+    return table
+
+
+def _style(fate: Fate) -> str:
+    noted = {Fate.FAILED: "red", Fate.DUPLICATE: "yellow", Fate.LEFT_OUT: "yellow"}
+    return noted.get(fate, "green")
+
+
+class _DoneColumn(ProgressColumn):
+    """`3/12`, or bytes in words."""
+
+    def render(self, task: Task) -> Text:
+        done, total = int(task.completed), int(task.total or 0)
+        if task.fields["unit"] == "bytes":
+            return Text(f"{filesize.decimal(done)} of {filesize.decimal(total)}")
+        return Text(f"{done} of {total}")
+
+
+def _bars(screen: Screen) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        _DoneColumn(),
+        console=screen.err,
+        transient=True,
+        disable=not screen.err.is_terminal,
+    )
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Groups of groups of errors, as task groups make them: the first error in them."""
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner

@@ -1,0 +1,150 @@
+"""Running one command against a server: its address, the event loop, failures and exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, NoReturn, Protocol
+
+import typer
+from rich.console import Console, RenderableType
+
+from byline.cli.api_client import Api, ApiFailure, Json, NoServer, Reply, connected
+from byline.cli.options import ServerOptions
+from byline.cli.tables import show_sources
+from byline.cli.terminal import Exit, Screen, open_screen, say_failure
+from byline.config.config_file import config_path, load_server
+from byline.config.schema import Server
+from byline.errors import BylineError, ConfigInvalid
+
+USAGE_CODES = frozenset(
+    {"bad_request", "unknown_backend", "tools_unsupported", "context_too_long", "invalid"}
+)
+"""What the caller can only mend by asking differently."""
+
+Shown = Callable[[Json, Console], RenderableType]
+"""Turns a reply into what people read on that console."""
+
+
+class Format(Protocol):
+    """How replies and failures are put out."""
+
+    def reply(self, screen: Screen, reply: Reply, shown: Shown) -> None:
+        """Put out what was asked for."""
+        ...
+
+    def failure(self, screen: Screen, error: Json, text: str) -> None:
+        """Put out why it was not to be had: `error` in the one error shape, `text` as it came."""
+        ...
+
+
+class Words:
+    """For people."""
+
+    def reply(self, screen: Screen, reply: Reply, shown: Shown) -> None:
+        screen.out.print(shown(reply.data, screen.out))
+
+    def failure(self, screen: Screen, error: Json, text: str) -> None:
+        detail = error["error"]
+        lines = (detail["message"], *error.get("faults", ()))
+        say_failure(screen, "\n".join(lines), detail.get("remedy") or "")
+        if sources := error.get("sources"):
+            screen.err.print()
+            screen.err.print(show_sources("Found all the same", sources, screen.err))
+
+
+class RawJson:
+    """For programs: exactly what the API said, errors too, on standard output."""
+
+    def reply(self, screen: Screen, reply: Reply, shown: Shown) -> None:
+        screen.out.out(reply.text)
+
+    def failure(self, screen: Screen, error: Json, text: str) -> None:
+        screen.out.out(text)
+
+
+Command = Callable[[Api, Screen, Format], Awaitable[Exit]]
+"""What a command does once it has a server: its work, and the exit code of that."""
+
+
+def run(command: Command, target: ServerOptions, form: Format) -> NoReturn:
+    """Run `command` to its exit code."""
+    screen = open_screen()
+    try:
+        address = address_of(target)
+    except ConfigInvalid as error:
+        raise typer.Exit(refuse(screen, error, form)) from None
+    raise typer.Exit(run_async(_connected(command, address, screen, form)))
+
+
+def run_async(work: Coroutine[Any, Any, Exit]) -> Exit:
+    """Run `work` in an event loop; Ctrl-C, or a signal that cancels it, ends it tidily."""
+    try:
+        return asyncio.run(work)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return Exit.INTERRUPTED
+
+
+def address_of(target: ServerOptions) -> str:
+    """`--server` as given, else where the configured server listens. Raises `ConfigInvalid`."""
+    if target.server is not None:
+        bare = "://" not in target.server
+        return f"http://{target.server}" if bare else target.server
+    path = target.config or config_path(os.environ)
+    server = load_server(path)
+    if server.port == 0:
+        raise ConfigInvalid(
+            f"{path} leaves the port open.",
+            ["The server took a free port when it started. Give its address with --server."],
+        )
+    return f"http://{_reachable(server)}:{server.port}"
+
+
+def exit_for(code: str, error_reason: object) -> Exit:
+    """The exit code of an API error."""
+    if code in USAGE_CODES:
+        return Exit.USAGE
+    if str(error_reason).endswith(("_unavailable", "_busy")):
+        return Exit.UNAVAILABLE
+    return Exit.FAILED
+
+
+def refuse(screen: Screen, error: BylineError, form: Format) -> Exit:
+    """Put out an error of our own, made before any server was asked, and its exit code."""
+    body = own_error(error.code, error.message, error.remedy)
+    if isinstance(error, ConfigInvalid):
+        body["faults"] = error.faults
+    form.failure(screen, body, json.dumps(body, ensure_ascii=False))
+    return Exit.USAGE if isinstance(error, ConfigInvalid) else Exit.FAILED
+
+
+def own_error(code: str, message: str, remedy: str) -> Json:
+    """An error of the command line's own, in the shape of the API's."""
+    return {"error": {"code": code, "message": message, "remedy": remedy, "src": "byline"}}
+
+
+async def attempt(command: Command, api: Api, screen: Screen, form: Format) -> Exit:
+    """Run `command`; a refusal or a missing server is put out and becomes an exit code."""
+    try:
+        return await command(api, screen, form)
+    except ApiFailure as failure:
+        reply = failure.reply
+        form.failure(screen, reply.data, reply.text)
+        return exit_for(failure.code, reply.data.get("error_reason"))
+    except NoServer as failure:
+        body = own_error("no_server", str(failure), failure.remedy)
+        form.failure(screen, body, json.dumps(body, ensure_ascii=False))
+        return Exit.NO_SERVER
+
+
+async def _connected(command: Command, address: str, screen: Screen, form: Format) -> Exit:
+    async with connected(address) as api:
+        return await attempt(command, api, screen, form)
+
+
+def _reachable(server: Server) -> str:
+    """The address to call a server at that listens on `server.host`."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)
+    return f"[{host}]" if ":" in host else host

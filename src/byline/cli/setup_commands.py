@@ -1,0 +1,134 @@
+"""The commands that need no server: `serve` starts one, `init` and `check` prepare for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from byline.cli.command_runner import Words, refuse
+from byline.cli.terminal import Exit, Screen, open_screen, say_failure
+from byline.config.config_file import CONFIG_NAME, Checked, check_config, config_path, home_path
+from byline.config.presets import preset_text
+from byline.config.schema import Backend, OpenAIBackend, QuotesBackend
+from byline.errors import BadRequest, BylineError, ConfigInvalid
+
+if TYPE_CHECKING:
+    from byline.main import RunningServer
+
+Writer = Callable[[Path, str], None]
+
+
+def serve_until_stopped(file: Path | None) -> Exit:
+    """Run the server; its address goes to standard output once it answers."""
+    screen = open_screen()
+    try:
+        source = file or config_path(os.environ)
+        config = check_config(source).config
+        from byline.main import serve  # the whole server: only `serve` pays for it
+
+        def ready(server: RunningServer) -> None:
+            screen.out.print(Text(f"Byline answers at {server.url}"))
+            screen.err.print(
+                Text(f"Default backend: {config.ask.default_backend}. Ctrl-C ends it.")
+            )
+
+        asyncio.run(serve(config, home_path(os.environ), ready, source))
+    except BylineError as error:
+        return refuse(screen, error, Words())
+    except KeyboardInterrupt:  # before the server took over the signal
+        return Exit.INTERRUPTED
+    return Exit.OK
+
+
+def check_configuration(file: Path | None) -> Exit:
+    """All faults of the configuration, or what it comes to."""
+    screen = open_screen()
+    path = file or config_path(os.environ)
+    try:
+        checked = check_config(path)
+    except ConfigInvalid as error:
+        return refuse(screen, error, Words())
+    source = f"{path} is in order." if path else "There is no file; this is what is built in."
+    screen.out.print(Group(Text(source, style="green"), Text(), _summary(checked)))
+    for warning in checked.warnings:
+        screen.err.print(Text(str(warning), style="yellow"))
+    return Exit.OK
+
+
+def write_configuration(preset: str, path: Path | None, write: Writer) -> Exit:
+    """Write a preset where Byline will find it, or to `path`."""
+    screen = open_screen()
+    usual = config_path(os.environ) or home_path(os.environ) / CONFIG_NAME
+    target = path or usual
+    try:
+        text = preset_text(preset)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write(target, text)
+    except BadRequest as error:
+        say_failure(screen, error.message, error.remedy)
+        return Exit.USAGE
+    except OSError as error:
+        if isinstance(error, FileExistsError) and target.exists():
+            say_failure(screen, f"{target} is there already.", "--force replaces it.")
+            return Exit.USAGE
+        say_failure(screen, f"{target} cannot be written: {error.strerror or error}.")
+        return Exit.FAILED
+    _say_next(screen, target, f" --config {target}" if target.absolute() != usual else "")
+    return Exit.OK
+
+
+def create_file(path: Path, text: str) -> None:
+    """Raises FileExistsError rather than touch what is there."""
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Whole or not at all, also when the disk is full."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _say_next(screen: Screen, target: Path, option: str) -> None:
+    screen.out.print(Text(f"Wrote {target}", style="green"))
+    screen.out.print(Text("Change the addresses and models in it to yours, then:"))
+    screen.out.print(Text(f"  byline check{option}\n  byline serve{option}"))
+
+
+def _summary(checked: Checked) -> Table:
+    config = checked.config
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in ("Backend", "Machine", "Kind", "Model", "Address"):
+        table.add_column(column, overflow="fold")
+    for name, backend in config.backends.items():
+        label = Text(name)
+        if name == config.ask.default_backend:
+            label.append(" (default)", style="dim")
+        machine = "Byline itself" if isinstance(backend, QuotesBackend) else backend.machine
+        model = "none" if isinstance(backend, QuotesBackend) else backend.model
+        table.add_row(
+            label, Text(machine), Text(backend.kind), Text(model), Text(_address(backend))
+        )
+    return table
+
+
+def _address(backend: Backend) -> str:
+    if isinstance(backend, OpenAIBackend):
+        return backend.base_url
+    return "–" if isinstance(backend, QuotesBackend) else "started by Byline"

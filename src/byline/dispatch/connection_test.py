@@ -1,0 +1,348 @@
+"""Trying a model server at an address before it is configured.
+
+    1  the address is http(s) to a host that may be tried                → else BadRequest
+    2  connect: somebody answers there
+    3  server: what kind it is, which models it has
+    4  answer: one short answer of a model, timed
+    5  tools: whether the model calls a tool when asked to
+    a step that fails ends the trial; but 5 is only a no
+
+Nothing is recorded or configured. Where the address is a configured machine's, 4 and 5 wait at its
+gate like anybody else's call. Which key may be sent where is for `trial_keys` to say, before 2 and
+again before 3.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import tomllib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from byline.backend.http_session import LIMITS, Link, upstream
+from byline.backend.openai_client import OpenAIClient, environment_key
+from byline.backend.server_detection import (
+    Introduced,
+    addresses_of,
+    introduce,
+    is_out_of_bounds,
+    open_bounded_socket,
+)
+from byline.config.backend_proposal import Found, proposed_text
+from byline.config.config_check import address_of
+from byline.config.config_file import check_text
+from byline.config.schema import Config, OpenAIBackend
+from byline.dispatch.connection_test_keys import TrialKeys
+from byline.dispatch.dispatcher import Dispatcher
+from byline.domain.chat import ChatRequest, Delta
+from byline.domain.connection_trials import (
+    Proposal,
+    Speed,
+    StepState,
+    Trial,
+    TrialRequest,
+    TrialStep,
+)
+from byline.domain.echo import quoted
+from byline.domain.gates import AskedBy, Asker, Priority
+from byline.errors import (
+    BackendUnavailable,
+    BadRequest,
+    BylineError,
+    ConfigInvalid,
+    LlmError,
+    MachineError,
+)
+
+STEPS: Final = ("connect", "server", "answer", "tools")
+CONNECT_S_MAX: Final = 5.0
+ANSWER_S_MAX: Final = 120.0
+"""A server that loads its model with the first call may take its time."""
+TOOLS_S_MAX: Final = 60.0
+SPAN_S_MIN: Final = 0.05
+"""Tokens that come within less, in seconds, tell nothing of the speed."""
+ANSWER_TOKENS: Final = 64
+TOOLS_TOKENS: Final = 512
+NAME: Final = "test"
+
+_URL_CHARS_MAX: Final = 300
+_URL: Final = re.compile(r"https?://[^/\s@?#\\]+(/[^\s?#]*)?")
+_COUNT: Final = {"role": "user", "content": "Count from one to forty in words."}
+_TIME: Final = {
+    "role": "user",
+    "content": "What time is it in Seoul? Call the tool local_time to find out.",
+}
+_LOCAL_TIME: Final = {
+    "type": "function",
+    "function": {
+        "name": "local_time",
+        "description": "The local time in a city.",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+        },
+    },
+}
+
+
+class Trials:
+    """Tries addresses. `config` says which are known machines, and where Byline itself is."""
+
+    def __init__(self, config: Config, dispatcher: Dispatcher, file: Path) -> None:
+        """`file` is where the configuration is, or would be."""
+        self._config = config
+        self._dispatcher = dispatcher
+        self._keys = TrialKeys(config)
+        self.file = file
+
+    async def run(self, request: TrialRequest) -> Trial:
+        """Raises BadRequest for what is not tried at all; what a server fails at is in its steps.
+
+        Takes at most as long as the steps together. Cancelling it closes every connection.
+        """
+        base_url = self._checked_url(request.base_url)
+        self._keys.check(request.api_key_env, base_url)
+        walk = _Walk(Trial(base_url, ()))
+        await walk.step("connect", lambda: _connect(base_url))
+        async with AsyncExitStack() as stack:
+            if not walk.ended:
+                self._keys.send(request.api_key_env, base_url)
+                link = _link(base_url, request)
+                stack.push_async_callback(link.close)
+                await walk.step("server", lambda: _meet(link, request, walk))
+            if walk.trial.model is not None:
+                client = _client(base_url, walk.trial.model, request)
+                stack.push_async_callback(client.close)
+                await walk.step("answer", lambda: self._speak(client, base_url, walk))
+                if not walk.ended:
+                    await walk.step("tools", lambda: self._call_tool(client, base_url, walk))
+        return walk.whole()
+
+    def proposal(self, trial: Trial, request: TrialRequest) -> Proposal | None:
+        """What to paste to have the server answer from now on; None for one that did not.
+
+        Reads the configuration file as it is now, for names that are taken, and holds what the
+        file would be then to `byline check`.
+        """
+        if trial.model is None or not trial.answered:
+            return None
+        try:
+            now = self.file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            now = ""
+        except (OSError, UnicodeDecodeError) as error:
+            return Proposal("", self.file, (f"{self.file} cannot be read: {error}",))
+        found = Found(
+            trial.base_url, trial.model, trial.tools, trial.context_tokens, request.api_key_env
+        )
+        text = proposed_text(found, _tree(now))
+        try:
+            check_text(f"{now.rstrip()}\n\n{text}".lstrip(), self.file)
+        except ConfigInvalid as error:
+            return Proposal(text, self.file, error.faults)
+        return Proposal(text, self.file)
+
+    def _checked_url(self, base_url: str) -> str:
+        base_url = base_url.strip().rstrip("/")
+        fits = len(base_url) <= _URL_CHARS_MAX and _URL.fullmatch(base_url)
+        address = address_of(base_url) if fits else None
+        if address is None:
+            raise BadRequest(
+                f"{quoted(base_url)} is not the address of a server.",
+                remedy="Give it as http://macmini:8080; a key goes into an environment variable.",
+            )
+        server = self._config.server
+        if address == address_of(f"http://{server.host}:{server.port}"):
+            raise BadRequest(
+                "That is Byline itself.", remedy="Give the address of the model server."
+            )
+        return base_url
+
+    def _backends_at(self, base_url: str) -> list[OpenAIBackend]:
+        address = address_of(base_url)
+        configured = [
+            one for one in self._config.backends.values() if isinstance(one, OpenAIBackend)
+        ]
+        return [one for one in configured if address_of(one.base_url) == address]
+
+    @asynccontextmanager
+    async def _turn(self, base_url: str) -> AsyncIterator[None]:
+        """At a configured machine: after waiting at its gate."""
+        machines = [one.machine for one in self._backends_at(base_url)]
+        if not machines:
+            yield
+            return
+        gate, who = self._dispatcher.gate(machines[0]), AskedBy(Asker.TRIAL)
+        with await gate.enter(NAME, Priority.FOREGROUND, None, who):
+            yield
+
+    async def _speak(self, client: OpenAIClient, base_url: str, walk: _Walk) -> str:
+        request = ChatRequest((_COUNT,), max_tokens=ANSWER_TOKENS, timeout_read_s=ANSWER_S_MAX)
+        async with self._turn(base_url):
+            speed = await _timed(client, request)
+        walk.trial = replace(walk.trial, speed=speed)
+        rate = f", then {speed.tokens_per_s:.1f} tokens a second" if speed.tokens_per_s else ""
+        return f"The first token came after {speed.first_token_ms / 1000:.2f} s{rate}."
+
+    async def _call_tool(self, client: OpenAIClient, base_url: str, walk: _Walk) -> str:
+        request = ChatRequest(
+            (_TIME,), (_LOCAL_TIME,), max_tokens=TOOLS_TOKENS, timeout_read_s=TOOLS_S_MAX
+        )
+        called = False
+        refusal = ""
+        try:
+            async with self._turn(base_url), aclosing(client.stream(request)) as deltas:
+                async for delta in deltas:
+                    called = called or any(call.name for call in delta.tool_calls)
+        except LlmError as error:
+            refusal = error.text or error.reason
+        walk.trial = replace(walk.trial, tools=called)
+        if called:
+            return "The model called the tool it was offered."
+        if refusal:
+            return f"The server takes no tools: {refusal}"
+        return "The model answered in words instead of calling the tool it was offered."
+
+
+class _Walk:
+    """The trial so far, step by step."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.ended = False
+
+    async def step(self, name: str, work: Callable[[], Awaitable[str]]) -> None:
+        """Do a step: its sentence, or why it failed."""
+        begun = time.perf_counter()
+        try:
+            said, failure = await work(), None
+        except BadRequest:
+            raise
+        except BylineError as error:
+            said, failure = error.message, error
+        took_ms = (time.perf_counter() - begun) * 1000
+        if failure is None:
+            made = TrialStep(name, StepState.OK, said, took_ms)
+        else:
+            reason = failure.reason if isinstance(failure, MachineError) else failure.code
+            remedy = failure.remedy
+            made = TrialStep(name, StepState.FAILED, said, took_ms, reason, remedy)
+            self.ended = True
+        self.trial = replace(self.trial, steps=(*self.trial.steps, made))
+
+    def whole(self) -> Trial:
+        """With the steps that were not reached."""
+        done = self.trial.steps
+        left = (TrialStep(name, StepState.SKIPPED) for name in STEPS[len(done) :])
+        return replace(self.trial, steps=(*done, *left))
+
+
+def _tree(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return {}  # the check says what is wrong with it
+
+
+async def _connect(base_url: str) -> str:
+    """Find the host and open a connection to it. Raises BadRequest, BackendUnavailable."""
+    url = urlsplit(base_url)
+    host = url.hostname or ""
+    port = url.port or (443 if url.scheme == "https" else 80)
+    to = upstream(NAME, host, base_url)
+    try:
+        found = await addresses_of(host, port)
+    except (OSError, TimeoutError, UnicodeError):
+        raise BackendUnavailable(
+            NAME,
+            "ConnectError",
+            machine=host,
+            address=to.address,
+            detail=f"{to.address}: the name {host} cannot be resolved. Is it spelled right, and "
+            "is that computer on this network?",
+        ) from None
+    if any(map(is_out_of_bounds, found)):
+        raise BadRequest(
+            f"{host} leads to {', '.join(found)}, where no model server is tried: link-local and "
+            "metadata addresses are out of bounds.",
+            remedy="Give an address in your own network, by name or number.",
+        )
+    link = Link(to, base_url, CONNECT_S_MAX, environment_key(None))
+    await link.reach()
+    return f"Somebody answers at {to.address}."
+
+
+async def _meet(link: Link, request: TrialRequest, walk: _Walk) -> str:
+    met = await introduce(link.ask)
+    model = request.model or _first_choice(met)
+    walk.trial = replace(
+        walk.trial,
+        kind=met.kind,
+        models=met.models,
+        model=model,
+        context_tokens=met.context_tokens,
+    )
+    if model is None:
+        raise LlmError(
+            NAME, "bad_response", machine=link.to.machine, text="it lists no model; name one"
+        )
+    kind = met.kind or "A server that speaks OpenAI's language and does not tell its kind"
+    count = len(met.models)
+    return f"{kind}, with {count} model{'' if count == 1 else 's'}; trying {model}."
+
+
+def _first_choice(met: Introduced) -> str | None:
+    """What is loaded goes before what is listed; by the name it is listed under."""
+    listed = [name for name in met.loaded if name in met.models]
+    return next(iter((*listed, *met.models, *met.loaded)), None)
+
+
+async def _timed(client: OpenAIClient, request: ChatRequest) -> Speed:
+    begun = time.perf_counter()
+    first = last = None
+    tokens = 0
+    usage_tokens: int | None = None
+    async with aclosing(client.stream(request)) as deltas:
+        async for delta in deltas:
+            if _says(delta):
+                last = time.perf_counter()
+                first = first or last
+                tokens += 1
+            if delta.usage is not None:
+                usage_tokens = delta.usage.completion_tokens
+    if first is None or last is None:
+        raise LlmError(NAME, "empty_answer", machine=NAME, text="no text came")
+    tokens = usage_tokens or tokens
+    span_s = last - first
+    rate = (tokens - 1) / span_s if tokens > 1 and span_s >= SPAN_S_MIN else None
+    return Speed((first - begun) * 1000, rate)
+
+
+def _says(delta: Delta) -> bool:
+    return bool(delta.content or delta.reasoning)
+
+
+def _link(base_url: str, request: TrialRequest) -> Link:
+    to = upstream(NAME, urlsplit(base_url).hostname or NAME, base_url)
+    limits = replace(LIMITS, make_socket=open_bounded_socket)
+    return Link(to, base_url, CONNECT_S_MAX, environment_key(request.api_key_env), limits)
+
+
+def _client(base_url: str, model: str, request: TrialRequest) -> OpenAIClient:
+    config = OpenAIBackend(
+        kind="openai",
+        machine=NAME,
+        base_url=base_url,
+        model=model,
+        timeout_connect_s=CONNECT_S_MAX,
+        api_key_env=request.api_key_env,
+        tools=True,
+    )
+    limits = replace(LIMITS, make_socket=open_bounded_socket)
+    return OpenAIClient(NAME, config, read_key=environment_key(request.api_key_env), limits=limits)

@@ -1,0 +1,400 @@
+"""Who may use one machine, and when: the pure decisions of its gate.
+
+An event comes in (with the time, in monotonic seconds), effects go out; no await, clock, lock or
+log in here. `gate.py` performs the effects and owns futures and timers.
+
+    on_request                                                       a call wants the machine
+      1  the gate is closed                                          → RefuseClosed
+      2  a slot is free (then nobody waits for it, by 7), and it is no background call while
+         background work rests                                       → Grant
+      3  its own class already has `queue_len_max` calls waiting     → RefuseFull
+      4  otherwise it waits at the end of its class                  → Moved
+    on_cancel, on_done                                        a caller leaves, a call has ended
+      5  a waiting call loses its place, a running one frees its slot; any other is long gone
+    on_preempted                               a call told to stop has stopped, to start again
+      6  it waits where it came from, before all of its class who came after it; a gate that
+         is closed refuses it                                        → RefuseClosed
+    after 5 and 6, while a slot is free
+      7.1  the first BACKGROUND call is older than `background_wait_s_max`, it is its turn,
+           and a person waits: it goes first, and may not be disturbed   → Grant
+      7.2  else the first FOREGROUND call                            → Grant
+      7.3  else the first BACKGROUND one                             → Grant
+           (while background work rests only 7.2 is looked at)
+    after 4 (what 5 and 6 change never makes it necessary)
+      8  more people wait than slots are being vacated for them: the BACKGROUND call that
+         started last of those that may be disturbed                 → Preempt
+    on_tick                                                          time has passed
+      9  every FOREGROUND call that has waited `queue_wait_s_max`, every BACKGROUND one as old
+         as `background_give_up_s`                                   → RefuseTimeout
+    on_close                                                         nobody is granted any more
+      10  every waiting call; the running ones keep their slots      → RefuseClosed
+    on_return                    calls that waited, and whose places had been lost sight of
+      11  each waits where it did before; then 7 and 8. With no calls at all it looks whether
+          other limits than before leave a slot free
+    on_pause, on_resume                                  the owner wants background work to rest
+      12  it rests: the BACKGROUND calls that run and may be disturbed stop → Preempt
+      13  it may go on: 7
+
+The queue limit counts each class by itself (3): background work can fill its own queue only, so
+a person is never refused because of work nobody is waiting for.
+
+A slot taken from a background call is a person's (7.2), and counts as taken until the upstream of
+that call is closed. A call that was preempted `preemptions_max` times runs undisturbed.
+
+Turns (7.1) alternate: an old call goes before one person, then a person before the next old call.
+A heap of background work is old as a whole sooner or later; without turns it would then keep
+people out until it is done.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from operator import itemgetter
+
+from byline.dispatch.gate.queue_state import (
+    BG,
+    FG,
+    Call,
+    Queue,
+    State,
+    expected_s,
+    first,
+    order,
+    put_back,
+    with_duration,
+)
+from byline.domain.gates import NOBODY, Priority, Queued, Who
+
+OVERDUE_SHARE = 0.25
+"""A call that runs longer than the mean is expected to need this share of the mean still."""
+
+PREEMPTIONS_MAX = 3
+"""How often a call is disturbed; after that it runs to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one gate may do. Lengths in calls, counted per class; times in seconds."""
+
+    capacity: int
+    queue_len_max: int
+    queue_wait_s_max: float
+    background_wait_s_max: float
+    background_give_up_s: float
+    preemptions_max: int = PREEMPTIONS_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The call has a slot from now on; it waited `waited_s` seconds for it."""
+
+    ticket: int
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseFull:
+    """The call may not wait: `queue_len` calls of its class already do."""
+
+    ticket: int
+    queue_len: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseTimeout:
+    """The call waited `waited_s` seconds, which is as long as it may."""
+
+    ticket: int
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseClosed:
+    """The gate grants nothing any more."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Some waiting calls have another position than before; `positions` has them all.
+
+    One effect for any number of calls: with thousands waiting, spelling out every move would make
+    each hand-over as slow as the queue is long.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Preempt:
+    """The call is to stop for a person; it holds its slot until `on_preempted` or `on_done`."""
+
+    ticket: int
+
+
+Effect = Grant | RefuseFull | RefuseTimeout | RefuseClosed | Moved | Preempt
+
+
+class Admission:
+    """The state of one machine's gate. A ticket is any number its owner uses once."""
+
+    def __init__(self, limits: Limits, state: State | None = None) -> None:
+        """`state` is where another left off; its calls are this one's from now on."""
+        state = state or State()
+        self.limits = limits
+        self._closed = False
+        self._last_number = state.last_number
+        calls = state.calls.items()
+        started = [(call.started, ticket, call) for ticket, call in calls if call.started]
+        self._running = {ticket: call for _, ticket, call in sorted(started, key=itemgetter(0))}
+        self._stopping = sum(call.stopping for call in self._running.values())
+        waiting = sorted((item for item in calls if not item[1].started), key=order)
+        self._waiting: Mapping[Priority, Queue] = {
+            priority: OrderedDict(item for item in waiting if item[1].priority is priority)
+            for priority in (FG, BG)
+        }
+        self._turn = state.turn
+        self._mean_s = state.mean_s
+        self.paused = state.paused
+
+    def state(self) -> State:
+        """A copy of all there is to know."""
+        everyone = (self._running, *self._waiting.values())
+        calls = {ticket: replace(call) for group in everyone for ticket, call in group.items()}
+        return State(calls, self._turn, self._mean_s, self._last_number, self.paused)
+
+    def call(self, ticket: int) -> Call | None:
+        """The call of a ticket, running or waiting; not to be changed."""
+        for group in (self._running, *self._waiting.values()):
+            if (call := group.get(ticket)) is not None:
+                return call
+        return None
+
+    def on_request(
+        self, ticket: int, priority: Priority, now: float, who: Who = NOBODY
+    ) -> list[Effect]:
+        """A call wants the machine."""
+        queue = self._waiting[priority]
+        if self._closed:  # 1
+            return [RefuseClosed(ticket)]
+        call = Call(priority, self._number(now), came=now, since=now, who=who)
+        if len(self._running) < self.limits.capacity and not (self.paused and priority is BG):  # 2
+            self._start(ticket, call, now)
+            return [Grant(ticket, waited_s=0.0)]
+        if len(queue) >= self.limits.queue_len_max:  # 3
+            return [RefuseFull(ticket, len(queue))]
+        queue[ticket] = call  # 4
+        return [Moved(), *self._preempt()]
+
+    def on_cancel(self, ticket: int, now: float) -> list[Effect]:
+        """The caller has gone, before or just after its grant; what it held is given on."""
+        for queue in self._waiting.values():  # 5
+            if queue.pop(ticket, None) is not None:
+                return [Moved()]
+        return [] if self._free(ticket) is None else self._fill(now)
+
+    def on_done(self, ticket: int, now: float) -> list[Effect]:
+        """The call has ended, well or badly; how long it held the machine is remembered, unless
+        it was told to stop."""
+        call = self._free(ticket)  # 5
+        if call is None:
+            return []
+        if not call.stopping:
+            self._mean_s = with_duration(self._mean_s, call.priority, now - call.since)
+        return self._fill(now)
+
+    def on_preempted(self, ticket: int, now: float) -> list[Effect]:
+        """The call was told to stop, has stopped, and is to start again."""
+        call = self._free(ticket)
+        if call is None:
+            return []
+        if self._closed:  # 6
+            return [RefuseClosed(ticket)]
+        call.stopping = False
+        call.started = None
+        call.preemptions += 1
+        call.since = now
+        put_back(self._waiting[call.priority], ticket, call)
+        return self._fill(now)
+
+    def on_tick(self, now: float) -> list[Effect]:
+        """Time has passed."""
+        effects: list[Effect] = []
+        for priority, queue in self._waiting.items():  # 9
+            wait_s_max = self.wait_s_max(priority)
+            while queue and first(queue).came + wait_s_max <= now:
+                ticket, call = queue.popitem(last=False)
+                effects.append(RefuseTimeout(ticket, call.waited_s + now - call.since))
+        if effects:
+            effects.append(Moved())
+        return effects
+
+    def on_close(self) -> list[Effect]:
+        """Nobody is granted from now on."""
+        self._closed = True
+        effects: list[Effect] = []
+        for queue in self._waiting.values():  # 10
+            effects.extend(RefuseClosed(ticket) for ticket in queue)
+            queue.clear()
+        return effects
+
+    def on_return(self, calls: Mapping[int, Call], now: float) -> list[Effect]:
+        """Calls that waited, by ticket, wait again, each where it did."""
+        if self._closed:
+            return [RefuseClosed(ticket) for ticket in calls]
+        for ticket, call in calls.items():  # 11
+            if self.call(ticket) is None:
+                put_back(self._waiting[call.priority], ticket, replace(call))
+        return [*self._fill(now), *self._preempt()]
+
+    def on_pause(self, now: float) -> list[Effect]:
+        """Grant no background work until `on_resume`; a second time does nothing new."""
+        self.paused = True
+        return [Moved(), *map(self._stop, filter(self._may_be_disturbed, self._running))]  # 12
+
+    def on_resume(self, now: float) -> list[Effect]:
+        """Grant background work again."""
+        self.paused = False
+        return self._fill(now)  # 13
+
+    def next_deadline(self) -> float | None:
+        """When `on_tick` has something to do next, None while nobody waits."""
+        # A queue is in the order its calls came, so its first has the earliest deadline.
+        people, background = self._waiting[FG], self._waiting[BG]
+        deadlines = []
+        if people:
+            deadlines.append(first(people).came + self.limits.queue_wait_s_max)
+        if background:
+            deadlines.append(first(background).came + self.limits.background_give_up_s)
+        return min(deadlines, default=None)
+
+    def running(self) -> int:
+        """How many slots are taken."""
+        return len(self._running)
+
+    def waiting(self, priority: Priority) -> int:
+        """How many calls of the class wait."""
+        return len(self._waiting[priority])
+
+    def positions(self, now: float) -> Iterator[tuple[int, Queued]]:
+        """Ticket and place of every waiting call, in the order in which they will be granted.
+
+        `eta_s` plays the queue forward: each call is taken to hold its slot for the mean of its
+        class, and a running one for what is left of that. A call told to stop frees its slot at
+        once and needs one again when its turn comes.
+        """
+        free_in_s = [self._left_s(call, now) for call in self._running.values()]
+        heapq.heapify(free_in_s)
+        ahead = len(self._running)
+        position = 0
+        for ticket, call in self._line(now):
+            mean_s = expected_s(self._mean_s, call.priority)
+            eta_s = None
+            if mean_s is not None and not (self.paused and call.priority is BG):
+                eta_s = heapq.heappop(free_in_s)
+                heapq.heappush(free_in_s, eta_s + mean_s)
+            if call.stopping:
+                continue  # it is counted among those who run
+            position += 1
+            yield ticket, Queued(position, ahead, eta_s, call.preemptions)
+            ahead += 1
+
+    def _line(self, now: float) -> Iterator[tuple[int, Call]]:
+        """All who wait, and those who will again, as 7 serves them."""
+        people = list(self._waiting[FG].items())
+        returning = sorted((i for i in self._running.items() if i[1].stopping), key=order)
+        background = list(heapq.merge(returning, self._waiting[BG].items(), key=order))
+        served = min(self._stopping, len(people))
+        yield from people[:served]
+        turn = BG if served else self._turn
+        passed = 0
+        while served < len(people):
+            if turn is BG and passed < len(background) and self._old(background[passed][1], now):
+                yield background[passed]
+                passed += 1
+                turn = FG
+            else:
+                yield people[served]
+                served += 1
+                turn = BG
+        yield from background[passed:]
+
+    def _fill(self, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        people, background = self._waiting[FG], self._waiting[BG]
+        while (people or (background and not self.paused)) and (
+            len(self._running) < self.limits.capacity
+        ):
+            old = bool(background) and self._turn is BG and self._old(first(background), now)
+            if people and old:  # 7.1
+                ticket, call = background.popitem(last=False)
+                call.undisturbed = True
+                self._turn = FG
+            elif people:  # 7.2
+                ticket, call = people.popitem(last=False)
+                self._turn = BG
+            else:  # 7.3
+                ticket, call = background.popitem(last=False)
+            call.waited_s += now - call.since
+            call.since = now
+            self._start(ticket, call, now)
+            effects.append(Grant(ticket, call.waited_s))
+        if people or background:
+            # Even with nobody granted, fewer calls are ahead of those who wait.
+            effects.append(Moved())
+        return effects
+
+    def _start(self, ticket: int, call: Call, now: float) -> None:
+        call.started = self._number(now)
+        self._running[ticket] = call
+
+    def _number(self, now: float) -> int:
+        # From the time, so that calls keep their order also where the last number was forgotten.
+        self._last_number = max(self._last_number + 1, int(now * 1e6))
+        return self._last_number
+
+    def _preempt(self) -> list[Effect]:
+        effects: list[Effect] = []
+        for ticket in reversed(self._running):  # 8: the last to start comes first
+            if len(self._waiting[FG]) <= self._stopping:
+                break
+            if self._may_be_disturbed(ticket):
+                effects.append(self._stop(ticket))
+        return effects
+
+    def _stop(self, ticket: int) -> Preempt:
+        self._running[ticket].stopping = True
+        self._stopping += 1
+        return Preempt(ticket)
+
+    def _may_be_disturbed(self, ticket: int) -> bool:
+        call = self._running[ticket]
+        return (
+            call.priority is BG
+            and not call.stopping
+            and not call.undisturbed
+            and call.preemptions < self.limits.preemptions_max
+        )
+
+    def _free(self, ticket: int) -> Call | None:
+        call = self._running.pop(ticket, None)
+        if call is not None and call.stopping:
+            self._stopping -= 1
+            self._turn = FG  # the slot was taken for a person
+        return call
+
+    def _old(self, call: Call, now: float) -> bool:
+        return not self.paused and call.came + self.limits.background_wait_s_max <= now
+
+    def wait_s_max(self, priority: Priority) -> float:
+        """How long a call of the class may wait, in seconds from its coming."""
+        limits = self.limits
+        return limits.queue_wait_s_max if priority is FG else limits.background_give_up_s
+
+    def _left_s(self, call: Call, now: float) -> float:
+        if call.stopping:
+            return 0.0
+        mean_s = expected_s(self._mean_s, call.priority) or 0.0
+        return max(mean_s - (now - call.since), mean_s * OVERDUE_SHARE)

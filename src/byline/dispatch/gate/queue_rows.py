@@ -1,0 +1,117 @@
+"""A gate's state as rows of the tables that processes share, and back (pure).
+
+The tables know two things more than `Admission`: whose a call is, and which of the machine's slots
+it has, counted from 0. That background work rests is read with the machine and never written with
+it: it is the owner's wish, kept in a table of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from byline.dispatch.gate.admission import Admission, Limits
+from byline.dispatch.gate.queue_state import BG, FG, Call, State
+from byline.domain.gates import AskedBy, Asker, Priority, Who
+from byline.store.gate_session import Change, MachineRows
+
+Row = Mapping[str, Any]
+
+
+def admission_of(rows: MachineRows) -> Admission:
+    """The gate as the rows say it is."""
+    return Admission(Limits(**rows.machine["limits"]), state_of(rows))
+
+
+def state_of(rows: MachineRows) -> State:
+    """The same without the limits that are agreed upon."""
+    machine = rows.machine
+    means = {FG: machine["mean_foreground_s"], BG: machine["mean_background_s"]}
+    return State(
+        calls={row["ticket"]: _call(row) for row in rows.tickets},
+        turn=Priority(machine["turn"]),
+        mean_s={priority: mean_s for priority, mean_s in means.items() if mean_s is not None},
+        last_number=machine["last_number"],
+        paused=machine["paused"],
+    )
+
+
+def limits_row(limits: Limits) -> dict[str, Any]:
+    """Limits as they stand in `gate_machines`."""
+    return asdict(limits)
+
+
+def change(rows: MachineRows, admission: Admission, owner: int) -> Change:
+    """What has to be written so that the rows say what `admission` does. A call the rows do not
+    have yet is `owner`'s; one that has just been granted gets the lowest free slot."""
+    before = {row["ticket"]: row for row in rows.tickets}
+    state = admission.state()
+    running = {ticket for ticket, call in state.calls.items() if call.started is not None}
+    slots = {t: before[t]["slot"] for t in running & before.keys() if before[t]["slot"] is not None}
+    free = iter(sorted(set(range(len(running) + len(slots))) - set(slots.values())))
+    for ticket in sorted(running - slots.keys()):
+        slots[ticket] = next(free)
+    put = []
+    mine = set()
+    for ticket, call in state.calls.items():
+        owned_by = before[ticket]["owner"] if ticket in before else owner
+        row = {
+            **_columns(call),
+            "ticket": ticket,
+            "machine": rows.machine["machine"],
+            "owner": owned_by,
+            "slot": slots.get(ticket),
+        }
+        if row != before.get(ticket):
+            put.append(row)
+        if owned_by == owner and ticket in slots:
+            mine.add(slots[ticket])
+    removed = [ticket for ticket in before if ticket not in state.calls]
+    return Change(_machine_columns(state), put, removed, frozenset(mine))
+
+
+def removal(rows: MachineRows) -> Change:
+    """What has to be written so that the tables hold no call of the machine."""
+    return Change({}, [], [row["ticket"] for row in rows.tickets], frozenset())
+
+
+def _call(row: Row) -> Call:
+    return Call(
+        priority=Priority(row["class"]),
+        order=row["sequence"],
+        came=row["came"],
+        since=row["since"],
+        waited_s=row["waited_s"],
+        preemptions=row["preemptions"],
+        stopping=row["stopping"],
+        undisturbed=row["undisturbed"],
+        started=row["started"],
+        who=Who(row["backend"], AskedBy(Asker(row["asker"]), row["ask_id"])),
+    )
+
+
+def _columns(call: Call) -> dict[str, Any]:
+    return {
+        "class": int(call.priority),
+        "sequence": call.order,
+        "came": call.came,
+        "since": call.since,
+        "waited_s": call.waited_s,
+        "preemptions": call.preemptions,
+        "stopping": call.stopping,
+        "undisturbed": call.undisturbed,
+        "started": call.started,
+        "backend": call.who.backend,
+        "asker": call.who.asked_by.asker.value,
+        "ask_id": call.who.asked_by.ask_id,
+    }
+
+
+def _machine_columns(state: State) -> dict[str, Any]:
+    return {
+        "turn": int(state.turn),
+        "mean_foreground_s": state.mean_s.get(FG),
+        "mean_background_s": state.mean_s.get(BG),
+        "last_number": state.last_number,
+    }

@@ -1,0 +1,1 @@
+"""How backends are known to be: evidence, states, probes."""

@@ -1,0 +1,170 @@
+"""What is known of one backend, and how more is found out without running its model.
+
+`Calls` reports what its calls show. Beside that, a lookout probes the server when it is told to
+(by `probes`, or by a person), and tries a quick connect when an ask comes for a backend that is
+known to be down: one try, shared by all who ask while it lasts. Nothing here enters the gate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from byline.backend.chat_client import ChatClient
+from byline.dispatch.clock import Clock
+from byline.dispatch.gate.local_gate import Gate
+from byline.dispatch.health.health_states import Evidence, Good, first_health, next_health
+from byline.domain.gates import BackendChanged, BackendHealth, BackendState
+from byline.domain.machine_reports import CallEnded
+from byline.errors import BackendUnavailable, LlmError
+from byline.observe import Feed
+
+log = structlog.get_logger("byline.dispatch")
+
+_TRY_LONGER_S: Final = 0.005
+"""Half of what a refusal may take beyond the search."""
+
+
+class Lookout:
+    """The health of one backend. `heard_at`: monotonic seconds of the latest evidence, or None."""
+
+    def __init__(self, name: str, client: ChatClient, gate: Gate, clock: Clock, feed: Feed) -> None:
+        self._name = name
+        self._client = client
+        self._gate = gate
+        self.clock = clock
+        self._feed = feed
+        self._health = first_health(clock.now())
+        self._failure: BackendUnavailable | None = None
+        self._trying: asyncio.Task[None] | None = None
+        self._tried_at = 0.0
+        self.heard_at: float | None = None
+
+    def health(self) -> BackendHealth:
+        """What is known at this instant."""
+        gate = self._gate.status()
+        if self._health.state is BackendState.ONLINE and gate.running >= gate.capacity:
+            return replace(self._health, state=BackendState.BUSY)
+        return self._health
+
+    def learn(self, evidence: Evidence) -> bool:
+        """Take evidence into account; whether it changed the state."""
+        self.heard_at = self.clock.monotonic()
+        before = self._health
+        self._health = next_health(before, evidence, self.clock.now())
+        if isinstance(evidence, BackendUnavailable):
+            if self._health.reason == evidence.reason:
+                self._failure = evidence
+        elif not isinstance(evidence, LlmError):
+            self._failure = None  # somebody is there: reason enough to call, whatever the state
+        if self._health.state is before.state:
+            return False
+        log.info(
+            "backend_state",
+            backend=self._name,
+            machine=self._gate.machine,
+            state=self._health.state.value,
+            was=before.state.value,
+            reason=self._health.reason,
+        )
+        self._feed.publish(
+            BackendChanged(self._name, self._gate.machine, before.state, self._health)
+        )
+        return True
+
+    def tell(self, call: CallEnded) -> None:
+        """A call has ended: whoever keeps a record hears of it."""
+        self._feed.publish(call)
+
+    async def probe(self) -> BackendHealth:
+        """Ask the server how it is, without the gate and without running a model."""
+        try:
+            self.learn(await self._client.probe())
+        except (BackendUnavailable, LlmError) as error:
+            self._learn_again(error)
+        return self.health()
+
+    def knock(self) -> None:
+        """Try to connect, if the backend is known to be down and no such try is under way.
+
+        Returns at once. The try takes at most `timeout_connect_s`, whoever waits for it or not.
+        """
+        if self._health.state is BackendState.UNREACHABLE and self._trying is None:
+            self._trying = asyncio.create_task(self._try(), name=f"knock at {self._name}")
+
+    @property
+    def is_down(self) -> bool:
+        """Whether there is no reason to call: it could not be reached, and not since either."""
+        return self._health.state is BackendState.UNREACHABLE and self._failure is not None
+
+    def now(self) -> float:
+        """The time, for `refuse_unless_reached`."""
+        return self.clock.monotonic()
+
+    async def refuse_unless_reached(self, came_at: float) -> None:
+        """Wait for the quick try of a backend that is down, and raise as `refuse_if_down` does.
+
+        A try that has ended since `came_at` is taken for one's own.
+        """
+        if self._tried_at <= came_at:
+            self.knock()
+            if self._trying is not None:
+                await asyncio.wait([self._trying])
+        self.refuse_if_down()
+
+    async def refuse_unless_back(self) -> None:
+        """As `refuse_if_down`, but a quick try that is under way may take a moment longer: a search
+        of a small library is over before a connection across the room is there."""
+        if self.is_down and self._trying is not None:
+            await asyncio.wait([self._trying], timeout=_TRY_LONGER_S)
+        self.refuse_if_down()
+
+    def refuse_if_down(self) -> None:
+        """Raise the BackendUnavailable that is known, unless there is reason to call."""
+        if not self.is_down or self._failure is None:
+            return
+        known = self._failure
+        error = BackendUnavailable(
+            self._name,
+            self._health.reason or known.reason,
+            machine=self._gate.machine,
+            address=known.address,
+            detail=known.detail,
+        )
+        self.warn(error)
+        raise error
+
+    def warn(self, error: BackendUnavailable) -> None:
+        """The one line in the log that each unavailability is."""
+        log.warning(
+            "backend_unavailable",
+            backend=self._name,
+            machine=self._gate.machine,
+            address=error.address,
+            reason=error.reason,
+            detail=error.detail,
+        )
+
+    async def close(self) -> None:
+        """Give up a try that is under way."""
+        if (trying := self._trying) is not None:
+            trying.cancel()
+            await asyncio.wait([trying])
+
+    async def _try(self) -> None:
+        try:
+            await self._client.reach()
+            self.learn(Good.CONNECTED)
+        except (BackendUnavailable, LlmError) as error:
+            self._learn_again(error)
+        finally:
+            self._trying = None
+            self._tried_at = self.clock.monotonic()
+
+    def _learn_again(self, error: BackendUnavailable | LlmError) -> None:
+        """Probes and tries come again and again: only one that brings news is worth a warning."""
+        if self.learn(error) and isinstance(error, BackendUnavailable):
+            self.warn(error)

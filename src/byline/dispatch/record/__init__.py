@@ -1,0 +1,1 @@
+"""What machines did: calls and states, kept for a day."""

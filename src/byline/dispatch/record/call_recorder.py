@@ -1,0 +1,133 @@
+"""Keeps the record of calls and states, behind the calls' backs.
+
+What happens is heard on the feed and put into a bounded buffer, which a task of its own writes to
+the database now and then: no call ever waits for it. While the database is away the buffer fills;
+what finds no room is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+
+from byline.background import in_background
+from byline.dispatch.clock import Clock
+from byline.dispatch.dispatcher import Dispatcher
+from byline.dispatch.record.machine_records import MachineRecords
+from byline.domain.gates import BackendChanged
+from byline.domain.machine_reports import CallEnded
+from byline.errors import BylineError
+from byline.observe import Feed, Metrics
+
+KEPT_MAX: Final = 2_000
+"""Calls, and states, that wait to be written at most."""
+
+WRITE_S: Final = 1.0
+"""What has happened is written that much later at most, in seconds, while the database answers."""
+
+STILL_SO_S: Final = 30.0
+"""How often the states that last are put forward, in seconds; after a kill so much is unknown."""
+
+SWEEP_S: Final = 60.0
+CLOSE_S_MAX: Final = 1.0
+
+log = structlog.get_logger("byline.dispatch")
+
+
+class Recorder:
+    """One process's part in the record. Lives in one event loop."""
+
+    def __init__(
+        self, records: MachineRecords, dispatcher: Dispatcher, metrics: Metrics, clock: Clock
+    ) -> None:
+        self._records = records
+        self._metrics = metrics
+        self._clock = clock
+        self._calls: list[CallEnded] = []
+        self._changes = [
+            BackendChanged(backend.name, backend.machine, backend.health().state, backend.health())
+            for backend in dispatcher.backends()
+        ]
+        self._open_ids: Mapping[str, int] = {}
+        self._put_forward_at = clock.monotonic()
+        self._swept_at: float | None = None
+        self._failing = False
+
+    async def listen(self, feed: Feed) -> None:
+        """Until the feed closes. One that let us go for reading too slowly is read anew."""
+        while not feed.closed:
+            async for happening in feed.read(CallEnded, BackendChanged):
+                self.hear(happening)
+
+    def hear(self, happening: CallEnded | BackendChanged) -> None:
+        """Remember it until it is written; dropped and counted if too much waits already."""
+        if isinstance(happening, CallEnded) and len(self._calls) < KEPT_MAX:
+            self._calls.append(happening)
+        elif isinstance(happening, BackendChanged) and len(self._changes) < KEPT_MAX:
+            self._changes.append(happening)
+        else:
+            self._metrics.record_dropped()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await self.write()
+            await asyncio.sleep(WRITE_S)
+
+    async def write(self) -> None:
+        """Write what waits; when the database is away it waits on."""
+        try:
+            await self._write()
+            self._failing = False
+        except BylineError as error:
+            if not self._failing:
+                log.warning("machine_record_waits", reason=error.message)
+            self._failing = True
+        except Exception:  # whatever it is, the record goes on without what cannot be written
+            log.exception("machine_record_lost", calls=len(self._calls))
+            self._calls.clear()
+            self._changes.clear()
+
+    async def close(self) -> None:
+        """Write what is left, and until when the states lasted."""
+        self._put_forward_at = float("-inf")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S_MAX):
+                await self.write()
+
+    async def _write(self) -> None:
+        now = self._clock.monotonic()
+        # Both at once: a failed call never is on record before the state it brought about.
+        calls, changes = list(self._calls), list(self._changes)
+        if changes:
+            self._open_ids = await self._records.add_states(
+                changes, self._open_ids, self._clock.now()
+            )
+            del self._changes[: len(changes)]
+        if calls:
+            await self._records.add_calls(calls)
+            del self._calls[: len(calls)]
+        if now - self._put_forward_at >= STILL_SO_S:
+            await self._records.still_so(self._open_ids, self._clock.now())
+            self._put_forward_at = now
+        if self._swept_at is None or now - self._swept_at >= SWEEP_S:
+            await self._records.sweep()
+            self._swept_at = now
+
+
+@asynccontextmanager
+async def recording(recorder: Recorder, feed: Feed) -> AsyncIterator[None]:
+    """Keep the record for as long as the block lasts."""
+    try:
+        async with (
+            in_background({"hearing for the record": lambda: recorder.listen(feed)}),
+            in_background({"writing the record": recorder.run}),  # ends first: both change a list
+        ):
+            yield
+    finally:
+        await recorder.close()

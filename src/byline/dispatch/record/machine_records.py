@@ -1,0 +1,167 @@
+"""The record of what machines did in the last day, in the database all processes share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg.types.json import Jsonb
+
+from byline.domain.gates import AskedBy, Asker, BackendChanged, BackendState, Priority
+from byline.domain.machine_reports import CallEnded, FirstTokens, StateSpan
+from byline.store.database import Database
+from byline.store.statements import statements
+
+CALLS_KEPT_MAX: Final = 5_000
+"""Calls of one machine that a sweep leaves; between two sweeps there may be more."""
+
+STATES_KEPT_MAX: Final = 2_000
+"""States of one backend that a sweep leaves."""
+
+CALLS_SHOWN: Final = 50
+POINTS_SHOWN: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The last day: calls by machine, newest first; first tokens and states by backend; and since
+    when background work rests, by machine."""
+
+    calls: Mapping[str, Sequence[CallEnded]]
+    first_tokens: Mapping[str, FirstTokens]
+    states: Mapping[str, Sequence[StateSpan]]
+    paused_since: Mapping[str, datetime]
+
+
+class MachineRecords:
+    """Reads and writes the record. Everything here raises DatabaseUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = statements("machines")
+
+    async def pause(self, machine: str) -> None:
+        """Let background work on the machine rest, in every process and until `resume`."""
+        await self._wish("pause", machine)
+
+    async def resume(self, machine: str) -> None:
+        """Let background work on the machine go on."""
+        await self._wish("resume", machine)
+
+    async def _wish(self, wish: str, machine: str) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(self._sql[wish], {"machine": machine})
+            await connection.execute(self._sql["tell"], {"machine": machine})
+
+    async def add_calls(self, calls: Sequence[CallEnded]) -> None:
+        """Keep calls that have ended."""
+        async with self._database.connection() as connection:
+            await connection.execute(self._sql["hasten"])
+            await connection.execute(
+                self._sql["add_calls"], {"calls": Jsonb([_call_row(call) for call in calls])}
+            )
+
+    async def add_states(
+        self, changes: Sequence[BackendChanged], open_ids: Mapping[str, int], at: datetime
+    ) -> Mapping[str, int]:
+        """Keep states that have begun, in order; returns the rows of the states that last, by
+        backend. `open_ids` are those of before."""
+        lasting = dict(open_ids)
+        async with self._database.connection() as connection:
+            await connection.execute(self._sql["hasten"])
+            for change in changes:
+                began_at = change.health.since
+                if (ended := lasting.get(change.backend)) is not None:
+                    await connection.execute(self._sql["end_state"], {"id": ended, "at": began_at})
+                row = {
+                    "backend": change.backend,
+                    "state": change.health.state.value,
+                    "reason": change.health.reason,
+                    "began_at": began_at,
+                    "seen_until": at,
+                }
+                cursor = await connection.execute(self._sql["begin_state"], row)
+                begun = await cursor.fetchone()
+                assert begun is not None
+                lasting[change.backend] = begun["id"]
+        return lasting
+
+    async def still_so(self, open_ids: Mapping[str, int], at: datetime) -> None:
+        """The states of these rows have lasted until now."""
+        async with self._database.connection() as connection:
+            await connection.execute(self._sql["hasten"])
+            await connection.execute(
+                self._sql["still_so"], {"ids": list(open_ids.values()), "at": at}
+            )
+
+    async def sweep(self) -> None:
+        """Forget what is older than a day, and more than is kept of one machine or backend."""
+        async with self._database.connection() as connection:
+            await connection.execute(self._sql["sweep_calls"], {"calls_max": CALLS_KEPT_MAX})
+            await connection.execute(self._sql["sweep_states"], {"states_max": STATES_KEPT_MAX})
+
+    async def day(self, machines: Sequence[str], backends: Sequence[str]) -> Day:
+        """What is on record of these machines and backends."""
+        wanted = {
+            "machines": list(machines),
+            "backends": list(backends),
+            "calls": CALLS_SHOWN,
+            "points": POINTS_SHOWN,
+        }
+        rows: dict[str, list[dict[str, Any]]] = {}
+        async with self._database.connection() as connection:
+            for name in ("newest_calls", "first_tokens", "states", "pauses"):
+                rows[name] = await (await connection.execute(self._sql[name], wanted)).fetchall()
+        calls: dict[str, list[CallEnded]] = {}
+        for row in rows["newest_calls"]:
+            calls.setdefault(row["machine"], []).append(_call(row))
+        states: dict[str, list[StateSpan]] = {}
+        for row in rows["states"]:
+            span = StateSpan(
+                BackendState(row["state"]), row["reason"], row["began_at"], row["seen_until"]
+            )
+            states.setdefault(row["backend"], []).append(span)
+        return Day(
+            calls,
+            {row["backend"]: _first_tokens(row) for row in rows["first_tokens"]},
+            states,
+            {row["machine"]: row["since"] for row in rows["pauses"]},
+        )
+
+
+def _first_tokens(row: Mapping[str, Any]) -> FirstTokens:
+    newest = tuple(zip(row["came"], row["first_ms"], strict=True))
+    return FirstTokens(row["count"], row["median_ms"], row["p90_ms"], newest)
+
+
+def _call_row(call: CallEnded) -> dict[str, Any]:
+    return {
+        "machine": call.machine,
+        "backend": call.backend,
+        "class": int(call.priority),
+        "asker": call.asked_by.asker.value,
+        "ask_id": call.asked_by.ask_id,
+        "came_at": call.came_at.isoformat(),
+        "queued_ms": call.queued_ms,
+        "first_token_ms": call.first_token_ms,
+        "total_ms": call.total_ms,
+        "outcome": call.outcome,
+        "reason": call.reason,
+    }
+
+
+def _call(row: Mapping[str, Any]) -> CallEnded:
+    return CallEnded(
+        machine=row["machine"],
+        backend=row["backend"],
+        priority=Priority(row["class"]),
+        asked_by=AskedBy(Asker(row["asker"]), row["ask_id"]),
+        came_at=row["came_at"],
+        queued_ms=row["queued_ms"],
+        first_token_ms=row["first_token_ms"],
+        total_ms=row["total_ms"],
+        outcome=row["outcome"],
+        reason=row["reason"],
+    )

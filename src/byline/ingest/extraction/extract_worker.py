@@ -1,0 +1,192 @@
+"""The child process that reads files: `python -m byline.ingest.extraction.extract_worker LIMITS`.
+
+It speaks to `extract` over its standard input and output, one file at a time:
+
+    in   a JSON line       `protocol.ReadingOrder`
+    out  the opening       the text in UTF-8; in the header its title and where its passages lie
+         blocks            the terms of some passages (`search.analysed`), until all are told
+         a failure         {"failed": {"code", "message", "remedy"}}, in place of what is to come
+
+Each part of an answer is three lengths in bytes (big-endian, 32 bit each), and that much JSON
+header, text and terms. A block is worked out while those before are stored. Where storing is slow
+nobody reads on: then the worker waits in the middle of a part, with that one block in hand.
+
+The end of its input is the end of the process: a worker never outlives the Byline that began it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import resource
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, Final
+
+from byline.domain.documents import Chunk, ExtractedText
+from byline.errors import ExtractionFailed
+from byline.ingest.extraction.file_reading import ReadingLimits, read
+from byline.ingest.extraction.worker_protocol import (
+    EXIT_TOO_MUCH_MEMORY,
+    FRAME,
+    ReadingOrder,
+    WorkerLimits,
+)
+from byline.ingest.passages.chunking import chunk
+from byline.search.index.analysed_passages import analysed
+
+_WATCH_S: Final = 0.05
+_NICE: Final = 5
+_MAPPED_BYTES_SPARE: Final = 1_073_741_824
+"""What is mapped but hardly touched: thread stacks, allocator arenas."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    header: dict[str, Any]
+    text: bytes = b""
+    terms: bytes = b""
+
+
+def main() -> None:
+    """Read files until the input ends, then leave without unwinding: xberg's threads are still
+    running then, and taking the interpreter down under them crashes now and then."""
+    limits = WorkerLimits.from_json(sys.argv[1])
+    out = _private_output()
+    with contextlib.suppress(OSError):
+        os.nice(_NICE)  # people who wait go first
+    _bound_memory(limits.memory_bytes_max)
+    try:
+        for order in _orders(sys.stdin.buffer):
+            for part in _answer(order, limits):
+                _leave_if_over(limits.memory_bytes_max)
+                _write(out, part)
+    except MemoryError:
+        os._exit(EXIT_TOO_MUCH_MEMORY)
+
+
+def _write(out: IO[bytes], part: _Part) -> None:
+    head = json.dumps({**part.header, "resident_bytes": resident_bytes()}, ensure_ascii=False)
+    encoded = head.encode()
+    out.write(FRAME.pack(len(encoded), len(part.text), len(part.terms)))
+    for some in (encoded, part.text, part.terms):
+        out.write(some)
+    out.flush()
+
+
+def resident_bytes() -> int:
+    """How much memory this process holds now, in bytes."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: in bytes, the peak
+    return pages * resource.getpagesize()
+
+
+def peak_bytes() -> int:
+    """The most memory this process ever held, in bytes; the kernel notes the shortest peak."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resident_bytes()
+
+
+def _private_output() -> IO[bytes]:
+    """Our own standard output; what libraries print goes to standard error from here on."""
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return out
+
+
+def _orders(lines: IO[bytes]) -> Iterable[ReadingOrder]:
+    """The orders as they come. A thread waits for them, and for the end, during all work."""
+    arrived: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in lines:
+            arrived.put(line)
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        yield ReadingOrder.from_json(arrived.get())
+
+
+def _bound_memory(memory_bytes_max: int) -> None:
+    """Leave at the limit; the kernel's bound stands behind it, for growth too fast to watch."""
+    with contextlib.suppress(OSError, ValueError):
+        bound = memory_bytes_max + _MAPPED_BYTES_SPARE
+        resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
+
+    def watch() -> None:
+        while True:
+            _leave_if_over(memory_bytes_max)
+            time.sleep(_WATCH_S)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _leave_if_over(memory_bytes_max: int) -> None:
+    """A library that holds the interpreter's lock keeps the watch asleep: the peak tells after."""
+    if peak_bytes() > memory_bytes_max:
+        os._exit(EXIT_TOO_MUCH_MEMORY)
+
+
+def _answer(order: ReadingOrder, limits: WorkerLimits) -> Iterator[_Part]:
+    try:
+        extracted = read(
+            Path(order.path),
+            order.name,
+            ReadingLimits(limits.text_chars_max, limits.ocr_languages),
+        )
+        if order.title:
+            extracted = replace(extracted, title=order.title)
+        chunks = chunk(extracted, passage_chars_max=order.passage_chars_max)
+        yield _Part(_header(extracted, chunks), extracted.text.encode())
+        passages = [(passage.text, passage.heading) for passage in chunks]
+        for block in analysed(passages, title=extracted.title):
+            yield _Part({}, terms=block.to_bytes())
+    except ExtractionFailed as refusal:
+        yield _failed(refusal)
+    except MemoryError:
+        raise
+    except FileNotFoundError:
+        yield _failed(ExtractionFailed("file_missing", "The original file is gone."))
+    except Exception as error:  # noqa: BLE001 - whatever a damaged file provokes is that file's failure
+        said = f"{type(error).__name__}: {error}"[:300]
+        failure = ExtractionFailed("extraction_failed", f"The file could not be read ({said}).")
+        yield _failed(failure)
+
+
+def _header(extracted: ExtractedText, chunks: list[Chunk]) -> dict[str, Any]:
+    paths: dict[str, int] = {}
+    spans = [(c.start, c.end, c.page, paths.setdefault(c.heading, len(paths))) for c in chunks]
+    return {
+        "title": extracted.title,
+        "media_type": extracted.media_type,
+        "language": extracted.language,
+        "pages": [(p.number, p.start, p.end) for p in extracted.pages],
+        "headings": [(h.level, h.text, h.start, h.end) for h in extracted.headings],
+        "paths": list(paths),
+        "chunks": spans,
+    }
+
+
+def _failed(failure: ExtractionFailed) -> _Part:
+    failed = {
+        "code": failure.extraction_code,
+        "message": failure.message,
+        "remedy": failure.remedy,
+    }
+    return _Part({"failed": failed})
+
+
+if __name__ == "__main__":
+    main()

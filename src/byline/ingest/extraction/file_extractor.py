@@ -1,0 +1,379 @@
+"""Files to text, in child processes: bounded, recycled, and dead when their parent is.
+
+A text comes first, with where its passages lie; then what these are indexed by, block by block,
+while the first ones are stored. A few blocks are heard ahead, so that a worker is done with a file
+of ordinary size before it is stored, and waits with a large one for those who store it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from byline.config import schema
+from byline.domain.documents import Chunk, ExtractedText, Heading, PageSpan
+from byline.errors import ExtractionFailed
+from byline.ingest.extraction.worker_protocol import (
+    EXIT_TOO_MUCH_MEMORY,
+    FRAME,
+    ReadingOrder,
+    WorkerLimits,
+    bare_environment,
+)
+from byline.processes import end_process, last_words
+from byline.search.index.analysed_passages import AnalysedPassages
+
+_FILES_MAX: Final = 200
+"""Files one worker reads before another takes its place."""
+_KEPT_BYTES_MAX: Final = 536_870_912
+"""A worker that holds more memory than this after a file is not used again."""
+_IDLE_S_MAX: Final = 60.0
+_STDERR_BYTES_KEPT: Final = 4_096
+_BLOCKS_AHEAD_MAX: Final = 8
+"""Blocks heard before they are stored: about 3 MB."""
+_BLOCK_S_MAX: Final = 60.0
+"""The longest wait for a block, which takes 0.1 s: whoever stores the others has the document
+locked meanwhile."""
+
+
+class WorkerDied(Exception):
+    """The worker ended in the middle of a file for no reason of its own telling. Try again."""
+
+
+_Span: TypeAlias = tuple[int, int, int | None, str]
+"""A passage's start and end, its page, and the path of its headings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """A document's text and where its passages lie.
+
+    `blocks` comes to an end once all of them are analysed. It raises what `Extractor.extract` does:
+    a reading may fail half way.
+    """
+
+    text: ExtractedText
+    spans: Sequence[_Span]
+    blocks: AsyncIterator[AnalysedPassages]
+
+    def gap(self, number: int) -> str:
+        """The blanks between the passage before and the one of this number."""
+        after = self.spans[number - 1][1] if number else 0
+        return self.text.text[after : self.spans[number][0]]
+
+    def chunks(self, first: int, block: AnalysedPassages) -> list[Chunk]:
+        """The passages that `block` is of, the first of them number `first`."""
+        spans = self.spans[first : first + len(block)]
+        prints = block.fingerprints.tolist()
+        return [
+            Chunk(n, *span, self.text.text[slice(*span[:2])], print_)
+            for n, (span, print_) in enumerate(zip(spans, prints, strict=True), first)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """What a worker tells first of a document."""
+
+    text: ExtractedText
+    spans: Sequence[_Span]
+
+
+_Part: TypeAlias = _Opening | AnalysedPassages
+_Heard: TypeAlias = asyncio.Queue[_Part | Exception]
+"""What came of a file so far; last, why nothing more comes."""
+
+
+class Extractor:
+    """At most `ingest.concurrency` workers, started when a file comes, ended when none does."""
+
+    def __init__(self, config: schema.Ingest, scratch: Path) -> None:
+        self._limits = WorkerLimits(
+            memory_bytes_max=config.extract_memory_bytes_max,
+            text_chars_max=config.text_chars_max,
+            ocr_languages=config.ocr_languages,
+        )
+        self._passage_chars_max = config.passage_chars_max
+        self._s_max = config.extract_s_max
+        self._scratch = scratch
+        self._free = asyncio.Semaphore(config.concurrency)
+        self._idle: list[_Worker] = []
+
+    @asynccontextmanager
+    async def extract(
+        self, path: Path, name: str, title: str = "", *, passage_chars_max: int | None = None
+    ) -> AsyncIterator[Extraction]:
+        """Read the file at `path`, which its owner calls `name`, and `title` if that is given. Cut
+        it by `passage_chars_max`, or as is configured. From here on the file is not needed.
+
+        Raises `ExtractionFailed`, or `WorkerDied` if the worker was killed from outside. Whoever
+        leaves before the last block ends the worker.
+        """
+        chars_max = passage_chars_max or self._passage_chars_max
+        heard: _Heard = asyncio.Queue(_BLOCKS_AHEAD_MAX)
+        order = ReadingOrder(str(path), name, title, chars_max)
+        listening = asyncio.create_task(self._listen(order, heard))
+        try:
+            yield await _extraction(heard)
+        finally:
+            listening.cancel()
+            await asyncio.wait([listening])
+
+    async def _listen(self, order: ReadingOrder, heard: _Heard) -> None:
+        """Put what a worker makes of a file into `heard`, or why it makes nothing of it. Whoever
+        takes the last of it finds the worker free."""
+        try:
+            async with self._free:
+                last = await self._read(order, heard)
+            await heard.put(last)
+        except Exception as failure:  # noqa: BLE001 - it is raised where it is waited for
+            await heard.put(failure)
+
+    async def _read(self, order: ReadingOrder, heard: _Heard) -> _Part:
+        worker = await self._worker()
+        try:
+            return await self._hear(worker, order, heard)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise await self._end_of(worker) from error
+        finally:
+            await self._put_back(worker)
+
+    async def _hear(self, worker: _Worker, order: ReadingOrder, heard: _Heard) -> _Part:
+        """Put all parts into `heard` but the last, which is returned. What counts is how long the
+        worker is waited for, not how long it waits for those who store what it said."""
+        loop = asyncio.get_running_loop()
+        wait_s_max = left_s = self._s_max
+        hearing: Coroutine[Any, Any, _Part] = worker.open(order)
+        while True:
+            began = loop.time()
+            try:
+                async with asyncio.timeout(min(left_s, wait_s_max)):
+                    part = await hearing
+            except TimeoutError:
+                raise self._too_slow() if left_s <= wait_s_max else _stood_still() from None
+            if not worker.is_reading:
+                return part
+            left_s -= loop.time() - began
+            await heard.put(part)
+            hearing, wait_s_max = worker.block(), _BLOCK_S_MAX
+
+    async def close(self) -> None:
+        """End the idle workers; busy ones end with the call that uses them."""
+        while self._idle:
+            await self._idle.pop().kill()
+
+    async def _worker(self) -> _Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_usable:
+                worker.keep()
+                return worker
+            await worker.kill()
+        return await _start_worker(self._limits, self._scratch)
+
+    async def _put_back(self, worker: _Worker) -> None:
+        """One in the middle of a file, or worn, ends here."""
+        if worker.is_usable:
+            self._idle.append(worker)
+            worker.kill_after(_IDLE_S_MAX)
+        else:
+            await worker.kill()
+
+    async def _end_of(self, worker: _Worker) -> Exception:
+        code, said = await worker.kill()
+        if code == EXIT_TOO_MUCH_MEMORY or "memory allocation of" in said or "bad_alloc" in said:
+            return ExtractionFailed(
+                "too_much_memory",
+                f"Reading the file took more than {self._limits.memory_bytes_max:,} bytes of "
+                "memory (ingest.extract_memory_bytes_max).",
+                remedy="Split the file, or raise ingest.extract_memory_bytes_max.",
+            )
+        return WorkerDied(f"the worker ended with {code}: {said.strip()[-300:]}")
+
+    def _too_slow(self) -> ExtractionFailed:
+        return ExtractionFailed(
+            "too_slow",
+            f"Reading the file took longer than {self._s_max:g} s (ingest.extract_s_max).",
+            remedy="Split the file, or raise ingest.extract_s_max in the configuration.",
+        )
+
+
+@asynccontextmanager
+async def open_extractor(config: schema.Ingest, scratch: Path) -> AsyncIterator[Extractor]:
+    """An extractor whose workers keep their temporary files under `scratch`."""
+    extractor = Extractor(config, scratch)
+    try:
+        yield extractor
+    finally:
+        await extractor.close()
+
+
+class _Worker:
+    """One child process and the folder it may write to."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path) -> None:
+        self._process = process
+        self._folder = folder
+        self._files = 0
+        self._is_asked = False
+        self._untold = 0
+        self._resident_bytes = 0
+        self._stderr = b""
+        self._listening = asyncio.create_task(self._listen())
+        self._timer: asyncio.TimerHandle | None = None
+        self._ending: asyncio.Task[tuple[int | None, str]] | None = None
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether it has not told all of its file."""
+        return self._is_asked or self._untold > 0
+
+    @property
+    def is_usable(self) -> bool:
+        return (
+            self._ending is None
+            and not self.is_reading
+            and self._process.returncode is None
+            and self._files < _FILES_MAX
+            and self._resident_bytes <= _KEPT_BYTES_MAX
+        )
+
+    async def open(self, order: ReadingOrder) -> _Part:
+        """Begin a file: its text."""
+        stdin = self._process.stdin
+        assert stdin is not None
+        self._files += 1
+        self._is_asked = True
+        stdin.write(order.to_json().encode() + b"\n")
+        await stdin.drain()
+        header, text, _ = await self._part()
+        opening = _opening(header, text)
+        self._is_asked, self._untold = False, len(opening.spans)
+        return opening
+
+    async def block(self) -> _Part:
+        """What some more of its passages are indexed by."""
+        _, _, packed = await self._part()
+        block = AnalysedPassages.from_bytes(packed)
+        self._untold -= len(block)
+        return block
+
+    async def _part(self) -> tuple[Mapping[str, Any], bytes, bytes]:
+        stdout = self._process.stdout
+        assert stdout is not None
+        header_len, text_len, terms_len = FRAME.unpack(await stdout.readexactly(FRAME.size))
+        header = json.loads(await stdout.readexactly(header_len))
+        text = await stdout.readexactly(text_len)
+        packed = await stdout.readexactly(terms_len)
+        self._resident_bytes = header["resident_bytes"]
+        if failed := header.get("failed"):
+            self._is_asked, self._untold = False, 0
+            raise ExtractionFailed(failed["code"], failed["message"], remedy=failed["remedy"])
+        return header, text, packed
+
+    def kill_after(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(seconds, self._begin_end)
+
+    def keep(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def kill(self) -> tuple[int | None, str]:
+        """End the process and forget its files; its exit code and last words."""
+        return await asyncio.shield(self._begin_end())
+
+    def _begin_end(self) -> asyncio.Task[tuple[int | None, str]]:
+        self.keep()
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end())
+        return self._ending
+
+    async def _end(self) -> tuple[int | None, str]:
+        code = await end_process(self._process)
+        await last_words(self._listening)
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        return code, self._stderr.decode("utf-8", "replace")
+
+    async def _listen(self) -> None:
+        stderr = self._process.stderr
+        assert stderr is not None
+        while said := await stderr.read(_STDERR_BYTES_KEPT):
+            self._stderr = (self._stderr + said)[-_STDERR_BYTES_KEPT:]
+
+
+async def _start_worker(limits: WorkerLimits, scratch: Path) -> _Worker:
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="worker-", dir=scratch))
+    try:
+        # -P: modules come from where Byline is installed, never from the folder a worker stands in.
+        process = await asyncio.create_subprocess_exec(
+            *(
+                sys.executable,
+                "-P",
+                "-m",
+                "byline.ingest.extraction.extract_worker",
+                limits.to_json(),
+            ),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=folder,
+            env=bare_environment(folder),
+            start_new_session=True,  # Ctrl-C at the terminal is ours to act on, not the worker's
+        )
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return _Worker(process, folder)
+
+
+def _opening(header: Mapping[str, Any], text: bytes) -> _Opening:
+    paths = header["paths"]
+    return _Opening(
+        text=ExtractedText(
+            text=text.decode(),
+            title=header["title"],
+            media_type=header["media_type"],
+            pages=tuple(PageSpan(*page) for page in header["pages"]),
+            headings=tuple(Heading(*heading) for heading in header["headings"]),
+            language=header["language"],
+        ),
+        spans=[(start, end, page, paths[path]) for start, end, page, path in header["chunks"]],
+    )
+
+
+async def _extraction(heard: _Heard) -> Extraction:
+    opening = await _next(heard)
+    assert isinstance(opening, _Opening)
+    return Extraction(opening.text, opening.spans, _blocks(heard, len(opening.spans)))
+
+
+async def _blocks(heard: _Heard, passages: int) -> AsyncIterator[AnalysedPassages]:
+    while passages:
+        block = await _next(heard)
+        assert isinstance(block, AnalysedPassages)
+        passages -= len(block)
+        yield block
+
+
+async def _next(heard: _Heard) -> _Part:
+    told = await heard.get()
+    if isinstance(told, Exception):
+        raise told
+    return told
+
+
+def _stood_still() -> ExtractionFailed:
+    return ExtractionFailed(
+        "too_slow",
+        f"Reading the file stood still for {_BLOCK_S_MAX:g} s.",
+        remedy="Add the file again; split it if that does not help.",
+    )

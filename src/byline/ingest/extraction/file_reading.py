@@ -1,0 +1,175 @@
+"""One file to its text: pick the reader, name the document, refuse what holds nothing.
+
+Runs in the worker process only; nothing here may be called in the server's own process.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import Final
+
+from byline.domain.documents import ExtractedText
+from byline.errors import ExtractionFailed
+from byline.ingest.formats import HEAD_BYTES, Reader, corrupt, kind_of, kind_of_text
+from byline.ingest.passages.numbered_headings import outline
+from byline.ingest.readers.encoding import decode
+from byline.ingest.readers.html_reader import read_epub, read_html
+from byline.ingest.readers.hwp_reader import read_hwp
+from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_tiff
+from byline.ingest.readers.mail_reader import read_mail, read_mailbox
+from byline.ingest.readers.office_reader import Ocr, read_office
+from byline.ingest.readers.plain_reader import read_markdown, read_text
+from byline.ingest.readers.text_blocks import clean_title
+from byline.text.language import language_of
+
+_UTF8_BYTES_MAX: Final = 4
+_TITLE_SOUGHT_CHARS: Final = 3_000
+_BELIEVED: Final = frozenset({Reader.HTML, Reader.MARKDOWN, Reader.EPUB, Reader.MAIL})
+"""Readers whose titles were written for people; the others' must be found in the text."""
+_PROSE: Final = frozenset(
+    {
+        *("text/plain", "application/pdf", "application/rtf", "application/msword"),
+        *("application/x-hwp", "application/haansofthwpx", "image/tiff"),
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "application/vnd.oasis.opendocument.text",
+    }
+)
+"""Kinds whose headings may be told by their numbers alone."""
+_PDF_END_WITHIN_BYTES: Final = 1_024
+_HEADED: Final = frozenset({Reader.HTML, Reader.EPUB, Reader.OFFICE})
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingLimits:
+    """What one reading may take: characters of text, and the OCR languages wanted."""
+
+    text_chars_max: int
+    ocr_languages: Sequence[str]
+
+
+def read(path: Path, name: str, limits: ReadingLimits) -> ExtractedText:
+    """The text of the file at `path`, called `name` by its owner; never blank.
+
+    Raises `ExtractionFailed` with one of its codes.
+    """
+    ocr = find_ocr(limits.ocr_languages)
+    extracted = _read_kind(path, name, ocr, limits)
+    if len(extracted.text) > limits.text_chars_max:
+        raise _too_much_text(len(extracted.text), limits)
+    if not extracted.text.strip():
+        if extracted.media_type == "application/pdf" and _is_cut_off(path):
+            raise corrupt("PDF")
+        raise _nothing_in(extracted.media_type, ocr, limits)
+    title, language = _title(extracted, name), language_of(extracted.text)
+    if not extracted.headings and extracted.media_type in _PROSE:
+        extracted = replace(extracted, headings=outline(extracted.text))
+    return replace(extracted, title=title, language=language)
+
+
+def _read_kind(path: Path, name: str, ocr: Ocr | None, limits: ReadingLimits) -> ExtractedText:
+    kind = kind_of(path, name)
+    if kind is None:
+        return _read_text_kind(path, name, limits)
+
+    def attachment(raw: bytes, attached_name: str) -> ExtractedText:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(raw)
+            file.flush()
+            return _read_kind(Path(file.name), attached_name, ocr, limits)
+
+    match kind.reader:
+        case Reader.MAIL:
+            return read_mail(path, kind, attachment)
+        case Reader.MAILBOX:
+            return read_mailbox(path, kind, attachment)
+        case Reader.EPUB:
+            return read_epub(path, kind)
+        case Reader.TIFF:
+            return read_tiff(path, kind, ocr)
+        case Reader.HWP:
+            return read_hwp(path, kind)
+        case _:
+            return read_office(path, kind, ocr)
+
+
+def _read_text_kind(path: Path, name: str, limits: ReadingLimits) -> ExtractedText:
+    bytes_len = path.stat().st_size
+    if bytes_len > limits.text_chars_max * _UTF8_BYTES_MAX:
+        raise _too_much_text(bytes_len // _UTF8_BYTES_MAX, limits)
+    text = decode(path.read_bytes())
+    kind = kind_of_text(text[:HEAD_BYTES], name)
+    match kind.reader:
+        case Reader.HTML:
+            return read_html(text, kind)
+        case Reader.MARKDOWN:
+            return read_markdown(text, kind)
+        case Reader.OFFICE:
+            return read_office(text.encode(), kind, None)
+        case _:
+            return read_text(text, kind)
+
+
+def _title(extracted: ExtractedText, name: str) -> str:
+    """What the document is called.
+
+    1. the title it carries, where such titles can be believed or the text says it too
+       (Office and PDF files often carry that of the file they were once copied from)
+    2. a heading of level 1 that it opens with
+    3. the file's name without its ending
+    """
+    reader = _reader_of(extracted)
+    beginning = _squeezed(extracted.text[:_TITLE_SOUGHT_CHARS])
+    carried = extracted.title
+    if carried and (reader in _BELIEVED or _squeezed(carried) in beginning):
+        return carried
+    first = next(iter(extracted.headings), None)
+    if reader in _HEADED and first is not None and first.level == 1 and first.start == 0:
+        return first.text
+    return clean_title(PurePath(name).stem) or name
+
+
+def _reader_of(extracted: ExtractedText) -> Reader:
+    known = {
+        "text/html": Reader.HTML,
+        "text/markdown": Reader.MARKDOWN,
+        "application/epub+zip": Reader.EPUB,
+        "message/rfc822": Reader.MAIL,
+        "application/pdf": Reader.PDF,
+        "application/mbox": Reader.MAILBOX,
+    }
+    return known.get(extracted.media_type, Reader.OFFICE)
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"\W+", "", text).casefold()
+
+
+def _too_much_text(chars: int, limits: ReadingLimits) -> ExtractionFailed:
+    return ExtractionFailed(
+        "too_much_text",
+        f"The document holds at least {chars:,} characters of text; "
+        f"ingest.text_chars_max allows {limits.text_chars_max:,}.",
+        remedy="Split the file, or raise ingest.text_chars_max in the configuration.",
+    )
+
+
+def _is_cut_off(pdf: Path) -> bool:
+    """Whether a PDF lacks its end: readers pass over that, and find what pages they can."""
+    with pdf.open("rb") as file:
+        file.seek(max(0, pdf.stat().st_size - _PDF_END_WITHIN_BYTES))
+        return b"%%EOF" not in file.read()
+
+
+def _nothing_in(media_type: str, ocr: Ocr | None, limits: ReadingLimits) -> ExtractionFailed:
+    may_be_scanned = media_type.startswith("image/") or media_type == "application/pdf"
+    if may_be_scanned and ocr is None:
+        return needs_ocr(limits.ocr_languages)
+    return ExtractionFailed(
+        "no_text",
+        "The document was read, and there is no text in it.",
+        remedy="If it is a scan, scan it again sharper; otherwise there is nothing to search.",
+    )

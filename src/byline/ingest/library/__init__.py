@@ -1,0 +1,1 @@
+"""The library: documents added, listed, changed, removed."""

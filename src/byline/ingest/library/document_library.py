@@ -1,0 +1,373 @@
+"""The library: documents added, listed, read and removed. What is added is read by a job."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, Final, Protocol
+
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from byline.config import schema
+from byline.domain.documents import (
+    Document,
+    DocumentChanges,
+    DocumentState,
+    ExtractedText,
+    PageSpan,
+)
+from byline.domain.echo import quoted
+from byline.domain.findings import Backlog
+from byline.errors import (
+    DatabaseUnavailable,
+    Invalid,
+    NotFound,
+    StorageUnavailable,
+    TooLarge,
+    UnsupportedFormat,
+)
+from byline.ingest.backlog import backlog_of, give_jobs
+from byline.ingest.formats import HEAD_BYTES, refusal_of
+from byline.ingest.library.document_catalogue import LIST_MAX, Catalogue
+from byline.ingest.library.document_names import (
+    check_collection,
+    checked_tags,
+    clean_folder,
+    clean_name,
+    clean_title,
+)
+from byline.ingest.library.document_removal import JobQueue, Removals
+from byline.ingest.library.source_files import Originals
+from byline.ingest.passages.chunking import CHUNK_VERSION, cut_by
+from byline.ingest.passages.passage_length import length_in_force
+from byline.search.index.collection_move import move_document
+from byline.store.blobs import BlobStore
+from byline.store.database import Database
+from byline.store.document_rows import JobStatus, document_of, job_of
+from byline.store.document_states import change_state
+from byline.store.statements import statements
+
+log: Final = structlog.get_logger(__name__)
+
+_COMPARE_S: Final = 86_400.0
+"""How often the files in the store are compared with the documents, in seconds."""
+_COMPARE_AGAIN_S: Final = 600.0
+_REFRESHED_AT_ONCE: Final = 20
+"""Documents read again before somebody's new one gets its turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddedDocument:
+    """What became of an added file. `duplicate`: the collection held the same bytes already."""
+
+    document: Document
+    duplicate: bool
+
+
+class Work(Protocol):
+    """Background work that is no job of the queue."""
+
+    async def jobs(self, connection: AsyncConnection[DictRow]) -> Sequence[JobStatus]:
+        """What is going on of it."""
+
+
+class Library:
+    """Documents by collection. The same bytes are one document of a collection."""
+
+    def __init__(
+        self, database: Database, blobs: BlobStore, config: schema.Ingest, queue: JobQueue
+    ) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._config = config
+        self._queue = queue
+        self._originals = Originals(database, blobs)
+        self.catalogue = Catalogue(database)
+        self.removals = Removals(database, self._originals, queue, config.undo_s)
+        self.works: list[Work] = []
+        self._compare_at = float("-inf")
+        self.on_forgotten = self._originals.on_forgotten
+
+    async def add(
+        self,
+        path: Path,
+        *,
+        name: str,
+        collection: str,
+        folder: str = "",
+        tags: Sequence[str] = (),
+    ) -> AddedDocument:
+        """Keep the file at `path` and queue its reading; file, row and job are kept all or none.
+
+        `folder` is where the file lay, such as `letters/2024`. A duplicate of a document that
+        failed is read again; it keeps its name and path, and gets the tags beside those it has.
+        Raises `BadRequest`, `Invalid`,
+        `TooLarge`, `UnsupportedFormat`, `StorageFull`, `StorageUnavailable`, `DatabaseUnavailable`.
+        """
+        name = clean_name(name)
+        check_collection(collection)
+        folder, clean_tags = clean_folder(folder), checked_tags(tags)
+        bytes_len = await asyncio.to_thread(self._check_file, path, name)
+        sha256 = await self._blobs.put(path, self._originals.expect)
+        new = {
+            "id": uuid.uuid4(),
+            "name": name,
+            "title": PurePath(name).stem or name,
+            "state": DocumentState.QUEUED.value,
+            "collection": collection,
+            "sha256": sha256,
+            "media_type": mimetypes.guess_type(name)[0] or "application/octet-stream",
+            "bytes_len": bytes_len,
+            "path": f"{folder}/{name}" if folder else name,
+            "tags": clean_tags,
+        }
+        try:
+            async with self._database.connection() as connection:
+                return await self._add_row(connection, new, path)
+        except DatabaseUnavailable:
+            self._originals.look_later(sha256)
+            raise
+        except BaseException:
+            await asyncio.shield(self._originals.forget(sha256))
+            raise
+
+    async def get(self, document_id: str) -> Document:
+        """One document. Raises `NotFound`."""
+        async with self._database.connection() as connection:
+            return document_of(await _row(connection, "get", document_id))
+
+    async def text(self, document_id: str) -> ExtractedText:
+        """What was read out of a document, headings left out.
+
+        Raises `NotFound` when there is no such document or it has not been read.
+        """
+        async with self._database.connection() as connection:
+            row = await _row(
+                connection, "text", document_id, "There is no text of this document (yet)."
+            )
+        return ExtractedText(
+            text=row["text"],
+            title=row["title"],
+            media_type=row["media_type"],
+            pages=tuple(PageSpan(*page) for page in row["pages"]),
+        )
+
+    async def file(self, document_id: str) -> tuple[Document, AsyncIterator[bytes]]:
+        """A document and its original bytes. Raises `NotFound`, `StorageUnavailable`."""
+        document = await self.get(document_id)
+        return document, await self._blobs.get(document.sha256)
+
+    async def change(self, document_id: str, changes: DocumentChanges) -> Document:
+        """Change what is said of a document. A new title is searched by once it is read again.
+
+        Raises `NotFound`, `BadRequest`, and `Invalid` where the collection has the same bytes.
+        """
+        changed = _checked_changes(changes)
+        sql = statements("documents")
+        async with self._database.connection() as connection:
+            row = await _row(connection, "get_locked", document_id)
+            if changed.tags is not None:
+                tagged = await connection.execute(
+                    sql["set_tags"], {"id": row["id"], "tags": list(changed.tags)}
+                )
+                row = await tagged.fetchone() or row
+            if changed.collection is not None and changed.collection != row["collection"]:
+                await self._move(connection, row, changed.collection)
+            if changed.title is not None and (changed.title or None) != row["given_title"]:
+                await connection.execute(
+                    sql["give_title"], {"id": row["id"], "title": changed.title or None}
+                )
+                if await change_state(connection, document_id, DocumentState.QUEUED) is not None:
+                    await self._queue.defer(connection, document_id)
+            return document_of(await _row(connection, "get", document_id))
+
+    async def retry(self, document_id: str) -> Document:
+        """Read a document again that failed; any other is left as it is. Raises `NotFound`."""
+        document = await self.get(document_id)
+        return (
+            await self.reindex(document_id) if document.state is DocumentState.FAILED else document
+        )
+
+    async def delete(self, document_id: str) -> None:
+        """Remove a document for good and at once, with all that was made of it, and its file
+        unless another has it. Raises `NotFound`."""
+        await self.removals.delete(document_id)
+
+    async def reindex(self, document_id: str) -> Document:
+        """Read a document again; until that is done it is found as before. Raises `NotFound`."""
+        async with self._database.connection() as connection:
+            row = await _row(connection, "get_locked", document_id)
+            changed = await change_state(connection, document_id, DocumentState.QUEUED)
+            if changed is not None:
+                await self._queue.defer(connection, document_id)
+            return document_of(changed or row)
+
+    async def refresh(self) -> int:
+        """Queue some documents that were cut by earlier rules or to another length, newest first,
+        to be read again; how many. None while others wait: those come first. Until it is read again
+        a document is found by its old passages."""
+        sql = statements("documents")
+        async with self._database.connection() as connection:
+            chars_max = await length_in_force(connection, self._config.passage_chars_max)
+            found = await connection.execute(
+                sql["cut_by_earlier_rules"],
+                {
+                    "cut_by": cut_by(chars_max),
+                    "version_to": cut_by(0, CHUNK_VERSION + 1),
+                    "limit": _REFRESHED_AT_ONCE,
+                },
+            )
+            rows = await found.fetchall()
+            waiting = await (await connection.execute(sql["any_waits"])).fetchone() if rows else {}
+            if not rows or (waiting or {})["waits"]:
+                return 0
+            for row in rows:
+                await change_state(connection, str(row["id"]), DocumentState.QUEUED)
+                await self._queue.defer(connection, str(row["id"]))
+        log.info("documents cut by earlier rules are read again", documents=len(rows))
+        return len(rows)
+
+    async def jobs(self, limit: int) -> Sequence[JobStatus]:
+        """Background work that waits, runs or failed, newest first."""
+        async with self._database.connection() as connection:
+            found = await connection.execute(
+                statements("documents")["jobs"], {"limit": max(1, min(limit, LIST_MAX))}
+            )
+            queued = [job_of(row) for row in await found.fetchall()]
+            return [job for work in self.works for job in await work.jobs(connection)] + queued
+
+    async def backlog(self) -> Backlog:
+        """What waits to be read, and whether reading moves on."""
+        async with self._database.connection() as connection:
+            return await backlog_of(connection, self._config.extract_s_max)
+
+    async def give_jobs(self) -> int:
+        """Give documents that wait without a job one; how many there were."""
+        async with self._database.connection() as connection:
+            return await give_jobs(connection, self._queue)
+
+    async def sweep(self) -> None:
+        """What is due: files that nobody has, documents removed long enough ago, readings by
+        earlier rules."""
+        await self._originals.settle()
+        await self._originals.sweep()
+        await self._compare_store()
+        await self.removals.purge()
+        await self.refresh()
+
+    async def _compare_store(self) -> None:
+        """Compare the store with the documents, at the first sweep and once a day."""
+        now = time.monotonic()
+        if now < self._compare_at:
+            return
+        self._compare_at = now + _COMPARE_S
+        try:
+            await self._originals.compare()
+        except StorageUnavailable as error:
+            log.warning("the file store could not be looked through", reason=error.message)
+            self._compare_at = now + _COMPARE_AGAIN_S
+
+    def _check_file(self, path: Path, name: str) -> int:
+        bytes_len = path.stat().st_size
+        if bytes_len == 0:
+            raise Invalid(
+                f"{name} is empty: it has zero bytes.", remedy="Add a file with something in it."
+            )
+        if bytes_len > self._config.file_bytes_max:
+            raise TooLarge(
+                f"{name} has {bytes_len:,} bytes; ingest.file_bytes_max allows "
+                f"{self._config.file_bytes_max:,}."
+            )
+        with path.open("rb") as file:
+            refusal = refusal_of(file.read(HEAD_BYTES))
+        if refusal is not None:
+            raise UnsupportedFormat(f"{name}: {refusal.sentence}", remedy=refusal.remedy)
+        return bytes_len
+
+    async def _move(
+        self, connection: AsyncConnection[DictRow], row: DictRow, collection: str
+    ) -> None:
+        sql = statements("documents")
+        there = {"id": row["id"], "collection": collection, "sha256": row["sha256"]}
+        await connection.execute(sql["lock_file"], there)
+        await connection.execute(sql["ensure_collection"], there)
+        await self.removals.make_room(connection, collection, row["sha256"])
+        same = await (await connection.execute(sql["same_bytes"], there)).fetchone()
+        if same is not None:
+            raise Invalid(
+                f"The collection {quoted(collection)} has the same bytes already, as "
+                f"{same['name']}.",
+                remedy="Remove one of the two documents.",
+            )
+        await connection.execute(sql["move"], there)
+        await move_document(connection, str(row["id"]), row["collection"], collection)
+
+    async def _add_row(
+        self, connection: AsyncConnection[DictRow], new: dict[str, Any], path: Path
+    ) -> AddedDocument:
+        sql = statements("documents")
+        await connection.execute(sql["lock_file"], new)
+        if not await self._blobs.exists(str(new["sha256"])):
+            await self._blobs.put(path)  # its last document was removed just now, and it with that
+        await connection.execute(sql["ensure_collection"], new)
+        await self.removals.make_room(connection, new["collection"], new["sha256"])
+        while True:
+            inserted = await (await connection.execute(sql["insert"], new)).fetchone()
+            if inserted is not None:
+                await connection.execute(statements("removal")["expect_no_more"], new)
+                await self._queue.defer(connection, str(inserted["id"]))
+                return AddedDocument(document_of(inserted), duplicate=False)
+            known = await (await connection.execute(sql["same_bytes"], new)).fetchone()
+            if known is not None:
+                return await self._add_again(connection, known, new["tags"])
+
+    async def _add_again(
+        self, connection: AsyncConnection[DictRow], known: DictRow, tags: Sequence[str]
+    ) -> AddedDocument:
+        if not set(tags) <= set(known["tags"]):
+            both = checked_tags([*known["tags"], *tags])
+            tagged = await connection.execute(
+                statements("documents")["set_tags"], {"id": known["id"], "tags": both}
+            )
+            known = await tagged.fetchone() or known
+        if known["state"] == DocumentState.FAILED:
+            queued = await change_state(connection, str(known["id"]), DocumentState.QUEUED)
+            await self._queue.defer(connection, str(known["id"]))
+            known = queued or known
+        return AddedDocument(document_of(known), duplicate=True)
+
+
+def _checked_changes(changes: DocumentChanges) -> DocumentChanges:
+    """The same, cleaned: `title` is "" for the file's own. Raises `BadRequest`."""
+    if changes.collection is not None:
+        check_collection(changes.collection)
+    return DocumentChanges(
+        title=None if changes.title is None else clean_title(changes.title) or "",
+        tags=None if changes.tags is None else tuple(checked_tags(changes.tags)),
+        collection=changes.collection,
+    )
+
+
+async def _row(
+    connection: AsyncConnection[DictRow],
+    statement: str,
+    document_id: str,
+    otherwise: str = "There is no such document.",
+) -> DictRow:
+    try:
+        found = await connection.execute(
+            statements("documents")[statement], {"id": uuid.UUID(document_id)}
+        )
+    except ValueError:
+        raise NotFound(otherwise) from None
+    row = await found.fetchone()
+    if row is None:
+        raise NotFound(otherwise)
+    return row

@@ -1,0 +1,1 @@
+"""Pages of PDF documents as pictures, with a passage marked."""

@@ -1,0 +1,247 @@
+"""What xberg reads: PDF, Office, ODF, RTF, HWP, HWPX, images; rendered from its document tree.
+
+xberg's own text is not used: it mixes style names into headings and its page offsets do not fit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+from xml.etree import ElementTree
+
+from byline.domain.documents import ExtractedText
+from byline.errors import ExtractionFailed
+from byline.ingest.formats import Kind, Reader, corrupt, encrypted
+from byline.ingest.readers.sparse_sheets import moved_together
+from byline.ingest.readers.text_blocks import Block, assemble
+
+_HEADING_CHARS_MAX: Final = 200
+_PAGED: Final = frozenset({"application/pdf", "image/tiff"})
+_SLIDES: Final = re.compile(r"presentation|powerpoint|keynote")
+_SLIDE_TITLE_CHARS_MAX: Final = 100
+_LEGIBLE: Final = re.compile(r"[^\W_\ue000-\uf8ff\ufffd]")
+_LEGIBLE_CHARS_MIN: Final = 3
+"""Letters and digits a page must hold to count as text; a page number alone does not."""
+_LOCKED: Final = re.compile(r"password|encrypt|decrypt", re.IGNORECASE)
+_UNSUPPORTED: Final = re.compile(r"unsupported", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ocr:
+    """Tesseract data to read pictures of text with: languages and the folder they lie in."""
+
+    languages: tuple[str, ...]
+    tessdata: Path
+
+
+def read_office(source: Path | bytes, kind: Kind, ocr: Ocr | None) -> ExtractedText:
+    """Anything xberg reads. Without `ocr`, pictures of text give no text.
+
+    A PDF is read without OCR first, then once more with OCR of the pages that gave no text: left to
+    itself xberg also puts pages whose prose it finds odd through OCR, at a second a page.
+    """
+    is_pdf = kind.reader is Reader.PDF
+    if isinstance(source, Path):
+        source = moved_together(source, kind.media_type) or source
+    document = _extract(source, kind.media_type, None if is_pdf else ocr)
+    blocks = list(_blocks(document, kind))
+    if _SLIDES.search(kind.media_type) and not any(block.level for block in blocks):
+        blocks = list(_titled_slides(blocks))
+    if is_pdf and ocr is not None:
+        pages = _pages_without_text(document, blocks)
+        if pages or not blocks:
+            document = _extract(source, kind.media_type, ocr, pages or None)
+            blocks = list(_blocks(document, kind))
+    if kind.reader is Reader.HWPX and isinstance(source, Path):
+        blocks += _hwpx_margins(source, blocks)
+    return assemble(blocks, title=document.metadata.title or "", media_type=kind.media_type)
+
+
+def _titled_slides(blocks: Sequence[Block]) -> Iterator[Block]:
+    """A slide's first line is what the slide is about."""
+    seen: int | None = None
+    for block in blocks:
+        is_first = block.page is not None and block.page != seen and bool(block.text.strip())
+        seen = block.page if is_first else seen
+        is_title = is_first and len(block.text) <= _SLIDE_TITLE_CHARS_MAX and "\n" not in block.text
+        yield replace(block, level=1) if is_title else block
+
+
+def _pages_without_text(document: Any, blocks: Sequence[Block]) -> list[int]:
+    """The pages that are pictures, or whose letters a broken font made private characters."""
+    total = document.metadata.pages.total_count if document.metadata.pages else 0
+    legible: Counter[int] = Counter()
+    for block in blocks:
+        legible[block.page or 0] += len(_LEGIBLE.findall(block.text))
+    return [page for page in range(1, total + 1) if legible[page] < _LEGIBLE_CHARS_MIN]
+
+
+def _extract(
+    source: Path | bytes, media_type: str, ocr: Ocr | None, ocr_pages: list[int] | None = None
+) -> Any:
+    import xberg
+
+    config = xberg.ExtractionConfig(
+        use_cache=False,
+        enable_quality_processing=False,
+        include_document_structure=True,
+        extraction_timeout_secs=None,  # the parent process keeps the time
+        disable_ocr=ocr is None,
+        ocr_embedded_images=False,  # logos and figures cost seconds a page and give noise
+        ocr=_ocr_config(ocr),
+        force_ocr_pages=ocr_pages,
+        max_embedded_file_bytes=None,
+    )
+    given = (
+        xberg.ExtractInput(kind="bytes", bytes=source, mime_type=media_type)
+        if isinstance(source, bytes)
+        else xberg.ExtractInput(kind="uri", uri=str(source), mime_type=media_type)
+    )
+
+    async def ask() -> Any:
+        return await xberg.extract(given, config)
+
+    try:
+        result = asyncio.run(ask())
+    except MemoryError:
+        raise
+    except Exception as error:  # xberg raises plain RuntimeErrors; one seam maps all
+        raise _failure(str(error), media_type) from error
+    if not result.results:
+        said = result.errors[0].message if result.errors else "no result"
+        raise _failure(said, media_type)
+    return result.results[0]
+
+
+def _ocr_config(ocr: Ocr | None) -> Any:
+    import xberg
+
+    if ocr is None:
+        return None
+    languages = list(ocr.languages)
+    return xberg.OcrConfig(
+        language=languages,
+        tessdata_path=str(ocr.tessdata),
+        tesseract_config=xberg.TesseractConfig(language=languages, use_cache=False),
+    )
+
+
+def _failure(said: str, media_type: str) -> ExtractionFailed:
+    """xberg's words to our code and sentence."""
+    if _LOCKED.search(said):
+        return encrypted()
+    if _UNSUPPORTED.search(said):
+        return ExtractionFailed("unsupported_format", f"Files of type {media_type} are not read.")
+    return corrupt(f"{media_type} file")
+
+
+def _blocks(document: Any, kind: Kind) -> Iterator[Block]:
+    """The nodes in reading order. Pages are told only where the format itself has them."""
+    nodes = document.document.nodes if document.document else []
+    is_paged = kind.media_type in _PAGED or bool(_SLIDES.search(kind.media_type))
+    # What a PDF seems to number, xberg guesses; a wrong number is worse than none.
+    numbered = {i for i, node in enumerate(nodes) if _is_numbered(node, kind)}
+    counts: Counter[int] = Counter()
+    within_list = False
+    seen_page = 1
+    for node in nodes:
+        content = json.loads(str(node.content))
+        if is_paged and node.page:
+            seen_page = max(seen_page, node.page)
+        page = seen_page if is_paged else None
+        if content["node_type"] == "list_item":
+            mark = "- "
+            if node.parent in numbered:
+                counts[node.parent] += 1
+                mark = f"{counts[node.parent]}. "
+            yield Block(mark + content["text"].strip(), page, tight=within_list)
+            within_list = True
+        elif content["node_type"] != "list":
+            within_list = False
+            yield from _rendered(content, page)
+
+
+def _is_numbered(node: Any, kind: Kind) -> bool:
+    if kind.reader is Reader.PDF or node.content.node_type != "list":
+        return False
+    return bool(json.loads(str(node.content)).get("ordered"))
+
+
+def _rendered(content: Mapping[str, Any], page: int | None) -> Iterator[Block]:
+    match content["node_type"]:
+        case "heading" | "title":
+            text = content["text"].strip()
+            level = content.get("level", 1) if len(text) <= _HEADING_CHARS_MAX else 0
+            yield Block(text, page, level)
+        case "table":
+            yield from _table(content["grid"], page)
+        case "metadata_block":
+            for number, entry in enumerate(content["entries"]):
+                yield Block(f"{entry['key']}: {entry['value']}", page, tight=number > 0)
+        case "definition_item":
+            yield Block(f"{content['term']}: {content['definition']}", page)
+        case "group" | "page_break" | "slide" | "quote":
+            return  # only hold other nodes
+        case "code":
+            yield Block(content.get("text") or "", page, code=True)
+        case "image":
+            yield Block(content.get("description") or "", page)
+        case "raw_block":
+            yield Block(content["content"], page)
+        case _:
+            yield Block(content.get("text") or "", page)
+
+
+def _table(grid: Mapping[str, Any], page: int | None) -> Iterator[Block]:
+    """A line a row, cells between bars; a table of one cell is a box around paragraphs."""
+    cells = grid["cells"]
+    if grid["rows"] * grid["cols"] == 1:
+        yield Block(cells[0]["content"] if cells else "", page)
+        return
+    rows: dict[int, list[str]] = {}
+    for cell in sorted(cells, key=lambda cell: (cell["row"], cell["col"])):
+        text = re.sub(r"\s+", " ", re.sub(r"<br\s*/?>", " ", cell["content"])).strip()
+        rows.setdefault(cell["row"], []).append(text)
+    lines = [" | ".join(_trimmed(row)) for row in rows.values()]
+    yield Block("\n".join(line for line in lines if line.strip(" |")), page)
+
+
+def _trimmed(row: list[str]) -> list[str]:
+    while row and not row[-1]:
+        row.pop()
+    return row
+
+
+def _hwpx_margins(path: Path, known: Sequence[Block]) -> Iterator[Block]:
+    """Headers, footers and notes of a HWPX document, which xberg leaves out in part."""
+    read = re.sub(r"\s+", "", "".join(block.text for block in known))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [n for n in archive.namelist() if re.fullmatch(r"Contents/section\d+\.xml", n)]
+            roots = [ElementTree.fromstring(archive.read(name)) for name in names]
+    except (zipfile.BadZipFile, ElementTree.ParseError, OSError) as error:
+        raise corrupt("HWPX document") from error
+    for root in roots:
+        for element in root.iter():
+            if element.tag.rpartition("}")[2] in ("header", "footer", "footNote", "endNote"):
+                text = _paragraphs(element)
+                squeezed = re.sub(r"\s+", "", text)
+                if squeezed and squeezed not in read:
+                    read += squeezed
+                    yield Block(text)
+
+
+def _paragraphs(element: ElementTree.Element) -> str:
+    lines = []
+    for paragraph in element.iter():
+        if paragraph.tag.rpartition("}")[2] == "p":
+            runs = (t for t in paragraph.iter() if t.tag.rpartition("}")[2] == "t")
+            lines.append("".join("".join(run.itertext()) for run in runs))
+    return "\n".join(line for line in lines if line.strip())

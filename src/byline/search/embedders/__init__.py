@@ -1,1 +1,0 @@
-"""Embedders: texts to vectors, by a model of Byline's own or by a server of yours."""

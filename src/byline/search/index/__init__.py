@@ -1,0 +1,1 @@
+"""What is written when a document is indexed: postings, statistics, words."""

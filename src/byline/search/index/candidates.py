@@ -1,0 +1,212 @@
+"""Which passages are scored at all: those that hold the right terms together. Pure.
+
+Scoring takes microseconds a passage, and common words stand in hundreds of thousands. The best
+passages hold the rarest of the query's terms, or several of them, or one very often; so the index
+is asked for passages that hold certain terms together (GIN finds those without touching a row), and
+these alone are scored.
+
+How often a passage has a term is in the index too: where it weighs much (`IMPACTS`), the passage is
+also found by further ids of that term, one for each bound that its weight reaches. What is chosen
+from are *sets*: one term or two, each at any such level, or three at the lowest.
+
+    1. Sets are taken by falling weight: what holding the set adds to a passage's score.
+    2. A set that holds a taken one brings nothing; taken ones that hold the new one go.
+    3. It ends when the passages expected are `ENOUGH`,
+    4. or are `FEW` and would be over `MANY` with the next set, or the sets too many.
+
+How many passages hold a set is expected as if terms stood independently of each other, but for
+those of as good as the same frequency (`_ALIKE`): these are most often pairs of letters of one
+word. Other words keep company too, so more come than were expected, three times as many at times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from math import sqrt
+from typing import Final, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from byline.text.terms import TERM_IDS_MAX
+
+Id = TypeVar("Id", int, npt.NDArray[np.int64])
+
+IMPACTS: Final = (1.25, 1.35, 1.45)
+"""Bounds of a term's weight in a passage (`bm25.passage_weights`, below 1.6): a passage of average
+length reaches about the first with a term twice, the second three times, the third six times."""
+
+_ASSUMED: Final = (1.0, 1.3, 1.4, 1.5)
+"""What a term is taken to weigh in a passage that reaches none, the first, second, third bound."""
+
+ENOUGH: Final = 2_000
+MANY: Final = 4_000
+FEW: Final = 300
+AT_LEAST: Final = 200
+"""Passages expected (see above)."""
+
+TERMS_MAX: Final = 9
+"""Sets are made of so many of the query's heaviest terms."""
+
+_SETS_MAX: Final = 32
+
+_ALIKE: Final = 0.99
+"""Terms whose document frequencies differ by less than 1 % are taken to stand together."""
+
+
+class Level(NamedTuple):
+    """How many passages (`df`) are found by any of `ids`. More than one: what a prefix stands for,
+    which counts as one term."""
+
+    ids: tuple[int, ...]
+    df: int
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A term of a query: its weight there, and its levels, as far as they are known; the first is
+    the term wherever it stands."""
+
+    weight: float
+    levels: tuple[Level, ...]
+
+
+class Gathering(NamedTuple):
+    """Passages that hold one id of each of `every` and, unless it is empty, one of `some`."""
+
+    every: tuple[tuple[int, ...], ...]
+    some: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the index is to be asked for, and how many passages are expected to come of it."""
+
+    gatherings: tuple[Gathering, ...]
+    expected: float
+
+
+class _Item(NamedTuple):
+    """A term at a level. `mask` has a bit for this level of the term and for each below it, so that
+    one set holds another where its bits are among those."""
+
+    mask: int
+    weight: float
+    share: float
+    df: int
+    """Of the term wherever it stands."""
+    level: Level
+
+
+class _Set(NamedTuple):
+    weight: float
+    mask: int
+    items: tuple[_Item, ...]
+
+
+def impact_id(term: Id, level: int) -> Id:
+    """The id by which the index has a term at a level: 0 is the term itself, 1 to 3 are the
+    passages in which its weight reaches `IMPACTS[level - 1]`. A 4-byte integer, as terms are."""
+    high = TERM_IDS_MAX * (level // 2)
+    return term + high if level % 2 == 0 else -1 - term - high
+
+
+def further_ids(
+    terms: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The further ids that passages are found by, given terms and what they weigh: of each id the
+    place of its term in `terms`, and the id."""
+    places = [np.flatnonzero(weights >= bound) for bound in IMPACTS]
+    ids = [impact_id(terms[some], level) for level, some in enumerate(places, start=1)]
+    return np.concatenate(places), np.concatenate(ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many passages to expect: see above."""
+
+    enough: float
+    few: float
+    many: float
+
+
+def bounds(found_of: float = 1.0, standing_of: float = 1.0) -> Bounds:
+    """Bounds where only the share `found_of` (0 to 1) of all passages may be found, which is the
+    share `standing_of` of those that document frequencies are of. Of fewer passages fewer are
+    needed (by the square root of the share), but `AT_LEAST` of those that may be found."""
+    times = sqrt(found_of) / standing_of
+    enough = ENOUGH * times
+    return Bounds(enough, min(enough, max(FEW * times, AT_LEAST / standing_of)), MANY * times)
+
+
+def choose(terms: Sequence[Term], passages: int, within: Bounds | None = None) -> Choice:
+    """The sets for a query's terms, given how many `passages` their `df` are of."""
+    within = within or bounds()
+    heaviest = sorted(terms, key=lambda term: -term.weight)[:TERMS_MAX]
+    heaviest.sort(key=lambda term: term.levels[0].df)
+    taken: dict[int, _Set] = {}
+    shares: dict[int, float] = {}
+    found = 0.0
+    for each in sorted(_sets(heaviest, passages), key=lambda one: -one.weight):  # 1
+        if found >= within.enough:  # 3
+            break
+        if any(each.mask & other == other for other in taken):  # 2
+            continue
+        gone = [other for other in taken if other & each.mask == each.mask]
+        share = _share(each.items)
+        then = found + passages * (share - sum(shares[other] for other in gone))
+        is_too_much = then > within.many or len(taken) - len(gone) >= _SETS_MAX
+        if found >= within.few and is_too_much:  # 4
+            break
+        for other in gone:
+            del taken[other]
+        taken[each.mask], shares[each.mask] = each, share
+        found = then
+    return Choice(tuple(_gathered(taken.values())), found)
+
+
+def _sets(terms: Sequence[Term], passages: int) -> Iterator[_Set]:
+    deep = [list(_items(place, term, passages)) for place, term in enumerate(terms)]
+    shallow = [items[:1] for items in deep]
+    for size, some in ((1, deep), (2, deep), (3, shallow)):
+        for chosen in combinations(some, size):
+            for items in product(*chosen):
+                mask, weight = 0, 0.0
+                for item in items:
+                    mask |= item.mask
+                    weight += item.weight
+                yield _Set(weight, mask, items)
+
+
+def _items(place: int, term: Term, passages: int) -> Iterator[_Item]:
+    df = term.levels[0].df
+    for n, (level, weight) in enumerate(zip(term.levels, _ASSUMED, strict=False), start=1):
+        mask = ((1 << n) - 1) << place * len(_ASSUMED)
+        yield _Item(mask, term.weight * weight, level.df / passages, df, level)
+
+
+def _share(items: Sequence[_Item]) -> float:
+    """Of terms by rising frequency: the share of passages expected to hold them all."""
+    share, last, least = 1.0, 0, 1.0
+    for item in items:
+        if last >= _ALIKE * item.df:
+            share *= min(least, item.share) / least
+            least = min(least, item.share)
+        else:
+            share *= item.share
+            least = item.share
+        last = item.df
+    return share
+
+
+def _gathered(sets: Iterable[_Set]) -> Iterator[Gathering]:
+    """The sets in as few questions to the index as it takes: those that differ in what most
+    passages hold are one."""
+    alike: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+    for each in sets:
+        held = [item.level for item in each.items]
+        *every, most = sorted(held, key=lambda level: (level.df, level.ids))
+        alike.setdefault(tuple(level.ids for level in every), []).extend(most.ids)
+    return (Gathering(every, tuple(some)) for every, some in alike.items())

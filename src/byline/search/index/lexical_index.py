@@ -1,0 +1,251 @@
+"""The lexical index: passages indexed by their terms in PostgreSQL (`lexical_search.py` asks it).
+
+Three tables hold it (`store/migrations/0002_lexical.sql`): `lexical_passages`, a row a passage,
+found by its terms and by further ids of those that weigh much in it (`candidates.py`);
+`lexical_terms` and `lexical_totals`, the document frequencies; and `lexical_changes`, what came or
+went since those were last brought up to date. Writers only append changes: no two of them ever
+wait for each other's rows, so concurrent ingest and deletes cannot deadlock, and a common term is
+not a row that everybody writes. A search adds changes to counts, so its statistics are those of
+the moment. Whoever finds enough changes folds them into the counts, one at a time (an advisory
+lock nobody waits for), in the transaction it is in; the last ones are folded when all is quiet
+(`folding.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import uuid
+from collections.abc import AsyncIterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from byline.search.index import bm25
+from byline.search.index.analysed_passages import context_terms
+from byline.search.index.posting_rows import Places, index_rows
+from byline.search.index.stats_compaction import fold_if_due
+from byline.search.index.term_columns import TermColumns, distinct, summed
+from byline.search.index.vocabulary import add_words
+from byline.store import binary_copy
+from byline.store.statements import statements
+from byline.text.terms import terms
+
+_SLICE: Final = 16
+"""Passages analysed before the event loop may serve others: about 3 ms."""
+
+_ANALYSED_SLICE: Final = 8 * _SLICE
+"""The same of passages analysed before."""
+
+_ROWS_WAITING_MAX: Final = 16
+"""Slices that may wait for the server: about 3 MB at most."""
+
+_COUNTED_AT_ONCE: Final = 4096
+"""Passages that make one change of the statistics."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPassage:
+    """A passage as it is indexed. `id` is that of its row in `passages`; `heading` and `title` are
+    findable with it, at less weight than its own text."""
+
+    id: int
+    heading: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassages:
+    """Passages that follow one another in a document, and stand in a collection: the ids of their
+    rows in `passages`, and what they are indexed by."""
+
+    collection: str
+    document_id: uuid.UUID
+    ids: Sequence[int]
+    terms: TermColumns
+
+
+async def index_passages(
+    connection: AsyncConnection[DictRow], collection: str, passages: Sequence[IndexedPassage]
+) -> None:
+    """Make stored passages findable, in the connection's transaction. None may be indexed yet.
+
+    Many at a time are faster: the server inserts some while the next ones are analysed.
+    """
+    if not passages:
+        return
+    ids = [passage.id for passage in passages]
+    documents = await _documents(connection, ids)
+
+    def slices() -> Iterator[_Slice]:
+        for first in range(0, len(passages), _SLICE):
+            some = passages[first : first + _SLICE]
+            places = Places(ids[first : first + _SLICE], documents[first : first + _SLICE],
+                            collection.encode())  # fmt: skip
+            yield places, TermColumns.of(list(map(_passage_terms, some)))
+
+    counting = await _counting(connection)
+    await _write(connection, counting, slices())
+    await _count(connection, collection, counting)
+    await fold_if_due(connection)
+    await add_words(connection, (text for p in passages for text in (p.title, p.heading, p.text)))
+
+
+async def index_analysed(
+    connection: AsyncConnection[DictRow], blocks: AsyncIterable[StoredPassages]
+) -> None:
+    """Make passages of one document findable that were analysed before, block by block as they
+    come, in the connection's transaction. None may be indexed yet. A block holds as many as are
+    weighed together (a multiple of `_SLICE`), the last one apart. Their words are to be listed
+    apart (`vocabulary.add_listed`).
+
+    Nobody's fold is kept from its turn while a block is waited for: ours comes behind the last.
+    """
+    counting: _Counting | None = None
+    collection = ""
+    async for stored in blocks:
+        counting = counting or await _counting(connection)
+        collection = stored.collection
+        await _write(connection, counting, _analysed_slices(stored))
+        if counting.added.passages >= _COUNTED_AT_ONCE:
+            await _count(connection, collection, counting)
+            counting = None
+    if counting is not None:
+        await _count(connection, collection, counting)
+    await fold_if_due(connection)
+
+
+def _analysed_slices(stored: StoredPassages) -> Iterator[_Slice]:
+    for first in range(0, len(stored.ids), _ANALYSED_SLICE):
+        ids = stored.ids[first : first + _ANALYSED_SLICE]
+        places = Places(ids, [stored.document_id.bytes] * len(ids), stored.collection.encode())
+        yield places, stored.terms.some(first, first + len(ids))
+
+
+async def remove_document(connection: AsyncConnection[DictRow], document_id: str) -> None:
+    """Take a document out of the index, in the connection's transaction. Twice is once.
+
+    Deleting passages does the same, passage by passage; this is faster for a whole document.
+    """
+    await make_way(connection, document_id)
+    await fold_if_due(connection)
+
+
+async def make_way(connection: AsyncConnection[DictRow], document_id: str) -> None:
+    """The same for one whose new passages are indexed next (`index_analysed`), which folds: a fold
+    here would keep others from theirs until then."""
+    await connection.execute(statements("lexical")["remove_document"], {"document_id": document_id})
+
+
+_Slice: TypeAlias = tuple[Places, TermColumns]
+
+
+@dataclass(slots=True)
+class _Totals:
+    """Of some passages: how many, and of how many terms together."""
+
+    passages: int = 0
+    length: int = 0
+
+
+@dataclass(slots=True)
+class _Counting:
+    """What there was `before`, what was `added`, and the ids that those are found by: in how many
+    of some of them, some after the other."""
+
+    before: _Totals
+    added: _Totals = field(default_factory=_Totals)
+    terms: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    counts: list[npt.NDArray[np.int64]] = field(default_factory=list)
+
+
+async def _totals(connection: AsyncConnection[DictRow]) -> _Totals:
+    row = await (await connection.execute(statements("lexical")["totals"])).fetchone() or {}
+    return _Totals(row["passages"], row["length"])
+
+
+async def _documents(connection: AsyncConnection[DictRow], ids: list[int]) -> list[bytes]:
+    """The documents are asked for rather than given: the rows that were stored cannot be wrong."""
+    found = await connection.execute(statements("lexical")["documents_of"], {"passages": ids})
+    documents = {row["id"]: row["document_id"].bytes for row in await found.fetchall()}
+    return [documents[id_] for id_ in ids]
+
+
+async def _counting(connection: AsyncConnection[DictRow]) -> _Counting:
+    return _Counting(await _totals(connection))
+
+
+async def _write(
+    connection: AsyncConnection[DictRow], counting: _Counting, slices: Iterator[_Slice]
+) -> None:
+    """Write the rows of passages; the server inserts some while the next ones are packed."""
+    rows: asyncio.Queue[bytes] = asyncio.Queue(_ROWS_WAITING_MAX)
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_send(connection, rows))
+            await _pack(counting, slices, rows)
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+async def _pack(counting: _Counting, slices: Iterator[_Slice], rows: asyncio.Queue[bytes]) -> None:
+    """Put an index row for each passage into `rows`, and `COPY_TRAILER` at the end."""
+    for places, columns in slices:
+        averages = _averages(counting.before, counting.added, columns.lengths)
+        packed, found = index_rows(places, columns, averages)
+        terms_, counts = distinct(found)
+        counting.terms.append(terms_)
+        counting.counts.append(counts)
+        await rows.put(packed)
+        await asyncio.sleep(0)  # a queue with room lets nobody else run
+    await rows.put(binary_copy.COPY_TRAILER)
+
+
+async def _count(
+    connection: AsyncConnection[DictRow], collection: str, counting: _Counting
+) -> None:
+    """The row of `lexical_changes` for all that were written."""
+    terms_, df = summed(np.concatenate(counting.terms), np.concatenate(counting.counts))
+    change = binary_copy.copy_row(
+        collection.encode(),
+        struct.pack(">i", counting.added.passages),
+        struct.pack(">q", counting.added.length),
+        binary_copy.int4_array(terms_),
+        binary_copy.int4_array(df),
+    )
+    async with connection.cursor().copy(statements("lexical")["copy_change"]) as copy:
+        await copy.write(binary_copy.COPY_HEADER + change + binary_copy.COPY_TRAILER)
+
+
+def _averages(
+    before: _Totals, added: _Totals, lengths: npt.NDArray[np.uint32]
+) -> npt.NDArray[np.float64]:
+    """The average length of passages when each of some was indexed: taken anew for every `_SLICE`
+    of them, over all until then. They are counted in `added`."""
+    averages = np.empty(len(lengths))
+    for first in range(0, len(lengths), _SLICE):
+        some = lengths[first : first + _SLICE]
+        added.passages += len(some)
+        added.length += int(some.sum())
+        averages[first : first + _SLICE] = bm25.average_length(
+            before.passages + added.passages, before.length + added.length
+        )
+    return averages
+
+
+async def _send(connection: AsyncConnection[DictRow], rows: asyncio.Queue[bytes]) -> None:
+    async with connection.cursor().copy(statements("lexical")["copy_passages"]) as copy:
+        await copy.write(binary_copy.COPY_HEADER)
+        some = b""
+        while some != binary_copy.COPY_TRAILER:
+            some = await rows.get()
+            await copy.write(some)
+
+
+def _passage_terms(passage: IndexedPassage) -> bm25.PassageTerms:
+    return bm25.passage_terms(terms(passage.text), context_terms(passage.title, passage.heading))

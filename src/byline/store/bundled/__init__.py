@@ -1,0 +1,1 @@
+"""The PostgreSQL that comes with Byline: its programs, its data, its process."""

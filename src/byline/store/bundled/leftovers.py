@@ -1,0 +1,94 @@
+"""What a Byline that was killed can leave behind: a server at work, and lock files.
+
+Only to be used with the home's lock in hand: then no living Byline uses that server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Final
+
+from byline.errors import StartFailed
+from byline.store.bundled.cluster import Cluster
+
+_POLL_S: Final = 0.01
+_PS_S_MAX: Final = 10.0
+_STEPS: Final = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0))
+"""A fast shutdown, an immediate one, a kill; and how many seconds each is given."""
+
+
+async def end_leftovers(cluster: Cluster) -> None:
+    """End the processes at work in the data folder, and clear away their lock files.
+
+    PostgreSQL would clear up by itself, were it not that the pid it left may be a dying process by
+    now, or a stranger's.
+    """
+    for number, wait_s_max in _STEPS:
+        for pid in servers(cluster.data):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        if await _are_gone(cluster.data, wait_s_max):
+            break
+    (cluster.data / "postmaster.pid").unlink(missing_ok=True)
+    for path in cluster.run.iterdir():
+        path.unlink()
+
+
+async def _are_gone(data: Path, wait_s_max: float) -> bool:
+    deadline = time.monotonic() + wait_s_max
+    while servers(data):
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(_POLL_S)
+    return True
+
+
+def servers(data: Path) -> list[int]:
+    """The PostgreSQL processes at work in `data`; the dead who wait to be reaped apart."""
+    return servers_by_proc(data) if Path("/proc/self").exists() else server_by_ps(data)
+
+
+def servers_by_proc(data: Path) -> list[int]:
+    """Asks /proc: the server and its children, which can outlive it."""
+    pids = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [int(entry.name) for entry in pids if _works_in(entry, data)]
+
+
+def _works_in(process: Path, data: Path) -> bool:
+    try:
+        return (process / "cwd").samefile(data) and "postgres" in (process / "comm").read_text()
+    except OSError:
+        return False  # ended, or somebody else's
+
+
+def server_by_ps(data: Path) -> list[int]:
+    """Asks `ps` whether the pid the server left in its data is still that server's."""
+    lines = pid_lines(data)
+    if not lines or not lines[0].isdigit():
+        return []
+    command = ["ps", "-ww", "-o", "command=", "-p", lines[0]]
+    try:
+        ran = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_PS_S_MAX
+        )
+    except subprocess.TimeoutExpired:
+        raise StartFailed(
+            f"`ps` did not tell within {_PS_S_MAX:g} s whether PostgreSQL still runs in {data}.",
+            remedy=f"See whether process {lines[0]} is a postgres; end it, then start again.",
+        ) from None
+    runs = "postgres" in ran.stdout and str(data) in ran.stdout
+    return [int(lines[0])] if runs else []
+
+
+def pid_lines(data: Path) -> list[str]:
+    """The lines of the file a running server keeps in its data folder; none without a server."""
+    try:
+        return (data / "postmaster.pid").read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,1 @@
+"""What text is made of: terms, stop words, dates, sentence ends, languages. Pure."""

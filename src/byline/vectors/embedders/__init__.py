@@ -1,0 +1,1 @@
+"""What turns text into vectors: a bundled model, a server, or nothing."""

@@ -1,0 +1,102 @@
+"""A query as a vector, or why it has none: where the dense leg of a search begins.
+
+    1. no embedder is configured                                       → `off`
+    2. no embedder at hand made any vectors, or not one is there yet   → `waiting: …`
+    3. the embedder gives none for this query                          → `unavailable: …`
+    4. some passages still wait for theirs                             → `partial: …`
+    5. otherwise                                                       → `ok`
+
+These words are what `legs.dense` says of a search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from byline.errors import EmbedderUnavailable
+from byline.vectors.vector_spaces import VectorSpace, searchable_space
+
+OFF = "off"
+NO_VECTORS = "waiting: no passage has been embedded yet"
+
+
+class QueryEmbedder(Protocol):
+    """Turns a query into a vector of length 1, soon. Raises EmbedderUnavailable."""
+
+    async def embed_query(self, text: str) -> Sequence[float]: ...
+
+    async def prepare(self) -> None: ...
+
+
+class QueryEmbedders(Protocol):
+    """The embedders at hand, by their fingerprints."""
+
+    @property
+    def fingerprints(self) -> frozenset[str]: ...
+
+    def of(self, fingerprint: str) -> QueryEmbedder: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A space that can be searched, the embedder that made it, the share (0 to 1) of the passages
+    that are in it, and how many vectors it has in all collections."""
+
+    space: VectorSpace
+    embedder: QueryEmbedder
+    share: float
+    vectors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A query as a vector of `space`, which has so many `vectors`. `status` is what `legs.dense`
+    says."""
+
+    space: VectorSpace
+    vector: Sequence[float]
+    status: str
+    vectors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NoMeaning:
+    """The search goes by words alone; `status` says why."""
+
+    status: str
+
+
+async def find_space(
+    connection: AsyncConnection[DictRow], embedders: QueryEmbedders | None, collection: str | None
+) -> Filled | NoMeaning:
+    """The vectors to search, in one round trip."""
+    if embedders is None or not embedders.fingerprints:  # 1
+        return NoMeaning(OFF)
+    found = await searchable_space(connection, embedders.fingerprints, collection)
+    if found is None or found.share == 0:  # 2
+        return NoMeaning(NO_VECTORS)
+    embedder = embedders.of(found.space.fingerprint)
+    return Filled(found.space, embedder, found.share, found.all_vectors)
+
+
+async def embed(found: Filled | NoMeaning, text: str) -> Meaning | NoMeaning:
+    """The query's vector. The embedder bounds the wait; that it is down is no error of a search."""
+    if isinstance(found, NoMeaning):
+        return found
+    try:
+        vector = await found.embedder.embed_query(text)
+    except EmbedderUnavailable as error:  # 3
+        return NoMeaning(f"unavailable: {error}")
+    return Meaning(found.space, vector, _status(found.share), found.vectors)
+
+
+def _status(share: float) -> str:
+    if share >= 1:  # 5
+        return "ok"
+    percent = min(99, max(1, round(100 * share)))
+    return f"partial: {percent} % of the passages have been embedded"  # 4

@@ -1,0 +1,199 @@
+"""The facts of a text that must be exact: numbers, amounts, dates, times, codes. Pure.
+
+`facts_in` finds them, `Facts.have` says whether a text has one, by value: `May 1, 2024` is
+`2024년 5월 1일`, `₩1,234` is `1,234원`, `24 months` is `two years`, and 5 km is never 5 miles.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from functools import cached_property
+from typing import Final
+
+from byline.verify.facts.calendar_dates import Clock, Date, Day, find_clocks, find_dates
+from byline.verify.facts.quantities import Code, Quantity, find_codes, find_quantities
+from byline.verify.facts.units import DIMENSIONS, compatible
+
+Fact = Quantity | Date | Clock | Code
+
+_INVISIBLE: Final = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_MARKUP: Final = re.compile(r"</?[a-zA-Z][^<>\n]{0,80}>|[*`]+|(?<!\w)_+|_+(?!\w)|~~")
+_DIGITS: Final = re.compile("[0-9]")
+_DIGIT: Final = re.compile(r"[^\W\D]")
+_IGNORED_ALONE: Final = frozenset([Decimal(1)])
+_LIST_NUMBER: Final = re.compile(r"^\s*(?:[-*•·○●□■]\s*)?(?:\(?\d{1,3}[.)]|[①-⑳])\s+")
+
+
+def fold(text: str) -> str:
+    """NFKC and case-folded, with ASCII digits; markup and what cannot be seen are gone."""
+    return plain(text).casefold()
+
+
+def plain(text: str) -> str:
+    """As `fold`, but with its capitals."""
+    text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+    text = text.replace("−", "-").replace("’", "'")
+    if not text.isascii():
+        text = _DIGIT.sub(lambda match: str(unicodedata.decimal(match.group(), "")), text)
+    return " ".join(_MARKUP.sub("", text).split())
+
+
+def facts_in(text: str) -> list[Fact]:
+    """The facts of a folded text, in order; a list's own number is none."""
+    listed = _LIST_NUMBER.match(text)
+    rest = _blank(text, [listed.span()]) if listed else text
+    dates = list(find_dates(rest))
+    found: list[Fact] = [date for date, _ in dates]
+    rest = _blank(rest, [(date.start, end) for date, end in dates])
+    if _DIGITS.search(rest):
+        clocks = list(find_clocks(rest))
+        found += [clock for clock, _ in clocks]
+        rest = _blank(rest, [(clock.start, end) for clock, end in clocks])
+        codes = list(find_codes(rest))
+        found += codes
+        rest = _blank(rest, [(code.start, code.start + len(code.text)) for code in codes])
+    found.extend(find_quantities(rest))
+    return sorted(found, key=lambda fact: fact.start)
+
+
+class Facts:
+    """The facts of a text, and which of them a claim may stand on: found by value, not one by one,
+    for a text may have hundreds, and a claim as many."""
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        self._facts = tuple(facts)
+        self._units: dict[Decimal, set[str]] = {}
+        self._parts: set[Decimal] = set()  # of dates and times: numbers they have without a unit
+        self._minutes: set[int] = set()
+        self._codes: set[str] = set()
+        self._days: dict[int | None, set[Day]] = {}
+        self._years: set[int] = set()
+        for fact in self._facts:
+            self._add(fact)
+
+    def __iter__(self) -> Iterator[Fact]:
+        return iter(self._facts)
+
+    def have(self, fact: Fact) -> bool:
+        """Whether one of them is `fact`, or says more (`May 1, 2024` says `May 2024`)."""
+        match fact:
+            case Quantity():
+                return self._have_quantity(fact)
+            case Date():
+                return any(self._have_day(day) for day in fact.readings)
+            case Clock():
+                return not self._minutes.isdisjoint(fact.minutes)
+            case Code():
+                return fact.key in self._codes
+
+    def _add(self, fact: Fact) -> None:
+        match fact:
+            case Quantity():
+                for value in fact.values:
+                    self._units.setdefault(value, set()).add(fact.unit)
+            case Date():
+                for day in fact.readings:
+                    self._days.setdefault(day[1], set()).add(day)
+                    self._parts.update(Decimal(part) for part in day if part is not None)
+                    if day[0] is not None:
+                        self._years.add(day[0])
+            case Clock():
+                self._minutes |= fact.minutes
+                self._parts.update(Decimal(part) for m in fact.minutes for part in divmod(m, 60))
+            case Code():
+                self._codes.add(fact.key)
+
+    def _have_quantity(self, claim: Quantity) -> bool:
+        if not claim.unit and not self._parts.isdisjoint(claim.values):
+            return True
+        units = (unit for value in claim.values for unit in self._units.get(value, ()))
+        if any(compatible(claim.unit, unit) for unit in units):
+            return True
+        return claim.hedged and any(
+            _rounds_to_one_of(values, ours)
+            for unit, values in self._values.items()
+            if compatible(claim.unit, unit)
+            for ours in claim.values
+        )
+
+    @cached_property
+    def _values(self) -> dict[str, list[Decimal]]:
+        values: dict[str, list[Decimal]] = {}
+        for value in sorted(self._units):
+            for unit in self._units[value]:
+                values.setdefault(unit, []).append(value)
+        return values
+
+    def _have_day(self, day: Day) -> bool:
+        """Every part that is said must be there, in one date or with its year elsewhere."""
+        year, month, dom = day
+        if month is None:
+            return year in self._years or Decimal(year or 0) in self._units
+        year_elsewhere = year is None or year in self._years or Decimal(year) in self._units
+        for other_year, _, other_dom in self._days.get(month, ()):
+            if dom and other_dom and dom != other_dom:
+                continue
+            if dom and not other_dom and Decimal(dom) not in self._units:
+                continue
+            if year is None or other_year == year or (other_year is None and year_elsewhere):
+                return True
+        return False
+
+
+def is_idle(fact: Fact) -> bool:
+    """Whether a fact may stand without a source: "one" and "first" are mostly no numbers."""
+    return isinstance(fact, Quantity) and fact.spelled and fact.values == _IGNORED_ALONE
+
+
+def rivals(fact: Fact, others: Sequence[Fact]) -> list[Fact]:
+    """What a source says where the claim says `fact`: those of its kind of `others`, which the
+    source has and the claim has not."""
+    alike = [other for other in others if _kind(other) == _kind(fact)]
+    if alike or not isinstance(fact, Quantity) or fact.is_year:
+        return alike
+    return [
+        other
+        for other in others
+        if isinstance(other, Quantity) and not other.is_year and "" in (other.unit, fact.unit)
+    ]
+
+
+def _kind(fact: Fact) -> str:
+    match fact:
+        case Quantity():
+            return "date" if fact.is_year else DIMENSIONS.get(fact.unit, f"number {fact.unit}")
+        case Date():
+            return "date"
+        case Clock():
+            return "time"
+        case Code():
+            return "code"
+
+
+def _rounds_to_one_of(values: Sequence[Decimal], rounded: Decimal) -> bool:
+    """Whether `rounded`, at the digits it has, may stand for one of the sorted `values` ("about 3
+    million")."""
+    if not rounded:
+        return False
+    step = Decimal(1).scaleb(_trailing_exponent(rounded))
+    first = bisect_right(values, rounded - step)
+    return any(0 != value < rounded + step for value in values[first : first + 2])
+
+
+def _trailing_exponent(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0
+
+
+def _blank(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """`text` with blanks in the place of `spans`, of which none overlaps another."""
+    kept: list[str] = []
+    at = 0
+    for start, end in sorted(spans):
+        kept += (text[at:start], " " * (end - start))
+        at = end
+    return "".join((*kept, text[at:]))

@@ -1,0 +1,1 @@
+"""An answer as a page shows it: text, sources, transcript."""

@@ -1,0 +1,110 @@
+"""The article: a stored ask with its byline, text and sources, and each source beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from byline.ask.history.markdown_export import ask_markdown
+from byline.domain.asks import StoredAsk
+from byline.errors import NotFound
+from byline.web import page_forms
+from byline.web.article import turn_view, typesetting
+from byline.web.page_parts import PageParts, PageRoute, offer
+from byline.web.renderer import Painter
+from byline.web.stored_ask_view import turn_now
+
+_PDF: Final = "application/pdf"
+_NUMBER_CHARS_MAX: Final = 4
+
+
+class ReadingPages:
+    """Handlers of the pages on which an answer is read."""
+
+    def __init__(self, parts: PageParts, painter: Painter) -> None:
+        self.parts = parts
+        self.painter = painter
+
+    def routes(self) -> list[PageRoute]:
+        """Path, handler, method."""
+        one = "/asks/{ask_id}"
+        return [
+            (one, self.answer, "GET"),
+            (f"{one}/markdown", self.markdown, "GET"),
+            (f"{one}/sources/{{number}}", self.source, "GET"),
+        ]
+
+    async def answer(self, request: Request) -> Response:
+        """One ask as an article."""
+        page_forms.parameters(request, set())
+        stored = await self._asked(request)
+        turn = await turn_now(self.parts, stored)
+        gone = await self._gone(turn["sources"])
+        for source in turn["sources"]:
+            source["gone"] = source["document_id"] in gone
+        view = {
+            "turn": turn,
+            "offer": await offer(self.parts),
+        }
+        return self.painter.paint(request, "answer.html", view)
+
+    async def markdown(self, request: Request) -> Response:
+        """The ask with its sources as Markdown, to be pasted elsewhere."""
+        page_forms.parameters(request, set())
+        stored = await self._asked(request)
+        headers = {"Cache-Control": "no-store"}
+        return Response(ask_markdown(stored), media_type="text/markdown", headers=headers)
+
+    async def source(self, request: Request) -> Response:
+        """One source as it is shown beside the answer: its page as a picture, or its text."""
+        page_forms.parameters(request, set())
+        stored = await self._asked(request)
+        source = _numbered(stored, request.path_params["number"])
+        view = {"ask": stored, "source": source, "picture": None, "window": None}
+        try:
+            document = await self.parts.library.get(source["document_id"])
+        except NotFound:
+            view["source"] = {**source, "gone": True}
+        else:
+            marked = source["marked"]
+            if document.media_type == _PDF and marked["page"]:
+                place = f"start={marked['start']}&end={marked['end']}"
+                page = f"/api/documents/{document.id}/pages/{marked['page']}.png"
+                view["picture"] = {"seen": f"{page}?{place}", "large": f"{page}?{place}&width=2000"}
+            else:
+                view["window"] = await self._window(document.id, marked)
+        return self.painter.paint(request, "source.html", view)
+
+    async def _asked(self, request: Request) -> StoredAsk:
+        return await self.parts.asks.get(request.path_params["ask_id"])
+
+    async def _gone(self, sources: Iterable[Mapping[str, Any]]) -> Collection[str]:
+        """Which of the documents behind an answer have been removed since."""
+        gone = set()
+        for document_id in {source["document_id"] for source in sources}:
+            try:
+                await self.parts.library.get(document_id)
+            except NotFound:
+                gone.add(document_id)
+        return gone
+
+    async def _window(
+        self, document_id: str, marked: Mapping[str, int]
+    ) -> typesetting.Window | None:
+        """The text around a passage; None where the document has none just now."""
+        try:
+            extracted = await self.parts.library.text(document_id)
+        except NotFound:
+            return None
+        return typesetting.window(extracted.text, marked=(marked["start"], marked["end"]))
+
+
+def _numbered(stored: StoredAsk, number: str) -> dict[str, Any]:
+    """The source of this number; raises `NotFound`."""
+    for source in turn_view.turn(stored)["sources"]:
+        if str(source["n"]) == number[:_NUMBER_CHARS_MAX]:
+            return dict(source)
+    raise NotFound(f"This answer has no source {number[:20]!r}.")

@@ -1,0 +1,91 @@
+"""The words around an answer, and its text set with them: what the article's templates call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from byline.web.article import turn_view
+from byline.web.article.answer_html import Labels, Typesetter
+from byline.web.translations import N_, Speech
+
+WHYS: Final = (
+    N_("There is nothing in it to check."),
+    N_("The source says it word for word."),
+    N_("The source says it in like words."),
+    N_("The source says the like in other words."),
+    N_("The source speaks of something else."),
+    N_("The source has only part of its words."),
+    N_("The source does not speak of it."),
+    N_("It is in another language than its source."),
+    N_("It cites no source, and none clearly says it."),
+    N_("Byline found it in source %(first)s; the answer does not cite it."),
+    N_("The source says %(first)s here; %(second)s stands elsewhere in it."),
+    N_("The source says %(first)s here, the answer %(second)s."),
+    N_("The source says %(first)s, the answer %(second)s."),
+    N_("The source writes %(first)s, the answer %(second)s."),
+    N_("The source names %(first)s, the answer %(second)s."),
+    N_("The source does not name %(first)s."),
+    N_("The source does not have %(first)s."),
+    N_("The answer denies what the source says."),
+    N_("The source denies what the answer says."),
+)
+"""What `verify` says of a sentence. It is stored in English, so each is known again by its form."""
+
+_SLOT: Final = re.compile(r"%\((\w+)\)s")
+
+
+class Article:
+    """What templates call, in one language."""
+
+    def __init__(self, speech: Speech, typesetter: Typesetter) -> None:
+        self._say = speech.say
+        self._typesetter = typesetter
+        self._labels = Labels(
+            source=speech.say(N_("source {n}")),
+            found=speech.say(N_("found by Byline in source {n}")),
+            weak=speech.say(N_("supported in part")),
+            unsupported=speech.say(N_("not supported")),
+        )
+        self._forms = [(_form(english), english) for english in WHYS]
+
+    def prose(self, turn: Mapping[str, Any], at: str) -> Markup:
+        """The answer's text as HTML; `at` goes before the ids it leads to."""
+        prose = turn_view.prose(turn, at)
+        if turn["quoted"]:
+            return Markup(self._typesetter.plain(prose, self._labels))  # the sanitiser has seen it
+        return Markup(self._typesetter.markdown(prose, self._labels))
+
+    def words(self, text: str) -> str:
+        """A sentence of an answer without its Markdown."""
+        return self._typesetter.words(text)
+
+    def why(self, english: str) -> str:
+        """A check's sentence in this language; as it is where its form is not known."""
+        for form, known in self._forms:
+            if found := form.fullmatch(english):
+                said = self._say(known)
+                return said % found.groupdict() if found.groupdict() else said
+        return english
+
+
+def article_filters(speech: Speech, typesetter: Typesetter) -> dict[str, Callable[..., str]]:
+    """The article's filters in one language."""
+    article = Article(speech, typesetter)
+    return {
+        "prose": article.prose,
+        "words": article.words,
+        "why": article.why,
+    }
+
+
+def _form(english: str) -> re.Pattern[str]:
+    """A sentence with slots as the pattern of what it may have become."""
+    parts, at = "", 0
+    for slot in _SLOT.finditer(english):
+        parts += re.escape(english[at : slot.start()]) + f"(?P<{slot[1]}>.+?)"
+        at = slot.end()
+    return re.compile(parts + re.escape(english[at:]), re.DOTALL)

@@ -1,0 +1,92 @@
+"""A stored ask as the pages show it: its text, its checks, its outcome, its sources. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from byline.config.schema import QUOTES_MACHINE
+from byline.domain.asks import StoredAsk
+from byline.web.article.answer_html import Prose
+
+MARKED_CHARS_MAX: Final = 600
+"""Quotes further apart are not marked as one."""
+_MARK: Final = re.compile(r"(?<!\s)\s*\[\d{1,4}\]")
+
+
+def turn(stored: StoredAsk) -> dict[str, Any]:
+    """What `turn.html` shows of an ask."""
+    answer: Mapping[str, Any] | None = stored.answer
+    cited = _cited(answer) if answer else {}
+    return {
+        "ask": stored,
+        "answer": answer,
+        "text": (answer.get("answer") or answer.get("partial_answer") or "") if answer else "",
+        "checks": checks(answer) if answer else [],
+        "sources": sources(answer["sources"], cited) if answer else [],
+        "cited": cited,
+        "quoted": bool(answer and answer["byline"]) and stored.machine == QUOTES_MACHINE,
+        "searched_for": answer.get("searched_for") if answer else None,
+        "total_ms": sum(answer["timings_ms"].values()) if answer else None,
+    }
+
+
+def prose(turn: Mapping[str, Any], at: str) -> Prose:
+    """The answer's text, to be set. A text that is unfinished has no sentences yet."""
+    answer = turn["answer"]
+    return Prose(
+        text=turn["text"],
+        sentences=answer.get("sentences", ()) if answer.get("answer") else (),
+        numbers=frozenset(source["n"] for source in turn["sources"]),
+        at=at,
+        heading=3 if at else 2,  # among turns the question has the second level
+    )
+
+
+def checks(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each sentence that was checked: its number from 1, its words, its support and why."""
+    text = answer.get("answer") or ""
+    return [
+        {
+            "number": number,
+            "text": _words(text[sentence["start"] : sentence["end"]]),
+            "support": sentence["support"],
+            "why": sentence.get("why", ""),
+        }
+        for number, sentence in enumerate(answer.get("sentences", ()), start=1)
+        if text and sentence["support"] != "not_needed"
+    ]
+
+
+def sources(
+    found: Iterable[Mapping[str, Any]], cited: Mapping[int, Sequence[Mapping[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Each source with its `quotes` (what was cited of it, else all) and the span to mark with its
+    page; `gone` is set where its document is known to be no more."""
+    return [_source(source, cited.get(source["n"], ())) for source in found]
+
+
+def _words(sentence: str) -> str:
+    """Without its numerals; the cells of a table with dots between."""
+    cells = _MARK.sub("", sentence).strip().strip("|").split(" | ")
+    return " · ".join(cell.strip() for cell in cells)
+
+
+def _cited(answer: Mapping[str, Any]) -> dict[int, list[Mapping[str, Any]]]:
+    """The citations of each source, in the order of the document."""
+    found: dict[int, list[Mapping[str, Any]]] = {}
+    for citation in sorted(answer["citations"], key=lambda one: (one["n"], one["start"])):
+        found.setdefault(citation["n"], []).append(citation)
+    return found
+
+
+def _source(source: Mapping[str, Any], citations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    quotes = [str(one["quote"]) for one in citations] or [str(source["excerpt"])]
+    first = citations[0] if citations else source
+    start, end = int(first["start"]), int(first["end"])
+    together = max((int(one["end"]) for one in citations), default=end)
+    if together - start <= MARKED_CHARS_MAX:
+        end = max(end, together)
+    marked = {"start": start, "end": end, "page": first["page"]}
+    return {**source, "quotes": quotes, "marked": marked, "gone": False}

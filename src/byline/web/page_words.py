@@ -1,0 +1,295 @@
+"""States, reasons and outcomes in the words of the page. Nothing decides here.
+
+The tables are English; `Words` says them in the language of a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from babel.dates import format_date, format_datetime
+
+from byline.domain.asks import StoredAsk
+from byline.domain.machine_reports import CallEnded
+from byline.errors import BylineError
+from byline.web.translations import N_, Speech
+
+STATES: Final[Mapping[str, str]] = {
+    "online": N_("online"),
+    "busy": N_("busy"),
+    "loading": N_("loading its model"),
+    "unreachable": N_("not reachable"),
+    "misconfigured": N_("misconfigured"),
+    "unknown": N_("state unknown"),
+}
+
+ASKERS: Final[Mapping[str, str]] = {
+    "ask": N_("a question"),
+    "follow_up": N_("a follow-up being made searchable"),
+    "agent": N_("a question, with tools"),
+    "v1": N_("a program, through /v1"),
+    "search": N_("a search"),
+    "embedding": N_("documents being embedded"),
+    "trial": N_("a test of its address"),
+    "program": N_("a program"),
+}
+
+CALL_OUTCOMES: Final[Mapping[str, str]] = {
+    "completed": N_("answered"),
+    "cancelled": N_("cancelled"),
+    "preempted": N_("gave way to a person"),
+    "stopping": N_("Byline was stopped"),
+    "database_unavailable": N_("the database was away"),
+    "internal": N_("failed inside Byline"),
+}
+
+DOCUMENT_STATES: Final[Mapping[str, str]] = {
+    "queued": N_("waiting to be read"),
+    "extracting": N_("being read"),
+    "indexed": N_("searchable"),
+    "embedded": N_("searchable"),
+    "enriched": N_("searchable"),
+    "failed": N_("could not be read"),
+}
+
+REASONS: Final[Mapping[str, str]] = {
+    "ConnectError": N_("nobody answers at its address"),
+    "ConnectTimeout": N_("it does not answer: asleep, switched off, or off the network"),
+    "ReadTimeout": N_("it did not finish in the time allowed"),
+    "WriteTimeout": N_("it stopped taking the question"),
+    "PoolTimeout": N_("Byline had no free connection to it"),
+    "ReadError": N_("the connection broke while it answered"),
+    "WriteError": N_("the connection broke while it was asked"),
+    "RemoteProtocolError": N_("it answered with something that is not HTTP"),
+    "loading": N_("it is still loading its model"),
+    "stream_error": N_("its server reported an error in the middle of the answer"),
+    "stream_truncated": N_("its answer broke off"),
+    "stalled": N_("it fell silent in the middle of the answer"),
+    "misconfigured": N_("something it needs is missing or set wrongly"),
+    "model_missing": N_("its server does not have the configured model"),
+    "model_mismatch": N_("it has another model loaded than the one configured"),
+    "bad_response": N_("its answer could not be understood"),
+    "empty_answer": N_("its answer was empty"),
+    "gate_full": N_("its queue is full"),
+    "gate_timeout": N_("it stayed busy for longer than a question may wait"),
+}
+
+OUTCOMES: Final[Mapping[str, str]] = {
+    "queued": N_("Waiting for the machine."),
+    "running": N_("Being answered."),
+    "no_evidence": N_("Nothing in your documents answers this."),
+    "unavailable": N_("No answer."),
+    "llm_error": N_("No answer."),
+    "cancelled": N_("Cancelled before it was finished."),
+    "interrupted": N_("Byline was stopped before this was finished."),
+}
+
+STANDINGS: Final[Mapping[str, str]] = {
+    "completed": N_("answered"),
+    "no_evidence": N_("not in the documents"),
+    "unavailable": N_("machine did not answer"),
+    "llm_error": N_("machine's error"),
+    "cancelled": N_("cancelled"),
+    "interrupted": N_("interrupted"),
+    "running": N_("not finished"),
+}
+"""How an ask stands, in a word or two: what the history can be confined to."""
+
+STAGES: Final[Mapping[str, str]] = {
+    "retrieve": N_("searching"),
+    "rewrite": N_("rewriting the question"),
+    "tools": N_("tools"),
+    "queue": N_("in the queue"),
+    "first_token": N_("to the first word"),
+    "generate": N_("writing"),
+    "verify": N_("checking"),
+}
+"""The parts of an ask's time."""
+
+VERDICTS: Final[Mapping[str, str]] = {
+    "supported": N_("supported"),
+    "weak": N_("supported in part"),
+    "unsupported": N_("not supported"),
+    "uncited": N_("without a source"),
+    "not_needed": N_("needs no source"),
+}
+
+ERRORS: Final[Mapping[str, str]] = {
+    "bad_request": N_("Something in what was sent is not right."),
+    "unknown_backend": N_("No backend has this name."),
+    "tools_unsupported": N_("This backend cannot call tools."),
+    "context_too_long": N_("The question is too long for this model."),
+    "forbidden": N_("This is not allowed from here."),
+    "not_found": N_("This is not here, or not here any more."),
+    "too_large": N_("This is too large."),
+    "unsupported_format": N_("Files of this format cannot be read."),
+    "invalid": N_("A value that was sent does not fit."),
+    "gate_full": N_("The machine's queue is full."),
+    "gate_timeout": N_("The machine stayed busy for too long."),
+    "backend_unavailable": N_("The machine did not answer."),
+    "llm_error": N_("The machine answered with an error."),
+    "database_unavailable": N_("The database cannot be reached."),
+    "storage_full": N_("The disk is full."),
+    "storage_unavailable": N_("The store of original files cannot be reached."),
+    "stopping": N_("Byline is stopping."),
+    "internal": N_("Something went wrong inside Byline."),
+}
+"""Said above an error's own sentence, which is English, on a page in another language."""
+
+_DATES: Final[Mapping[str, str]] = {"en": "d MMM yyyy, HH:mm", "ko": "y년 M월 d일 HH:mm"}
+_UNITS: Final = (N_("%(amount)s kB"), N_("%(amount)s MB"), N_("%(amount)s GB"))
+
+
+class Words:
+    """The words of one language. Methods are the templates' filters, under their own names."""
+
+    def __init__(self, speech: Speech) -> None:
+        self._language = speech.language
+        self._say = speech.say
+        self._count = speech.count
+
+    def state(self, state: str) -> str:
+        """A backend's state."""
+        return self._say(STATES[state])
+
+    def document_state(self, state: str) -> str:
+        """A document's state."""
+        return self._say(DOCUMENT_STATES[state])
+
+    def ending(self, status: str) -> str:
+        """How an ask stands or ended, where that is no answer."""
+        return self._say(OUTCOMES[status])
+
+    def headline(self, error: BylineError) -> str:
+        """An error in a few words of the page's language; "" on an English page, where its own
+        sentence says it."""
+        return "" if self._language == "en" else self._say(ERRORS.get(error.code, ""))
+
+    def reason(self, word: str | None) -> str:
+        """A reason as a clause. `http_503` and words not in the table are given as they are."""
+        if not word:
+            return ""
+        if word.startswith("http_"):
+            said = self._say(N_("its server answered with the error %(status)s"))
+            return said % {"status": word.removeprefix("http_")}
+        return self._say(REASONS[word]) if word in REASONS else word
+
+    def outcome(self, ask: StoredAsk) -> str:
+        """One sentence for an ask that has no answer, or not yet."""
+        answer: Mapping[str, Any] | None = ask.answer
+        if answer is None:
+            return self._say(OUTCOMES[ask.status])
+        refusal, error = answer.get("refusal"), answer.get("error")
+        if refusal:
+            return str(refusal["message"])
+        if error and str(answer.get("error_reason") or "").endswith(("_unavailable", "_busy")):
+            said = self._say(N_("%(machine)s did not answer: %(reason)s."))
+            return said % {"machine": ask.machine, "reason": self.reason(answer["reason"])}
+        if error:
+            return str(error["message"])
+        return self._say(OUTCOMES.get(str(answer["status"]), ""))
+
+    def seconds(self, milliseconds: float | None) -> str:
+        """A duration for people: `32 ms`, `0.4 s`, `12 s`, `2 min 5 s`."""
+        if milliseconds is None:
+            return ""
+        value = milliseconds / 1000
+        if value < 0.1:
+            return self._say(N_("%(n)s ms")) % {"n": f"{milliseconds:.0f}"}
+        if value < 100:
+            return self._say(N_("%(n)s s")) % {
+                "n": f"{value:.1f}" if value < 10 else f"{value:.0f}"
+            }
+        said = self._say(N_("%(minutes)d min %(seconds)d s"))
+        return said % {"minutes": int(value // 60), "seconds": int(value % 60)}
+
+    def lasting(self, seconds: float) -> str:
+        """A stretch of time for people: `40 s`, `12 min`, `3 h 20 min`."""
+        minutes = int(seconds // 60)
+        if minutes < 1:
+            return self._say(N_("%(n)s s")) % {"n": f"{seconds:.0f}"}
+        if minutes < 60:
+            return self._say(N_("%(minutes)d min")) % {"minutes": minutes}
+        said = self._say(N_("%(hours)d h %(minutes)d min"))
+        return said % {"hours": minutes // 60, "minutes": minutes % 60}
+
+    def call_outcome(self, call: CallEnded) -> str:
+        """How a call of a model ended."""
+        if call.reason in REASONS or (call.reason or "").startswith("http_"):
+            return self.reason(call.reason)
+        return self._say(CALL_OUTCOMES.get(call.outcome, call.outcome))
+
+    def asker(self, asker: str) -> str:
+        """Who wants a call of a model."""
+        return self._say(ASKERS[asker])
+
+    def place(self, source: Mapping[str, Any]) -> str:
+        """Where a passage stands: its file, page and the headings above it, the title apart."""
+        title = str(source["title"])
+        headings = [step for step in str(source["heading"]).split(" > ") if step and step != title]
+        page = self._say(N_("page %(page)s")) % {"page": source["page"]} if source["page"] else ""
+        parts = (str(source["name"]), page, " > ".join(headings))
+        return " · ".join(part for part in parts if part)
+
+    def moment(self, value: datetime) -> str:
+        """A time of day for people, in the server's time zone; with the date unless it is today."""
+        local = value.astimezone()
+        if local.date() == datetime.now().astimezone().date():
+            return f"{local:%H:%M}"
+        pattern = _DATES[self._language]
+        return format_datetime(local, pattern, tzinfo=local.tzinfo, locale=self._language)
+
+    def day(self, value: datetime) -> str:
+        """A day for people, in the server's time zone."""
+        day, today = value.astimezone().date(), datetime.now().astimezone().date()
+        if 0 <= (today - day).days <= 1:
+            return self._say(N_("Today") if day == today else N_("Yesterday"))
+        return format_date(day, "full", locale=self._language)
+
+    def standing(self, status: str) -> str:
+        """How an ask stands, in a word or two."""
+        return self._say(STANDINGS.get(status, status))
+
+    def stage(self, stage: str) -> str:
+        """A part of an ask's time."""
+        return self._say(STAGES.get(stage, stage))
+
+    def verdict(self, support: str) -> str:
+        """What the check of a sentence found."""
+        return self._say(VERDICTS.get(support, support))
+
+    def size(self, bytes_len: int) -> str:
+        """A file size for people; units of 1024."""
+        if bytes_len < 1024:
+            return self._count("%(num)d byte", "%(num)d bytes", bytes_len)
+        amount, unit = bytes_len / 1024, 0
+        while amount >= 1024 and unit < len(_UNITS) - 1:
+            amount, unit = amount / 1024, unit + 1
+        shown = f"{amount:.0f}" if amount >= 10 and unit < len(_UNITS) - 1 else f"{amount:.1f}"
+        return self._say(_UNITS[unit]) % {"amount": shown}
+
+
+def filters(speech: Speech) -> dict[str, Callable[..., str]]:
+    """The templates' filters in one language."""
+    words = Words(speech)
+    return {
+        "state": words.state,
+        "document_state": words.document_state,
+        "ending": words.ending,
+        "headline": words.headline,
+        "reason": words.reason,
+        "outcome": words.outcome,
+        "seconds": words.seconds,
+        "place": words.place,
+        "moment": words.moment,
+        "day": words.day,
+        "standing": words.standing,
+        "stage": words.stage,
+        "verdict": words.verdict,
+        "size": words.size,
+        "lasting": words.lasting,
+        "call_outcome": words.call_outcome,
+        "asker": words.asker,
+    }

@@ -1,0 +1,103 @@
+"""The page of a conversation: its turns, a follow-up, renaming, removing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from byline.domain.conversations import Conversation
+from byline.errors import BadRequest, BylineError
+from byline.web import page_forms
+from byline.web.ask_form import FIELDS, Typed, asked_like, raise_if_none, typed_in
+from byline.web.page_parts import PageParts, PageRoute, offer
+from byline.web.renderer import Painter
+from byline.web.stored_ask_view import turn_now
+
+
+class Talks:
+    """Handlers of the pages about conversations."""
+
+    def __init__(self, parts: PageParts, painter: Painter) -> None:
+        self.parts = parts
+        self.painter = painter
+        self.conversations = parts.conversations
+        self.asks = parts.asks
+        self.door = parts.door
+
+    def routes(self) -> list[PageRoute]:
+        """Path, handler, method."""
+        one = "/conversations/{conversation_id}"
+        return [
+            (one, self.one, "GET"),
+            (f"{one}/ask", self.follow_up, "POST"),
+            (f"{one}/rename", self.rename, "POST"),
+            (f"{one}/remove", self.remove, "POST"),
+            ("/asks/{ask_id}/follow-up", self.go_on, "POST"),
+        ]
+
+    async def one(self, request: Request) -> Response:
+        """One conversation: its turns, each with its byline and sources, and the next question."""
+        page_forms.parameters(request, set())
+        return await self._shown(request, await self._meant(request))
+
+    async def follow_up(self, request: Request) -> Response:
+        """Ask the next question of a conversation."""
+        return await self._asked(request, await self._meant(request))
+
+    async def go_on(self, request: Request) -> Response:
+        """Ask the next question after an answer, which becomes a conversation's first turn."""
+        answered = await self.asks.get(request.path_params["ask_id"])
+        return await self._asked(request, await self.conversations.around(answered))
+
+    async def rename(self, request: Request) -> Response:
+        """Give it another title."""
+        sent = await page_forms.form(request, {"title"})
+        conversation = await self._meant(request)
+        try:
+            await self.conversations.rename(conversation.id, sent.get("title", ""))
+        except BadRequest as error:
+            return await self._shown(request, conversation, Typed(error=error))
+        return _see(f"/conversations/{conversation.id}")
+
+    async def remove(self, request: Request) -> Response:
+        """Remove it with all its asks; those that run are stopped first."""
+        await page_forms.form(request, set())
+        conversation = await self._meant(request)
+        await self.asks.stop_conversation(conversation.id)
+        await self.conversations.delete(conversation.id)
+        return _see("/conversations")
+
+    async def _asked(self, request: Request, conversation: Conversation) -> Response:
+        typed = typed_in(await page_forms.form(request, set(FIELDS)))
+        try:
+            running = self.asks.start(typed.request(conversation.id))
+            await self.door.admitted(request, running)
+            raise_if_none(running)
+        except BylineError as error:
+            return await self._shown(request, conversation, replace(typed, error=error))
+        return page_forms.taken(request, f"/conversations/{conversation.id}#turn-{running.id}")
+
+    async def _meant(self, request: Request) -> Conversation:
+        return await self.conversations.get(request.path_params["conversation_id"])
+
+    async def _shown(
+        self, request: Request, conversation: Conversation, typed: Typed | None = None
+    ) -> Response:
+        asks = await self.conversations.asks(conversation.id)
+        turns = [await turn_now(self.parts, ask) for ask in asks]
+        view = {
+            "conversation": conversation,
+            "turns": turns,
+            "left_out": max(0, conversation.turns - len(asks)),
+            "runs": any(turn["ask"].finished_at is None for turn in turns),
+            "offer": await offer(self.parts),
+            "typed": typed or (asked_like(asks[-1]) if asks else Typed()),
+        }
+        status = self.door.status_of(typed.error) if typed and typed.error else 200
+        return self.painter.paint(request, "conversation.html", view, status)
+
+
+def _see(address: str) -> RedirectResponse:
+    return RedirectResponse(address, page_forms.SEE_OTHER)

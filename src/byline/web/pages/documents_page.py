@@ -1,0 +1,136 @@
+"""The page of documents: the list, what adds to it, and what is done to some of them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from byline.errors import BadRequest, BylineError, NotFound
+from byline.ingest.library.document_removal import AT_ONCE_MAX
+from byline.web import page_forms
+from byline.web.document_query import (
+    KNOWN,
+    Sought,
+    batches,
+    counted_groups,
+    short_types,
+    sought,
+    sought_before,
+)
+from byline.web.page_parts import PageParts, PageRoute
+from byline.web.renderer import Painter
+
+DOCUMENTS_A_PAGE: Final = 50
+
+
+class DocumentPages:
+    """Handlers of the list and its forms."""
+
+    def __init__(self, parts: PageParts, painter: Painter) -> None:
+        self.parts = parts
+        self.painter = painter
+
+    def routes(self) -> list[PageRoute]:
+        """Path, handler, method."""
+        one = "/documents/{document_id}"
+        return [
+            ("/documents", self.all, "GET"),
+            ("/documents", self.add, "POST"),
+            ("/documents/remove", self.remove_some, "POST"),
+            ("/documents/restore", self.restore_some, "POST"),
+            (f"{one}/remove", self.remove, "POST"),
+            (f"{one}/retry", self.retry, "POST"),
+        ]
+
+    async def all(self, request: Request) -> Response:
+        """The documents that were asked for, and the form that adds some."""
+        sent = page_forms.parameters(request, {*KNOWN, "removed"})
+        return await self._shown(request, sought(sent), removed=sent.get("removed", ""))
+
+    async def add(self, request: Request) -> Response:
+        """Take files in; what was refused is said on the page, else the list is shown anew."""
+        try:
+            taken = await self.parts.door.add_files(request)
+        except BylineError as error:
+            return await self._shown(request, Sought(), error=error)
+        if taken["refused"] or any(document["duplicate"] for document in taken["documents"]):
+            return await self._shown(request, Sought(), taken=taken)
+        return RedirectResponse("/documents", page_forms.SEE_OTHER)
+
+    async def remove(self, request: Request) -> Response:
+        """Remove one document; that can be undone."""
+        sent = await page_forms.repeatable(request, {"back", "id"})
+        return await self._removed([request.path_params["document_id"]], sent)
+
+    async def remove_some(self, request: Request) -> Response:
+        """Remove the documents that were ticked; that can be undone."""
+        sent = await page_forms.repeatable(request, {"back", "id"})
+        ids = sent.get("id", [])
+        if not ids:
+            error = BadRequest("No document was ticked.", remedy="Tick those to be removed.")
+            return await self._shown(request, _before(sent), error=error)
+        return await self._removed(ids, sent)
+
+    async def restore_some(self, request: Request) -> Response:
+        """Bring back what was removed at a moment."""
+        sent = await page_forms.form(request, {"back", "at"})
+        hidden = await self.parts.library.removals.hidden(AT_ONCE_MAX)
+        ids = [one.document.id for one in hidden if one.removed_at.isoformat() == sent.get("at")]
+        if not ids:
+            raise NotFound(
+                "It cannot be brought back any more.",
+                remedy="It is gone for good, or was brought back already.",
+            )
+        await self.parts.library.removals.restore(ids)
+        return RedirectResponse(sought_before(sent.get("back", "")).address(), page_forms.SEE_OTHER)
+
+    async def retry(self, request: Request) -> Response:
+        """Read a document again that failed."""
+        sent = await page_forms.repeatable(request, {"back", "id"})
+        await self.parts.library.retry(request.path_params["document_id"])
+        return RedirectResponse(_before(sent).address(), page_forms.SEE_OTHER)
+
+    async def _removed(self, ids: list[str], sent: dict[str, list[str]]) -> Response:
+        removed = await self.parts.library.removals.remove(ids)
+        address = _before(sent).address()
+        joint = "&" if "?" in address else "?"
+        moment = removed[0].removed_at.isoformat().replace("+", "%2B")
+        return RedirectResponse(f"{address}{joint}removed={moment}", page_forms.SEE_OTHER)
+
+    async def _shown(
+        self,
+        request: Request,
+        wanted: Sought,
+        *,
+        removed: str = "",
+        taken: dict[str, Any] | None = None,
+        error: BylineError | None = None,
+    ) -> Response:
+        catalogue, ingest = self.parts.library.catalogue, self.parts.config.ingest
+        filters, choice = wanted.filters(), wanted.choice()
+        page = await catalogue.list(
+            limit=DOCUMENTS_A_PAGE, cursor=wanted.cursor or None, filters=filters, choice=choice
+        )
+        facets = await catalogue.facets()
+        hidden = batches(await self.parts.library.removals.hidden(AT_ONCE_MAX))
+        view = {
+            "page": page,
+            "sought": wanted,
+            "groups": counted_groups(await catalogue.counts(filters, choice)),
+            "facets": facets,
+            "types": short_types(facets.types),
+            "sorts": list(type(choice.sort)),
+            "just_removed": next((batch for batch in hidden if batch.key == removed), None),
+            "removed": [batch for batch in hidden if batch.key != removed],
+            "taken": taken,
+            "error": error,
+            "file_bytes_max": ingest.file_bytes_max,
+        }
+        status = self.parts.door.status_of(error) if error else 200
+        return self.painter.paint(request, "documents.html", view, status)
+
+
+def _before(sent: dict[str, list[str]]) -> Sought:
+    return sought_before("".join(sent.get("back", [])[:1]))

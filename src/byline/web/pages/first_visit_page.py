@@ -1,0 +1,119 @@
+"""The first visit: what works already, and how to name the first machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from byline.backend.llama_cpp import bundled_model
+from byline.config.schema import LlamaCppBackend, QuotesBackend
+from byline.domain.connection_trials import Proposal, Trial, TrialRequest
+from byline.domain.documents import DEFAULT_COLLECTION
+from byline.errors import BylineError
+from byline.samples import sample_files
+from byline.web import page_forms
+from byline.web.page_parts import PageParts, PageRoute
+from byline.web.renderer import Painter
+from byline.web.translations import N_
+
+FIELDS: Final = ("base_url", "model", "api_key_env")
+
+STEPS: Final[Mapping[str, str]] = {
+    "connect": N_("Somebody answers at the address"),
+    "server": N_("It is a model server, and tells its models"),
+    "answer": N_("Its model answers"),
+    "tools": N_("The model calls tools, for questions in agent mode"),
+}
+
+OUTCOMES: Final[Mapping[str, str]] = {
+    "ok": N_("yes"),
+    "failed": N_("no"),
+    "no": N_("no"),
+    "skipped": N_("not tried"),
+}
+
+SAMPLES_FOLDER: Final = "samples"
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """What the form was sent, and what came of it."""
+
+    typed: Mapping[str, str] = field(default_factory=dict)
+    trial: Trial | None = None
+    proposal: Proposal | None = None
+    error: BylineError | None = None
+
+
+class StartPages:
+    """Handlers of the first visit."""
+
+    def __init__(self, parts: PageParts, painter: Painter) -> None:
+        self.parts = parts
+        self.painter = painter
+
+    def routes(self) -> list[PageRoute]:
+        """Path, handler, method."""
+        return [
+            ("/start", self.start, "GET"),
+            ("/start", self.test, "POST"),
+            ("/start/samples", self.add_samples, "POST"),
+        ]
+
+    async def start(self, request: Request) -> Response:
+        """What works, and the form."""
+        page_forms.parameters(request, set())
+        return self._shown(request, _Tested())
+
+    async def test(self, request: Request) -> Response:
+        """Test an address, and show what came of it and what to paste."""
+        typed = await page_forms.form(request, set(FIELDS))
+        sent = {name: typed.get(name, "").strip() for name in FIELDS}
+        wanted = TrialRequest(sent["base_url"], sent["model"] or None, sent["api_key_env"] or None)
+        try:
+            trial = await self.parts.door.attended(request, self.parts.trials.run(wanted))
+        except BylineError as error:
+            return self._shown(request, _Tested(sent, error=error))
+        if trial is None:
+            return Response()  # whoever asked has gone
+        proposal = await asyncio.to_thread(self.parts.trials.proposal, trial, wanted)
+        return self._shown(request, _Tested(sent, trial, proposal))
+
+    async def add_samples(self, request: Request) -> Response:
+        """Add the sample documents; those that are there already stay as they are."""
+        await page_forms.form(request, set())
+        with sample_files() as paths:
+            for path in paths:
+                await self.parts.library.add(
+                    path, name=path.name, collection=DEFAULT_COLLECTION, folder=SAMPLES_FOLDER
+                )
+        return RedirectResponse("/documents", page_forms.SEE_OTHER)
+
+    def _shown(self, request: Request, tested: _Tested) -> Response:
+        backends = self.parts.config.backends
+        view: dict[str, Any] = {
+            "typed": {name: tested.typed.get(name, "") for name in FIELDS},
+            "tested": tested,
+            "quotes": [n for n, one in backends.items() if isinstance(one, QuotesBackend)],
+            "tiny": _tiny(self.parts),
+            "named": [n for n in backends if n not in ("quotes", "tiny")],
+            "file": self.parts.trials.file,
+            "step_words": STEPS,
+            "outcome_words": OUTCOMES,
+        }
+        status = self.parts.door.status_of(tested.error) if tested.error else 200
+        return self.painter.paint(request, "start.html", view, status)
+
+
+def _tiny(parts: PageParts) -> str:
+    """Whether the small model can answer: `ready`, `missing` (not installed), `off` (a
+    configuration of one's own has no such backend)."""
+    tiny = parts.config.backends.get("tiny")
+    if not isinstance(tiny, LlamaCppBackend):
+        return "off"
+    return "ready" if tiny.model_path or bundled_model() is not None else "missing"

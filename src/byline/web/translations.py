@@ -1,0 +1,122 @@
+"""The words of the pages in each language: the English in the source, the others in catalogues.
+
+A language has one gettext catalogue (`locale/<language>/<area>.po`) for each area of the face, read
+as it stands and merged: there is no compiled copy that could be older than the words.
+
+    python -m byline.web.translations          # what has no translation, and translations left over
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+
+SOURCE_LANGUAGE: Final = "en"
+LANGUAGES: Final[Mapping[str, str]] = {SOURCE_LANGUAGE: "English", "ko": "한국어"}
+"""The languages of the pages, by their code, each called as its readers call it."""
+
+
+def N_(english: str) -> str:
+    """Mark English words in a table; they are translated where they are shown."""
+    return english
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A language and its words."""
+
+    language: str
+    words: NullTranslations
+
+    def say(self, english: str) -> str:
+        """The words in this language; `english` itself where they are not translated."""
+        return str(self.words.gettext(english)) if english else ""
+
+    def count(self, one: str, many: str, number: int) -> str:
+        """The words for `number` things, with `%(num)d` filled in."""
+        return str(self.words.ngettext(one, many, number)) % {"num": number}
+
+
+def speech(language: str) -> Speech:
+    """The words of one of `LANGUAGES`."""
+    if language == SOURCE_LANGUAGE:
+        return Speech(language, NullTranslations())
+    merged = Catalog(locale=language)
+    for _, area in areas(language):
+        for message in area:
+            if message.id:
+                merged.add(message.id, message.string, context=message.context)
+    compiled = BytesIO()
+    write_mo(compiled, merged)
+    compiled.seek(0)
+    return Speech(language, Translations(compiled))
+
+
+def areas(language: str) -> Iterator[tuple[str, Catalog]]:
+    """Each catalogue of a language under the name of its area."""
+    folder = files("byline.web") / "locale" / language
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".po"):
+            with file.open("rb") as opened:
+                yield (
+                    file.name.removesuffix(".po"),
+                    read_po(opened, locale=language, abort_invalid=True),
+                )
+
+
+def extracted() -> dict[str | tuple[str, ...], list[str]]:
+    """Every English text (or singular and plural) the pages show, with where (`file:line`)."""
+    found: dict[str | tuple[str, ...], list[str]] = {}
+    with as_file(files("byline.web")) as folder:
+        for name, line, message, _, _ in extract_from_dir(
+            Path(folder),
+            method_map=[("**.py", "python"), ("**/templates/**.html", "jinja2")],
+            options_map={"**/templates/**.html": {"trimmed": "true"}},
+            keywords={"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "_count": (1, 2)},
+        ):
+            found.setdefault(message, []).append(f"{name}:{line}")
+    return found
+
+
+def faults(language: str) -> Iterator[str]:
+    """What is wrong with the catalogues of a language, a line each."""
+    used = extracted()
+    known: dict[object, tuple[str, object]] = {}
+    for area, catalogue in areas(language):
+        for message in catalogue:
+            if not message.id:
+                continue
+            if message.fuzzy or not all(_forms(message.string)):
+                yield f"{area}.po: not translated: {message.id!r}"
+            if message.id not in used:
+                yield f"{area}.po: no page says it any more: {message.id!r}"
+            elsewhere, other = known.setdefault(message.id, (area, message.string))
+            if other != message.string:
+                yield f"{area}.po: translated otherwise in {elsewhere}.po: {message.id!r}"
+            for error in message.check(catalogue):
+                yield f"{area}.po: {error}: {message.id!r}"
+    for english in used.keys() - known.keys():
+        yield f"{used[english][0]}: in no catalogue: {english!r}"
+
+
+def _forms(translated: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
+    return (translated,) if isinstance(translated, str) else tuple(translated or ("",))
+
+
+if __name__ == "__main__":
+    wrong = [
+        line for language in LANGUAGES if language != SOURCE_LANGUAGE for line in faults(language)
+    ]
+    sys.stdout.write(("\n".join(sorted(wrong)) or "Every word is translated.") + "\n")
+    sys.exit(1 if wrong else 0)
