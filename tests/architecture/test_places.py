@@ -27,11 +27,11 @@ SQL = re.compile(
 )
 
 # Makes the role and the database that every .sql file then runs in.
-BEFORE_ANY_DATABASE = SOURCE / "store" / "cluster.py"
+BEFORE_ANY_DATABASE = SOURCE / "store" / "bundled" / "cluster.py"
 
 # Where HTTP is spoken: the table of the door, the clients of our own and of other servers, and the
 # server that stands in for them in tests.
-KNOWS_STATUSES = ("api/failures.py", "backend/", "cli/client.py", "testing/")
+KNOWS_STATUSES = ("api/failures.py", "backend/", "cli/api_client.py", "testing/")
 STATUS_WORDS = {"status", "status_code", "http_status"}
 STATUS_NAMES = re.compile(r"HTTP_[45]\d\d_\w+")
 NAMES_A_STATUS = re.compile(rf"\b({'|'.join(STATUS_WORDS)}|HTTPStatus)\b|{STATUS_NAMES.pattern}")
@@ -146,3 +146,18 @@ def test_every_statement_of_an_sql_file_has_a_name_of_its_own() -> None:
 def test_no_two_migrations_have_the_same_number() -> None:
     numbers = [int(p.name[:4]) for p in sorted((SOURCE / "store" / "migrations").glob("*.sql"))]
     assert numbers == sorted(set(numbers))
+
+
+SAME_THING_IN_TWO_PACKAGES = {
+    "app": "what puts a package's parts together: the API's, the command line's",
+    "failures": "foreign errors made ours, and ours made theirs: at both ends of HTTP",
+}
+
+
+def test_no_module_has_the_name_of_another() -> None:
+    places: dict[str, set[str]] = defaultdict(set)
+    for path in python_files("src"):
+        if path.stem not in ("__init__", "__main__"):
+            places[path.stem].add(path.parent.relative_to(SOURCE).as_posix())
+    shared = {name: sorted(there) for name, there in places.items() if len(there) > 1}
+    assert shared.keys() == SAME_THING_IN_TWO_PACKAGES.keys(), shared
