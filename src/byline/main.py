@@ -56,7 +56,7 @@ from byline.doctor.part_checks import (
     schema_finding,
     search_finding,
 )
-from byline.domain.findings import Finding, FindingState
+from byline.domain.findings import Disk, Finding, FindingState
 from byline.errors import DatabaseUnavailable, StartFailed
 from byline.ingest.jobs import running_library
 from byline.ingest.pictures.page_pictures import open_pictures
@@ -85,11 +85,12 @@ EXAMINED_START_S_MAX = 30.0
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A Byline that answers at `url` (`http://host:port`)."""
+    """A Byline that answers at `url` (`http://host:port`); `disk` is the room it began with."""
 
     url: str
     port: int
     services: Services
+    disk: Disk
 
 
 @asynccontextmanager
@@ -113,7 +114,7 @@ async def running(
         stack.push_async_callback(_end_streams, services, server)
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        yield RunningServer(url, port, services)
+        yield RunningServer(url, port, services, await services.checkup.disk())
 
 
 async def serve(

@@ -120,3 +120,23 @@ async def test_a_process_that_is_killed_with_the_machine_in_use_leaves_it_to_the
     await asyncio.wait([first])
     assert isinstance(first.exception(), aiohttp.ClientError)
     assert (await second).status == 200
+
+
+async def test_a_process_with_a_file_store_of_its_own_is_refused_and_told_what_mends_it(
+    start: Start, database_url: str, tmp_path: Path, macmini: FakeMachine, macbook: FakeMachine
+) -> None:
+    here = await start(two_macs(macmini.base_url, macbook.base_url))
+    home, config = tmp_path / "other", tmp_path / "other.toml"
+    config.write_text(f'[server]\nport = 0\n[database]\nurl = "{database_url}"\n', encoding="utf-8")
+    process = await asyncio.create_subprocess_exec(
+        *(Path(sys.executable).with_name("byline"), "serve"),
+        env={**os.environ, "BYLINE_HOME": str(home), "BYLINE_CONFIG": str(config)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await asyncio.wait_for(process.communicate(), READY_S_MAX)
+    told = " ".join(said.decode().split())
+    assert process.returncode == 1
+    assert f"they were in {tmp_path / 'files'}" in told
+    assert "storage.url" in told
+    assert (await here.add())["state"] in ("indexed", "embedded")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,3 +77,33 @@ async def test_a_database_that_has_no_room_says_so_and_can_be_made_later(
     grow(small_disk)
     async with embedded_postgres(small_disk) as url:
         assert url
+
+
+async def test_a_first_start_on_a_full_disk_says_what_to_do(small_disk: Path) -> None:
+    with pytest.raises(StorageFull) as refused:
+        async with embedded_postgres(small_disk):
+            pass
+    assert "start again" in refused.value.remedy
+
+
+def test_a_start_with_little_room_says_how_little(small_disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=150m", small_disk], check=True)
+    config = small_disk / "byline.toml"
+    config.write_text("[server]\nport = 0\n[embedder]\nkind = 'none'\n", encoding="utf-8")
+    environ = {"BYLINE_HOME": str(small_disk / "home"), "BYLINE_CONFIG": str(config)}
+    with subprocess.Popen(
+        [sys.executable, "-c", "from byline.cli.app import main; main()", "serve"],
+        env={**os.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert "answers at" in process.stdout.readline()
+        while "MB are free" not in (said := process.stderr.readline()):
+            assert said, "the server ended and had not told"
+        assert "BYLINE_HOME" in process.stderr.readline()
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=30)
+        assert process.returncode == 0

@@ -19,6 +19,7 @@ from byline.cli.terminal import Exit, Screen, open_screen, say_failure
 from byline.config.config_file import CONFIG_NAME, Checked, check_config, config_path, home_path
 from byline.config.presets import preset_text
 from byline.config.schema import Backend, OpenAIBackend, QuotesBackend
+from byline.domain.findings import DiskState
 from byline.errors import BadRequest, BylineError, ConfigInvalid
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def serve_until_stopped(file: Path | None) -> Exit:
 
         def ready(server: RunningServer) -> None:
             screen.out.print(Text(f"Byline answers at {server.url}"))
+            if server.disk.state is not DiskState.OK:
+                room = f"{server.disk.free_bytes / 1e6:,.0f} MB are free for {server.disk.folder}"
+                say_failure(screen, f"Only {room}.", server.disk.remedy or "")
             screen.err.print(
                 Text(f"Default backend: {config.ask.default_backend}. Ctrl-C ends it.")
             )
