@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from byline.domain.formats import Format, Reader
 from byline.errors import ExtractionFailed
-from byline.ingest.formats import Kind, Reader, kind_of, refusal_of
+from byline.ingest.format_detection import format_of_file, refusal_of
 
 
 def zipped(*names: str, **contents: str) -> bytes:
@@ -27,9 +28,9 @@ def given(tmp_path: Path) -> Path:
     return tmp_path / "file"
 
 
-def kind(path: Path, raw: bytes, name: str = "file.bin") -> Kind | None:
+def kind(path: Path, raw: bytes, name: str = "file.bin") -> Format | None:
     path.write_bytes(raw)
-    return kind_of(path, name)
+    return format_of_file(path, name)
 
 
 @pytest.mark.parametrize(

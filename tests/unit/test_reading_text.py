@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from byline.domain.formats import Reader, format_of
 from byline.errors import ExtractionFailed
-from byline.ingest.formats import Kind, Reader, kind_of_text
+from byline.ingest.format_detection import format_of_text
 from byline.ingest.readers.encoding import decode
 from byline.ingest.readers.html_reader import page_blocks, read_html
 from byline.ingest.readers.plain_reader import read_markdown, read_text
 from byline.ingest.readers.text_blocks import Block, assemble, normalise
 
-HTML = Kind(Reader.HTML, "text/html")
-TEXT = Kind(Reader.TEXT, "text/plain")
-MARKDOWN = Kind(Reader.MARKDOWN, "text/markdown")
+HTML = format_of("text/html")
+TEXT = format_of("text/plain")
+MARKDOWN = format_of("text/markdown")
 
 KOREAN = "국민권익위원회 제도개선 권고사항 및 공무직 관리 규정을 개정함에 있어 의견을 구합니다."
 JAPANESE = "ゾルゲと尾崎、淡々と最期を迎えた。東京の図書館で資料を調べました。"
@@ -161,7 +162,7 @@ def test_no_html_however_broken_stops_the_reader(page: str) -> None:
 def test_the_kind_of_a_text_is_told_by_its_beginning_then_its_name(
     head: str, name: str, reader: Reader
 ) -> None:
-    assert kind_of_text(head, name).reader is reader
+    assert format_of_text(head, name).reader is reader
 
 
 def test_byte_order_marks_of_utf32_are_not_taken_for_utf16() -> None:

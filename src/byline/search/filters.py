@@ -18,6 +18,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.domain.formats import media_types
 from byline.domain.searches import Filters
 from byline.errors import BadRequest
 from byline.store.statements import statements
@@ -35,38 +36,7 @@ NARROW_PASSAGES_MAX: Final = 12_000
 """A filter that lets through no more passages than this is searched whole, without any index of
 terms or vectors."""
 
-_OOXML: Final = "application/vnd.openxmlformats-officedocument."
-_ODF: Final = "application/vnd.oasis.opendocument."
-_IMAGES: Final = ("png", "jpeg", "gif", "jp2", "tiff", "bmp", "webp", "avif", "heic")
-TYPES: Final[Mapping[str, tuple[str, ...]]] = {
-    "csv": ("text/csv",),
-    "doc": ("application/msword",),
-    "docx": (_OOXML + "wordprocessingml.document",),
-    "email": ("message/rfc822", "application/mbox", "application/vnd.ms-outlook"),
-    "epub": ("application/epub+zip",),
-    "html": ("text/html",),
-    "hwp": ("application/x-hwp",),
-    "hwpx": ("application/haansofthwpx",),
-    "image": tuple(f"image/{kind}" for kind in _IMAGES),
-    "ipynb": ("application/x-ipynb+json",),
-    "json": ("application/json",),
-    "markdown": ("text/markdown",),
-    "odp": (_ODF + "presentation",),
-    "ods": (_ODF + "spreadsheet",),
-    "odt": (_ODF + "text", _ODF + "text-flat-xml"),
-    "pdf": ("application/pdf",),
-    "ppt": ("application/vnd.ms-powerpoint",),
-    "pptx": (_OOXML + "presentationml.presentation",),
-    "rtf": ("application/rtf",),
-    "text": ("text/plain",),
-    "tsv": ("text/tab-separated-values",),
-    "xls": ("application/vnd.ms-excel",),
-    "xlsx": (
-        _OOXML + "spreadsheetml.sheet",
-        "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
-    ),
-    "xml": ("application/xml",),
-}
+TYPES: Final = media_types()
 """Short names of kinds of files, and what they stand for."""
 
 _ALIASES: Final = {

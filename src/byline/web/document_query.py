@@ -10,9 +10,9 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 from byline.domain.documents import Choice, DocumentSort, DocumentState, RemovedDocument
+from byline.domain.formats import format_of
 from byline.domain.searches import Filters
 from byline.errors import BadRequest
-from byline.search.filters import TYPES
 
 GROUPS: Final[Mapping[str, tuple[DocumentState, ...]]] = {
     "searchable": (DocumentState.INDEXED, DocumentState.EMBEDDED, DocumentState.ENRICHED),
@@ -20,8 +20,6 @@ GROUPS: Final[Mapping[str, tuple[DocumentState, ...]]] = {
     "failed": (DocumentState.FAILED,),
 }
 """States as a reader of the page tells them apart."""
-
-_SHORT: Final = {media: name for name, kinds in TYPES.items() for media in kinds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ def short_types(types: Mapping[str, int]) -> dict[str, int]:
     """Media types by their short names where they have one, most documents first."""
     counted: dict[str, int] = {}
     for media, documents in types.items():
-        name = _SHORT.get(media, media)
+        name = format_of(media).name or media
         counted[name] = counted.get(name, 0) + documents
     return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 

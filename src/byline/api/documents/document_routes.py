@@ -44,16 +44,12 @@ from byline.ask.ask_json import error_json
 from byline.domain.ask_filters import AskFilters
 from byline.domain.documents import DEFAULT_COLLECTION
 from byline.domain.echo import shortened
+from byline.domain.formats import Trait, format_of
 from byline.errors import BadRequest, BylineError
 
 router = APIRouter(tags=["documents"], route_class=StrictRoute)
 
 UPLOAD_FIELDS = ("collection", "folder", "tags")
-
-SHOWN_IN_PLACE = frozenset(
-    {"application/pdf", "image/gif", "image/jpeg", "image/png", "image/webp", "text/plain"}
-)
-"""Kinds a browser may show from our address; anything else could run as our own page."""
 
 _UPLOAD: dict[str, Any] = {
     "requestBody": {
@@ -249,7 +245,7 @@ async def get_file(parts: Parts, document_id: Id, _: Annotated[NoParameters, Que
     """The original bytes. Kinds that could run as a page are sent for saving only."""
     document, chunks = await parts.library.file(known_id(document_id))
     first = await anext(chunks, b"")  # a file that cannot be read is an error, not a broken 200
-    shown = document.media_type in SHOWN_IN_PLACE
+    shown = Trait.SHOWN_IN_PLACE in format_of(document.media_type).traits
     plain = document.media_type.startswith("text/")
     headers = {
         "Content-Length": str(document.bytes_len),

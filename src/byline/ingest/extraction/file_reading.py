@@ -13,8 +13,9 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from byline.domain.documents import ExtractedText
+from byline.domain.formats import Reader, Trait, format_of
 from byline.errors import ExtractionFailed
-from byline.ingest.formats import HEAD_BYTES, Reader, corrupt, kind_of, kind_of_text
+from byline.ingest.format_detection import HEAD_BYTES, corrupt, format_of_file, format_of_text
 from byline.ingest.passages.numbered_headings import outline
 from byline.ingest.readers.encoding import decode
 from byline.ingest.readers.html_reader import read_epub, read_html
@@ -28,19 +29,7 @@ from byline.text.language import language_of
 
 _UTF8_BYTES_MAX: Final = 4
 _TITLE_SOUGHT_CHARS: Final = 3_000
-_BELIEVED: Final = frozenset({Reader.HTML, Reader.MARKDOWN, Reader.EPUB, Reader.MAIL})
-"""Readers whose titles were written for people; the others' must be found in the text."""
-_PROSE: Final = frozenset(
-    {
-        *("text/plain", "application/pdf", "application/rtf", "application/msword"),
-        *("application/x-hwp", "application/haansofthwpx", "image/tiff"),
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        "application/vnd.oasis.opendocument.text",
-    }
-)
-"""Kinds whose headings may be told by their numbers alone."""
 _PDF_END_WITHIN_BYTES: Final = 1_024
-_HEADED: Final = frozenset({Reader.HTML, Reader.EPUB, Reader.OFFICE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +54,14 @@ def read(path: Path, name: str, limits: ReadingLimits) -> ExtractedText:
             raise corrupt("PDF")
         raise _nothing_in(extracted.media_type, ocr, limits)
     title, language = _title(extracted, name), language_of(extracted.text)
-    if not extracted.headings and extracted.media_type in _PROSE:
+    may_be_numbered = Trait.NUMBERED_HEADINGS in format_of(extracted.media_type).traits
+    if not extracted.headings and may_be_numbered:
         extracted = replace(extracted, headings=outline(extracted.text))
     return replace(extracted, title=title, language=language)
 
 
 def _read_kind(path: Path, name: str, ocr: Ocr | None, limits: ReadingLimits) -> ExtractedText:
-    kind = kind_of(path, name)
+    kind = format_of_file(path, name)
     if kind is None:
         return _read_text_kind(path, name, limits)
 
@@ -101,7 +91,7 @@ def _read_text_kind(path: Path, name: str, limits: ReadingLimits) -> ExtractedTe
     if bytes_len > limits.text_chars_max * _UTF8_BYTES_MAX:
         raise _too_much_text(bytes_len // _UTF8_BYTES_MAX, limits)
     text = decode(path.read_bytes())
-    kind = kind_of_text(text[:HEAD_BYTES], name)
+    kind = format_of_text(text[:HEAD_BYTES], name)
     match kind.reader:
         case Reader.HTML:
             return read_html(text, kind)
@@ -121,27 +111,16 @@ def _title(extracted: ExtractedText, name: str) -> str:
     2. a heading of level 1 that it opens with
     3. the file's name without its ending
     """
-    reader = _reader_of(extracted)
+    traits = format_of(extracted.media_type).traits
     beginning = _squeezed(extracted.text[:_TITLE_SOUGHT_CHARS])
     carried = extracted.title
-    if carried and (reader in _BELIEVED or _squeezed(carried) in beginning):
+    if carried and (Trait.TITLE_FOR_PEOPLE in traits or _squeezed(carried) in beginning):
         return carried
     first = next(iter(extracted.headings), None)
-    if reader in _HEADED and first is not None and first.level == 1 and first.start == 0:
+    is_title = first is not None and first.level == 1 and first.start == 0
+    if first is not None and is_title and Trait.HEADING_IS_TITLE in traits:
         return first.text
     return clean_title(PurePath(name).stem) or name
-
-
-def _reader_of(extracted: ExtractedText) -> Reader:
-    known = {
-        "text/html": Reader.HTML,
-        "text/markdown": Reader.MARKDOWN,
-        "application/epub+zip": Reader.EPUB,
-        "message/rfc822": Reader.MAIL,
-        "application/pdf": Reader.PDF,
-        "application/mbox": Reader.MAILBOX,
-    }
-    return known.get(extracted.media_type, Reader.OFFICE)
 
 
 def _squeezed(text: str) -> str:

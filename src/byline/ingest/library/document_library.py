@@ -34,7 +34,7 @@ from byline.errors import (
     UnsupportedFormat,
 )
 from byline.ingest.backlog import backlog_of, give_jobs
-from byline.ingest.formats import HEAD_BYTES, refusal_of
+from byline.ingest.format_detection import HEAD_BYTES, refusal_of
 from byline.ingest.library.document_catalogue import LIST_MAX, Catalogue
 from byline.ingest.library.document_names import (
     check_collection,

@@ -24,6 +24,7 @@ from weakref import WeakValueDictionary
 
 from byline.config import schema
 from byline.domain.documents import Document, ExtractedText
+from byline.domain.formats import has_page_pictures
 from byline.errors import Busy, ExtractionFailed, NotFound, UnsupportedFormat
 from byline.ingest.extraction.worker_protocol import (
     EXIT_TOO_MUCH_MEMORY,
@@ -86,7 +87,7 @@ class Pictures:
         (others are being drawn, and its turn did not come).
         """
         document = await self._library.get(document_id)
-        if document.media_type != "application/pdf":
+        if not has_page_pictures(document.media_type):
             raise UnsupportedFormat(
                 f"{document.name} is no PDF; only pages of PDF files can be shown as pictures.",
                 remedy=f"Read its text at /api/documents/{document.id}/text.",

@@ -30,7 +30,7 @@ from byline.ingest.extraction.worker_protocol import (
     NO_SUCH_PAGE,
     PictureOrder,
 )
-from byline.ingest.formats import corrupt, encrypted
+from byline.ingest.format_detection import corrupt, encrypted
 from byline.ingest.pictures.passage_locator import locate
 
 _HEIGHT_MAX: Final = 6_000

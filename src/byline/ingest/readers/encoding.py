@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import Final
 
-from byline.ingest.formats import binary
+from byline.ingest.format_detection import binary
 
 _DETECT_BYTES: Final = 262_144
 _BOMS: Final = (

@@ -13,7 +13,8 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from byline.domain.documents import ExtractedText
-from byline.ingest.formats import Kind, corrupt
+from byline.domain.formats import Format
+from byline.ingest.format_detection import corrupt
 from byline.ingest.readers.encoding import decode
 from byline.ingest.readers.html_tags import Tag, tokens
 from byline.ingest.readers.text_blocks import Block, assemble
@@ -192,13 +193,13 @@ def page_blocks(html: str) -> tuple[list[Block], str]:
     return found.blocks, found.title
 
 
-def read_html(text: str, kind: Kind) -> ExtractedText:
+def read_html(text: str, kind: Format) -> ExtractedText:
     """An HTML page, already decoded."""
     blocks, title = page_blocks(text)
     return assemble(blocks, title=title, media_type=kind.media_type)
 
 
-def read_epub(path: Path, kind: Kind) -> ExtractedText:
+def read_epub(path: Path, kind: Format) -> ExtractedText:
     """An EPUB book, chapter by chapter in the order of its spine."""
     try:
         with zipfile.ZipFile(path) as book:

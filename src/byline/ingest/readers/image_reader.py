@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from byline.domain.documents import ExtractedText
+from byline.domain.formats import Format, Reader
 from byline.errors import ExtractionFailed
-from byline.ingest.formats import Kind, Reader, corrupt
+from byline.ingest.format_detection import corrupt
 from byline.ingest.readers.office_reader import Ocr, read_office
 from byline.ingest.readers.text_blocks import Block, assemble
 
@@ -48,14 +50,14 @@ def needs_ocr(languages: Iterable[str]) -> ExtractionFailed:
     )
 
 
-def read_tiff(path: Path, kind: Kind, ocr: Ocr | None) -> ExtractedText:
+def read_tiff(path: Path, kind: Format, ocr: Ocr | None) -> ExtractedText:
     """Every frame of a TIFF as a page. xberg sees the first frame of a file only, so each is
     handed over as a file of its own whose header points at that frame."""
     raw = path.read_bytes()
     blocks = [
         Block(paragraph, page)
         for page, frame in enumerate(frames(raw), 1)
-        for paragraph in read_office(frame, Kind(Reader.IMAGE, kind.media_type), ocr).text.split(
+        for paragraph in read_office(frame, replace(kind, reader=Reader.IMAGE), ocr).text.split(
             "\n\n"
         )
     ]

@@ -17,8 +17,9 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 from byline.domain.documents import ExtractedText
+from byline.domain.formats import Format, Reader
 from byline.errors import ExtractionFailed
-from byline.ingest.formats import Kind, Reader, corrupt, encrypted
+from byline.ingest.format_detection import corrupt, encrypted
 from byline.ingest.readers.sparse_sheets import moved_together
 from byline.ingest.readers.text_blocks import Block, assemble
 
@@ -41,7 +42,7 @@ class Ocr:
     tessdata: Path
 
 
-def read_office(source: Path | bytes, kind: Kind, ocr: Ocr | None) -> ExtractedText:
+def read_office(source: Path | bytes, kind: Format, ocr: Ocr | None) -> ExtractedText:
     """Anything xberg reads. Without `ocr`, pictures of text give no text.
 
     A PDF is read without OCR first, then once more with OCR of the pages that gave no text: left to
@@ -142,7 +143,7 @@ def _failure(said: str, media_type: str) -> ExtractionFailed:
     return corrupt(f"{media_type} file")
 
 
-def _blocks(document: Any, kind: Kind) -> Iterator[Block]:
+def _blocks(document: Any, kind: Format) -> Iterator[Block]:
     """The nodes in reading order. Pages are told only where the format itself has them."""
     nodes = document.document.nodes if document.document else []
     is_paged = kind.media_type in _PAGED or bool(_SLIDES.search(kind.media_type))
@@ -168,7 +169,7 @@ def _blocks(document: Any, kind: Kind) -> Iterator[Block]:
             yield from _rendered(content, page)
 
 
-def _is_numbered(node: Any, kind: Kind) -> bool:
+def _is_numbered(node: Any, kind: Format) -> bool:
     if kind.reader is Reader.PDF or node.content.node_type != "list":
         return False
     return bool(json.loads(str(node.content)).get("ordered"))

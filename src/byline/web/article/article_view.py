@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from byline.ask.history.markdown_export import ask_markdown
 from byline.domain.asks import StoredAsk
+from byline.domain.formats import has_page_pictures
 from byline.errors import NotFound
 from byline.web import page_forms
 from byline.web.article import turn_view, typesetting
@@ -17,7 +18,6 @@ from byline.web.page_parts import PageParts, PageRoute, offer
 from byline.web.renderer import Painter
 from byline.web.stored_ask_view import turn_now
 
-_PDF: Final = "application/pdf"
 _NUMBER_CHARS_MAX: Final = 4
 
 
@@ -70,7 +70,7 @@ class ReadingPages:
             view["source"] = {**source, "gone": True}
         else:
             marked = source["marked"]
-            if document.media_type == _PDF and marked["page"]:
+            if has_page_pictures(document.media_type) and marked["page"]:
                 place = f"start={marked['start']}&end={marked['end']}"
                 page = f"/api/documents/{document.id}/pages/{marked['page']}.png"
                 view["picture"] = {"seen": f"{page}?{place}", "large": f"{page}?{place}&width=2000"}

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from byline.domain.ask_filters import AskFilters
 from byline.domain.documents import Document, DocumentChanges
+from byline.domain.formats import has_page_pictures
 from byline.errors import BadRequest, BylineError, NotFound
 from byline.web import page_forms
 from byline.web.article import typesetting
@@ -19,8 +20,6 @@ VIEWS: Final = ("text", "pages", "passages", "asks")
 PASSAGES_A_PAGE: Final = 20
 PICTURES_A_PAGE: Final = 12
 ASKS_A_PAGE: Final = 20
-
-_PDF: Final = "application/pdf"
 
 
 class OneDocumentPages:
@@ -92,7 +91,7 @@ class OneDocumentPages:
         view = {
             "document": document,
             "view": name,
-            "has_pictures": document.media_type == _PDF and bool(document.pages),
+            "has_pictures": has_page_pictures(document.media_type) and bool(document.pages),
             "error": error,
             "collections": (await self.parts.library.catalogue.facets()).collections,
             **await self._matter(document, name, sent),

@@ -1,4 +1,4 @@
-"""What a file is, judged by its bytes; its name only decides between kinds of text."""
+"""What format a file has, judged by its bytes; its name only decides between kinds of text."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, Final
 
+from byline.domain.formats import FORMATS, Format, format_of
 from byline.errors import ExtractionFailed
 
 if TYPE_CHECKING:
@@ -18,33 +18,6 @@ if TYPE_CHECKING:
 
 HEAD_BYTES: Final = 65_536
 """How much of a file's beginning is looked at, in bytes."""
-
-_OOXML: Final = "application/vnd.openxmlformats-officedocument."
-
-
-class Reader(StrEnum):
-    """Which reader takes a file."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    HTML = "html"
-    EPUB = "epub"
-    MAIL = "mail"
-    MAILBOX = "mailbox"
-    PDF = "pdf"
-    OFFICE = "office"
-    IMAGE = "image"
-    TIFF = "tiff"
-    HWP = "hwp"
-    HWPX = "hwpx"
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of file Byline reads."""
-
-    reader: Reader
-    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,26 +80,9 @@ _REFUSED: Final[tuple[tuple[bytes, int, Refusal], ...]] = (
 _ARCHIVE: Final = Refusal("an archive", _UNPACK)
 _UNKNOWN_BINARY: Final = Refusal("binary data of an unknown kind", _CONVERT)
 
-_IMAGES: Final[tuple[tuple[bytes, str], ...]] = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"\0\0\0\x0cjP  ", "image/jp2"),
-)
 _STILL_BRANDS: Final = (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"avif")
 
-_TEXT_SUFFIXES: Final[Mapping[str, Kind]] = {
-    ".md": Kind(Reader.MARKDOWN, "text/markdown"),
-    ".markdown": Kind(Reader.MARKDOWN, "text/markdown"),
-    ".mdx": Kind(Reader.MARKDOWN, "text/markdown"),
-    ".rmd": Kind(Reader.MARKDOWN, "text/markdown"),
-    ".qmd": Kind(Reader.MARKDOWN, "text/markdown"),
-    ".csv": Kind(Reader.TEXT, "text/csv"),
-    ".tsv": Kind(Reader.TEXT, "text/tab-separated-values"),
-    ".json": Kind(Reader.TEXT, "application/json"),
-    ".ipynb": Kind(Reader.OFFICE, "application/x-ipynb+json"),
-}
+_BY_SUFFIX: Final = {suffix: one for one in FORMATS for suffix in one.suffixes}
 _XML_SUFFIXES: Final[Mapping[str, str]] = {
     ".fb2": "application/x-fictionbook+xml",
     ".docbook": "application/docbook+xml",
@@ -155,8 +111,8 @@ def refusal_of(head: bytes) -> Refusal | None:
     return None
 
 
-def kind_of(path: Path, name: str) -> Kind | None:
-    """The kind of the file at `path`; None if it is text, whose kind `kind_of_text` tells.
+def format_of_file(path: Path, name: str) -> Format | None:
+    """The format of the file at `path`; None if it is text, whose format `format_of_text` tells.
 
     Raises `ExtractionFailed`: empty, corrupt, encrypted or unsupported_format.
     """
@@ -167,29 +123,30 @@ def kind_of(path: Path, name: str) -> Kind | None:
         if refusal := refusal_of(head):
             raise _unsupported(refusal)
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-            return _kind_of_zip(file, name)
+            return _format_of_zip(file, name)
         if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
-            return _kind_of_ole(file)
+            return _format_of_ole(file)
     if b"%PDF-" in head[:1024]:
-        return Kind(Reader.PDF, "application/pdf")
+        return format_of("application/pdf")
     if head.lstrip()[:5] == b"{\\rtf":
-        return Kind(Reader.OFFICE, "application/rtf")
-    return _kind_of_image(head) or _kind_of_mail(head, name)
+        return format_of("application/rtf")
+    told = next((one for one in FORMATS if one.magic and head.startswith(one.magic)), None)
+    return told or _format_of_image(head) or _format_of_mail(head, name)
 
 
-def kind_of_text(head: str, name: str) -> Kind:
-    """The kind of a text that begins with `head`, by its first characters and its name."""
+def format_of_text(head: str, name: str) -> Format:
+    """The format of a text that begins with `head`, by its first characters and its name."""
     suffix = PurePath(name).suffix.lower()
     beginning = head.lstrip()[:2048]
-    if suffix in _TEXT_SUFFIXES:
-        return _TEXT_SUFFIXES[suffix]
+    if suffix in _BY_SUFFIX:
+        return _BY_SUFFIX[suffix]
     if beginning.startswith("<") and _HTML.search(beginning):
-        return Kind(Reader.HTML, "text/html")
+        return format_of("text/html")
     if beginning.startswith("<?xml") or suffix in _XML_SUFFIXES:
-        return Kind(Reader.OFFICE, _XML_SUFFIXES.get(suffix, "application/xml"))
+        return format_of(_XML_SUFFIXES.get(suffix, "application/xml"))
     if suffix in (".html", ".htm", ".xhtml") and "<" in beginning:
-        return Kind(Reader.HTML, "text/html")
-    return Kind(Reader.TEXT, "text/plain")
+        return format_of("text/html")
+    return format_of("text/plain")
 
 
 def binary() -> ExtractionFailed:
@@ -215,34 +172,29 @@ def _unsupported(refusal: Refusal) -> ExtractionFailed:
     return ExtractionFailed("unsupported_format", refusal.sentence, remedy=refusal.remedy)
 
 
-def _kind_of_image(head: bytes) -> Kind | None:
-    for magic, media_type in _IMAGES:
-        if head.startswith(magic):
-            return Kind(Reader.IMAGE, media_type)
-    if head.startswith((b"II*\0", b"MM\0*")):
-        return Kind(Reader.TIFF, "image/tiff")
+def _format_of_image(head: bytes) -> Format | None:
     if head.startswith(b"BM") and head[6:10] == bytes(4):
-        return Kind(Reader.IMAGE, "image/bmp")
+        return format_of("image/bmp")
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return Kind(Reader.IMAGE, "image/webp")
+        return format_of("image/webp")
     if head[4:8] == b"ftyp":
-        return Kind(Reader.IMAGE, "image/avif" if head[8:12] == b"avif" else "image/heic")
+        return format_of("image/avif" if head[8:12] == b"avif" else "image/heic")
     return None
 
 
-def _kind_of_mail(head: bytes, name: str) -> Kind | None:
+def _format_of_mail(head: bytes, name: str) -> Format | None:
     if _MAILBOX.match(head):
-        return Kind(Reader.MAILBOX, "application/mbox")
+        return format_of("application/mbox")
     fields_end = re.search(rb"\r?\n\r?\n", head)
     fields = _MAIL_FIELD.findall(head[: fields_end.start()] if fields_end else head)
     named_so = PurePath(name).suffix.lower() == ".eml"
     begins_so = _MAIL_FIELD.match(head) is not None
     if (named_so and fields) or (begins_so and len({field.lower() for field in fields}) >= 4):
-        return Kind(Reader.MAIL, "message/rfc822")
+        return format_of("message/rfc822")
     return None
 
 
-def _kind_of_zip(file: IO[bytes], name: str) -> Kind:
+def _format_of_zip(file: IO[bytes], name: str) -> Format:
     try:
         with zipfile.ZipFile(file) as archive:
             names = set(archive.namelist())
@@ -255,46 +207,41 @@ def _kind_of_zip(file: IO[bytes], name: str) -> Kind:
         raise corrupt("Office or ZIP file") from error
     if locked:
         raise encrypted()
-    kind = _kind_in_zip(names, mark.decode("ascii", "replace"), PurePath(name).suffix.lower())
-    if kind is None:
+    told = _format_in_zip(names, mark.decode("ascii", "replace"), PurePath(name).suffix.lower())
+    if told is None:
         raise _unsupported(_ARCHIVE)
-    return kind
+    return told
 
 
-def _kind_in_zip(names: set[str], mark: str, suffix: str) -> Kind | None:
+def _format_in_zip(names: set[str], mark: str, suffix: str) -> Format | None:
     if mark == "application/epub+zip" or (
         "META-INF/container.xml" in names and any(name.endswith(".opf") for name in names)
     ):
-        return Kind(Reader.EPUB, "application/epub+zip")
-    if mark == "application/hwp+zip" or "Contents/section0.xml" in names:
-        return Kind(Reader.HWPX, "application/haansofthwpx")
+        return format_of("application/epub+zip")
+    if mark == "application/hwp+zip":
+        return format_of("application/haansofthwpx")
     if mark.startswith("application/vnd.oasis.opendocument."):
-        return Kind(Reader.OFFICE, mark.removesuffix("-template"))
-    if "word/document.xml" in names:
-        return Kind(Reader.OFFICE, _OOXML + "wordprocessingml.document")
-    if "xl/workbook.xml" in names:
-        return Kind(Reader.OFFICE, _OOXML + "spreadsheetml.sheet")
-    if "xl/workbook.bin" in names:
-        return Kind(Reader.OFFICE, "application/vnd.ms-excel.sheet.binary.macroEnabled.12")
-    if "ppt/presentation.xml" in names:
-        return Kind(Reader.OFFICE, _OOXML + "presentationml.presentation")
+        return format_of(mark.removesuffix("-template"))
+    told = next((one for one in FORMATS if one.member and one.member in names), None)
+    if told is not None:
+        return told
     if "Index/Document.iwa" in names and suffix in (".pages", ".numbers", ".key"):
         word = {".key": "keynote"}.get(suffix, suffix[1:])
-        return Kind(Reader.OFFICE, f"application/x-iwork-{word}-sff{suffix[1:]}")
+        return format_of(f"application/x-iwork-{word}-sff{suffix[1:]}")
     return None
 
 
-def _kind_of_ole(file: IO[bytes]) -> Kind:
+def _format_of_ole(file: IO[bytes]) -> Format:
     import olefile
 
     try:
         with olefile.OleFileIO(file) as ole:
-            return _kind_in_ole(ole)
+            return _format_in_ole(ole)
     except (OSError, ValueError, LookupError, RecursionError, struct.error) as error:
         raise corrupt("Office or HWP file") from error
 
 
-def _kind_in_ole(ole: olefile.OleFileIO) -> Kind:
+def _format_in_ole(ole: olefile.OleFileIO) -> Format:
     if ole.exists("EncryptedPackage"):
         raise encrypted()
     if ole.exists("FileHeader"):
@@ -302,23 +249,23 @@ def _kind_in_ole(ole: olefile.OleFileIO) -> Kind:
         if header.startswith(b"HWP Document File"):
             if header[36] & 2:
                 raise encrypted()
-            return Kind(Reader.HWP, "application/x-hwp")
+            return format_of("application/x-hwp")
     if ole.exists("WordDocument"):
         flags = ole.openstream("WordDocument").read(12)[10:12]
         if flags[1:] and flags[1] & 1:
             raise encrypted()
-        return Kind(Reader.OFFICE, "application/msword")
+        return format_of("application/msword")
     for stream in ("Workbook", "Book"):
         if ole.exists(stream):
             if _is_locked_workbook(ole.openstream(stream).read(4096)):
                 raise encrypted("workbook")
-            return Kind(Reader.OFFICE, "application/vnd.ms-excel")
+            return format_of("application/vnd.ms-excel")
     if ole.exists("PowerPoint Document"):
         if ole.exists("EncryptedSummary"):
             raise encrypted("presentation")
-        return Kind(Reader.OFFICE, "application/vnd.ms-powerpoint")
+        return format_of("application/vnd.ms-powerpoint")
     if ole.exists("__properties_version1.0"):
-        return Kind(Reader.OFFICE, "application/vnd.ms-outlook")
+        return format_of("application/vnd.ms-outlook")
     raise binary()
 
 
