@@ -1,4 +1,4 @@
-"""A format is one row: who reads a file, what filters call it and how it is shown follow from it."""
+"""A format is one row: who reads a file, what filters call it, how it is shown, follow from it."""
 
 from __future__ import annotations
 
