@@ -13,8 +13,8 @@ PYTHON ?=
 # Passed on to the program, the tests, the benchmarks or the lock: make test ARGS="-k gate"
 ARGS ?=
 
-# The fast tests go to two processes, a file at a time and in their order: what a file makes once is
-# made once. Empty: one process, as a debugger wants it.
+# Tests go to two processes, a file at a time and in their order: what a file makes once is made once,
+# and each process has a database server of its own. Empty: one process, as a debugger wants it.
 SPREAD ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 VENV := .venv
@@ -47,7 +47,7 @@ run: $(VENV)/.run $(VENV)/.byline $(VENV)/.model $(VENV)/.eval
 	@$(IN)/byline demo $(ARGS)
 
 test: setup
-	@$(IN)/python -m pytest $(ARGS)
+	@$(IN)/python -m pytest $(SPREAD) $(ARGS)
 
 check: $(VENV)/.dev $(VENV)/.byline
 	$(IN)/ruff format --check src tests bench
