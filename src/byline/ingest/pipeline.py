@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from byline.domain.documents import DocumentError, DocumentState
+from byline.domain.documents import Chunk, DocumentError, DocumentState
 from byline.errors import ExtractionFailed, NotFound
 from byline.ingest.extraction.file_extractor import Extraction, Extractor
 from byline.ingest.passages.chunking import cut_by
 from byline.ingest.passages.passage_length import length_in_force
 from byline.ingest.passages.passage_rows import passage_row
-from byline.search.index import lexical_index
+from byline.search.index.lexical_index import DocumentIndexing, StoredPassages, make_way
 from byline.search.index.vocabulary import add_listed
 from byline.store.binary_copy import COPY_HEADER, COPY_TRAILER
 from byline.store.blobs import BlobStore
@@ -137,14 +138,23 @@ async def _store(
         await _expect_no_reading(connection, document_id)
         return
     if row["passages"]:
-        await lexical_index.make_way(connection, document_id)
+        await make_way(connection, document_id)
         await connection.execute(sql["delete_passages"], {"id": document_id})
     text = extraction.text
     pages = [[page.number, page.start, page.end] for page in text.pages]
     await connection.execute(
         sql["write_text"], {"id": document_id, "text": text.text, "pages": Jsonb(pages)}
     )
-    await lexical_index.index_analysed(connection, _stored(connection, row, extraction))
+    indexing = DocumentIndexing(connection, row["collection"])
+    first = 0
+    async for block in extraction.blocks:
+        chunks = extraction.chunks(first, block)
+        gaps = [extraction.gap(chunk.ordinal) for chunk in chunks]
+        ids = await _write_passages(connection, row["id"], chunks, gaps)
+        await indexing.add(StoredPassages(row["id"], ids, block.columns))
+        await add_listed(connection, block.words)
+        first += len(block)
+    await indexing.finish()
     await connection.execute(
         sql["describe"],
         {
@@ -168,27 +178,23 @@ async def _expect_no_reading(connection: AsyncConnection[DictRow], document_id: 
         raise ReadingVoid(f"the document is {row['state']} while it is being read")
 
 
-async def _stored(
-    connection: AsyncConnection[DictRow], row: DictRow, extraction: Extraction
-) -> AsyncIterator[lexical_index.StoredPassages]:
-    """Write the passages and list their words, block by block as they are analysed."""
+async def _write_passages(
+    connection: AsyncConnection[DictRow],
+    document_id: UUID,
+    chunks: Sequence[Chunk],
+    gaps: Sequence[str],
+) -> Sequence[int]:
+    """Write passages, each with the blanks before it, and return the ids of their rows."""
     sql = statements("documents")
-    first = 0
-    async for block in extraction.blocks:
-        reserved = await connection.execute(sql["reserve_passage_ids"], {"count": len(block)})
-        ids = (await reserved.fetchone() or {})["ids"]
-        chunks = extraction.chunks(first, block)
-        async with connection.cursor().copy(sql["copy_passages"]) as copy:
-            await copy.write(COPY_HEADER)
-            for some in range(0, len(chunks), _WRITTEN_AT_ONCE):
-                part = slice(some, some + _WRITTEN_AT_ONCE)
-                packed = [
-                    passage_row(id_, row["id"], c, extraction.gap(c.ordinal))
-                    for id_, c in zip(ids[part], chunks[part], strict=True)
-                ]
-                await copy.write(b"".join(packed))
-                await asyncio.sleep(0)
-            await copy.write(COPY_TRAILER)
-        yield lexical_index.StoredPassages(row["collection"], row["id"], ids, block.columns)
-        await add_listed(connection, block.words)
-        first += len(block)
+    reserved = await connection.execute(sql["reserve_passage_ids"], {"count": len(chunks)})
+    ids: Sequence[int] = (await reserved.fetchone() or {})["ids"]
+    async with connection.cursor().copy(sql["copy_passages"]) as copy:
+        await copy.write(COPY_HEADER)
+        for some in range(0, len(chunks), _WRITTEN_AT_ONCE):
+            part = slice(some, some + _WRITTEN_AT_ONCE)
+            rows = zip(ids[part], chunks[part], gaps[part], strict=True)
+            packed = [passage_row(id_, document_id, chunk, gap) for id_, chunk, gap in rows]
+            await copy.write(b"".join(packed))
+            await asyncio.sleep(0)
+        await copy.write(COPY_TRAILER)
+    return ids

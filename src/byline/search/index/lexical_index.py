@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import uuid
-from collections.abc import AsyncIterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -61,10 +61,9 @@ class IndexedPassage:
 
 @dataclass(frozen=True, slots=True)
 class StoredPassages:
-    """Passages that follow one another in a document, and stand in a collection: the ids of their
-    rows in `passages`, and what they are indexed by."""
+    """Passages that follow one another in a document: the ids of their rows in `passages`, and what
+    they are indexed by."""
 
-    collection: str
     document_id: uuid.UUID
     ids: Sequence[int]
     terms: TermColumns
@@ -96,34 +95,44 @@ async def index_passages(
     await add_words(connection, (text for p in passages for text in (p.title, p.heading, p.text)))
 
 
-async def index_analysed(
-    connection: AsyncConnection[DictRow], blocks: AsyncIterable[StoredPassages]
-) -> None:
-    """Make passages of one document findable that were analysed before, block by block as they
-    come, in the connection's transaction. None may be indexed yet. A block holds as many as are
-    weighed together (a multiple of `_SLICE`), the last one apart. Their words are to be listed
-    apart (`vocabulary.add_listed`).
+class DocumentIndexing:
+    """Makes the passages of one document findable, block by block, in the connection's transaction.
 
-    Nobody's fold is kept from its turn while a block is waited for: ours comes behind the last.
+    Call `add` for each block, in order, then `finish` once. None of the passages may be indexed
+    yet. Every block but the last holds a multiple of `_SLICE` passages, since so many are weighed
+    together. Words are listed by the caller (`vocabulary.add_listed`).
     """
-    counting: _Counting | None = None
-    collection = ""
-    async for stored in blocks:
-        counting = counting or await _counting(connection)
-        collection = stored.collection
-        await _write(connection, counting, _analysed_slices(stored))
-        if counting.added.passages >= _COUNTED_AT_ONCE:
-            await _count(connection, collection, counting)
-            counting = None
-    if counting is not None:
-        await _count(connection, collection, counting)
-    await fold_if_due(connection)
+
+    def __init__(self, connection: AsyncConnection[DictRow], collection: str) -> None:
+        self._connection = connection
+        self._collection = collection
+        self._counting: _Counting | None = None
+
+    async def add(self, stored: StoredPassages) -> None:
+        """Write the index rows of a block."""
+        self._counting = self._counting or await _counting(self._connection)
+        await _write(self._connection, self._counting, _analysed_slices(self._collection, stored))
+        if self._counting.added.passages >= _COUNTED_AT_ONCE:
+            await self._count()
+
+    async def finish(self) -> None:
+        """Write what is not counted yet, and fold the counts if that is due.
+
+        The fold comes last: until the transaction ends it keeps others from theirs.
+        """
+        await self._count()
+        await fold_if_due(self._connection)
+
+    async def _count(self) -> None:
+        if self._counting is not None:
+            await _count(self._connection, self._collection, self._counting)
+            self._counting = None
 
 
-def _analysed_slices(stored: StoredPassages) -> Iterator[_Slice]:
+def _analysed_slices(collection: str, stored: StoredPassages) -> Iterator[_Slice]:
     for first in range(0, len(stored.ids), _ANALYSED_SLICE):
         ids = stored.ids[first : first + _ANALYSED_SLICE]
-        places = Places(ids, [stored.document_id.bytes] * len(ids), stored.collection.encode())
+        places = Places(ids, [stored.document_id.bytes] * len(ids), collection.encode())
         yield places, stored.terms.some(first, first + len(ids))
 
 
@@ -137,8 +146,8 @@ async def remove_document(connection: AsyncConnection[DictRow], document_id: str
 
 
 async def make_way(connection: AsyncConnection[DictRow], document_id: str) -> None:
-    """The same for one whose new passages are indexed next (`index_analysed`), which folds: a fold
-    here would keep others from theirs until then."""
+    """The same for a document whose new passages are indexed next: `DocumentIndexing.finish` folds,
+    and a fold here would keep others from theirs until then."""
     await connection.execute(statements("lexical")["remove_document"], {"document_id": document_id})
 
 
