@@ -23,7 +23,7 @@ import structlog
 from fastapi import FastAPI
 
 from byline.api.app import create_app
-from byline.api.asks.form_port import FormDoor
+from byline.api.asks.form_port import FormPort
 from byline.api.http.descriptors import raise_descriptor_limit
 from byline.api.http.http_server import LISTEN_BACKLOG, HttpServer, http_server
 from byline.api.services import Services
@@ -361,7 +361,7 @@ def _application(services: Services) -> FastAPI:
         library=services.library,
         asks=services.asks,
         conversations=services.conversations,
-        door=FormDoor(services),
+        http=FormPort(services),
     )
     app.router.routes.extend(page_routes(pages))
     return app

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.domain.documents import ExtractedText, Heading, PageSpan
-from byline.ingest.formats import Kind, Reader
+from byline.ingest.formats import FileKind, Reader
 from byline.ingest.passages.chunking import chunk
 from byline.ingest.readers.html_reader import read_html
 from byline.ingest.readers.plain_reader import read_markdown
 
-MARKDOWN = Kind(Reader.MARKDOWN, "text/markdown")
+MARKDOWN = FileKind(Reader.MARKDOWN, "text/markdown")
 
 FAMILY = "👩‍👩‍👧"
 PIECES = st.sampled_from(
@@ -221,7 +221,7 @@ def test_code_that_the_reader_marked_stays_whole_too() -> None:
     html = (
         f"<p>{'Words before. ' * 20}</p><pre>a = 1\n\nb = 2\n\nc = 3</pre><p>{'After. ' * 30}</p>"
     )
-    extracted = read_html(html, Kind(Reader.HTML, "text/html"))
+    extracted = read_html(html, FileKind(Reader.HTML, "text/html"))
     pieces = chunk(extracted, passage_chars_max=300)
     assert any("a = 1\n\nb = 2\n\nc = 3" in piece.text for piece in pieces)
 

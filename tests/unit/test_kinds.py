@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from byline.errors import ExtractionFailed
-from byline.ingest.formats import Kind, Reader, kind_of, refusal_of
+from byline.ingest.formats import FileKind, Reader, kind_of, refused_kind_of
 
 
 def zipped(*names: str, **contents: str) -> bytes:
@@ -27,7 +27,7 @@ def given(tmp_path: Path) -> Path:
     return tmp_path / "file"
 
 
-def kind(path: Path, raw: bytes, name: str = "file.bin") -> Kind | None:
+def kind(path: Path, raw: bytes, name: str = "file.bin") -> FileKind | None:
     path.write_bytes(raw)
     return kind_of(path, name)
 
@@ -49,7 +49,7 @@ def kind(path: Path, raw: bytes, name: str = "file.bin") -> Kind | None:
     ],
 )
 def test_kinds_without_text_are_refused_by_their_first_bytes(head: bytes, what: str) -> None:
-    refusal = refusal_of(head)
+    refusal = refused_kind_of(head)
     assert refusal is not None
     assert refusal.what == what
     assert refusal.remedy
@@ -70,7 +70,7 @@ def test_kinds_without_text_are_refused_by_their_first_bytes(head: bytes, what: 
     ],
 )
 def test_text_that_begins_like_a_program_is_not_refused(head: bytes) -> None:
-    assert refusal_of(head) is None
+    assert refused_kind_of(head) is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from byline.domain.documents import ExtractedText
-from byline.ingest.formats import Kind, Reader
+from byline.ingest.formats import FileKind, Reader
 from byline.ingest.passages.chunking import chunk
 from byline.ingest.readers.mail_fields import message_from
 from byline.ingest.readers.mail_reader import read_mail, read_mailbox
@@ -28,9 +28,9 @@ def attachment(raw: bytes, name: str) -> ExtractedText:
 def contexts(path: Path, text: str) -> list[str]:
     path.write_text(text, encoding="utf-8")
     if text.startswith("From "):
-        read = read_mailbox(path, Kind(Reader.MAILBOX, "application/mbox"), attachment)
+        read = read_mailbox(path, FileKind(Reader.MAILBOX, "application/mbox"), attachment)
     else:
-        read = read_mail(path, Kind(Reader.MAIL, "message/rfc822"), attachment)
+        read = read_mail(path, FileKind(Reader.MAIL, "message/rfc822"), attachment)
     chunks = chunk(read, passage_chars_max=300)
     assert "".join("".join(c.text.split()) for c in chunks) == "".join(read.text.split())
     return [c.heading for c in chunks]
@@ -83,7 +83,7 @@ def deep(depth: int) -> str:
 @pytest.mark.parametrize("depth", [3, 90, 300, 1_000])
 def test_parts_within_parts_are_read_however_deep_they_lie(tmp_path: Path, depth: int) -> None:
     (tmp_path / "deep.eml").write_text(deep(depth))
-    read = read_mail(tmp_path / "deep.eml", Kind(Reader.MAIL, "message/rfc822"), attachment)
+    read = read_mail(tmp_path / "deep.eml", FileKind(Reader.MAIL, "message/rfc822"), attachment)
     assert "The words within." in read.text
 
 

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.errors import ExtractionFailed
-from byline.ingest.formats import Kind, Reader, kind_of_text
+from byline.ingest.formats import FileKind, Reader, kind_of_text
 from byline.ingest.readers.encoding import decode
 from byline.ingest.readers.html_reader import page_blocks, read_html
 from byline.ingest.readers.plain_reader import read_markdown, read_text
 from byline.ingest.readers.text_blocks import Block, assemble, normalise
 
-HTML = Kind(Reader.HTML, "text/html")
-TEXT = Kind(Reader.TEXT, "text/plain")
-MARKDOWN = Kind(Reader.MARKDOWN, "text/markdown")
+HTML = FileKind(Reader.HTML, "text/html")
+TEXT = FileKind(Reader.TEXT, "text/plain")
+MARKDOWN = FileKind(Reader.MARKDOWN, "text/markdown")
 
 KOREAN = "국민권익위원회 제도개선 권고사항 및 공무직 관리 규정을 개정함에 있어 의견을 구합니다."
 JAPANESE = "ゾルゲと尾崎、淡々と最期を迎えた。東京の図書館で資料を調べました。"

@@ -16,8 +16,8 @@ from byline.api.failures import (
     answer_http_exception,
     answer_validation_error,
 )
-from byline.api.guard import Guard, Unforeseen
-from byline.api.http.event_streams import Heart, answer_nobody
+from byline.api.guard import Guard, InternalErrorMiddleware
+from byline.api.http.event_streams import Heartbeat, answer_caller_left
 from byline.api.machines import backend_routes, machine_routes
 from byline.api.openai import openai_routes
 from byline.api.services import Services
@@ -40,13 +40,13 @@ def create_app(services: Services) -> FastAPI:
         openapi_url=None,
         exception_handlers={
             BylineError: answer_byline_error,
-            ClientDisconnect: answer_nobody,
+            ClientDisconnect: answer_caller_left,
             HTTPException: answer_http_exception,
             RequestValidationError: answer_validation_error,
         },
     )
     app.state.services = services
-    app.state.heart = Heart(services.clock, HEARTBEAT_S)
+    app.state.heartbeat = Heartbeat(services.clock, HEARTBEAT_S)
     app.state.created = int(time.time())
     app.router.routes.extend(openai_routes.ROUTES)
     for part in (
@@ -64,7 +64,7 @@ def create_app(services: Services) -> FastAPI:
         docs_routes,
     ):
         app.router.routes.extend(part.router.routes)
-    app.add_middleware(openai_routes.StraightThrough)
+    app.add_middleware(openai_routes.ChatCompletionsMiddleware)
     app.add_middleware(Guard, server=services.config.server, upload_paths=UPLOAD_PATHS)
-    app.add_middleware(Unforeseen)
+    app.add_middleware(InternalErrorMiddleware)
     return app

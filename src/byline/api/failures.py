@@ -175,7 +175,7 @@ def head_too_slow(path: str, head_s_max: float) -> Response:
     return response
 
 
-def unforeseen(exception: Exception, *, method: str, path: str) -> Internal:
+def internal_error(exception: Exception, *, method: str, path: str) -> Internal:
     """An exception nobody provided for: logged with its traceback under an id, shown as the id."""
     error = Internal(uuid.uuid4().hex[:12])
     structlog.get_logger("byline.api").error(

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from byline.api.failures import failure_at, unforeseen
+from byline.api.failures import failure_at, internal_error
 from byline.config.schema import Server
 from byline.domain.echo import quoted, shortened
 from byline.errors import BadRequest, BylineError, Forbidden, Stopping, TooLarge
@@ -53,7 +53,7 @@ _MACHINE_PATHS: Final = ("/api/", "/v1/", "/metrics")
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class HostNames:
     """The host names this server answers to, lower case; `any_address` when it listens on all."""
 
     known: frozenset[str]
@@ -75,11 +75,11 @@ class Names:
         return address.is_loopback or self.any_address
 
 
-def names_of(server: Server) -> Names:
+def host_names(server: Server) -> HostNames:
     """The names the configuration gives this server."""
     listed = {server.host, *server.allowed_hosts, "localhost"}
     known = frozenset(_host_name(name) for name in listed)
-    return Names(known=known, any_address=bool(known & {"0.0.0.0", "::"}))
+    return HostNames(known=known, any_address=bool(known & {"0.0.0.0", "::"}))
 
 
 def _host_name(host: str) -> str:
@@ -98,7 +98,7 @@ def _is_authority(host: str) -> bool:
     return found is not None and int(found[1] or 0) <= PORT_MAX
 
 
-def refusal(names: Names, scope: Scope) -> BylineError | None:
+def refusal(names: HostNames, scope: Scope) -> BylineError | None:
     """Why this request is not served, or None.
 
     1. It names two hosts → bad request; one that is not ours → forbidden.
@@ -182,7 +182,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, server: Server, upload_paths: frozenset[str]) -> None:
         self.app = app
-        self.names = names_of(server)
+        self.names = host_names(server)
         self.body_bytes_max = server.body_bytes_max
         self.upload_paths = upload_paths
 
@@ -243,7 +243,7 @@ def _with_safety_headers(send: Send) -> Send:
     return sending
 
 
-class Unforeseen:
+class InternalErrorMiddleware:
     """ASGI middleware: an exception nobody provided for becomes `internal`, logged under an id.
 
     Once an answer has begun there is no way to say so any more; it is left unfinished, and the
@@ -270,6 +270,6 @@ class Unforeseen:
         except Exception as exception:
             if scope["type"] != "http":
                 raise
-            error = unforeseen(exception, method=scope["method"], path=scope["path"])
+            error = internal_error(exception, method=scope["method"], path=scope["path"])
             if not begun:
                 await failure_at(scope["path"], error)(scope, receive, send)

@@ -92,22 +92,22 @@ class FilterParameters(Parameters):
         """As the search takes them. Raises `BadRequest` for what is no date."""
         return Filters(
             collection=self.collection,
-            documents=listed(self.documents),
-            types=listed(self.types),
-            languages=listed(self.languages),
-            tags=listed(self.tags),
-            added_from=moment("added_from", self.added_from, days=0),
-            added_until=moment("added_until", self.added_until, days=1),
+            documents=comma_separated(self.documents),
+            types=comma_separated(self.types),
+            languages=comma_separated(self.languages),
+            tags=comma_separated(self.tags),
+            added_from=parse_time("added_from", self.added_from, days=0),
+            added_until=parse_time("added_until", self.added_until, days=1),
             path=(self.path or "").strip(),
         )
 
 
-def listed(sent: str | None) -> tuple[str, ...]:
+def comma_separated(sent: str | None) -> tuple[str, ...]:
     """The values of a parameter that takes several."""
     return tuple(value.strip() for value in (sent or "").split(",") if value.strip())
 
 
-def moment(name: str, sent: str | None, *, days: int) -> datetime | None:
+def parse_time(name: str, sent: str | None, *, days: int) -> datetime | None:
     """A time, or the beginning of a day (of the day `days` later); UTC unless it says otherwise."""
     if sent is None:
         return None
@@ -131,7 +131,7 @@ class SearchParameters(FilterParameters):
     limit: int = Field(10, ge=1, le=100, description="Passages at most.")
 
 
-class AskOptions(FilterParameters):
+class AskParameters(FilterParameters):
     """What an ask takes beside the question."""
 
     backend: Text | None = Field(
@@ -146,13 +146,13 @@ class AskOptions(FilterParameters):
     resumable: bool = Field(False, description=RESUMABLE)
 
 
-class AskQuery(AskOptions):
+class AskQuery(AskParameters):
     """An ask by GET."""
 
     q: Words = Field(description="The question.")
 
 
-class AskBody(AskOptions):
+class AskBody(AskParameters):
     """An ask by POST."""
 
     question: Words = Field(description="The question.")
@@ -193,11 +193,11 @@ class AskListParameters(PageParameters):
         """As the history takes them. Raises `BadRequest` for what is no date or status."""
         return AskFilters(
             words=self.q or "",
-            backends=listed(self.backend),
-            machines=listed(self.machine),
-            statuses=tuple(map(_status, listed(self.status))),
-            asked_from=moment("from", self.asked_from, days=0),
-            asked_until=moment("to", self.asked_until, days=1),
+            backends=comma_separated(self.backend),
+            machines=comma_separated(self.machine),
+            statuses=tuple(map(_status, comma_separated(self.status))),
+            asked_from=parse_time("from", self.asked_from, days=0),
+            asked_until=parse_time("to", self.asked_until, days=1),
         )
 
 
@@ -242,7 +242,7 @@ class DocumentsParameters(FilterParameters, PageParameters):
 def document_states(sent: str | None) -> tuple[DocumentState, ...]:
     """The states of a parameter that takes several. Raises `BadRequest`."""
     try:
-        return tuple(DocumentState(state.lower()) for state in listed(sent))
+        return tuple(DocumentState(state.lower()) for state in comma_separated(sent))
     except ValueError:
         known = ", ".join(DocumentState)
         raise BadRequest(

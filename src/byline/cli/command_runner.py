@@ -11,10 +11,10 @@ from typing import Any, NoReturn, Protocol
 import typer
 from rich.console import Console, RenderableType
 
-from byline.cli.api_client import Api, ApiFailure, Json, NoServer, Reply, connected
+from byline.cli.api_client import ApiClient, ApiFailure, ApiReply, Json, NoServer, connected
 from byline.cli.options import ServerOptions
 from byline.cli.tables import show_sources
-from byline.cli.terminal import Exit, Screen, open_screen, say_failure
+from byline.cli.terminal import ExitCode, Screen, open_screen, say_failure
 from byline.config.config_file import config_path, load_server
 from byline.config.schema import Server
 from byline.errors import BylineError, ConfigInvalid
@@ -24,14 +24,14 @@ USAGE_CODES = frozenset(
 )
 """What the caller can only mend by asking differently."""
 
-Shown = Callable[[Json, Console], RenderableType]
+ShowReply = Callable[[Json, Console], RenderableType]
 """Turns a reply into what people read on that console."""
 
 
-class Format(Protocol):
+class OutputFormat(Protocol):
     """How replies and failures are put out."""
 
-    def reply(self, screen: Screen, reply: Reply, shown: Shown) -> None:
+    def reply(self, screen: Screen, reply: ApiReply, shown: ShowReply) -> None:
         """Put out what was asked for."""
         ...
 
@@ -40,10 +40,10 @@ class Format(Protocol):
         ...
 
 
-class Words:
+class TextFormat:
     """For people."""
 
-    def reply(self, screen: Screen, reply: Reply, shown: Shown) -> None:
+    def reply(self, screen: Screen, reply: ApiReply, shown: ShowReply) -> None:
         screen.out.print(shown(reply.data, screen.out))
 
     def failure(self, screen: Screen, error: Json, text: str) -> None:
@@ -55,36 +55,36 @@ class Words:
             screen.err.print(show_sources("Found all the same", sources, screen.err))
 
 
-class RawJson:
+class JsonFormat:
     """For programs: exactly what the API said, errors too, on standard output."""
 
-    def reply(self, screen: Screen, reply: Reply, shown: Shown) -> None:
+    def reply(self, screen: Screen, reply: ApiReply, shown: ShowReply) -> None:
         screen.out.out(reply.text)
 
     def failure(self, screen: Screen, error: Json, text: str) -> None:
         screen.out.out(text)
 
 
-Command = Callable[[Api, Screen, Format], Awaitable[Exit]]
+Command = Callable[[ApiClient, Screen, OutputFormat], Awaitable[ExitCode]]
 """What a command does once it has a server: its work, and the exit code of that."""
 
 
-def run(command: Command, target: ServerOptions, form: Format) -> NoReturn:
+def run(command: Command, target: ServerOptions, output: OutputFormat) -> NoReturn:
     """Run `command` to its exit code."""
     screen = open_screen()
     try:
         address = address_of(target)
     except ConfigInvalid as error:
-        raise typer.Exit(refuse(screen, error, form)) from None
-    raise typer.Exit(run_async(_connected(command, address, screen, form)))
+        raise typer.Exit(refuse(screen, error, output)) from None
+    raise typer.Exit(run_async(_connected(command, address, screen, output)))
 
 
-def run_async(work: Coroutine[Any, Any, Exit]) -> Exit:
+def run_async(work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
     """Run `work` in an event loop; Ctrl-C, or a signal that cancels it, ends it tidily."""
     try:
         return asyncio.run(work)
     except (KeyboardInterrupt, asyncio.CancelledError):
-        return Exit.INTERRUPTED
+        return ExitCode.INTERRUPTED
 
 
 def address_of(target: ServerOptions) -> str:
@@ -102,22 +102,22 @@ def address_of(target: ServerOptions) -> str:
     return f"http://{_reachable(server)}:{server.port}"
 
 
-def exit_for(code: str, error_reason: object) -> Exit:
+def exit_for(code: str, error_reason: object) -> ExitCode:
     """The exit code of an API error."""
     if code in USAGE_CODES:
-        return Exit.USAGE
+        return ExitCode.USAGE
     if str(error_reason).endswith(("_unavailable", "_busy")):
-        return Exit.UNAVAILABLE
-    return Exit.FAILED
+        return ExitCode.UNAVAILABLE
+    return ExitCode.FAILED
 
 
-def refuse(screen: Screen, error: BylineError, form: Format) -> Exit:
+def refuse(screen: Screen, error: BylineError, output: OutputFormat) -> ExitCode:
     """Put out an error of our own, made before any server was asked, and its exit code."""
     body = own_error(error.code, error.message, error.remedy)
     if isinstance(error, ConfigInvalid):
         body["faults"] = error.faults
-    form.failure(screen, body, json.dumps(body, ensure_ascii=False))
-    return Exit.USAGE if isinstance(error, ConfigInvalid) else Exit.FAILED
+    output.failure(screen, body, json.dumps(body, ensure_ascii=False))
+    return ExitCode.USAGE if isinstance(error, ConfigInvalid) else ExitCode.FAILED
 
 
 def own_error(code: str, message: str, remedy: str) -> Json:
@@ -125,23 +125,27 @@ def own_error(code: str, message: str, remedy: str) -> Json:
     return {"error": {"code": code, "message": message, "remedy": remedy, "src": "byline"}}
 
 
-async def attempt(command: Command, api: Api, screen: Screen, form: Format) -> Exit:
+async def attempt(
+    command: Command, api: ApiClient, screen: Screen, output: OutputFormat
+) -> ExitCode:
     """Run `command`; a refusal or a missing server is put out and becomes an exit code."""
     try:
-        return await command(api, screen, form)
+        return await command(api, screen, output)
     except ApiFailure as failure:
         reply = failure.reply
-        form.failure(screen, reply.data, reply.text)
+        output.failure(screen, reply.data, reply.text)
         return exit_for(failure.code, reply.data.get("error_reason"))
     except NoServer as failure:
         body = own_error("no_server", str(failure), failure.remedy)
-        form.failure(screen, body, json.dumps(body, ensure_ascii=False))
-        return Exit.NO_SERVER
+        output.failure(screen, body, json.dumps(body, ensure_ascii=False))
+        return ExitCode.NO_SERVER
 
 
-async def _connected(command: Command, address: str, screen: Screen, form: Format) -> Exit:
+async def _connected(
+    command: Command, address: str, screen: Screen, output: OutputFormat
+) -> ExitCode:
     async with connected(address) as api:
-        return await attempt(command, api, screen, form)
+        return await attempt(command, api, screen, output)
 
 
 def _reachable(server: Server) -> str:

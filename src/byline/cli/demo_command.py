@@ -20,12 +20,19 @@ from contextlib import contextmanager, suppress
 from rich.text import Text
 
 from byline.api.http.descriptors import raise_descriptor_limit
-from byline.cli.add_command import UNTIL_SEARCHABLE, Adding, Fate, Filing, add_files, show_outcomes
-from byline.cli.api_client import Api, connected
-from byline.cli.ask_command import Question, ask_streaming
-from byline.cli.command_runner import Words, attempt, refuse, run_async
-from byline.cli.file_walk import Found
-from byline.cli.terminal import Exit, Screen, open_screen
+from byline.cli.add_command import (
+    UNTIL_SEARCHABLE,
+    AddRun,
+    FileStatus,
+    UploadTarget,
+    add_files,
+    show_outcomes,
+)
+from byline.cli.api_client import ApiClient, connected
+from byline.cli.ask_command import AskArguments, ask_streaming
+from byline.cli.command_runner import TextFormat, attempt, refuse, run_async
+from byline.cli.file_walk import FoundFile
+from byline.cli.terminal import ExitCode, Screen, open_screen
 from byline.config.config_file import home_path
 from byline.config.schema import Ask, Config, Log, Machine, OpenAIBackend, Server
 from byline.errors import BylineError
@@ -61,16 +68,16 @@ async def at_once(screen: Screen, url: str) -> None:
     screen.out.print(Text(f"Without --exit, byline demo stays up at {url} until Ctrl-C."))
 
 
-def show_demo(afterwards: Afterwards) -> Exit:
+def show_demo(afterwards: Afterwards) -> ExitCode:
     """Show everything, then do `afterwards`. 0 only if all went as it should."""
     screen = _in_one_stream(open_screen())
     try:
         return run_async(_demo(screen, afterwards))
     except BylineError as error:
-        return refuse(screen, error, Words())
+        return refuse(screen, error, TextFormat())
 
 
-async def _demo(screen: Screen, afterwards: Afterwards) -> Exit:
+async def _demo(screen: Screen, afterwards: Afterwards) -> ExitCode:
     end_on_signals()
     raise_descriptor_limit()
     home = home_path(os.environ) / "demo"
@@ -83,7 +90,7 @@ async def _demo(screen: Screen, afterwards: Afterwards) -> Exit:
             as_it_should = await _show(screen, api)
             _heading(screen, "Now you")
             await afterwards(screen, server.url)
-    return Exit.OK if as_it_should else Exit.FAILED
+    return ExitCode.OK if as_it_should else ExitCode.FAILED
 
 
 def demo_config(*, closed_port: int) -> Config:
@@ -106,40 +113,42 @@ def demo_config(*, closed_port: int) -> Config:
     )
 
 
-async def _show(screen: Screen, api: Api) -> bool:
+async def _show(screen: Screen, api: ApiClient) -> bool:
     _heading(screen, "A dozen documents, English and Korean, in eight formats")
     if not await _add_samples(screen, api):
         return False
     _heading(screen, "A question to the default backend: it answers in your documents' own words")
-    english = await _ask(screen, api, Question(ENGLISH))
+    english = await _ask(screen, api, AskArguments(ENGLISH))
     _heading(screen, "The same in Korean")
-    korean = await _ask(screen, api, Question(KOREAN))
+    korean = await _ask(screen, api, AskArguments(KOREAN))
     _heading(screen, "A question to a model by name: tiny, 135 million parameters, on this machine")
-    await _ask(screen, api, Question(FOR_TINY, backend="tiny"))
+    await _ask(screen, api, AskArguments(FOR_TINY, backend="tiny"))
     screen.out.print()
     screen.out.print(
         Text("So small a model is often wrong: Byline shows it, you judge it.", "green")
     )
     _heading(screen, f"A question to {ABSENT_BACKEND}, whose lid is closed")
-    refused = await _ask(screen, api, Question(ENGLISH, backend=ABSENT_BACKEND))
+    refused = await _ask(screen, api, AskArguments(ENGLISH, backend=ABSENT_BACKEND))
     _remark(screen, "The machine you named is not there, so you are told. No other was asked.")
-    return english is korean is Exit.OK and refused is Exit.UNAVAILABLE
+    return english is korean is ExitCode.OK and refused is ExitCode.UNAVAILABLE
 
 
-async def _add_samples(screen: Screen, api: Api) -> bool:
+async def _add_samples(screen: Screen, api: ApiClient) -> bool:
     with sample_files() as paths:
-        adding = Adding([Found(path, path.name, path.stat().st_size) for path in paths], Filing())
+        adding = AddRun(
+            [FoundFile(path, path.name, path.stat().st_size) for path in paths], UploadTarget()
+        )
         await add_files(api, adding, UNTIL_SEARCHABLE, screen)
     screen.out.print(show_outcomes(adding.outcomes, len(adding.files)))
-    return all(outcome.fate is not Fate.FAILED for outcome in adding.outcomes)
+    return all(outcome.fate is not FileStatus.FAILED for outcome in adding.outcomes)
 
 
-async def _ask(screen: Screen, api: Api, question: Question) -> Exit:
+async def _ask(screen: Screen, api: ApiClient, question: AskArguments) -> ExitCode:
     words = ["byline", "ask", question.question]
     if question.backend:
         words += ["--backend", question.backend]
     screen.out.print(Text(f"$ {shlex.join(words)}\n", style="cyan"))
-    return await attempt(ask_streaming(question), api, screen, Words())
+    return await attempt(ask_streaming(question), api, screen, TextFormat())
 
 
 def _in_one_stream(screen: Screen) -> Screen:

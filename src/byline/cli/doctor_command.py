@@ -23,7 +23,7 @@ from rich.text import Text
 from byline.cli.api_client import ApiFailure, NoServer, connected
 from byline.cli.command_runner import address_of, run_async
 from byline.cli.options import DoctorOptions
-from byline.cli.terminal import Exit, Screen, one_line, open_screen
+from byline.cli.terminal import ExitCode, Screen, one_line, open_screen
 from byline.config import schema
 from byline.config.config_file import check_config, config_path, home_path
 from byline.doctor.host_checks import place_findings
@@ -39,12 +39,12 @@ _MARKS: Final = {
 }
 
 
-def examine(options: DoctorOptions) -> Exit:
+def examine(options: DoctorOptions) -> ExitCode:
     """Examine, print, and say by the exit code whether something is wrong."""
     return run_async(_examined(options, open_screen()))
 
 
-async def _examined(options: DoctorOptions, screen: Screen) -> Exit:
+async def _examined(options: DoctorOptions, screen: Screen) -> ExitCode:
     config, findings = _configuration(options)
     home = home_path(os.environ)
     findings += place_findings(config, home, os.environ)
@@ -60,7 +60,7 @@ async def _examined(options: DoctorOptions, screen: Screen) -> Exit:
     else:
         screen.out.print(_table(findings))
         screen.out.print(Text("\nSomething is wrong." if failed else "\nNothing is wrong."))
-    return Exit.FAILED if failed else Exit.OK
+    return ExitCode.FAILED if failed else ExitCode.OK
 
 
 def _configuration(options: DoctorOptions) -> tuple[schema.Config, list[Finding]]:

@@ -15,13 +15,15 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-Taken = TypeVar("Taken")
+OptionsT = TypeVar("OptionsT")
 
 
-def taking(shape: type[Taken]) -> Callable[[Callable[[Taken], None]], Callable[..., None]]:
+def with_options(
+    shape: type[OptionsT],
+) -> Callable[[Callable[[OptionsT], None]], Callable[..., None]]:
     """Turn a function of one `shape` (a dataclass) into one of its fields, for typer to read."""
 
-    def decorate(function: Callable[[Taken], None]) -> Callable[..., None]:
+    def decorate(function: Callable[[OptionsT], None]) -> Callable[..., None]:
         def command(**values: Any) -> None:
             function(shape(**values))
 

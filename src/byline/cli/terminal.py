@@ -27,7 +27,7 @@ _DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufe
 _WORDS = re.compile(r"\s+|\S+")
 
 
-class Exit(IntEnum):
+class ExitCode(IntEnum):
     """What a command tells the shell."""
 
     OK = 0
@@ -107,7 +107,7 @@ def say_failure(screen: Screen, sentence: str, remedy: str = "") -> None:
         screen.err.print(Text(plain(remedy)), soft_wrap=not screen.err.is_terminal)
 
 
-class Prose:
+class WrappedText:
     """Running text set as it arrives: wrapped at words, never taken back."""
 
     def __init__(self, write: Callable[[str], object], columns: int) -> None:

@@ -42,10 +42,10 @@ async def backlog_of(connection: AsyncConnection[DictRow], extract_s_max: float)
     found = await connection.execute(
         statements("backlog")["standing"], {"pause_s_max": PAUSE_S_MAX}
     )
-    return judged(await found.fetchone() or {}, extract_s_max)
+    return backlog_state(await found.fetchone() or {}, extract_s_max)
 
 
-def judged(standing: DictRow, extract_s_max: float) -> Backlog:
+def backlog_state(row: DictRow, extract_s_max: float) -> Backlog:
     """The backlog whose row of `standing` this is.
 
     1. nothing waits or is read                                → idle
@@ -55,8 +55,8 @@ def judged(standing: DictRow, extract_s_max: float) -> Backlog:
 
     One that is read may have waited for another to be done with, so it has twice the time.
     """
-    waiting, reading = int(standing["waiting"]), int(standing["reading"])
-    waits_s, reads_s = standing["waits_s"] or 0.0, standing["reads_s"] or 0.0
+    waiting, reading = int(row["waiting"]), int(row["reading"])
+    waits_s, reads_s = row["waits_s"] or 0.0, row["reads_s"] or 0.0
     oldest_s = round(max(waits_s, reads_s), 1)
     if not waiting and not reading:  # 1
         return Backlog(BacklogState.IDLE)

@@ -40,7 +40,7 @@ class Reader(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FileKind:
     """A kind of file Byline reads."""
 
     reader: Reader
@@ -48,7 +48,7 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedKind:
     """A kind of file Byline does not read: a word for it, and what to do instead."""
 
     what: str
@@ -63,49 +63,49 @@ _CONVERT: Final = "Convert the file to PDF, DOCX, HWPX, HTML or plain text and a
 _UNPACK: Final = "Unpack it and add the files inside."
 _TRANSCRIBE: Final = "Add a transcript of it as text instead."
 
-_POSTSCRIPT: Final = Refusal("PostScript", _CONVERT)
+_POSTSCRIPT: Final = RefusedKind("PostScript", _CONVERT)
 _PRINTABLE: Final = re.compile(rb"[^\x00-\x08\x0e-\x1a\x1c-\x1f]*")
 
-_REFUSED: Final[tuple[tuple[bytes, int, Refusal], ...]] = (
-    (b"\x7fELF", 0, Refusal("a program", _CONVERT)),
-    (b"MZ", 0, Refusal("a program", _CONVERT)),
-    (b"\xcf\xfa\xed\xfe", 0, Refusal("a program", _CONVERT)),
-    (b"\xce\xfa\xed\xfe", 0, Refusal("a program", _CONVERT)),
-    (b"\xca\xfe\xba\xbe", 0, Refusal("a program", _CONVERT)),
-    (b"\0asm", 0, Refusal("a program", _CONVERT)),
-    (b"\x1aE\xdf\xa3", 0, Refusal("a video", _TRANSCRIBE)),
-    (b"FLV\x01", 0, Refusal("a video", _TRANSCRIBE)),
-    (b"\x00\x00\x01\xba", 0, Refusal("a video", _TRANSCRIBE)),
-    (b"\x00\x00\x01\xb3", 0, Refusal("a video", _TRANSCRIBE)),
-    (b"0&\xb2u\x8ef\xcf\x11", 0, Refusal("a video", _TRANSCRIBE)),
-    (b"AVI ", 8, Refusal("a video", _TRANSCRIBE)),
-    (b"WAVE", 8, Refusal("a sound recording", _TRANSCRIBE)),
-    (b"OggS", 0, Refusal("a sound recording", _TRANSCRIBE)),
-    (b"fLaC", 0, Refusal("a sound recording", _TRANSCRIBE)),
-    (b"ID3", 0, Refusal("a sound recording", _TRANSCRIBE)),
-    (b"\xff\xfb", 0, Refusal("a sound recording", _TRANSCRIBE)),
-    (b"#!AMR", 0, Refusal("a sound recording", _TRANSCRIBE)),
-    (b"\x1f\x8b", 0, Refusal("a compressed archive", _UNPACK)),
-    (b"BZh", 0, Refusal("a compressed archive", _UNPACK)),
-    (b"\xfd7zXZ\0", 0, Refusal("a compressed archive", _UNPACK)),
-    (b"7z\xbc\xaf\x27\x1c", 0, Refusal("a compressed archive", _UNPACK)),
-    (b"Rar!\x1a\x07", 0, Refusal("a compressed archive", _UNPACK)),
-    (b"\x28\xb5\x2f\xfd", 0, Refusal("a compressed archive", _UNPACK)),
-    (b"ustar", 257, Refusal("an archive", _UNPACK)),
-    (b"SQLite format 3\0", 0, Refusal("a database", _CONVERT)),
-    (b"PAR1", 0, Refusal("a database", _CONVERT)),
-    (b"!BDN", 0, Refusal("an Outlook store", "Export the mails as EML or MBOX and add those.")),
-    (b"GGUF", 0, Refusal("a language model", _CONVERT)),
-    (b"wOFF", 0, Refusal("a font", _CONVERT)),
-    (b"wOF2", 0, Refusal("a font", _CONVERT)),
-    (b"OTTO\0", 0, Refusal("a font", _CONVERT)),
-    (b"\0\1\0\0\0", 0, Refusal("a font", _CONVERT)),
-    (b"CD001", 32_769, Refusal("a disk image", _UNPACK)),
+_REFUSED: Final[tuple[tuple[bytes, int, RefusedKind], ...]] = (
+    (b"\x7fELF", 0, RefusedKind("a program", _CONVERT)),
+    (b"MZ", 0, RefusedKind("a program", _CONVERT)),
+    (b"\xcf\xfa\xed\xfe", 0, RefusedKind("a program", _CONVERT)),
+    (b"\xce\xfa\xed\xfe", 0, RefusedKind("a program", _CONVERT)),
+    (b"\xca\xfe\xba\xbe", 0, RefusedKind("a program", _CONVERT)),
+    (b"\0asm", 0, RefusedKind("a program", _CONVERT)),
+    (b"\x1aE\xdf\xa3", 0, RefusedKind("a video", _TRANSCRIBE)),
+    (b"FLV\x01", 0, RefusedKind("a video", _TRANSCRIBE)),
+    (b"\x00\x00\x01\xba", 0, RefusedKind("a video", _TRANSCRIBE)),
+    (b"\x00\x00\x01\xb3", 0, RefusedKind("a video", _TRANSCRIBE)),
+    (b"0&\xb2u\x8ef\xcf\x11", 0, RefusedKind("a video", _TRANSCRIBE)),
+    (b"AVI ", 8, RefusedKind("a video", _TRANSCRIBE)),
+    (b"WAVE", 8, RefusedKind("a sound recording", _TRANSCRIBE)),
+    (b"OggS", 0, RefusedKind("a sound recording", _TRANSCRIBE)),
+    (b"fLaC", 0, RefusedKind("a sound recording", _TRANSCRIBE)),
+    (b"ID3", 0, RefusedKind("a sound recording", _TRANSCRIBE)),
+    (b"\xff\xfb", 0, RefusedKind("a sound recording", _TRANSCRIBE)),
+    (b"#!AMR", 0, RefusedKind("a sound recording", _TRANSCRIBE)),
+    (b"\x1f\x8b", 0, RefusedKind("a compressed archive", _UNPACK)),
+    (b"BZh", 0, RefusedKind("a compressed archive", _UNPACK)),
+    (b"\xfd7zXZ\0", 0, RefusedKind("a compressed archive", _UNPACK)),
+    (b"7z\xbc\xaf\x27\x1c", 0, RefusedKind("a compressed archive", _UNPACK)),
+    (b"Rar!\x1a\x07", 0, RefusedKind("a compressed archive", _UNPACK)),
+    (b"\x28\xb5\x2f\xfd", 0, RefusedKind("a compressed archive", _UNPACK)),
+    (b"ustar", 257, RefusedKind("an archive", _UNPACK)),
+    (b"SQLite format 3\0", 0, RefusedKind("a database", _CONVERT)),
+    (b"PAR1", 0, RefusedKind("a database", _CONVERT)),
+    (b"!BDN", 0, RefusedKind("an Outlook store", "Export the mails as EML or MBOX and add those.")),
+    (b"GGUF", 0, RefusedKind("a language model", _CONVERT)),
+    (b"wOFF", 0, RefusedKind("a font", _CONVERT)),
+    (b"wOF2", 0, RefusedKind("a font", _CONVERT)),
+    (b"OTTO\0", 0, RefusedKind("a font", _CONVERT)),
+    (b"\0\1\0\0\0", 0, RefusedKind("a font", _CONVERT)),
+    (b"CD001", 32_769, RefusedKind("a disk image", _UNPACK)),
     (b"%!PS", 0, _POSTSCRIPT),
-    (b"HWP Document File V3", 0, Refusal("a HWP 3 document", "Save it as HWPX and add that.")),
+    (b"HWP Document File V3", 0, RefusedKind("a HWP 3 document", "Save it as HWPX and add that.")),
 )
-_ARCHIVE: Final = Refusal("an archive", _UNPACK)
-_UNKNOWN_BINARY: Final = Refusal("binary data of an unknown kind", _CONVERT)
+_ARCHIVE: Final = RefusedKind("an archive", _UNPACK)
+_UNKNOWN_BINARY: Final = RefusedKind("binary data of an unknown kind", _CONVERT)
 
 _IMAGES: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -116,16 +116,16 @@ _IMAGES: Final[tuple[tuple[bytes, str], ...]] = (
 )
 _STILL_BRANDS: Final = (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"avif")
 
-_TEXT_SUFFIXES: Final[Mapping[str, Kind]] = {
-    ".md": Kind(Reader.MARKDOWN, "text/markdown"),
-    ".markdown": Kind(Reader.MARKDOWN, "text/markdown"),
-    ".mdx": Kind(Reader.MARKDOWN, "text/markdown"),
-    ".rmd": Kind(Reader.MARKDOWN, "text/markdown"),
-    ".qmd": Kind(Reader.MARKDOWN, "text/markdown"),
-    ".csv": Kind(Reader.TEXT, "text/csv"),
-    ".tsv": Kind(Reader.TEXT, "text/tab-separated-values"),
-    ".json": Kind(Reader.TEXT, "application/json"),
-    ".ipynb": Kind(Reader.OFFICE, "application/x-ipynb+json"),
+_TEXT_SUFFIXES: Final[Mapping[str, FileKind]] = {
+    ".md": FileKind(Reader.MARKDOWN, "text/markdown"),
+    ".markdown": FileKind(Reader.MARKDOWN, "text/markdown"),
+    ".mdx": FileKind(Reader.MARKDOWN, "text/markdown"),
+    ".rmd": FileKind(Reader.MARKDOWN, "text/markdown"),
+    ".qmd": FileKind(Reader.MARKDOWN, "text/markdown"),
+    ".csv": FileKind(Reader.TEXT, "text/csv"),
+    ".tsv": FileKind(Reader.TEXT, "text/tab-separated-values"),
+    ".json": FileKind(Reader.TEXT, "application/json"),
+    ".ipynb": FileKind(Reader.OFFICE, "application/x-ipynb+json"),
 }
 _XML_SUFFIXES: Final[Mapping[str, str]] = {
     ".fb2": "application/x-fictionbook+xml",
@@ -143,7 +143,7 @@ _MAILBOX: Final = re.compile(rb"\AFrom \S[^\r\n]*+(?<=\d{4})\r?\n[A-Za-z][A-Za-z
 _HTML: Final = re.compile(r"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
 
 
-def refusal_of(head: bytes) -> Refusal | None:
+def refused_kind_of(head: bytes) -> RefusedKind | None:
     """Why a file beginning with `head` is never read, or None. Quick enough for an upload."""
     if _PRINTABLE.fullmatch(head[:512]):
         return _POSTSCRIPT if head.startswith(b"%!PS") else None  # "ID3 is…" may begin a letter
@@ -151,11 +151,11 @@ def refusal_of(head: bytes) -> Refusal | None:
         if head.startswith(magic, offset):
             return refusal
     if head[4:8] == b"ftyp" and head[8:12] not in _STILL_BRANDS:
-        return Refusal("a video or sound recording", _TRANSCRIBE)
+        return RefusedKind("a video or sound recording", _TRANSCRIBE)
     return None
 
 
-def kind_of(path: Path, name: str) -> Kind | None:
+def kind_of(path: Path, name: str) -> FileKind | None:
     """The kind of the file at `path`; None if it is text, whose kind `kind_of_text` tells.
 
     Raises `ExtractionFailed`: empty, corrupt, encrypted or unsupported_format.
@@ -164,32 +164,32 @@ def kind_of(path: Path, name: str) -> Kind | None:
         head = file.read(HEAD_BYTES)
         if not head:
             raise ExtractionFailed("empty", f"{name} is empty: it has zero bytes.")
-        if refusal := refusal_of(head):
+        if refusal := refused_kind_of(head):
             raise _unsupported(refusal)
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             return _kind_of_zip(file, name)
         if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
             return _kind_of_ole(file)
     if b"%PDF-" in head[:1024]:
-        return Kind(Reader.PDF, "application/pdf")
+        return FileKind(Reader.PDF, "application/pdf")
     if head.lstrip()[:5] == b"{\\rtf":
-        return Kind(Reader.OFFICE, "application/rtf")
+        return FileKind(Reader.OFFICE, "application/rtf")
     return _kind_of_image(head) or _kind_of_mail(head, name)
 
 
-def kind_of_text(head: str, name: str) -> Kind:
+def kind_of_text(head: str, name: str) -> FileKind:
     """The kind of a text that begins with `head`, by its first characters and its name."""
     suffix = PurePath(name).suffix.lower()
     beginning = head.lstrip()[:2048]
     if suffix in _TEXT_SUFFIXES:
         return _TEXT_SUFFIXES[suffix]
     if beginning.startswith("<") and _HTML.search(beginning):
-        return Kind(Reader.HTML, "text/html")
+        return FileKind(Reader.HTML, "text/html")
     if beginning.startswith("<?xml") or suffix in _XML_SUFFIXES:
-        return Kind(Reader.OFFICE, _XML_SUFFIXES.get(suffix, "application/xml"))
+        return FileKind(Reader.OFFICE, _XML_SUFFIXES.get(suffix, "application/xml"))
     if suffix in (".html", ".htm", ".xhtml") and "<" in beginning:
-        return Kind(Reader.HTML, "text/html")
-    return Kind(Reader.TEXT, "text/plain")
+        return FileKind(Reader.HTML, "text/html")
+    return FileKind(Reader.TEXT, "text/plain")
 
 
 def binary() -> ExtractionFailed:
@@ -211,38 +211,38 @@ def corrupt(what: str) -> ExtractionFailed:
     return ExtractionFailed("corrupt", f"The file is a damaged or incomplete {what}.")
 
 
-def _unsupported(refusal: Refusal) -> ExtractionFailed:
+def _unsupported(refusal: RefusedKind) -> ExtractionFailed:
     return ExtractionFailed("unsupported_format", refusal.sentence, remedy=refusal.remedy)
 
 
-def _kind_of_image(head: bytes) -> Kind | None:
+def _kind_of_image(head: bytes) -> FileKind | None:
     for magic, media_type in _IMAGES:
         if head.startswith(magic):
-            return Kind(Reader.IMAGE, media_type)
+            return FileKind(Reader.IMAGE, media_type)
     if head.startswith((b"II*\0", b"MM\0*")):
-        return Kind(Reader.TIFF, "image/tiff")
+        return FileKind(Reader.TIFF, "image/tiff")
     if head.startswith(b"BM") and head[6:10] == bytes(4):
-        return Kind(Reader.IMAGE, "image/bmp")
+        return FileKind(Reader.IMAGE, "image/bmp")
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return Kind(Reader.IMAGE, "image/webp")
+        return FileKind(Reader.IMAGE, "image/webp")
     if head[4:8] == b"ftyp":
-        return Kind(Reader.IMAGE, "image/avif" if head[8:12] == b"avif" else "image/heic")
+        return FileKind(Reader.IMAGE, "image/avif" if head[8:12] == b"avif" else "image/heic")
     return None
 
 
-def _kind_of_mail(head: bytes, name: str) -> Kind | None:
+def _kind_of_mail(head: bytes, name: str) -> FileKind | None:
     if _MAILBOX.match(head):
-        return Kind(Reader.MAILBOX, "application/mbox")
+        return FileKind(Reader.MAILBOX, "application/mbox")
     fields_end = re.search(rb"\r?\n\r?\n", head)
     fields = _MAIL_FIELD.findall(head[: fields_end.start()] if fields_end else head)
     named_so = PurePath(name).suffix.lower() == ".eml"
     begins_so = _MAIL_FIELD.match(head) is not None
     if (named_so and fields) or (begins_so and len({field.lower() for field in fields}) >= 4):
-        return Kind(Reader.MAIL, "message/rfc822")
+        return FileKind(Reader.MAIL, "message/rfc822")
     return None
 
 
-def _kind_of_zip(file: IO[bytes], name: str) -> Kind:
+def _kind_of_zip(file: IO[bytes], name: str) -> FileKind:
     try:
         with zipfile.ZipFile(file) as archive:
             names = set(archive.namelist())
@@ -261,30 +261,30 @@ def _kind_of_zip(file: IO[bytes], name: str) -> Kind:
     return kind
 
 
-def _kind_in_zip(names: set[str], mark: str, suffix: str) -> Kind | None:
+def _kind_in_zip(names: set[str], mark: str, suffix: str) -> FileKind | None:
     if mark == "application/epub+zip" or (
         "META-INF/container.xml" in names and any(name.endswith(".opf") for name in names)
     ):
-        return Kind(Reader.EPUB, "application/epub+zip")
+        return FileKind(Reader.EPUB, "application/epub+zip")
     if mark == "application/hwp+zip" or "Contents/section0.xml" in names:
-        return Kind(Reader.HWPX, "application/haansofthwpx")
+        return FileKind(Reader.HWPX, "application/haansofthwpx")
     if mark.startswith("application/vnd.oasis.opendocument."):
-        return Kind(Reader.OFFICE, mark.removesuffix("-template"))
+        return FileKind(Reader.OFFICE, mark.removesuffix("-template"))
     if "word/document.xml" in names:
-        return Kind(Reader.OFFICE, _OOXML + "wordprocessingml.document")
+        return FileKind(Reader.OFFICE, _OOXML + "wordprocessingml.document")
     if "xl/workbook.xml" in names:
-        return Kind(Reader.OFFICE, _OOXML + "spreadsheetml.sheet")
+        return FileKind(Reader.OFFICE, _OOXML + "spreadsheetml.sheet")
     if "xl/workbook.bin" in names:
-        return Kind(Reader.OFFICE, "application/vnd.ms-excel.sheet.binary.macroEnabled.12")
+        return FileKind(Reader.OFFICE, "application/vnd.ms-excel.sheet.binary.macroEnabled.12")
     if "ppt/presentation.xml" in names:
-        return Kind(Reader.OFFICE, _OOXML + "presentationml.presentation")
+        return FileKind(Reader.OFFICE, _OOXML + "presentationml.presentation")
     if "Index/Document.iwa" in names and suffix in (".pages", ".numbers", ".key"):
         word = {".key": "keynote"}.get(suffix, suffix[1:])
-        return Kind(Reader.OFFICE, f"application/x-iwork-{word}-sff{suffix[1:]}")
+        return FileKind(Reader.OFFICE, f"application/x-iwork-{word}-sff{suffix[1:]}")
     return None
 
 
-def _kind_of_ole(file: IO[bytes]) -> Kind:
+def _kind_of_ole(file: IO[bytes]) -> FileKind:
     import olefile
 
     try:
@@ -294,7 +294,7 @@ def _kind_of_ole(file: IO[bytes]) -> Kind:
         raise corrupt("Office or HWP file") from error
 
 
-def _kind_in_ole(ole: olefile.OleFileIO) -> Kind:
+def _kind_in_ole(ole: olefile.OleFileIO) -> FileKind:
     if ole.exists("EncryptedPackage"):
         raise encrypted()
     if ole.exists("FileHeader"):
@@ -302,23 +302,23 @@ def _kind_in_ole(ole: olefile.OleFileIO) -> Kind:
         if header.startswith(b"HWP Document File"):
             if header[36] & 2:
                 raise encrypted()
-            return Kind(Reader.HWP, "application/x-hwp")
+            return FileKind(Reader.HWP, "application/x-hwp")
     if ole.exists("WordDocument"):
         flags = ole.openstream("WordDocument").read(12)[10:12]
         if flags[1:] and flags[1] & 1:
             raise encrypted()
-        return Kind(Reader.OFFICE, "application/msword")
+        return FileKind(Reader.OFFICE, "application/msword")
     for stream in ("Workbook", "Book"):
         if ole.exists(stream):
             if _is_locked_workbook(ole.openstream(stream).read(4096)):
                 raise encrypted("workbook")
-            return Kind(Reader.OFFICE, "application/vnd.ms-excel")
+            return FileKind(Reader.OFFICE, "application/vnd.ms-excel")
     if ole.exists("PowerPoint Document"):
         if ole.exists("EncryptedSummary"):
             raise encrypted("presentation")
-        return Kind(Reader.OFFICE, "application/vnd.ms-powerpoint")
+        return FileKind(Reader.OFFICE, "application/vnd.ms-powerpoint")
     if ole.exists("__properties_version1.0"):
-        return Kind(Reader.OFFICE, "application/vnd.ms-outlook")
+        return FileKind(Reader.OFFICE, "application/vnd.ms-outlook")
     raise binary()
 
 

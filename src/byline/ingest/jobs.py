@@ -37,10 +37,10 @@ from byline.errors import (
     StorageUnavailable,
 )
 from byline.ingest.backlog import PAUSE_S_MAX
-from byline.ingest.extraction.file_extractor import WorkerDied, open_extractor
+from byline.ingest.extraction.file_extractor import ExtractWorkerDied, open_extractor
 from byline.ingest.library.document_library import Library
 from byline.ingest.passages.passage_length import decide_length, join_length
-from byline.ingest.pipeline import Pipeline, ReadingVoid
+from byline.ingest.pipeline import Pipeline, StaleReading
 from byline.store.blobs import BlobStore
 from byline.store.database import Database
 from byline.store.statements import statements
@@ -51,14 +51,14 @@ log: Final = structlog.get_logger(__name__)
 
 QUEUE: Final = "documents"
 READ_DOCUMENT: Final = "read_document"
-PASSING: Final = (
+TRANSIENT_ERRORS: Final = (
     *(DatabaseUnavailable, StorageUnavailable, StorageFull),
-    *(WorkerDied, ReadingVoid),
+    *(ExtractWorkerDied, StaleReading),
 )
 """What may be gone at the next try."""
 
 TRIES_MAX: Final = 10
-DEATHS_MAX: Final = 3
+WORKER_DEATHS_MAX: Final = 3
 """Workers a file may cost. One that ends its reader every time will do so the next time too."""
 
 _INDEXING: Final = 1
@@ -76,7 +76,7 @@ _QUERY_S: Final = 2.0
 _CONNECT_S: Final = 10
 
 
-class _PassingOnly(retry.BaseRetryStrategy):
+class _RetryTransient(retry.BaseRetryStrategy):
     """Try again what may pass, and what was interrupted by the server's stop."""
 
     def get_retry_decision(
@@ -84,7 +84,7 @@ class _PassingOnly(retry.BaseRetryStrategy):
     ) -> retry.RetryDecision | None:
         if isinstance(exception, asyncio.CancelledError | queue_errors.JobAborted):
             return retry.RetryDecision(retry_in={"seconds": 0})
-        if isinstance(exception, PASSING):
+        if isinstance(exception, TRANSIENT_ERRORS):
             return retry.RetryDecision(retry_in={"seconds": pause_s(job.attempts)})
         return None
 
@@ -107,7 +107,7 @@ class DocumentJobs:
         self._told_at = float("-inf")
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
         self._task = self._app.task(
-            name=READ_DOCUMENT, queue=QUEUE, retry=_PassingOnly(), pass_context=True
+            name=READ_DOCUMENT, queue=QUEUE, retry=_RetryTransient(), pass_context=True
         )(self._read_document)
 
     async def defer(self, connection: AsyncConnection[DictRow], document_id: str) -> None:
@@ -129,9 +129,9 @@ class DocumentJobs:
             failures = 0
             while True:
                 try:
-                    async with self._place() as place:
+                    async with self._worker_slot() as slot:
                         failures = 0
-                        await self._work(place, library)
+                        await self._work(slot, library)
                 except (psycopg.Error, queue_errors.ProcrastinateException, BylineError) as error:
                     failures += 1
                     log.warning("background work pauses", reason=str(error) or repr(error))
@@ -155,7 +155,7 @@ class DocumentJobs:
         )
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+    async def _worker_slot(self) -> AsyncIterator[AsyncConnection[DictRow]]:
         """A place among the processes that work on this database; the first one cleans up, and
         decides how passages are cut."""
         sql = statements("documents")
@@ -173,7 +173,7 @@ class DocumentJobs:
                 await join_length(connection, self._config.passage_chars_max)
             yield connection
 
-    async def _work(self, place: AsyncConnection[DictRow], library: Library) -> None:
+    async def _work(self, slot: AsyncConnection[DictRow], library: Library) -> None:
         """Run a worker beside the sweep; when either ends, so does the other."""
         worker = asyncio.create_task(
             self._app.run_worker_async(
@@ -187,7 +187,7 @@ class DocumentJobs:
                 shutdown_graceful_timeout=_FINISH_S,
             )
         )
-        sweep = asyncio.create_task(self._sweep(place, library))
+        sweep = asyncio.create_task(self._sweep(slot, library))
         try:
             done, _ = await asyncio.wait({worker, sweep}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -196,11 +196,11 @@ class DocumentJobs:
             await end_task(worker)
             await end_task(sweep)
 
-    async def _sweep(self, place: AsyncConnection[DictRow], library: Library) -> None:
+    async def _sweep(self, slot: AsyncConnection[DictRow], library: Library) -> None:
         loop = asyncio.get_running_loop()
         given_at = float("-inf")
         while True:
-            await place.execute(statements("database")["check"])  # our place is held by this line
+            await slot.execute(statements("database")["check"])  # our place is held by this line
             dead = await self._app.job_manager.get_stalled_jobs(
                 queue=QUEUE, seconds_since_heartbeat=_DEAD_AFTER_S
             )
@@ -269,15 +269,17 @@ class DocumentJobs:
             await self._pipeline.run(document_id)
         except ExtractionFailed as refusal:
             await self._pipeline.fail(document_id, refusal)
-        except PASSING as error:
-            if isinstance(error, ReadingVoid) and await self._has_another(job, document_id):
+        except TRANSIENT_ERRORS as error:
+            if isinstance(error, StaleReading) and await self._has_another(job, document_id):
                 return
-            if attempts + 1 >= (DEATHS_MAX if isinstance(error, WorkerDied) else TRIES_MAX):
+            if attempts + 1 >= (
+                WORKER_DEATHS_MAX if isinstance(error, ExtractWorkerDied) else TRIES_MAX
+            ):
                 await self._pipeline.fail(document_id, _given_up(error, attempts + 1))
                 return
             log.warning("a document is tried again", document=document_id, reason=str(error))
             with contextlib.suppress(DatabaseUnavailable):
-                await self._pipeline.give_back(document_id, _passing(error))
+                await self._pipeline.give_back(document_id, _transient_error(error))
             raise
         except Exception:
             log.exception("a document could not be read", document=document_id)
@@ -304,7 +306,7 @@ async def _commit_lazily(connection: AsyncConnection[DictRow]) -> None:
     await connection.commit()
 
 
-def _passing(error: Exception) -> DocumentError:
+def _transient_error(error: Exception) -> DocumentError:
     return DocumentError(
         "retrying",
         str(error) or "The reader broke down on this file.",
@@ -313,7 +315,7 @@ def _passing(error: Exception) -> DocumentError:
 
 
 def _given_up(error: Exception, tries: int) -> ExtractionFailed:
-    if isinstance(error, WorkerDied):
+    if isinstance(error, ExtractWorkerDied):
         return ExtractionFailed(
             "extraction_failed", f"The reader broke down on this file, {tries} times."
         )

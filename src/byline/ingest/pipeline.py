@@ -41,7 +41,7 @@ _READ: Final = frozenset(
 )
 
 
-class ReadingVoid(Exception):
+class StaleReading(Exception):
     """A document is in a state that this reading did not bring it to: it was queued anew, or the
     database lost what it had been told. What was read of it is dropped."""
 
@@ -62,7 +62,7 @@ class Pipeline:
 
         A document that is gone, or that another run has read meanwhile, is left alone. Raises what
         may pass by itself: `DatabaseUnavailable`, `StorageUnavailable`, `StorageFull`,
-        `WorkerDied`; and `ReadingVoid`.
+        `WorkerDied`; and `StaleReading`.
         """
         async with self.database.connection() as connection:
             await connection.execute(statements("documents")["commit_lazily"])
@@ -97,14 +97,14 @@ class Pipeline:
     async def _extraction(self, row: DictRow, chars_max: int) -> AsyncIterator[Extraction]:
         title = row["given_title"] or ""
         async with AsyncExitStack() as reading:
-            async with self._original(row["sha256"]) as path:
+            async with self._source_file(row["sha256"]) as path:
                 extraction = await reading.enter_async_context(
                     self.extractor.extract(path, row["name"], title, passage_chars_max=chars_max)
                 )
             yield extraction
 
     @asynccontextmanager
-    async def _original(self, sha256: str) -> AsyncIterator[Path]:
+    async def _source_file(self, sha256: str) -> AsyncIterator[Path]:
         folder = await asyncio.to_thread(
             tempfile.TemporaryDirectory, prefix="file-", dir=self.scratch
         )
@@ -144,7 +144,7 @@ async def _store(
     await connection.execute(
         sql["write_text"], {"id": document_id, "text": text.text, "pages": Jsonb(pages)}
     )
-    await lexical_index.index_analysed(connection, _stored(connection, row, extraction))
+    await lexical_index.index_analysed(connection, _write_blocks(connection, row, extraction))
     await connection.execute(
         sql["describe"],
         {
@@ -161,14 +161,14 @@ async def _store(
 
 
 async def _expect_no_reading(connection: AsyncConnection[DictRow], document_id: str) -> None:
-    """Raise `ReadingVoid` unless the document is gone, or was read or given up by another run."""
+    """Raise `StaleReading` unless the document is gone, or was read or given up by another run."""
     found = await connection.execute(statements("documents")["get"], {"id": document_id})
     row = await found.fetchone()
     if row is not None and DocumentState(row["state"]) not in _READ:
-        raise ReadingVoid(f"the document is {row['state']} while it is being read")
+        raise StaleReading(f"the document is {row['state']} while it is being read")
 
 
-async def _stored(
+async def _write_blocks(
     connection: AsyncConnection[DictRow], row: DictRow, extraction: Extraction
 ) -> AsyncIterator[lexical_index.StoredPassages]:
     """Write the passages and list their words, block by block as they are analysed."""

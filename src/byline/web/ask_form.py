@@ -14,7 +14,7 @@ FIELDS: Final = ("question", "backend", "mode", "collection")
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class AskForm:
     """The fields as they were sent, "" for what was not; `error` is why they were refused."""
 
     question: str = ""
@@ -41,18 +41,18 @@ class Typed:
         )
 
 
-def typed_in(sent: Mapping[str, str]) -> Typed:
+def read_ask_form(sent: Mapping[str, str]) -> AskForm:
     """What a form sent."""
     question, backend, mode, collection = (sent.get(name, "") for name in FIELDS)
-    return Typed(question, backend, mode, collection)
+    return AskForm(question, backend, mode, collection)
 
 
-def asked_like(ask: StoredAsk) -> Typed:
+def blank_form_like(ask: StoredAsk) -> AskForm:
     """An empty field that asks as `ask` was asked."""
-    return Typed("", ask.backend, ask.mode.value, ask.collection or "")
+    return AskForm("", ask.backend, ask.mode.value, ask.collection or "")
 
 
-def raise_if_none(running: RunningAsk) -> None:
+def raise_if_rejected(running: RunningAsk) -> None:
     """Raise what was wrong with the question of an ask that ended as none, so is not stored."""
     last = running.events[-1] if running.events else None
     if isinstance(last, Failed) and isinstance(last.error, BadRequest):

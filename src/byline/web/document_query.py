@@ -25,7 +25,7 @@ _SHORT: Final = {media: name for name, kinds in TYPES.items() for media in kinds
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class DocumentListQuery:
     """The parameters of the page; "" for what was not said."""
 
     q: str = ""
@@ -39,7 +39,7 @@ class Sought:
     @property
     def narrows(self) -> bool:
         """Whether some documents may be left out."""
-        return self.page() != Sought(sort=self.sort)
+        return self.page() != DocumentListQuery(sort=self.sort)
 
     def filters(self) -> Filters:
         """As the catalogue takes them."""
@@ -59,7 +59,7 @@ class Sought:
             raise BadRequest(f"There is no such order: {self.sort[:40]!r}.") from None
         return Choice(self.q, GROUPS.get(self.state, ()), sort)
 
-    def page(self, cursor: str | None = None) -> Sought:
+    def page(self, cursor: str | None = None) -> DocumentListQuery:
         """The same from another place on; the first page unless one is given."""
         return replace(self, cursor=cursor or "")
 
@@ -74,17 +74,19 @@ class Sought:
         return urlencode({name: value for name, value in told.items() if value})
 
 
-KNOWN: Final = frozenset(field.name for field in fields(Sought))
+PARAMETERS: Final = frozenset(field.name for field in fields(DocumentListQuery))
 
 
-def sought(sent: Mapping[str, str]) -> Sought:
+def read_list_query(sent: Mapping[str, str]) -> DocumentListQuery:
     """What known parameters ask for; others are left aside."""
-    return Sought(**{name: value.strip() for name, value in sent.items() if name in KNOWN})
+    return DocumentListQuery(
+        **{name: value.strip() for name, value in sent.items() if name in PARAMETERS}
+    )
 
 
-def sought_before(query: str) -> Sought:
+def read_query_string(query: str) -> DocumentListQuery:
     """The page a form was on, from the query string it carries."""
-    return sought(dict(parse_qsl(query[:2_000])))
+    return read_list_query(dict(parse_qsl(query[:2_000])))
 
 
 def group_of(state: DocumentState) -> str:
@@ -107,7 +109,7 @@ def short_types(types: Mapping[str, int]) -> dict[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class RemovalBatch:
     """Documents that were removed together, and can be brought back together."""
 
     removed_at: datetime
@@ -119,6 +121,8 @@ class Batch:
         return self.removed_at.isoformat()
 
 
-def batches(removed: Iterable[RemovedDocument]) -> list[Batch]:
+def removal_batches(removed: Iterable[RemovedDocument]) -> list[RemovalBatch]:
     """Removed documents by the moment they were removed at, in the order they come."""
-    return [Batch(at, list(group)) for at, group in groupby(removed, lambda one: one.removed_at)]
+    return [
+        RemovalBatch(at, list(group)) for at, group in groupby(removed, lambda one: one.removed_at)
+    ]

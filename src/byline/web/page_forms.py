@@ -18,14 +18,14 @@ SEE_OTHER: Final = 303
 """After a form: so that loading the page again sends nothing again."""
 
 
-def parameters(request: Request, known: set[str]) -> dict[str, str]:
+def read_parameters(request: Request, known: set[str]) -> dict[str, str]:
     """The query parameters, the switches every page has apart; raises `BadRequest` for one that is
     not `known`."""
     sent = {name: value for name, value in request.query_params.items() if name not in SWITCHES}
     return _known_only(sent, known)
 
 
-def taken(request: Request, address: str) -> Response:
+def accepted_at(request: Request, address: str) -> Response:
     """What a form answers that set something going which is seen at `address`: it leads there, or,
     to a script that goes there by itself (`Prefer: respond-async`, RFC 7240), says where."""
     if RESPOND_ASYNC in request.headers.get("prefer", ""):
@@ -33,12 +33,12 @@ def taken(request: Request, address: str) -> Response:
     return RedirectResponse(address, SEE_OTHER)
 
 
-async def form(request: Request, known: set[str]) -> dict[str, str]:
+async def read_form(request: Request, known: set[str]) -> dict[str, str]:
     """A URL-encoded form; raises `BadRequest`. Its size is the guard's matter."""
     return _known_only(dict(await _pairs(request)), known)
 
 
-async def repeatable(request: Request, known: set[str]) -> dict[str, list[str]]:
+async def read_repeatable_form(request: Request, known: set[str]) -> dict[str, list[str]]:
     """A URL-encoded form whose fields may come several times, as ticked boxes do; raises
     `BadRequest`."""
     pairs = await _pairs(request)
@@ -57,7 +57,7 @@ async def _pairs(request: Request) -> list[tuple[str, str]]:
         raise BadRequest("The form is not UTF-8 text.") from None
 
 
-def offset(sent: str) -> int:
+def read_offset(sent: str) -> int:
     """A place in a text; raises `BadRequest`."""
     if not sent.isdecimal() or len(sent) > 12:
         raise BadRequest(f"{sent[:20]!r} is not an offset.", remedy="Give a whole number.")

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from byline.ask.service import Asks
 from byline.config.schema import Config, QuotesBackend
 from byline.dispatch.dispatcher import Dispatcher
-from byline.web.port import Door
+from byline.web.port import HttpPort
 
 if TYPE_CHECKING:
     from byline.ask.history.conversation_records import Conversations
@@ -36,10 +36,10 @@ class PageParts:
     library: Library
     asks: Asks
     conversations: Conversations
-    door: Door
+    http: HttpPort
 
 
-def staff(parts: PageParts) -> list[dict[str, Any]]:
+def backend_rows(parts: PageParts) -> list[dict[str, Any]]:
     """Each backend with its machine, its model (None: quotes), its health, how many people are
     `waiting` at its machine, whether it can call `tools`, and which is asked when none is named."""
     default = parts.config.ask.default_backend
@@ -58,10 +58,10 @@ def staff(parts: PageParts) -> list[dict[str, Any]]:
     ]
 
 
-async def offer(parts: PageParts) -> dict[str, Any]:
+async def form_choices(parts: PageParts) -> dict[str, Any]:
     """What a form that asks can be filled in with: `backends` (the staff), whether one of them can
     work as an agent (`modes`), the names of the `collections`, `question_chars_max`."""
-    backends = staff(parts)
+    backends = backend_rows(parts)
     return {
         "backends": backends,
         "modes": any(backend["tools"] for backend in backends),

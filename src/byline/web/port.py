@@ -13,7 +13,7 @@ from byline.errors import BylineError
 T = TypeVar("T")
 
 
-class Door(Protocol):
+class HttpPort(Protocol):
     """The statuses, uploads and leaving callers of HTTP, as the pages use them."""
 
     def status_of(self, error: BylineError) -> int:
@@ -27,7 +27,7 @@ class Door(Protocol):
         """
         ...
 
-    async def admitted(self, request: Request, running: RunningAsk) -> bool:
+    async def wait_until_admitted(self, request: Request, running: RunningAsk) -> bool:
         """Wait until an ask can be found under its id, and a moment longer: for what is refused at
         once, and for a quick answer.
 
@@ -36,6 +36,6 @@ class Door(Protocol):
         """
         ...
 
-    async def attended(self, request: Request, work: Coroutine[Any, Any, T]) -> T | None:
+    async def run_while_connected(self, request: Request, work: Coroutine[Any, Any, T]) -> T | None:
         """What `work` returns; None, with it cancelled, when the caller left before."""
         ...

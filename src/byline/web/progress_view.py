@@ -17,7 +17,7 @@ NOTES: Final = frozenset({"rewritten", "carried_over"})
 """What the byline tells anyway."""
 
 
-class Phase(StrEnum):
+class ProgressPhase(StrEnum):
     """What an ask waits for, or does."""
 
     SEARCHING = "searching"
@@ -31,7 +31,7 @@ class Phase(StrEnum):
 
 
 @dataclass(slots=True)
-class Step:
+class ProgressStep:
     """One tool call, or something its reader should know. `words` is what was looked for or where;
     `outcome` is None while it runs, `found` the passages it gave, `told` why there are none."""
 
@@ -43,63 +43,63 @@ class Step:
 
 
 @dataclass(slots=True)
-class Standing:
+class AskProgress:
     """`seq` is the number of the last event in it; `text` is the answer so far, as it came."""
 
-    phase: Phase = Phase.SEARCHING
+    phase: ProgressPhase = ProgressPhase.SEARCHING
     seq: int = 0
     position: int = 0
     eta_s: int | None = None
     sources: list[Row] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
+    steps: list[ProgressStep] = field(default_factory=list)
     text: str = ""
 
 
-def standing(rows: Iterable[Row]) -> Standing:
+def ask_progress(rows: Iterable[Row]) -> AskProgress:
     """Where an ask is after these events."""
-    now = Standing()
-    calls: dict[str, Step] = {}
+    now = AskProgress()
+    calls: dict[str, ProgressStep] = {}
     for row in rows:
         _take(now, calls, str(row["type"]), row["data"])
         now.seq = int(row["seq"])
     return now
 
 
-def _take(now: Standing, calls: dict[str, Step], kind: str, data: Row) -> None:
+def _take(now: AskProgress, calls: dict[str, ProgressStep], kind: str, data: Row) -> None:
     match kind:
         case "sources":
-            now.sources, now.phase = list(data["sources"]), Phase.ADMITTED
+            now.sources, now.phase = list(data["sources"]), ProgressPhase.ADMITTED
         case "queued":
             # Before the search a machine is asked to put a follow-up so that it stands alone.
-            searched = now.phase not in (Phase.SEARCHING, Phase.REWRITING)
-            now.phase = Phase.QUEUED if searched else Phase.REWRITING
+            searched = now.phase not in (ProgressPhase.SEARCHING, ProgressPhase.REWRITING)
+            now.phase = ProgressPhase.QUEUED if searched else ProgressPhase.REWRITING
             now.position = int(data["position"])
             now.eta_s = None if data["eta_s"] is None else max(1, round(data["eta_s"]))
         case "started":
-            now.phase = Phase.ASKED
+            now.phase = ProgressPhase.ASKED
         case "token":
-            now.text, now.phase = now.text + str(data["text"]), Phase.WRITING
+            now.text, now.phase = now.text + str(data["text"]), ProgressPhase.WRITING
         case "tool_call":
-            step = Step(str(data["tool"]), _words(str(data["arguments"])))
+            step = ProgressStep(str(data["tool"]), _words(str(data["arguments"])))
             calls[_call(data)] = step
             now.steps.append(step)
-            now.text, now.phase = "", Phase.LOOKING
+            now.text, now.phase = "", ProgressPhase.LOOKING
         case "tool_result":
-            _returned(calls.get(_call(data), Step("")), data)
+            _returned(calls.get(_call(data), ProgressStep("")), data)
             known = {source["n"] for source in now.sources}
             now.sources += [source for source in data["sources"] if source["n"] not in known]
         case "note" if data["code"] not in NOTES:
-            now.steps.append(Step("note", told=str(data["message"])))
+            now.steps.append(ProgressStep("note", told=str(data["message"])))
             now.text = ""
         case "done" | "error":
-            now.phase = Phase.ENDED
+            now.phase = ProgressPhase.ENDED
 
 
 def _call(data: Row) -> str:
     return f"{data['round']} {data['call_id']}"
 
 
-def _returned(step: Step, data: Row) -> None:
+def _returned(step: ProgressStep, data: Row) -> None:
     step.outcome, step.found = str(data["outcome"]), len(data["sources"])
     if not step.found:
         step.told = " ".join(str(data["text"]).split())

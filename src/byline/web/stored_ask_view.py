@@ -8,7 +8,7 @@ from typing import Any
 from byline.domain.asks import StoredAsk
 from byline.web.article import turn_view
 from byline.web.page_parts import PageParts
-from byline.web.progress_view import standing
+from byline.web.progress_view import ask_progress
 
 
 async def turn_now(parts: PageParts, ask: StoredAsk) -> dict[str, Any]:
@@ -23,7 +23,7 @@ async def turn_now(parts: PageParts, ask: StoredAsk) -> dict[str, Any]:
         ask = await parts.asks.get(ask.id)  # it may have ended since it was read
     view = turn_view.turn(ask)
     runs = ask.finished_at is None
-    now = standing(await parts.asks.events(ask.id)) if runs or _took_steps(ask) else None
+    now = ask_progress(await parts.asks.events(ask.id)) if runs or _took_steps(ask) else None
     if runs and now is not None:
         view["sources"] = turn_view.sources(now.sources, {})
     return view | {

@@ -33,25 +33,25 @@ def N_(english: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class Translator:
     """A language and its words."""
 
     language: str
     words: NullTranslations
 
-    def say(self, english: str) -> str:
+    def translate(self, english: str) -> str:
         """The words in this language; `english` itself where they are not translated."""
         return str(self.words.gettext(english)) if english else ""
 
-    def count(self, one: str, many: str, number: int) -> str:
+    def translate_count(self, one: str, many: str, number: int) -> str:
         """The words for `number` things, with `%(num)d` filled in."""
         return str(self.words.ngettext(one, many, number)) % {"num": number}
 
 
-def speech(language: str) -> Speech:
+def translator_for(language: str) -> Translator:
     """The words of one of `LANGUAGES`."""
     if language == SOURCE_LANGUAGE:
-        return Speech(language, NullTranslations())
+        return Translator(language, NullTranslations())
     merged = Catalog(locale=language)
     for _, area in areas(language):
         for message in area:
@@ -60,7 +60,7 @@ def speech(language: str) -> Speech:
     compiled = BytesIO()
     write_mo(compiled, merged)
     compiled.seek(0)
-    return Speech(language, Translations(compiled))
+    return Translator(language, Translations(compiled))
 
 
 def areas(language: str) -> Iterator[tuple[str, Catalog]]:

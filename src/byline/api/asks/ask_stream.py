@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from starlette.requests import Request
 
-from byline.api.failures import error_body, unforeseen
+from byline.api.failures import error_body, internal_error
 from byline.api.http.event_streams import EventStream
 from byline.api.http.http_bytes import byline_headers, sse_event
 from byline.ask.ask_json import event_data, event_name
@@ -15,12 +15,12 @@ from byline.domain.asks import AskEvent, Failed
 from byline.errors import BadRequest
 
 
-def follow(request: Request, running: RunningAsk, *, after: int = 0) -> EventStream:
+def ask_event_stream(request: Request, running: RunningAsk, *, after: int = 0) -> EventStream:
     """The events after number `after`, then live. The caller is a reader of `running` already;
     the end of the response is its leaving."""
     return EventStream(
         _encoded(request, running, after),
-        heart=request.app.state.heart,
+        heartbeat=request.app.state.heartbeat,
         headers=ask_headers(running),
         closed=running.leave,
     )
@@ -62,7 +62,7 @@ async def _encoded(
         async for sequence, event in running.read(after):
             yield _event_bytes(event, sequence)
     except Exception as exception:  # noqa: BLE001 - the status is sent; only an event can say it
-        error = unforeseen(exception, method=request.method, path=request.url.path)
+        error = internal_error(exception, method=request.method, path=request.url.path)
         yield sse_event("error", error_body(error), sequence + 1)
 
 

@@ -97,7 +97,9 @@ def folder_in(sent: str) -> str:
 
 
 @asynccontextmanager
-async def received(request: Request, spool: Path, *, file_bytes_max: int) -> AsyncIterator[Upload]:
+async def receive_upload(
+    request: Request, spool: Path, *, file_bytes_max: int
+) -> AsyncIterator[Upload]:
     """Read the multipart body of `request`; its spool files are removed at the end.
 
     Raises BadRequest when it is no multipart body or holds no field `file`, TooLarge when it has
@@ -106,7 +108,7 @@ async def received(request: Request, spool: Path, *, file_bytes_max: int) -> Asy
     """
     boundary = _boundary(request.headers.get("content-type", ""))
     folder = await asyncio.to_thread(_spool_folder, spool)
-    reader = _Reader(boundary, folder, file_bytes_max)
+    reader = _MultipartReader(boundary, folder, file_bytes_max)
     try:
         async for chunk in request.stream():
             await asyncio.to_thread(reader.take, chunk)
@@ -142,7 +144,7 @@ def _boundary(content_type: str) -> bytes:
     return boundary
 
 
-class _Reader:
+class _MultipartReader:
     """Feeds the parser and keeps its callbacks' state. Its methods block: call it in a thread."""
 
     def __init__(self, boundary: bytes, folder: Path, file_bytes_max: int) -> None:

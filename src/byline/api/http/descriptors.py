@@ -80,7 +80,7 @@ def connections_max(config: Config) -> int:
 
 
 @contextlib.contextmanager
-def told_when_descriptors_run_out(
+def descriptor_shortage_logged(
     loop: asyncio.AbstractEventLoop, minutely: AtMostOnceAMinute | None = None
 ) -> Iterator[None]:
     """Say in one line a minute that no connection can be accepted for want of descriptors.

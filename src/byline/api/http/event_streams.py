@@ -28,13 +28,13 @@ class CallerLeft(Exception):
     """The client closed its connection before the answer was there."""
 
 
-async def caller_leaves(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
     """Return when the client has closed its connection. The body must have been read before."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def unless_caller_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+async def run_while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`; it is cancelled, and CallerLeft raised, if the client goes first.
 
     `work` runs in the task of whoever awaits this, which is interrupted the way `asyncio.timeout`
@@ -52,7 +52,7 @@ async def unless_caller_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -
         leaving.exception()  # looked at: a caller who cannot be heard has left, too
         left = not over and working.cancel()
 
-    leaving = asyncio.ensure_future(caller_leaves(receive))
+    leaving = asyncio.ensure_future(wait_for_disconnect(receive))
     leaving.add_done_callback(interrupt)
     try:
         return await work
@@ -67,14 +67,14 @@ async def unless_caller_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -
             working.uncancel()
 
 
-async def _ended(*tasks: asyncio.Future[Any]) -> None:
+async def _cancel_all(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Heart:
+class Heartbeat:
     """When an open stream says that it is still there: after `silence_s` seconds of silence."""
 
     clock: Clock
@@ -93,7 +93,7 @@ class EventStream(Response):
         self,
         chunks: AsyncGenerator[bytes, None],
         *,
-        heart: Heart,
+        heartbeat: Heartbeat,
         headers: Mapping[str, str],
         closed: Callable[[], Awaitable[object]],
     ) -> None:
@@ -101,30 +101,32 @@ class EventStream(Response):
         self.media_type = SSE_MEDIA_TYPE
         self.background = None
         self.chunks = chunks
-        self.heart = heart
+        self.heartbeat = heartbeat
         self.closed = closed
         self._sent_at = 0.0
         self._beating: asyncio.Future[None] | None = None
         self.init_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        clock = self.heart.clock
+        clock = self.heartbeat.clock
         self._sent_at = clock.monotonic()
         # Most streams are never silent for so long, and need no task that counts for them.
-        alarm = clock.call_at(self._sent_at + self.heart.silence_s, lambda: self._begin_beat(send))
+        alarm = clock.call_at(
+            self._sent_at + self.heartbeat.silence_s, lambda: self._begin_beat(send)
+        )
         try:
             with contextlib.suppress(CallerLeft):
-                await unless_caller_leaves(receive, self._pump(send))
+                await run_while_connected(receive, self._pump(send))
         finally:
             alarm.cancel()
             if self._beating is not None:
-                await _ended(self._beating)
+                await _cancel_all(self._beating)
             await self.chunks.aclose()
             await self.closed()
 
     async def _pump(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        clock = self.heart.clock
+        clock = self.heartbeat.clock
         async for chunk in self.chunks:
             self._sent_at = clock.monotonic()
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -134,15 +136,15 @@ class EventStream(Response):
         self._beating = asyncio.ensure_future(self._beat(send))
 
     async def _beat(self, send: Send) -> None:
-        clock, silence_s = self.heart.clock, self.heart.silence_s
+        clock, silence_s = self.heartbeat.clock, self.heartbeat.silence_s
         while True:
             if clock.monotonic() - self._sent_at >= silence_s:
                 self._sent_at = clock.monotonic()
                 await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
-            await until(clock, self._sent_at + silence_s)
+            await sleep_until(clock, self._sent_at + silence_s)
 
 
-async def until(clock: Clock, when: float) -> None:
+async def sleep_until(clock: Clock, when: float) -> None:
     """Return at `when`, by the monotonic clock."""
     rung = asyncio.Event()
     timer = clock.call_at(when, rung.set)
@@ -152,7 +154,7 @@ async def until(clock: Clock, when: float) -> None:
         timer.cancel()
 
 
-class Unanswered(Response):
+class NoResponse(Response):
     """The response to a caller who has left: nothing is sent."""
 
     def __init__(self) -> None:
@@ -162,6 +164,6 @@ class Unanswered(Response):
         return
 
 
-async def answer_nobody(request: Request, exception: Exception) -> Response:
+async def answer_caller_left(request: Request, exception: Exception) -> Response:
     """FastAPI's handler for a caller who left while still sending."""
-    return Unanswered()
+    return NoResponse()

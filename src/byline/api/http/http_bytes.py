@@ -12,7 +12,7 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separato
 HEARTBEAT: Final = b": still here\n\n"
 """A comment: it keeps proxies and clients from giving the stream up, and no parser reports it."""
 
-COME_BACK: Final = b"retry: 2000\n\n"
+RECONNECT: Final = b"retry: 2000\n\n"
 """An EventSource connects again in two seconds."""
 
 SSE_MEDIA_TYPE: Final = "text/event-stream"
@@ -44,6 +44,6 @@ def byline_headers(backend: str, machine: str, model: str) -> dict[str, str]:
     return {name: header_value(value).decode("ascii") for name, value in named.items()}
 
 
-def disposition(kind: str, name: str) -> str:
+def content_disposition(kind: str, name: str) -> str:
     """A `Content-Disposition` that carries any file name (RFC 6266)."""
     return f"{kind}; filename*=UTF-8''{quote(name, safe='')}"

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from byline.api.failures import failure, failure_at, head_too_slow
 from byline.api.guard import SAFETY_HEADERS
-from byline.api.http.write_coalescing import OneWriteProtocol
+from byline.api.http.write_coalescing import CoalescingProtocol
 from byline.errors import BadRequest, Busy, TooLarge
 from byline.observe import AtMostOnceAMinute
 
@@ -47,7 +47,7 @@ _BODY_BYTES: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,9})\r\n")
 _PIECE_BYTES: Final = 65_536
 
 
-class Connections:
+class ConnectionLimit:
     """The connections that are open, and how many may be."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Connections:
             remedy="Wait Retry-After seconds and try again; the owner can raise "
             "server.connections_max.",
         )
-        self.full_answer: Final = _on_the_wire(failure(busy))
+        self.full_answer: Final = _response_bytes(failure(busy))
 
     def refuse(self) -> None:
         """Note that a connection over the bound is turned away."""
@@ -83,10 +83,10 @@ class Connections:
             )
 
 
-class BoundedProtocol(OneWriteProtocol):
+class BoundedProtocol(CoalescingProtocol):
     """uvicorn's protocol under limits; refusals in the one error shape."""
 
-    def __init__(self, connections: Connections, **uvicorn_parts: Any) -> None:
+    def __init__(self, connections: ConnectionLimit, **uvicorn_parts: Any) -> None:
         super().__init__(**uvicorn_parts)
         self.url = b""
         self._connections = connections
@@ -229,7 +229,7 @@ class BoundedProtocol(OneWriteProtocol):
                 self.transport.close()
         except httptools.HttpParserError as error:
             refusal = BadRequest(
-                f"The request is not HTTP/1.1: {_complaint(error)}.",
+                f"The request is not HTTP/1.1: {_parse_error_message(error)}.",
                 remedy="Send it with an HTTP client, to an address that begins with http://.",
             )
             if self._in_head:
@@ -304,7 +304,7 @@ class BoundedProtocol(OneWriteProtocol):
             self.transport.close()
         else:
             self._refused = True
-            self._answer(_on_the_wire(head_too_slow(self._path(), self._connections.head_s_max)))
+            self._answer(_response_bytes(head_too_slow(self._path(), self._connections.head_s_max)))
 
     def _refuse_large_head(self, piece: bytes) -> None:
         if not self._given_bytes:
@@ -322,7 +322,7 @@ class BoundedProtocol(OneWriteProtocol):
         """Refuse what follows the last request, once the answers under way have gone out."""
         self._refused = True
         self._stop_timer()
-        answer = _on_the_wire(failure_at(self._path(), error))
+        answer = _response_bytes(failure_at(self._path(), error))
         if self._answers_run():
             self._answer_later = answer
         else:
@@ -343,7 +343,7 @@ class BoundedProtocol(OneWriteProtocol):
         if cycle.response_started:
             self.transport.close()
         else:
-            self._answer(_on_the_wire(refusal))
+            self._answer(_response_bytes(refusal))
 
     def _path(self) -> str:
         return self.url.partition(b"?")[0][:200].decode("latin-1")
@@ -381,14 +381,14 @@ def _is_one_request(data: bytes) -> bool:
     return declared is not None and end + int(declared[1]) == len(data)
 
 
-def _complaint(error: httptools.HttpParserError) -> str:
+def _parse_error_message(error: httptools.HttpParserError) -> str:
     """What the parser found, in words that repeat nothing of what was sent."""
     if isinstance(error, httptools.HttpParserCallbackError):
         return "its address cannot be read"
     return str(error).rstrip(".") or "it cannot be read"
 
 
-def _on_the_wire(response: Any) -> bytes:
+def _response_bytes(response: Any) -> bytes:
     """A whole answer, the last of its connection."""
     headers = {
         **{name.decode("latin-1"): value.decode("latin-1") for name, value in response.raw_headers},

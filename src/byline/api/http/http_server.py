@@ -13,8 +13,8 @@ from typing import Any, Final, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from byline.api.http.descriptors import connections_max, told_when_descriptors_run_out
-from byline.api.http.http_protocol import BoundedProtocol, Connections
+from byline.api.http.descriptors import connections_max, descriptor_shortage_logged
+from byline.api.http.http_protocol import BoundedProtocol, ConnectionLimit
 from byline.config.schema import Config
 
 LISTEN_BACKLOG: Final = 2048
@@ -46,7 +46,7 @@ async def http_server(
     app: ASGIApp, listener: socket.socket, config: Config
 ) -> AsyncIterator[HttpServer]:
     """A server of `app` on `listener`, yielded once it takes connections."""
-    connections = Connections(connections_max(config))
+    connections = ConnectionLimit(connections_max(config))
     server = HttpServer(
         uvicorn.Config(
             cast(Any, app),
@@ -60,7 +60,7 @@ async def http_server(
         )
     )
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
-    with told_when_descriptors_run_out(asyncio.get_running_loop()):
+    with descriptor_shortage_logged(asyncio.get_running_loop()):
         try:
             await server.ready.wait()
             listener.listen(LISTEN_BACKLOG)  # asyncio has set it to what it accepts at once

@@ -31,7 +31,7 @@ _NUMBER_CHARS_SHOWN: Final = 40
 _HALF_OF_A_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def json_in(body: bytes) -> Any:
+def parse_json(body: bytes) -> Any:
     """What `body` says. Raises `BadRequest`."""
     try:
         value = _DECODER.decode(body.decode(json.detect_encoding(body)))
@@ -48,7 +48,7 @@ def json_in(body: bytes) -> Any:
     return value
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
         seen: set[str] = set()
@@ -154,22 +154,22 @@ _DECODER: Final = json.JSONDecoder(
     parse_constant=_constant,
     parse_int=_whole_number,
     parse_float=_number,
-    object_pairs_hook=_once,
+    object_pairs_hook=_unique_names,
 )
 
 
-class _Strict(Request):
+class _StrictJsonRequest(Request):
     async def json(self) -> Any:
-        return json_in(await self.body())
+        return parse_json(await self.body())
 
 
-class StrictRoute(APIRoute):
+class StrictJsonRoute(APIRoute):
     """A route whose body is read so."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
-            return await handle(_Strict(request.scope, request.receive))
+            return await handle(_StrictJsonRequest(request.scope, request.receive))
 
         return handle_strictly

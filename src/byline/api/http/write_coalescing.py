@@ -16,16 +16,16 @@ HELD_BYTES_MAX: Final = 65_536
 """As much is written before the turn is over: then it is for the transport to say "wait"."""
 
 
-class OneWriteProtocol(HttpToolsProtocol):
+class CoalescingProtocol(HttpToolsProtocol):
     """uvicorn's protocol over a transport that joins what it is given."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As uvicorn's own; back-pressure comes from the real transport."""
         super().connection_made(transport)
-        self.transport = cast(asyncio.Transport, JoiningTransport(transport))
+        self.transport = cast(asyncio.Transport, CoalescingTransport(transport))
 
 
-class JoiningTransport:
+class CoalescingTransport:
     """Joins writes; in everything else it is the transport it was given."""
 
     def __init__(self, transport: asyncio.Transport) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from byline.api.http.http_bytes import json_bytes
-from byline.api.http.json_input import json_in
+from byline.api.http.json_input import parse_json
 from byline.ask.ask_json import byline_json
 from byline.backend.decode import assemble_message
 from byline.config.schema import QuotesBackend
@@ -17,7 +17,7 @@ from byline.domain.chat import ChatRequest, Delta, Message, Tool, ToolChoice, Us
 from byline.domain.gates import AskedBy, Asker
 from byline.errors import BadRequest, LlmError, ToolsUnsupported, UnknownBackend
 
-OURS: Final = frozenset(
+HANDLED_FIELDS: Final = frozenset(
     {
         "model",
         "messages",
@@ -32,7 +32,7 @@ OURS: Final = frozenset(
 )
 """What Byline reads itself; everything else goes to the machine as it is."""
 
-UNCARRIED: Final[Mapping[str, tuple[object, ...]]] = {
+UNSUPPORTED_FIELDS: Final[Mapping[str, tuple[object, ...]]] = {
     "n": (1,),
     "logprobs": (False,),
     "functions": (),
@@ -58,7 +58,7 @@ def read_call(body: bytes, dispatcher: Dispatcher) -> CompletionCall:
     """Read OpenAI's chat request. Raises BadRequest, UnknownBackend, ToolsUnsupported."""
     sent = _parse(body)
     backend = _backend(sent.get("model"), dispatcher)
-    for name, harmless in UNCARRIED.items():
+    for name, harmless in UNSUPPORTED_FIELDS.items():
         value = sent.get(name)
         if value is not None and value not in harmless:
             raise BadRequest(f"`{name}` is not supported here.", remedy=f"Leave `{name}` out.")
@@ -78,7 +78,7 @@ def read_call(body: bytes, dispatcher: Dispatcher) -> CompletionCall:
             options={
                 name: value
                 for name, value in sent.items()
-                if name not in OURS and value is not None
+                if name not in HANDLED_FIELDS and value is not None
             },
         ),
         stream=_flag(sent, "stream"),
@@ -87,7 +87,7 @@ def read_call(body: bytes, dispatcher: Dispatcher) -> CompletionCall:
 
 
 def _parse(body: bytes) -> dict[str, Any]:
-    sent = json_in(body)
+    sent = parse_json(body)
     if not isinstance(sent, dict):
         raise BadRequest("The body must be a JSON object.")
     return sent

@@ -15,8 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from byline.api.failures import failure, openai_error_body, unforeseen
-from byline.api.http.event_streams import CallerLeft, EventStream, Unanswered, unless_caller_leaves
+from byline.api.failures import failure, internal_error, openai_error_body
+from byline.api.http.event_streams import CallerLeft, EventStream, NoResponse, run_while_connected
 from byline.api.http.http_bytes import byline_headers, json_bytes
 from byline.api.http.json_responses import json_response
 from byline.api.openai.chat_completions import (
@@ -69,14 +69,14 @@ async def complete_chat(request: Request) -> Response:
             return await _streamed(request, call, deltas, headers)
         return await _whole(request, call, headers)
     except (CallerLeft, ClientDisconnect):
-        return Unanswered()
+        return NoResponse()
     except BylineError as error:
         return failure(error, body=openai_error_body(error), headers=headers)
 
 
 async def _whole(request: Request, call: CompletionCall, headers: dict[str, str]) -> Response:
     reading = call.backend.collect(call.request, Priority.FOREGROUND)
-    said = await unless_caller_leaves(request.receive, reading)
+    said = await run_while_connected(request.receive, reading)
     if not any(map(says_something, said)):
         raise empty_answer(call.backend, said[-1])
     return json_response(completion(call, _new_id(), int(time.time()), said), headers=headers)
@@ -91,13 +91,13 @@ async def _streamed(
         return await anext(deltas)
 
     try:
-        first = await unless_caller_leaves(request.receive, first_delta())
+        first = await run_while_connected(request.receive, first_delta())
     except BaseException:
         await deltas.aclose()
         raise
     return EventStream(
         _chunks(request, call, first, deltas),
-        heart=request.app.state.heart,
+        heartbeat=request.app.state.heartbeat,
         headers=headers,
         closed=deltas.aclose,
     )
@@ -120,7 +120,7 @@ async def _chunks(
     except BylineError as error:
         yield _error_chunk(error)
     except Exception as exception:  # noqa: BLE001 - the status is sent; only a chunk can say it
-        yield _error_chunk(unforeseen(exception, method="POST", path=request.url.path))
+        yield _error_chunk(internal_error(exception, method="POST", path=request.url.path))
     else:
         yield writer.end(last)
 
@@ -133,7 +133,7 @@ def _new_id() -> str:
     return f"chatcmpl-{uuid.uuid4().hex}"
 
 
-class StraightThrough:
+class ChatCompletionsMiddleware:
     """ASGI middleware: answers `POST /v1/chat/completions` itself.
 
     `complete_chat` has an answer to every error, so it needs none of what the framework lays around

@@ -42,7 +42,7 @@ async def follow_events(
     reading = parts.feed.read(BackendChanged)
     return EventStream(
         _encoded(parts, reading),
-        heart=request.app.state.heart,
+        heartbeat=request.app.state.heartbeat,
         headers={},
         closed=reading.aclose,
     )

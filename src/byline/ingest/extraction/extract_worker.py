@@ -48,7 +48,7 @@ _MAPPED_BYTES_SPARE: Final = 1_073_741_824
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _AnswerPart:
     header: dict[str, Any]
     text: bytes = b""
     terms: bytes = b""
@@ -71,7 +71,7 @@ def main() -> None:
         os._exit(EXIT_TOO_MUCH_MEMORY)
 
 
-def _write(out: IO[bytes], part: _Part) -> None:
+def _write(out: IO[bytes], part: _AnswerPart) -> None:
     head = json.dumps({**part.header, "resident_bytes": resident_bytes()}, ensure_ascii=False)
     encoded = head.encode()
     out.write(FRAME.pack(len(encoded), len(part.text), len(part.terms)))
@@ -139,7 +139,7 @@ def _leave_if_over(memory_bytes_max: int) -> None:
         os._exit(EXIT_TOO_MUCH_MEMORY)
 
 
-def _answer(order: ReadingOrder, limits: WorkerLimits) -> Iterator[_Part]:
+def _answer(order: ReadingOrder, limits: WorkerLimits) -> Iterator[_AnswerPart]:
     try:
         extracted = read(
             Path(order.path),
@@ -149,10 +149,10 @@ def _answer(order: ReadingOrder, limits: WorkerLimits) -> Iterator[_Part]:
         if order.title:
             extracted = replace(extracted, title=order.title)
         chunks = chunk(extracted, passage_chars_max=order.passage_chars_max)
-        yield _Part(_header(extracted, chunks), extracted.text.encode())
+        yield _AnswerPart(_header(extracted, chunks), extracted.text.encode())
         passages = [(passage.text, passage.heading) for passage in chunks]
         for block in analysed(passages, title=extracted.title):
-            yield _Part({}, terms=block.to_bytes())
+            yield _AnswerPart({}, terms=block.to_bytes())
     except ExtractionFailed as refusal:
         yield _failed(refusal)
     except MemoryError:
@@ -179,13 +179,13 @@ def _header(extracted: ExtractedText, chunks: list[Chunk]) -> dict[str, Any]:
     }
 
 
-def _failed(failure: ExtractionFailed) -> _Part:
+def _failed(failure: ExtractionFailed) -> _AnswerPart:
     failed = {
         "code": failure.extraction_code,
         "message": failure.message,
         "remedy": failure.remedy,
     }
-    return _Part({"failed": failed})
+    return _AnswerPart({"failed": failed})
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ _BLOCK_S_MAX: Final = 60.0
 locked meanwhile."""
 
 
-class WorkerDied(Exception):
+class ExtractWorkerDied(Exception):
     """The worker ended in the middle of a file for no reason of its own telling. Try again."""
 
 
@@ -80,15 +80,15 @@ class Extraction:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opening:
+class _DocumentHead:
     """What a worker tells first of a document."""
 
     text: ExtractedText
     spans: Sequence[_Span]
 
 
-_Part: TypeAlias = _Opening | AnalysedPassages
-_Heard: TypeAlias = asyncio.Queue[_Part | Exception]
+_Part: TypeAlias = _DocumentHead | AnalysedPassages
+_PartQueue: TypeAlias = asyncio.Queue[_Part | Exception]
 """What came of a file so far; last, why nothing more comes."""
 
 
@@ -114,39 +114,41 @@ class Extractor:
         """Read the file at `path`, which its owner calls `name`, and `title` if that is given. Cut
         it by `passage_chars_max`, or as is configured. From here on the file is not needed.
 
-        Raises `ExtractionFailed`, or `WorkerDied` if the worker was killed from outside. Whoever
-        leaves before the last block ends the worker.
+        Raises `ExtractionFailed`, or `ExtractWorkerDied` if the worker was killed from outside.
+        Leaving the block before the last of `blocks` ends the worker.
         """
         chars_max = passage_chars_max or self._passage_chars_max
-        heard: _Heard = asyncio.Queue(_BLOCKS_AHEAD_MAX)
+        parts: _PartQueue = asyncio.Queue(_BLOCKS_AHEAD_MAX)
         order = ReadingOrder(str(path), name, title, chars_max)
-        listening = asyncio.create_task(self._listen(order, heard))
+        listening = asyncio.create_task(self._listen(order, parts))
         try:
-            yield await _extraction(heard)
+            yield await _extraction(parts)
         finally:
             listening.cancel()
             await asyncio.wait([listening])
 
-    async def _listen(self, order: ReadingOrder, heard: _Heard) -> None:
+    async def _listen(self, order: ReadingOrder, parts: _PartQueue) -> None:
         """Put what a worker makes of a file into `heard`, or why it makes nothing of it. Whoever
         takes the last of it finds the worker free."""
         try:
             async with self._free:
-                last = await self._read(order, heard)
-            await heard.put(last)
+                last = await self._read(order, parts)
+            await parts.put(last)
         except Exception as failure:  # noqa: BLE001 - it is raised where it is waited for
-            await heard.put(failure)
+            await parts.put(failure)
 
-    async def _read(self, order: ReadingOrder, heard: _Heard) -> _Part:
+    async def _read(self, order: ReadingOrder, parts: _PartQueue) -> _Part:
         worker = await self._worker()
         try:
-            return await self._hear(worker, order, heard)
+            return await self._receive_parts(worker, order, parts)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._end_of(worker) from error
         finally:
             await self._put_back(worker)
 
-    async def _hear(self, worker: _Worker, order: ReadingOrder, heard: _Heard) -> _Part:
+    async def _receive_parts(
+        self, worker: _Worker, order: ReadingOrder, parts: _PartQueue
+    ) -> _Part:
         """Put all parts into `heard` but the last, which is returned. What counts is how long the
         worker is waited for, not how long it waits for those who store what it said."""
         loop = asyncio.get_running_loop()
@@ -158,11 +160,11 @@ class Extractor:
                 async with asyncio.timeout(min(left_s, wait_s_max)):
                     part = await hearing
             except TimeoutError:
-                raise self._too_slow() if left_s <= wait_s_max else _stood_still() from None
+                raise self._too_slow() if left_s <= wait_s_max else _block_too_slow() from None
             if not worker.is_reading:
                 return part
             left_s -= loop.time() - began
-            await heard.put(part)
+            await parts.put(part)
             hearing, wait_s_max = worker.block(), _BLOCK_S_MAX
 
     async def close(self) -> None:
@@ -196,7 +198,7 @@ class Extractor:
                 "memory (ingest.extract_memory_bytes_max).",
                 remedy="Split the file, or raise ingest.extract_memory_bytes_max.",
             )
-        return WorkerDied(f"the worker ended with {code}: {said.strip()[-300:]}")
+        return ExtractWorkerDied(f"the worker ended with {code}: {said.strip()[-300:]}")
 
     def _too_slow(self) -> ExtractionFailed:
         return ExtractionFailed(
@@ -335,9 +337,9 @@ async def _start_worker(limits: WorkerLimits, scratch: Path) -> _Worker:
     return _Worker(process, folder)
 
 
-def _opening(header: Mapping[str, Any], text: bytes) -> _Opening:
+def _opening(header: Mapping[str, Any], text: bytes) -> _DocumentHead:
     paths = header["paths"]
-    return _Opening(
+    return _DocumentHead(
         text=ExtractedText(
             text=text.decode(),
             title=header["title"],
@@ -350,28 +352,28 @@ def _opening(header: Mapping[str, Any], text: bytes) -> _Opening:
     )
 
 
-async def _extraction(heard: _Heard) -> Extraction:
-    opening = await _next(heard)
-    assert isinstance(opening, _Opening)
-    return Extraction(opening.text, opening.spans, _blocks(heard, len(opening.spans)))
+async def _extraction(parts: _PartQueue) -> Extraction:
+    opening = await _next(parts)
+    assert isinstance(opening, _DocumentHead)
+    return Extraction(opening.text, opening.spans, _blocks(parts, len(opening.spans)))
 
 
-async def _blocks(heard: _Heard, passages: int) -> AsyncIterator[AnalysedPassages]:
+async def _blocks(parts: _PartQueue, passages: int) -> AsyncIterator[AnalysedPassages]:
     while passages:
-        block = await _next(heard)
+        block = await _next(parts)
         assert isinstance(block, AnalysedPassages)
         passages -= len(block)
         yield block
 
 
-async def _next(heard: _Heard) -> _Part:
-    told = await heard.get()
+async def _next(parts: _PartQueue) -> _Part:
+    told = await parts.get()
     if isinstance(told, Exception):
         raise told
     return told
 
 
-def _stood_still() -> ExtractionFailed:
+def _block_too_slow() -> ExtractionFailed:
     return ExtractionFailed(
         "too_slow",
         f"Reading the file stood still for {_BLOCK_S_MAX:g} s.",

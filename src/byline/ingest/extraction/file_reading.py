@@ -28,7 +28,7 @@ from byline.text.language import language_of
 
 _UTF8_BYTES_MAX: Final = 4
 _TITLE_SOUGHT_CHARS: Final = 3_000
-_BELIEVED: Final = frozenset({Reader.HTML, Reader.MARKDOWN, Reader.EPUB, Reader.MAIL})
+_TRUSTED_TITLES: Final = frozenset({Reader.HTML, Reader.MARKDOWN, Reader.EPUB, Reader.MAIL})
 """Readers whose titles were written for people; the others' must be found in the text."""
 _PROSE: Final = frozenset(
     {
@@ -124,7 +124,7 @@ def _title(extracted: ExtractedText, name: str) -> str:
     reader = _reader_of(extracted)
     beginning = _squeezed(extracted.text[:_TITLE_SOUGHT_CHARS])
     carried = extracted.title
-    if carried and (reader in _BELIEVED or _squeezed(carried) in beginning):
+    if carried and (reader in _TRUSTED_TITLES or _squeezed(carried) in beginning):
         return carried
     first = next(iter(extracted.headings), None)
     if reader in _HEADED and first is not None and first.level == 1 and first.start == 0:

@@ -34,7 +34,7 @@ from byline.errors import (
     UnsupportedFormat,
 )
 from byline.ingest.backlog import backlog_of, give_jobs
-from byline.ingest.formats import HEAD_BYTES, refusal_of
+from byline.ingest.formats import HEAD_BYTES, refused_kind_of
 from byline.ingest.library.document_catalogue import LIST_MAX, Catalogue
 from byline.ingest.library.document_names import (
     check_collection,
@@ -44,7 +44,7 @@ from byline.ingest.library.document_names import (
     clean_title,
 )
 from byline.ingest.library.document_removal import JobQueue, Removals
-from byline.ingest.library.source_files import Originals
+from byline.ingest.library.source_files import SourceFiles
 from byline.ingest.passages.chunking import CHUNK_VERSION, cut_by
 from byline.ingest.passages.passage_length import length_in_force
 from byline.search.index.collection_move import move_document
@@ -71,7 +71,7 @@ class AddedDocument:
     duplicate: bool
 
 
-class Work(Protocol):
+class UnqueuedWork(Protocol):
     """Background work that is no job of the queue."""
 
     async def jobs(self, connection: AsyncConnection[DictRow]) -> Sequence[JobStatus]:
@@ -88,12 +88,12 @@ class Library:
         self._blobs = blobs
         self._config = config
         self._queue = queue
-        self._originals = Originals(database, blobs)
+        self._source_files = SourceFiles(database, blobs)
         self.catalogue = Catalogue(database)
-        self.removals = Removals(database, self._originals, queue, config.undo_s)
-        self.works: list[Work] = []
+        self.removals = Removals(database, self._source_files, queue, config.undo_s)
+        self.works: list[UnqueuedWork] = []
         self._compare_at = float("-inf")
-        self.on_forgotten = self._originals.on_forgotten
+        self.on_forgotten = self._source_files.on_forgotten
 
     async def add(
         self,
@@ -115,7 +115,7 @@ class Library:
         check_collection(collection)
         folder, clean_tags = clean_folder(folder), checked_tags(tags)
         bytes_len = await asyncio.to_thread(self._check_file, path, name)
-        sha256 = await self._blobs.put(path, self._originals.expect)
+        sha256 = await self._blobs.put(path, self._source_files.expect)
         new = {
             "id": uuid.uuid4(),
             "name": name,
@@ -132,10 +132,10 @@ class Library:
             async with self._database.connection() as connection:
                 return await self._add_row(connection, new, path)
         except DatabaseUnavailable:
-            self._originals.look_later(sha256)
+            self._source_files.recheck_later(sha256)
             raise
         except BaseException:
-            await asyncio.shield(self._originals.forget(sha256))
+            await asyncio.shield(self._source_files.forget(sha256))
             raise
 
     async def get(self, document_id: str) -> Document:
@@ -256,8 +256,8 @@ class Library:
     async def sweep(self) -> None:
         """What is due: files that nobody has, documents removed long enough ago, readings by
         earlier rules."""
-        await self._originals.settle()
-        await self._originals.sweep()
+        await self._source_files.recheck()
+        await self._source_files.sweep()
         await self._compare_store()
         await self.removals.purge()
         await self.refresh()
@@ -269,7 +269,7 @@ class Library:
             return
         self._compare_at = now + _COMPARE_S
         try:
-            await self._originals.compare()
+            await self._source_files.compare()
         except StorageUnavailable as error:
             log.warning("the file store could not be looked through", reason=error.message)
             self._compare_at = now + _COMPARE_AGAIN_S
@@ -286,7 +286,7 @@ class Library:
                 f"{self._config.file_bytes_max:,}."
             )
         with path.open("rb") as file:
-            refusal = refusal_of(file.read(HEAD_BYTES))
+            refusal = refused_kind_of(file.read(HEAD_BYTES))
         if refusal is not None:
             raise UnsupportedFormat(f"{name}: {refusal.sentence}", remedy=refusal.remedy)
         return bytes_len

@@ -21,7 +21,7 @@ from psycopg.rows import DictRow
 
 from byline.domain.documents import Document, DocumentState, RemovedDocument
 from byline.errors import BadRequest, NotFound
-from byline.ingest.library.source_files import Originals
+from byline.ingest.library.source_files import SourceFiles
 from byline.search.index import lexical_index
 from byline.store.database import Database
 from byline.store.document_rows import document_of
@@ -51,10 +51,10 @@ class Removals:
     """Removes documents; for `undo_s` seconds they can be brought back."""
 
     def __init__(
-        self, database: Database, originals: Originals, queue: JobQueue, undo_s: float
+        self, database: Database, originals: SourceFiles, queue: JobQueue, undo_s: float
     ) -> None:
         self._database = database
-        self._originals = originals
+        self._source_files = originals
         self._queue = queue
         self._undo_s = undo_s
         self._sql = statements("removal")
@@ -119,7 +119,7 @@ class Removals:
             if row is None:
                 raise NotFound("There is no such document.")
             await self._delete(connection, row)
-        await self._originals.forget(row["sha256"])
+        await self._source_files.forget(row["sha256"])
 
     async def purge(self) -> int:
         """Remove for good some of the documents whose time is up; how many."""
@@ -130,7 +130,7 @@ class Removals:
                 if row is None:
                     return gone
                 await self._delete(connection, row)
-            await self._originals.forget(row["sha256"])
+            await self._source_files.forget(row["sha256"])
         return _GONE_AT_ONCE
 
     async def make_room(

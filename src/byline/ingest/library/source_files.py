@@ -19,7 +19,7 @@ EXPECTED_S_MAX: Final = 86_400.0
 _AT_ONCE: Final = 100
 
 
-class Originals:
+class SourceFiles:
     """Forgets files. Removed documents that may still come back have theirs."""
 
     def __init__(self, database: Database, blobs: BlobStore) -> None:
@@ -29,7 +29,7 @@ class Originals:
         self.on_forgotten: list[Callable[[str], Awaitable[None]]] = []
         """Told the SHA-256 of every file that nobody has any more."""
 
-    def look_later(self, sha256: str) -> None:
+    def recheck_later(self, sha256: str) -> None:
         """`settle` is to look whether anybody has this file."""
         self._unsettled.add(sha256)
 
@@ -93,7 +93,7 @@ class Originals:
             log.warning("the store has files of no document; they go in a day", files=unknown)
         return unknown
 
-    async def settle(self) -> None:
+    async def recheck(self) -> None:
         """Look again at files that could not be forgotten while the database was away."""
         for sha256 in list(self._unsettled):
             await self.forget(sha256)

@@ -29,7 +29,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from byline.domain.documents import Chunk, ExtractedText, Heading
-from byline.ingest.passages.table_regions import Unit, units
+from byline.ingest.passages.table_regions import Region, find_regions
 from byline.text.sentence_boundaries import last_sure_end
 
 CHUNK_VERSION: Final = 2
@@ -63,9 +63,9 @@ def chunk(extracted: ExtractedText, *, passage_chars_max: int) -> list[Chunk]:
     Each is at most `passage_chars_max` characters, and `text == extracted.text[start:end]`.
     """
     text = extracted.text
-    held = units(extracted)
-    cutter = _Cutter(extracted, held, passage_chars_max)
-    contexts = _Contexts(_Paths(text, extracted.headings), held)
+    regions = find_regions(extracted)
+    cutter = _Cutter(extracted, regions, passage_chars_max)
+    contexts = _ContextLines(_HeadingPaths(text, extracted.headings), regions)
     page_starts = [page.start for page in extracted.pages]
     spans = [
         (bisect_right(page_starts, first) - 1, first, last)
@@ -140,7 +140,7 @@ def _sections(extracted: ExtractedText) -> Iterator[tuple[int, int]]:
     yield from itertools.pairwise(ordered)
 
 
-class _Paths:
+class _HeadingPaths:
     """The headings above any place: those of the levels above the last one before it."""
 
     def __init__(self, text: str, headings: Sequence[Heading]) -> None:
@@ -176,12 +176,12 @@ class _Paths:
         return self._paths[self._lasts[index] if self._ends[index] > place else index]
 
 
-class _Contexts:
+class _ContextLines:
     """The context lines of passages: headings above, and the header of a table begun before."""
 
-    def __init__(self, paths: _Paths, held: Sequence[Unit]) -> None:
+    def __init__(self, paths: _HeadingPaths, regions: Sequence[Region]) -> None:
         self._paths = paths
-        self._tables = [unit for unit in held if unit.header]
+        self._tables = [unit for unit in regions if unit.header]
         self._starts = [table.start for table in self._tables]
 
     def at(self, place: int) -> str:
@@ -196,12 +196,12 @@ class _Contexts:
 class _Cutter:
     """Finds the cuts inside one section."""
 
-    def __init__(self, extracted: ExtractedText, held: Sequence[Unit], chars_max: int) -> None:
+    def __init__(self, extracted: ExtractedText, regions: Sequence[Region], chars_max: int) -> None:
         headings = extracted.headings
         self._text = extracted.text
         self._max = chars_max
-        self._units = held
-        self._unit_starts = [unit.start for unit in held]
+        self._units = regions
+        self._unit_starts = [unit.start for unit in regions]
         self._heading_starts = [heading.start for heading in headings]
         self._heading_ends = {heading.start: heading.end for heading in headings}
 
@@ -238,7 +238,7 @@ class _Cutter:
             return stop
         return self._outside(self._units[index], place, reach) or stop
 
-    def _outside(self, unit: Unit, place: int, reach: int) -> int | None:
+    def _outside(self, unit: Region, place: int, reach: int) -> int | None:
         """A better place than one inside `unit`: before it, or at least between its lines."""
         if unit.start > place and unit.end - unit.start <= self._max:
             heading_start = self._heading_ended(

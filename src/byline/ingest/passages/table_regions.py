@@ -19,7 +19,7 @@ _CELL_CHARS_MAX: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class Region:
     """A table or a piece of code, `text[start:end]`. `header` is a table's first row, on one line,
     as it is repeated in the context of further passages; "" for code, and where it is no header."""
 
@@ -29,23 +29,23 @@ class Unit:
     header: str = ""
 
 
-def units(extracted: ExtractedText) -> list[Unit]:
+def find_regions(extracted: ExtractedText) -> list[Region]:
     """The tables and pieces of code, in order; none lies in another."""
     text = extracted.text
     if separator := _SEPARATED.get(extracted.media_type):
         first = text.lstrip("\n").partition("\n")[0]
-        return [Unit(0, len(text), is_table=True, header=_header(first, separator))]
-    code = [Unit(start, end, is_table=False) for start, end in extracted.code]
+        return [Region(0, len(text), is_table=True, header=_header(first, separator))]
+    code = [Region(start, end, is_table=False) for start, end in extracted.code]
     if "```" in text or "~~~" in text:
-        code += [Unit(*found.span(), is_table=False) for found in _FENCED.finditer(text)]
-    apart: list[Unit] = []
+        code += [Region(*found.span(), is_table=False) for found in _FENCED.finditer(text)]
+    apart: list[Region] = []
     for unit in sorted([*code, *_tables(text)], key=lambda unit: (unit.start, -unit.end)):
         if not apart or unit.start >= apart[-1].end:
             apart.append(unit)
     return apart
 
 
-def _tables(text: str) -> Iterator[Unit]:
+def _tables(text: str) -> Iterator[Region]:
     """Two or more lines with bars, one after the other."""
     if "|" not in text:
         return
@@ -57,7 +57,7 @@ def _tables(text: str) -> Iterator[Unit]:
             rows += 1
         else:
             if rows > 1:
-                yield Unit(start, place - 1, is_table=True, header=_header(first, "|"))
+                yield Region(start, place - 1, is_table=True, header=_header(first, "|"))
             rows = 0
         place += len(line) + 1
 

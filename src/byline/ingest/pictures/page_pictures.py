@@ -131,7 +131,7 @@ class Pictures:
         try:
             async with (
                 asyncio.timeout(self._config.picture_s_max) as drawing,
-                self._at_hand(document.sha256) as path,
+                self._local_copy(document.sha256) as path,
             ):
                 order = PictureOrder(
                     page=view.page,
@@ -153,7 +153,7 @@ class Pictures:
             ) from None
 
     @asynccontextmanager
-    async def _at_hand(self, sha256: str) -> AsyncIterator[Path]:
+    async def _local_copy(self, sha256: str) -> AsyncIterator[Path]:
         """The file as a path: its own where it is kept locally, else a copy."""
         if (own := self._blobs.path_of(sha256)) is not None:
             yield own

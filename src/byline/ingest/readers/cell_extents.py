@@ -43,7 +43,7 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Compaction:
     """How a table is moved together: `columns` are those to keep, None for all of them."""
 
     columns: tuple[Span, ...] | None = None
@@ -64,28 +64,28 @@ class Move:
         ]
 
 
-def move_of(extent: Extent) -> Move | None:
+def compaction_of(extent: Extent) -> Compaction | None:
     """What brings the cells of a table together; None where they are not far apart."""
     if not extent.rows:
         return None
     height, width = _length(extent.rows), _length(extent.columns)
-    if height * width <= _EXTENT_CELLS_MIN or not _is_far(extent, height * width):
+    if height * width <= _EXTENT_CELLS_MIN or not _is_sparse(extent, height * width):
         return None
     rows = sum(count for _, count in extent.rows)
-    if not _is_far(extent, rows * width):
-        return Move()  # 1
+    if not _is_sparse(extent, rows * width):
+        return Compaction()  # 1
     columns = _united(extent.columns)
-    if not _is_far(extent, rows * sum(count for _, count in columns)):
-        return Move(columns)  # 2
-    return Move(packs_rows=True)  # 3
+    if not _is_sparse(extent, rows * sum(count for _, count in columns)):
+        return Compaction(columns)  # 2
+    return Compaction(packs_rows=True)  # 3
 
 
-def surely_close(extent_cells: int, held: int) -> bool:
+def is_surely_dense(extent_cells: int, held: int) -> bool:
     """Whether a rectangle of so many cells is in proportion, whatever lies where in it."""
     return extent_cells <= max(_EXTENT_CELLS_MIN, _TIMES_MAX * held)
 
 
-def _is_far(extent: Extent, cells: int) -> bool:
+def _is_sparse(extent: Extent, cells: int) -> bool:
     held = extent.filled if cells <= _REPEATED_CELLS_MAX else extent.cells
     return cells > _TIMES_MAX * held
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from byline.domain.documents import ExtractedText
-from byline.ingest.formats import Kind, corrupt
+from byline.ingest.formats import FileKind, corrupt
 from byline.ingest.readers.encoding import decode
 from byline.ingest.readers.html_tags import Tag, tokens
 from byline.ingest.readers.text_blocks import Block, assemble
@@ -46,7 +46,7 @@ _INSIDE_CELLS: Final = frozenset({"p", "div", "center", "section", "figure", "pr
 """Blocks that do not end the table row they stand in."""
 
 
-class _Blocks:
+class _BlockCollector:
     """Collects the blocks of one HTML page; tell it all tags and words, `close` it, then take
     `blocks`."""
 
@@ -182,7 +182,7 @@ class _Blocks:
 
 def page_blocks(html: str) -> tuple[list[Block], str]:
     """The blocks of an HTML page and its title ("" where it has none)."""
-    found = _Blocks()
+    found = _BlockCollector()
     for token in tokens(html):
         if isinstance(token, Tag):
             found.tag(token)
@@ -192,13 +192,13 @@ def page_blocks(html: str) -> tuple[list[Block], str]:
     return found.blocks, found.title
 
 
-def read_html(text: str, kind: Kind) -> ExtractedText:
+def read_html(text: str, kind: FileKind) -> ExtractedText:
     """An HTML page, already decoded."""
     blocks, title = page_blocks(text)
     return assemble(blocks, title=title, media_type=kind.media_type)
 
 
-def read_epub(path: Path, kind: Kind) -> ExtractedText:
+def read_epub(path: Path, kind: FileKind) -> ExtractedText:
     """An EPUB book, chapter by chapter in the order of its spine."""
     try:
         with zipfile.ZipFile(path) as book:

@@ -59,10 +59,10 @@ Token: TypeAlias = Tag | str
 
 def tokens(page: str) -> Iterator[Token]:
     """The tags of a page and the words between them, in order."""
-    return _Tokens(page).read()
+    return _Tokenizer(page).read()
 
 
-class _Tokens:
+class _Tokenizer:
     """Where the reading of one page stands."""
 
     def __init__(self, page: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from byline.domain.documents import ExtractedText
-from byline.ingest.formats import Kind, corrupt
+from byline.ingest.formats import FileKind, corrupt
 from byline.ingest.readers.office_reader import read_office
 from byline.ingest.readers.text_blocks import Block, assemble
 
@@ -29,7 +29,7 @@ _ONE_WIDE: Final = frozenset({0, 10, 13, *range(24, 32)})
 """Control characters one code unit wide; every other one below 32 takes eight."""
 
 
-def read_hwp(path: Path, kind: Kind) -> ExtractedText:
+def read_hwp(path: Path, kind: FileKind) -> ExtractedText:
     """A HWP 5 document, of either sort."""
     import olefile
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from byline.domain.documents import ExtractedText
 from byline.errors import ExtractionFailed
-from byline.ingest.formats import Kind, Reader, corrupt
+from byline.ingest.formats import FileKind, Reader, corrupt
 from byline.ingest.readers.office_reader import Ocr, read_office
 from byline.ingest.readers.text_blocks import Block, assemble
 
@@ -48,16 +48,16 @@ def needs_ocr(languages: Iterable[str]) -> ExtractionFailed:
     )
 
 
-def read_tiff(path: Path, kind: Kind, ocr: Ocr | None) -> ExtractedText:
+def read_tiff(path: Path, kind: FileKind, ocr: Ocr | None) -> ExtractedText:
     """Every frame of a TIFF as a page. xberg sees the first frame of a file only, so each is
     handed over as a file of its own whose header points at that frame."""
     raw = path.read_bytes()
     blocks = [
         Block(paragraph, page)
         for page, frame in enumerate(frames(raw), 1)
-        for paragraph in read_office(frame, Kind(Reader.IMAGE, kind.media_type), ocr).text.split(
-            "\n\n"
-        )
+        for paragraph in read_office(
+            frame, FileKind(Reader.IMAGE, kind.media_type), ocr
+        ).text.split("\n\n")
     ]
     return assemble(blocks, title="", media_type=kind.media_type)
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from byline.domain.documents import ExtractedText
 from byline.errors import ExtractionFailed
-from byline.ingest.formats import Kind, corrupt
+from byline.ingest.formats import FileKind, corrupt
 from byline.ingest.readers.encoding import decode
 from byline.ingest.readers.html_reader import page_blocks
 from byline.ingest.readers.mail_fields import beginning, message_from
@@ -27,7 +27,7 @@ ReadAttachment = Callable[[bytes, str], ExtractedText]
 """Reads an attachment from its bytes and name; raises `ExtractionFailed` where it cannot."""
 
 
-def read_mail(path: Path, kind: Kind, read_attachment: ReadAttachment) -> ExtractedText:
+def read_mail(path: Path, kind: FileKind, read_attachment: ReadAttachment) -> ExtractedText:
     """One message: its main fields, its body, and each attachment under a heading of its own."""
     message = message_from(path.read_bytes())
     sent = Block("", context=_sent(message))
@@ -35,7 +35,7 @@ def read_mail(path: Path, kind: Kind, read_attachment: ReadAttachment) -> Extrac
     return assemble(blocks, title=_field(message, "Subject"), media_type=kind.media_type)
 
 
-def read_mailbox(path: Path, kind: Kind, read_attachment: ReadAttachment) -> ExtractedText:
+def read_mailbox(path: Path, kind: FileKind, read_attachment: ReadAttachment) -> ExtractedText:
     """Every message of a mailbox, each under its subject as a heading of level 1."""
     blocks: list[Block] = []
     box = mailbox.mbox(str(path), create=False)

@@ -18,8 +18,8 @@ from xml.etree import ElementTree
 
 from byline.domain.documents import ExtractedText
 from byline.errors import ExtractionFailed
-from byline.ingest.formats import Kind, Reader, corrupt, encrypted
-from byline.ingest.readers.sparse_sheets import moved_together
+from byline.ingest.formats import FileKind, Reader, corrupt, encrypted
+from byline.ingest.readers.sparse_sheets import compacted_file
 from byline.ingest.readers.text_blocks import Block, assemble
 
 _HEADING_CHARS_MAX: Final = 200
@@ -41,7 +41,7 @@ class Ocr:
     tessdata: Path
 
 
-def read_office(source: Path | bytes, kind: Kind, ocr: Ocr | None) -> ExtractedText:
+def read_office(source: Path | bytes, kind: FileKind, ocr: Ocr | None) -> ExtractedText:
     """Anything xberg reads. Without `ocr`, pictures of text give no text.
 
     A PDF is read without OCR first, then once more with OCR of the pages that gave no text: left to
@@ -49,7 +49,7 @@ def read_office(source: Path | bytes, kind: Kind, ocr: Ocr | None) -> ExtractedT
     """
     is_pdf = kind.reader is Reader.PDF
     if isinstance(source, Path):
-        source = moved_together(source, kind.media_type) or source
+        source = compacted_file(source, kind.media_type) or source
     document = _extract(source, kind.media_type, None if is_pdf else ocr)
     blocks = list(_blocks(document, kind))
     if _SLIDES.search(kind.media_type) and not any(block.level for block in blocks):
@@ -142,7 +142,7 @@ def _failure(said: str, media_type: str) -> ExtractionFailed:
     return corrupt(f"{media_type} file")
 
 
-def _blocks(document: Any, kind: Kind) -> Iterator[Block]:
+def _blocks(document: Any, kind: FileKind) -> Iterator[Block]:
     """The nodes in reading order. Pages are told only where the format itself has them."""
     nodes = document.document.nodes if document.document else []
     is_paged = kind.media_type in _PAGED or bool(_SLIDES.search(kind.media_type))
@@ -168,7 +168,7 @@ def _blocks(document: Any, kind: Kind) -> Iterator[Block]:
             yield from _rendered(content, page)
 
 
-def _is_numbered(node: Any, kind: Kind) -> bool:
+def _is_numbered(node: Any, kind: FileKind) -> bool:
     if kind.reader is Reader.PDF or node.content.node_type != "list":
         return False
     return bool(json.loads(str(node.content)).get("ordered"))

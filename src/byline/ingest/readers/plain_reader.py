@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from byline.domain.documents import ExtractedText, Heading, PageSpan
-from byline.ingest.formats import Kind
+from byline.ingest.formats import FileKind
 from byline.ingest.readers.text_blocks import clean_title, normalise
 
 _PAGES_LEAST: Final = 2
@@ -21,13 +21,13 @@ _FRONT_MATTER: Final = re.compile(r"\A---\n(.*?)\n---[ \t]*(?:\n|\Z)", re.DOTALL
 _TITLE_FIELD: Final = re.compile(r"^title:([^\n]++)$", re.MULTILINE)
 
 
-def read_text(text: str, kind: Kind) -> ExtractedText:
+def read_text(text: str, kind: FileKind) -> ExtractedText:
     """A plain text, already decoded. Form feeds, where there are any, begin pages."""
     clean, pages = _paged(text)
     return ExtractedText(text=clean, title="", media_type=kind.media_type, pages=pages)
 
 
-def read_markdown(text: str, kind: Kind) -> ExtractedText:
+def read_markdown(text: str, kind: FileKind) -> ExtractedText:
     """Markdown, as written; its title is the front matter's, else the first level-1 heading's."""
     clean = normalise(text)
     front = _FRONT_MATTER.match(clean)

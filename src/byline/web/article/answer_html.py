@@ -51,7 +51,7 @@ _CLASSES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class AnswerLabels:
     """What is said aloud of a numeral (`{n}` is its number) and of a mark of doubt."""
 
     source: str = "source {n}"
@@ -61,7 +61,7 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
-class Prose:
+class AnswerText:
     """A text to set: its checked sentences and the numbers of its sources, as `done` has them.
     `at` goes before the ids that numerals lead to: a page may hold several answers."""
 
@@ -88,24 +88,24 @@ class Typesetter:
             link_rel="noopener nofollow",
         )
 
-    def markdown(self, prose: Prose, labels: Labels) -> str:
+    def markdown(self, prose: AnswerText, labels: AnswerLabels) -> str:
         """What a model wrote."""
         if len(prose.text) > MARKDOWN_CHARS_MAX:
             return self.plain(prose, labels)
         return self._set(self._markdown, prose, labels)
 
-    def plain(self, prose: Prose, labels: Labels) -> str:
+    def plain(self, prose: AnswerText, labels: AnswerLabels) -> str:
         """What was taken from documents letter for letter: paragraphs and lines, nothing else."""
         return self._set(self._plain, prose, labels)
 
     def words(self, text: str) -> str:
         """The words of a piece of Markdown alone."""
-        made = self.markdown(Prose(text, (), frozenset()), Labels())
+        made = self.markdown(AnswerText(text, (), frozenset()), AnswerLabels())
         return " ".join(unescape(_TAG.sub("", made)).split())
 
-    def _set(self, parser: MarkdownIt, prose: Prose, labels: Labels) -> str:
+    def _set(self, parser: MarkdownIt, prose: AnswerText, labels: AnswerLabels) -> str:
         tokens = parser.parse(prose.text)
-        setting = _Setting(prose, labels)
+        setting = _SentenceMap(prose, labels)
         setting.place(tokens)
         _demote(tokens, prose.heading)
         return self._cleaner.clean(
@@ -148,7 +148,7 @@ def _demote(tokens: Sequence[Token], top: int) -> None:
 def _render_text(
     renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any
 ) -> str:
-    setting: _Setting = env["setting"]
+    setting: _SentenceMap = env["setting"]
     inner = "".join(setting.runs(tokens[at]))
     return f"<code>{inner}</code>" if tokens[at].type == "code_inline" else inner
 
@@ -177,10 +177,10 @@ def _render_code(
     return f"<pre><code>{escape(words + tokens[at].content)}</code></pre>\n"
 
 
-class _Setting:
+class _SentenceMap:
     """Where the tokens of one text lie in it, and what of them belongs to which sentence."""
 
-    def __init__(self, prose: Prose, labels: Labels) -> None:
+    def __init__(self, prose: AnswerText, labels: AnswerLabels) -> None:
         self._prose = prose
         self._labels = labels
         self._starts, self._sentences = _ordered(prose)
@@ -291,7 +291,7 @@ class _Piece:
     sentence: int | None
 
 
-def _ordered(prose: Prose) -> tuple[list[int], list[Mapping[str, Any]]]:
+def _ordered(prose: AnswerText) -> tuple[list[int], list[Mapping[str, Any]]]:
     """Where the sentences begin, and they; one that begins inside another loses that part."""
     starts: list[int] = []
     after = 0

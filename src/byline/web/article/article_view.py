@@ -13,20 +13,20 @@ from byline.domain.asks import StoredAsk
 from byline.errors import NotFound
 from byline.web import page_forms
 from byline.web.article import turn_view, typesetting
-from byline.web.page_parts import PageParts, PageRoute, offer
-from byline.web.renderer import Painter
+from byline.web.page_parts import PageParts, PageRoute, form_choices
+from byline.web.renderer import Renderer
 from byline.web.stored_ask_view import turn_now
 
 _PDF: Final = "application/pdf"
 _NUMBER_CHARS_MAX: Final = 4
 
 
-class ReadingPages:
+class AnswerPages:
     """Handlers of the pages on which an answer is read."""
 
-    def __init__(self, parts: PageParts, painter: Painter) -> None:
+    def __init__(self, parts: PageParts, renderer: Renderer) -> None:
         self.parts = parts
-        self.painter = painter
+        self.renderer = renderer
 
     def routes(self) -> list[PageRoute]:
         """Path, handler, method."""
@@ -39,7 +39,7 @@ class ReadingPages:
 
     async def answer(self, request: Request) -> Response:
         """One ask as an article."""
-        page_forms.parameters(request, set())
+        page_forms.read_parameters(request, set())
         stored = await self._asked(request)
         turn = await turn_now(self.parts, stored)
         gone = await self._gone(turn["sources"])
@@ -47,20 +47,20 @@ class ReadingPages:
             source["gone"] = source["document_id"] in gone
         view = {
             "turn": turn,
-            "offer": await offer(self.parts),
+            "offer": await form_choices(self.parts),
         }
-        return self.painter.paint(request, "answer.html", view)
+        return self.renderer.render(request, "answer.html", view)
 
     async def markdown(self, request: Request) -> Response:
         """The ask with its sources as Markdown, to be pasted elsewhere."""
-        page_forms.parameters(request, set())
+        page_forms.read_parameters(request, set())
         stored = await self._asked(request)
         headers = {"Cache-Control": "no-store"}
         return Response(ask_markdown(stored), media_type="text/markdown", headers=headers)
 
     async def source(self, request: Request) -> Response:
         """One source as it is shown beside the answer: its page as a picture, or its text."""
-        page_forms.parameters(request, set())
+        page_forms.read_parameters(request, set())
         stored = await self._asked(request)
         source = _numbered(stored, request.path_params["number"])
         view = {"ask": stored, "source": source, "picture": None, "window": None}
@@ -76,7 +76,7 @@ class ReadingPages:
                 view["picture"] = {"seen": f"{page}?{place}", "large": f"{page}?{place}&width=2000"}
             else:
                 view["window"] = await self._window(document.id, marked)
-        return self.painter.paint(request, "source.html", view)
+        return self.renderer.render(request, "source.html", view)
 
     async def _asked(self, request: Request) -> StoredAsk:
         return await self.parts.asks.get(request.path_params["ask_id"])
@@ -93,13 +93,13 @@ class ReadingPages:
 
     async def _window(
         self, document_id: str, marked: Mapping[str, int]
-    ) -> typesetting.Window | None:
+    ) -> typesetting.TextWindow | None:
         """The text around a passage; None where the document has none just now."""
         try:
             extracted = await self.parts.library.text(document_id)
         except NotFound:
             return None
-        return typesetting.window(extracted.text, marked=(marked["start"], marked["end"]))
+        return typesetting.text_window(extracted.text, marked=(marked["start"], marked["end"]))
 
 
 def _numbered(stored: StoredAsk, number: str) -> dict[str, Any]:

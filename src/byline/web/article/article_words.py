@@ -9,10 +9,10 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from byline.web.article import turn_view
-from byline.web.article.answer_html import Labels, Typesetter
-from byline.web.translations import N_, Speech
+from byline.web.article.answer_html import AnswerLabels, Typesetter
+from byline.web.translations import N_, Translator
 
-WHYS: Final = (
+CHECK_REASONS: Final = (
     N_("There is nothing in it to check."),
     N_("The source says it word for word."),
     N_("The source says it in like words."),
@@ -38,23 +38,23 @@ WHYS: Final = (
 _SLOT: Final = re.compile(r"%\((\w+)\)s")
 
 
-class Article:
+class ArticleFilters:
     """What templates call, in one language."""
 
-    def __init__(self, speech: Speech, typesetter: Typesetter) -> None:
-        self._say = speech.say
+    def __init__(self, translator: Translator, typesetter: Typesetter) -> None:
+        self._translate = translator.translate
         self._typesetter = typesetter
-        self._labels = Labels(
-            source=speech.say(N_("source {n}")),
-            found=speech.say(N_("found by Byline in source {n}")),
-            weak=speech.say(N_("supported in part")),
-            unsupported=speech.say(N_("not supported")),
+        self._labels = AnswerLabels(
+            source=translator.translate(N_("source {n}")),
+            found=translator.translate(N_("found by Byline in source {n}")),
+            weak=translator.translate(N_("supported in part")),
+            unsupported=translator.translate(N_("not supported")),
         )
-        self._forms = [(_form(english), english) for english in WHYS]
+        self._forms = [(_form(english), english) for english in CHECK_REASONS]
 
     def prose(self, turn: Mapping[str, Any], at: str) -> Markup:
         """The answer's text as HTML; `at` goes before the ids it leads to."""
-        prose = turn_view.prose(turn, at)
+        prose = turn_view.answer_text(turn, at)
         if turn["quoted"]:
             return Markup(self._typesetter.plain(prose, self._labels))  # the sanitiser has seen it
         return Markup(self._typesetter.markdown(prose, self._labels))
@@ -67,14 +67,16 @@ class Article:
         """A check's sentence in this language; as it is where its form is not known."""
         for form, known in self._forms:
             if found := form.fullmatch(english):
-                said = self._say(known)
+                said = self._translate(known)
                 return said % found.groupdict() if found.groupdict() else said
         return english
 
 
-def article_filters(speech: Speech, typesetter: Typesetter) -> dict[str, Callable[..., str]]:
+def article_filters(
+    translator: Translator, typesetter: Typesetter
+) -> dict[str, Callable[..., str]]:
     """The article's filters in one language."""
-    article = Article(speech, typesetter)
+    article = ArticleFilters(translator, typesetter)
     return {
         "prose": article.prose,
         "words": article.words,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from byline.config.schema import QUOTES_MACHINE
 from byline.domain.asks import StoredAsk
-from byline.web.article.answer_html import Prose
+from byline.web.article.answer_html import AnswerText
 
 MARKED_CHARS_MAX: Final = 600
 """Quotes further apart are not marked as one."""
@@ -32,10 +32,10 @@ def turn(stored: StoredAsk) -> dict[str, Any]:
     }
 
 
-def prose(turn: Mapping[str, Any], at: str) -> Prose:
+def answer_text(turn: Mapping[str, Any], at: str) -> AnswerText:
     """The answer's text, to be set. A text that is unfinished has no sentences yet."""
     answer = turn["answer"]
-    return Prose(
+    return AnswerText(
         text=turn["text"],
         sentences=answer.get("sentences", ()) if answer.get("answer") else (),
         numbers=frozenset(source["n"] for source in turn["sources"]),

@@ -20,7 +20,7 @@ def language(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class TextWindow:
     """A part of a document's text: before, marked, after; `previous`/`next` are offsets or None."""
 
     before: str
@@ -35,7 +35,7 @@ WINDOW_CHARS: Final = 6_000
 CONTEXT_CHARS: Final = 1_500
 
 
-def window(text: str, *, at: int = 0, marked: tuple[int, int] | None = None) -> Window:
+def text_window(text: str, *, at: int = 0, marked: tuple[int, int] | None = None) -> TextWindow:
     """The part of `text` from `at`, or around the span `marked`; offsets are clamped."""
     if marked is not None:
         first = min(max(marked[0], 0), len(text))
@@ -46,7 +46,7 @@ def window(text: str, *, at: int = 0, marked: tuple[int, int] | None = None) -> 
         start = min(max(at, 0), len(text))
         end = min(len(text), start + WINDOW_CHARS)
         first = last = end
-    return Window(
+    return TextWindow(
         before=text[start:first],
         marked=text[first:last],
         after=text[last:end],

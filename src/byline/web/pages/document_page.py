@@ -13,7 +13,7 @@ from byline.errors import BadRequest, BylineError, NotFound
 from byline.web import page_forms
 from byline.web.article import typesetting
 from byline.web.page_parts import PageParts, PageRoute
-from byline.web.renderer import Painter
+from byline.web.renderer import Renderer
 
 VIEWS: Final = ("text", "pages", "passages", "asks")
 PASSAGES_A_PAGE: Final = 20
@@ -23,12 +23,12 @@ ASKS_A_PAGE: Final = 20
 _PDF: Final = "application/pdf"
 
 
-class OneDocumentPages:
+class DocumentPages:
     """Handlers of one document's page and its forms."""
 
-    def __init__(self, parts: PageParts, painter: Painter) -> None:
+    def __init__(self, parts: PageParts, renderer: Renderer) -> None:
         self.parts = parts
-        self.painter = painter
+        self.renderer = renderer
 
     def routes(self) -> list[PageRoute]:
         """Path, handler, method."""
@@ -42,7 +42,9 @@ class OneDocumentPages:
     async def one(self, request: Request) -> Response:
         """One of the views: the text around a passage (`start`, `end`) or from an offset (`from`),
         the pages as pictures, the passages, or what was asked."""
-        sent = page_forms.parameters(request, {"start", "end", "from", "view", "cursor", "first"})
+        sent = page_forms.read_parameters(
+            request, {"start", "end", "from", "view", "cursor", "first"}
+        )
         document_id = request.path_params["document_id"]
         try:
             document = await self.parts.library.get(document_id)
@@ -52,7 +54,7 @@ class OneDocumentPages:
 
     async def change(self, request: Request) -> Response:
         """Another title, other tags or another collection."""
-        sent = await page_forms.form(request, {"title", "tags", "collection"})
+        sent = await page_forms.read_form(request, {"title", "tags", "collection"})
         document = await self.parts.library.get(request.path_params["document_id"])
         title, collection = sent.get("title", "").strip(), sent.get("collection", "").strip()
         changes = DocumentChanges(
@@ -68,7 +70,7 @@ class OneDocumentPages:
 
     async def restore(self, request: Request) -> Response:
         """Bring a removed document back."""
-        await page_forms.form(request, set())
+        await page_forms.read_form(request, set())
         [document] = await self.parts.library.removals.restore([request.path_params["document_id"]])
         return RedirectResponse(f"/documents/{document.id}", page_forms.SEE_OTHER)
 
@@ -76,8 +78,8 @@ class OneDocumentPages:
         """A page for who follows a link to a document that was removed."""
         hidden = await self.parts.library.removals.hidden(1, [document_id])
         view = {"removed": hidden[0] if hidden else None}
-        status = self.parts.door.status_of(error)
-        return self.painter.paint(request, "document_gone.html", view, status)
+        status = self.parts.http.status_of(error)
+        return self.renderer.render(request, "document_gone.html", view, status)
 
     async def _shown(
         self,
@@ -97,8 +99,8 @@ class OneDocumentPages:
             "collections": (await self.parts.library.catalogue.facets()).collections,
             **await self._matter(document, name, sent),
         }
-        status = self.parts.door.status_of(error) if error else 200
-        return self.painter.paint(request, "document.html", view, status)
+        status = self.parts.http.status_of(error) if error else 200
+        return self.renderer.render(request, "document.html", view, status)
 
     async def _matter(self, document: Document, name: str, sent: dict[str, str]) -> dict[str, Any]:
         """What the view of this name shows."""
@@ -113,20 +115,22 @@ class OneDocumentPages:
             asks, more = await self.parts.asks.list(ASKS_A_PAGE, cursor, cites)
             return {"asks": asks, "next": more}
         if name == "pages":
-            first = max(1, page_forms.offset(sent.get("first", "1")))
+            first = max(1, page_forms.read_offset(sent.get("first", "1")))
             last = min(first + PICTURES_A_PAGE - 1, document.pages or 0)
             return {"numbers": range(first, last + 1), "each": PICTURES_A_PAGE}
         return {"window": await self._window(document, sent)}
 
-    async def _window(self, document: Document, sent: dict[str, str]) -> typesetting.Window:
+    async def _window(self, document: Document, sent: dict[str, str]) -> typesetting.TextWindow:
         marked = None
         if "start" in sent:
             marked = (
-                page_forms.offset(sent["start"]),
-                page_forms.offset(sent.get("end", sent["start"])),
+                page_forms.read_offset(sent["start"]),
+                page_forms.read_offset(sent.get("end", sent["start"])),
             )
         try:
             text = (await self.parts.library.text(document.id)).text
         except NotFound:
             text = ""  # not read yet, or it failed: the page says which
-        return typesetting.window(text, at=page_forms.offset(sent.get("from", "0")), marked=marked)
+        return typesetting.text_window(
+            text, at=page_forms.read_offset(sent.get("from", "0")), marked=marked
+        )

@@ -20,8 +20,8 @@ from byline.errors import BadRequest
 from byline.web import page_forms
 from byline.web.article.transcript_view import steps
 from byline.web.page_parts import PageParts, PageRoute
-from byline.web.page_words import STANDINGS
-from byline.web.renderer import Painter
+from byline.web.page_words import STATUS_WORDS
+from byline.web.renderer import Renderer
 
 A_PAGE: Final = 30
 FIELDS: Final = ("q", "backend", "status", "from", "to")
@@ -34,9 +34,9 @@ Entry = TypeVar("Entry", ListedAsk, Conversation)
 class HistoryPages:
     """Handlers of the pages on what was asked before."""
 
-    def __init__(self, parts: PageParts, painter: Painter) -> None:
+    def __init__(self, parts: PageParts, renderer: Renderer) -> None:
         self.parts = parts
-        self.painter = painter
+        self.renderer = renderer
 
     def routes(self) -> list[PageRoute]:
         """Path, handler, method."""
@@ -49,31 +49,33 @@ class HistoryPages:
 
     async def asks(self, request: Request) -> Response:
         """The asks, newest first: all, or those that the form looks for."""
-        sent = page_forms.parameters(request, {*FIELDS, "cursor"})
-        found, more = await self.parts.asks.list(A_PAGE, sent.get("cursor") or None, looked(sent))
-        days = by_day(found, lambda ask: ask.created_at, asked)
+        sent = page_forms.read_parameters(request, {*FIELDS, "cursor"})
+        found, more = await self.parts.asks.list(
+            A_PAGE, sent.get("cursor") or None, read_ask_filters(sent)
+        )
+        days = by_day(found, lambda ask: ask.created_at, ask_entry)
         return self._listed(request, sent, {"show": "asks", "days": days, "next": more})
 
     async def conversations(self, request: Request) -> Response:
         """The conversations, those used last first; or those with an ask the form looks for."""
-        sent = page_forms.parameters(request, {*FIELDS, "cursor"})
+        sent = page_forms.read_parameters(request, {*FIELDS, "cursor"})
         found, more = await self.parts.conversations.list(
-            A_PAGE, sent.get("cursor") or None, looked(sent)
+            A_PAGE, sent.get("cursor") or None, read_ask_filters(sent)
         )
-        days = by_day(found, lambda one: one.updated_at, talked)
+        days = by_day(found, lambda one: one.updated_at, conversation_entry)
         return self._listed(request, sent, {"show": "conversations", "days": days, "next": more})
 
     async def transcript(self, request: Request) -> Response:
         """An ask exactly as it went: every event with its time."""
-        page_forms.parameters(request, set())
+        page_forms.read_parameters(request, set())
         ask = await self.parts.asks.get(request.path_params["ask_id"])
         events = await self.parts.asks.events(ask.id)
         view = {"ask": ask, "steps": steps(events)}
-        return self.painter.paint(request, "transcript.html", view)
+        return self.renderer.render(request, "transcript.html", view)
 
     async def remove(self, request: Request) -> Response:
         """Remove an ask for good, and show the list it stood in."""
-        sent = await page_forms.form(request, {"back"})
+        sent = await page_forms.read_form(request, {"back"})
         await self.parts.asks.delete(request.path_params["ask_id"])
         back = sent.get("back", "")
         return RedirectResponse(f"/history?{back}" if back else "/history", page_forms.SEE_OTHER)
@@ -91,16 +93,16 @@ class HistoryPages:
             "older": urlencode({**kept, "cursor": found["next"] or ""}),
             "later_pages": bool(sent.get("cursor")),
             "backends": dict.fromkeys([*names, *filter(None, [sent.get("backend")])]),
-            "standings": STANDINGS,
+            "statuses": STATUS_WORDS,
         }
-        return self.painter.paint(request, "history.html", view)
+        return self.renderer.render(request, "history.html", view)
 
 
 def _given(sent: Mapping[str, str], name: str) -> dict[str, str]:
     return {name: sent[name]} if sent.get(name) else {}
 
 
-def looked(sent: Mapping[str, str]) -> AskFilters:
+def read_ask_filters(sent: Mapping[str, str]) -> AskFilters:
     """What the form looks for. Days are the server's, as the page shows them. Raises
     `BadRequest` for what is no day or no status."""
     until = _day("to", sent.get("to", ""))
@@ -147,7 +149,7 @@ def by_day(
     ]
 
 
-def asked(ask: ListedAsk) -> dict[str, Any]:
+def ask_entry(ask: ListedAsk) -> dict[str, Any]:
     """What `history.html` shows of an ask. `ended` is it as `outcome` wants it."""
     answer = {
         "status": ask.status.value,
@@ -170,7 +172,7 @@ def asked(ask: ListedAsk) -> dict[str, Any]:
     }
 
 
-def talked(conversation: Conversation) -> dict[str, Any]:
+def conversation_entry(conversation: Conversation) -> dict[str, Any]:
     """What `history.html` shows of a conversation."""
     return {"conversation": conversation}
 

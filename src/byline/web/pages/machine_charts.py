@@ -26,7 +26,7 @@ PLOT_HEIGHT: Final = 110
 PLOT_LEFT: Final = 44
 _STEPS: Final = (1, 2, 5)
 
-NOBODY_LOOKED: Final = "nobody"
+UNOBSERVED: Final = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def strip(spans: Sequence[StateSpan], now: datetime) -> Strip:
     """The last day of a backend. Where two processes knew it differently, the newer news counts."""
     begin = now - DAY
     stretches: list[tuple[str, str | None, datetime, datetime]] = []
-    for state, reason, since, until in _known(spans, begin, now):
+    for state, reason, since, until in _stretches(spans, begin, now):
         if stretches and stretches[-1][:2] == (state, reason) and stretches[-1][3] == since:
             stretches[-1] = (state, reason, stretches[-1][2], until)
         else:
@@ -70,7 +70,7 @@ def strip(spans: Sequence[StateSpan], now: datetime) -> Strip:
     return Strip(bars, tuple(sorted(lasted.items(), key=lambda item: -item[1])))
 
 
-def _known(
+def _stretches(
     spans: Sequence[StateSpan], begin: datetime, now: datetime
 ) -> Iterable[tuple[str, str | None, datetime, datetime]]:
     """Each stretch between two changes, with what was known then."""
@@ -93,7 +93,7 @@ def _known(
             span = newest[0][2]
             yield span.state.value, span.reason, since, until
         else:
-            yield NOBODY_LOOKED, None, since, until
+            yield UNOBSERVED, None, since, until
 
 
 def _bar(state: str, reason: str | None, since: datetime, until: datetime, begin: datetime) -> Bar:
