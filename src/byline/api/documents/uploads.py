@@ -12,16 +12,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import re
 import shutil
 import tempfile
-import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
-from urllib.parse import unquote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -29,6 +26,7 @@ from starlette.requests import Request
 
 from byline.domain.echo import shortened
 from byline.errors import BadRequest, BylineError, StorageFull, TooLarge
+from byline.ingest.library.document_names import folder_from_upload, name_from_upload
 
 FILES_MAX: Final = 1_000
 FIELDS_MAX: Final = 20
@@ -43,9 +41,6 @@ DROPPED_TIMES_MAX: Final = 3
 are too large."""
 DROPPED_BYTES_MIN: Final = 67_108_864
 """So much is in any case."""
-NAME_CHARS_MAX: Final = 255
-
-_PATH_PARTS: Final = re.compile(r"[/\\]")
 
 
 @dataclass(slots=True)
@@ -66,34 +61,6 @@ class Upload:
 
     files: list[ReceivedFile] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
-
-
-def clean_name(sent: str) -> str:
-    """A file's name without folders and without what a name cannot or should not hold.
-
-    Percent-encoding is taken off: browsers encode quotes so, and some clients everything.
-    Control characters and direction marks (which can make `exe.pdf` of `fdp.exe`) are dropped;
-    the end of a very long name is kept, for it holds the extension.
-    """
-    with contextlib.suppress(UnicodeDecodeError):
-        sent = unquote(sent, errors="strict")
-    name = _PATH_PARTS.split(unicodedata.normalize("NFC", sent))[-1]
-    kept = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
-    kept = " ".join(kept.split())
-    if kept.strip(". ") == "":
-        return "unnamed"
-    return kept[-NAME_CHARS_MAX:]
-
-
-def folder_in(sent: str) -> str:
-    """The folders before a file's name, as browsers send them with a folder: `letters/2024`.
-
-    A path that begins at a root or a drive tells of its sender's computer, and is no folder.
-    """
-    with contextlib.suppress(UnicodeDecodeError):
-        sent = unquote(sent, errors="strict")
-    folder, _, _ = sent.rpartition("/")
-    return "" if folder.startswith(("/", "\\")) or ":" in folder else folder
 
 
 @asynccontextmanager
@@ -273,7 +240,7 @@ class _MultipartReader:
                 remedy=f"Send at most {FILES_MAX} files at a time.",
             )
         path = self._folder / str(len(self.upload.files))
-        self._file = ReceivedFile(path, clean_name(sent), folder_in(sent))
+        self._file = ReceivedFile(path, name_from_upload(sent), folder_from_upload(sent))
         self._open = path.open("wb")
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
