@@ -58,7 +58,7 @@ from byline.doctor.part_checks import (
 )
 from byline.domain.findings import Finding, FindingState
 from byline.errors import DatabaseUnavailable, StartFailed
-from byline.ingest.jobs import running_library
+from byline.ingest.jobs import IngestFolders, running_library
 from byline.ingest.pictures.page_pictures import open_pictures
 from byline.observe import Feed, Metrics, configure_log
 from byline.search.document_reader import PassageReader
@@ -243,12 +243,11 @@ async def _open_services(
     stack.push_async_callback(embedders.close)
     searcher = Searcher(database, embedders)
     await stack.enter_async_context(folding(database))
+    folders = IngestFolders.under(home)
     library = await stack.enter_async_context(
-        running_library(database, blobs, config.ingest, home / "scratch", embedders.configured)
+        running_library(database, blobs, config.ingest, folders, embedders.configured)
     )
-    pictures = await stack.enter_async_context(
-        open_pictures(library, blobs, config.ingest, home / "pictures")
-    )
+    pictures = await open_pictures(library, blobs, config.ingest, folders.pictures)
     asks = await stack.enter_async_context(
         running_asks(
             AskParts(searcher, PassageReader(database), config.ask),

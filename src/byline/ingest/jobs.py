@@ -12,6 +12,8 @@ import contextlib
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -38,8 +40,9 @@ from byline.errors import (
 )
 from byline.ingest.backlog import PAUSE_S_MAX
 from byline.ingest.extraction.file_extractor import ExtractWorkerDied, open_extractor
-from byline.ingest.library.document_library import Library
+from byline.ingest.library.document_library import Library, LibraryHooks
 from byline.ingest.passages.passage_length import decide_length, join_length
+from byline.ingest.pictures.page_pictures import forget_pictures
 from byline.ingest.pipeline import Pipeline, StaleReading
 from byline.store.blobs import BlobStore
 from byline.store.database import Database
@@ -326,28 +329,45 @@ def _given_up(error: Exception, tries: int) -> ExtractionFailed:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class IngestFolders:
+    """Folders that belong to Byline alone: `scratch` for files while they are read, `pictures` for
+    pages that were drawn."""
+
+    scratch: Path
+    pictures: Path
+
+    @classmethod
+    def under(cls, home: Path) -> IngestFolders:
+        """The folders of the data folder `home`."""
+        return cls(home / "scratch", home / "pictures")
+
+
 @asynccontextmanager
 async def running_library(
     database: Database,
     blobs: BlobStore,
     config: schema.Ingest,
-    scratch: Path,
+    folders: IngestFolders,
     embedder: Embedder | None = None,
 ) -> AsyncIterator[Library]:
-    """The library with its background work running; `scratch` is a folder of ours alone.
+    """The library with its background work running.
 
-    What lies in `scratch` from an earlier life is removed. Without an embedder documents wait for
-    one, and are found by their words.
+    What an earlier process left in `folders.scratch` is removed. Without an embedder documents wait
+    for one, and are found by their words.
     """
-    await asyncio.to_thread(_emptied, scratch)
-    async with open_extractor(config, scratch) as extractor:
-        pipeline = Pipeline(database, blobs, extractor, scratch, config.passage_chars_max)
+    await asyncio.to_thread(_emptied, folders.scratch)
+    filler = Filler(database, embedder) if embedder is not None else None
+    async with open_extractor(config, folders.scratch) as extractor:
+        pipeline = Pipeline(database, blobs, extractor, folders.scratch, config.passage_chars_max)
         jobs = DocumentJobs(database.url, config, pipeline)
-        library = Library(database, blobs, config, jobs)
+        hooks = LibraryHooks(
+            unqueued_work=(filler,) if filler is not None else (),
+            on_file_forgotten=(partial(forget_pictures, folders.pictures),),
+        )
+        library = Library(database, blobs, config, jobs, hooks)
         works: dict[str, Work] = {"reading documents": lambda: jobs.run(library)}
-        if embedder is not None:
-            filler = Filler(database, embedder)
-            library.works.append(filler)
+        if filler is not None:
             works["embedding"] = filler.run
         async with in_background(works):
             yield library

@@ -44,7 +44,7 @@ from byline.ingest.library.document_names import (
     clean_title,
 )
 from byline.ingest.library.document_removal import JobQueue, Removals
-from byline.ingest.library.source_files import SourceFiles
+from byline.ingest.library.source_files import FileForgotten, SourceFiles
 from byline.ingest.passages.chunking import CHUNK_VERSION, cut_by
 from byline.ingest.passages.passage_length import length_in_force
 from byline.search.index.collection_move import move_document
@@ -78,22 +78,39 @@ class UnqueuedWork(Protocol):
         """What is going on of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class LibraryHooks:
+    """The other parts that deal with a library's documents: background work whose jobs the library
+    lists beside those of its queue, and what is called for each file that is deleted."""
+
+    unqueued_work: Sequence[UnqueuedWork] = ()
+    on_file_forgotten: Sequence[FileForgotten] = ()
+
+
+NO_HOOKS: Final = LibraryHooks()
+
+
 class Library:
-    """Documents by collection. The same bytes are one document of a collection."""
+    """Library adds, changes and removes documents, and queues their reading. Inside a collection
+    the same bytes are one document."""
 
     def __init__(
-        self, database: Database, blobs: BlobStore, config: schema.Ingest, queue: JobQueue
+        self,
+        database: Database,
+        blobs: BlobStore,
+        config: schema.Ingest,
+        queue: JobQueue,
+        hooks: LibraryHooks = NO_HOOKS,
     ) -> None:
         self._database = database
         self._blobs = blobs
         self._config = config
         self._queue = queue
-        self._source_files = SourceFiles(database, blobs)
+        self._source_files = SourceFiles(database, blobs, hooks.on_file_forgotten)
         self.catalogue = Catalogue(database)
         self.removals = Removals(database, self._source_files, queue, config.undo_s)
-        self.works: list[UnqueuedWork] = []
+        self._unqueued_work = hooks.unqueued_work
         self._compare_at = float("-inf")
-        self.on_forgotten = self._source_files.on_forgotten
 
     async def add(
         self,
@@ -241,7 +258,9 @@ class Library:
                 statements("documents")["jobs"], {"limit": max(1, min(limit, LIST_MAX))}
             )
             queued = [job_of(row) for row in await found.fetchall()]
-            return [job for work in self.works for job in await work.jobs(connection)] + queued
+            return [
+                job for work in self._unqueued_work for job in await work.jobs(connection)
+            ] + queued
 
     async def backlog(self) -> Backlog:
         """What waits to be read, and whether reading moves on."""

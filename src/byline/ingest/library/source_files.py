@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -11,6 +11,9 @@ from byline.errors import BylineError
 from byline.store.blobs import BlobStore
 from byline.store.database import Database
 from byline.store.statements import statements
+
+FileForgotten: TypeAlias = Callable[[str], Awaitable[None]]
+"""Called with the SHA-256 of a file that no document has any more."""
 
 log: Final = structlog.get_logger(__name__)
 
@@ -20,14 +23,16 @@ _AT_ONCE: Final = 100
 
 
 class SourceFiles:
-    """Forgets files. Removed documents that may still come back have theirs."""
+    """SourceFiles deletes files from the store once no document has them. A removed document that
+    can still be restored keeps its file. `on_forgotten` is called for each deleted file."""
 
-    def __init__(self, database: Database, blobs: BlobStore) -> None:
+    def __init__(
+        self, database: Database, blobs: BlobStore, on_forgotten: Sequence[FileForgotten] = ()
+    ) -> None:
         self._database = database
         self._blobs = blobs
+        self._on_forgotten = on_forgotten
         self._unsettled: set[str] = set()
-        self.on_forgotten: list[Callable[[str], Awaitable[None]]] = []
-        """Told the SHA-256 of every file that nobody has any more."""
 
     def recheck_later(self, sha256: str) -> None:
         """`settle` is to look whether anybody has this file."""
@@ -45,8 +50,8 @@ class SourceFiles:
                 used = await found.fetchone()
                 if used is not None and not used["used"]:
                     await self._blobs.delete(sha256)
-                    for forget in self.on_forgotten:
-                        await forget(sha256)
+                    for forgotten in self._on_forgotten:
+                        await forgotten(sha256)
                 await connection.execute(
                     statements("removal")["expect_no_more"], {"sha256": sha256}
                 )

@@ -97,10 +97,6 @@ class Pictures:
         picture = await self._kept_or_drawn(document, view, passage, about)
         return picture if view.span is not None else Picture(picture.png, None, None)
 
-    async def forget(self, sha256: str) -> None:
-        """Remove what was drawn of a file."""
-        await asyncio.to_thread(shutil.rmtree, self._folder / sha256, ignore_errors=True)
-
     async def _kept_or_drawn(
         self, document: Document, view: PageView, passage: str, about: float
     ) -> Picture:
@@ -262,18 +258,17 @@ def _make_room(folder: Path, bytes_max: int) -> None:
             path.unlink(missing_ok=True)
 
 
-@asynccontextmanager
 async def open_pictures(
     library: Library, blobs: BlobStore, config: schema.Ingest, folder: Path
-) -> AsyncIterator[Pictures]:
-    """Pictures kept under `folder`; those of a file go when it goes."""
+) -> Pictures:
+    """Pictures kept under `folder`."""
     await asyncio.to_thread(_ready, folder)
-    pictures = Pictures(library, blobs, config, folder)
-    library.on_forgotten.append(pictures.forget)
-    try:
-        yield pictures
-    finally:
-        library.on_forgotten.remove(pictures.forget)
+    return Pictures(library, blobs, config, folder)
+
+
+async def forget_pictures(folder: Path, sha256: str) -> None:
+    """Remove the pictures that were drawn of a file."""
+    await asyncio.to_thread(shutil.rmtree, folder / sha256, ignore_errors=True)
 
 
 def _ready(folder: Path) -> None:
