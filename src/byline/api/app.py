@@ -1,4 +1,4 @@
-"""Puts the door together: routes, guard, and the handlers that give every error its shape."""
+"""The HTTP application: routes, guard, and the handlers that give every error its shape."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from byline.errors import BylineError
 HEARTBEAT_S = 15.0
 """Seconds of silence in an open stream before a comment is sent."""
 UPLOAD_PATHS = frozenset({"/api/documents", "/documents"})
-"""Where bodies may be larger than server.body_bytes_max: files have a limit of their own."""
+"""Paths whose bodies may be larger than server.body_bytes_max: files have a limit of their own."""
 
 
 def create_app(services: Services) -> FastAPI:
-    """The HTTP face of `services`."""
+    """The application that serves `services` over HTTP."""
     app = FastAPI(
         title="Byline",
         summary="Answers from your own documents, written by the machine you name.",

@@ -1,4 +1,4 @@
-"""What the page of documents was asked to show, as its address says it. Pure."""
+"""The query of the documents page: parsing it, and building its addresses. Pure."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ GROUPS: Final[Mapping[str, tuple[DocumentState, ...]]] = {
     "waiting": (DocumentState.QUEUED, DocumentState.EXTRACTING),
     "failed": (DocumentState.FAILED,),
 }
-"""States as a reader of the page tells them apart."""
+"""The states of documents, in the groups that the page shows."""
 
 _SHORT: Final = {media: name for name, kinds in TYPES.items() for media in kinds}
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentListQuery:
-    """The parameters of the page; "" for what was not said."""
+    """DocumentListQuery holds the parameters of the page; "" if one was not sent."""
 
     q: str = ""
     state: str = ""
@@ -38,11 +38,11 @@ class DocumentListQuery:
 
     @property
     def narrows(self) -> bool:
-        """Whether some documents may be left out."""
+        """Whether the query excludes any documents."""
         return self.page() != DocumentListQuery(sort=self.sort)
 
     def filters(self) -> Filters:
-        """As the catalogue takes them."""
+        """The filters, in the catalogue's terms."""
         return Filters(
             collection=self.collection or None,
             tags=(self.tag,) if self.tag else (),
@@ -50,7 +50,8 @@ class DocumentListQuery:
         )
 
     def choice(self) -> Choice:
-        """The rest of it. Raises `BadRequest` for a state or an order there is not."""
+        """The words, states and order, in the catalogue's terms. Raises `BadRequest` for an unknown
+        state or order."""
         if self.state and self.state not in GROUPS:
             raise BadRequest(f"There is no such state: {self.state[:40]!r}.")
         try:
@@ -60,16 +61,16 @@ class DocumentListQuery:
         return Choice(self.q, GROUPS.get(self.state, ()), sort)
 
     def page(self, cursor: str | None = None) -> DocumentListQuery:
-        """The same from another place on; the first page unless one is given."""
+        """The same query at `cursor`; at its first page if none is given."""
         return replace(self, cursor=cursor or "")
 
     def address(self, **changes: str) -> str:
-        """Where it is shown, with `changes`, from its first page on."""
+        """The address of the first page of this query with `changes` made."""
         query = replace(self.page(), **changes).query()
         return f"/documents?{query}" if query else "/documents"
 
     def query(self) -> str:
-        """As a query string."""
+        """The query as a query string."""
         told = {field.name: getattr(self, field.name) for field in fields(self)}
         return urlencode({name: value for name, value in told.items() if value})
 
@@ -78,29 +79,29 @@ PARAMETERS: Final = frozenset(field.name for field in fields(DocumentListQuery))
 
 
 def read_list_query(sent: Mapping[str, str]) -> DocumentListQuery:
-    """What known parameters ask for; others are left aside."""
+    """The query in the parameters that were sent; unknown ones are ignored."""
     return DocumentListQuery(
         **{name: value.strip() for name, value in sent.items() if name in PARAMETERS}
     )
 
 
 def read_query_string(query: str) -> DocumentListQuery:
-    """The page a form was on, from the query string it carries."""
+    """The query of the page that a form was on, from the query string it carries."""
     return read_list_query(dict(parse_qsl(query[:2_000])))
 
 
 def group_of(state: DocumentState) -> str:
-    """The group a state is told as."""
+    """The group that a state belongs to."""
     return next(name for name, states in GROUPS.items() if state in states)
 
 
 def counted_groups(states: Mapping[DocumentState, int]) -> dict[str, int]:
-    """How many documents each group has."""
+    """The number of documents in each group."""
     return {name: sum(states[state] for state in group) for name, group in GROUPS.items()}
 
 
 def short_types(types: Mapping[str, int]) -> dict[str, int]:
-    """Media types by their short names where they have one, most documents first."""
+    """Documents per media type, by its short name if it has one, most documents first."""
     counted: dict[str, int] = {}
     for media, documents in types.items():
         name = _SHORT.get(media, media)
@@ -110,19 +111,19 @@ def short_types(types: Mapping[str, int]) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class RemovalBatch:
-    """Documents that were removed together, and can be brought back together."""
+    """Documents that were removed together and can be restored together."""
 
     removed_at: datetime
     documents: Sequence[RemovedDocument]
 
     @property
     def key(self) -> str:
-        """What a form sends to mean this batch."""
+        """The value by which a form names this batch."""
         return self.removed_at.isoformat()
 
 
 def removal_batches(removed: Iterable[RemovedDocument]) -> list[RemovalBatch]:
-    """Removed documents by the moment they were removed at, in the order they come."""
+    """Removed documents, grouped by the time of their removal; the order is kept."""
     return [
         RemovalBatch(at, list(group)) for at, group in groupby(removed, lambda one: one.removed_at)
     ]

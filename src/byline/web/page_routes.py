@@ -1,4 +1,4 @@
-"""Puts the face together: the pages of every area, and what they say when something is refused."""
+"""The routes of all pages, and the page that shows an error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from byline.web.renderer import Renderer
 
 
 def page_routes(parts: PageParts) -> list[BaseRoute]:
-    """Every address of the face."""
+    """The routes of every page and of the static files."""
     renderer = Renderer()
     routes = [
         *AskPages(parts, renderer).routes(),

@@ -1,6 +1,6 @@
-"""States, reasons and outcomes in the words of the page. Nothing decides here.
+"""The words for states, reasons and outcomes. Nothing is decided here.
 
-The tables are English; `PageWords` says them in the language of a page.
+The tables are English; `PageWords` translates them.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ STATUS_WORDS: Final[Mapping[str, str]] = {
     "interrupted": N_("interrupted"),
     "running": N_("not finished"),
 }
-"""How an ask stands, in a word or two: what the history can be confined to."""
+"""The status of an ask in a word or two; the history can be filtered by these."""
 
 STAGES: Final[Mapping[str, str]] = {
     "retrieve": N_("searching"),
@@ -136,14 +136,15 @@ ERRORS: Final[Mapping[str, str]] = {
     "stopping": N_("Byline is stopping."),
     "internal": N_("Something went wrong inside Byline."),
 }
-"""Said above an error's own sentence, which is English, on a page in another language."""
+"""Shown above an error's own sentence, which is English, on pages in other languages."""
 
 _DATES: Final[Mapping[str, str]] = {"en": "d MMM yyyy, HH:mm", "ko": "y년 M월 d일 HH:mm"}
 _UNITS: Final = (N_("%(amount)s kB"), N_("%(amount)s MB"), N_("%(amount)s GB"))
 
 
 class PageWords:
-    """The words of one language. Methods are the templates' filters, under their own names."""
+    """PageWords has the words in one language. Its methods are the template filters of the same
+    names."""
 
     def __init__(self, translator: Translator) -> None:
         self._language = translator.language
@@ -159,16 +160,17 @@ class PageWords:
         return self._translate(DOCUMENT_STATES[state])
 
     def ending(self, status: str) -> str:
-        """How an ask stands or ended, where that is no answer."""
+        """The outcome of an ask that has no answer."""
         return self._translate(OUTCOMES[status])
 
     def headline(self, error: BylineError) -> str:
-        """An error in a few words of the page's language; "" on an English page, where its own
-        sentence says it."""
+        """An error in a few words of the page's language; "" on an English page, which shows the
+        error's own sentence."""
         return "" if self._language == "en" else self._translate(ERRORS.get(error.code, ""))
 
     def reason(self, word: str | None) -> str:
-        """A reason as a clause. `http_503` and words not in the table are given as they are."""
+        """A reason as a clause. `http_503` becomes a clause, too; unknown words are returned
+        unchanged."""
         if not word:
             return ""
         if word.startswith("http_"):
@@ -177,7 +179,7 @@ class PageWords:
         return self._translate(REASONS[word]) if word in REASONS else word
 
     def outcome(self, ask: StoredAsk) -> str:
-        """One sentence for an ask that has no answer, or not yet."""
+        """One sentence for an ask that has no answer or is not finished."""
         answer: Mapping[str, Any] | None = ask.answer
         if answer is None:
             return self._translate(OUTCOMES[ask.status])
@@ -192,7 +194,7 @@ class PageWords:
         return self._translate(OUTCOMES.get(str(answer["status"]), ""))
 
     def seconds(self, milliseconds: float | None) -> str:
-        """A duration for people: `32 ms`, `0.4 s`, `12 s`, `2 min 5 s`."""
+        """A duration: `32 ms`, `0.4 s`, `12 s`, `2 min 5 s`."""
         if milliseconds is None:
             return ""
         value = milliseconds / 1000
@@ -206,7 +208,7 @@ class PageWords:
         return said % {"minutes": int(value // 60), "seconds": int(value % 60)}
 
     def lasting(self, seconds: float) -> str:
-        """A stretch of time for people: `40 s`, `12 min`, `3 h 20 min`."""
+        """A longer duration: `40 s`, `12 min`, `3 h 20 min`."""
         minutes = int(seconds // 60)
         if minutes < 1:
             return self._translate(N_("%(n)s s")) % {"n": f"{seconds:.0f}"}
@@ -222,11 +224,11 @@ class PageWords:
         return self._translate(CALL_OUTCOMES.get(call.outcome, call.outcome))
 
     def asker(self, asker: str) -> str:
-        """Who wants a call of a model."""
+        """What a model is called for."""
         return self._translate(ASKERS[asker])
 
     def place(self, source: Mapping[str, Any]) -> str:
-        """Where a passage stands: its file, page and the headings above it, the title apart."""
+        """Where a passage stands: its file, page and headings, the document's title left out."""
         title = str(source["title"])
         headings = [step for step in str(source["heading"]).split(" > ") if step and step != title]
         page = (
@@ -238,7 +240,7 @@ class PageWords:
         return " · ".join(part for part in parts if part)
 
     def moment(self, value: datetime) -> str:
-        """A time of day for people, in the server's time zone; with the date unless it is today."""
+        """A time of day in the server's time zone, with the date unless it is today."""
         local = value.astimezone()
         if local.date() == datetime.now().astimezone().date():
             return f"{local:%H:%M}"
@@ -246,14 +248,14 @@ class PageWords:
         return format_datetime(local, pattern, tzinfo=local.tzinfo, locale=self._language)
 
     def day(self, value: datetime) -> str:
-        """A day for people, in the server's time zone."""
+        """A day in the server's time zone."""
         day, today = value.astimezone().date(), datetime.now().astimezone().date()
         if 0 <= (today - day).days <= 1:
             return self._translate(N_("Today") if day == today else N_("Yesterday"))
         return format_date(day, "full", locale=self._language)
 
     def status_words(self, status: str) -> str:
-        """How an ask stands, in a word or two."""
+        """The status of an ask in a word or two."""
         return self._translate(STATUS_WORDS.get(status, status))
 
     def stage(self, stage: str) -> str:
@@ -265,7 +267,7 @@ class PageWords:
         return self._translate(VERDICTS.get(support, support))
 
     def size(self, bytes_len: int) -> str:
-        """A file size for people; units of 1024."""
+        """A file size, in units of 1024."""
         if bytes_len < 1024:
             return self._count("%(num)d byte", "%(num)d bytes", bytes_len)
         amount, unit = bytes_len / 1024, 0

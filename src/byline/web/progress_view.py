@@ -1,6 +1,6 @@
-"""How an ask stands, from its transcript so far: what it waits for, what was found, done, written.
+"""The progress of an ask, from its transcript so far: phase, sources, steps and text.
 
-Pure. The rows are those of `Asks.events`, of a running ask as of one that has ended.
+Pure. The rows are those of `Asks.events`, for a running ask and for one that has ended.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, Final
 Row = Mapping[str, Any]
 
 NOTES: Final = frozenset({"rewritten", "carried_over"})
-"""What the byline tells anyway."""
+"""Notes left out, because the byline shows them."""
 
 
 class ProgressPhase(StrEnum):
-    """What an ask waits for, or does."""
+    """What an ask is doing or waiting for."""
 
     SEARCHING = "searching"
     REWRITING = "rewriting"
@@ -32,8 +32,8 @@ class ProgressPhase(StrEnum):
 
 @dataclass(slots=True)
 class ProgressStep:
-    """One tool call, or something its reader should know. `words` is what was looked for or where;
-    `outcome` is None while it runs, `found` the passages it gave, `told` why there are none."""
+    """A tool call or a note. `words` is what was searched for, or where. `outcome` is None while
+    the call runs, `found` is the number of passages it gave, `told` says why there are none."""
 
     kind: str
     words: str = ""
@@ -44,7 +44,8 @@ class ProgressStep:
 
 @dataclass(slots=True)
 class AskProgress:
-    """`seq` is the number of the last event in it; `text` is the answer so far, as it came."""
+    """AskProgress is an ask after some of its events. `seq` is the number of the last one; `text`
+    is the answer so far, unprocessed."""
 
     phase: ProgressPhase = ProgressPhase.SEARCHING
     seq: int = 0
@@ -56,7 +57,7 @@ class AskProgress:
 
 
 def ask_progress(rows: Iterable[Row]) -> AskProgress:
-    """Where an ask is after these events."""
+    """The progress of an ask after these events."""
     now = AskProgress()
     calls: dict[str, ProgressStep] = {}
     for row in rows:
@@ -70,7 +71,7 @@ def _take(now: AskProgress, calls: dict[str, ProgressStep], kind: str, data: Row
         case "sources":
             now.sources, now.phase = list(data["sources"]), ProgressPhase.ADMITTED
         case "queued":
-            # Before the search a machine is asked to put a follow-up so that it stands alone.
+            # Before the search a machine is asked to rewrite a follow-up so that it stands alone.
             searched = now.phase not in (ProgressPhase.SEARCHING, ProgressPhase.REWRITING)
             now.phase = ProgressPhase.QUEUED if searched else ProgressPhase.REWRITING
             now.position = int(data["position"])
@@ -109,7 +110,7 @@ def _returned(step: ProgressStep, data: Row) -> None:
 
 
 def _words(arguments: str) -> str:
-    """What a call is about; as the model wrote it where that is no object."""
+    """The words of a tool call's arguments; the arguments themselves if they are not an object."""
     try:
         given = json.loads(arguments)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Paints the pages: templates in the reader's language and theme, every text escaped."""
+"""Renders the pages: templates in the reader's language and theme, every text escaped."""
 
 from __future__ import annotations
 
@@ -30,15 +30,16 @@ from byline.web.preferences import (
 )
 from byline.web.translations import LANGUAGES, translator_for
 
-# Not to be kept anywhere: pages hold people's questions, and differ by reader.
+# Not to be cached anywhere: pages hold people's questions, and differ by reader.
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
 
 _TURNED: Final = re.compile(f"[{TURNING}]+")
-"""Marks that turn the direction of writing: with them a document shows 1,800 as 008,1."""
+"""Characters that turn the direction of writing: with them a document shows 1,800 as 008,1."""
 
 
 class Renderer:
-    """One environment of templates a language, all made at the start: a fault shows there."""
+    """Renderer has a template environment for each language. All are made at the start, so that a
+    fault shows there."""
 
     def __init__(self) -> None:
         self._environments = {code: _environment(code) for code in LANGUAGES}
@@ -46,7 +47,7 @@ class Renderer:
     def render(
         self, request: Request, template: str, view: Mapping[str, Any], status: int = 200
     ) -> Response:
-        """A page or a fragment of one. A template sees `view`, and `frame` (see `_frame`)."""
+        """A page or a part of one. A template sees `view`, and `frame` (see `_frame`)."""
         wanted = preferences(request)
         painted = self._environments[wanted.language].get_template(template)
         page = painted.render({**view, "frame": _frame(request, wanted)})
@@ -56,7 +57,7 @@ class Renderer:
 
 
 def _frame(request: Request, wanted: Preferences) -> dict[str, Any]:
-    """What every page shows around its matter: `language`, `theme`, and `languages` and `themes`
+    """What every page shows around its content: `language`, `theme`, and `languages` and `themes`
     as `(value, name, address, is current)`."""
     return {
         "language": wanted.language,
@@ -74,7 +75,7 @@ def _frame(request: Request, wanted: Preferences) -> dict[str, Any]:
 
 @cache
 def _environment(language: str) -> Environment:
-    """Made once a process: templates and words are parts of the program and never change, and
+    """Cached for the process: templates and words are parts of the program and never change, and
     compiling them takes longer than everything else about a page."""
     translator = translator_for(language)
     environment = Environment(
@@ -97,7 +98,7 @@ def _environment(language: str) -> Environment:
 
 
 def script_words(words: Mapping[str, str]) -> Markup:
-    """The words that the scripts of a page say, where `words.js` reads them. It is data, which the
+    """The words for a page's scripts, where `words.js` reads them. They are data, which the
     Content-Security-Policy does not take for a script."""
     text = json.dumps(dict(words), ensure_ascii=False).replace("<", "\\u003c")
     return Markup('<script type="application/json" id="words">{}</script>').format(Markup(text))

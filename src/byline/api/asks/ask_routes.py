@@ -33,7 +33,7 @@ from byline.errors import BylineError
 router = APIRouter(tags=["ask"], route_class=StrictJsonRoute)
 
 ADMITTED = (AskQueued, AskStarted, Done, Failed)
-"""With the first of these it is settled how the ask is answered: as a stream or as an error."""
+"""The first of these events decides how the ask is answered: as a stream or as an error."""
 
 _CODES = (
     "unknown_backend",
@@ -125,7 +125,7 @@ async def _streamed(request: Request, running: RunningAsk) -> Response:
 
 
 async def first_event(running: RunningAsk, kinds: tuple[type[AskEvent], ...]) -> AskEvent:
-    """The first event of these kinds, the last event's among them."""
+    """The first event of one of these kinds; the last event if there is none."""
     async for event in running:
         if isinstance(event, kinds):
             return event

@@ -16,8 +16,8 @@ from byline.errors import BadRequest
 
 
 def ask_event_stream(request: Request, running: RunningAsk, *, after: int = 0) -> EventStream:
-    """The events after number `after`, then live. The caller is a reader of `running` already;
-    the end of the response is its leaving."""
+    """A stream of the events after number `after`, continued live. The caller must be counted as a
+    reader of `running` already, and stops being one when the response ends."""
     return EventStream(
         _encoded(request, running, after),
         heartbeat=request.app.state.heartbeat,
@@ -27,14 +27,14 @@ def ask_event_stream(request: Request, running: RunningAsk, *, after: int = 0) -
 
 
 def ask_headers(running: RunningAsk) -> dict[str, str]:
-    """Who answers, and the id by which the ask can be read again or cancelled."""
+    """Headers that name who answers, and the id by which the ask can be read again or cancelled."""
     backend = running.backend
     named = byline_headers(backend.name, backend.machine, backend.model)
     return {"X-Byline-Ask": running.id, **named}
 
 
 def last_event_id(sent: str) -> int:
-    """The number in a `Last-Event-ID` header; raises `BadRequest`."""
+    """The number in a `Last-Event-ID` header. Raises `BadRequest`."""
     if not sent.isdecimal() or len(sent) > 9:
         raise BadRequest(
             "Last-Event-ID is not a number this server gave out.",
@@ -44,9 +44,9 @@ def last_event_id(sent: str) -> int:
 
 
 def refuse_to_resume(request: Request) -> None:
-    """Raise `BadRequest` for what an EventSource sends when it reconnects to an ask."""
+    """Raise `BadRequest` if an EventSource tries to reconnect to an ask."""
     if "last-event-id" in request.headers:
-        # The model would run again from the start, and the reader get both answers in one.
+        # The model would start again, and the reader would get both answers in one.
         raise BadRequest(
             "An ask cannot be resumed here; it would be asked again.",
             remedy="Read on at /api/asks/{id}/events; `ask_id` is in its first event.",

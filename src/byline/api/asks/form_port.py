@@ -1,4 +1,4 @@
-"""The door as the pages use it: statuses, uploads and leaving callers, for plain HTML forms."""
+"""What `web` needs from HTTP for its HTML forms: statuses, uploads, and callers who leave."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ from byline.errors import BylineError
 T = TypeVar("T")
 
 WHOLE_ANSWER_S: Final = 1.0
-"""So long a form waits for the whole answer, or for a script until it is settled that there is an
-ask: a quick one needs no page that looks again, and what is refused at once keeps its form."""
+"""How long a form waits, in seconds: for the whole answer, or with a script until it is certain
+that the ask exists. A quick ask then needs no page that reloads, and what is refused at once keeps
+its form."""
 
 FOLLOWED_S: Final = 0.05
-"""The same for a page that follows its ask live: what ends at once is shown at once."""
+"""How much longer a page with a script waits: an ask that ends at once is shown at once."""
 
 RESPOND_ASYNC: Final = "respond-async"
-"""What such a page says in `Prefer` (RFC 7240)."""
+"""What a page with a script sends in `Prefer` (RFC 7240)."""
 
 
 @dataclass(frozen=True, slots=True)
 class FormPort:
-    """Fills in `web.door.Door`."""
+    """Implements `web.port.HttpPort`."""
 
     services: Services
 

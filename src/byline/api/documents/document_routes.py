@@ -53,7 +53,7 @@ UPLOAD_FIELDS = ("collection", "folder", "tags")
 SHOWN_IN_PLACE = frozenset(
     {"application/pdf", "image/gif", "image/jpeg", "image/png", "image/webp", "text/plain"}
 )
-"""Kinds a browser may show from our address; anything else could run as our own page."""
+"""Media types a browser may show from our address; anything else could run as a page of ours."""
 
 _UPLOAD: dict[str, Any] = {
     "requestBody": {
@@ -118,7 +118,7 @@ async def add_documents(
 
 
 async def add_uploaded(request: Request, parts: Services) -> dict[str, Any]:
-    """Receive a multipart body and add its files. Raises the first file's error when none could
+    """Receive a multipart body and add its files. Raises the error of the first file if none could
     be added."""
     limit = parts.config.ingest.file_bytes_max
     async with receive_upload(request, parts.spool, file_bytes_max=limit) as upload:

@@ -1,10 +1,10 @@
-"""Files as they arrive: a multipart body is written to spool files while it is read.
+"""Receives uploads: a multipart body is written to spool files while it is read.
 
-Files are never held in memory and no limit waits for the end: a file over `file_bytes_max` stops
-growing at once and is marked too large, and what breaks another limit is refused at once. The rest
-of the body is still read (and dropped), since a client that is answered in the middle of sending
-sees a broken connection, not the reason; but of what is dropped there is an end too, after which
-the connection is closed (`http_protocol`).
+Files are never held in memory, and limits are checked while the body comes: a file over
+`file_bytes_max` stops growing and is marked too large, and an upload that breaks another limit is
+refused. The rest of the body is still read and dropped, because a client that is answered while it
+sends sees a broken connection, not the reason. What is dropped has a limit, too; beyond it the
+connection is closed (`http_protocol`).
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from byline.ingest.library.document_names import folder_from_upload, name_from_u
 FILES_MAX: Final = 1_000
 FIELDS_MAX: Final = 20
 PARTS_MAX: Final = FILES_MAX + FIELDS_MAX
-"""Parts of any kind: an empty field of files counts, as a browser sends it, too."""
+"""Parts of any kind. An empty file field, which a browser also sends, counts."""
 PART_HEADERS_MAX: Final = 8
 PART_HEADER_BYTES_MAX: Final = 4_224
 FIELD_BYTES_MAX: Final = 4_096
 FIELDS_BYTES_MAX: Final = 16_384
 DROPPED_TIMES_MAX: Final = 3
-"""So often `file_bytes_max` is read and dropped of an upload that is refused, or of its files that
-are too large."""
+"""What is read and dropped of an upload that is refused or has too large files, as a multiple of
+`file_bytes_max`."""
 DROPPED_BYTES_MIN: Final = 67_108_864
-"""So much is in any case."""
+"""The least that is read and dropped, whatever `file_bytes_max` is."""
 
 
 @dataclass(slots=True)
 class ReceivedFile:
-    """One file of an upload, in the spool; `error` says why it cannot be taken, if so. `folder` is
-    where it lay in a folder that was sent whole."""
+    """One file of an upload in the spool. `error` says why it cannot be added, if so. `folder` is
+    where it lay in a folder that was sent as a whole."""
 
     path: Path
     name: str
@@ -57,7 +57,7 @@ class ReceivedFile:
 
 @dataclass(slots=True)
 class Upload:
-    """A whole multipart body: its files in order, and its text fields."""
+    """A complete multipart body: its files in order, and its text fields."""
 
     files: list[ReceivedFile] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
@@ -69,9 +69,9 @@ async def receive_upload(
 ) -> AsyncIterator[Upload]:
     """Read the multipart body of `request`; its spool files are removed at the end.
 
-    Raises BadRequest when it is no multipart body or holds no field `file`, TooLarge when it has
-    too many parts or too much text, StorageFull when the disk has no room; nothing is left in the
-    spool then either.
+    Raises BadRequest if it is not a multipart body or has no field `file`, TooLarge if it has too
+    many parts or too much text, and StorageFull if the disk has no room; then, too, nothing is left
+    in the spool.
     """
     boundary = _boundary(request.headers.get("content-type", ""))
     folder = await asyncio.to_thread(_spool_folder, spool)
@@ -112,7 +112,8 @@ def _boundary(content_type: str) -> bytes:
 
 
 class _MultipartReader:
-    """Feeds the parser and keeps its callbacks' state. Its methods block: call it in a thread."""
+    """Feeds the parser and keeps the state of its callbacks. Its methods block: call them in a
+    thread."""
 
     def __init__(self, boundary: bytes, folder: Path, file_bytes_max: int) -> None:
         self.upload = Upload()
@@ -148,7 +149,8 @@ class _MultipartReader:
         )
 
     def take(self, chunk: bytes) -> None:
-        """Read on. What is refused is raised by `finish`, or here when too much of it came."""
+        """Parse the next chunk. A refusal is raised by `finish`, or here if too much was
+        dropped."""
         if self._refusal is not None:
             self._drop(len(chunk), self._refusal)
         elif self._complete:
@@ -160,7 +162,7 @@ class _MultipartReader:
                 self._refuse(refusal)
 
     def _refuse(self, refusal: BylineError) -> None:
-        """From here on all is dropped, and what has come needs no room any more."""
+        """Drop everything from here on, and delete what has been written."""
         self._refusal = refusal
         self.close()
         for left in self._folder.iterdir():
@@ -181,7 +183,7 @@ class _MultipartReader:
             raise _disk_error(error) from error
 
     def finish(self) -> None:
-        """Raise why the upload is refused, if it is."""
+        """Raise the refusal of the upload, if there is one."""
         if self._refusal is not None:
             raise self._refusal
         if not self._complete:

@@ -1,8 +1,8 @@
-"""Answers that take time: event streams, heartbeats, and noticing that the caller has left.
+"""Responses that take time: event streams, heartbeats, and detecting that the caller has left.
 
-A caller who leaves is an ordinary event: the work is closed (which stops the upstream and frees
-the slot) and nobody is answered. uvicorn drops what is sent to a closed connection without a
-word, so leaving is seen only by listening for `http.disconnect`.
+A caller who leaves is an ordinary event: the work is closed (which stops the upstream and frees the
+slot) and nothing is sent. uvicorn silently drops what is sent to a closed connection, so the only
+way to notice is to listen for `http.disconnect`.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ async def wait_for_disconnect(receive: Receive) -> None:
 
 
 async def run_while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`; it is cancelled, and CallerLeft raised, if the client goes first.
+    """The result of `work`. If the client leaves first, `work` is cancelled and CallerLeft raised.
 
-    `work` runs in the task of whoever awaits this, which is interrupted the way `asyncio.timeout`
-    does it: a task of its own would cost every call three turns of the event loop.
+    `work` runs in the task of whoever awaits this, which is interrupted in the way
+    `asyncio.timeout` does it: a task of its own would cost every call three turns of the event
+    loop.
     """
     working = asyncio.current_task()
     assert working is not None
@@ -49,7 +50,7 @@ async def run_while_connected(receive: Receive, work: Coroutine[Any, Any, T]) ->
         nonlocal left
         if leaving.cancelled():
             return
-        leaving.exception()  # looked at: a caller who cannot be heard has left, too
+        leaving.exception()  # marked as retrieved: if listening fails, the caller has left, too
         left = not over and working.cancel()
 
     leaving = asyncio.ensure_future(wait_for_disconnect(receive))
@@ -57,7 +58,7 @@ async def run_while_connected(receive: Receive, work: Coroutine[Any, Any, T]) ->
     try:
         return await work
     except asyncio.CancelledError:
-        if left and working.cancelling() == cancelled_before + 1:  # nobody else wants it to end
+        if left and working.cancelling() == cancelled_before + 1:  # nobody else cancelled it
             raise CallerLeft from None
         raise
     finally:
@@ -75,18 +76,19 @@ async def _cancel_all(*tasks: asyncio.Future[Any]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """When an open stream says that it is still there: after `silence_s` seconds of silence."""
+    """An open stream sends a comment after `silence_s` seconds of silence."""
 
     clock: Clock
     silence_s: float
 
 
 class EventStream(Response):
-    """A response that sends `chunks` as they come; however it ends, `closed` is called.
+    """A response that sends `chunks` as they come, and calls `closed` however it ends.
 
-    A comment goes out after every stretch of silence that `heart` allows. `chunks` must turn its
-    own errors into events: once the status is sent there is no other way to say them. What they are
-    made of is closed by `closed`: a generator that was never begun does not run its `finally`.
+    A comment is sent after every period of silence that `heartbeat` allows. `chunks` must turn its
+    own errors into events: once the status is sent there is no other way to report them. `closed`
+    must release what the chunks are made of: a generator that was never started does not run its
+    `finally`.
     """
 
     def __init__(
@@ -110,7 +112,7 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         clock = self.heartbeat.clock
         self._sent_at = clock.monotonic()
-        # Most streams are never silent for so long, and need no task that counts for them.
+        # Most streams are never silent for that long, and need no task to watch them.
         alarm = clock.call_at(
             self._sent_at + self.heartbeat.silence_s, lambda: self._begin_beat(send)
         )
@@ -155,7 +157,7 @@ async def sleep_until(clock: Clock, when: float) -> None:
 
 
 class NoResponse(Response):
-    """The response to a caller who has left: nothing is sent."""
+    """The response to a caller who has left: it sends nothing."""
 
     def __init__(self) -> None:
         super().__init__(status_code=CLIENT_GONE)

@@ -1,9 +1,9 @@
-"""Bodies of JSON as they are taken in: every name once, every number a number, text that is text.
+"""Strict parsing of JSON bodies: every name once, finite numbers, valid text.
 
-Of a name that is given twice the parser would drop one without a word; with `backend` that could be
-the machine somebody named. `NaN`, `1e999` and numbers of a thousand digits are no JSON for whoever
-they would be passed on to; nor is half a surrogate pair. Very deep nesting overflows a stack, here
-or there. The guard holds query strings to the same.
+Of a name that is given twice the parser would silently drop one; with `backend` that could be the
+machine somebody named. `NaN`, `1e999` and numbers of a thousand digits are not JSON to whoever
+receives them next, nor is half a surrogate pair. Very deep nesting overflows a stack, here or
+there. The guard applies the same rules to query strings.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from byline.domain.echo import shortened
 from byline.errors import BadRequest
 
 DEPTH_MAX: Final = 200
-"""Lists and objects inside one another."""
+"""The deepest nesting of lists and objects."""
 
 WHOLE_NUMBER_MIN: Final = -(2**63)
 WHOLE_NUMBER_MAX: Final = 2**64 - 1
@@ -32,7 +32,7 @@ _HALF_OF_A_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse_json(body: bytes) -> Any:
-    """What `body` says. Raises `BadRequest`."""
+    """The value in `body`. Raises `BadRequest`."""
     try:
         value = _DECODER.decode(body.decode(json.detect_encoding(body)))
     except UnicodeError:
@@ -113,7 +113,8 @@ def _is_deep(value: Any) -> bool:
 
 
 def _must_be_text(value: Any) -> None:
-    """Half a surrogate pair can be written in JSON, but nothing it could be sent on as."""
+    """Raise `BadRequest` for half a surrogate pair: JSON can contain it, but no encoding can pass
+    it on."""
     if (place := _place_of_half(value)) is not None:
         raise BadRequest(
             f"`{shortened(place)}` holds half a surrogate pair, which is no text.",
@@ -122,7 +123,7 @@ def _must_be_text(value: Any) -> None:
 
 
 def _place_of_half(value: Any) -> str | None:
-    """The names on the way to the first string that is no text, with points between."""
+    """The path (names joined by points) to the first string that is not valid text."""
     if isinstance(value, str):
         return None if _is_text(value) else ""
     if isinstance(value, dict):
@@ -164,7 +165,7 @@ class _StrictJsonRequest(Request):
 
 
 class StrictJsonRoute(APIRoute):
-    """A route whose body is read so."""
+    """A route that parses its body with `parse_json`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

@@ -1,4 +1,4 @@
-"""OpenAI's chat dialect, read and written: requests in, completions and chunks out. Pure."""
+"""OpenAI's chat API: requests are parsed, completions and chunks are written. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HANDLED_FIELDS: Final = frozenset(
         "timeout_read_s",
     }
 )
-"""What Byline reads itself; everything else goes to the machine as it is."""
+"""The fields that Byline handles; all others go to the machine unchanged."""
 
 UNSUPPORTED_FIELDS: Final[Mapping[str, tuple[object, ...]]] = {
     "n": (1,),
@@ -38,7 +38,7 @@ UNSUPPORTED_FIELDS: Final[Mapping[str, tuple[object, ...]]] = {
     "functions": (),
     "function_call": (),
 }
-"""Fields whose answers Byline could not carry back, and the values that ask for nothing."""
+"""Fields whose results Byline could not return, and the values that request nothing."""
 
 TIMEOUT_READ_S: Final = 300.0
 TIMEOUT_READ_S_MAX: Final = 86_400.0
@@ -46,7 +46,7 @@ TIMEOUT_READ_S_MAX: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class CompletionCall:
-    """A chat request, read: whom to call, with what, and how to answer."""
+    """A parsed chat request: which backend to call with what, and how to answer."""
 
     backend: Backend
     request: ChatRequest
@@ -55,7 +55,7 @@ class CompletionCall:
 
 
 def read_call(body: bytes, dispatcher: Dispatcher) -> CompletionCall:
-    """Read OpenAI's chat request. Raises BadRequest, UnknownBackend, ToolsUnsupported."""
+    """Parse an OpenAI chat request. Raises BadRequest, UnknownBackend, ToolsUnsupported."""
     sent = _parse(body)
     backend = _backend(sent.get("model"), dispatcher)
     for name, harmless in UNSUPPORTED_FIELDS.items():
@@ -195,7 +195,7 @@ def _timeout_read_s(sent: object) -> float:
 def completion(
     call: CompletionCall, completion_id: str, created: int, deltas: Sequence[Delta]
 ) -> dict[str, Any]:
-    """The whole answer as OpenAI's `chat.completion`; `model` is the backend's name."""
+    """The complete answer as OpenAI's `chat.completion`; `model` is the backend's name."""
     last = deltas[-1]
     return {
         "id": completion_id,
@@ -232,7 +232,7 @@ class ChunkWriter:
         self._role: dict[str, Any] = {"role": "assistant"}
 
     def chunk(self, delta: Delta) -> bytes:
-        """One delta as one chunk; the last one also says who it was."""
+        """One delta as one chunk; the last chunk has the byline, too."""
         said = self._role | _delta_json(delta)
         self._role = {}
         choice = json_bytes({"index": 0, "delta": said, "finish_reason": delta.finish_reason})
@@ -242,7 +242,7 @@ class ChunkWriter:
         return b"".join((self._head, choice, b'],"byline":', byline, b"}\n\n"))
 
     def end(self, last: Delta) -> bytes:
-        """What follows the last delta: the usage, if it was asked for, and `[DONE]`."""
+        """What follows the last delta: the usage, if it was requested, and `[DONE]`."""
         done = b"data: [DONE]\n\n"
         if not self._call.include_usage:
             return done
@@ -287,7 +287,7 @@ def empty_answer(backend: Backend, last: Delta) -> LlmError:
 
 
 def usage_json(usage: Usage | None) -> dict[str, Any] | None:
-    """Token counts in OpenAI's words; None where the server said nothing."""
+    """Token counts in OpenAI's terms; None if the server gave none."""
     if usage is None or (usage.prompt_tokens is None and usage.completion_tokens is None):
         return None
     told: dict[str, Any] = {
@@ -301,7 +301,7 @@ def usage_json(usage: Usage | None) -> dict[str, Any] | None:
 
 
 def byline_of(backend: Backend, last: Delta) -> dict[str, Any] | None:
-    """Who it was: our record of the socket, and what the server says it has loaded."""
+    """The byline: our record of the socket, and the model that the server says it has loaded."""
     served = last.served
     return byline_json(
         Byline(

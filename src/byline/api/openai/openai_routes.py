@@ -1,7 +1,8 @@
-"""`/v1`: OpenAI's face of the backends. A model's name is a backend's name, and nothing else.
+"""`/v1`: the OpenAI-compatible API of the backends. A model's name is a backend's name, nothing
+else.
 
-These are plain routes, checked by hand: what Byline adds to a direct call has a budget of two
-milliseconds, and a validating framework would spend it before the machine is called.
+These are plain routes with checks written by hand: what Byline adds to a direct call has a budget
+of two milliseconds, and a validating framework would spend it before the machine is called.
 """
 
 from __future__ import annotations
@@ -106,8 +107,8 @@ async def _streamed(
 async def _chunks(
     request: Request, call: CompletionCall, first: Delta, rest: Deltas
 ) -> AsyncGenerator[bytes, None]:
-    """The chunks. A failure ends them with an error and without `[DONE]`: half an answer is
-    never called done."""
+    """The chunks of a stream. A failure ends them with an error and without `[DONE]`, so half an
+    answer is never called done."""
     writer = ChunkWriter(call, _new_id(), int(time.time()))
     last, said = first, says_something(first)
     try:
@@ -134,10 +135,10 @@ def _new_id() -> str:
 
 
 class ChatCompletionsMiddleware:
-    """ASGI middleware: answers `POST /v1/chat/completions` itself.
+    """ASGI middleware that answers `POST /v1/chat/completions` itself.
 
-    `complete_chat` has an answer to every error, so it needs none of what the framework lays around
-    a route, and each layer would be passed again at every turn of a call.
+    `complete_chat` handles every error, so it needs none of the layers the framework puts around a
+    route, and each layer would be passed at every step of a call.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -52,7 +52,7 @@ class AnswerPages:
         return self.renderer.render(request, "answer.html", view)
 
     async def markdown(self, request: Request) -> Response:
-        """The ask with its sources as Markdown, to be pasted elsewhere."""
+        """The ask with its sources as Markdown, for pasting elsewhere."""
         page_forms.read_parameters(request, set())
         stored = await self._asked(request)
         headers = {"Cache-Control": "no-store"}
@@ -94,7 +94,7 @@ class AnswerPages:
     async def _window(
         self, document_id: str, marked: Mapping[str, int]
     ) -> typesetting.TextWindow | None:
-        """The text around a passage; None where the document has none just now."""
+        """The text around a passage, or None if the document has no text at present."""
         try:
             extracted = await self.parts.library.text(document_id)
         except NotFound:
@@ -103,7 +103,7 @@ class AnswerPages:
 
 
 def _numbered(stored: StoredAsk, number: str) -> dict[str, Any]:
-    """The source of this number; raises `NotFound`."""
+    """The source with this number. Raises `NotFound`."""
     for source in turn_view.turn(stored)["sources"]:
         if str(source["n"]) == number[:_NUMBER_CHARS_MAX]:
             return dict(source)

@@ -1,4 +1,4 @@
-"""The words around an answer, and its text set with them: what the article's templates call."""
+"""The filters that the article's templates call: the answer's text and the words around it."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ CHECK_REASONS: Final = (
     N_("The answer denies what the source says."),
     N_("The source denies what the answer says."),
 )
-"""What `verify` says of a sentence. It is stored in English, so each is known again by its form."""
+"""What `verify` says about a sentence. It is stored in English, so translation matches each stored
+sentence against these patterns."""
 
 _SLOT: Final = re.compile(r"%\((\w+)\)s")
 
 
 class ArticleFilters:
-    """What templates call, in one language."""
+    """ArticleFilters are the article's template filters in one language."""
 
     def __init__(self, translator: Translator, typesetter: Typesetter) -> None:
         self._translate = translator.translate
@@ -53,7 +54,7 @@ class ArticleFilters:
         self._forms = [(_form(english), english) for english in CHECK_REASONS]
 
     def prose(self, turn: Mapping[str, Any], at: str) -> Markup:
-        """The answer's text as HTML; `at` goes before the ids it leads to."""
+        """The answer's text as HTML; `at` is the prefix of the ids it links to."""
         prose = turn_view.answer_text(turn, at)
         if turn["quoted"]:
             return Markup(self._typesetter.plain(prose, self._labels))  # the sanitiser has seen it
@@ -64,7 +65,7 @@ class ArticleFilters:
         return self._typesetter.words(text)
 
     def why(self, english: str) -> str:
-        """A check's sentence in this language; as it is where its form is not known."""
+        """The sentence of a check in this language; unchanged if no pattern matches it."""
         for form, known in self._forms:
             if found := form.fullmatch(english):
                 said = self._translate(known)
@@ -85,7 +86,7 @@ def article_filters(
 
 
 def _form(english: str) -> re.Pattern[str]:
-    """A sentence with slots as the pattern of what it may have become."""
+    """The pattern that matches `english` with its slots filled in."""
     parts, at = "", 0
     for slot in _SLOT.finditer(english):
         parts += re.escape(english[at : slot.start()]) + f"(?P<{slot[1]}>.+?)"

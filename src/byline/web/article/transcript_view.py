@@ -1,4 +1,4 @@
-"""An ask's stored events as its transcript shows them, one step after the other. Pure."""
+"""An ask's stored events as the steps of its transcript. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _ORDER: Final = list(STAGES)
 
 
 def steps(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What `transcript.html` shows: each event with its moment (`at`), how long after the first
-    (`after_ms`; both None where that was not kept), and for a run of tokens how long it took."""
+    """What `transcript.html` shows of each event: its time (`at`), the milliseconds since the first
+    event (`after_ms`; both None if they were not stored), and how long a run of tokens took."""
     moments = [moment for event in events if (moment := _moment(event, "since"))]
     first = moments[0] if moments else None
     return [_step(event, first) for event in events]
@@ -38,7 +38,7 @@ def _step(event: Mapping[str, Any], first: datetime | None) -> dict[str, Any]:
 
 
 def _in_order(parts: Collection[str]) -> list[str]:
-    """The parts of an ask's time, as they follow one another."""
+    """The parts of an ask's time in the order in which they happen."""
     return sorted(parts, key=lambda part: _ORDER.index(part) if part in _ORDER else len(_ORDER))
 
 
@@ -48,7 +48,7 @@ def _moment(event: Mapping[str, Any], name: str) -> datetime | None:
 
 
 def _readable(arguments: str) -> str:
-    """The JSON a model wrote, a line each; as it stands where it is none."""
+    """The JSON that a model wrote, indented; unchanged if it is not JSON."""
     try:
         return json.dumps(json.loads(arguments), ensure_ascii=False, indent=1)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Where a question is put: the front page, asking, cancelling, and asking two machines at once."""
+"""The pages that ask: the front page, asking, cancelling, and comparing two backends."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from byline.web.stored_ask_view import turn_now
 
 RECENT_ASKS: Final = 8
 BACKEND_COOKIE: Final = "byline_backend"
-"""The cookie with the backend somebody chose; none: the default."""
+"""The cookie that holds the chosen backend; absent for the default."""
 YEAR_S: Final = 365 * 24 * 3600
 
 
 class AskPages:
-    """Handlers of the pages on which a question is put."""
+    """Handlers of the pages that ask questions."""
 
     def __init__(self, parts: PageParts, renderer: Renderer) -> None:
         self.parts = parts
@@ -43,13 +43,13 @@ class AskPages:
         ]
 
     async def front(self, request: Request) -> Response:
-        """The question's field, who could answer it, what was asked before."""
+        """The field for a question, the backends to choose from, and recent asks."""
         sent = page_forms.read_parameters(request, {"q", "backend"})
         chosen = sent.get("backend") or self._remembered(request)
         return await self._front(request, AskForm(sent.get("q", ""), chosen))
 
     async def ask(self, request: Request) -> Response:
-        """Take a question, then send its asker to the page it is answered on."""
+        """Start the ask, then redirect to its page."""
         form = read_ask_form(await page_forms.read_form(request, set(FIELDS)))
         try:
             running = await self._asked(request, form)
@@ -60,7 +60,7 @@ class AskPages:
         return answer
 
     async def cancel(self, request: Request) -> Response:
-        """Stop a running ask; one that has ended is shown as it is."""
+        """Stop a running ask; one that has ended is left as it is."""
         await page_forms.read_form(request, set())
         ask = await self.parts.asks.cancel(request.path_params["ask_id"])
         if ask.conversation_id:
@@ -70,13 +70,13 @@ class AskPages:
         return page_forms.accepted_at(request, f"/asks/{ask.id}")
 
     async def compare(self, request: Request) -> Response:
-        """One question for two machines."""
+        """The form that asks two backends the same question."""
         sent = page_forms.read_parameters(request, {*FIELDS, "left", "right"})
         left = sent.pop("left", "") or sent.get("backend", "") or self._remembered(request)
         return await self._compare(request, sent | {"left": left})
 
     async def ask_both(self, request: Request) -> Response:
-        """Ask both. Each answers for itself, or refuses for itself."""
+        """Ask both backends. Each answers or refuses independently."""
         sent = await page_forms.read_form(
             request, {"question", "mode", "collection", "left", "right"}
         )
@@ -117,7 +117,7 @@ class AskPages:
     async def _front(self, request: Request, form: AskForm) -> Response:
         recent, _ = await self.parts.asks.list(RECENT_ASKS, None)
         offered = await form_choices(self.parts)
-        # The default first: it is what answers whoever does not choose.
+        # The default first: it answers if nobody chooses.
         offered["backends"].sort(key=lambda backend: not backend["default"])
         status = self.parts.http.status_of(form.error) if form.error else 200
         view = {"form": form, "offer": offered, "recent": recent}
@@ -144,7 +144,7 @@ class AskPages:
         return chosen if chosen in self.parts.config.backends else ""
 
     def _remember(self, response: Response, backend: str) -> None:
-        """Who was chosen is chosen next time, too; whoever chose the default follows it."""
+        """Remember the chosen backend. Someone who chose the default follows it when it changes."""
         if backend in ("", self.parts.config.ask.default_backend):
             response.delete_cookie(BACKEND_COOKIE)
         elif backend in self.parts.config.backends:

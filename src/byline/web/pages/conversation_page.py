@@ -38,7 +38,8 @@ class ConversationPages:
         ]
 
     async def one(self, request: Request) -> Response:
-        """One conversation: its turns, each with its byline and sources, and the next question."""
+        """One conversation: its turns with bylines and sources, and the form for the next
+        question."""
         page_forms.read_parameters(request, set())
         return await self._shown(request, await self._meant(request))
 
@@ -47,12 +48,12 @@ class ConversationPages:
         return await self._asked(request, await self._meant(request))
 
     async def go_on(self, request: Request) -> Response:
-        """Ask the next question after an answer, which becomes a conversation's first turn."""
+        """Ask a follow-up to a single answer, which becomes the first turn of a conversation."""
         answered = await self.asks.get(request.path_params["ask_id"])
         return await self._asked(request, await self.conversations.around(answered))
 
     async def rename(self, request: Request) -> Response:
-        """Give it another title."""
+        """Rename the conversation."""
         sent = await page_forms.read_form(request, {"title"})
         conversation = await self._meant(request)
         try:
@@ -62,7 +63,7 @@ class ConversationPages:
         return _see(f"/conversations/{conversation.id}")
 
     async def remove(self, request: Request) -> Response:
-        """Remove it with all its asks; those that run are stopped first."""
+        """Remove the conversation with all its asks; running ones are stopped first."""
         await page_forms.read_form(request, set())
         conversation = await self._meant(request)
         await self.asks.stop_conversation(conversation.id)

@@ -1,4 +1,4 @@
-"""The page of one document: its text, pages, passages, what was asked of it, and its details."""
+"""The page of one document: its text, pages, passages, the asks that cite it, and its details."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class DocumentPages:
         ]
 
     async def one(self, request: Request) -> Response:
-        """One of the views: the text around a passage (`start`, `end`) or from an offset (`from`),
-        the pages as pictures, the passages, or what was asked."""
+        """One view of the document: the text around a passage (`start`, `end`) or from an offset
+        (`from`), the pages as pictures, the passages, or the asks that cite it."""
         sent = page_forms.read_parameters(
             request, {"start", "end", "from", "view", "cursor", "first"}
         )
@@ -53,7 +53,7 @@ class DocumentPages:
         return await self._shown(request, document, sent)
 
     async def change(self, request: Request) -> Response:
-        """Another title, other tags or another collection."""
+        """Change the title, tags or collection."""
         sent = await page_forms.read_form(request, {"title", "tags", "collection"})
         document = await self.parts.library.get(request.path_params["document_id"])
         title, collection = sent.get("title", "").strip(), sent.get("collection", "").strip()
@@ -69,13 +69,13 @@ class DocumentPages:
         return RedirectResponse(f"/documents/{document.id}", page_forms.SEE_OTHER)
 
     async def restore(self, request: Request) -> Response:
-        """Bring a removed document back."""
+        """Restore a removed document."""
         await page_forms.read_form(request, set())
         [document] = await self.parts.library.removals.restore([request.path_params["document_id"]])
         return RedirectResponse(f"/documents/{document.id}", page_forms.SEE_OTHER)
 
     async def _gone(self, request: Request, document_id: str, error: NotFound) -> Response:
-        """A page for who follows a link to a document that was removed."""
+        """The page shown to someone who follows a link to a removed document."""
         hidden = await self.parts.library.removals.hidden(1, [document_id])
         view = {"removed": hidden[0] if hidden else None}
         status = self.parts.http.status_of(error)
@@ -103,7 +103,7 @@ class DocumentPages:
         return self.renderer.render(request, "document.html", view, status)
 
     async def _matter(self, document: Document, name: str, sent: dict[str, str]) -> dict[str, Any]:
-        """What the view of this name shows."""
+        """The data of the view with this name."""
         cursor = sent.get("cursor") or None
         if name == "passages":
             passages = await self.parts.library.catalogue.passages(

@@ -1,4 +1,4 @@
-"""The page of documents: the list, what adds to it, and what is done to some of them."""
+"""The page of documents: the list, adding files, and what is done to several documents at once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DOCUMENTS_A_PAGE: Final = 50
 
 
 class DocumentListPages:
-    """Handlers of the list and its forms."""
+    """Handlers of the list of documents and its forms."""
 
     def __init__(self, parts: PageParts, renderer: Renderer) -> None:
         self.parts = parts
@@ -45,12 +45,13 @@ class DocumentListPages:
         ]
 
     async def all(self, request: Request) -> Response:
-        """The documents that were asked for, and the form that adds some."""
+        """The documents that match the query, and the form that adds some."""
         sent = page_forms.read_parameters(request, {*PARAMETERS, "removed"})
         return await self._shown(request, read_list_query(sent), removed=sent.get("removed", ""))
 
     async def add(self, request: Request) -> Response:
-        """Take files in; what was refused is said on the page, else the list is shown anew."""
+        """Add files. The page says which were refused or duplicates; without any, it redirects to
+        the list."""
         try:
             taken = await self.parts.http.add_files(request)
         except BylineError as error:
@@ -60,12 +61,12 @@ class DocumentListPages:
         return RedirectResponse("/documents", page_forms.SEE_OTHER)
 
     async def remove(self, request: Request) -> Response:
-        """Remove one document; that can be undone."""
+        """Remove one document; this can be undone."""
         sent = await page_forms.read_repeatable_form(request, {"back", "id"})
         return await self._removed([request.path_params["document_id"]], sent)
 
     async def remove_some(self, request: Request) -> Response:
-        """Remove the documents that were ticked; that can be undone."""
+        """Remove the documents that were ticked; this can be undone."""
         sent = await page_forms.read_repeatable_form(request, {"back", "id"})
         ids = sent.get("id", [])
         if not ids:
@@ -74,7 +75,7 @@ class DocumentListPages:
         return await self._removed(ids, sent)
 
     async def restore_some(self, request: Request) -> Response:
-        """Bring back what was removed at a moment."""
+        """Restore the documents that were removed at one time."""
         sent = await page_forms.read_form(request, {"back", "at"})
         hidden = await self.parts.library.removals.hidden(AT_ONCE_MAX)
         ids = [one.document.id for one in hidden if one.removed_at.isoformat() == sent.get("at")]
@@ -89,7 +90,7 @@ class DocumentListPages:
         )
 
     async def retry(self, request: Request) -> Response:
-        """Read a document again that failed."""
+        """Queue a failed document to be read again."""
         sent = await page_forms.read_repeatable_form(request, {"back", "id"})
         await self.parts.library.retry(request.path_params["document_id"])
         return RedirectResponse(_before(sent).address(), page_forms.SEE_OTHER)

@@ -1,4 +1,4 @@
-"""The first visit: what works already, and how to name the first machine."""
+"""The page for the first visit: what works already, and how to add the first machine."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SAMPLES_FOLDER: Final = "samples"
 
 @dataclass(frozen=True, slots=True)
 class _TrialForm:
-    """What the form was sent, and what came of it."""
+    """The form as it was sent, and the result of the test."""
 
     form: Mapping[str, str] = field(default_factory=dict)
     trial: Trial | None = None
@@ -51,7 +51,7 @@ class _TrialForm:
 
 
 class FirstVisitPages:
-    """Handlers of the first visit."""
+    """Handlers of the page for the first visit."""
 
     def __init__(self, parts: PageParts, renderer: Renderer) -> None:
         self.parts = parts
@@ -66,12 +66,12 @@ class FirstVisitPages:
         ]
 
     async def start(self, request: Request) -> Response:
-        """What works, and the form."""
+        """What works already, and the form that tests an address."""
         page_forms.read_parameters(request, set())
         return self._shown(request, _TrialForm())
 
     async def test(self, request: Request) -> Response:
-        """Test an address, and show what came of it and what to paste."""
+        """Test an address; show the result and the text to paste into the configuration."""
         form = await page_forms.read_form(request, set(FIELDS))
         sent = {name: form.get(name, "").strip() for name in FIELDS}
         wanted = TrialRequest(sent["base_url"], sent["model"] or None, sent["api_key_env"] or None)
@@ -82,12 +82,12 @@ class FirstVisitPages:
         except BylineError as error:
             return self._shown(request, _TrialForm(sent, error=error))
         if trial is None:
-            return Response()  # whoever asked has gone
+            return Response()  # the caller has left
         proposal = await asyncio.to_thread(self.parts.trials.proposal, trial, wanted)
         return self._shown(request, _TrialForm(sent, trial, proposal))
 
     async def add_samples(self, request: Request) -> Response:
-        """Add the sample documents; those that are there already stay as they are."""
+        """Add the sample documents; those that exist are left as they are."""
         await page_forms.read_form(request, set())
         with sample_files() as paths:
             for path in paths:
@@ -113,8 +113,8 @@ class FirstVisitPages:
 
 
 def _tiny(parts: PageParts) -> str:
-    """Whether the small model can answer: `ready`, `missing` (not installed), `off` (a
-    configuration of one's own has no such backend)."""
+    """The state of the small model: `ready`, `missing` (not installed), or `off` (the configuration
+    has no such backend)."""
     tiny = parts.config.backends.get("tiny")
     if not isinstance(tiny, LlamaCppBackend):
         return "off"

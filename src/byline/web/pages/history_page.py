@@ -1,4 +1,4 @@
-"""The history: asks and conversations by day, searched and filtered, and an ask's transcript."""
+"""The history: asks and conversations by day, search and filters, and transcripts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Entry = TypeVar("Entry", ListedAsk, Conversation)
 
 
 class HistoryPages:
-    """Handlers of the pages on what was asked before."""
+    """Handlers of the history pages."""
 
     def __init__(self, parts: PageParts, renderer: Renderer) -> None:
         self.parts = parts
@@ -48,7 +48,7 @@ class HistoryPages:
         ]
 
     async def asks(self, request: Request) -> Response:
-        """The asks, newest first: all, or those that the form looks for."""
+        """The asks that pass the form's filters, newest first."""
         sent = page_forms.read_parameters(request, {*FIELDS, "cursor"})
         found, more = await self.parts.asks.list(
             A_PAGE, sent.get("cursor") or None, read_ask_filters(sent)
@@ -57,7 +57,7 @@ class HistoryPages:
         return self._listed(request, sent, {"show": "asks", "days": days, "next": more})
 
     async def conversations(self, request: Request) -> Response:
-        """The conversations, those used last first; or those with an ask the form looks for."""
+        """The conversations with an ask that passes the form's filters, last used first."""
         sent = page_forms.read_parameters(request, {*FIELDS, "cursor"})
         found, more = await self.parts.conversations.list(
             A_PAGE, sent.get("cursor") or None, read_ask_filters(sent)
@@ -66,7 +66,7 @@ class HistoryPages:
         return self._listed(request, sent, {"show": "conversations", "days": days, "next": more})
 
     async def transcript(self, request: Request) -> Response:
-        """An ask exactly as it went: every event with its time."""
+        """The transcript of an ask: every event with its time."""
         page_forms.read_parameters(request, set())
         ask = await self.parts.asks.get(request.path_params["ask_id"])
         events = await self.parts.asks.events(ask.id)
@@ -74,7 +74,7 @@ class HistoryPages:
         return self.renderer.render(request, "transcript.html", view)
 
     async def remove(self, request: Request) -> Response:
-        """Remove an ask for good, and show the list it stood in."""
+        """Remove an ask for good, then redirect to the list it was in."""
         sent = await page_forms.read_form(request, {"back"})
         await self.parts.asks.delete(request.path_params["ask_id"])
         back = sent.get("back", "")
@@ -103,8 +103,8 @@ def _given(sent: Mapping[str, str], name: str) -> dict[str, str]:
 
 
 def read_ask_filters(sent: Mapping[str, str]) -> AskFilters:
-    """What the form looks for. Days are the server's, as the page shows them. Raises
-    `BadRequest` for what is no day or no status."""
+    """The filters in the form. Days are in the server's time zone, as the page shows them. Raises
+    `BadRequest` for an invalid day or status."""
     until = _day("to", sent.get("to", ""))
     return AskFilters(
         words=sent.get("q", "").strip(),
@@ -141,7 +141,7 @@ def by_day(
     moment: Callable[[Entry], datetime],
     shown: Callable[[Entry], dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """What was found, in its order, under the days it happened on: `[{"at", "entries"}]`."""
+    """The entries grouped by day, in their order: `[{"at", "entries"}]`."""
     days = groupby(found, key=lambda one: moment(one).astimezone().date())
     return [
         {"at": moment(entries[0]), "entries": [shown(one) for one in entries]}
@@ -150,7 +150,7 @@ def by_day(
 
 
 def ask_entry(ask: ListedAsk) -> dict[str, Any]:
-    """What `history.html` shows of an ask. `ended` is it as `outcome` wants it."""
+    """What `history.html` shows of an ask. `ended` is the ask in the form that `outcome` takes."""
     answer = {
         "status": ask.status.value,
         "refusal": ask.refusal,

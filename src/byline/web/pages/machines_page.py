@@ -1,4 +1,4 @@
-"""The machines: who is at each of them, how its backends were, what it did, its background work."""
+"""The page of machines: calls at each gate, the state of each backend, background work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from byline.web.pages import machine_charts
 from byline.web.renderer import Renderer
 
 CALLS_AT_ONCE: Final = 8
-"""So many of the latest calls are shown; the others fold out."""
+"""The number of calls shown; the others are folded."""
 
 
 class MachinePages:
@@ -39,30 +39,31 @@ class MachinePages:
         ]
 
     async def all(self, request: Request) -> Response:
-        """Every machine."""
+        """The page with every machine."""
         page_forms.read_parameters(request, set())
         return self.renderer.render(request, "machines.html", await self._view())
 
     async def now(self, request: Request) -> Response:
-        """The same without the page around it, to be taken over piece by piece."""
+        """The machines without the page around them, for a script that replaces parts of the
+        page."""
         page_forms.read_parameters(request, set())
         return self.renderer.render(request, "machine_list.html", await self._view())
 
     async def probe(self, request: Request) -> Response:
-        """Ask one backend's server how it is."""
+        """Probe the server of one backend."""
         await page_forms.read_form(request, set())
         name = request.path_params["name"]
         await self.parts.dispatcher.get_backend(name).probe()
         return _see(f"backend-{name}")
 
     async def pause(self, request: Request) -> Response:
-        """Let background work on a machine rest."""
+        """Pause background work on a machine."""
         await page_forms.read_form(request, set())
         await self.parts.machines.pause(request.path_params["name"])
         return _see(f"machine-{request.path_params['name']}")
 
     async def resume(self, request: Request) -> Response:
-        """Let it go on."""
+        """Resume background work on a machine."""
         await page_forms.read_form(request, set())
         await self.parts.machines.resume(request.path_params["name"])
         return _see(f"machine-{request.path_params['name']}")
