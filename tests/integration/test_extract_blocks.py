@@ -75,7 +75,7 @@ async def test_a_worker_that_stands_still_half_way_ends(
 
 
 BROKEN_BEHIND_THE_FIRST_BLOCK = """
-from byline.search import analysed as module
+from byline.search.index import analysed_passages as module
 whole = module.analysed
 def analysed(*given, **named):
     yield next(whole(*given, **named))
