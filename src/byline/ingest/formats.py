@@ -1,4 +1,4 @@
-"""What a file is, judged by its bytes; its name only decides between kinds of text."""
+"""The kind of a file, judged by its bytes. Its name only decides between kinds of text."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import olefile
 
 HEAD_BYTES: Final = 65_536
-"""How much of a file's beginning is looked at, in bytes."""
+"""How many bytes at the beginning of a file are examined."""
 
 _OOXML: Final = "application/vnd.openxmlformats-officedocument."
 
 
 class Reader(StrEnum):
-    """Which reader takes a file."""
+    """The reader of a kind of file."""
 
     TEXT = "text"
     MARKDOWN = "markdown"
@@ -41,7 +41,7 @@ class Reader(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """A kind of file Byline reads."""
+    """FileKind is a kind of file that Byline reads: its reader and media type."""
 
     reader: Reader
     media_type: str
@@ -49,7 +49,7 @@ class FileKind:
 
 @dataclass(frozen=True, slots=True)
 class RefusedKind:
-    """A kind of file Byline does not read: a word for it, and what to do instead."""
+    """RefusedKind is a kind of file that Byline does not read: its name, and what to do instead."""
 
     what: str
     remedy: str
@@ -144,7 +144,7 @@ _HTML: Final = re.compile(r"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORE
 
 
 def refused_kind_of(head: bytes) -> RefusedKind | None:
-    """Why a file beginning with `head` is never read, or None. Quick enough for an upload."""
+    """The refused kind of a file that begins with `head`, or None. Quick enough for an upload."""
     if _PRINTABLE.fullmatch(head[:512]):
         return _POSTSCRIPT if head.startswith(b"%!PS") else None  # "ID3 is…" may begin a letter
     for magic, offset, refusal in _REFUSED:
@@ -156,7 +156,7 @@ def refused_kind_of(head: bytes) -> RefusedKind | None:
 
 
 def kind_of(path: Path, name: str) -> FileKind | None:
-    """The kind of the file at `path`; None if it is text, whose kind `kind_of_text` tells.
+    """The kind of the file at `path`; None if it is text, whose kind `kind_of_text` decides.
 
     Raises `ExtractionFailed`: empty, corrupt, encrypted or unsupported_format.
     """
@@ -178,7 +178,7 @@ def kind_of(path: Path, name: str) -> FileKind | None:
 
 
 def kind_of_text(head: str, name: str) -> FileKind:
-    """The kind of a text that begins with `head`, by its first characters and its name."""
+    """The kind of a text, by its first characters `head` and its name."""
     suffix = PurePath(name).suffix.lower()
     beginning = head.lstrip()[:2048]
     if suffix in _TEXT_SUFFIXES:
@@ -193,12 +193,12 @@ def kind_of_text(head: str, name: str) -> FileKind:
 
 
 def binary() -> ExtractionFailed:
-    """The refusal of bytes that are no text in any encoding."""
+    """The failure for bytes that are not text in any encoding."""
     return _unsupported(_UNKNOWN_BINARY)
 
 
 def encrypted(what: str = "document") -> ExtractionFailed:
-    """The refusal of a document that asks for a password."""
+    """The failure for a document that needs a password."""
     return ExtractionFailed(
         "encrypted",
         f"The {what} is protected by a password.",
@@ -207,7 +207,7 @@ def encrypted(what: str = "document") -> ExtractionFailed:
 
 
 def corrupt(what: str) -> ExtractionFailed:
-    """The refusal of a file that is damaged or cut off; `what` names its kind."""
+    """The failure for a file that is damaged or cut off; `what` names its kind."""
     return ExtractionFailed("corrupt", f"The file is a damaged or incomplete {what}.")
 
 
@@ -323,7 +323,7 @@ def _kind_in_ole(ole: olefile.OleFileIO) -> FileKind:
 
 
 def _is_locked_workbook(records: bytes) -> bool:
-    """Whether a FILEPASS record (0x2F) stands among the first records of a BIFF stream."""
+    """Whether a FILEPASS record (0x2F) is among the first records of a BIFF stream."""
     at = 0
     while at + 4 <= len(records):
         record = int.from_bytes(records[at : at + 2], "little")

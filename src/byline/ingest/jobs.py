@@ -1,8 +1,8 @@
-"""Jobs: reading documents in the background, on procrastinate, inside the server's process.
+"""Jobs that read documents in the background, on procrastinate, inside the server's process.
 
-A job is a row beside its document's and survives whatever happens to the process. What may pass by
-itself (a database or store away, a worker killed) is tried again with growing pauses; what will not
-(a file that cannot be read) is recorded at the document at once.
+A job is a row, committed with its document's, and survives whatever happens to the process.
+Transient errors (the database or store is away, a worker was killed) are retried with growing
+pauses; others (a file that cannot be read) are recorded at the document at once.
 """
 
 from __future__ import annotations
@@ -58,17 +58,18 @@ TRANSIENT_ERRORS: Final = (
     *(DatabaseUnavailable, StorageUnavailable, StorageFull),
     *(ExtractWorkerDied, StaleReading),
 )
-"""What may be gone at the next try."""
+"""Errors that may not occur at the next try."""
 
 TRIES_MAX: Final = 10
 WORKER_DEATHS_MAX: Final = 3
-"""Workers a file may cost. One that ends its reader every time will do so the next time too."""
+"""How many workers a file may kill. A file that kills its reader every time will do so again."""
 
 _INDEXING: Final = 1
-"""Jobs beside those that extract: one document is written while the next is read."""
+"""Jobs beside those that extract: one document is stored while the next is read."""
 
 _POLL_S: Final = 0.5
-"""A notification that comes while a worker fetches is lost; it then looks again after this."""
+"""A notification that arrives while a worker fetches is lost; the worker then polls after this
+time."""
 _HEARTBEAT_S: Final = 5.0
 _DEAD_AFTER_S: Final = 30.0
 _SWEEP_S: Final = 5.0
@@ -80,7 +81,7 @@ _CONNECT_S: Final = 10
 
 
 class _RetryTransient(retry.BaseRetryStrategy):
-    """Try again what may pass, and what was interrupted by the server's stop."""
+    """Retry transient errors, and jobs interrupted when the server stopped."""
 
     def get_retry_decision(
         self, *, exception: BaseException, job: Job
@@ -93,12 +94,12 @@ class _RetryTransient(retry.BaseRetryStrategy):
 
 
 def pause_s(attempts: int) -> int:
-    """Seconds to wait after `attempts` tries that failed before this one."""
+    """Seconds to wait after a failed try that `attempts` failed ones preceded."""
     return int(min(2**attempts, PAUSE_S_MAX))
 
 
 class DocumentJobs:
-    """The queue and its worker. A `library.JobQueue`."""
+    """DocumentJobs is the job queue and its worker. It implements `document_removal.JobQueue`."""
 
     def __init__(self, url: str, config: schema.Ingest, pipeline: Pipeline) -> None:
         self._url = url
@@ -121,12 +122,12 @@ class DocumentJobs:
             ).defer_async(document_id=document_id)
         except queue_errors.ConnectorException as error:
             if isinstance(error.__cause__, psycopg.Error):
-                raise error.__cause__ from error  # the caller's connection has its own seam
+                raise error.__cause__ from error  # the caller's connection maps its own errors
             raise
 
     async def run(self, library: Library) -> None:
-        """Work until cancelled, through every restart of the database."""
-        # A pool of our own: one that procrastinate opens is left behind when that is cancelled.
+        """Run jobs until cancelled, through every restart of the database."""
+        # A pool of our own: procrastinate leaves its pool open when it is cancelled.
         async with self._pool() as pool:
             await self._app.open_async(pool)
             failures = 0
@@ -138,7 +139,7 @@ class DocumentJobs:
                 except (psycopg.Error, queue_errors.ProcrastinateException, BylineError) as error:
                     failures += 1
                     log.warning("background work pauses", reason=str(error) or repr(error))
-                except Exception:  # here, not outside: procrastinate takes one pool in its life
+                except Exception:  # here, not outside: procrastinate accepts only one pool
                     failures += 1
                     log.exception("reading documents failed and begins anew")
                 await asyncio.sleep(min(2**failures / 10, _SWEEP_S))
@@ -159,7 +160,7 @@ class DocumentJobs:
 
     @asynccontextmanager
     async def _worker_slot(self) -> AsyncIterator[AsyncConnection[DictRow]]:
-        """A place among the processes that work on this database; the first one cleans up, and
+        """Hold a slot among the processes that work on this database. The first one cleans up, and
         decides how passages are cut."""
         sql = statements("documents")
         async with await AsyncConnection[DictRow].connect(
@@ -177,7 +178,7 @@ class DocumentJobs:
             yield connection
 
     async def _work(self, slot: AsyncConnection[DictRow], library: Library) -> None:
-        """Run a worker beside the sweep; when either ends, so does the other."""
+        """Run a worker beside the sweep; when one of them ends, the other is ended, too."""
         worker = asyncio.create_task(
             self._app.run_worker_async(
                 queues=[QUEUE],
@@ -203,7 +204,7 @@ class DocumentJobs:
         loop = asyncio.get_running_loop()
         given_at = float("-inf")
         while True:
-            await slot.execute(statements("database")["check"])  # our place is held by this line
+            await slot.execute(statements("database")["check"])  # this connection holds our slot
             dead = await self._app.job_manager.get_stalled_jobs(
                 queue=QUEUE, seconds_since_heartbeat=_DEAD_AFTER_S
             )
@@ -216,8 +217,9 @@ class DocumentJobs:
             await asyncio.sleep(_SWEEP_S)
 
     async def _left_by_us(self) -> list[Job]:
-        """Jobs this process is said to do, and has not done since the last sweep: their beginning
-        was told and never came here, or their end never came to the database."""
+        """Jobs recorded as running in this process that it has not run since the last sweep:
+        either their start was recorded but never arrived here, or their end never arrived at
+        the database."""
         idle = [
             job
             for job in await self._jobs_of_anybody()
@@ -228,7 +230,7 @@ class DocumentJobs:
         return left
 
     async def _tell(self, backlog: Backlog) -> None:
-        """Log that reading stands still, every ten minutes for as long as it does."""
+        """Log that reading has stalled, every ten minutes for as long as it has."""
         now = asyncio.get_running_loop().time()
         if backlog.state is BacklogState.STALLED and now >= self._told_at + _TELL_AGAIN_S:
             log.warning(
@@ -245,7 +247,7 @@ class DocumentJobs:
         return list(await manager.list_jobs_async(queue=QUEUE, status="doing"))
 
     async def _take_over(self, jobs: list[Job]) -> None:
-        """Queue again what nobody does any more."""
+        """Queue again the jobs that no process runs any more."""
         for job in jobs:
             log.info("a job that nobody does any more is done again", **job.task_kwargs)
             await self._app.job_manager.retry_job(job)
@@ -295,7 +297,8 @@ class DocumentJobs:
             raise
 
     async def _has_another(self, job: Job, document_id: str) -> bool:
-        """Whether another job reads the document: it was queued anew while this one read it."""
+        """Whether another job reads the document, because it was queued again while this one read
+        it."""
         async with self._pipeline.database.connection() as connection:
             found = await connection.execute(
                 statements("backlog")["has_another_job"], {"job": job.id, "document": document_id}

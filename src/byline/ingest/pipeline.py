@@ -1,4 +1,4 @@
-"""What becomes of one document: its file is read, cut, and made searchable in one transaction."""
+"""Processes one document: its file is read, cut, and made searchable in one transaction."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from byline.store.statements import statements
 from byline.vectors.vector_filling import queue_embedding
 
 _WRITTEN_AT_ONCE: Final = 256
-"""Passages written before the event loop may serve others: about 1 ms."""
+"""Passages written before the event loop gets its turn: about 1 ms."""
 
 
 _READ: Final = frozenset(
@@ -42,14 +42,14 @@ _READ: Final = frozenset(
 
 
 class StaleReading(Exception):
-    """A document is in a state that this reading did not bring it to: it was queued anew, or the
-    database lost what it had been told. What was read of it is dropped."""
+    """The document is in a state that this reading did not cause: it was queued again, or the
+    database lost what it had stored. What was read is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The parts reading needs. `scratch` is a folder for files while they are read;
-    `passage_chars_max` is what passages are cut by where the database holds no other length."""
+    """Pipeline reads documents. `scratch` is a folder for files while they are read;
+    `passage_chars_max` is the passage length if the database holds no other."""
 
     database: Database
     blobs: BlobStore
@@ -60,9 +60,9 @@ class Pipeline:
     async def run(self, document_id: str) -> None:
         """Read a document and make it searchable, or record why it cannot be read.
 
-        A document that is gone, or that another run has read meanwhile, is left alone. Raises what
-        may pass by itself: `DatabaseUnavailable`, `StorageUnavailable`, `StorageFull`,
-        `WorkerDied`; and `StaleReading`.
+        A document that is gone, or that another run has read meanwhile, is left alone. Raises
+        transient errors: `DatabaseUnavailable`, `StorageUnavailable`, `StorageFull`,
+        `ExtractWorkerDied`; and `StaleReading`.
         """
         async with self.database.connection() as connection:
             await connection.execute(statements("documents")["commit_lazily"])
@@ -89,7 +89,7 @@ class Pipeline:
             await change_state(connection, document_id, DocumentState.FAILED, error=error)
 
     async def give_back(self, document_id: str, why: DocumentError) -> None:
-        """A document whose job waits for its next try is queued again, and says for what."""
+        """Set a document whose job waits for its next try back to `queued`, with the reason."""
         async with self.database.connection() as connection:
             await change_state(connection, document_id, DocumentState.QUEUED, error=why)
 
@@ -126,10 +126,10 @@ class Pipeline:
 async def _store(
     connection: AsyncConnection[DictRow], document_id: str, extraction: Extraction, chunked_by: int
 ) -> None:
-    """Text, passages, index rows and state together; what an earlier reading left goes with it.
+    """Store text, passages, index rows and state together, and delete what an earlier reading left.
 
-    Others see the earlier passages until the transaction ends, and the new ones from then on. It
-    holds the document's row, and nothing that others wait for, while a block is waited for.
+    Others see the earlier passages until the transaction ends, and the new ones from then on. While
+    it waits for a block, it locks the document's row and nothing that others wait for.
     """
     sql = statements("documents")
     row = await change_state(connection, document_id, DocumentState.INDEXED)

@@ -1,8 +1,9 @@
-"""Files to text, in child processes: bounded, recycled, and dead when their parent is.
+"""Reads files in child processes: bounded, recycled, and ended with their parent.
 
-A text comes first, with where its passages lie; then what these are indexed by, block by block,
-while the first ones are stored. A few blocks are heard ahead, so that a worker is done with a file
-of ordinary size before it is stored, and waits with a large one for those who store it.
+The text comes first, with the places of its passages; then, block by block, the terms by which the
+passages are indexed, while the first blocks are stored. A few blocks are received ahead, so that
+the worker finishes a file of ordinary size before it is stored, and waits for the storing of a
+large one.
 """
 
 from __future__ import annotations
@@ -32,32 +33,33 @@ from byline.processes import end_process, last_words
 from byline.search.index.analysed_passages import AnalysedPassages
 
 _FILES_MAX: Final = 200
-"""Files one worker reads before another takes its place."""
+"""Files that one worker reads before it is replaced."""
 _KEPT_BYTES_MAX: Final = 536_870_912
-"""A worker that holds more memory than this after a file is not used again."""
+"""A worker that holds more memory than this after a file is replaced."""
 _IDLE_S_MAX: Final = 60.0
 _STDERR_BYTES_KEPT: Final = 4_096
 _BLOCKS_AHEAD_MAX: Final = 8
-"""Blocks heard before they are stored: about 3 MB."""
+"""Blocks received ahead of storing: about 3 MB."""
 _BLOCK_S_MAX: Final = 60.0
-"""The longest wait for a block, which takes 0.1 s: whoever stores the others has the document
-locked meanwhile."""
+"""The longest wait for a block, which usually takes 0.1 s: meanwhile the document is locked by
+whoever stores its blocks."""
 
 
 class ExtractWorkerDied(Exception):
-    """The worker ended in the middle of a file for no reason of its own telling. Try again."""
+    """The worker ended in the middle of a file without a reason of its own. Trying again may
+    help."""
 
 
 _Span: TypeAlias = tuple[int, int, int | None, str]
-"""A passage's start and end, its page, and the path of its headings."""
+"""A passage's start, end, page, and heading path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """A document's text and where its passages lie.
+    """A document's text and the places of its passages.
 
-    `blocks` comes to an end once all of them are analysed. It raises what `Extractor.extract` does:
-    a reading may fail half way.
+    `blocks` ends once all passages are analysed. It raises what `Extractor.extract` raises: a
+    reading may fail half way.
     """
 
     text: ExtractedText
@@ -65,12 +67,12 @@ class Extraction:
     blocks: AsyncIterator[AnalysedPassages]
 
     def gap(self, number: int) -> str:
-        """The blanks between the passage before and the one of this number."""
+        """The white space between passage `number` and the one before it."""
         after = self.spans[number - 1][1] if number else 0
         return self.text.text[after : self.spans[number][0]]
 
     def chunks(self, first: int, block: AnalysedPassages) -> list[Chunk]:
-        """The passages that `block` is of, the first of them number `first`."""
+        """The passages of `block`; the first of them has number `first`."""
         spans = self.spans[first : first + len(block)]
         prints = block.fingerprints.tolist()
         return [
@@ -81,7 +83,7 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class _DocumentHead:
-    """What a worker tells first of a document."""
+    """What a worker sends first: the text and the places of its passages."""
 
     text: ExtractedText
     spans: Sequence[_Span]
@@ -89,11 +91,12 @@ class _DocumentHead:
 
 _Part: TypeAlias = _DocumentHead | AnalysedPassages
 _PartQueue: TypeAlias = asyncio.Queue[_Part | Exception]
-"""What came of a file so far; last, why nothing more comes."""
+"""The parts received of a file; an exception is the last one."""
 
 
 class Extractor:
-    """At most `ingest.concurrency` workers, started when a file comes, ended when none does."""
+    """Extractor runs at most `ingest.concurrency` workers. They are started when files come, and
+    ended when idle."""
 
     def __init__(self, config: schema.Ingest, scratch: Path) -> None:
         self._limits = WorkerLimits(
@@ -111,8 +114,9 @@ class Extractor:
     async def extract(
         self, path: Path, name: str, title: str = "", *, passage_chars_max: int | None = None
     ) -> AsyncIterator[Extraction]:
-        """Read the file at `path`, which its owner calls `name`, and `title` if that is given. Cut
-        it by `passage_chars_max`, or as is configured. From here on the file is not needed.
+        """Read the file at `path`, whose owner calls it `name` and gave it `title`, if that is not
+        "". Cut it by `passage_chars_max`, or as configured. Inside the
+        block the file is not needed any more.
 
         Raises `ExtractionFailed`, or `ExtractWorkerDied` if the worker was killed from outside.
         Leaving the block before the last of `blocks` ends the worker.
@@ -120,16 +124,16 @@ class Extractor:
         chars_max = passage_chars_max or self._passage_chars_max
         parts: _PartQueue = asyncio.Queue(_BLOCKS_AHEAD_MAX)
         order = ReadingOrder(str(path), name, title, chars_max)
-        listening = asyncio.create_task(self._listen(order, parts))
+        reading = asyncio.create_task(self._run_order(order, parts))
         try:
             yield await _extraction(parts)
         finally:
-            listening.cancel()
-            await asyncio.wait([listening])
+            reading.cancel()
+            await asyncio.wait([reading])
 
-    async def _listen(self, order: ReadingOrder, parts: _PartQueue) -> None:
-        """Put what a worker makes of a file into `heard`, or why it makes nothing of it. Whoever
-        takes the last of it finds the worker free."""
+    async def _run_order(self, order: ReadingOrder, parts: _PartQueue) -> None:
+        """Put the parts that a worker makes of a file into `parts`, or the exception that ends
+        them. The worker is free again before the last part is put."""
         try:
             async with self._free:
                 last = await self._read(order, parts)
@@ -149,23 +153,23 @@ class Extractor:
     async def _receive_parts(
         self, worker: _Worker, order: ReadingOrder, parts: _PartQueue
     ) -> _Part:
-        """Put all parts into `heard` but the last, which is returned. What counts is how long the
-        worker is waited for, not how long it waits for those who store what it said."""
+        """Put all parts into `parts` but the last, which is returned. Only the time waiting for the
+        worker counts against its limit, not the time the worker waits for the storing."""
         loop = asyncio.get_running_loop()
         wait_s_max = left_s = self._s_max
-        hearing: Coroutine[Any, Any, _Part] = worker.open(order)
+        next_part: Coroutine[Any, Any, _Part] = worker.open(order)
         while True:
             began = loop.time()
             try:
                 async with asyncio.timeout(min(left_s, wait_s_max)):
-                    part = await hearing
+                    part = await next_part
             except TimeoutError:
                 raise self._too_slow() if left_s <= wait_s_max else _block_too_slow() from None
             if not worker.is_reading:
                 return part
             left_s -= loop.time() - began
             await parts.put(part)
-            hearing, wait_s_max = worker.block(), _BLOCK_S_MAX
+            next_part, wait_s_max = worker.block(), _BLOCK_S_MAX
 
     async def close(self) -> None:
         """End the idle workers; busy ones end with the call that uses them."""
@@ -182,7 +186,7 @@ class Extractor:
         return await _start_worker(self._limits, self._scratch)
 
     async def _put_back(self, worker: _Worker) -> None:
-        """One in the middle of a file, or worn, ends here."""
+        """Keep the worker for the next file, or end it if it is worn or in the middle of a file."""
         if worker.is_usable:
             self._idle.append(worker)
             worker.kill_after(_IDLE_S_MAX)
@@ -225,18 +229,18 @@ class _Worker:
         self._process = process
         self._folder = folder
         self._files = 0
-        self._is_asked = False
-        self._untold = 0
+        self._awaits_opening = False
+        self._passages_left = 0
         self._resident_bytes = 0
         self._stderr = b""
-        self._listening = asyncio.create_task(self._listen())
+        self._stderr_reader = asyncio.create_task(self._read_stderr())
         self._timer: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[tuple[int | None, str]] | None = None
 
     @property
     def is_reading(self) -> bool:
-        """Whether it has not told all of its file."""
-        return self._is_asked or self._untold > 0
+        """Whether parts of its file are still to come."""
+        return self._awaits_opening or self._passages_left > 0
 
     @property
     def is_usable(self) -> bool:
@@ -249,23 +253,23 @@ class _Worker:
         )
 
     async def open(self, order: ReadingOrder) -> _Part:
-        """Begin a file: its text."""
+        """Start reading a file; returns its text and the places of its passages."""
         stdin = self._process.stdin
         assert stdin is not None
         self._files += 1
-        self._is_asked = True
+        self._awaits_opening = True
         stdin.write(order.to_json().encode() + b"\n")
         await stdin.drain()
         header, text, _ = await self._part()
         opening = _opening(header, text)
-        self._is_asked, self._untold = False, len(opening.spans)
+        self._awaits_opening, self._passages_left = False, len(opening.spans)
         return opening
 
     async def block(self) -> _Part:
-        """What some more of its passages are indexed by."""
+        """The next block: the terms of some more passages."""
         _, _, packed = await self._part()
         block = AnalysedPassages.from_bytes(packed)
-        self._untold -= len(block)
+        self._passages_left -= len(block)
         return block
 
     async def _part(self) -> tuple[Mapping[str, Any], bytes, bytes]:
@@ -277,23 +281,24 @@ class _Worker:
         packed = await stdout.readexactly(terms_len)
         self._resident_bytes = header["resident_bytes"]
         if failed := header.get("failed"):
-            self._is_asked, self._untold = False, 0
+            self._awaits_opening, self._passages_left = False, 0
             raise ExtractionFailed(failed["code"], failed["message"], remedy=failed["remedy"])
         return header, text, packed
 
     def kill_after(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(seconds, self._begin_end)
+        self._timer = loop.call_later(seconds, self._start_ending)
 
     def keep(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
     async def kill(self) -> tuple[int | None, str]:
-        """End the process and forget its files; its exit code and last words."""
-        return await asyncio.shield(self._begin_end())
+        """End the process and delete its files; returns its exit code and the end of its standard
+        error."""
+        return await asyncio.shield(self._start_ending())
 
-    def _begin_end(self) -> asyncio.Task[tuple[int | None, str]]:
+    def _start_ending(self) -> asyncio.Task[tuple[int | None, str]]:
         self.keep()
         if self._ending is None:
             self._ending = asyncio.create_task(self._end())
@@ -301,11 +306,11 @@ class _Worker:
 
     async def _end(self) -> tuple[int | None, str]:
         code = await end_process(self._process)
-        await last_words(self._listening)
+        await last_words(self._stderr_reader)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         return code, self._stderr.decode("utf-8", "replace")
 
-    async def _listen(self) -> None:
+    async def _read_stderr(self) -> None:
         stderr = self._process.stderr
         assert stderr is not None
         while said := await stderr.read(_STDERR_BYTES_KEPT):

@@ -1,4 +1,4 @@
-"""One file to its text: pick the reader, name the document, refuse what holds nothing.
+"""Reads one file: picks the reader, names the document, refuses what has no text.
 
 Runs in the worker process only; nothing here may be called in the server's own process.
 """
@@ -29,7 +29,7 @@ from byline.text.language import language_of
 _UTF8_BYTES_MAX: Final = 4
 _TITLE_SOUGHT_CHARS: Final = 3_000
 _TRUSTED_TITLES: Final = frozenset({Reader.HTML, Reader.MARKDOWN, Reader.EPUB, Reader.MAIL})
-"""Readers whose titles were written for people; the others' must be found in the text."""
+"""Readers whose titles were written for people; other titles must also occur in the text."""
 _PROSE: Final = frozenset(
     {
         *("text/plain", "application/pdf", "application/rtf", "application/msword"),
@@ -38,21 +38,21 @@ _PROSE: Final = frozenset(
         "application/vnd.oasis.opendocument.text",
     }
 )
-"""Kinds whose headings may be told by their numbers alone."""
+"""Kinds in which headings may be recognised by their numbers alone."""
 _PDF_END_WITHIN_BYTES: Final = 1_024
 _HEADED: Final = frozenset({Reader.HTML, Reader.EPUB, Reader.OFFICE})
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingLimits:
-    """What one reading may take: characters of text, and the OCR languages wanted."""
+    """The limits of one reading: characters of text, and the OCR languages wanted."""
 
     text_chars_max: int
     ocr_languages: Sequence[str]
 
 
 def read(path: Path, name: str, limits: ReadingLimits) -> ExtractedText:
-    """The text of the file at `path`, called `name` by its owner; never blank.
+    """The text of the file at `path`, which its owner calls `name`; never blank.
 
     Raises `ExtractionFailed` with one of its codes.
     """
@@ -158,7 +158,7 @@ def _too_much_text(chars: int, limits: ReadingLimits) -> ExtractionFailed:
 
 
 def _is_cut_off(pdf: Path) -> bool:
-    """Whether a PDF lacks its end: readers pass over that, and find what pages they can."""
+    """Whether a PDF lacks its end. Readers ignore that and show the pages they find."""
     with pdf.open("rb") as file:
         file.seek(max(0, pdf.stat().st_size - _PDF_END_WITHIN_BYTES))
         return b"%%EOF" not in file.read()

@@ -1,4 +1,4 @@
-"""The library: documents added, listed, read and removed. What is added is read by a job."""
+"""The library: adds, reads, changes and removes documents. Jobs read what is added."""
 
 from __future__ import annotations
 
@@ -60,22 +60,22 @@ _COMPARE_S: Final = 86_400.0
 """How often the files in the store are compared with the documents, in seconds."""
 _COMPARE_AGAIN_S: Final = 600.0
 _REFRESHED_AT_ONCE: Final = 20
-"""Documents read again before somebody's new one gets its turn."""
+"""Documents queued again at once, so that a new document does not wait for long."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddedDocument:
-    """What became of an added file. `duplicate`: the collection held the same bytes already."""
+    """The document of an added file. `duplicate`: the collection had the same bytes already."""
 
     document: Document
     duplicate: bool
 
 
 class UnqueuedWork(Protocol):
-    """Background work that is no job of the queue."""
+    """Background work that is not a job of the queue."""
 
     async def jobs(self, connection: AsyncConnection[DictRow]) -> Sequence[JobStatus]:
-        """What is going on of it."""
+        """Its work in progress, as jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +121,13 @@ class Library:
         folder: str = "",
         tags: Sequence[str] = (),
     ) -> AddedDocument:
-        """Keep the file at `path` and queue its reading; file, row and job are kept all or none.
+        """Store the file at `path` and queue its reading. File, row and job are stored all or none.
 
-        `folder` is where the file lay, such as `letters/2024`. A duplicate of a document that
-        failed is read again; it keeps its name and path, and gets the tags beside those it has.
-        Raises `BadRequest`, `Invalid`,
-        `TooLarge`, `UnsupportedFormat`, `StorageFull`, `StorageUnavailable`, `DatabaseUnavailable`.
+        `folder` is where the file lay, such as `letters/2024`. A duplicate of a failed document is
+        read again; it keeps its name and path, and gets `tags` in addition to its own.
+
+        Raises `BadRequest`, `Invalid`, `TooLarge`, `UnsupportedFormat`, `StorageFull`,
+        `StorageUnavailable`, `DatabaseUnavailable`.
         """
         name = clean_name(name)
         check_collection(collection)
@@ -161,9 +162,9 @@ class Library:
             return document_of(await _row(connection, "get", document_id))
 
     async def text(self, document_id: str) -> ExtractedText:
-        """What was read out of a document, headings left out.
+        """The extracted text of a document, without its headings.
 
-        Raises `NotFound` when there is no such document or it has not been read.
+        Raises `NotFound` if there is no such document or it has not been read.
         """
         async with self._database.connection() as connection:
             row = await _row(
@@ -182,9 +183,10 @@ class Library:
         return document, await self._blobs.get(document.sha256)
 
     async def change(self, document_id: str, changes: DocumentChanges) -> Document:
-        """Change what is said of a document. A new title is searched by once it is read again.
+        """Change title, tags or collection. A new title is searchable once the document is read
+        again.
 
-        Raises `NotFound`, `BadRequest`, and `Invalid` where the collection has the same bytes.
+        Raises `NotFound`, `BadRequest`, and `Invalid` if the collection has the same bytes.
         """
         changed = _checked_changes(changes)
         sql = statements("documents")
@@ -206,19 +208,21 @@ class Library:
             return document_of(await _row(connection, "get", document_id))
 
     async def retry(self, document_id: str) -> Document:
-        """Read a document again that failed; any other is left as it is. Raises `NotFound`."""
+        """Queue a failed document to be read again; any other is left as it is. Raises
+        `NotFound`."""
         document = await self.get(document_id)
         return (
             await self.reindex(document_id) if document.state is DocumentState.FAILED else document
         )
 
     async def delete(self, document_id: str) -> None:
-        """Remove a document for good and at once, with all that was made of it, and its file
-        unless another has it. Raises `NotFound`."""
+        """Remove a document for good and at once, with everything derived from it, and its file
+        unless another document has it. Raises `NotFound`."""
         await self.removals.delete(document_id)
 
     async def reindex(self, document_id: str) -> Document:
-        """Read a document again; until that is done it is found as before. Raises `NotFound`."""
+        """Queue a document to be read again; until then it is found as before. Raises
+        `NotFound`."""
         async with self._database.connection() as connection:
             row = await _row(connection, "get_locked", document_id)
             changed = await change_state(connection, document_id, DocumentState.QUEUED)
@@ -227,9 +231,9 @@ class Library:
             return document_of(changed or row)
 
     async def refresh(self) -> int:
-        """Queue some documents that were cut by earlier rules or to another length, newest first,
-        to be read again; how many. None while others wait: those come first. Until it is read again
-        a document is found by its old passages."""
+        """Queue some documents that were cut by earlier rules or to another length to be read
+        again, newest first; returns how many. None while others wait, which come first. Until it is
+        read again a document is found by its old passages."""
         sql = statements("documents")
         async with self._database.connection() as connection:
             chars_max = await length_in_force(connection, self._config.passage_chars_max)
@@ -263,18 +267,18 @@ class Library:
             ] + queued
 
     async def backlog(self) -> Backlog:
-        """What waits to be read, and whether reading moves on."""
+        """What waits to be read, and whether reading makes progress."""
         async with self._database.connection() as connection:
             return await backlog_of(connection, self._config.extract_s_max)
 
     async def give_jobs(self) -> int:
-        """Give documents that wait without a job one; how many there were."""
+        """Give waiting documents without a job one; returns how many there were."""
         async with self._database.connection() as connection:
             return await give_jobs(connection, self._queue)
 
     async def sweep(self) -> None:
-        """What is due: files that nobody has, documents removed long enough ago, readings by
-        earlier rules."""
+        """Do what is due: forget files without a document, purge removed documents, queue documents
+        that were read by earlier rules."""
         await self._source_files.recheck()
         await self._source_files.sweep()
         await self._compare_store()
@@ -282,7 +286,7 @@ class Library:
         await self.refresh()
 
     async def _compare_store(self) -> None:
-        """Compare the store with the documents, at the first sweep and once a day."""
+        """Compare the store with the documents at the first sweep, then once a day."""
         now = time.monotonic()
         if now < self._compare_at:
             return
@@ -334,7 +338,9 @@ class Library:
         sql = statements("documents")
         await connection.execute(sql["lock_file"], new)
         if not await self._blobs.exists(str(new["sha256"])):
-            await self._blobs.put(path)  # its last document was removed just now, and it with that
+            await self._blobs.put(
+                path
+            )  # its last document was removed just now, and the file with it
         await connection.execute(sql["ensure_collection"], new)
         await self.removals.make_room(connection, new["collection"], new["sha256"])
         while True:
@@ -364,7 +370,7 @@ class Library:
 
 
 def _checked_changes(changes: DocumentChanges) -> DocumentChanges:
-    """The same, cleaned: `title` is "" for the file's own. Raises `BadRequest`."""
+    """The changes, cleaned; `title` is "" to use the file's own. Raises `BadRequest`."""
     if changes.collection is not None:
         check_collection(changes.collection)
     return DocumentChanges(

@@ -69,7 +69,7 @@ def clean_folder(folder: str) -> str:
 
 
 def clean_title(title: str) -> str | None:
-    """A title on one line; None where nothing is left of it. Raises `BadRequest`."""
+    """A title on one line; None if nothing is left of it. Raises `BadRequest`."""
     shown = " ".join(unicodedata.normalize("NFC", title).split())
     if len(shown) > _TITLE_CHARS_MAX or not shown.isprintable():
         raise BadRequest(
@@ -91,7 +91,7 @@ def checked_tags(tags: Sequence[str]) -> list[str]:
 
 
 def check_collection(collection: str) -> None:
-    """Raise `BadRequest` for what cannot be the name of a collection."""
+    """Raise `BadRequest` unless `collection` can be the name of a collection."""
     if not _COLLECTION.fullmatch(collection):
         raise BadRequest(
             f"{collection[:80]!r} cannot be the name of a collection.",

@@ -1,4 +1,4 @@
-"""Original files that no document has any more: forgotten now, or as soon as that can be done."""
+"""Deletes original files that no document has any more: at once, or as soon as that is possible."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FileForgotten: TypeAlias = Callable[[str], Awaitable[None]]
 log: Final = structlog.get_logger(__name__)
 
 EXPECTED_S_MAX: Final = 86_400.0
-"""No upload takes longer from the store to the row of its document, in seconds."""
+"""The longest time, in seconds, from storing an upload's file to committing its document's row."""
 _AT_ONCE: Final = 100
 
 
@@ -35,11 +35,11 @@ class SourceFiles:
         self._unsettled: set[str] = set()
 
     def recheck_later(self, sha256: str) -> None:
-        """`settle` is to look whether anybody has this file."""
+        """Let `recheck` look whether a document has this file."""
         self._unsettled.add(sha256)
 
     async def forget(self, sha256: str) -> None:
-        """Remove a file that no document has. What fails now is tried again by `settle`."""
+        """Delete a file if no document has it. `recheck` tries again if this fails."""
         self._unsettled.add(sha256)
         try:
             async with self._database.connection() as connection:
@@ -61,15 +61,15 @@ class SourceFiles:
             self._unsettled.discard(sha256)
 
     async def expect(self, sha256: str) -> None:
-        """Note that the store is about to get this file: should its document never come, because
-        this process dies, `sweep` finds it. Raises `DatabaseUnavailable`."""
+        """Record that this file is about to be stored: if its document never follows, because this
+        process dies, `sweep` finds the file. Raises `DatabaseUnavailable`."""
         async with self._database.connection() as connection:
             await connection.execute(statements("documents")["commit_lazily"])
             await connection.execute(statements("removal")["expect_file"], {"sha256": sha256})
 
     async def sweep(self, age_s: float = EXPECTED_S_MAX) -> None:
-        """Forget files that came into the store more than `age_s` seconds ago and that nobody has.
-        Whoever adds one of them just now puts it there again. Raises `DatabaseUnavailable`."""
+        """Forget files that were stored more than `age_s` seconds ago and that no document has.
+        Whoever adds one of them just now stores it again. Raises `DatabaseUnavailable`."""
         async with self._database.connection() as connection:
             found = await connection.execute(
                 statements("removal")["long_expected"], {"age_s": age_s, "limit": _AT_ONCE}
@@ -80,11 +80,11 @@ class SourceFiles:
             await self.forget(row["sha256"])
 
     async def compare(self) -> int:
-        """Look through the store for files that no document has and nobody expects: they are
-        expected from now on, so that `sweep` forgets them in a day. How many there were.
+        """Record all files in the store that no document has and that are not expected, so that
+        `sweep` forgets them in a day. Returns how many there were.
 
-        They are left where the database lost what it was told of an upload in a crash, and where
-        a process died between removing a document and its file. Raises `DatabaseUnavailable`,
+        Such files remain if the database lost the record of an upload in a crash, or if a process
+        died between removing a document and its file. Raises `DatabaseUnavailable`,
         `StorageUnavailable`.
         """
         unknown = 0
@@ -99,6 +99,6 @@ class SourceFiles:
         return unknown
 
     async def recheck(self) -> None:
-        """Look again at files that could not be forgotten while the database was away."""
+        """Try again to forget the files that could not be forgotten while the database was away."""
         for sha256 in list(self._unsettled):
             await self.forget(sha256)

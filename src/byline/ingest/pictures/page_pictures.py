@@ -1,8 +1,8 @@
-"""Pages of PDF documents as pictures, with a passage marked: drawn by a child process, then kept.
+"""Pages of PDF documents as pictures with a passage marked; a child process draws them.
 
-A picture is made of the file's bytes and the passage's words alone, so what is kept stays true; it
-is kept in a folder by the file's hash, and goes when the file does, or when the folder is full and
-others were looked at since.
+A picture depends on the file's bytes and the passage's words alone, so a stored picture never
+becomes wrong. Pictures are stored in a folder named by the file's hash. They are removed with the
+file, or when the folder is full and they are the ones not used for longest.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ LINE_S_MAX: Final = 10.0
 _STDERR_CHARS_KEPT: Final = 300
 _COPY: Final = "copy-"
 _DRAWN_BY: Final = "1"
-"""The drawing's version: raise it when pictures are to be made anew."""
+"""The version of the drawing; raise it to have pictures drawn again."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """Which page to draw, `width` pixels wide, and the span of the document's text to mark."""
+    """The page to draw, `width` pixels wide, and the span of the document's text to mark."""
 
     page: int
     width: int
@@ -56,8 +56,8 @@ class PageView:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG. `marked`: the passage was found on the page; None where none was asked for. `box` is
-    what the marks take up: left, top, right, bottom as shares of the picture."""
+    """A PNG. `marked` says whether the passage was found on the page; None if none was requested.
+    `box` is the extent of the marks: left, top, right, bottom as shares of the picture."""
 
     png: bytes
     marked: bool | None
@@ -65,7 +65,7 @@ class Picture:
 
 
 class Pictures:
-    """Draws at most two pages at once; what was drawn is kept under `folder`."""
+    """Pictures draws at most two pages at once, and stores what it drew under `folder`."""
 
     def __init__(
         self, library: Library, blobs: BlobStore, config: schema.Ingest, folder: Path
@@ -79,9 +79,9 @@ class Pictures:
         self._making: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
     async def page(self, document_id: str, view: PageView) -> Picture:
-        """A page of a document.
+        """The picture of a page of a document.
 
-        Raises `NotFound` (document, page or file), `UnsupportedFormat` (it is no PDF),
+        Raises `NotFound` (document, page or file), `UnsupportedFormat` (not a PDF),
         `ExtractionFailed` (`encrypted`, `corrupt`, `too_slow`, `too_much_memory`, …), `Busy`
         (others are being drawn, and its turn did not come).
         """
@@ -150,7 +150,7 @@ class Pictures:
 
     @asynccontextmanager
     async def _local_copy(self, sha256: str) -> AsyncIterator[Path]:
-        """The file as a path: its own where it is kept locally, else a copy."""
+        """The path of the file: its own if the store is local, else that of a copy."""
         if (own := self._blobs.path_of(sha256)) is not None:
             yield own
             return
@@ -197,7 +197,8 @@ class Pictures:
         )
 
     def _keep(self, path: Path, drawn: bytes) -> None:
-        """What cannot be kept is drawn again: a full disk is no reason to show nothing."""
+        """Store a picture, or ignore that it cannot be stored: a full disk is no reason to show
+        nothing."""
         with contextlib.suppress(OSError):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
@@ -207,7 +208,7 @@ class Pictures:
 
 
 def _on_page(extracted: ExtractedText, view: PageView) -> tuple[str, float]:
-    """What of the span lies on the page, and how far down the page's text it begins."""
+    """The part of the span that lies on the page, and how far down the page's text it begins."""
     start, end = view.span or (0, 0)
     for page in extracted.pages:
         if page.number == view.page:
@@ -222,7 +223,7 @@ def _on_page(extracted: ExtractedText, view: PageView) -> tuple[str, float]:
 def _read(path: Path) -> bytes | None:
     try:
         drawn = path.read_bytes()
-        os.utime(path)  # looked at just now: others make room first
+        os.utime(path)  # used just now: others are removed before it
     except OSError:
         return None
     return drawn
@@ -245,7 +246,7 @@ def _raise_if_failed(head: dict[str, Any]) -> None:
 
 
 def _make_room(folder: Path, bytes_max: int) -> None:
-    """Remove the pictures nobody looked at for longest until the rest fit."""
+    """Remove the pictures that were not used for longest until the rest fit."""
     found: list[tuple[float, int, Path]] = []
     for path in folder.glob("*/*.png"):
         with contextlib.suppress(OSError):

@@ -43,11 +43,11 @@ _BLOCKS: Final = frozenset(
 )
 _CELLS: Final = frozenset({"td", "th"})
 _INSIDE_CELLS: Final = frozenset({"p", "div", "center", "section", "figure", "pre", "hr"})
-"""Blocks that do not end the table row they stand in."""
+"""Blocks that do not end the table row they are in."""
 
 
 class _BlockCollector:
-    """Collects the blocks of one HTML page; tell it all tags and words, `close` it, then take
+    """Collects the blocks of one HTML page. Feed it all tags and words, `close` it, then take
     `blocks`."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class _BlockCollector:
             self._start(tag.name)
         elif not tag.begins:
             self._end(tag.name)
-        elif tag.name not in _UNSEEN:  # `<script/>` in XHTML has no end to wait for
+        elif tag.name not in _UNSEEN:  # `<script/>` in XHTML has no end tag
             self._start(tag.name)
             if tag.name in _BLOCKS and tag.name not in ("hr", "p", "div"):
                 self._end(tag.name)
@@ -106,7 +106,7 @@ class _BlockCollector:
             self._after_block(tag)
 
     def _begin_block(self, tag: str) -> None:
-        self._in_title = tag == "title"  # one that is never closed ends where the page begins
+        self._in_title = tag == "title"  # an unclosed title ends where the page begins
         if tag in _HEADINGS:
             self._level = _HEADINGS[tag]
         elif tag in ("ul", "menu"):
@@ -181,7 +181,7 @@ class _BlockCollector:
 
 
 def page_blocks(html: str) -> tuple[list[Block], str]:
-    """The blocks of an HTML page and its title ("" where it has none)."""
+    """The blocks of an HTML page, and its title ("" if it has none)."""
     found = _BlockCollector()
     for token in tokens(html):
         if isinstance(token, Tag):
@@ -193,13 +193,13 @@ def page_blocks(html: str) -> tuple[list[Block], str]:
 
 
 def read_html(text: str, kind: FileKind) -> ExtractedText:
-    """An HTML page, already decoded."""
+    """The text of an HTML page, already decoded."""
     blocks, title = page_blocks(text)
     return assemble(blocks, title=title, media_type=kind.media_type)
 
 
 def read_epub(path: Path, kind: FileKind) -> ExtractedText:
-    """An EPUB book, chapter by chapter in the order of its spine."""
+    """The text of an EPUB book, chapter by chapter in the order of its spine."""
     try:
         with zipfile.ZipFile(path) as book:
             chapters, title = _spine(book)

@@ -1,16 +1,17 @@
-"""HTML to its tags and the words between them. Pure, and linear in the page, whatever it holds.
+"""Splits HTML into tags and the words between them. Pure, and linear in the page, whatever it
+holds.
 
 Written here because `html.parser` reads the rest of a page again for every tag, comment or
-declaration that is never finished, and reads differently from one Python to the next.
+declaration that is never finished, and behaves differently from one Python version to the next.
 
-    1. `<` and a letter: a start tag, to the `>` outside the quotes of its attributes; behind one
+    1. `<` and a letter: a start tag, to the `>` outside the quotes of its attributes; after one
        that has none, tags end at the first `>` and hold no `<`
     2. `</` and a letter: an end tag, to the next `>`
     3. `<!--` to `-->`, `<![CDATA[` to `]]>`, other `<!`, `</` and `<?` to the next `>`: left out
-    4. what stands in `script` and `style` is left out, to their end tag or to the page's end
+    4. what is in `script` and `style` is left out, to their end tag or to the page's end
     5. what is never finished, and any other `<`, is text
 
-An ending that was once looked for in vain is not looked for again.
+An ending that was once not found is not searched for again.
 """
 
 from __future__ import annotations
@@ -41,12 +42,13 @@ _COMMENT_END: Final = re.compile(r"--(?:\s*+|!)>")
 _MARKED_END: Final = re.compile(r"\]\s*+\]\s*+>")
 _TAG_END: Final = re.compile(r">")
 _NO_CHARACTER: Final = re.compile(r"&#0*+[0-9]{8,}+;?")
-"""Python refuses to read a number of thousands of digits."""
+"""Python refuses to parse a number of thousands of digits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A tag by its name in small letters; `<br/>` both begins and ends."""
+    """A tag: its name in lower case, and whether it begins or ends an element; `<br/>` does
+    both."""
 
     name: str
     begins: bool
@@ -63,7 +65,7 @@ def tokens(page: str) -> Iterator[Token]:
 
 
 class _Tokenizer:
-    """Where the reading of one page stands."""
+    """The state of tokenizing one page."""
 
     def __init__(self, page: str) -> None:
         self._page = page
@@ -90,8 +92,8 @@ class _Tokenizer:
             yield _resolved(page[words:])
 
     def _construct(self, at: int) -> tuple[Tag | None, int]:
-        """What begins at the `<` at `at` if it is a tag, and where it ends; 0: it never does, or it
-        is none."""
+        """The tag at the `<` at `at`, or None, and the offset of its end; 0 if it is text or never
+        ends."""
         following = self._page[at + 1 : at + 2]
         if following == "/":
             found = _END.match(self._page, at)  # 2

@@ -1,4 +1,4 @@
-"""Plain text and Markdown: kept as they are; only headings and pages are noted."""
+"""Plain text and Markdown: the text is unchanged; headings and pages are noted."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _TITLE_FIELD: Final = re.compile(r"^title:([^\n]++)$", re.MULTILINE)
 
 
 def read_text(text: str, kind: FileKind) -> ExtractedText:
-    """A plain text, already decoded. Form feeds, where there are any, begin pages."""
+    """A plain text, already decoded. Form feeds, if there are any, begin pages."""
     clean, pages = _paged(text)
     return ExtractedText(text=clean, title="", media_type=kind.media_type, pages=pages)
 
 
 def read_markdown(text: str, kind: FileKind) -> ExtractedText:
-    """Markdown, as written; its title is the front matter's, else the first level-1 heading's."""
+    """Markdown, as written; its title is the front matter's, else the first level-1 heading."""
     clean = normalise(text)
     front = _FRONT_MATTER.match(clean)
     headings = tuple(_headings(clean, front.end() if front else 0))

@@ -1,9 +1,9 @@
-"""Sheets whose few cells lie far apart, moved together before they are read.
+"""Compacts sheets whose few cells lie far apart, before they are read.
 
 xberg lays a sheet out as one rectangle from its first cell to its last. One stray cell in row
-300,000 makes that so large that the whole sheet is left out, the file is refused or the memory does
-not suffice. A sheet that holds far less than its rectangle is written anew (`extents` says how),
-for xberg to read. Any other is read as it is, and so is a file that cannot be looked through:
+300,000 makes the rectangle so large that the whole sheet is left out, the file is refused or the
+memory does not suffice. A sheet that holds far less than its rectangle is rewritten (`cell_extents`
+says how) for xberg to read. Any other is read as it is, and so is a file that cannot be examined:
 xberg says why.
 """
 
@@ -32,34 +32,34 @@ _COLUMN_MAX: Final = 1_000_000
 
 
 class SheetDialect(Protocol):
-    """How a format writes its tables; names are without their prefix."""
+    """How a format writes its tables. Names have no prefix."""
 
     parts: re.Pattern[str]
     table: str
     row: str
     cells: frozenset[str]
     values: frozenset[str]
-    """What stands in a cell that has a value."""
+    """Elements that are in a cell with a value."""
     left_out: frozenset[str]
-    """What tells of cells by where they were."""
+    """Elements that refer to cells by their old places, and are left out."""
 
     def is_dense(self, part: bytes) -> bool:
-        """Whether a glance tells that nothing in a part is far apart."""
+        """Whether a quick look shows that nothing in a part is sparse."""
 
     def span(self, name: str, attributes: Mapping[str, str], following: int) -> Span:
-        """Where a row or cell stands; `following` is the place behind the one before."""
+        """The span of a row or cell; `following` is the place after the one before."""
 
     def place(
         self, row: ElementTree.Element, number: int, cells: _Placed, compaction: Compaction
     ) -> None:
-        """Make it row number `number`, with nothing in it but `cells`."""
+        """Make `row` row number `number`, containing only `cells`."""
 
 
 _Placed: TypeAlias = Sequence[tuple[ElementTree.Element, Span]]
 
 
 class _Excel:
-    """OOXML: rows and cells say where they stand (`r="C12"`)."""
+    """OOXML: rows and cells state their place (`r="C12"`)."""
 
     parts = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
     table = "sheetData"
@@ -102,7 +102,7 @@ class _Excel:
 
 @cache
 def _column(letters: str) -> int:
-    """The number of the column called `letters`; 0 where that is no name of one."""
+    """The number of the column called `letters`; 0 if there is no such column."""
     column = 0
     for letter in letters.upper():
         if not "A" <= letter <= "Z" or column > _COLUMN_MAX:
@@ -112,7 +112,7 @@ def _column(letters: str) -> int:
 
 
 class _OpenDocument:
-    """ODF: rows and cells follow one another and say how often they are repeated."""
+    """ODF: rows and cells follow one another, and state how often they are repeated."""
 
     parts = re.compile(r"content\.xml")
     table = "table"
@@ -164,7 +164,7 @@ _UNREADABLE: Final = (
 
 
 def compacted_file(path: Path, media_type: str) -> bytes | None:
-    """The file with the cells of its sheets moved together; None where there is nothing to move."""
+    """The file with its sparse sheets compacted; None if none is sparse."""
     dialect = _DIALECTS.get(media_type)
     if dialect is None:
         return None
@@ -214,7 +214,7 @@ def _rewritten(
 
 
 class _ExtentParser:
-    """Notes where the tables of a part have values."""
+    """Records where the tables of a part have values."""
 
     def __init__(self, dialect: SheetDialect) -> None:
         self.extents: list[Extent] = []
@@ -255,7 +255,7 @@ class _ExtentParser:
 
 
 class _CompactingWriter:
-    """Writes a part anew, its tables moved by `moves`."""
+    """Rewrites a part, its tables compacted by `compactions`."""
 
     def __init__(self, dialect: SheetDialect, compactions: Sequence[Compaction | None]) -> None:
         self.written: list[str] = []
@@ -317,7 +317,7 @@ class _CompactingWriter:
             self.written.append(ElementTree.tostring(row, encoding="unicode"))
 
     def _held(self, row: ElementTree.Element) -> Iterator[tuple[ElementTree.Element, Span]]:
-        """The cells with a value, and where they stood."""
+        """The cells with a value, and their old spans."""
         span: Span = (0, 1)
         for cell in row:
             name = _local(cell.tag)
