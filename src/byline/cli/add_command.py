@@ -1,4 +1,4 @@
-"""`byline add`: files go up a few at a time; each is followed until it can be searched."""
+"""`byline add`: uploads files a few at a time, and follows each until it can be searched."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class FileStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """One file's end, with a sentence where it failed or was left out."""
+    """The outcome of one file, with a sentence if it failed or was left out."""
 
     name: str
     fate: FileStatus
@@ -48,14 +48,14 @@ class FileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
-    """A file the server has taken in, and the document it became (or was already)."""
+    """A file the server has accepted, and its document (new or a duplicate)."""
 
     label: str
     document: Json
 
     @property
     def outcome(self) -> FileOutcome:
-        """Its end if all goes well."""
+        """The outcome if all goes well."""
         if not self.document["duplicate"]:
             return FileOutcome(self.label, FileStatus.ADDED)
         name = self.document["name"]
@@ -65,7 +65,7 @@ class UploadedFile:
 
 @dataclass(frozen=True, slots=True)
 class FollowUntil:
-    """How far a document is followed after its file is up; `label` names that for the bar."""
+    """How far a document is followed after its upload; `label` names that on the progress bar."""
 
     label: str
     to_its_end: Callable[[ApiClient, UploadedFile], Awaitable[FileOutcome]]
@@ -73,13 +73,13 @@ class FollowUntil:
 
 @dataclass(frozen=True, slots=True)
 class UploadTarget:
-    """Where the files go, None being the server's default, and the tags they get."""
+    """The collection the files go to (None: the server's default), and the tags they get."""
 
     collection: str | None = None
     tags: Sequence[str] = ()
 
     def fields(self, file: FoundFile) -> dict[str, str]:
-        """What is sent with a file."""
+        """The form fields sent with a file."""
         fields = {
             "collection": self.collection or "",
             "folder": one_line(file.folder),
@@ -90,7 +90,7 @@ class UploadTarget:
 
 @dataclass(slots=True)
 class AddRun:
-    """One run of `add`: what is to go, and what has become of it so far."""
+    """One run of `add`: the files, and their outcomes so far."""
 
     files: list[FoundFile]
     target: UploadTarget
@@ -98,7 +98,7 @@ class AddRun:
 
 
 def add(paths: Sequence[Path], target: UploadTarget, follow: FollowUntil) -> Command:
-    """Add files and folders, then say what became of each."""
+    """Add files and folders, then show what became of each."""
 
     async def command(api: ApiClient, screen: Screen, output: OutputFormat) -> ExitCode:
         found = await asyncio.to_thread(lambda: list(find_files(paths)))
@@ -112,7 +112,7 @@ def add(paths: Sequence[Path], target: UploadTarget, follow: FollowUntil) -> Com
                 run.outcomes.append(FileOutcome(it.label, fate, it.sentence))
         try:
             await add_files(api, run, follow, screen)
-        finally:  # whatever ends it, Ctrl-C too: what is done is done and worth knowing
+        finally:  # also after Ctrl-C: what was done is worth knowing
             screen.out.print(show_outcomes(run.outcomes, len(found)))
         failed = any(outcome.fate is FileStatus.FAILED for outcome in run.outcomes)
         return ExitCode.FAILED if failed else ExitCode.OK
@@ -121,9 +121,9 @@ def add(paths: Sequence[Path], target: UploadTarget, follow: FollowUntil) -> Com
 
 
 async def add_files(api: ApiClient, run: AddRun, follow: FollowUntil, screen: Screen) -> None:
-    """Send every file, a few at a time, and follow each; outcomes are collected in `adding`.
+    """Upload every file, a few at a time, and follow each; outcomes are collected in `run`.
 
-    A file that fails does not end the run; a server that is gone does (`NoServer`).
+    A file that fails does not end the run; losing the server does (`NoServer`).
     """
     up: asyncio.Queue[UploadedFile | None] = asyncio.Queue()
     todo = iter(run.files)
@@ -180,7 +180,7 @@ async def _searchable(api: ApiClient, taken: UploadedFile) -> FileOutcome:
 
 
 UNTIL_SENT = FollowUntil("Taken in", _sent)
-"""Do not wait: the server reads the files in its own time."""
+"""Do not wait until the server has read the files."""
 
 UNTIL_SEARCHABLE = FollowUntil("Reading", _searchable)
 """Wait until each document can be searched or has failed."""
@@ -189,7 +189,7 @@ UNTIL_SEARCHABLE = FollowUntil("Reading", _searchable)
 async def _send(
     api: ApiClient, file: FoundFile, target: UploadTarget, sent: Callable[[int], None]
 ) -> UploadedFile | FileOutcome:
-    """The document as the server took it in, or why it did not."""
+    """The uploaded file, or the outcome if the server refused it."""
     try:
         return UploadedFile(file.label, await api.upload(file.path, target.fields(file), sent))
     except (ApiFailure, ConnectionLost) as failure:
@@ -203,7 +203,7 @@ def _failed(name: str, sentence: str, remedy: str) -> FileOutcome:
 
 
 def show_outcomes(outcomes: Sequence[FileOutcome], total: int) -> RenderableType:
-    """Few files: one line each. Many: the ones that were not simply added, then the counts."""
+    """Few files: one line each. Many: those that were not simply added, then the counts."""
     counts = Counter(outcome.fate for outcome in outcomes)
     words = [f"{counts[fate]} {fate}" for fate in FileStatus if counts[fate]]
     if missing := total - len(outcomes):
@@ -259,6 +259,6 @@ def _bars(screen: Screen) -> Progress:
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Groups of groups of errors, as task groups make them: the first error in them."""
+    """The first error in nested groups of errors, as task groups raise them."""
     inner = group.exceptions[0]
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner

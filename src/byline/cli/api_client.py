@@ -1,4 +1,5 @@
-"""The HTTP API as the commands call it: one connection, replies as they came, errors as values."""
+"""A client of the HTTP API for the commands: one session, replies unchanged, errors as
+exceptions."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ _CHUNK_BYTES = 262_144
 
 @dataclass(frozen=True, slots=True)
 class ApiReply:
-    """A JSON answer: `text` exactly as it came, `data` the object in it."""
+    """A JSON response: `text` exactly as it came, `data` the object in it."""
 
     status: int
     text: str
@@ -32,7 +33,7 @@ class ApiReply:
 
 
 class ApiFailure(Exception):
-    """The server refused. `reply` holds the one error shape."""
+    """The server refused. `reply` has the one error shape."""
 
     def __init__(self, reply: ApiReply) -> None:
         super().__init__(reply.data["error"]["message"])
@@ -48,7 +49,7 @@ class ApiFailure(Exception):
 
 
 class NoServer(Exception):
-    """Nobody answers at the address, or somebody who is not Byline, or the connection broke."""
+    """Nothing answers at the address, or something that is not Byline, or the connection broke."""
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -56,7 +57,7 @@ class NoServer(Exception):
 
 
 class ConnectionLost(NoServer):
-    """The server was there, and then the connection was not."""
+    """The connection to the server broke."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class StreamEvent:
 
 
 class ApiClient:
-    """A Byline server. Every call raises `ApiFailure` or `NoServer` and nothing else of its own."""
+    """ApiClient calls a Byline server. Its methods raise only `ApiFailure` and `NoServer` of their
+    own."""
 
     def __init__(self, session: aiohttp.ClientSession, address: str) -> None:
         self._session = session
@@ -87,7 +89,7 @@ class ApiClient:
         return await self._call("PATCH", path, json=body)
 
     async def text(self, path: str) -> str:
-        """GET something that is no JSON."""
+        """GET something that is not JSON."""
         try:
             async with self._session.get(self.address + path) as response:
                 if response.content_type == "application/json":
@@ -102,11 +104,12 @@ class ApiClient:
     async def upload(
         self, path: Path, fields: Mapping[str, str], sent: Callable[[int], None]
     ) -> Json:
-        """Stream one file up; `sent` is told the bytes as they go. Returns what became of it.
+        """Upload one file as a stream. `sent` is called with the number of bytes sent. Returns the
+        server's report on the file.
 
         `fields` go before the file: `collection`, `folder`, `tags`.
 
-        Raises OSError when the file cannot be read.
+        Raises OSError if the file cannot be read.
         """
         with await asyncio.to_thread(path.open, "rb") as file:
 
@@ -129,7 +132,7 @@ class ApiClient:
         return document
 
     async def answer(self, body: Mapping[str, object]) -> ApiReply:
-        """Ask and wait for the whole answer, however long the server lets it take."""
+        """Ask, and wait for the whole answer for as long as the server allows."""
         patient = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
         return await self._call("POST", "/api/search/ask", json=_sent(body), timeout=patient)
 
@@ -137,7 +140,7 @@ class ApiClient:
     async def ask(
         self, body: Mapping[str, object]
     ) -> AsyncIterator[AsyncGenerator[StreamEvent, None]]:
-        """Ask, streaming: the events as they come. Leaving the block cancels the ask."""
+        """Ask, and yield the events as they come. Leaving the block cancels the ask."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_SILENCE_S)
         headers = {"Accept": "text/event-stream"}
         try:
@@ -208,7 +211,7 @@ async def connected(address: str) -> AsyncIterator[ApiClient]:
 
 
 async def events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[StreamEvent, None]:
-    """Server-sent events out of a stream of bytes; comments and unknown fields are skipped."""
+    """The server-sent events in a stream of bytes; comments and unknown fields are skipped."""
     name, data = "", ""
     async for line in _lines(chunks):
         field, _, value = line.decode("utf-8", "replace").partition(":")
@@ -223,7 +226,7 @@ async def events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[StreamEvent, No
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Whole lines however the bytes are cut; aiohttp's own reader refuses very long ones."""
+    """The lines in a stream of bytes; aiohttp's own reader refuses very long ones."""
     rest = bytearray()
     async for chunk in chunks:
         searched = len(rest)

@@ -1,5 +1,5 @@
-"""The commands and what each of them runs. The work is in modules of their own, imported when the
-command runs: `byline --help` must come at once."""
+"""The commands, and what each of them runs. The work is in other modules, which are imported when
+the command runs, so that `byline --help` is instant."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ ConfigOption = Annotated[
 
 
 def main() -> None:
-    """What the `byline` command runs."""
+    """The entry point of the `byline` command."""
     app()
 
 

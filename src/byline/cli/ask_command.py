@@ -1,4 +1,4 @@
-"""`byline ask`: the answer as it is written, who wrote it, and what stands behind it."""
+"""`byline ask`: the answer as it is written, its byline, and its sources."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AskArguments:
-    """What is asked, of whom. None leaves it to the server."""
+    """The question, the backend, and the options of an ask. None leaves a value to the server."""
 
     question: str
     backend: str | None = None
@@ -50,7 +50,7 @@ class AskArguments:
 
 
 def ask_streaming(question: AskArguments) -> Command:
-    """Ask and show the answer while it is written."""
+    """Ask, and show the answer while it is written."""
 
     async def command(api: ApiClient, screen: Screen, output: OutputFormat) -> ExitCode:
         async with api.ask({**question.body, "stream": True}) as events:
@@ -60,7 +60,7 @@ def ask_streaming(question: AskArguments) -> Command:
 
 
 def ask_whole(question: AskArguments) -> Command:
-    """Ask and put out the answer's JSON exactly as it came."""
+    """Ask, and print the answer's JSON exactly as it came."""
 
     async def command(api: ApiClient, screen: Screen, output: OutputFormat) -> ExitCode:
         reply = await api.answer(question.body)
@@ -71,14 +71,16 @@ def ask_whole(question: AskArguments) -> Command:
 
 
 def exit_for_answer(answer: Json) -> ExitCode:
-    """`no_evidence` is an answer too; only an ask that broke has failed."""
+    """The exit code for an answer. `no_evidence` is an answer, too; only an ask that broke has
+    failed."""
     if answer["status"] in ("completed", "no_evidence"):
         return ExitCode.OK
     return exit_for(answer["status"], answer["error_reason"])
 
 
 class _AskDisplay:
-    """One ask on the screen: a status line while it waits, then the words, then their sources."""
+    """Shows one ask on the screen: a status line while it waits, then the text, then the
+    sources."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -126,11 +128,11 @@ class _AskDisplay:
         return None
 
     def _tool_call(self, call: Json) -> None:
-        """A line for each tool; what was said before it is no part of the answer."""
+        """Show a line for each tool call; text before it is not part of the answer."""
         self._put_aside(f"{call['tool']} {call['arguments']}")
 
     def _put_aside(self, why: str) -> None:
-        """What has been shown so far is no part of the answer."""
+        """Mark the text shown so far as no part of the answer."""
         self._stop_waiting()
         self._prose.finish()
         self._shown = ""
@@ -173,7 +175,7 @@ class _AskDisplay:
             self._screen.err.print(found)
 
     def _wait(self, what: str) -> None:
-        """Say what is being waited for, on a terminal only."""
+        """Show what is being waited for, on a terminal only."""
         if not self._screen.err.is_terminal or self._shown:
             return
         if self._status is None:

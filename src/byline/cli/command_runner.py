@@ -1,4 +1,4 @@
-"""Running one command against a server: its address, the event loop, failures and exit codes."""
+"""Runs one command against a server: its address, the event loop, failures and exit codes."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from byline.errors import BylineError, ConfigInvalid
 USAGE_CODES = frozenset(
     {"bad_request", "unknown_backend", "tools_unsupported", "context_too_long", "invalid"}
 )
-"""What the caller can only mend by asking differently."""
+"""Errors that the caller can only avoid by calling differently."""
 
 ShowReply = Callable[[Json, Console], RenderableType]
-"""Turns a reply into what people read on that console."""
+"""Renders a reply for people on that console."""
 
 
 class OutputFormat(Protocol):
-    """How replies and failures are put out."""
+    """How replies and failures are printed."""
 
     def reply(self, screen: Screen, reply: ApiReply, shown: ShowReply) -> None:
-        """Put out what was asked for."""
+        """Print a reply."""
         ...
 
     def failure(self, screen: Screen, error: Json, text: str) -> None:
-        """Put out why it was not to be had: `error` in the one error shape, `text` as it came."""
+        """Print a failure: `error` in the one error shape, `text` as it came."""
         ...
 
 
 class TextFormat:
-    """For people."""
+    """Prints for people."""
 
     def reply(self, screen: Screen, reply: ApiReply, shown: ShowReply) -> None:
         screen.out.print(shown(reply.data, screen.out))
@@ -56,7 +56,7 @@ class TextFormat:
 
 
 class JsonFormat:
-    """For programs: exactly what the API said, errors too, on standard output."""
+    """Prints for programs: exactly what the API sent, errors too, on standard output."""
 
     def reply(self, screen: Screen, reply: ApiReply, shown: ShowReply) -> None:
         screen.out.out(reply.text)
@@ -66,11 +66,11 @@ class JsonFormat:
 
 
 Command = Callable[[ApiClient, Screen, OutputFormat], Awaitable[ExitCode]]
-"""What a command does once it has a server: its work, and the exit code of that."""
+"""What a command does once it has a server; returns the exit code."""
 
 
 def run(command: Command, target: ServerOptions, output: OutputFormat) -> NoReturn:
-    """Run `command` to its exit code."""
+    """Run `command`, then exit with its exit code."""
     screen = open_screen()
     try:
         address = address_of(target)
@@ -80,7 +80,7 @@ def run(command: Command, target: ServerOptions, output: OutputFormat) -> NoRetu
 
 
 def run_async(work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
-    """Run `work` in an event loop; Ctrl-C, or a signal that cancels it, ends it tidily."""
+    """Run `work` in an event loop. Ctrl-C or a signal that cancels it ends it cleanly."""
     try:
         return asyncio.run(work)
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -88,7 +88,8 @@ def run_async(work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
 
 
 def address_of(target: ServerOptions) -> str:
-    """`--server` as given, else where the configured server listens. Raises `ConfigInvalid`."""
+    """The address in `--server`, else the one where the configured server listens. Raises
+    `ConfigInvalid`."""
     if target.server is not None:
         bare = "://" not in target.server
         return f"http://{target.server}" if bare else target.server
@@ -112,7 +113,7 @@ def exit_for(code: str, error_reason: object) -> ExitCode:
 
 
 def refuse(screen: Screen, error: BylineError, output: OutputFormat) -> ExitCode:
-    """Put out an error of our own, made before any server was asked, and its exit code."""
+    """Print an error raised before any server was called, and return its exit code."""
     body = own_error(error.code, error.message, error.remedy)
     if isinstance(error, ConfigInvalid):
         body["faults"] = error.faults
@@ -121,14 +122,14 @@ def refuse(screen: Screen, error: BylineError, output: OutputFormat) -> ExitCode
 
 
 def own_error(code: str, message: str, remedy: str) -> Json:
-    """An error of the command line's own, in the shape of the API's."""
+    """An error of the command line itself, in the shape of the API's errors."""
     return {"error": {"code": code, "message": message, "remedy": remedy, "src": "byline"}}
 
 
 async def attempt(
     command: Command, api: ApiClient, screen: Screen, output: OutputFormat
 ) -> ExitCode:
-    """Run `command`; a refusal or a missing server is put out and becomes an exit code."""
+    """Run `command`. A refusal or a missing server is printed, and becomes an exit code."""
     try:
         return await command(api, screen, output)
     except ApiFailure as failure:
@@ -149,6 +150,6 @@ async def _connected(
 
 
 def _reachable(server: Server) -> str:
-    """The address to call a server at that listens on `server.host`."""
+    """The address by which to call a server that listens on `server.host`."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)
     return f"[{host}]" if ":" in host else host

@@ -45,14 +45,15 @@ KOREAN = "전세 계약의 잔금은 언제까지 얼마를 내야 하나요?"
 FOR_TINY = "What does error E20 on the washing machine mean?"
 ABSENT_BACKEND = "qwen-macbook"
 TINY_TOKENS_MAX = 80
-"""It has said what it knows by then, and on a slow computer that is long enough to wait."""
+"""The small model has said what it knows by then, and a slow computer takes long enough for
+that."""
 
 Afterwards = Callable[[Screen, str], Awaitable[None]]
-"""What is done with the server at an address once everything has been shown."""
+"""What to do with the server at an address once everything has been shown."""
 
 
 async def when_interrupted(screen: Screen, url: str) -> None:
-    """Invite the person to try it, and stay up until Ctrl-C."""
+    """Invite people to try it, and stay up until Ctrl-C."""
     text = Text("Open ")
     text.append(url, style="bold underline")
     text.append(" in your browser, or in another terminal:\n")
@@ -64,7 +65,7 @@ async def when_interrupted(screen: Screen, url: str) -> None:
 
 
 async def at_once(screen: Screen, url: str) -> None:
-    """End, and say what would have been."""
+    """End, and say what the demo would have done next."""
     screen.out.print(Text(f"Without --exit, byline demo stays up at {url} until Ctrl-C."))
 
 
@@ -94,7 +95,7 @@ async def _demo(screen: Screen, afterwards: Afterwards) -> ExitCode:
 
 
 def demo_config(*, closed_port: int) -> Config:
-    """The built-in backends, and a MacBook that is not there: its port is closed."""
+    """The built-in backends, and a MacBook that is unreachable: its port is closed."""
     built_in = Config()
     tiny = built_in.backends["tiny"].model_copy(update={"max_tokens": TINY_TOKENS_MAX})
     absent = OpenAIBackend(
@@ -106,7 +107,7 @@ def demo_config(*, closed_port: int) -> Config:
     )
     return Config(
         server=Server(port=_usual_or_free_port(built_in.server)),
-        log=Log(level="error"),  # the refusal is on the screen; its log line would only repeat it
+        log=Log(level="error"),  # the refusal is on the screen; the log would only repeat it
         ask=Ask(sources_max=3),  # more would only confuse so small a model
         machines={**built_in.machines, "macbook": Machine()},
         backends={**built_in.backends, "tiny": tiny, ABSENT_BACKEND: absent},
@@ -152,7 +153,7 @@ async def _ask(screen: Screen, api: ApiClient, question: AskArguments) -> ExitCo
 
 
 def _in_one_stream(screen: Screen) -> Screen:
-    """A refusal is part of the show: it belongs between the other answers, in a pipe too."""
+    """A screen with one stream: the refusal belongs between the other answers, in a pipe, too."""
     return screen if screen.err.is_terminal else Screen(screen.out, screen.out)
 
 
@@ -168,7 +169,8 @@ def _remark(screen: Screen, text: str) -> None:
 
 @contextmanager
 def _closed_port() -> Iterator[int]:
-    """A loopback port that refuses: bound, so that nobody else can take it, but not listening."""
+    """A loopback port that refuses connections: bound, so that nobody else can take it, but not
+    listening."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as held:
         held.bind(("127.0.0.1", 0))
         port: int = held.getsockname()[1]
@@ -176,7 +178,7 @@ def _closed_port() -> Iterator[int]:
 
 
 def _usual_or_free_port(server: Server) -> int:
-    """The usual port, so that the other commands find the demo; a free one if that is taken."""
+    """The usual port, so that the other commands find the demo; a free one if it is taken."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tried:
         tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,11 +1,11 @@
-"""`byline doctor`: everything that can keep a Byline from working, examined and told in one table.
+"""`byline doctor`: examines everything that can keep Byline from working, and shows one table.
 
-    1. the configuration has faults     → they are told; the rest is examined as if there were none
-    2. this computer                    → looked at from here
-    3. a server uses the data folder    → it is asked to examine its own parts
-    4. none does                        → the parts are opened for the examination, and closed again
+    1. the configuration has faults     → they are shown; the rest is examined with the defaults
+    2. this computer                    → examined from here
+    3. a server uses the data folder    → it examines its own parts
+    4. none does                        → the parts are opened for the examination, then closed
 
-Every step has a bound in seconds; one that fails keeps no other from being made.
+Every step has a bound in seconds, and a step that fails does not prevent the others.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _MARKS: Final = {
 
 
 def examine(options: DoctorOptions) -> ExitCode:
-    """Examine, print, and say by the exit code whether something is wrong."""
+    """Examine, print, and return an exit code that says whether something is wrong."""
     return run_async(_examined(options, open_screen()))
 
 

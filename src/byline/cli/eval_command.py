@@ -1,7 +1,7 @@
-"""`byline eval`: questions with known answers go through a running server; the figures come back.
+"""`byline eval`: asks a running server questions with known answers, and prints the measures.
 
-Everything that can be wrong with the files is found before the first question is asked. What has
-been measured is put out however the run ends: by Ctrl-C, by a server that went away.
+Every fault of the files is found before the first question is asked. What has been measured is
+printed however the run ends: by Ctrl-C, or because the server is gone.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from byline.eval.verdicts import Asked, failed, judge_ask
 
 NOBODY: Final[tuple[str, ...]] = ()
 DEFAULT_BACKEND: Final = ("",)
-"""As an ask has it: a blank name is the default backend."""
+"""As in an ask, a blank name is the default backend."""
 
 _FILE_BYTES_MAX: Final = 200_000_000
 _PAGE: Final = 200
@@ -45,8 +45,8 @@ _SEARCHABLE: Final = ("indexed", "embedded", "enriched")
 
 @dataclass(frozen=True, slots=True)
 class EvalPlan:
-    """What is to be judged, and where the outcome goes. `backends` as named, NOBODY for searches
-    only; `depth` is the passages a search gives, and the 10 of nDCG@10."""
+    """What to judge, and where the results go. `backends` as they were named, NOBODY for searches
+    only; `depth` is the number of passages of a search, and the 10 of nDCG@10."""
 
     path: Path
     backends: tuple[str, ...] = DEFAULT_BACKEND
@@ -61,7 +61,7 @@ class EvalPlan:
 
 
 class _UnusableInput(Exception):
-    """Something given cannot be used; `error` is that in the one error shape."""
+    """A file or option cannot be used; `error` has the one error shape."""
 
     def __init__(self, message: str, remedy: str = "", faults: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -72,7 +72,7 @@ class _UnusableInput(Exception):
 
 @dataclass(slots=True)
 class _EvalRun:
-    """One run under way."""
+    """One evaluation in progress."""
 
     plan: EvalPlan
     questions: list[Question]
@@ -84,7 +84,7 @@ class _EvalRun:
 
     @property
     def outcome(self) -> Json:
-        """All measured so far, with its comparisons."""
+        """Everything measured so far, with comparisons."""
         complete = len(self.judged) == len(self.questions)
         setting = {**self.setting, "complete": complete, "notes": self.notes}
         run = run_json(setting, list(self.backends), self.judged)
@@ -93,7 +93,7 @@ class _EvalRun:
 
 
 def evaluate(plan: EvalPlan) -> Command:
-    """Ask everything, then put out the run; exit 3 where a machine was unavailable."""
+    """Ask everything, then print the run; exit 3 if a machine was unavailable."""
 
     async def command(api: ApiClient, screen: Screen, output: OutputFormat) -> ExitCode:
         try:
@@ -108,7 +108,7 @@ def evaluate(plan: EvalPlan) -> Command:
             return ExitCode.FAILED
         try:
             await _ask_all(api, screen, evaluation, shelf)
-        finally:  # whatever ends it, Ctrl-C too: what is measured is measured
+        finally:  # also after Ctrl-C: what was measured is kept
             if evaluation.judged:
                 _put_out(screen, output, evaluation)
         return _exit_of(evaluation.judged)
@@ -117,7 +117,7 @@ def evaluate(plan: EvalPlan) -> Command:
 
 
 def _read(plan: EvalPlan) -> _EvalRun:
-    """Everything that is read before a question is asked. Raises `_UnusableInput`."""
+    """Read and check all files before a question is asked. Raises `_UnusableInput`."""
     data = _bytes(plan.path)
     try:
         read = read_questions(data, plan.path.suffix)
@@ -162,7 +162,7 @@ def _bytes(path: Path) -> bytes:
 
 
 async def _named_backends(api: ApiClient, names: Sequence[str]) -> dict[str, str]:
-    """Each backend's own name, and how it is sent: blank where the default was left to answer."""
+    """Each backend's own name, and the name to send: blank if the default was left to answer."""
     if not names:
         return {}
     known = (await api.get("/api/backends")).data["backends"]
@@ -207,7 +207,7 @@ async def _shelf(api: ApiClient, evaluation: _EvalRun) -> Shelf:
 
 
 async def _ask_all(api: ApiClient, screen: Screen, evaluation: _EvalRun, shelf: Shelf) -> None:
-    """Every question in turn, one call at a time: times are those of an idle server."""
+    """Ask every question in turn, one call at a time: times are those of an idle server."""
     with _bar(screen) as bar:
         task = bar.add_task("Judging", total=len(evaluation.questions))
         for question in evaluation.questions:
@@ -276,7 +276,7 @@ def _put_out(screen: Screen, output: OutputFormat, evaluation: _EvalRun) -> None
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all: an earlier run is not lost to a full disk."""
+    """Write the file completely or not at all: a full disk does not destroy an earlier run."""
     partial = path.with_name(f".{path.name}.part")
     try:
         partial.write_text(text, encoding="utf-8")
@@ -286,8 +286,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _comparisons(run: Json, earlier: Json | None, path: Path | None) -> Iterable[Json]:
-    """With the earlier run, its searches and backend by backend; then this run's other backends
-    with its first."""
+    """Comparisons with the earlier run (its searches, then each backend), then of this run's other
+    backends with its first."""
     names = [it["backend"] for it in run["backends"]]
     if earlier is not None and path is not None:
         before = [it["backend"] for it in earlier["backends"]]

@@ -1,4 +1,5 @@
-"""Which files a person means: folders walked, hidden files left out, what is no file named."""
+"""Finds the files that paths mean: folders are walked, hidden files left out, unusable paths
+named."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ _IN_A_CIRCLE: Final = "It is a link that leads round in a circle."
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file to add. `label` is what to call it on the screen, `bytes_len` its size in bytes,
-    `folder` where it lay in the folder that was named: `letters/2024`."""
+    """A file to add. `label` is its name on the screen, `bytes_len` its size in bytes, `folder`
+    where it lay in the folder that was named: `letters/2024`."""
 
     path: Path
     label: str
@@ -28,7 +29,7 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """Something in a folder that is not the folder's own, and is not added with it."""
+    """Something in a folder that does not belong to the folder, and is not added with it."""
 
     label: str
     sentence: str
@@ -36,17 +37,17 @@ class SkippedFile:
 
 @dataclass(frozen=True, slots=True)
 class UnusableFile:
-    """Something that was named, or found in a folder, and cannot be added."""
+    """A path that was named, or found in a folder, and cannot be added."""
 
     label: str
     sentence: str
 
 
 def find_files(paths: Iterable[Path]) -> Iterator[FoundFile | SkippedFile | UnusableFile]:
-    """The files at `paths`, folders recursively and in order of name, each file once.
+    """The files at `paths`; folders recursively and in order of name, each file once.
 
-    What begins with a dot is left out unless it was named itself. Links that are named are
-    followed, and those in a folder that lead to its files. Devices and pipes are never opened.
+    Names that begin with a dot are left out unless they were given. Links are followed if they were
+    given, or if they stay inside a folder. Devices and pipes are never opened.
     """
     seen: set[tuple[int, int]] = set()
     for path in paths:
@@ -62,7 +63,7 @@ def find_files(paths: Iterable[Path]) -> Iterator[FoundFile | SkippedFile | Unus
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a folder above it may not be entered, or the name is too long; `_one` says
+    except OSError:  # a parent may not be entered, or the name is too long; `_one` says so
         return False
 
 
@@ -100,9 +101,9 @@ def _below(folder: Path) -> Iterator[FoundFile | SkippedFile | UnusableFile]:
 def _in_folder(
     path: Path, folder: Path, inside: Path
 ) -> Iterator[FoundFile | SkippedFile | UnusableFile]:
-    """What is at `path` in `folder`, which really is at `inside`.
+    """What is at `path` in `folder`, whose real path is `inside`.
 
-    1. a link that leads to nothing, or round in a circle, cannot be read
+    1. a link that leads to nothing, or in a circle, cannot be read
     2. a link that leads out of the folder is left out
     3. so is a link to a folder, unless that is walked anyway
     4. anything else is taken for a file
@@ -135,7 +136,7 @@ def _unreadable(error: OSError, folder: Path) -> UnusableFile:
 
 
 def _within(path: Path, folder: Path) -> str:
-    """A file of a folder that was named, from that folder on: `letters/2024/tax.pdf`."""
+    """The path of a file from the folder that was named on: `letters/2024/tax.pdf`."""
     return str(path.relative_to(folder.parent))
 
 

@@ -1,4 +1,4 @@
-"""The commands that read (and `documents delete`): one call each, shown as words or as JSON."""
+"""The commands that read (and `documents delete`): one call each, shown as text or as JSON."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def tag_document(document_id: str, tags: Sequence[str]) -> Command:
 
 
 def delete_documents(document_ids: Sequence[str]) -> Command:
-    """Remove documents one after the other; the first that cannot be removed ends it."""
+    """Remove documents one after the other; stop at the first that cannot be removed."""
 
     async def command(api: ApiClient, screen: Screen, output: OutputFormat) -> ExitCode:
         for document_id in document_ids:
@@ -146,7 +146,7 @@ def _got(route: str, shown: ShowReply, /, **parameters: object) -> Command:
 
 
 def _segment(text: str) -> str:
-    """`text` as one segment of a path, whatever is in it."""
+    """`text` escaped as one segment of a path."""
     return quote(text, safe="") or "%20"
 
 

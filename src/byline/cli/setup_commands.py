@@ -28,12 +28,12 @@ Writer = Callable[[Path, str], None]
 
 
 def serve_until_stopped(file: Path | None) -> ExitCode:
-    """Run the server; its address goes to standard output once it answers."""
+    """Run the server; print its address to standard output once it answers."""
     screen = open_screen()
     try:
         source = file or config_path(os.environ)
         config = check_config(source).config
-        from byline.main import serve  # the whole server: only `serve` pays for it
+        from byline.main import serve  # the whole server: only `serve` should wait for its import
 
         def ready(server: RunningServer) -> None:
             screen.out.print(Text(f"Byline answers at {server.url}"))
@@ -44,13 +44,13 @@ def serve_until_stopped(file: Path | None) -> ExitCode:
         asyncio.run(serve(config, home_path(os.environ), ready, source))
     except BylineError as error:
         return refuse(screen, error, TextFormat())
-    except KeyboardInterrupt:  # before the server took over the signal
+    except KeyboardInterrupt:  # before the server handles the signal
         return ExitCode.INTERRUPTED
     return ExitCode.OK
 
 
 def check_configuration(file: Path | None) -> ExitCode:
-    """All faults of the configuration, or what it comes to."""
+    """Print all faults of the configuration, or a summary of it."""
     screen = open_screen()
     path = file or config_path(os.environ)
     try:
@@ -65,7 +65,7 @@ def check_configuration(file: Path | None) -> ExitCode:
 
 
 def write_configuration(preset: str, path: Path | None, write: Writer) -> ExitCode:
-    """Write a preset where Byline will find it, or to `path`."""
+    """Write a preset to `path`, or to where Byline looks for its configuration."""
     screen = open_screen()
     usual = config_path(os.environ) or home_path(os.environ) / CONFIG_NAME
     target = path or usual
@@ -87,13 +87,13 @@ def write_configuration(preset: str, path: Path | None, write: Writer) -> ExitCo
 
 
 def create_file(path: Path, text: str) -> None:
-    """Raises FileExistsError rather than touch what is there."""
+    """Create the file. Raises FileExistsError if it exists."""
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Whole or not at all, also when the disk is full."""
+    """Replace the file completely or not at all, also when the disk is full."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
