@@ -55,8 +55,11 @@ log: Final = structlog.get_logger(__name__)
 QUEUE: Final = "documents"
 READ_DOCUMENT: Final = "read_document"
 TRANSIENT_ERRORS: Final = (
-    *(DatabaseUnavailable, StorageUnavailable, StorageFull),
-    *(ExtractWorkerDied, StaleReading),
+    DatabaseUnavailable,
+    StorageUnavailable,
+    StorageFull,
+    ExtractWorkerDied,
+    StaleReading,
 )
 """Errors that may not occur at the next try."""
 

@@ -32,8 +32,13 @@ _TRUSTED_TITLES: Final = frozenset({Reader.HTML, Reader.MARKDOWN, Reader.EPUB, R
 """Readers whose titles were written for people; other titles must also occur in the text."""
 _PROSE: Final = frozenset(
     {
-        *("text/plain", "application/pdf", "application/rtf", "application/msword"),
-        *("application/x-hwp", "application/haansofthwpx", "image/tiff"),
+        "text/plain",
+        "application/pdf",
+        "application/rtf",
+        "application/msword",
+        "application/x-hwp",
+        "application/haansofthwpx",
+        "image/tiff",
         "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         "application/vnd.oasis.opendocument.text",
     }

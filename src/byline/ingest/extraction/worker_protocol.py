@@ -21,10 +21,12 @@ FRAME: Final = struct.Struct(">III")
 """The head of each part of an answer: the lengths in bytes of its JSON header, its text and its
 terms."""
 
+# fmt: off
 _PASSED_ON: Final = (
-    *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
-    *("PYTHONPATH", "VIRTUAL_ENV", "TESSDATA_PREFIX"),
+    "PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+    "PYTHONPATH", "VIRTUAL_ENV", "TESSDATA_PREFIX",
 )
+# fmt: on
 """The variables of our environment that a child gets, because it reads other people's files; no
 keys."""
 

@@ -163,7 +163,10 @@ class Pictures:
 
     async def _draw(self, order: PictureOrder) -> bytes:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "byline.ingest.pictures.picture_worker"),
+            sys.executable,
+            "-P",
+            "-m",
+            "byline.ingest.pictures.picture_worker",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

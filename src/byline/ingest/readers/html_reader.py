@@ -22,25 +22,15 @@ _HEADINGS: Final = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _UNSEEN: Final = frozenset(
     {"script", "style", "template", "svg", "math", "object", "iframe", "noscript", "select"}
 )
-_BLOCKS: Final = frozenset(
-    {
-        *(
-            "address",
-            "article",
-            "aside",
-            "blockquote",
-            "body",
-            "caption",
-            "center",
-            "dd",
-            "details",
-        ),
-        *("dialog", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form"),
-        *("header", "hr", "legend", "li", "main", "menu", "nav", "ol", "p", "pre", "section"),
-        *("summary", "table", "tbody", "tfoot", "thead", "title", "tr", "ul", "option"),
-        *_HEADINGS,
-    }
-)
+# fmt: off
+_BLOCKS: Final = frozenset({
+    "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details",
+    "dialog", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form",
+    "header", "hr", "legend", "li", "main", "menu", "nav", "ol", "option", "p", "pre", "section",
+    "summary", "table", "tbody", "tfoot", "thead", "title", "tr", "ul",
+    *_HEADINGS,
+})
+# fmt: on
 _CELLS: Final = frozenset({"td", "th"})
 _INSIDE_CELLS: Final = frozenset({"p", "div", "center", "section", "figure", "pre", "hr"})
 """Blocks that do not end the table row they are in."""

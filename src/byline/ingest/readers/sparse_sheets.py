@@ -158,8 +158,14 @@ _DIALECTS: Final[Mapping[str, SheetDialect]] = {
     "application/vnd.oasis.opendocument.spreadsheet": _OpenDocument(),
 }
 _UNREADABLE: Final = (
-    *(zipfile.BadZipFile, expat.ExpatError, OSError, EOFError, ValueError, LookupError),
-    *(RuntimeError, NotImplementedError),
+    zipfile.BadZipFile,
+    expat.ExpatError,
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    RuntimeError,
+    NotImplementedError,
 )
 
 

@@ -33,10 +33,12 @@ _LINK: Final = re.compile(r"(https?://|mailto:)[^\s]", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^>]*>")
 _ALIGNED: Final = re.compile(r"text-align:(left|right|center)")
 
+# fmt: off
 _TAGS: Final = {
-    *("p", "br", "em", "strong", "s", "code", "pre", "blockquote", "hr", "ul", "ol", "li"),
-    *("h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "a", "span"),
+    "p", "br", "em", "strong", "s", "code", "pre", "blockquote", "hr", "ul", "ol", "li",
+    "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "a", "span",
 }
+# fmt: on
 _ATTRIBUTES: Final[dict[str, set[str]]] = {
     "*": set(),
     "a": {"href", "aria-label", "data-n"},

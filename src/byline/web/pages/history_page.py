@@ -159,8 +159,13 @@ def ask_entry(ask: ListedAsk) -> dict[str, Any]:
         "reason": ask.reason,
     }
     ended = StoredAsk(
-        *(ask.id, ask.question, ask.backend, ask.machine, ask.status),
-        *(ask.created_at, ask.finished_at),
+        ask.id,
+        ask.question,
+        ask.backend,
+        ask.machine,
+        ask.status,
+        ask.created_at,
+        ask.finished_at,
         answer=answer if ask.finished_at and ask.status != AskStatus.INTERRUPTED else None,
     )
     return {
