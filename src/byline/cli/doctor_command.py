@@ -84,14 +84,14 @@ async def _parts(options: DoctorOptions, config: schema.Config) -> Sequence[Find
     except BylineError as error:
         return [Finding("server", FindingState.FAILED, error.message, error.remedy)]
     if process is not None or options.server is not None:
-        return await _told_by_server(options, process)
+        return await _findings_of_server(options, process)
     from byline.main import examined  # the whole program: a server that runs has it loaded already
 
     idle = Finding("server", FindingState.OK, f"None uses {home}; examined without one.")
     return [idle, *await examined(config, home)]
 
 
-async def _told_by_server(options: DoctorOptions, process: str | None) -> Sequence[Finding]:
+async def _findings_of_server(options: DoctorOptions, process: str | None) -> Sequence[Finding]:
     who = f"Process {process}" if process is not None else "A server"
     try:
         address = address_of(options)

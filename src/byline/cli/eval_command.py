@@ -110,7 +110,7 @@ def evaluate(plan: EvalPlan) -> Command:
             await _ask_all(api, screen, evaluation, shelf)
         finally:  # also after Ctrl-C: what was measured is kept
             if evaluation.judged:
-                _put_out(screen, output, evaluation)
+                _print_run(screen, output, evaluation)
         return _exit_of(evaluation.judged)
 
     return command
@@ -256,7 +256,7 @@ async def _ask(api: ApiClient, plan: EvalPlan, judged: Judged, backend: str) -> 
     return judge_ask(judged.question, reply.data, judged.expected, ms)
 
 
-def _put_out(screen: Screen, output: OutputFormat, evaluation: _EvalRun) -> None:
+def _print_run(screen: Screen, output: OutputFormat, evaluation: _EvalRun) -> None:
     run = evaluation.outcome
     text = json.dumps(run, ensure_ascii=False)
     output.reply(screen, ApiReply(0, text, run), show_run)

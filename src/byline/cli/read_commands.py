@@ -24,19 +24,19 @@ Filters = Mapping[str, str | None]
 
 
 def search(query: str, limit: int, filters: Filters) -> Command:
-    return _got("/api/search", show_search, q=query, limit=limit, **filters)
+    return _get_command("/api/search", show_search, q=query, limit=limit, **filters)
 
 
 def documents(limit: int, cursor: str | None, filters: Filters) -> Command:
-    return _got("/api/documents", show_documents, limit=limit, cursor=cursor, **filters)
+    return _get_command("/api/documents", show_documents, limit=limit, cursor=cursor, **filters)
 
 
 def document(document_id: str) -> Command:
-    return _got(f"/api/documents/{_segment(document_id)}", show_document)
+    return _get_command(f"/api/documents/{_segment(document_id)}", show_document)
 
 
 def document_text(document_id: str) -> Command:
-    return _got(f"/api/documents/{_segment(document_id)}/text", _text)
+    return _get_command(f"/api/documents/{_segment(document_id)}/text", _text)
 
 
 def conversations(limit: int, cursor: str | None, filters: Filters) -> Command:
@@ -45,7 +45,7 @@ def conversations(limit: int, cursor: str | None, filters: Filters) -> Command:
             return Text("No conversation has an ask like that.")
         return show_conversations(page, console)
 
-    return _got("/api/conversations", show, limit=limit, cursor=cursor, **filters)
+    return _get_command("/api/conversations", show, limit=limit, cursor=cursor, **filters)
 
 
 def begin_conversation(title: str) -> Command:
@@ -94,11 +94,11 @@ def delete_conversation(conversation_id: str) -> Command:
 
 
 def backends() -> Command:
-    return _got("/api/backends", show_backends)
+    return _get_command("/api/backends", show_backends)
 
 
 def jobs(limit: int) -> Command:
-    return _got("/api/jobs", show_jobs, limit=limit)
+    return _get_command("/api/jobs", show_jobs, limit=limit)
 
 
 def probe(name: str) -> Command:
@@ -137,7 +137,7 @@ def delete_documents(document_ids: Sequence[str]) -> Command:
     return command
 
 
-def _got(route: str, shown: ShowReply, /, **parameters: object) -> Command:
+def _get_command(route: str, shown: ShowReply, /, **parameters: object) -> Command:
     async def command(api: ApiClient, screen: Screen, output: OutputFormat) -> ExitCode:
         output.reply(screen, await api.get(route, **parameters), shown)
         return ExitCode.OK

@@ -172,7 +172,7 @@ class DocumentJobs:
             found = await (await connection.execute(sql["try_alone"])).fetchone()
             if found is not None and found["alone"]:
                 await decide_length(connection, self._config.passage_chars_max)
-                await self._take_over(await self._jobs_of_anybody())
+                await self._requeue(await self._running_jobs())
                 await connection.execute(sql["hold_place"])
                 await connection.execute(sql["alone_no_more"])
             else:
@@ -211,28 +211,28 @@ class DocumentJobs:
             dead = await self._app.job_manager.get_stalled_jobs(
                 queue=QUEUE, seconds_since_heartbeat=_DEAD_AFTER_S
             )
-            await self._take_over([*dead, *await self._left_by_us()])
+            await self._requeue([*dead, *await self._lost_jobs()])
             if loop.time() >= given_at + _GIVE_JOBS_S:
                 await library.give_jobs()
                 given_at = loop.time()
             await library.sweep()
-            await self._tell(await library.backlog())
+            await self._log_stalled(await library.backlog())
             await asyncio.sleep(_SWEEP_S)
 
-    async def _left_by_us(self) -> list[Job]:
+    async def _lost_jobs(self) -> list[Job]:
         """Jobs recorded as running in this process that it has not run since the last sweep:
         either their start was recorded but never arrived here, or their end never arrived at
         the database."""
         idle = [
             job
-            for job in await self._jobs_of_anybody()
+            for job in await self._running_jobs()
             if job.worker_id in self._worker_ids and job.id not in self._at_work
         ]
         left = [job for job in idle if job.id in self._suspects]
         self._suspects = frozenset(job.id for job in idle if job.id is not None)
         return left
 
-    async def _tell(self, backlog: Backlog) -> None:
+    async def _log_stalled(self, backlog: Backlog) -> None:
         """Log that reading has stalled, every ten minutes for as long as it has."""
         now = asyncio.get_running_loop().time()
         if backlog.state is BacklogState.STALLED and now >= self._told_at + _TELL_AGAIN_S:
@@ -245,11 +245,11 @@ class DocumentJobs:
             )
             self._told_at = now
 
-    async def _jobs_of_anybody(self) -> list[Job]:
+    async def _running_jobs(self) -> list[Job]:
         manager = self._app.job_manager
         return list(await manager.list_jobs_async(queue=QUEUE, status="doing"))
 
-    async def _take_over(self, jobs: list[Job]) -> None:
+    async def _requeue(self, jobs: list[Job]) -> None:
         """Queue again the jobs that no process runs any more."""
         for job in jobs:
             log.info("a job that nobody does any more is done again", **job.task_kwargs)
@@ -283,7 +283,7 @@ class DocumentJobs:
             if attempts + 1 >= (
                 WORKER_DEATHS_MAX if isinstance(error, ExtractWorkerDied) else TRIES_MAX
             ):
-                await self._pipeline.fail(document_id, _given_up(error, attempts + 1))
+                await self._pipeline.fail(document_id, _gave_up_error(error, attempts + 1))
                 return
             log.warning("a document is tried again", document=document_id, reason=str(error))
             with contextlib.suppress(DatabaseUnavailable):
@@ -323,7 +323,7 @@ def _transient_error(error: Exception) -> DocumentError:
     )
 
 
-def _given_up(error: Exception, tries: int) -> ExtractionFailed:
+def _gave_up_error(error: Exception, tries: int) -> ExtractionFailed:
     if isinstance(error, ExtractWorkerDied):
         return ExtractionFailed(
             "extraction_failed", f"The reader broke down on this file, {tries} times."
@@ -362,7 +362,7 @@ async def running_library(
     What an earlier process left in `folders.scratch` is removed. Without an embedder documents wait
     for one, and are found by their words.
     """
-    await asyncio.to_thread(_emptied, folders.scratch)
+    await asyncio.to_thread(_empty_folder, folders.scratch)
     filler = Filler(database, embedder) if embedder is not None else None
     async with open_extractor(config, folders.scratch) as extractor:
         pipeline = Pipeline(database, blobs, extractor, folders.scratch, config.passage_chars_max)
@@ -379,7 +379,7 @@ async def running_library(
             yield library
 
 
-def _emptied(folder: Path) -> None:
+def _empty_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in folder.iterdir():
         if left.is_dir():

@@ -73,11 +73,13 @@ class Pipeline:
                 return
         try:
             async with self._extraction(row, chars_max) as extraction:
-                await self._keep(document_id, extraction, cut_by(chars_max))
+                await self._store_in_transaction(document_id, extraction, cut_by(chars_max))
         except ExtractionFailed as failure:
             await self.fail(document_id, failure)
 
-    async def _keep(self, document_id: str, extraction: Extraction, chunked_by: int) -> None:
+    async def _store_in_transaction(
+        self, document_id: str, extraction: Extraction, chunked_by: int
+    ) -> None:
         async with self.database.connection() as connection:
             await connection.execute(statements("documents")["commit_lazily"])
             await _store(connection, document_id, extraction, chunked_by)

@@ -82,11 +82,11 @@ def _take(now: AskProgress, calls: dict[str, ProgressStep], kind: str, data: Row
             now.text, now.phase = now.text + str(data["text"]), ProgressPhase.WRITING
         case "tool_call":
             step = ProgressStep(str(data["tool"]), _words(str(data["arguments"])))
-            calls[_call(data)] = step
+            calls[_call_key(data)] = step
             now.steps.append(step)
             now.text, now.phase = "", ProgressPhase.LOOKING
         case "tool_result":
-            _returned(calls.get(_call(data), ProgressStep("")), data)
+            _take_result(calls.get(_call_key(data), ProgressStep("")), data)
             known = {source["n"] for source in now.sources}
             now.sources += [source for source in data["sources"] if source["n"] not in known]
         case "note" if data["code"] not in NOTES:
@@ -96,11 +96,11 @@ def _take(now: AskProgress, calls: dict[str, ProgressStep], kind: str, data: Row
             now.phase = ProgressPhase.ENDED
 
 
-def _call(data: Row) -> str:
+def _call_key(data: Row) -> str:
     return f"{data['round']} {data['call_id']}"
 
 
-def _returned(step: ProgressStep, data: Row) -> None:
+def _take_result(step: ProgressStep, data: Row) -> None:
     step.outcome, step.found = str(data["outcome"]), len(data["sources"])
     if not step.found:
         step.told = " ".join(str(data["text"]).split())

@@ -114,7 +114,7 @@ class EventStream(Response):
         self._sent_at = clock.monotonic()
         # Most streams are never silent for that long, and need no task to watch them.
         alarm = clock.call_at(
-            self._sent_at + self.heartbeat.silence_s, lambda: self._begin_beat(send)
+            self._sent_at + self.heartbeat.silence_s, lambda: self._start_heartbeat(send)
         )
         try:
             with contextlib.suppress(CallerLeft):
@@ -134,7 +134,7 @@ class EventStream(Response):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _begin_beat(self, send: Send) -> None:
+    def _start_heartbeat(self, send: Send) -> None:
         self._beating = asyncio.ensure_future(self._beat(send))
 
     async def _beat(self, send: Send) -> None:

@@ -126,7 +126,7 @@ class Extractor:
         order = ReadingOrder(str(path), name, title, chars_max)
         reading = asyncio.create_task(self._run_order(order, parts))
         try:
-            yield await _extraction(parts)
+            yield await _receive_extraction(parts)
         finally:
             reading.cancel()
             await asyncio.wait([reading])
@@ -148,7 +148,7 @@ class Extractor:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._end_of(worker) from error
         finally:
-            await self._put_back(worker)
+            await self._return_worker(worker)
 
     async def _receive_parts(
         self, worker: _Worker, order: ReadingOrder, parts: _PartQueue
@@ -180,12 +180,12 @@ class Extractor:
         while self._idle:
             worker = self._idle.pop()
             if worker.is_usable:
-                worker.keep()
+                worker.cancel_ending()
                 return worker
             await worker.kill()
         return await _start_worker(self._limits, self._scratch)
 
-    async def _put_back(self, worker: _Worker) -> None:
+    async def _return_worker(self, worker: _Worker) -> None:
         """Keep the worker for the next file, or end it if it is worn or in the middle of a file."""
         if worker.is_usable:
             self._idle.append(worker)
@@ -261,7 +261,7 @@ class _Worker:
         stdin.write(order.to_json().encode() + b"\n")
         await stdin.drain()
         header, text, _ = await self._part()
-        opening = _opening(header, text)
+        opening = _read_opening(header, text)
         self._awaits_opening, self._passages_left = False, len(opening.spans)
         return opening
 
@@ -289,7 +289,7 @@ class _Worker:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(seconds, self._start_ending)
 
-    def keep(self) -> None:
+    def cancel_ending(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
@@ -299,7 +299,7 @@ class _Worker:
         return await asyncio.shield(self._start_ending())
 
     def _start_ending(self) -> asyncio.Task[tuple[int | None, str]]:
-        self.keep()
+        self.cancel_ending()
         if self._ending is None:
             self._ending = asyncio.create_task(self._end())
         return self._ending
@@ -342,7 +342,7 @@ async def _start_worker(limits: WorkerLimits, scratch: Path) -> _Worker:
     return _Worker(process, folder)
 
 
-def _opening(header: Mapping[str, Any], text: bytes) -> _DocumentHead:
+def _read_opening(header: Mapping[str, Any], text: bytes) -> _DocumentHead:
     paths = header["paths"]
     return _DocumentHead(
         text=ExtractedText(
@@ -357,7 +357,7 @@ def _opening(header: Mapping[str, Any], text: bytes) -> _DocumentHead:
     )
 
 
-async def _extraction(parts: _PartQueue) -> Extraction:
+async def _receive_extraction(parts: _PartQueue) -> Extraction:
     opening = await _next(parts)
     assert isinstance(opening, _DocumentHead)
     return Extraction(opening.text, opening.spans, _blocks(parts, len(opening.spans)))

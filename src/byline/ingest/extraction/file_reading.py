@@ -23,7 +23,7 @@ from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_tiff
 from byline.ingest.readers.mail_reader import read_mail, read_mailbox
 from byline.ingest.readers.office_reader import Ocr, read_office
 from byline.ingest.readers.plain_reader import read_markdown, read_text
-from byline.ingest.readers.text_blocks import clean_title
+from byline.ingest.readers.text_blocks import title_line
 from byline.text.language import language_of
 
 _UTF8_BYTES_MAX: Final = 4
@@ -127,14 +127,14 @@ def _title(extracted: ExtractedText, name: str) -> str:
     3. the file's name without its ending
     """
     reader = _reader_of(extracted)
-    beginning = _squeezed(extracted.text[:_TITLE_SOUGHT_CHARS])
+    beginning = _letters_and_digits(extracted.text[:_TITLE_SOUGHT_CHARS])
     carried = extracted.title
-    if carried and (reader in _TRUSTED_TITLES or _squeezed(carried) in beginning):
+    if carried and (reader in _TRUSTED_TITLES or _letters_and_digits(carried) in beginning):
         return carried
     first = next(iter(extracted.headings), None)
     if reader in _HEADED and first is not None and first.level == 1 and first.start == 0:
         return first.text
-    return clean_title(PurePath(name).stem) or name
+    return title_line(PurePath(name).stem) or name
 
 
 def _reader_of(extracted: ExtractedText) -> Reader:
@@ -149,7 +149,7 @@ def _reader_of(extracted: ExtractedText) -> Reader:
     return known.get(extracted.media_type, Reader.OFFICE)
 
 
-def _squeezed(text: str) -> str:
+def _letters_and_digits(text: str) -> str:
     return re.sub(r"\W+", "", text).casefold()
 
 

@@ -94,10 +94,10 @@ class Pictures:
         passage, about = "", 0.0
         if view.span is not None:
             passage, about = _on_page(await self._library.text(document.id), view)
-        picture = await self._kept_or_drawn(document, view, passage, about)
+        picture = await self._stored_or_drawn(document, view, passage, about)
         return picture if view.span is not None else Picture(picture.png, None, None)
 
-    async def _kept_or_drawn(
+    async def _stored_or_drawn(
         self, document: Document, view: PageView, passage: str, about: float
     ) -> Picture:
         told = f"{_DRAWN_BY} {about:.2f} {passage}" if passage else _DRAWN_BY
@@ -110,7 +110,7 @@ class Pictures:
                     return _picture(known)
                 async with self._free:
                     waiting.reschedule(None)  # its turn has come
-                    drawn = await self._drawn_in_time(document, view, passage, about)
+                    drawn = await self._draw_in_time(document, view, passage, about)
         except TimeoutError:
             if not waiting.expired():
                 raise
@@ -118,10 +118,10 @@ class Pictures:
                 "Many pages are being drawn just now; this one's turn did not come."
             ) from None
         if await self._blobs.exists(document.sha256):  # it may have been removed meanwhile
-            await asyncio.to_thread(self._keep, kept, drawn)
+            await asyncio.to_thread(self._store_picture, kept, drawn)
         return _picture(drawn)
 
-    async def _drawn_in_time(
+    async def _draw_in_time(
         self, document: Document, view: PageView, passage: str, about: float
     ) -> bytes:
         try:
@@ -199,7 +199,7 @@ class Pictures:
             remedy="Open the original file instead.",
         )
 
-    def _keep(self, path: Path, drawn: bytes) -> None:
+    def _store_picture(self, path: Path, drawn: bytes) -> None:
         """Store a picture, or ignore that it cannot be stored: a full disk is no reason to show
         nothing."""
         with contextlib.suppress(OSError):
@@ -266,7 +266,7 @@ async def open_pictures(
     library: Library, blobs: BlobStore, config: schema.Ingest, folder: Path
 ) -> Pictures:
     """Pictures kept under `folder`."""
-    await asyncio.to_thread(_ready, folder)
+    await asyncio.to_thread(_prepare_folder, folder)
     return Pictures(library, blobs, config, folder)
 
 
@@ -275,7 +275,7 @@ async def forget_pictures(folder: Path, sha256: str) -> None:
     await asyncio.to_thread(shutil.rmtree, folder / sha256, ignore_errors=True)
 
 
-def _ready(folder: Path) -> None:
+def _prepare_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in folder.glob(f"{_COPY}*"):
         shutil.rmtree(left, ignore_errors=True)

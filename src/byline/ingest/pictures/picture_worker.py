@@ -72,7 +72,7 @@ def _bound(memory_bytes_max: int) -> None:
 
 def _answer(order: PictureOrder) -> tuple[dict[str, Any], bytes]:
     try:
-        return _drawn(order)
+        return _draw(order)
     except ExtractionFailed as refusal:
         failure = refusal
     except MemoryError:
@@ -90,8 +90,8 @@ def _answer(order: PictureOrder) -> tuple[dict[str, Any], bytes]:
     return {"failed": told}, b""
 
 
-def _drawn(order: PictureOrder) -> tuple[dict[str, Any], bytes]:
-    with contextlib.closing(_opened(order)) as document:
+def _draw(order: PictureOrder) -> tuple[dict[str, Any], bytes]:
+    with contextlib.closing(_open_document(order)) as document:
         if not 1 <= order.page <= len(document):
             told = f"There is no page {order.page}; the document has {len(document)}."
             raise ExtractionFailed(NO_SUCH_PAGE, told)
@@ -108,7 +108,7 @@ def _drawn(order: PictureOrder) -> tuple[dict[str, Any], bytes]:
         return {"marked": bool(places), "box": _around(places, picture.size)}, _png(picture)
 
 
-def _opened(order: PictureOrder) -> pypdfium2.PdfDocument:
+def _open_document(order: PictureOrder) -> pypdfium2.PdfDocument:
     try:
         return pypdfium2.PdfDocument(order.path)
     except pypdfium2.PdfiumError as error:

@@ -76,7 +76,7 @@ class _Tokenizer:
     def read(self) -> Iterator[Token]:
         page, at, words = self._page, 0, 0
         while (at := page.find("<", at)) >= 0 and at < self._last_end:
-            tag, after = self._construct(at)
+            tag, after = self._tag_at(at)
             if not after:  # 5
                 at += 1
                 continue
@@ -91,7 +91,7 @@ class _Tokenizer:
         if words < len(page):
             yield _resolved(page[words:])
 
-    def _construct(self, at: int) -> tuple[Tag | None, int]:
+    def _tag_at(self, at: int) -> tuple[Tag | None, int]:
         """The tag at the `<` at `at`, or None, and the offset of its end; 0 if it is text or never
         ends."""
         following = self._page[at + 1 : at + 2]
@@ -99,16 +99,16 @@ class _Tokenizer:
             found = _END.match(self._page, at)  # 2
             if found:
                 return Tag(found[1].lower(), begins=False, ends=True), found.end()
-            return None, self._ending(_TAG_END, at)
+            return None, self._find_ending(_TAG_END, at)
         if following == "!":
-            return None, self._declared(at)
+            return None, self._declaration_end(at)
         if following == "?":
-            return None, self._ending(_TAG_END, at)
+            return None, self._find_ending(_TAG_END, at)
         if following.isascii() and following.isalpha():
-            return self._started(at)
+            return self._start_tag_at(at)
         return None, 0
 
-    def _started(self, at: int) -> tuple[Tag | None, int]:
+    def _start_tag_at(self, at: int) -> tuple[Tag | None, int]:
         found = self._start.match(self._page, at)  # 1
         if found is None and self._start is _START:
             self._start = _UNQUOTED_START
@@ -117,14 +117,14 @@ class _Tokenizer:
             return None, 0
         return Tag(found[1].lower(), begins=True, ends=bool(found[2])), found.end()
 
-    def _declared(self, at: int) -> int:
+    def _declaration_end(self, at: int) -> int:
         if self._page.startswith("<!--", at):  # 3
-            return self._ending(_COMMENT_END, at + 2)  # `<!-->` is a whole one
+            return self._find_ending(_COMMENT_END, at + 2)  # `<!-->` is a whole one
         if _MARKED.match(self._page, at):
-            return self._ending(_MARKED_END, at)
-        return self._ending(_TAG_END, at)
+            return self._find_ending(_MARKED_END, at)
+        return self._find_ending(_TAG_END, at)
 
-    def _ending(self, ending: re.Pattern[str], at: int) -> int:
+    def _find_ending(self, ending: re.Pattern[str], at: int) -> int:
         if ending in self._missing:
             return 0
         found = ending.search(self._page, at)

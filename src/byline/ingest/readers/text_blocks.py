@@ -62,7 +62,7 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
         text = normalise(block.text).strip()
         if block.level:
             text = re.sub(r"\s+", " ", text)
-        context = clean_title(block.context)
+        context = title_line(block.context)
         if context and not block.level:
             headings.append(Heading(0, context, length, length))
         if not text:
@@ -80,7 +80,7 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
             code.append((start, length))
     return ExtractedText(
         text="".join(parts),
-        title=clean_title(title),
+        title=title_line(title),
         media_type=media_type,
         pages=_spans(page_starts, length),
         headings=tuple(headings),
@@ -88,7 +88,7 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
     )
 
 
-def clean_title(title: str) -> str:
+def title_line(title: str) -> str:
     """A title on one line, at most 300 characters."""
     return re.sub(r"\s+", " ", normalise(title)).strip()[:300]
 

@@ -40,9 +40,9 @@ class AnswerPages:
     async def answer(self, request: Request) -> Response:
         """One ask as an article."""
         page_forms.read_parameters(request, set())
-        stored = await self._asked(request)
+        stored = await self._stored_ask(request)
         turn = await turn_now(self.parts, stored)
-        gone = await self._gone(turn["sources"])
+        gone = await self._removed_documents(turn["sources"])
         for source in turn["sources"]:
             source["gone"] = source["document_id"] in gone
         view = {
@@ -54,15 +54,15 @@ class AnswerPages:
     async def markdown(self, request: Request) -> Response:
         """The ask with its sources as Markdown, for pasting elsewhere."""
         page_forms.read_parameters(request, set())
-        stored = await self._asked(request)
+        stored = await self._stored_ask(request)
         headers = {"Cache-Control": "no-store"}
         return Response(ask_markdown(stored), media_type="text/markdown", headers=headers)
 
     async def source(self, request: Request) -> Response:
         """One source as it is shown beside the answer: its page as a picture, or its text."""
         page_forms.read_parameters(request, set())
-        stored = await self._asked(request)
-        source = _numbered(stored, request.path_params["number"])
+        stored = await self._stored_ask(request)
+        source = _source_with_number(stored, request.path_params["number"])
         view = {"ask": stored, "source": source, "picture": None, "window": None}
         try:
             document = await self.parts.library.get(source["document_id"])
@@ -78,10 +78,10 @@ class AnswerPages:
                 view["window"] = await self._window(document.id, marked)
         return self.renderer.render(request, "source.html", view)
 
-    async def _asked(self, request: Request) -> StoredAsk:
+    async def _stored_ask(self, request: Request) -> StoredAsk:
         return await self.parts.asks.get(request.path_params["ask_id"])
 
-    async def _gone(self, sources: Iterable[Mapping[str, Any]]) -> Collection[str]:
+    async def _removed_documents(self, sources: Iterable[Mapping[str, Any]]) -> Collection[str]:
         """Which of the documents behind an answer have been removed since."""
         gone = set()
         for document_id in {source["document_id"] for source in sources}:
@@ -102,7 +102,7 @@ class AnswerPages:
         return typesetting.text_window(extracted.text, marked=(marked["start"], marked["end"]))
 
 
-def _numbered(stored: StoredAsk, number: str) -> dict[str, Any]:
+def _source_with_number(stored: StoredAsk, number: str) -> dict[str, Any]:
     """The source with this number. Raises `NotFound`."""
     for source in turn_view.turn(stored)["sources"]:
         if str(source["n"]) == number[:_NUMBER_CHARS_MAX]:

@@ -24,7 +24,7 @@ def _step(event: Mapping[str, Any], first: datetime | None) -> dict[str, Any]:
     since, at = _moment(event, "since"), _moment(event, "at")
     data = dict(event["data"])
     if event["type"] == "tool_call":
-        data["arguments"] = _readable(str(data.get("arguments", "")))
+        data["arguments"] = _indented(str(data.get("arguments", "")))
     if event["type"] == "done":
         taken = data.get("timings_ms", {})
         data["timings_ms"] = {part: taken[part] for part in _in_order(taken)}
@@ -47,7 +47,7 @@ def _moment(event: Mapping[str, Any], name: str) -> datetime | None:
     return datetime.fromisoformat(told) if told else None
 
 
-def _readable(arguments: str) -> str:
+def _indented(arguments: str) -> str:
     """The JSON that a model wrote, indented; unchanged if it is not JSON."""
     try:
         return json.dumps(json.loads(arguments), ensure_ascii=False, indent=1)

@@ -45,18 +45,18 @@ class AskPages:
     async def front(self, request: Request) -> Response:
         """The field for a question, the backends to choose from, and recent asks."""
         sent = page_forms.read_parameters(request, {"q", "backend"})
-        chosen = sent.get("backend") or self._remembered(request)
-        return await self._front(request, AskForm(sent.get("q", ""), chosen))
+        chosen = sent.get("backend") or self._remembered_backend(request)
+        return await self._front_page(request, AskForm(sent.get("q", ""), chosen))
 
     async def ask(self, request: Request) -> Response:
         """Start the ask, then redirect to its page."""
         form = read_ask_form(await page_forms.read_form(request, set(FIELDS)))
         try:
-            running = await self._asked(request, form)
+            running = await self._start(request, form)
         except BylineError as error:
-            return await self._front(request, replace(form, error=error))
+            return await self._front_page(request, replace(form, error=error))
         answer = page_forms.accepted_at(request, f"/asks/{running.id}")
-        self._remember(answer, form.backend)
+        self._remember_backend(answer, form.backend)
         return answer
 
     async def cancel(self, request: Request) -> Response:
@@ -72,8 +72,8 @@ class AskPages:
     async def compare(self, request: Request) -> Response:
         """The form that asks two backends the same question."""
         sent = page_forms.read_parameters(request, {*FIELDS, "left", "right"})
-        left = sent.pop("left", "") or sent.get("backend", "") or self._remembered(request)
-        return await self._compare(request, sent | {"left": left})
+        left = sent.pop("left", "") or sent.get("backend", "") or self._remembered_backend(request)
+        return await self._compare_page(request, sent | {"left": left})
 
     async def ask_both(self, request: Request) -> Response:
         """Ask both backends. Each answers or refuses independently."""
@@ -93,7 +93,7 @@ class AskPages:
         except BylineError as error:
             for running in started:
                 await running.stop(AskStatus.CANCELLED)
-            return await self._compare(request, sent, error)
+            return await self._compare_page(request, sent, error)
         return page_forms.accepted_at(
             request, "/compare/" + "/".join(running.id for running in started)
         )
@@ -108,13 +108,13 @@ class AskPages:
         }
         return self.renderer.render(request, "compared.html", view)
 
-    async def _asked(self, request: Request, form: AskForm) -> RunningAsk:
+    async def _start(self, request: Request, form: AskForm) -> RunningAsk:
         running = self.parts.asks.start(form.request())
         await self.parts.http.wait_until_admitted(request, running)
         raise_if_rejected(running)
         return running
 
-    async def _front(self, request: Request, form: AskForm) -> Response:
+    async def _front_page(self, request: Request, form: AskForm) -> Response:
         recent, _ = await self.parts.asks.list(RECENT_ASKS, None)
         offered = await form_choices(self.parts)
         # The default first: it answers if nobody chooses.
@@ -123,7 +123,7 @@ class AskPages:
         view = {"form": form, "offer": offered, "recent": recent}
         return self.renderer.render(request, "front.html", view, status)
 
-    async def _compare(
+    async def _compare_page(
         self, request: Request, sent: Mapping[str, str], error: BylineError | None = None
     ) -> Response:
         offered = await form_choices(self.parts)
@@ -139,11 +139,11 @@ class AskPages:
         status = self.parts.http.status_of(error) if error else 200
         return self.renderer.render(request, "compare.html", view, status)
 
-    def _remembered(self, request: Request) -> str:
+    def _remembered_backend(self, request: Request) -> str:
         chosen = request.cookies.get(BACKEND_COOKIE, "")
         return chosen if chosen in self.parts.config.backends else ""
 
-    def _remember(self, response: Response, backend: str) -> None:
+    def _remember_backend(self, response: Response, backend: str) -> None:
         """Remember the chosen backend. Someone who chose the default follows it when it changes."""
         if backend in ("", self.parts.config.ask.default_backend):
             response.delete_cookie(BACKEND_COOKIE)

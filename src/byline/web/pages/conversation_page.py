@@ -41,51 +41,51 @@ class ConversationPages:
         """One conversation: its turns with bylines and sources, and the form for the next
         question."""
         page_forms.read_parameters(request, set())
-        return await self._shown(request, await self._meant(request))
+        return await self._conversation_page(request, await self._conversation(request))
 
     async def follow_up(self, request: Request) -> Response:
         """Ask the next question of a conversation."""
-        return await self._asked(request, await self._meant(request))
+        return await self._ask(request, await self._conversation(request))
 
     async def go_on(self, request: Request) -> Response:
         """Ask a follow-up to a single answer, which becomes the first turn of a conversation."""
         answered = await self.asks.get(request.path_params["ask_id"])
-        return await self._asked(request, await self.conversations.around(answered))
+        return await self._ask(request, await self.conversations.around(answered))
 
     async def rename(self, request: Request) -> Response:
         """Rename the conversation."""
         sent = await page_forms.read_form(request, {"title"})
-        conversation = await self._meant(request)
+        conversation = await self._conversation(request)
         try:
             await self.conversations.rename(conversation.id, sent.get("title", ""))
         except BadRequest as error:
-            return await self._shown(request, conversation, AskForm(error=error))
-        return _see(f"/conversations/{conversation.id}")
+            return await self._conversation_page(request, conversation, AskForm(error=error))
+        return _redirect_to(f"/conversations/{conversation.id}")
 
     async def remove(self, request: Request) -> Response:
         """Remove the conversation with all its asks; running ones are stopped first."""
         await page_forms.read_form(request, set())
-        conversation = await self._meant(request)
+        conversation = await self._conversation(request)
         await self.asks.stop_conversation(conversation.id)
         await self.conversations.delete(conversation.id)
-        return _see("/conversations")
+        return _redirect_to("/conversations")
 
-    async def _asked(self, request: Request, conversation: Conversation) -> Response:
+    async def _ask(self, request: Request, conversation: Conversation) -> Response:
         form = read_ask_form(await page_forms.read_form(request, set(FIELDS)))
         try:
             running = self.asks.start(form.request(conversation.id))
             await self.http.wait_until_admitted(request, running)
             raise_if_rejected(running)
         except BylineError as error:
-            return await self._shown(request, conversation, replace(form, error=error))
+            return await self._conversation_page(request, conversation, replace(form, error=error))
         return page_forms.accepted_at(
             request, f"/conversations/{conversation.id}#turn-{running.id}"
         )
 
-    async def _meant(self, request: Request) -> Conversation:
+    async def _conversation(self, request: Request) -> Conversation:
         return await self.conversations.get(request.path_params["conversation_id"])
 
-    async def _shown(
+    async def _conversation_page(
         self, request: Request, conversation: Conversation, form: AskForm | None = None
     ) -> Response:
         asks = await self.conversations.asks(conversation.id)
@@ -102,5 +102,5 @@ class ConversationPages:
         return self.renderer.render(request, "conversation.html", view, status)
 
 
-def _see(address: str) -> RedirectResponse:
+def _redirect_to(address: str) -> RedirectResponse:
     return RedirectResponse(address, page_forms.SEE_OTHER)

@@ -49,8 +49,8 @@ class DocumentPages:
         try:
             document = await self.parts.library.get(document_id)
         except NotFound as error:
-            return await self._gone(request, document_id, error)
-        return await self._shown(request, document, sent)
+            return await self._removed_page(request, document_id, error)
+        return await self._document_page(request, document, sent)
 
     async def change(self, request: Request) -> Response:
         """Change the title, tags or collection."""
@@ -65,7 +65,7 @@ class DocumentPages:
         try:
             await self.parts.library.change(document.id, changes)
         except BylineError as error:
-            return await self._shown(request, document, {}, error)
+            return await self._document_page(request, document, {}, error)
         return RedirectResponse(f"/documents/{document.id}", page_forms.SEE_OTHER)
 
     async def restore(self, request: Request) -> Response:
@@ -74,14 +74,14 @@ class DocumentPages:
         [document] = await self.parts.library.removals.restore([request.path_params["document_id"]])
         return RedirectResponse(f"/documents/{document.id}", page_forms.SEE_OTHER)
 
-    async def _gone(self, request: Request, document_id: str, error: NotFound) -> Response:
+    async def _removed_page(self, request: Request, document_id: str, error: NotFound) -> Response:
         """The page shown to someone who follows a link to a removed document."""
         hidden = await self.parts.library.removals.hidden(1, [document_id])
         view = {"removed": hidden[0] if hidden else None}
         status = self.parts.http.status_of(error)
         return self.renderer.render(request, "document_gone.html", view, status)
 
-    async def _shown(
+    async def _document_page(
         self,
         request: Request,
         document: Document,
@@ -97,12 +97,14 @@ class DocumentPages:
             "has_pictures": document.media_type == _PDF and bool(document.pages),
             "error": error,
             "collections": (await self.parts.library.catalogue.facets()).collections,
-            **await self._matter(document, name, sent),
+            **await self._view_data(document, name, sent),
         }
         status = self.parts.http.status_of(error) if error else 200
         return self.renderer.render(request, "document.html", view, status)
 
-    async def _matter(self, document: Document, name: str, sent: dict[str, str]) -> dict[str, Any]:
+    async def _view_data(
+        self, document: Document, name: str, sent: dict[str, str]
+    ) -> dict[str, Any]:
         """The data of the view with this name."""
         cursor = sent.get("cursor") or None
         if name == "passages":

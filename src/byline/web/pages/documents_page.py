@@ -47,7 +47,9 @@ class DocumentListPages:
     async def all(self, request: Request) -> Response:
         """The documents that match the query, and the form that adds some."""
         sent = page_forms.read_parameters(request, {*PARAMETERS, "removed"})
-        return await self._shown(request, read_list_query(sent), removed=sent.get("removed", ""))
+        return await self._list_page(
+            request, read_list_query(sent), removed=sent.get("removed", "")
+        )
 
     async def add(self, request: Request) -> Response:
         """Add files. The page says which were refused or duplicates; without any, it redirects to
@@ -55,15 +57,15 @@ class DocumentListPages:
         try:
             taken = await self.parts.http.add_files(request)
         except BylineError as error:
-            return await self._shown(request, DocumentListQuery(), error=error)
+            return await self._list_page(request, DocumentListQuery(), error=error)
         if taken["refused"] or any(document["duplicate"] for document in taken["documents"]):
-            return await self._shown(request, DocumentListQuery(), taken=taken)
+            return await self._list_page(request, DocumentListQuery(), taken=taken)
         return RedirectResponse("/documents", page_forms.SEE_OTHER)
 
     async def remove(self, request: Request) -> Response:
         """Remove one document; this can be undone."""
         sent = await page_forms.read_repeatable_form(request, {"back", "id"})
-        return await self._removed([request.path_params["document_id"]], sent)
+        return await self._remove([request.path_params["document_id"]], sent)
 
     async def remove_some(self, request: Request) -> Response:
         """Remove the documents that were ticked; this can be undone."""
@@ -71,8 +73,8 @@ class DocumentListPages:
         ids = sent.get("id", [])
         if not ids:
             error = BadRequest("No document was ticked.", remedy="Tick those to be removed.")
-            return await self._shown(request, _before(sent), error=error)
-        return await self._removed(ids, sent)
+            return await self._list_page(request, _query_before_form(sent), error=error)
+        return await self._remove(ids, sent)
 
     async def restore_some(self, request: Request) -> Response:
         """Restore the documents that were removed at one time."""
@@ -93,16 +95,16 @@ class DocumentListPages:
         """Queue a failed document to be read again."""
         sent = await page_forms.read_repeatable_form(request, {"back", "id"})
         await self.parts.library.retry(request.path_params["document_id"])
-        return RedirectResponse(_before(sent).address(), page_forms.SEE_OTHER)
+        return RedirectResponse(_query_before_form(sent).address(), page_forms.SEE_OTHER)
 
-    async def _removed(self, ids: list[str], sent: dict[str, list[str]]) -> Response:
+    async def _remove(self, ids: list[str], sent: dict[str, list[str]]) -> Response:
         removed = await self.parts.library.removals.remove(ids)
-        address = _before(sent).address()
+        address = _query_before_form(sent).address()
         joint = "&" if "?" in address else "?"
         moment = removed[0].removed_at.isoformat().replace("+", "%2B")
         return RedirectResponse(f"{address}{joint}removed={moment}", page_forms.SEE_OTHER)
 
-    async def _shown(
+    async def _list_page(
         self,
         request: Request,
         wanted: DocumentListQuery,
@@ -135,5 +137,5 @@ class DocumentListPages:
         return self.renderer.render(request, "documents.html", view, status)
 
 
-def _before(sent: dict[str, list[str]]) -> DocumentListQuery:
+def _query_before_form(sent: dict[str, list[str]]) -> DocumentListQuery:
     return read_query_string("".join(sent.get("back", [])[:1]))

@@ -68,7 +68,7 @@ class FirstVisitPages:
     async def start(self, request: Request) -> Response:
         """What works already, and the form that tests an address."""
         page_forms.read_parameters(request, set())
-        return self._shown(request, _TrialForm())
+        return self._first_visit_page(request, _TrialForm())
 
     async def test(self, request: Request) -> Response:
         """Test an address; show the result and the text to paste into the configuration."""
@@ -80,11 +80,11 @@ class FirstVisitPages:
                 request, self.parts.trials.run(wanted)
             )
         except BylineError as error:
-            return self._shown(request, _TrialForm(sent, error=error))
+            return self._first_visit_page(request, _TrialForm(sent, error=error))
         if trial is None:
             return Response()  # the caller has left
         proposal = await asyncio.to_thread(self.parts.trials.proposal, trial, wanted)
-        return self._shown(request, _TrialForm(sent, trial, proposal))
+        return self._first_visit_page(request, _TrialForm(sent, trial, proposal))
 
     async def add_samples(self, request: Request) -> Response:
         """Add the sample documents; those that exist are left as they are."""
@@ -96,7 +96,7 @@ class FirstVisitPages:
                 )
         return RedirectResponse("/documents", page_forms.SEE_OTHER)
 
-    def _shown(self, request: Request, tested: _TrialForm) -> Response:
+    def _first_visit_page(self, request: Request, tested: _TrialForm) -> Response:
         backends = self.parts.config.backends
         view: dict[str, Any] = {
             "form": {name: tested.form.get(name, "") for name in FIELDS},

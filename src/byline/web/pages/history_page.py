@@ -54,7 +54,7 @@ class HistoryPages:
             A_PAGE, sent.get("cursor") or None, read_ask_filters(sent)
         )
         days = by_day(found, lambda ask: ask.created_at, ask_entry)
-        return self._listed(request, sent, {"show": "asks", "days": days, "next": more})
+        return self._list_page(request, sent, {"show": "asks", "days": days, "next": more})
 
     async def conversations(self, request: Request) -> Response:
         """The conversations with an ask that passes the form's filters, last used first."""
@@ -63,7 +63,7 @@ class HistoryPages:
             A_PAGE, sent.get("cursor") or None, read_ask_filters(sent)
         )
         days = by_day(found, lambda one: one.updated_at, conversation_entry)
-        return self._listed(request, sent, {"show": "conversations", "days": days, "next": more})
+        return self._list_page(request, sent, {"show": "conversations", "days": days, "next": more})
 
     async def transcript(self, request: Request) -> Response:
         """The transcript of an ask: every event with its time."""
@@ -80,7 +80,7 @@ class HistoryPages:
         back = sent.get("back", "")
         return RedirectResponse(f"/history?{back}" if back else "/history", page_forms.SEE_OTHER)
 
-    def _listed(
+    def _list_page(
         self, request: Request, sent: Mapping[str, str], found: Mapping[str, Any]
     ) -> Response:
         kept = {name: sent[name] for name in FIELDS if sent.get(name, "").strip()}

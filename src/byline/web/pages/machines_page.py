@@ -54,19 +54,19 @@ class MachinePages:
         await page_forms.read_form(request, set())
         name = request.path_params["name"]
         await self.parts.dispatcher.get_backend(name).probe()
-        return _see(f"backend-{name}")
+        return _redirect_to(f"backend-{name}")
 
     async def pause(self, request: Request) -> Response:
         """Pause background work on a machine."""
         await page_forms.read_form(request, set())
         await self.parts.machines.pause(request.path_params["name"])
-        return _see(f"machine-{request.path_params['name']}")
+        return _redirect_to(f"machine-{request.path_params['name']}")
 
     async def resume(self, request: Request) -> Response:
         """Resume background work on a machine."""
         await page_forms.read_form(request, set())
         await self.parts.machines.resume(request.path_params["name"])
-        return _see(f"machine-{request.path_params['name']}")
+        return _redirect_to(f"machine-{request.path_params['name']}")
 
     async def _view(self) -> dict[str, Any]:
         records_error = None
@@ -100,5 +100,5 @@ def _backend(view: BackendView, now: datetime) -> dict[str, Any]:
     }
 
 
-def _see(section: str) -> RedirectResponse:
+def _redirect_to(section: str) -> RedirectResponse:
     return RedirectResponse(f"/machines#{quote(section)}", page_forms.SEE_OTHER)
