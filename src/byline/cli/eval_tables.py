@@ -1,5 +1,4 @@
-"""A judged run as tables for the terminal: measures, comparisons, what was missing, the worst.
-Pure."""
+"""A judged run as tables for the terminal: measures, comparisons, the worst answers. Pure."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Finds the files that paths mean: folders are walked, hidden files left out, unusable paths
-named."""
+"""Finds the files at paths: walks folders, leaves hidden files out, names unusable paths."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What the pages need from the package that knows HTTP. `api` implements it, `main` passes it
-in."""
+"""What the pages need from the package that knows HTTP: an interface that `api` implements."""
 
 from __future__ import annotations
 

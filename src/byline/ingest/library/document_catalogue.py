@@ -1,5 +1,4 @@
-"""The catalogue: lists, counts and sorts documents, and lists the passages of one. It only
-reads."""
+"""The catalogue: lists, counts and sorts documents, and their passages. It only reads."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The geometry of the charts on the machines page: a strip of states, a plot of first tokens.
-Pure."""
+"""Charts of the machines page as numbers, pure: a strip of states, a plot of first tokens."""
 
 from __future__ import annotations
 
