@@ -47,7 +47,7 @@ async def backlog_of(connection: AsyncConnection[DictRow], extract_s_max: float)
 
 
 def backlog_state(row: DictRow, extract_s_max: float) -> Backlog:
-    """The backlog described by a row of the statement `standing`.
+    """The backlog described by a row of the statement `backlog.standing`.
 
         1. nothing waits or is read                                → idle
         2. one is read for longer than any reading can take        → stalled
