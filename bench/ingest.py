@@ -18,7 +18,7 @@ from bench.report import Row
 from bench.settings import Settings
 from byline.config import schema
 from byline.domain.documents import DocumentState
-from byline.ingest.jobs import running_library
+from byline.ingest.jobs import IngestFolders, running_library
 from byline.ingest.library.document_library import Library
 from byline.store.blobs import open_blobs
 from byline.store.bundled.bundled_server import embedded_postgres
@@ -46,7 +46,10 @@ async def run(settings: Settings) -> list[Row]:
         embedded_postgres(home) as url,
         open_database(schema.Database(), url) as database,
         running_library(
-            database, open_blobs(schema.Storage(), home), schema.Ingest(), home / "scratch"
+            database,
+            open_blobs(schema.Storage(), home),
+            schema.Ingest(),
+            IngestFolders.under(home),
         ) as library,
     ):
         small = [await seconds(library, files.small[n : n + 1], LOOK_S) for n in range(SMALL)]

@@ -23,7 +23,7 @@ import structlog
 from fastapi import FastAPI
 
 from byline.api.app import create_app
-from byline.api.asks.form_port import FormDoor
+from byline.api.asks.form_port import FormPort
 from byline.api.http.descriptors import raise_descriptor_limit
 from byline.api.http.http_server import LISTEN_BACKLOG, HttpServer, http_server
 from byline.api.services import Services
@@ -58,7 +58,7 @@ from byline.doctor.part_checks import (
 )
 from byline.domain.findings import Disk, Finding, FindingState
 from byline.errors import DatabaseUnavailable, StartFailed
-from byline.ingest.jobs import running_library
+from byline.ingest.jobs import IngestFolders, running_library
 from byline.ingest.pictures.page_pictures import open_pictures
 from byline.observe import Feed, Metrics, configure_log
 from byline.search.document_reader import PassageReader
@@ -244,12 +244,11 @@ async def _open_services(
     stack.push_async_callback(embedders.close)
     searcher = Searcher(database, embedders)
     await stack.enter_async_context(folding(database))
+    folders = IngestFolders.under(home)
     library = await stack.enter_async_context(
-        running_library(database, blobs, config.ingest, home / "scratch", embedders.configured)
+        running_library(database, blobs, config.ingest, folders, embedders.configured)
     )
-    pictures = await stack.enter_async_context(
-        open_pictures(library, blobs, config.ingest, home / "pictures")
-    )
+    pictures = await open_pictures(library, blobs, config.ingest, folders.pictures)
     asks = await stack.enter_async_context(
         running_asks(
             AskParts(searcher, PassageReader(database), config.ask),
@@ -362,7 +361,7 @@ def _application(services: Services) -> FastAPI:
         library=services.library,
         asks=services.asks,
         conversations=services.conversations,
-        door=FormDoor(services),
+        http=FormPort(services),
     )
     app.router.routes.extend(page_routes(pages))
     return app

@@ -15,7 +15,7 @@ from byline.domain.documents import DocumentState
 from byline.domain.searches import SearchRequest
 from byline.errors import ExtractionFailed, StorageUnavailable
 from byline.ingest import jobs
-from byline.ingest.extraction.file_extractor import WorkerDied
+from byline.ingest.extraction.file_extractor import ExtractWorkerDied
 from byline.ingest.passages.chunking import cut_by
 from byline.search.search import Searcher
 from byline.store.database import Database
@@ -30,7 +30,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_what_may_pass_is_tried_again(database: Database, tmp_path: Path) -> None:
-    extractor = ScriptedExtractor(faults=[WorkerDied("killed"), StorageUnavailable("away")])
+    extractor = ScriptedExtractor(faults=[ExtractWorkerDied("killed"), StorageUnavailable("away")])
     async with scripted_library(database, tmp_path, extractor) as parts:
         document = await settled(parts.library, (await parts.add("text")).id)
     assert document.state is DocumentState.INDEXED
@@ -65,14 +65,14 @@ async def test_a_file_that_cannot_be_read_is_not_tried_again(
 async def test_a_file_that_ends_its_worker_every_time_is_given_up(
     database: Database, tmp_path: Path
 ) -> None:
-    extractor = ScriptedExtractor(faults=[WorkerDied("killed")] * 9)
+    extractor = ScriptedExtractor(faults=[ExtractWorkerDied("killed")] * 9)
     async with scripted_library(database, tmp_path, extractor) as parts:
         document = await settled(
             parts.library, (await parts.add("text")).id, (DocumentState.FAILED,)
         )
         assert document.error is not None
         assert document.error.code == "extraction_failed"
-    assert len(extractor.names) == jobs.DEATHS_MAX
+    assert len(extractor.names) == jobs.WORKER_DEATHS_MAX
 
 
 async def test_something_unforeseen_fails_the_document_and_stays_among_the_jobs(

@@ -19,7 +19,7 @@ from made_documents import docx, pdf
 from byline.config.schema import Ingest
 from byline.errors import ExtractionFailed
 from byline.ingest.extraction import file_extractor
-from byline.ingest.extraction.file_extractor import Extractor, WorkerDied, open_extractor
+from byline.ingest.extraction.file_extractor import Extractor, ExtractWorkerDied, open_extractor
 
 WAIT_S = 30
 
@@ -193,7 +193,7 @@ async def test_a_worker_killed_from_outside_is_told_apart_from_a_bad_file(
 ) -> None:
     reading = asyncio.create_task(read_whole(extractor, endless, endless.name))
     (await begun()).kill()
-    with pytest.raises(WorkerDied):
+    with pytest.raises(ExtractWorkerDied):
         await reading
     assert (await read(extractor, tmp_path, "a.txt", b"next")).text.text == "next"
 

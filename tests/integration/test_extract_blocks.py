@@ -12,7 +12,7 @@ from extract_parts import left_in, read, workers
 from byline.config.schema import Ingest
 from byline.errors import ExtractionFailed
 from byline.ingest.extraction import file_extractor
-from byline.ingest.extraction.file_extractor import Extraction, WorkerDied, open_extractor
+from byline.ingest.extraction.file_extractor import Extraction, ExtractWorkerDied, open_extractor
 from byline.ingest.extraction.worker_protocol import WorkerLimits
 
 WAIT_S = 60
@@ -53,7 +53,7 @@ async def test_a_worker_killed_half_way_is_told_as_one_that_died(
         async with extractor.extract(many_blocks, "many.txt") as extraction:
             await anext(extraction.blocks)
             workers()[0].kill()
-            with pytest.raises(WorkerDied):
+            with pytest.raises(ExtractWorkerDied):
                 await rest_of(extraction)
         assert workers() == []
         assert left_in(scratch) == []

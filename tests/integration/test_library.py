@@ -24,7 +24,7 @@ from byline.errors import (
     TooLarge,
     UnsupportedFormat,
 )
-from byline.ingest.jobs import running_library
+from byline.ingest.jobs import IngestFolders, running_library
 from byline.ingest.library.document_library import Library
 from byline.search.search import Searcher
 from byline.store.blobs import BlobStore, open_blobs
@@ -38,7 +38,9 @@ def blobs(tmp_path: Path) -> BlobStore:
 
 @pytest.fixture
 async def library(database: Database, blobs: BlobStore, tmp_path: Path) -> AsyncIterator[Library]:
-    async with running_library(database, blobs, schema.Ingest(), tmp_path / "scratch") as opened:
+    async with running_library(
+        database, blobs, schema.Ingest(), IngestFolders.under(tmp_path)
+    ) as opened:
         yield opened
 
 
@@ -148,16 +150,23 @@ async def test_the_same_text_in_two_files_is_one_hit_that_names_the_other(
     assert prints == []
 
 
-async def test_a_file_goes_with_its_last_document(library: Library, tmp_path: Path) -> None:
+async def test_a_file_and_its_pictures_go_with_its_last_document(
+    library: Library, tmp_path: Path
+) -> None:
     path = written(tmp_path, b"shared by two collections")
     one = await library.add(path, name="a.txt", collection="one")
     two = await library.add(path, name="a.txt", collection="둘째 모음")
     assert one.document.id != two.document.id
     assert kept(tmp_path) == 1
+    pictures = tmp_path / "pictures" / one.document.sha256
+    pictures.mkdir(parents=True)
+    written(pictures, b"drawn", "1.png")
     await library.delete(one.document.id)
     assert kept(tmp_path) == 1
+    assert pictures.exists()
     await library.delete(two.document.id)
     assert kept(tmp_path) == 0
+    assert not pictures.exists()
 
 
 async def test_a_removed_document_is_not_found_any_more(
@@ -247,7 +256,7 @@ async def test_what_cannot_be_taken_is_refused_at_once_and_leaves_nothing(
     error: type[Exception],
 ) -> None:
     config = schema.Ingest(file_bytes_max=100)
-    async with running_library(database, blobs, config, tmp_path / "scratch") as library:
+    async with running_library(database, blobs, config, IngestFolders.under(tmp_path)) as library:
         with pytest.raises(error) as refusal:
             await library.add(written(tmp_path, content), name=name, collection=collection)
         assert (await library.catalogue.list(limit=9, cursor=None, collection=None)).documents == []

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +21,13 @@ from PIL import Image
 from byline.config.schema import Ingest, Storage
 from byline.domain.documents import Document, DocumentState, ExtractedText, PageSpan
 from byline.errors import ExtractionFailed, NotFound, StorageUnavailable, UnsupportedFormat
-from byline.ingest.pictures.page_pictures import PageView, Picture, Pictures, open_pictures
+from byline.ingest.pictures.page_pictures import (
+    PageView,
+    Picture,
+    Pictures,
+    forget_pictures,
+    open_pictures,
+)
 from byline.store.blobs import BlobStore, open_blobs
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -39,7 +45,6 @@ class Shelf:
     sha256: str
     media_type: str = "application/pdf"
     text_of_it: str = TEXT
-    on_forgotten: list[Any] = field(default_factory=list)
 
     async def get(self, document_id: str) -> Document:
         if document_id != "d":
@@ -75,8 +80,8 @@ async def studio(home: Path, content: bytes, **limits: Any) -> AsyncIterator[Stu
     (home / "upload").write_bytes(content)
     shelf = Shelf(await blobs.put(home / "upload"))
     folder = home / "pictures"
-    async with open_pictures(cast(Any, shelf), blobs, Ingest(**limits), folder) as pictures:
-        yield Studio(pictures, shelf, blobs, folder)
+    pictures = await open_pictures(cast(Any, shelf), blobs, Ingest(**limits), folder)
+    yield Studio(pictures, shelf, blobs, folder)
 
 
 def view(
@@ -174,14 +179,12 @@ async def test_what_was_drawn_is_drawn_once(tmp_path: Path) -> None:
 async def test_pictures_go_with_their_file(tmp_path: Path) -> None:
     async with studio(tmp_path, pdf([FIRST])) as made:
         await made.pictures.page("d", view())
-        (forget,) = made.shelf.on_forgotten
-        await forget(made.shelf.sha256)
+        await forget_pictures(made.folder, made.shelf.sha256)
         assert made.kept() == []
         await made.blobs.delete(made.shelf.sha256)
         with pytest.raises(ExtractionFailed) as refused:
             await made.pictures.page("d", view())
     assert refused.value.extraction_code == "file_missing"
-    assert made.shelf.on_forgotten == []
 
 
 async def test_of_a_file_that_was_removed_while_it_was_drawn_nothing_is_kept(

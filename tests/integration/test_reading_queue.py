@@ -175,7 +175,9 @@ async def test_a_fault_nobody_knows_does_not_end_reading(
     with capture_logs() as logs:
         async with (
             asyncio.timeout(WAIT_S),
-            jobs.running_library(database, blobs, schema.Ingest(), tmp_path / "scratch"),
+            jobs.running_library(
+                database, blobs, schema.Ingest(), jobs.IngestFolders.under(tmp_path)
+            ),
         ):
             await swept.wait()
     assert [line["event"] for line in logs if line["log_level"] == "error"] == [

@@ -14,7 +14,7 @@ from byline.domain.documents import DocumentState
 from byline.domain.searches import SearchRequest
 from byline.errors import ExtractionFailed
 from byline.ingest import jobs
-from byline.ingest.extraction.file_extractor import WorkerDied
+from byline.ingest.extraction.file_extractor import ExtractWorkerDied
 from byline.search.index import lexical_index, stats_compaction
 from byline.search.search import Searcher
 from byline.store.database import Database
@@ -79,19 +79,19 @@ async def test_the_rows_of_a_document_are_the_same_however_many_blocks_it_came_i
 async def test_a_worker_that_dies_between_blocks_leaves_nothing_behind(
     database: Database, tmp_path: Path
 ) -> None:
-    extractor = ScriptedExtractor(at_once=16, faults_between=[WorkerDied("killed")] * 9)
+    extractor = ScriptedExtractor(at_once=16, faults_between=[ExtractWorkerDied("killed")] * 9)
     async with scripted_library(database, tmp_path, extractor) as parts:
         document = await settled(parts.library, (await parts.add(TEXT)).id, (DocumentState.FAILED,))
     assert document.error is not None
     assert document.error.code == "extraction_failed"
-    assert len(extractor.names) == jobs.DEATHS_MAX
+    assert len(extractor.names) == jobs.WORKER_DEATHS_MAX
     assert await left_behind(database) == {}
 
 
 async def test_a_worker_that_died_between_blocks_is_forgotten_once_another_reads_the_file(
     database: Database, tmp_path: Path
 ) -> None:
-    extractor = ScriptedExtractor(at_once=16, faults_between=[WorkerDied("killed")])
+    extractor = ScriptedExtractor(at_once=16, faults_between=[ExtractWorkerDied("killed")])
     async with scripted_library(database, tmp_path, extractor) as parts:
         document = await settled(parts.library, (await parts.add(TEXT)).id)
     assert (document.state, document.passages) == (DocumentState.INDEXED, 150)

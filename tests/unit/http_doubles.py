@@ -12,7 +12,7 @@ import uvicorn
 from dispatch_doubles import turn
 from uvicorn.server import ServerState
 
-from byline.api.http.http_protocol import BoundedProtocol, Connections
+from byline.api.http.http_protocol import BoundedProtocol, ConnectionLimit
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.1 \d{3} [^\r]*")
 
@@ -108,11 +108,14 @@ class Connection:
     """A client's connection to a server of `app`."""
 
     def __init__(
-        self, app: Any = None, connections: Connections | None = None, clock: Clock | None = None
+        self,
+        app: Any = None,
+        connections: ConnectionLimit | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.app = app or Requests()
         self.clock = clock or Clock()
-        self.connections = connections or Connections(10)
+        self.connections = connections or ConnectionLimit(10)
         config = uvicorn.Config(self.app, lifespan="off", log_config=None, access_log=False)
         self.wire = Wire()
         self.protocol = BoundedProtocol(

@@ -13,7 +13,6 @@ from library_doubles import document
 
 from byline.api.asks.history_shapes import AsksShape
 from byline.api.documents.document_shapes import DocumentPassagesShape, RemovedDocumentShape
-from byline.api.documents.uploads import clean_name
 from byline.api.result_shapes import (
     DocumentShape,
     DocumentTextShape,
@@ -22,6 +21,7 @@ from byline.api.result_shapes import (
 from byline.config.schema import Ingest
 from byline.domain.documents import Choice, DocumentSort, DocumentState
 from byline.errors import StorageFull, UnsupportedFormat
+from byline.ingest.library.document_names import name_from_upload
 
 BOUNDARY = "cut-here"
 KIND = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -213,7 +213,7 @@ async def test_the_longest_name_a_file_can_have_fits_into_the_headers_of_a_part(
     ],
 )
 def test_names_lose_folders_and_what_a_name_should_not_hold(sent: str, kept: str) -> None:
-    assert clean_name(sent) == kept
+    assert name_from_upload(sent) == kept
 
 
 async def test_a_document_can_be_listed_read_and_removed(tmp_path: Path) -> None:

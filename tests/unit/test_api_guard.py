@@ -12,7 +12,7 @@ from api_doubles import office
 from dispatch_doubles import two_macs
 from in_process import Caller
 
-from byline.api.guard import Unforeseen, names_of, refusal
+from byline.api.guard import InternalErrorMiddleware, host_names, refusal
 from byline.config.schema import Server
 
 HERE = "127.0.0.1:8420"
@@ -31,7 +31,7 @@ def request(method: str = "GET", path: str = "/", **headers: str) -> dict[str, A
 
 
 def code(scope: dict[str, Any], server: Server | None = None) -> str | None:
-    error = refusal(names_of(server or Server()), scope)
+    error = refusal(host_names(server or Server()), scope)
     return None if error is None else error.code
 
 
@@ -220,7 +220,7 @@ async def test_a_call_cut_short_because_byline_stops_is_told_so() -> None:
         raise AssertionError("nothing is read")
 
     scope = request("POST", "/v1/chat/completions")
-    task = asyncio.create_task(Unforeseen(app)(scope, receive, send))
+    task = asyncio.create_task(InternalErrorMiddleware(app)(scope, receive, send))
     await called.wait()
     task.cancel()
     await task

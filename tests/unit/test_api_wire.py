@@ -8,7 +8,7 @@ import pytest
 
 from byline.api.http.http_bytes import (
     byline_headers,
-    disposition,
+    content_disposition,
     header_value,
     json_bytes,
     sse_event,
@@ -39,7 +39,7 @@ def test_a_header_cannot_be_broken_out_of() -> None:
 
 
 def test_any_file_name_fits_a_disposition() -> None:
-    value = disposition("attachment", '임대 "1";\r\n.pdf')
+    value = content_disposition("attachment", '임대 "1";\r\n.pdf')
     value.encode("ascii")
     assert '"' not in value
     assert "\r" not in value

@@ -16,11 +16,11 @@ from byline.domain.asks import AskStatus, StoredAsk
 from byline.verify import citations, contradictions, support
 from byline.web.article import turn_view
 from byline.web.article.answer_html import Typesetter
-from byline.web.article.article_words import Article
-from byline.web.translations import speech
+from byline.web.article.article_words import ArticleFilters
+from byline.web.translations import translator_for
 
-KOREAN = Article(speech("ko"), Typesetter())
-ENGLISH = Article(speech("en"), Typesetter())
+KOREAN = ArticleFilters(translator_for("ko"), Typesetter())
+ENGLISH = ArticleFilters(translator_for("en"), Typesetter())
 
 
 def whys(module: ModuleType) -> Iterator[str]:

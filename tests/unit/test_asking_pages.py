@@ -13,8 +13,8 @@ from test_pages import CITED, FORM, house, text_of
 
 from byline.domain.asks import AskStatus
 from byline.errors import BackendUnavailable
-from byline.web.progress_view import standing
-from byline.web.renderer import Painter
+from byline.web.progress_view import ask_progress
+from byline.web.renderer import Renderer
 
 QUESTION = b"question=When+is+rent+due%3F&backend="
 FOLLOWED = {**FORM, "prefer": "respond-async"}
@@ -196,6 +196,6 @@ def test_a_place_in_the_queue_is_told_in_words(
         {"seq": 2, "type": "queued", "data": queued},
     ]
     ask = {"machine": "macmini", "conversation_id": None}
-    view = {"ask": ask, "now": standing(rows), "here": True, "state": "busy"}
-    live = Painter()._environments[language].get_template("live.html").module
+    view = {"ask": ask, "now": ask_progress(rows), "here": True, "state": "busy"}
+    live = Renderer()._environments[language].get_template("live.html").module
     assert str(live.status(view)).strip() == said  # type: ignore[attr-defined]

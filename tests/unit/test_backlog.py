@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from byline.domain.findings import BacklogState
-from byline.ingest.backlog import WAIT_S_MAX, judged
+from byline.ingest.backlog import WAIT_S_MAX, backlog_state
 
 IDLE, MOVING, STALLED = BacklogState.IDLE, BacklogState.MOVING, BacklogState.STALLED
 READ_S_MAX = 2 * 300 + 300
@@ -28,7 +28,7 @@ def test_reading_is_stalled_when_nothing_happens(
     waiting: int, reading: int, waits_s: float | None, reads_s: float | None, state: BacklogState
 ) -> None:
     standing = {"waiting": waiting, "reading": reading, "waits_s": waits_s, "reads_s": reads_s}
-    backlog = judged(standing, extract_s_max=300)
+    backlog = backlog_state(standing, extract_s_max=300)
     assert backlog.state is state
     assert (backlog.waiting, backlog.reading) == (waiting, reading)
     assert bool(backlog.reason and backlog.remedy) is (state is STALLED)

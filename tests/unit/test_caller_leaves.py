@@ -10,7 +10,7 @@ import pytest
 from dispatch_doubles import turn, turns
 from starlette.types import Message
 
-from byline.api.http.event_streams import CallerLeft, unless_caller_leaves
+from byline.api.http.event_streams import CallerLeft, run_while_connected
 
 
 class Caller:
@@ -34,7 +34,7 @@ class Caller:
 
     async def served(self) -> Any:
         """The answer, and proof that nobody interrupts what comes after it."""
-        answer = await unless_caller_leaves(self.receive, self.work())
+        answer = await run_while_connected(self.receive, self.work())
         await turns(5)
         return answer
 
@@ -96,7 +96,7 @@ async def test_work_that_ends_although_its_caller_left_leaves_nobody_interrupted
         except asyncio.CancelledError:
             return "an answer"
 
-    serving = asyncio.create_task(unless_caller_leaves(caller.receive, stubborn()))
+    serving = asyncio.create_task(run_while_connected(caller.receive, stubborn()))
     await turns(3)
     caller.leave()
     assert await serving == "an answer"

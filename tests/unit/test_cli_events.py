@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.api.http.http_bytes import HEARTBEAT, sse_event
-from byline.cli.api_client import Event, events
+from byline.cli.api_client import StreamEvent, events
 
 
 async def chunks(data: bytes, cuts: list[int]) -> AsyncIterator[bytes]:
@@ -18,7 +18,7 @@ async def chunks(data: bytes, cuts: list[int]) -> AsyncIterator[bytes]:
         yield data[start:end]
 
 
-async def read(data: bytes, cuts: list[int]) -> list[Event]:
+async def read(data: bytes, cuts: list[int]) -> list[StreamEvent]:
     return [event async for event in events(chunks(data, cuts))]
 
 
@@ -30,8 +30,8 @@ async def test_the_servers_own_events_are_read_however_they_are_cut(cuts: list[i
         + sse_event("done", {"answer": "x" * 3000}, 2)
     )
     assert await read(data, cuts) == [
-        Event("token", {"text": "안녕\n하세요 [1]"}),
-        Event("done", {"answer": "x" * 3000}),
+        StreamEvent("token", {"text": "안녕\n하세요 [1]"}),
+        StreamEvent("done", {"answer": "x" * 3000}),
     ]
 
 
@@ -46,4 +46,4 @@ async def test_an_event_without_its_end_is_not_an_event() -> None:
 
 async def test_carriage_returns_and_comments_are_skipped() -> None:
     data = b": hello\r\n\r\nid: 4\r\nevent: token\r\ndata: {}\r\n\r\n"
-    assert await read(data, [3, 9]) == [Event("token", {})]
+    assert await read(data, [3, 9]) == [StreamEvent("token", {})]

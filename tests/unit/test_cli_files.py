@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from byline.cli.file_walk import Found, LeftOut, Unusable, find_files
+from byline.cli.file_walk import FoundFile, SkippedFile, UnusableFile, find_files
 
 
 @pytest.fixture
@@ -20,7 +20,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def names(folder: Path, *paths: Path) -> list[str]:
-    return [str(it.path.relative_to(folder)) for it in find_files(paths) if isinstance(it, Found)]
+    return [
+        str(it.path.relative_to(folder)) for it in find_files(paths) if isinstance(it, FoundFile)
+    ]
 
 
 def test_a_folder_is_walked_in_order_and_hidden_files_are_left_out(folder: Path) -> None:
@@ -43,20 +45,22 @@ def test_a_file_reached_twice_is_taken_once(folder: Path) -> None:
 
 def test_the_size_is_known(folder: Path) -> None:
     assert list(find_files([folder / "b.txt"])) == [
-        Found(folder / "b.txt", str(folder / "b.txt"), 5)
+        FoundFile(folder / "b.txt", str(folder / "b.txt"), 5)
     ]
 
 
 def test_a_path_that_is_not_there_is_said_and_skipped(folder: Path) -> None:
     found = list(find_files([folder / "none", folder / "b.txt"]))
-    assert found[0] == Unusable(str(folder / "none"), "There is no such file.")
-    assert isinstance(found[1], Found)
+    assert found[0] == UnusableFile(str(folder / "none"), "There is no such file.")
+    assert isinstance(found[1], FoundFile)
 
 
 def test_a_name_no_system_could_have_is_said_and_skipped(folder: Path) -> None:
     found = list(find_files([folder / ("x" * 300), folder / "b.txt"]))
-    assert found[0] == Unusable(str(folder / ("x" * 300)), "It cannot be read: File name too long.")
-    assert isinstance(found[1], Found)
+    assert found[0] == UnusableFile(
+        str(folder / ("x" * 300)), "It cannot be read: File name too long."
+    )
+    assert isinstance(found[1], FoundFile)
 
 
 def test_a_file_in_a_folder_one_may_not_enter_is_said_and_skipped(
@@ -71,14 +75,14 @@ def test_a_file_in_a_folder_one_may_not_enter_is_said_and_skipped(
 
     monkeypatch.setattr(os, "stat", stat)
     found = list(find_files([locked, folder / "b.txt"]))
-    assert found[0] == Unusable(str(locked), "You may not read it.")
-    assert isinstance(found[1], Found)
+    assert found[0] == UnusableFile(str(locked), "You may not read it.")
+    assert isinstance(found[1], FoundFile)
 
 
 def test_a_pipe_is_never_opened(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     (found,) = find_files([folder / "pipe"])
-    assert found == Unusable(str(folder / "pipe"), "It is not an ordinary file.")
+    assert found == UnusableFile(str(folder / "pipe"), "It is not an ordinary file.")
 
 
 def test_a_dangling_link_and_circles_are_said_and_not_followed(folder: Path) -> None:
@@ -93,11 +97,11 @@ def test_a_dangling_link_and_circles_are_said_and_not_followed(folder: Path) -> 
         *("sub/deep/d.hwp", "sub/deep/up"),
     ]
     circle = "It is a link that leads round in a circle."
-    assert [it for it in found.values() if not isinstance(it, Found)] == [
-        Unusable("sub/gone", "There is no such file."),
-        Unusable("sub/round", circle),
-        Unusable("sub/tour", circle),
-        LeftOut("sub/deep/up", "It is a link to a folder that it lies in itself."),
+    assert [it for it in found.values() if not isinstance(it, FoundFile)] == [
+        UnusableFile("sub/gone", "There is no such file."),
+        UnusableFile("sub/round", circle),
+        UnusableFile("sub/tour", circle),
+        SkippedFile("sub/deep/up", "It is a link to a folder that it lies in itself."),
     ]
 
 
@@ -107,10 +111,12 @@ def test_links_that_lead_out_of_a_folder_are_left_out_and_say_so(folder: Path) -
     (sub / "deep" / "folder").symlink_to(folder / ".git")
     (sub / "through").symlink_to(sub / "deep" / "folder" / "config")
     found = list(find_files([sub]))
-    assert [it for it in found if isinstance(it, LeftOut)] == [
-        LeftOut("sub/file", "It is a link out of the folder. To add the file, name it."),
-        LeftOut("sub/through", "It is a link out of the folder. To add the file, name it."),
-        LeftOut("sub/deep/folder", "It is a link out of the folder. To add the folder, name it."),
+    assert [it for it in found if isinstance(it, SkippedFile)] == [
+        SkippedFile("sub/file", "It is a link out of the folder. To add the file, name it."),
+        SkippedFile("sub/through", "It is a link out of the folder. To add the file, name it."),
+        SkippedFile(
+            "sub/deep/folder", "It is a link out of the folder. To add the folder, name it."
+        ),
     ]
     assert names(folder, sub) == ["sub/c.pdf", "sub/deep/d.hwp"]
 
@@ -120,11 +126,11 @@ def test_links_within_a_folder_add_each_file_once(folder: Path) -> None:
     (folder / "beside").symlink_to(folder / "sub")
     (folder / "kept").symlink_to(folder / ".git")
     found = [it for it in find_files([folder]) if it.label.startswith(f"{folder.name}/")]
-    assert [it.path.name for it in found if isinstance(it, Found)] == [
+    assert [it.path.name for it in found if isinstance(it, FoundFile)] == [
         *("a.md", "b.txt", "again", "d.hwp"),
     ]
-    assert [it for it in found if not isinstance(it, Found)] == [
-        LeftOut(f"{folder.name}/kept", "It is a link to a hidden folder. To add that, name it.")
+    assert [it for it in found if not isinstance(it, FoundFile)] == [
+        SkippedFile(f"{folder.name}/kept", "It is a link to a hidden folder. To add that, name it.")
     ]
 
 
@@ -153,6 +159,6 @@ def test_what_may_not_be_read_is_said_and_skipped(
     monkeypatch.setattr(os, "access", access)  # tests may run as root, who may read everything
     monkeypatch.setattr(os, "scandir", scandir)
     found = list(find_files([folder]))
-    unusable = [it for it in found if isinstance(it, Unusable)]
-    assert unusable == [Unusable(f"{folder.name}/{name}", "You may not read it.")]
-    assert Found(folder / "a.md", f"{folder.name}/a.md", 4, folder.name) in found
+    unusable = [it for it in found if isinstance(it, UnusableFile)]
+    assert unusable == [UnusableFile(f"{folder.name}/{name}", "You may not read it.")]
+    assert FoundFile(folder / "a.md", f"{folder.name}/a.md", 4, folder.name) in found

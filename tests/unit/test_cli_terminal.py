@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from byline.cli.terminal import Prose, one_line, plain, shortened
+from byline.cli.terminal import WrappedText, one_line, plain, shortened
 
 
 def set_in(columns: int, *pieces: str) -> str:
     out = StringIO()
-    prose = Prose(out.write, columns)
+    prose = WrappedText(out.write, columns)
     for piece in pieces:
         prose.feed(piece)
     prose.finish()
@@ -75,7 +75,7 @@ def test_prose_is_wrapped_at_words_however_it_arrives(
 
 def test_a_word_is_not_written_before_it_is_whole() -> None:
     out = StringIO()
-    prose = Prose(out.write, 8)
+    prose = WrappedText(out.write, 8)
     prose.feed("one tw")
     assert out.getvalue() == "one"
     prose.feed("o ")

@@ -16,8 +16,8 @@ from byline.api.http.descriptors import (
     DESCRIPTORS_MAX,
     connections_allowed,
     connections_max,
+    descriptor_shortage_logged,
     raise_descriptor_limit,
-    told_when_descriptors_run_out,
 )
 from byline.config.schema import Config, Server
 from byline.observe import REPEAT_S_MIN, AtMostOnceAMinute
@@ -112,7 +112,7 @@ async def test_running_out_of_descriptors_is_a_line_a_minute_and_all_else_goes_o
     ]
     with (
         capture_logs() as logs,
-        told_when_descriptors_run_out(loop, AtMostOnceAMinute(lambda: now)),
+        descriptor_shortage_logged(loop, AtMostOnceAMinute(lambda: now)),
     ):
         for _ in range(1_000):
             loop.call_exception_handler(none_left)

@@ -11,13 +11,13 @@ from byline.domain.documents import DocumentSort, DocumentState, RemovedDocument
 from byline.errors import BadRequest
 from byline.web.document_query import (
     GROUPS,
-    Sought,
-    batches,
+    DocumentListQuery,
     counted_groups,
     group_of,
+    read_list_query,
+    read_query_string,
+    removal_batches,
     short_types,
-    sought,
-    sought_before,
 )
 
 
@@ -29,25 +29,27 @@ def test_every_state_belongs_to_one_group() -> None:
 
 
 def test_an_address_says_what_is_sought_and_begins_on_the_first_page() -> None:
-    wanted = sought({"q": " 계약 & 세금 ", "tag": "year 2024", "cursor": "abc", "removed": "x"})
-    assert sought_before(wanted.query()) == wanted
+    wanted = read_list_query(
+        {"q": " 계약 & 세금 ", "tag": "year 2024", "cursor": "abc", "removed": "x"}
+    )
+    assert read_query_string(wanted.query()) == wanted
     assert wanted.address(tag="") == "/documents?q=" + "%EA%B3%84%EC%95%BD+%26+%EC%84%B8%EA%B8%88"
-    assert Sought().address() == "/documents"
-    assert Sought(sort="name").narrows is False
-    assert Sought(state="failed").narrows
+    assert DocumentListQuery().address() == "/documents"
+    assert DocumentListQuery(sort="name").narrows is False
+    assert DocumentListQuery(state="failed").narrows
 
 
 def test_groups_and_orders_become_what_the_catalogue_takes() -> None:
-    choice = Sought(q="tax", state="waiting", sort="largest").choice()
+    choice = DocumentListQuery(q="tax", state="waiting", sort="largest").choice()
     assert choice.states == (DocumentState.QUEUED, DocumentState.EXTRACTING)
     assert choice.sort is DocumentSort.LARGEST
-    for wrong in (Sought(state="gone"), Sought(sort="odd")):
+    for wrong in (DocumentListQuery(state="gone"), DocumentListQuery(sort="odd")):
         with pytest.raises(BadRequest):
             wrong.choice()
 
 
 def test_what_a_form_carries_is_never_another_address() -> None:
-    wanted = sought_before("q=a&next=//elsewhere&cursor=https://elsewhere")
+    wanted = read_query_string("q=a&next=//elsewhere&cursor=https://elsewhere")
     assert wanted.address() == "/documents?q=a"
 
 
@@ -64,7 +66,7 @@ def test_documents_removed_at_one_moment_are_one_batch() -> None:
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     later = noon + timedelta(seconds=1)
     removed = [RemovedDocument(document(), at, at) for at in (later, noon, noon)]
-    assert [(batch.key, len(batch.documents)) for batch in batches(removed)] == [
+    assert [(batch.key, len(batch.documents)) for batch in removal_batches(removed)] == [
         (later.isoformat(), 1),
         (noon.isoformat(), 2),
     ]

@@ -49,14 +49,14 @@ class ReadyWorker:
     async def open(self, order: ReadingOrder) -> object:
         self.told = 0
         text = ExtractedText("." * BLOCKS, "a", "text/plain")
-        return file_extractor._Opening(text, [(n, n + 1, None, "") for n in range(BLOCKS)])
+        return file_extractor._DocumentHead(text, [(n, n + 1, None, "") for n in range(BLOCKS)])
 
     async def block(self) -> AnalysedPassages:
         await self.works()
         self.told += 1
         return BLOCK
 
-    def keep(self) -> None: ...
+    def cancel_ending(self) -> None: ...
 
     def kill_after(self, seconds: float) -> None: ...
 

@@ -9,7 +9,7 @@ import pytest
 from api_doubles import Office, office
 from in_process import Answer
 
-from byline.api.http.json_input import DEPTH_MAX, WHOLE_NUMBER_MAX, WHOLE_NUMBER_MIN, json_in
+from byline.api.http.json_input import DEPTH_MAX, WHOLE_NUMBER_MAX, WHOLE_NUMBER_MIN, parse_json
 
 CHAT = "/v1/chat/completions"
 KIND = {"content-type": "application/json"}
@@ -113,4 +113,4 @@ def test_ordinary_json_is_what_json_says_it_is() -> None:
         '{"한국어": "임대차"}'.encode("utf-16"),
         b"\xef\xbb\xbf[]",
     ):
-        assert json_in(body) == json.loads(body)
+        assert parse_json(body) == json.loads(body)

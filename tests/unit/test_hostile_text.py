@@ -18,7 +18,7 @@ from byline.verify.citation_markers import normalise_markers, without_markers
 from byline.verify.citations import check_answer
 from byline.verify.refusal_lines import is_refusal
 from byline.verify.sentences import LOOKAHEAD_CHARS, SENTENCE_CHARS_MAX, split_sentences
-from byline.web.article.answer_html import Labels, Prose, Typesetter
+from byline.web.article.answer_html import AnswerLabels, AnswerText, Typesetter
 
 # fmt: off
 PIECES: Final = (
@@ -95,7 +95,7 @@ def thought(text: str) -> None:
 
 
 def typeset(text: str) -> None:
-    Typesetter().markdown(Prose(text, (), frozenset([1])), Labels())
+    Typesetter().markdown(AnswerText(text, (), frozenset([1])), AnswerLabels())
 
 
 READERS: Final[dict[str, Callable[[str], Any]]] = {

@@ -21,7 +21,7 @@ from byline.api.http.http_protocol import (
     LINGERING_BYTES_MAX,
     LINGERING_MAX,
     LINGERING_S_MAX,
-    Connections,
+    ConnectionLimit,
 )
 from byline.observe import REPEAT_S_MIN, AtMostOnceAMinute
 
@@ -278,7 +278,7 @@ async def test_who_asks_for_another_protocol_is_answered_in_this_one() -> None:
 
 async def test_a_connection_over_the_bound_is_turned_away_and_another_taken_when_one_ends() -> None:
     now = 0.0
-    connections = Connections(2, minutely=AtMostOnceAMinute(lambda: now))
+    connections = ConnectionLimit(2, minutely=AtMostOnceAMinute(lambda: now))
     first, second = Connection(connections=connections), Connection(connections=connections)
     with capture_logs() as logs:
         turned_away = [Connection(connections=connections) for _ in range(LINGERING_MAX + 1)]

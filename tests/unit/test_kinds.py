@@ -10,7 +10,7 @@ import pytest
 
 from byline.domain.formats import Format, Reader
 from byline.errors import ExtractionFailed
-from byline.ingest.format_detection import format_of_file, refusal_of
+from byline.ingest.format_detection import format_of_file, refused_kind_of
 
 
 def zipped(*names: str, **contents: str) -> bytes:
@@ -50,7 +50,7 @@ def kind(path: Path, raw: bytes, name: str = "file.bin") -> Format | None:
     ],
 )
 def test_kinds_without_text_are_refused_by_their_first_bytes(head: bytes, what: str) -> None:
-    refusal = refusal_of(head)
+    refusal = refused_kind_of(head)
     assert refusal is not None
     assert refusal.what == what
     assert refusal.remedy
@@ -71,7 +71,7 @@ def test_kinds_without_text_are_refused_by_their_first_bytes(head: bytes, what: 
     ],
 )
 def test_text_that_begins_like_a_program_is_not_refused(head: bytes) -> None:
-    assert refusal_of(head) is None
+    assert refused_kind_of(head) is None
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from byline.web.article.answer_html import MARKDOWN_CHARS_MAX, Labels, Prose, Typesetter
+from byline.web.article.answer_html import MARKDOWN_CHARS_MAX, AnswerLabels, AnswerText, Typesetter
 
 SETTER = Typesetter()
-LABELS = Labels()
+LABELS = AnswerLabels()
 VOID = {"br", "hr"}
 TAGS = {
     *("p", "br", "em", "strong", "s", "code", "pre", "blockquote", "hr", "ul", "ol", "li"),
@@ -99,11 +99,11 @@ def spans(text: str, *parts: tuple[str, str]) -> list[dict[str, Any]]:
 
 
 def html(text: str, sentences: Any = (), numbers: tuple[int, ...] = (1, 2, 3), at: str = "") -> str:
-    return SETTER.markdown(Prose(text, sentences, frozenset(numbers), at), LABELS)
+    return SETTER.markdown(AnswerText(text, sentences, frozenset(numbers), at), LABELS)
 
 
 def plain(text: str) -> str:
-    return SETTER.plain(Prose(text, (), frozenset((1, 2, 3))), LABELS)
+    return SETTER.plain(AnswerText(text, (), frozenset((1, 2, 3))), LABELS)
 
 
 def letters(text: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 
 from dispatch_doubles import turn
 
-from byline.api.http.write_coalescing import HELD_BYTES_MAX, JoiningTransport
+from byline.api.http.write_coalescing import HELD_BYTES_MAX, CoalescingTransport
 
 
 class Wire(asyncio.Transport):
@@ -31,7 +31,7 @@ class Wire(asyncio.Transport):
 
 async def test_head_and_body_of_one_turn_go_out_in_one_write() -> None:
     wire = Wire()
-    joining = JoiningTransport(wire)
+    joining = CoalescingTransport(wire)
     joining.write(b"head")
     joining.write(b"body")
     assert wire.done == []
@@ -41,7 +41,7 @@ async def test_head_and_body_of_one_turn_go_out_in_one_write() -> None:
 
 async def test_each_turn_has_a_write_of_its_own() -> None:
     wire = Wire()
-    joining = JoiningTransport(wire)
+    joining = CoalescingTransport(wire)
     for piece in (b"one", b"two"):
         joining.write(piece)
         await turn()
@@ -50,7 +50,7 @@ async def test_each_turn_has_a_write_of_its_own() -> None:
 
 async def test_a_lot_is_written_at_once_so_that_the_transport_can_say_wait() -> None:
     wire = Wire()
-    joining = JoiningTransport(wire)
+    joining = CoalescingTransport(wire)
     joining.write(b"x" * (HELD_BYTES_MAX - 1))
     assert wire.done == []
     joining.write(b"yz")
@@ -62,7 +62,7 @@ async def test_a_lot_is_written_at_once_so_that_the_transport_can_say_wait() -> 
 
 async def test_what_is_held_goes_out_before_the_connection_is_closed() -> None:
     wire = Wire()
-    joining = JoiningTransport(wire)
+    joining = CoalescingTransport(wire)
     joining.write(b"last word")
     joining.close()
     assert wire.done == [b"last word", "closed"]
@@ -73,7 +73,7 @@ async def test_what_is_held_goes_out_before_the_connection_is_closed() -> None:
 
 async def test_in_everything_else_it_is_the_transport() -> None:
     wire = Wire()
-    joining = JoiningTransport(wire)
+    joining = CoalescingTransport(wire)
     assert joining.get_extra_info("peername") == ("127.0.0.1", 9)
     joining.pause_reading()
     assert wire.done == ["paused"]

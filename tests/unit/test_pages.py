@@ -15,7 +15,7 @@ from in_process import Answer
 from library_doubles import LEASE, document
 from test_api_documents import KIND, body, part
 
-from byline.api.asks.form_port import FormDoor
+from byline.api.asks.form_port import FormPort
 from byline.domain.chat import Delta, Served
 from byline.domain.documents import DocumentError, DocumentState
 from byline.errors import BackendUnavailable
@@ -41,7 +41,7 @@ async def house(spool: Path, script: tuple[Step, ...] | None = None) -> AsyncIte
             library=parts.library,
             asks=parts.asks,
             conversations=parts.conversations,
-            door=FormDoor(parts),
+            http=FormPort(parts),
         )
         byline.app.router.routes.extend(page_routes(pages))
         yield byline

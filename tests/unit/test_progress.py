@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from byline.web.progress_view import Phase, standing
+from byline.web.progress_view import ProgressPhase, ask_progress
 
 SOURCE = {"n": 1, "name": "lease.pdf"}
 SOURCES = ("sources", {"ask_id": "a", "sources": [SOURCE]})
@@ -38,31 +38,36 @@ def result(
 
 
 def test_an_ask_without_events_is_searching() -> None:
-    now = standing([])
-    assert (now.phase, now.seq) == (Phase.SEARCHING, 0)
+    now = ask_progress([])
+    assert (now.phase, now.seq) == (ProgressPhase.SEARCHING, 0)
 
 
 def test_each_event_moves_it_on() -> None:
     events = [SOURCES, queued(3, 19.7), STARTED, ("token", {"text": "The "})]
-    phases = [standing(rows(*events[:n])).phase for n in range(1, 5)]
-    assert phases == [Phase.ADMITTED, Phase.QUEUED, Phase.ASKED, Phase.WRITING]
-    waiting = standing(rows(*events[:2]))
+    phases = [ask_progress(rows(*events[:n])).phase for n in range(1, 5)]
+    assert phases == [
+        ProgressPhase.ADMITTED,
+        ProgressPhase.QUEUED,
+        ProgressPhase.ASKED,
+        ProgressPhase.WRITING,
+    ]
+    waiting = ask_progress(rows(*events[:2]))
     assert (waiting.position, waiting.eta_s) == (3, 20)
-    ended = standing(rows(*events, ("done", {})))
-    assert (ended.phase, ended.seq, ended.text) == (Phase.ENDED, 5, "The ")
+    ended = ask_progress(rows(*events, ("done", {})))
+    assert (ended.phase, ended.seq, ended.text) == (ProgressPhase.ENDED, 5, "The ")
 
 
 def test_who_waits_before_there_are_sources_has_its_question_put_anew() -> None:
-    assert standing(rows(queued(1))).phase is Phase.REWRITING
+    assert ask_progress(rows(queued(1))).phase is ProgressPhase.REWRITING
 
 
 def test_text_before_a_tool_call_is_no_part_of_the_answer() -> None:
-    now = standing(rows(SOURCES, STARTED, ("token", {"text": "Let me see"}), call("{}")))
-    assert (now.text, now.phase) == ("", Phase.LOOKING)
+    now = ask_progress(rows(SOURCES, STARTED, ("token", {"text": "Let me see"}), call("{}")))
+    assert (now.text, now.phase) == ("", ProgressPhase.LOOKING)
 
 
 def test_steps_tell_what_was_looked_for_and_what_came_of_it() -> None:
-    now = standing(
+    now = ask_progress(
         rows(
             SOURCES,
             call('{"query": "deposit"}'),

@@ -10,8 +10,8 @@ from typing import Final, TypeAlias
 
 import pytest
 
-from byline.ingest.readers.cell_extents import Extent, Move, move_of
-from byline.ingest.readers.sparse_sheets import moved_together
+from byline.ingest.readers.cell_extents import Compaction, Extent, compaction_of
+from byline.ingest.readers.sparse_sheets import compacted_file
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ODS: Final = "application/vnd.oasis.opendocument.spreadsheet"
@@ -67,7 +67,7 @@ def spreadsheet(folder: Path, *tables: str) -> Path:
 
 
 def moved(tmp_path: Path, path: Path, part: str) -> str:
-    made = moved_together(path, XLSX if path.suffix == ".xlsx" else ODS)
+    made = compacted_file(path, XLSX if path.suffix == ".xlsx" else ODS)
     assert made is not None
     (tmp_path / "moved").write_bytes(made)
     with zipfile.ZipFile(tmp_path / "moved") as archive:
@@ -94,7 +94,7 @@ def test_a_stray_cell_of_a_workbook_moves_up_to_the_others(tmp_path: Path, stray
 
 def test_cells_without_a_value_do_not_count(tmp_path: Path) -> None:
     styled = {**INVOICES, "B300000": None, "XFD7": None}
-    assert moved_together(workbook(tmp_path, sheet(styled)), XLSX) is None
+    assert compacted_file(workbook(tmp_path, sheet(styled)), XLSX) is None
     xml = moved(
         tmp_path, workbook(tmp_path, sheet({**styled, "C99999": "x"})), "xl/worksheets/sheet1.xml"
     )
@@ -104,7 +104,7 @@ def test_cells_without_a_value_do_not_count(tmp_path: Path) -> None:
 
 def test_a_full_sheet_stays_as_it_is_however_long(tmp_path: Path) -> None:
     full = {f"{letter}{n}": "x" for n in range(1, 12_001) for letter in "ABCDE"}
-    assert moved_together(workbook(tmp_path, sheet(full)), XLSX) is None
+    assert compacted_file(workbook(tmp_path, sheet(full)), XLSX) is None
 
 
 def test_a_diagonal_is_read_row_by_row(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_stray_cell_of_a_spreadsheet_moves_up_to_the_others(
 
 def test_what_a_spreadsheet_repeats_within_measure_stays(tmp_path: Path) -> None:
     rows = [row(cell("0", times=20), times=5_000), row(cell(times=16_384), times=1_000_000)]
-    assert moved_together(spreadsheet(tmp_path, table(*rows)), ODS) is None
+    assert compacted_file(spreadsheet(tmp_path, table(*rows)), ODS) is None
 
 
 @pytest.mark.parametrize("raw", [b"", b"PK\3\4", b"no archive"])
@@ -149,8 +149,8 @@ def test_a_file_that_cannot_be_looked_through_is_left_to_the_library(
     tmp_path: Path, raw: bytes
 ) -> None:
     (tmp_path / "book.xlsx").write_bytes(raw)
-    assert moved_together(tmp_path / "book.xlsx", XLSX) is None
-    assert moved_together(workbook(tmp_path, "<not"), XLSX) is None
+    assert compacted_file(tmp_path / "book.xlsx", XLSX) is None
+    assert compacted_file(workbook(tmp_path, "<not"), XLSX) is None
 
 
 def test_as_few_steps_are_taken_as_bring_the_cells_together() -> None:
@@ -161,8 +161,10 @@ def test_as_few_steps_are_taken_as_bring_the_cells_together() -> None:
         return made
 
     pair: Callable[[int], tuple[tuple[int, int], ...]] = lambda at: ((1, 1), (at, 1))  # noqa: E731
-    assert move_of(Extent()) is None
-    assert move_of(extent((1, pair(2)), (20_000, pair(2)))) is None
-    assert move_of(extent((1, pair(2)), (200_000, pair(2)))) == Move()
-    assert move_of(extent((1, pair(2)), (200_000, pair(300)))) == Move(((1, 2), (300, 1)))
-    assert Move(((1, 2), (300, 1))).places(pair(300)) == [(1, 1), (3, 1)]
+    assert compaction_of(Extent()) is None
+    assert compaction_of(extent((1, pair(2)), (20_000, pair(2)))) is None
+    assert compaction_of(extent((1, pair(2)), (200_000, pair(2)))) == Compaction()
+    assert compaction_of(extent((1, pair(2)), (200_000, pair(300)))) == Compaction(
+        ((1, 2), (300, 1))
+    )
+    assert Compaction(((1, 2), (300, 1))).places(pair(300)) == [(1, 1), (3, 1)]

@@ -9,11 +9,11 @@ from byline.domain.documents import DocumentState
 from byline.domain.gates import BackendState
 from byline.errors import LLM_ERROR_REASONS, UNAVAILABLE_REASONS
 from byline.web import page_words
-from byline.web.article.typesetting import language, window
-from byline.web.translations import speech
+from byline.web.article.typesetting import language, text_window
+from byline.web.translations import translator_for
 
-ENGLISH = page_words.Words(speech("en"))
-KOREAN = page_words.Words(speech("ko"))
+ENGLISH = page_words.PageWords(translator_for("en"))
+KOREAN = page_words.PageWords(translator_for("ko"))
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_the_language_is_that_of_most_letters(text: str, found: str) -> None:
 
 def test_a_window_holds_the_passage_and_what_stands_around_it() -> None:
     text = "a" * 5_000 + "HERE" + "b" * 9_000
-    shown = window(text, marked=(5_000, 5_004))
+    shown = text_window(text, marked=(5_000, 5_004))
     assert shown.marked == "HERE"
     assert (len(shown.before), len(shown.after)) == (1_500, 1_500)
     assert (shown.previous, shown.next) == (0, 6_504)
@@ -35,7 +35,7 @@ def test_a_window_holds_the_passage_and_what_stands_around_it() -> None:
 @pytest.mark.parametrize("marked", [(90, 10), (500, 900), (0, 0)])
 def test_offsets_outside_the_text_are_harmless(marked: tuple[int, int]) -> None:
     text = "x" * 100
-    shown = window(text, marked=marked)
+    shown = text_window(text, marked=marked)
     assert text.endswith(shown.before + shown.marked + shown.after)
 
 
@@ -44,7 +44,7 @@ def test_reading_on_from_window_to_window_shows_the_whole_text() -> None:
     at: int | None = 0
     read = ""
     while at is not None:
-        shown = window(text, at=at)
+        shown = text_window(text, at=at)
         read += shown.before
         at = shown.next
     assert read == text

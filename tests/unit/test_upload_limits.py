@@ -19,7 +19,7 @@ from byline.api.documents.uploads import (
     FIELDS_MAX,
     FILES_MAX,
     PARTS_MAX,
-    received,
+    receive_upload,
 )
 from byline.config.schema import Ingest
 from byline.errors import TooLarge
@@ -117,7 +117,7 @@ async def test_of_what_is_dropped_there_is_an_end(
     headers = [(name.encode(), value.encode()) for name, value in KIND.items()]
     request = Request({"type": "http", "headers": headers}, receive)
     with pytest.raises(TooLarge, match=said):
-        async with received(request, tmp_path, file_bytes_max=1_000):
+        async with receive_upload(request, tmp_path, file_bytes_max=1_000):
             raise AssertionError("it has no end")
     assert read * len(PIECE) <= DROPPED_TIMES_MAX * 1_000 + 300
     assert left_in(tmp_path) == []

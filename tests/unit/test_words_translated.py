@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from byline.web.translations import LANGUAGES, SOURCE_LANGUAGE, extracted, faults, speech
+from byline.web.translations import LANGUAGES, SOURCE_LANGUAGE, extracted, faults, translator_for
 
 
 @pytest.mark.parametrize("language", sorted(set(LANGUAGES) - {SOURCE_LANGUAGE}))
@@ -20,5 +20,5 @@ def test_words_are_found_in_templates_and_in_tables() -> None:
 
 
 def test_what_is_not_translated_is_said_in_english() -> None:
-    assert speech("ko").say("nobody wrote this down") == "nobody wrote this down"
-    assert speech("ko").say("") == ""
+    assert translator_for("ko").translate("nobody wrote this down") == "nobody wrote this down"
+    assert translator_for("ko").translate("") == ""

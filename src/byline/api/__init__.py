@@ -1,1 +1,1 @@
-"""The door: the only place that knows HTTP, status codes and JSON."""
+"""The HTTP API: the only place that knows HTTP, status codes and JSON."""

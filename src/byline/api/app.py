@@ -1,4 +1,4 @@
-"""Puts the door together: routes, guard, and the handlers that give every error its shape."""
+"""The HTTP application: routes, guard, and the handlers that give every error its shape."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from byline.api.failures import (
     answer_http_exception,
     answer_validation_error,
 )
-from byline.api.guard import Guard, Unforeseen
-from byline.api.http.event_streams import Heart, answer_nobody
+from byline.api.guard import Guard, InternalErrorMiddleware
+from byline.api.http.event_streams import Heartbeat, answer_caller_left
 from byline.api.machines import backend_routes, machine_routes
 from byline.api.openai import openai_routes
 from byline.api.services import Services
@@ -27,11 +27,11 @@ from byline.errors import BylineError
 HEARTBEAT_S = 15.0
 """Seconds of silence in an open stream before a comment is sent."""
 UPLOAD_PATHS = frozenset({"/api/documents", "/documents"})
-"""Where bodies may be larger than server.body_bytes_max: files have a limit of their own."""
+"""Paths whose bodies may be larger than server.body_bytes_max: files have a limit of their own."""
 
 
 def create_app(services: Services) -> FastAPI:
-    """The HTTP face of `services`."""
+    """The application that serves `services` over HTTP."""
     app = FastAPI(
         title="Byline",
         summary="Answers from your own documents, written by the machine you name.",
@@ -40,13 +40,13 @@ def create_app(services: Services) -> FastAPI:
         openapi_url=None,
         exception_handlers={
             BylineError: answer_byline_error,
-            ClientDisconnect: answer_nobody,
+            ClientDisconnect: answer_caller_left,
             HTTPException: answer_http_exception,
             RequestValidationError: answer_validation_error,
         },
     )
     app.state.services = services
-    app.state.heart = Heart(services.clock, HEARTBEAT_S)
+    app.state.heartbeat = Heartbeat(services.clock, HEARTBEAT_S)
     app.state.created = int(time.time())
     app.router.routes.extend(openai_routes.ROUTES)
     for part in (
@@ -64,7 +64,7 @@ def create_app(services: Services) -> FastAPI:
         docs_routes,
     ):
         app.router.routes.extend(part.router.routes)
-    app.add_middleware(openai_routes.StraightThrough)
+    app.add_middleware(openai_routes.ChatCompletionsMiddleware)
     app.add_middleware(Guard, server=services.config.server, upload_paths=UPLOAD_PATHS)
-    app.add_middleware(Unforeseen)
+    app.add_middleware(InternalErrorMiddleware)
     return app

@@ -51,7 +51,7 @@ ask whose default backend is unavailable is answered likewise: 200, `status: "ll
 
 
 def classes() -> Iterator[type[errors.BylineError]]:
-    """Every error that is raised under its own code, in the order of the tree."""
+    """Every error class with a code of its own, in the order of the tree."""
     seen: set[str] = set()
     for found in vars(errors).values():
         if not (isinstance(found, type) and issubclass(found, errors.BylineError)):
@@ -62,7 +62,7 @@ def classes() -> Iterator[type[errors.BylineError]]:
 
 
 def reference() -> str:
-    """The whole page, in Markdown."""
+    """The page as Markdown."""
     rows = [_row(found) for found in classes()]
     reasons = _REASONS.format(
         unavailable=_listed(errors.UNAVAILABLE_REASONS), llm=_listed(errors.LLM_ERROR_REASONS)

@@ -1,4 +1,4 @@
-"""Errors at the door: the one table of codes and statuses, and the one shape they are sent in.
+"""Errors over HTTP: the one table of codes and statuses, and the one shape in which they are sent.
 
     {"error": {"code", "message", "remedy", "src"}, "error_reason"?, "backend"?, "machine"?, …}
 
@@ -76,13 +76,13 @@ RETRY_AFTER_S: Final[Mapping[str, int]] = {
     "stopping": 5,
     "storage_unavailable": 5,
 }
-"""Code → whole seconds after which asking again makes sense; the sole source of `Retry-After`."""
+"""Code → whole seconds after which a retry makes sense; the only source of `Retry-After`."""
 
 LOADING_RETRY_AFTER_S: Final = 5
 METHOD_NOT_ALLOWED: Final = 405
 HEAD_TOO_SLOW: Final = 408
 CLIENT_GONE: Final = 499
-"""For the log only: nobody is there to read it."""
+"""Appears in the log only: the client has gone."""
 
 _FROM_STATUS: Final[Mapping[int, type[BylineError]]] = {
     400: BadRequest,
@@ -93,10 +93,10 @@ _FROM_STATUS: Final[Mapping[int, type[BylineError]]] = {
     415: UnsupportedFormat,
     422: Invalid,
 }
-"""Status → class, for what the framework itself refuses."""
+"""Status → class, for refusals by the framework itself."""
 
 _FAULTS_MAX: Final = 5
-"""Faults of one request that are told; whoever makes more makes the same again and again."""
+"""How many faults of one request are listed; further ones mostly repeat the first."""
 _COMPLAINT_CHARS_MAX: Final = 300
 
 _OPENAI_TYPE: Final[Mapping[int, str]] = {
@@ -113,19 +113,19 @@ def status_of(error: BylineError) -> int:
 
 
 def retry_after_s(error: BylineError) -> int | None:
-    """Whole seconds to wait before asking again; None where waiting does not help."""
+    """Whole seconds to wait before a retry; None if waiting does not help."""
     if isinstance(error, MachineError) and error.reason == "loading":
         return LOADING_RETRY_AFTER_S
     return RETRY_AFTER_S.get(error.code)
 
 
 def error_body(error: BylineError, answer: AskAnswer | None = None) -> dict[str, Any]:
-    """The one shape; with `answer`, also the sources found and the ask's id."""
+    """The body of an error; with `answer`, also the sources found and the id of the ask."""
     return failure_json(error, answer)
 
 
 def openai_error_body(error: BylineError) -> dict[str, Any]:
-    """The one shape with what OpenAI's clients look for inside `error`."""
+    """The body of an error with the fields that OpenAI's clients read inside `error`."""
     body = error_body(error)
     status = status_of(error)
     fallback = "server_error" if status >= 500 else "invalid_request_error"
@@ -137,7 +137,7 @@ def openai_error_body(error: BylineError) -> dict[str, Any]:
 
 
 def failure_headers(error: BylineError) -> dict[str, str]:
-    """`Retry-After`, where waiting helps."""
+    """`Retry-After`, if waiting helps."""
     seconds = retry_after_s(error)
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
@@ -148,7 +148,7 @@ def failure(
     body: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The response to an error; `body` replaces the plain shape where more is to be said."""
+    """The response to an error; `body` replaces the plain shape if there is more to say."""
     return Response(
         json_bytes(error_body(error) if body is None else body),
         status_code=status_of(error),
@@ -158,14 +158,14 @@ def failure(
 
 
 def failure_at(path: str, error: BylineError) -> Response:
-    """The response to an error in the dialect of the address it was made under."""
+    """The response to an error in the shape that its path uses: `/v1` has OpenAI's."""
     if path.startswith("/v1/"):
         return failure(error, body=openai_error_body(error))
     return failure(error)
 
 
 def head_too_slow(path: str, head_s_max: float) -> Response:
-    """A `bad_request`, but under the status HTTP has for just this."""
+    """A `bad_request`, with the specific status that HTTP has for it."""
     error = BadRequest(
         f"The head of the request did not come whole within {head_s_max:g} s.",
         remedy="Send the request line and the headers at once.",
@@ -175,8 +175,9 @@ def head_too_slow(path: str, head_s_max: float) -> Response:
     return response
 
 
-def unforeseen(exception: Exception, *, method: str, path: str) -> Internal:
-    """An exception nobody provided for: logged with its traceback under an id, shown as the id."""
+def internal_error(exception: Exception, *, method: str, path: str) -> Internal:
+    """Log an unexpected exception with its traceback under an id, and return the error that shows
+    the id."""
     error = Internal(uuid.uuid4().hex[:12])
     structlog.get_logger("byline.api").error(
         "internal",
@@ -189,7 +190,7 @@ def unforeseen(exception: Exception, *, method: str, path: str) -> Internal:
 
 
 def from_framework(exception: HTTPException, *, path: str) -> BylineError:
-    """What starlette or FastAPI refused, as one of ours."""
+    """A refusal by starlette or FastAPI as one of our errors."""
     if isinstance(exception.__cause__, BylineError):  # ours, raised while FastAPI read the body
         return exception.__cause__
     if exception.status_code == 404:
@@ -197,13 +198,13 @@ def from_framework(exception: HTTPException, *, path: str) -> BylineError:
             f"There is nothing at {shortened(path)}.", remedy="See /docs for every address."
         )
     detail = str(exception.detail or "").strip() or "The request could not be read."
-    if "parsing the body" in detail:  # FastAPI's sentence for a body that is not text at all
+    if "parsing the body" in detail:  # FastAPI's sentence for a body that is not text
         return BadRequest("The body is not UTF-8 JSON.", remedy="Send the body as UTF-8 JSON.")
     return _FROM_STATUS.get(exception.status_code, BadRequest)(detail)
 
 
 def from_validation(faults: Sequence[Mapping[str, Any]], known: Sequence[str] = ()) -> BadRequest:
-    """What pydantic found wrong with a request, as one sentence that names every field."""
+    """The faults pydantic found in a request as one sentence that names every field."""
     sentences = [_fault_sentence(fault, known) for fault in faults[:_FAULTS_MAX]]
     if len(faults) > _FAULTS_MAX:
         sentences.append(f"And {len(faults) - _FAULTS_MAX} faults more.")
@@ -240,7 +241,7 @@ async def answer_byline_error(request: Request, error: Exception) -> Response:
 
 
 async def answer_http_exception(request: Request, exception: Exception) -> Response:
-    """FastAPI's handler for what starlette refuses."""
+    """FastAPI's handler for refusals by starlette."""
     assert isinstance(exception, HTTPException)
     path = request.url.path
     if exception.status_code == METHOD_NOT_ALLOWED:
@@ -249,7 +250,7 @@ async def answer_http_exception(request: Request, exception: Exception) -> Respo
 
 
 def _wrong_method(request: Request, path: str) -> Response:
-    """A `bad_request`, but under the status HTTP has for just this."""
+    """A `bad_request`, with the specific status that HTTP has for it."""
     allowed = sorted(
         {
             method
@@ -269,14 +270,14 @@ def _wrong_method(request: Request, path: str) -> Response:
 
 
 async def answer_validation_error(request: Request, exception: Exception) -> Response:
-    """FastAPI's handler for parameters and bodies that do not validate."""
+    """FastAPI's handler for parameters and bodies that are not valid."""
     assert isinstance(exception, RequestValidationError)
     error = from_validation(exception.errors(), known_parameters(request))
     return failure_at(request.url.path, error)
 
 
 def known_parameters(request: Request) -> tuple[str, ...]:
-    """The names the matched route takes, to be listed to a caller who sent another."""
+    """The parameters of the matched route, to be listed to a caller who sent another."""
     route = request.scope.get("route")
     dependant = getattr(route, "dependant", None)
     if dependant is None:

@@ -1,9 +1,9 @@
-"""The guard at the door: who may call, how much they may send, what every answer forbids.
+"""Guards every request: who may call, how much they may send, which headers every response has.
 
-A server on a loopback port is reachable from every web page the user has open, so (1) the name
-it is called by must be its own, which stops DNS rebinding, and (2) a browser may call it from its
-own pages only. Plain ASGI: a middleware class of the framework would buffer streams and hide
-that a caller has left.
+A server on a loopback port is reachable from every web page the user has open. So (1) the host name
+in a request must be the server's own, which stops DNS rebinding, and (2) a browser may call from
+the server's own pages only. Plain ASGI: a middleware class of the framework would buffer streams
+and hide that a caller has left.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from byline.api.failures import failure_at, unforeseen
+from byline.api.failures import failure_at, internal_error
 from byline.config.schema import Server
 from byline.domain.echo import quoted, shortened
 from byline.errors import BadRequest, BylineError, Forbidden, Stopping, TooLarge
@@ -42,26 +42,27 @@ SAFETY_HEADERS: Final[Mapping[str, str]] = {
 _SAFETY_HEADERS: Final = tuple(
     (name.lower().encode("ascii"), value.encode("ascii")) for name, value in SAFETY_HEADERS.items()
 )
-"""The same as they go out."""
+"""The same, encoded."""
 
 PORT_MAX: Final = 65_535
 _AUTHORITY: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s/@:?#\[\]\\,]+)(?::([0-9]{0,5}))?")
 _DEFAULT_PORTS: Final[Mapping[str, str]] = {"http": ":80", "https": ":443"}
 _LENGTH_DIGITS_MAX: Final = 20
-"""Of a longer `Content-Length` the beginning says enough."""
+"""Only this many digits of a longer `Content-Length` are read."""
 _MACHINE_PATHS: Final = ("/api/", "/v1/", "/metrics")
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
-    """The host names this server answers to, lower case; `any_address` when it listens on all."""
+class HostNames:
+    """The host names this server answers to, in lower case; `any_address` if it listens on all
+    addresses."""
 
     known: frozenset[str]
     any_address: bool
 
     def include(self, host: str) -> bool:
-        """Whether a `Host` header (with or without a port) names this server. What is no host and
-        port names nobody."""
+        """Whether a `Host` header, with or without a port, names this server. A malformed one does
+        not."""
         if not _is_authority(host):
             return False
         name = _host_name(host)
@@ -71,19 +72,19 @@ class Names:
             address = ipaddress.ip_address(name)
         except ValueError:
             return name.endswith(".localhost")
-        # An address cannot be rebound by a foreign name server; only names can.
+        # A foreign name server can rebind names, but not addresses.
         return address.is_loopback or self.any_address
 
 
-def names_of(server: Server) -> Names:
-    """The names the configuration gives this server."""
+def host_names(server: Server) -> HostNames:
+    """The host names that the configuration gives this server."""
     listed = {server.host, *server.allowed_hosts, "localhost"}
     known = frozenset(_host_name(name) for name in listed)
-    return Names(known=known, any_address=bool(known & {"0.0.0.0", "::"}))
+    return HostNames(known=known, any_address=bool(known & {"0.0.0.0", "::"}))
 
 
 def _host_name(host: str) -> str:
-    """`host` without port, brackets and a trailing dot, lower case."""
+    """`host` in lower case, without port, brackets and trailing dot."""
     host = host.strip().lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
@@ -93,19 +94,19 @@ def _host_name(host: str) -> str:
 
 
 def _is_authority(host: str) -> bool:
-    """Whether `host` is a name or an address, in brackets if it has colons, and a port if any."""
+    """Whether `host` is a name or address (in brackets if it has colons) with an optional port."""
     found = _AUTHORITY.fullmatch(host)
     return found is not None and int(found[1] or 0) <= PORT_MAX
 
 
-def refusal(names: Names, scope: Scope) -> BylineError | None:
-    """Why this request is not served, or None.
+def refusal(names: HostNames, scope: Scope) -> BylineError | None:
+    """Why this request is refused, or None.
 
     1. It names two hosts → bad request; one that is not ours → forbidden.
     2. A browser says another origin made it → forbidden.
-    3. A browser says another site caused it, and it is more than opening a page → forbidden.
+    3. A browser says another site caused it, and it does more than open a page → forbidden.
     4. The query string is not UTF-8 → bad request.
-    5. It gives a parameter twice → bad request: one of the two would be dropped in silence, and
+    5. It gives a parameter twice → bad request: one of the two would be dropped silently, and
        with `backend` that could be the machine somebody named.
     """
     headers = Headers(scope=scope)
@@ -178,11 +179,11 @@ def _repeated(query: bytes) -> str | None:
 
 
 class Guard:
-    """ASGI middleware: refuses, limits bodies, adds the safety headers."""
+    """ASGI middleware that refuses requests, limits bodies and adds the safety headers."""
 
     def __init__(self, app: ASGIApp, *, server: Server, upload_paths: frozenset[str]) -> None:
         self.app = app
-        self.names = names_of(server)
+        self.names = host_names(server)
         self.body_bytes_max = server.body_bytes_max
         self.upload_paths = upload_paths
 
@@ -211,7 +212,7 @@ class Guard:
         return None
 
     def _counting(self, receive: Receive) -> Receive:
-        """A body without a declared length is counted as it comes."""
+        """`receive` for a body without a declared length: its bytes are counted as they come."""
         seen = 0
 
         async def counted() -> Message:
@@ -243,12 +244,12 @@ def _with_safety_headers(send: Send) -> Send:
     return sending
 
 
-class Unforeseen:
-    """ASGI middleware: an exception nobody provided for becomes `internal`, logged under an id.
+class InternalErrorMiddleware:
+    """ASGI middleware that turns an unexpected exception into `internal`, logged under an id.
 
-    Once an answer has begun there is no way to say so any more; it is left unfinished, and the
-    server closes the connection, which every client sees as an error. So too when Byline stops:
-    the HTTP server cancels what is still being answered, and would call it an internal error.
+    Once a response has begun, its status cannot be changed any more: it is left unfinished, and the
+    server closes the connection, which every client sees as an error. The same happens when Byline
+    stops: the HTTP server cancels open responses, and would report an internal error.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -270,6 +271,6 @@ class Unforeseen:
         except Exception as exception:
             if scope["type"] != "http":
                 raise
-            error = unforeseen(exception, method=scope["method"], path=scope["path"])
+            error = internal_error(exception, method=scope["method"], path=scope["path"])
             if not begun:
                 await failure_at(scope["path"], error)(scope, receive, send)

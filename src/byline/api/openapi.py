@@ -1,4 +1,4 @@
-"""The description of the API that `/openapi.json` and `/docs` show. It must be true."""
+"""The description of the API in `/openapi.json` and `/docs`. It must be true."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CHAT_CODES: Final = (
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """OpenAPI 3.1: what the routes declare, and the plain routes of `/v1` beside them."""
+    """The OpenAPI 3.1 document: what the routes declare, and the plain routes of `/v1`."""
     document = get_openapi(
         title=app.title,
         summary=app.summary,

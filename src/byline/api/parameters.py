@@ -1,4 +1,4 @@
-"""What callers may send: parameters and bodies, validated. An unknown name is an error."""
+"""The parameters and bodies that callers may send, validated. An unknown name is an error."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _or_absent(value: str | None) -> str | None:
 Text = Annotated[str, AfterValidator(_is_text)]
 Words = Annotated[Text, Field(json_schema_extra={"minLength": 1})]
 OptionalText = Annotated[Text | None, AfterValidator(_or_absent)]
-"""Blank is the same as absent: forms send fields that were left empty."""
+"""Blank means absent: forms send fields that were left empty."""
 Id = Annotated[str, Path(description="The id it was given.")]
 Limit = Annotated[int, Field(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[OptionalText, Field(description="`next` of the page before.")]
@@ -56,12 +56,12 @@ RESUMABLE: Final = (
 
 
 def known_id(value: str) -> str:
-    """`value` if it looks like an id at all; NotFound otherwise."""
+    """`value` if it has the form of an id. Raises NotFound otherwise."""
     return _is_id(value)
 
 
 class Parameters(BaseModel):
-    """A set of parameters: a name that is not in it is a fault."""
+    """A set of parameters; a name that is not in it is an error."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -89,26 +89,27 @@ class FilterParameters(Parameters):
     )
 
     def filters(self) -> Filters:
-        """As the search takes them. Raises `BadRequest` for what is no date."""
+        """The filters in the search's terms. Raises `BadRequest` for an invalid date."""
         return Filters(
             collection=self.collection,
-            documents=listed(self.documents),
-            types=listed(self.types),
-            languages=listed(self.languages),
-            tags=listed(self.tags),
-            added_from=moment("added_from", self.added_from, days=0),
-            added_until=moment("added_until", self.added_until, days=1),
+            documents=comma_separated(self.documents),
+            types=comma_separated(self.types),
+            languages=comma_separated(self.languages),
+            tags=comma_separated(self.tags),
+            added_from=parse_time("added_from", self.added_from, days=0),
+            added_until=parse_time("added_until", self.added_until, days=1),
             path=(self.path or "").strip(),
         )
 
 
-def listed(sent: str | None) -> tuple[str, ...]:
-    """The values of a parameter that takes several."""
+def comma_separated(sent: str | None) -> tuple[str, ...]:
+    """The values in a parameter that takes several, separated by commas."""
     return tuple(value.strip() for value in (sent or "").split(",") if value.strip())
 
 
-def moment(name: str, sent: str | None, *, days: int) -> datetime | None:
-    """A time, or the beginning of a day (of the day `days` later); UTC unless it says otherwise."""
+def parse_time(name: str, sent: str | None, *, days: int) -> datetime | None:
+    """A time, or the beginning of a day (plus `days`), in UTC unless it has an offset. Raises
+    `BadRequest`."""
     if sent is None:
         return None
     try:
@@ -131,8 +132,8 @@ class SearchParameters(FilterParameters):
     limit: int = Field(10, ge=1, le=100, description="Passages at most.")
 
 
-class AskOptions(FilterParameters):
-    """What an ask takes beside the question."""
+class AskParameters(FilterParameters):
+    """The parameters of an ask besides the question."""
 
     backend: Text | None = Field(
         None, description="The backend that is to answer; absent or blank: the default. No other."
@@ -146,13 +147,13 @@ class AskOptions(FilterParameters):
     resumable: bool = Field(False, description=RESUMABLE)
 
 
-class AskQuery(AskOptions):
+class AskQuery(AskParameters):
     """An ask by GET."""
 
     q: Words = Field(description="The question.")
 
 
-class AskBody(AskOptions):
+class AskBody(AskParameters):
     """An ask by POST."""
 
     question: Words = Field(description="The question.")
@@ -190,14 +191,14 @@ class AskListParameters(PageParameters):
     )
 
     def filters(self) -> AskFilters:
-        """As the history takes them. Raises `BadRequest` for what is no date or status."""
+        """The filters in the history's terms. Raises `BadRequest` for an invalid date or status."""
         return AskFilters(
             words=self.q or "",
-            backends=listed(self.backend),
-            machines=listed(self.machine),
-            statuses=tuple(map(_status, listed(self.status))),
-            asked_from=moment("from", self.asked_from, days=0),
-            asked_until=moment("to", self.asked_until, days=1),
+            backends=comma_separated(self.backend),
+            machines=comma_separated(self.machine),
+            statuses=tuple(map(_status, comma_separated(self.status))),
+            asked_from=parse_time("from", self.asked_from, days=0),
+            asked_until=parse_time("to", self.asked_until, days=1),
         )
 
 
@@ -207,7 +208,7 @@ class AsksParameters(AskListParameters):
     conversation: OptionalText = Field(None, description="Only asks of this conversation.")
 
     def filters(self) -> AskFilters:
-        """As above, with the conversation."""
+        """The same, with the conversation."""
         return replace(super().filters(), conversation_id=self.conversation)
 
 
@@ -235,14 +236,14 @@ class DocumentsParameters(FilterParameters, PageParameters):
     )
 
     def choice(self) -> Choice:
-        """What is asked beside the filters. Raises `BadRequest` for a state there is not."""
+        """The words, states and order. Raises `BadRequest` for an unknown state."""
         return Choice(self.q or "", document_states(self.state), self.sort)
 
 
 def document_states(sent: str | None) -> tuple[DocumentState, ...]:
-    """The states of a parameter that takes several. Raises `BadRequest`."""
+    """The states in a parameter that takes several. Raises `BadRequest`."""
     try:
-        return tuple(DocumentState(state.lower()) for state in listed(sent))
+        return tuple(DocumentState(state.lower()) for state in comma_separated(sent))
     except ValueError:
         known = ", ".join(DocumentState)
         raise BadRequest(
@@ -260,7 +261,7 @@ class DocumentChange(Parameters):
     collection: Text | None = Field(None, description="The collection it is to be in.")
 
     def changes(self) -> DocumentChanges:
-        """As the library takes them."""
+        """The changes in the library's terms."""
         tags = None if self.tags is None else tuple(self.tags)
         return DocumentChanges(self.title, tags, self.collection)
 
@@ -315,4 +316,4 @@ class JobsParameters(Parameters):
 
 
 class NoParameters(Parameters):
-    """A route that takes no parameters says so."""
+    """The parameters of a route that takes none."""

@@ -1,4 +1,4 @@
-"""How what the parts return looks as JSON: documents, searches, backends, stored asks, jobs."""
+"""The JSON of documents, searches, backends, stored asks and jobs."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def listed_ask_json(ask: ListedAsk) -> Json:
 
 
 def backends_json(dispatcher: Dispatcher, config: Config) -> list[Json]:
-    """`GET /api/backends`: what is known at this moment, without asking any machine."""
+    """`GET /api/backends`: what is known now, without a request to any machine."""
     gates = {gate.machine: gate for gate in dispatcher.gates()}
     return [
         backend_json(dispatcher, name, gates, default=config.ask.default_backend)
@@ -156,7 +156,7 @@ def backends_json(dispatcher: Dispatcher, config: Config) -> list[Json]:
 def backend_json(
     dispatcher: Dispatcher, name: str, gates: dict[str, GateStatus], *, default: str
 ) -> Json:
-    """One backend and its machine's gate; the gate's part is null where there is no gate."""
+    """One backend and its machine's gate; the gate's fields are null if there is no gate."""
     backend = dispatcher.get_backend(name)
     health = backend.health()
     gate = None if isinstance(backend.config, QuotesBackend) else gates.get(backend.machine)
@@ -183,7 +183,7 @@ def backend_json(
 
 
 def state_json(name: str, machine: str, was: BackendState | None, health: BackendHealth) -> Json:
-    """The state of a backend as `/api/events` tells it."""
+    """The state of a backend as `/api/events` reports it."""
     return {
         "name": name,
         "machine": machine,
@@ -196,7 +196,7 @@ def state_json(name: str, machine: str, was: BackendState | None, health: Backen
 
 
 def job_json(job: JobStatus) -> Json:
-    """One piece of background work, as `GET /api/jobs` lists it."""
+    """One background job, as `GET /api/jobs` lists it."""
     return {
         "id": job.id,
         "kind": job.kind,

@@ -1,4 +1,4 @@
-"""What the door opens onto: the parts of Byline that HTTP reaches, built by `main`."""
+"""The parts of Byline that the HTTP API calls; `main` builds them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts. `spool` is a folder for files while they are received, ours alone."""
+    """Services are the parts of Byline that the API calls. `spool` is a folder for files while they
+    are received, which nobody else uses."""
 
     config: Config
     database: Database
@@ -48,7 +49,7 @@ class Services:
 
 
 def services_of(request: Request) -> Services:
-    """The parts, as `create_app` was given them."""
+    """The services that `create_app` was given."""
     services: Services = request.app.state.services
     return services
 

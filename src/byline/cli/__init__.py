@@ -1,1 +1,1 @@
-"""The hand: the command line, a thin client of the HTTP API."""
+"""The command line: a thin client of the HTTP API."""

@@ -1,4 +1,4 @@
-"""`byline add`: files go up a few at a time; each is followed until it can be searched."""
+"""`byline add`: uploads files a few at a time, and follows each until it can be searched."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from byline.cli.api_client import Api, ApiFailure, ConnectionBroke, Json
-from byline.cli.command_runner import Command, Format
-from byline.cli.file_walk import Found, LeftOut, find_files, reason_of
-from byline.cli.terminal import Exit, Screen, one_line, say_failure
+from byline.cli.api_client import ApiClient, ApiFailure, ConnectionLost, Json
+from byline.cli.command_runner import Command, OutputFormat
+from byline.cli.file_walk import FoundFile, SkippedFile, find_files, reason_of
+from byline.cli.terminal import ExitCode, Screen, one_line, say_failure
 
 UPLOADS_AT_ONCE = 4
 _LISTED_MAX = 30
@@ -27,7 +27,7 @@ _POLL_S_MAX = 1.0
 _SEARCHABLE = ("indexed", "embedded", "enriched")
 
 
-class Fate(StrEnum):
+class FileStatus(StrEnum):
     """What became of one file."""
 
     ADDED = "added"
@@ -38,48 +38,48 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """One file's end, with a sentence where it failed or was left out."""
+class FileOutcome:
+    """The outcome of one file, with a sentence if it failed or was left out."""
 
     name: str
-    fate: Fate
+    fate: FileStatus
     sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A file the server has taken in, and the document it became (or was already)."""
+class UploadedFile:
+    """A file the server has accepted, and its document (new or a duplicate)."""
 
     label: str
     document: Json
 
     @property
-    def outcome(self) -> Outcome:
-        """Its end if all goes well."""
+    def outcome(self) -> FileOutcome:
+        """The outcome if all goes well."""
         if not self.document["duplicate"]:
-            return Outcome(self.label, Fate.ADDED)
+            return FileOutcome(self.label, FileStatus.ADDED)
         name = self.document["name"]
         same = "" if Path(self.label).name == name else f"The same bytes are there as {name}."
-        return Outcome(self.label, Fate.DUPLICATE, same)
+        return FileOutcome(self.label, FileStatus.DUPLICATE, same)
 
 
 @dataclass(frozen=True, slots=True)
-class Follow:
-    """How far a document is followed after its file is up; `label` names that for the bar."""
+class FollowUntil:
+    """How far a document is followed after its upload; `label` names that on the progress bar."""
 
     label: str
-    to_its_end: Callable[[Api, Taken], Awaitable[Outcome]]
+    to_its_end: Callable[[ApiClient, UploadedFile], Awaitable[FileOutcome]]
 
 
 @dataclass(frozen=True, slots=True)
-class Filing:
-    """Where the files go, None being the server's default, and the tags they get."""
+class UploadTarget:
+    """The collection the files go to (None: the server's default), and the tags they get."""
 
     collection: str | None = None
     tags: Sequence[str] = ()
 
-    def fields(self, file: Found) -> dict[str, str]:
-        """What is sent with a file."""
+    def fields(self, file: FoundFile) -> dict[str, str]:
+        """The form fields sent with a file."""
         fields = {
             "collection": self.collection or "",
             "folder": one_line(file.folder),
@@ -89,63 +89,63 @@ class Filing:
 
 
 @dataclass(slots=True)
-class Adding:
-    """One run of `add`: what is to go, and what has become of it so far."""
+class AddRun:
+    """One run of `add`: the files, and their outcomes so far."""
 
-    files: list[Found]
-    filing: Filing
-    outcomes: list[Outcome] = field(default_factory=list)
+    files: list[FoundFile]
+    target: UploadTarget
+    outcomes: list[FileOutcome] = field(default_factory=list)
 
 
-def add(paths: Sequence[Path], filing: Filing, follow: Follow) -> Command:
-    """Add files and folders, then say what became of each."""
+def add(paths: Sequence[Path], target: UploadTarget, follow: FollowUntil) -> Command:
+    """Add files and folders, then show what became of each."""
 
-    async def command(api: Api, screen: Screen, form: Format) -> Exit:
+    async def command(api: ApiClient, screen: Screen, output: OutputFormat) -> ExitCode:
         found = await asyncio.to_thread(lambda: list(find_files(paths)))
         if not found:
             say_failure(screen, "There are no files in there.", "Hidden files are left out.")
-            return Exit.FAILED
-        adding = Adding([file for file in found if isinstance(file, Found)], filing)
+            return ExitCode.FAILED
+        run = AddRun([file for file in found if isinstance(file, FoundFile)], target)
         for it in found:
-            if not isinstance(it, Found):
-                fate = Fate.LEFT_OUT if isinstance(it, LeftOut) else Fate.FAILED
-                adding.outcomes.append(Outcome(it.label, fate, it.sentence))
+            if not isinstance(it, FoundFile):
+                fate = FileStatus.LEFT_OUT if isinstance(it, SkippedFile) else FileStatus.FAILED
+                run.outcomes.append(FileOutcome(it.label, fate, it.sentence))
         try:
-            await add_files(api, adding, follow, screen)
-        finally:  # whatever ends it, Ctrl-C too: what is done is done and worth knowing
-            screen.out.print(show_outcomes(adding.outcomes, len(found)))
-        failed = any(outcome.fate is Fate.FAILED for outcome in adding.outcomes)
-        return Exit.FAILED if failed else Exit.OK
+            await add_files(api, run, follow, screen)
+        finally:  # also after Ctrl-C: what was done is worth knowing
+            screen.out.print(show_outcomes(run.outcomes, len(found)))
+        failed = any(outcome.fate is FileStatus.FAILED for outcome in run.outcomes)
+        return ExitCode.FAILED if failed else ExitCode.OK
 
     return command
 
 
-async def add_files(api: Api, adding: Adding, follow: Follow, screen: Screen) -> None:
-    """Send every file, a few at a time, and follow each; outcomes are collected in `adding`.
+async def add_files(api: ApiClient, run: AddRun, follow: FollowUntil, screen: Screen) -> None:
+    """Upload every file, a few at a time, and follow each; outcomes are collected in `run`.
 
-    A file that fails does not end the run; a server that is gone does (`NoServer`).
+    A file that fails does not end the run; losing the server does (`NoServer`).
     """
-    up: asyncio.Queue[Taken | None] = asyncio.Queue()
-    todo = iter(adding.files)
-    bytes_len = sum(file.bytes_len for file in adding.files)
+    up: asyncio.Queue[UploadedFile | None] = asyncio.Queue()
+    todo = iter(run.files)
+    bytes_len = sum(file.bytes_len for file in run.files)
     with _bars(screen) as bars:
         sending = bars.add_task("Sending", total=bytes_len, unit="bytes")
-        following = bars.add_task(follow.label, total=len(adding.files), unit="files")
+        following = bars.add_task(follow.label, total=len(run.files), unit="files")
 
         async def send() -> None:
             for file in todo:
                 settled = await _send(
-                    api, file, adding.filing, lambda sent: bars.advance(sending, sent)
+                    api, file, run.target, lambda sent: bars.advance(sending, sent)
                 )
-                if isinstance(settled, Outcome):
-                    adding.outcomes.append(settled)
+                if isinstance(settled, FileOutcome):
+                    run.outcomes.append(settled)
                     bars.advance(following)
                 else:
                     up.put_nowait(settled)
 
         async def follow_all() -> None:
             while (taken := await up.get()) is not None:
-                adding.outcomes.append(await follow.to_its_end(api, taken))
+                run.outcomes.append(await follow.to_its_end(api, taken))
                 bars.advance(following)
 
         try:
@@ -159,12 +159,12 @@ async def add_files(api: Api, adding: Adding, follow: Follow, screen: Screen) ->
             raise _first(group) from None
 
 
-async def _sent(api: Api, taken: Taken) -> Outcome:
+async def _sent(api: ApiClient, taken: UploadedFile) -> FileOutcome:
     outcome = taken.outcome
-    return replace(outcome, fate=Fate.SENT) if outcome.fate is Fate.ADDED else outcome
+    return replace(outcome, fate=FileStatus.SENT) if outcome.fate is FileStatus.ADDED else outcome
 
 
-async def _searchable(api: Api, taken: Taken) -> Outcome:
+async def _searchable(api: ApiClient, taken: UploadedFile) -> FileOutcome:
     pause_s = _POLL_S_FIRST
     while True:
         try:
@@ -179,48 +179,48 @@ async def _searchable(api: Api, taken: Taken) -> Outcome:
         pause_s = min(pause_s * 1.5, _POLL_S_MAX)
 
 
-UNTIL_SENT = Follow("Taken in", _sent)
-"""Do not wait: the server reads the files in its own time."""
+UNTIL_SENT = FollowUntil("Taken in", _sent)
+"""Do not wait until the server has read the files."""
 
-UNTIL_SEARCHABLE = Follow("Reading", _searchable)
+UNTIL_SEARCHABLE = FollowUntil("Reading", _searchable)
 """Wait until each document can be searched or has failed."""
 
 
 async def _send(
-    api: Api, file: Found, filing: Filing, sent: Callable[[int], None]
-) -> Taken | Outcome:
-    """The document as the server took it in, or why it did not."""
+    api: ApiClient, file: FoundFile, target: UploadTarget, sent: Callable[[int], None]
+) -> UploadedFile | FileOutcome:
+    """The uploaded file, or the outcome if the server refused it."""
     try:
-        return Taken(file.label, await api.upload(file.path, filing.fields(file), sent))
-    except (ApiFailure, ConnectionBroke) as failure:
+        return UploadedFile(file.label, await api.upload(file.path, target.fields(file), sent))
+    except (ApiFailure, ConnectionLost) as failure:
         return _failed(file.label, str(failure), failure.remedy)
     except OSError as error:
         return _failed(file.label, reason_of(error), "")
 
 
-def _failed(name: str, sentence: str, remedy: str) -> Outcome:
-    return Outcome(name, Fate.FAILED, f"{sentence} {remedy}".strip())
+def _failed(name: str, sentence: str, remedy: str) -> FileOutcome:
+    return FileOutcome(name, FileStatus.FAILED, f"{sentence} {remedy}".strip())
 
 
-def show_outcomes(outcomes: Sequence[Outcome], total: int) -> RenderableType:
-    """Few files: one line each. Many: the ones that were not simply added, then the counts."""
+def show_outcomes(outcomes: Sequence[FileOutcome], total: int) -> RenderableType:
+    """Few files: one line each. Many: those that were not simply added, then the counts."""
     counts = Counter(outcome.fate for outcome in outcomes)
-    words = [f"{counts[fate]} {fate}" for fate in Fate if counts[fate]]
+    words = [f"{counts[fate]} {fate}" for fate in FileStatus if counts[fate]]
     if missing := total - len(outcomes):
         words.append(f"{missing} not done")
-    style = "red" if missing or counts[Fate.FAILED] else "green"
+    style = "red" if missing or counts[FileStatus.FAILED] else "green"
     return Group(_listed(outcomes), Text(", ".join(words) + ".", style=style))
 
 
-def _listed(outcomes: Sequence[Outcome]) -> Table:
+def _listed(outcomes: Sequence[FileOutcome]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     many = len(outcomes) > _LISTED_MAX
-    for outcome in sorted(outcomes, key=lambda outcome: list(Fate).index(outcome.fate)):
-        if many and outcome.fate in (Fate.ADDED, Fate.SENT):
+    for outcome in sorted(outcomes, key=lambda outcome: list(FileStatus).index(outcome.fate)):
+        if many and outcome.fate in (FileStatus.ADDED, FileStatus.SENT):
             continue
-        failed = outcome.fate is Fate.FAILED
+        failed = outcome.fate is FileStatus.FAILED
         name = Text(one_line(outcome.name), style="bold" if failed else "")
         if outcome.sentence:
             name.append(f"\n{one_line(outcome.sentence)}", style="not bold")
@@ -228,8 +228,12 @@ def _listed(outcomes: Sequence[Outcome]) -> Table:
     return table
 
 
-def _style(fate: Fate) -> str:
-    noted = {Fate.FAILED: "red", Fate.DUPLICATE: "yellow", Fate.LEFT_OUT: "yellow"}
+def _style(fate: FileStatus) -> str:
+    noted = {
+        FileStatus.FAILED: "red",
+        FileStatus.DUPLICATE: "yellow",
+        FileStatus.LEFT_OUT: "yellow",
+    }
     return noted.get(fate, "green")
 
 
@@ -255,6 +259,6 @@ def _bars(screen: Screen) -> Progress:
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Groups of groups of errors, as task groups make them: the first error in them."""
+    """The first error in nested groups of errors, as task groups raise them."""
     inner = group.exceptions[0]
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner

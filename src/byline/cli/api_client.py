@@ -1,4 +1,5 @@
-"""The HTTP API as the commands call it: one connection, replies as they came, errors as values."""
+"""A client of the HTTP API for the commands: one session, replies unchanged, errors as
+exceptions."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ _CHUNK_BYTES = 262_144
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A JSON answer: `text` exactly as it came, `data` the object in it."""
+class ApiReply:
+    """A JSON response: `text` exactly as it came, `data` the object in it."""
 
     status: int
     text: str
@@ -32,9 +33,9 @@ class Reply:
 
 
 class ApiFailure(Exception):
-    """The server refused. `reply` holds the one error shape."""
+    """The server refused. `reply` has the one error shape."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: ApiReply) -> None:
         super().__init__(reply.data["error"]["message"])
         self.reply = reply
 
@@ -48,46 +49,47 @@ class ApiFailure(Exception):
 
 
 class NoServer(Exception):
-    """Nobody answers at the address, or somebody who is not Byline, or the connection broke."""
+    """Nothing answers at the address, or something that is not Byline, or the connection broke."""
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
         self.remedy = remedy
 
 
-class ConnectionBroke(NoServer):
-    """The server was there, and then the connection was not."""
+class ConnectionLost(NoServer):
+    """The connection to the server broke."""
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StreamEvent:
     """One server-sent event."""
 
     name: str
     data: Json
 
 
-class Api:
-    """A Byline server. Every call raises `ApiFailure` or `NoServer` and nothing else of its own."""
+class ApiClient:
+    """ApiClient calls a Byline server. Its methods raise only `ApiFailure` and `NoServer` of their
+    own."""
 
     def __init__(self, session: aiohttp.ClientSession, address: str) -> None:
         self._session = session
         self.address = address
 
-    async def get(self, path: str, /, **parameters: object) -> Reply:
+    async def get(self, path: str, /, **parameters: object) -> ApiReply:
         """GET; parameters that are None are left out."""
         return await self._call("GET", path, params=_sent(parameters))
 
-    async def post(self, path: str, body: Mapping[str, object] | None = None) -> Reply:
+    async def post(self, path: str, body: Mapping[str, object] | None = None) -> ApiReply:
         """POST a JSON body; fields that are None are left out."""
         return await self._call("POST", path, json=None if body is None else _sent(body))
 
-    async def patch(self, path: str, body: Mapping[str, object]) -> Reply:
+    async def patch(self, path: str, body: Mapping[str, object]) -> ApiReply:
         """PATCH a JSON body."""
         return await self._call("PATCH", path, json=body)
 
     async def text(self, path: str) -> str:
-        """GET something that is no JSON."""
+        """GET something that is not JSON."""
         try:
             async with self._session.get(self.address + path) as response:
                 if response.content_type == "application/json":
@@ -102,11 +104,12 @@ class Api:
     async def upload(
         self, path: Path, fields: Mapping[str, str], sent: Callable[[int], None]
     ) -> Json:
-        """Stream one file up; `sent` is told the bytes as they go. Returns what became of it.
+        """Upload one file as a stream. `sent` is called with the number of bytes sent. Returns the
+        server's report on the file.
 
         `fields` go before the file: `collection`, `folder`, `tags`.
 
-        Raises OSError when the file cannot be read.
+        Raises OSError if the file cannot be read.
         """
         with await asyncio.to_thread(path.open, "rb") as file:
 
@@ -128,14 +131,16 @@ class Api:
         document: Json = reply.data["documents"][0]
         return document
 
-    async def answer(self, body: Mapping[str, object]) -> Reply:
-        """Ask and wait for the whole answer, however long the server lets it take."""
+    async def answer(self, body: Mapping[str, object]) -> ApiReply:
+        """Ask, and wait for the whole answer for as long as the server allows."""
         patient = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
         return await self._call("POST", "/api/search/ask", json=_sent(body), timeout=patient)
 
     @asynccontextmanager
-    async def ask(self, body: Mapping[str, object]) -> AsyncIterator[AsyncGenerator[Event, None]]:
-        """Ask, streaming: the events as they come. Leaving the block cancels the ask."""
+    async def ask(
+        self, body: Mapping[str, object]
+    ) -> AsyncIterator[AsyncGenerator[StreamEvent, None]]:
+        """Ask, and yield the events as they come. Leaving the block cancels the ask."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_SILENCE_S)
         headers = {"Accept": "text/event-stream"}
         try:
@@ -152,11 +157,11 @@ class Api:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._no_server(error) from error
 
-    async def _call(self, method: str, path: str, **options: Any) -> Reply:
+    async def _call(self, method: str, path: str, **options: Any) -> ApiReply:
         try:
             async with self._session.request(method, self.address + path, **options) as response:
                 if response.status == 204:
-                    return Reply(204, "", {})
+                    return ApiReply(204, "", {})
                 reply = await self._reply(response)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._no_server(error) from error
@@ -164,7 +169,7 @@ class Api:
             self._refuse(reply)
         return reply
 
-    async def _reply(self, response: aiohttp.ClientResponse) -> Reply:
+    async def _reply(self, response: aiohttp.ClientResponse) -> ApiReply:
         text = await response.text(errors="replace")
         try:
             data = json.loads(text)
@@ -176,9 +181,9 @@ class Api:
                 f"What answers at {self.address} is not Byline.",
                 "Give Byline's address with --server.",
             )
-        return Reply(response.status, text, data)
+        return ApiReply(response.status, text, data)
 
-    def _refuse(self, reply: Reply) -> NoReturn:
+    def _refuse(self, reply: ApiReply) -> NoReturn:
         raise ApiFailure(reply)
 
     def _no_server(self, error: Exception) -> NoServer:
@@ -191,22 +196,22 @@ class Api:
             return NoServer(
                 f"{self.address!r} is not an address.", "Give one such as http://127.0.0.1:8420."
             )
-        return ConnectionBroke(
+        return ConnectionLost(
             f"The connection to {self.address} broke.",
             "See whether the server still runs, and its log; then try again.",
         )
 
 
 @asynccontextmanager
-async def connected(address: str) -> AsyncIterator[Api]:
-    """An `Api` for the server at `address` (http://host:port). Nothing is dialled yet."""
+async def connected(address: str) -> AsyncIterator[ApiClient]:
+    """An `ApiClient` for the server at `address` (http://host:port). Nothing is dialled yet."""
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_READ_S)
     async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
-        yield Api(session, address.rstrip("/"))
+        yield ApiClient(session, address.rstrip("/"))
 
 
-async def events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Event, None]:
-    """Server-sent events out of a stream of bytes; comments and unknown fields are skipped."""
+async def events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[StreamEvent, None]:
+    """The server-sent events in a stream of bytes; comments and unknown fields are skipped."""
     name, data = "", ""
     async for line in _lines(chunks):
         field, _, value = line.decode("utf-8", "replace").partition(":")
@@ -216,12 +221,12 @@ async def events(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Event, None]:
         elif field == "data":
             data += value
         elif not field and not value and data:  # the blank line that ends an event
-            yield Event(name, json.loads(data))
+            yield StreamEvent(name, json.loads(data))
             name, data = "", ""
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Whole lines however the bytes are cut; aiohttp's own reader refuses very long ones."""
+    """The lines in a stream of bytes; aiohttp's own reader refuses very long ones."""
     rest = bytearray()
     async for chunk in chunks:
         searched = len(rest)

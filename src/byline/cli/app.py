@@ -1,5 +1,5 @@
-"""The commands and what each of them runs. The work is in modules of their own, imported when the
-command runs: `byline --help` must come at once."""
+"""The commands, and what each of them runs. The work is in other modules, which are imported when
+the command runs, so that `byline --help` is instant."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from byline.cli.options import (
     SearchOptions,
     ServerOptions,
     TagOptions,
-    taking,
+    with_options,
 )
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ ConfigOption = Annotated[
 
 
 def main() -> None:
-    """What the `byline` command runs."""
+    """The entry point of the `byline` command."""
     app()
 
 
@@ -115,7 +115,7 @@ def check(config: ConfigOption = None) -> None:
 
 
 @app.command()
-@taking(DoctorOptions)
+@with_options(DoctorOptions)
 def doctor(options: DoctorOptions) -> None:
     """Examine everything that can keep Byline from working, and say how to mend it."""
     from byline.cli.doctor_command import examine
@@ -124,17 +124,17 @@ def doctor(options: DoctorOptions) -> None:
 
 
 @app.command()
-@taking(AddOptions)
+@with_options(AddOptions)
 def add(options: AddOptions) -> None:
     """Add documents; folders with all that is in them."""
-    from byline.cli.add_command import UNTIL_SEARCHABLE, UNTIL_SENT, Filing, add
+    from byline.cli.add_command import UNTIL_SEARCHABLE, UNTIL_SENT, UploadTarget, add
 
     follow = UNTIL_SENT if options.no_wait else UNTIL_SEARCHABLE
-    _run(add(options.paths, Filing(options.collection, options.tag or ()), follow), options)
+    _run(add(options.paths, UploadTarget(options.collection, options.tag or ()), follow), options)
 
 
 @app.command()
-@taking(ConversationsOptions)
+@with_options(ConversationsOptions)
 def conversations(options: ConversationsOptions) -> None:
     """List or search conversations; or begin, rename or remove one, or print it as Markdown."""
     from byline.cli import read_commands
@@ -154,13 +154,13 @@ def conversations(options: ConversationsOptions) -> None:
 
 
 @app.command()
-@taking(AskOptions)
+@with_options(AskOptions)
 def ask(options: AskOptions) -> None:
     """Ask your documents a question."""
-    from byline.cli.ask_command import Question, ask_streaming, ask_whole
+    from byline.cli.ask_command import AskArguments, ask_streaming, ask_whole
     from byline.cli.terminal import given_text
 
-    question = Question(
+    question = AskArguments(
         given_text(options.question, "question"),
         options.backend,
         options.mode,
@@ -172,7 +172,7 @@ def ask(options: AskOptions) -> None:
 
 
 @app.command()
-@taking(SearchOptions)
+@with_options(SearchOptions)
 def search(options: SearchOptions) -> None:
     """Find passages; no model is called."""
     from byline.cli.read_commands import search
@@ -183,14 +183,14 @@ def search(options: SearchOptions) -> None:
 
 
 @app.command("eval")
-@taking(EvalOptions)
+@with_options(EvalOptions)
 def evaluate(options: EvalOptions) -> None:
     """Judge search and answers by questions whose answers you know."""
-    from byline.cli.eval_command import DEFAULT_BACKEND, NOBODY, Plan, evaluate
+    from byline.cli.eval_command import DEFAULT_BACKEND, NOBODY, EvalPlan, evaluate
 
     if options.search_only and options.backend:
         raise typer.BadParameter("--search-only asks nobody; leave --backend out.")
-    plan = Plan(
+    plan = EvalPlan(
         path=options.questions,
         backends=NOBODY if options.search_only else tuple(options.backend or DEFAULT_BACKEND),
         mode=options.mode,
@@ -206,7 +206,7 @@ def evaluate(options: EvalOptions) -> None:
 
 
 @documents_app.callback()
-@taking(DocumentsOptions)
+@with_options(DocumentsOptions)
 def documents(options: DocumentsOptions) -> None:
     """List documents, newest first; or show, read or remove some."""
     if options.context.invoked_subcommand is None:
@@ -216,7 +216,7 @@ def documents(options: DocumentsOptions) -> None:
 
 
 @documents_app.command("show")
-@taking(DocumentOptions)
+@with_options(DocumentOptions)
 def document_show(options: DocumentOptions) -> None:
     """Show all that is known of a document."""
     from byline.cli.read_commands import document
@@ -225,7 +225,7 @@ def document_show(options: DocumentOptions) -> None:
 
 
 @documents_app.command("text")
-@taking(DocumentOptions)
+@with_options(DocumentOptions)
 def document_text(options: DocumentOptions) -> None:
     """Print the text that was read out of a document."""
     from byline.cli.read_commands import document_text
@@ -234,7 +234,7 @@ def document_text(options: DocumentOptions) -> None:
 
 
 @documents_app.command("tag")
-@taking(TagOptions)
+@with_options(TagOptions)
 def document_tag(options: TagOptions) -> None:
     """Give a document tags, in place of those it has."""
     from byline.cli.read_commands import tag_document
@@ -243,7 +243,7 @@ def document_tag(options: TagOptions) -> None:
 
 
 @documents_app.command("delete")
-@taking(DeleteOptions)
+@with_options(DeleteOptions)
 def documents_delete(options: DeleteOptions) -> None:
     """Remove documents, their passages and their files."""
     from byline.cli.read_commands import delete_documents
@@ -255,7 +255,7 @@ def documents_delete(options: DeleteOptions) -> None:
 
 
 @backends_app.callback()
-@taking(BackendsOptions)
+@with_options(BackendsOptions)
 def backends(options: BackendsOptions) -> None:
     """List backends and what is known of them; or try one."""
     if options.context.invoked_subcommand is None:
@@ -265,7 +265,7 @@ def backends(options: BackendsOptions) -> None:
 
 
 @backends_app.command("probe")
-@taking(ProbeOptions)
+@with_options(ProbeOptions)
 def backend_probe(options: ProbeOptions) -> None:
     """Ask one backend's server whether it is there; no model runs."""
     from byline.cli.read_commands import probe
@@ -274,7 +274,7 @@ def backend_probe(options: ProbeOptions) -> None:
 
 
 @app.command()
-@taking(JobsOptions)
+@with_options(JobsOptions)
 def jobs(options: JobsOptions) -> None:
     """List background work, newest first."""
     from byline.cli.read_commands import jobs
@@ -283,10 +283,10 @@ def jobs(options: JobsOptions) -> None:
 
 
 def _run(command: Command, options: ServerOptions) -> NoReturn:
-    from byline.cli.command_runner import RawJson, Words, run
+    from byline.cli.command_runner import JsonFormat, TextFormat, run
 
     as_json = isinstance(options, ReadingOptions) and options.as_json
-    run(command, options, RawJson() if as_json else Words())
+    run(command, options, JsonFormat() if as_json else TextFormat())
 
 
 app.add_typer(documents_app, name="documents")

@@ -1,4 +1,4 @@
-"""`byline ask`: the answer as it is written, who wrote it, and what stands behind it."""
+"""`byline ask`: the answer as it is written, its byline, and its sources."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from rich.status import Status
 from rich.text import Text
 
-from byline.cli.api_client import Api, Event, NoServer
-from byline.cli.command_runner import Command, Format, Words, exit_for
+from byline.cli.api_client import ApiClient, NoServer, StreamEvent
+from byline.cli.command_runner import Command, OutputFormat, TextFormat, exit_for
 from byline.cli.tables import byline_text, cited_sources, show_sources, support_notes
 from byline.cli.terminal import (
-    Exit,
-    Prose,
+    ExitCode,
     Screen,
+    WrappedText,
     one_line,
     plain,
     prose_columns,
@@ -27,8 +27,8 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked, of whom. None leaves it to the server."""
+class AskArguments:
+    """The question, the backend, and the options of an ask. None leaves a value to the server."""
 
     question: str
     backend: str | None = None
@@ -49,20 +49,20 @@ class Question:
         }
 
 
-def ask_streaming(question: Question) -> Command:
-    """Ask and show the answer while it is written."""
+def ask_streaming(question: AskArguments) -> Command:
+    """Ask, and show the answer while it is written."""
 
-    async def command(api: Api, screen: Screen, form: Format) -> Exit:
+    async def command(api: ApiClient, screen: Screen, output: OutputFormat) -> ExitCode:
         async with api.ask({**question.body, "stream": True}) as events:
-            return await _Conversation(screen).follow(events)
+            return await _AskDisplay(screen).follow(events)
 
     return command
 
 
-def ask_whole(question: Question) -> Command:
-    """Ask and put out the answer's JSON exactly as it came."""
+def ask_whole(question: AskArguments) -> Command:
+    """Ask, and print the answer's JSON exactly as it came."""
 
-    async def command(api: Api, screen: Screen, form: Format) -> Exit:
+    async def command(api: ApiClient, screen: Screen, output: OutputFormat) -> ExitCode:
         reply = await api.answer(question.body)
         screen.out.out(reply.text)
         return exit_for_answer(reply.data)
@@ -70,23 +70,25 @@ def ask_whole(question: Question) -> Command:
     return command
 
 
-def exit_for_answer(answer: Json) -> Exit:
-    """`no_evidence` is an answer too; only an ask that broke has failed."""
+def exit_for_answer(answer: Json) -> ExitCode:
+    """The exit code for an answer. `no_evidence` is an answer, too; only an ask that broke has
+    failed."""
     if answer["status"] in ("completed", "no_evidence"):
-        return Exit.OK
+        return ExitCode.OK
     return exit_for(answer["status"], answer["error_reason"])
 
 
-class _Conversation:
-    """One ask on the screen: a status line while it waits, then the words, then their sources."""
+class _AskDisplay:
+    """Shows one ask on the screen: a status line while it waits, then the text, then the
+    sources."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
         self._status: Status | None = None
-        self._prose = Prose(screen.out.file.write, prose_columns(screen.out))
+        self._prose = WrappedText(screen.out.file.write, prose_columns(screen.out))
         self._shown = ""
 
-    async def follow(self, events: AsyncGenerator[Event, None]) -> Exit:
+    async def follow(self, events: AsyncGenerator[StreamEvent, None]) -> ExitCode:
         try:
             self._wait("Searching your documents")
             async for event in events:
@@ -97,7 +99,7 @@ class _Conversation:
             self._prose.finish()
         raise NoServer("The answer broke off.", "See the server's log, then ask again.")
 
-    def _take(self, event: Event) -> Exit | None:
+    def _take(self, event: StreamEvent) -> ExitCode | None:
         data = event.data
         match event.name:
             case "sources":
@@ -121,22 +123,22 @@ class _Conversation:
                 return self._done(data)
             case "error":
                 self._finish_prose()
-                Words().failure(self._screen, data, "")
+                TextFormat().failure(self._screen, data, "")
                 return exit_for(data["error"]["code"], data.get("error_reason"))
         return None
 
     def _tool_call(self, call: Json) -> None:
-        """A line for each tool; what was said before it is no part of the answer."""
+        """Show a line for each tool call; text before it is not part of the answer."""
         self._put_aside(f"{call['tool']} {call['arguments']}")
 
     def _put_aside(self, why: str) -> None:
-        """What has been shown so far is no part of the answer."""
+        """Mark the text shown so far as no part of the answer."""
         self._stop_waiting()
         self._prose.finish()
         self._shown = ""
         self._screen.err.print(Text(f"· {shortened(one_line(why), 76)}", style="dim"))
 
-    def _done(self, answer: Json) -> Exit:
+    def _done(self, answer: Json) -> ExitCode:
         out = self._screen.out
         if answer["status"] == "completed":
             self._answer(answer)
@@ -173,7 +175,7 @@ class _Conversation:
             self._screen.err.print(found)
 
     def _wait(self, what: str) -> None:
-        """Say what is being waited for, on a terminal only."""
+        """Show what is being waited for, on a terminal only."""
         if not self._screen.err.is_terminal or self._shown:
             return
         if self._status is None:

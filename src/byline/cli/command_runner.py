@@ -1,4 +1,4 @@
-"""Running one command against a server: its address, the event loop, failures and exit codes."""
+"""Runs one command against a server: its address, the event loop, failures and exit codes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any, NoReturn, Protocol
 import typer
 from rich.console import Console, RenderableType
 
-from byline.cli.api_client import Api, ApiFailure, Json, NoServer, Reply, connected
+from byline.cli.api_client import ApiClient, ApiFailure, ApiReply, Json, NoServer, connected
 from byline.cli.options import ServerOptions
 from byline.cli.tables import show_sources
-from byline.cli.terminal import Exit, Screen, open_screen, say_failure
+from byline.cli.terminal import ExitCode, Screen, open_screen, say_failure
 from byline.config.config_file import config_path, load_server
 from byline.config.schema import Server
 from byline.errors import BylineError, ConfigInvalid
@@ -22,28 +22,28 @@ from byline.errors import BylineError, ConfigInvalid
 USAGE_CODES = frozenset(
     {"bad_request", "unknown_backend", "tools_unsupported", "context_too_long", "invalid"}
 )
-"""What the caller can only mend by asking differently."""
+"""Errors that the caller can only avoid by calling differently."""
 
-Shown = Callable[[Json, Console], RenderableType]
-"""Turns a reply into what people read on that console."""
+ShowReply = Callable[[Json, Console], RenderableType]
+"""Renders a reply for people on that console."""
 
 
-class Format(Protocol):
-    """How replies and failures are put out."""
+class OutputFormat(Protocol):
+    """How replies and failures are printed."""
 
-    def reply(self, screen: Screen, reply: Reply, shown: Shown) -> None:
-        """Put out what was asked for."""
+    def reply(self, screen: Screen, reply: ApiReply, shown: ShowReply) -> None:
+        """Print a reply."""
         ...
 
     def failure(self, screen: Screen, error: Json, text: str) -> None:
-        """Put out why it was not to be had: `error` in the one error shape, `text` as it came."""
+        """Print a failure: `error` in the one error shape, `text` as it came."""
         ...
 
 
-class Words:
-    """For people."""
+class TextFormat:
+    """Prints for people."""
 
-    def reply(self, screen: Screen, reply: Reply, shown: Shown) -> None:
+    def reply(self, screen: Screen, reply: ApiReply, shown: ShowReply) -> None:
         screen.out.print(shown(reply.data, screen.out))
 
     def failure(self, screen: Screen, error: Json, text: str) -> None:
@@ -55,40 +55,41 @@ class Words:
             screen.err.print(show_sources("Found all the same", sources, screen.err))
 
 
-class RawJson:
-    """For programs: exactly what the API said, errors too, on standard output."""
+class JsonFormat:
+    """Prints for programs: exactly what the API sent, errors too, on standard output."""
 
-    def reply(self, screen: Screen, reply: Reply, shown: Shown) -> None:
+    def reply(self, screen: Screen, reply: ApiReply, shown: ShowReply) -> None:
         screen.out.out(reply.text)
 
     def failure(self, screen: Screen, error: Json, text: str) -> None:
         screen.out.out(text)
 
 
-Command = Callable[[Api, Screen, Format], Awaitable[Exit]]
-"""What a command does once it has a server: its work, and the exit code of that."""
+Command = Callable[[ApiClient, Screen, OutputFormat], Awaitable[ExitCode]]
+"""What a command does once it has a server; returns the exit code."""
 
 
-def run(command: Command, target: ServerOptions, form: Format) -> NoReturn:
-    """Run `command` to its exit code."""
+def run(command: Command, target: ServerOptions, output: OutputFormat) -> NoReturn:
+    """Run `command`, then exit with its exit code."""
     screen = open_screen()
     try:
         address = address_of(target)
     except ConfigInvalid as error:
-        raise typer.Exit(refuse(screen, error, form)) from None
-    raise typer.Exit(run_async(_connected(command, address, screen, form)))
+        raise typer.Exit(refuse(screen, error, output)) from None
+    raise typer.Exit(run_async(_connected(command, address, screen, output)))
 
 
-def run_async(work: Coroutine[Any, Any, Exit]) -> Exit:
-    """Run `work` in an event loop; Ctrl-C, or a signal that cancels it, ends it tidily."""
+def run_async(work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
+    """Run `work` in an event loop. Ctrl-C or a signal that cancels it ends it cleanly."""
     try:
         return asyncio.run(work)
     except (KeyboardInterrupt, asyncio.CancelledError):
-        return Exit.INTERRUPTED
+        return ExitCode.INTERRUPTED
 
 
 def address_of(target: ServerOptions) -> str:
-    """`--server` as given, else where the configured server listens. Raises `ConfigInvalid`."""
+    """The address in `--server`, else the one where the configured server listens. Raises
+    `ConfigInvalid`."""
     if target.server is not None:
         bare = "://" not in target.server
         return f"http://{target.server}" if bare else target.server
@@ -102,49 +103,53 @@ def address_of(target: ServerOptions) -> str:
     return f"http://{_reachable(server)}:{server.port}"
 
 
-def exit_for(code: str, error_reason: object) -> Exit:
+def exit_for(code: str, error_reason: object) -> ExitCode:
     """The exit code of an API error."""
     if code in USAGE_CODES:
-        return Exit.USAGE
+        return ExitCode.USAGE
     if str(error_reason).endswith(("_unavailable", "_busy")):
-        return Exit.UNAVAILABLE
-    return Exit.FAILED
+        return ExitCode.UNAVAILABLE
+    return ExitCode.FAILED
 
 
-def refuse(screen: Screen, error: BylineError, form: Format) -> Exit:
-    """Put out an error of our own, made before any server was asked, and its exit code."""
+def refuse(screen: Screen, error: BylineError, output: OutputFormat) -> ExitCode:
+    """Print an error raised before any server was called, and return its exit code."""
     body = own_error(error.code, error.message, error.remedy)
     if isinstance(error, ConfigInvalid):
         body["faults"] = error.faults
-    form.failure(screen, body, json.dumps(body, ensure_ascii=False))
-    return Exit.USAGE if isinstance(error, ConfigInvalid) else Exit.FAILED
+    output.failure(screen, body, json.dumps(body, ensure_ascii=False))
+    return ExitCode.USAGE if isinstance(error, ConfigInvalid) else ExitCode.FAILED
 
 
 def own_error(code: str, message: str, remedy: str) -> Json:
-    """An error of the command line's own, in the shape of the API's."""
+    """An error of the command line itself, in the shape of the API's errors."""
     return {"error": {"code": code, "message": message, "remedy": remedy, "src": "byline"}}
 
 
-async def attempt(command: Command, api: Api, screen: Screen, form: Format) -> Exit:
-    """Run `command`; a refusal or a missing server is put out and becomes an exit code."""
+async def attempt(
+    command: Command, api: ApiClient, screen: Screen, output: OutputFormat
+) -> ExitCode:
+    """Run `command`. A refusal or a missing server is printed, and becomes an exit code."""
     try:
-        return await command(api, screen, form)
+        return await command(api, screen, output)
     except ApiFailure as failure:
         reply = failure.reply
-        form.failure(screen, reply.data, reply.text)
+        output.failure(screen, reply.data, reply.text)
         return exit_for(failure.code, reply.data.get("error_reason"))
     except NoServer as failure:
         body = own_error("no_server", str(failure), failure.remedy)
-        form.failure(screen, body, json.dumps(body, ensure_ascii=False))
-        return Exit.NO_SERVER
+        output.failure(screen, body, json.dumps(body, ensure_ascii=False))
+        return ExitCode.NO_SERVER
 
 
-async def _connected(command: Command, address: str, screen: Screen, form: Format) -> Exit:
+async def _connected(
+    command: Command, address: str, screen: Screen, output: OutputFormat
+) -> ExitCode:
     async with connected(address) as api:
-        return await attempt(command, api, screen, form)
+        return await attempt(command, api, screen, output)
 
 
 def _reachable(server: Server) -> str:
-    """The address to call a server at that listens on `server.host`."""
+    """The address by which to call a server that listens on `server.host`."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)
     return f"[{host}]" if ":" in host else host

@@ -1,11 +1,11 @@
-"""`byline doctor`: everything that can keep a Byline from working, examined and told in one table.
+"""`byline doctor`: examines everything that can keep Byline from working, and shows one table.
 
-    1. the configuration has faults     → they are told; the rest is examined as if there were none
-    2. this computer                    → looked at from here
-    3. a server uses the data folder    → it is asked to examine its own parts
-    4. none does                        → the parts are opened for the examination, and closed again
+    1. the configuration has faults     → they are shown; the rest is examined with the defaults
+    2. this computer                    → examined from here
+    3. a server uses the data folder    → it examines its own parts
+    4. none does                        → the parts are opened for the examination, then closed
 
-Every step has a bound in seconds; one that fails keeps no other from being made.
+Every step has a bound in seconds, and a step that fails does not prevent the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rich.text import Text
 from byline.cli.api_client import ApiFailure, NoServer, connected
 from byline.cli.command_runner import address_of, run_async
 from byline.cli.options import DoctorOptions
-from byline.cli.terminal import Exit, Screen, one_line, open_screen
+from byline.cli.terminal import ExitCode, Screen, one_line, open_screen
 from byline.config import schema
 from byline.config.config_file import check_config, config_path, home_path
 from byline.doctor.host_checks import place_findings
@@ -39,12 +39,12 @@ _MARKS: Final = {
 }
 
 
-def examine(options: DoctorOptions) -> Exit:
-    """Examine, print, and say by the exit code whether something is wrong."""
+def examine(options: DoctorOptions) -> ExitCode:
+    """Examine, print, and return an exit code that says whether something is wrong."""
     return run_async(_examined(options, open_screen()))
 
 
-async def _examined(options: DoctorOptions, screen: Screen) -> Exit:
+async def _examined(options: DoctorOptions, screen: Screen) -> ExitCode:
     config, findings = _configuration(options)
     home = home_path(os.environ)
     findings += place_findings(config, home, os.environ)
@@ -60,7 +60,7 @@ async def _examined(options: DoctorOptions, screen: Screen) -> Exit:
     else:
         screen.out.print(_table(findings))
         screen.out.print(Text("\nSomething is wrong." if failed else "\nNothing is wrong."))
-    return Exit.FAILED if failed else Exit.OK
+    return ExitCode.FAILED if failed else ExitCode.OK
 
 
 def _configuration(options: DoctorOptions) -> tuple[schema.Config, list[Finding]]:
@@ -84,14 +84,14 @@ async def _parts(options: DoctorOptions, config: schema.Config) -> Sequence[Find
     except BylineError as error:
         return [Finding("server", FindingState.FAILED, error.message, error.remedy)]
     if process is not None or options.server is not None:
-        return await _told_by_server(options, process)
+        return await _findings_of_server(options, process)
     from byline.main import examined  # the whole program: a server that runs has it loaded already
 
     idle = Finding("server", FindingState.OK, f"None uses {home}; examined without one.")
     return [idle, *await examined(config, home)]
 
 
-async def _told_by_server(options: DoctorOptions, process: str | None) -> Sequence[Finding]:
+async def _findings_of_server(options: DoctorOptions, process: str | None) -> Sequence[Finding]:
     who = f"Process {process}" if process is not None else "A server"
     try:
         address = address_of(options)

@@ -1,7 +1,7 @@
-"""`byline eval`: questions with known answers go through a running server; the figures come back.
+"""`byline eval`: asks a running server questions with known answers, and prints the measures.
 
-Everything that can be wrong with the files is found before the first question is asked. What has
-been measured is put out however the run ends: by Ctrl-C, by a server that went away.
+Every fault of the files is found before the first question is asked. What has been measured is
+printed however the run ends: by Ctrl-C, or because the server is gone.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from byline import __version__
-from byline.cli.api_client import Api, ApiFailure, Json, Reply
-from byline.cli.command_runner import Command, Format, own_error
+from byline.cli.api_client import ApiClient, ApiFailure, ApiReply, Json
+from byline.cli.command_runner import Command, OutputFormat, own_error
 from byline.cli.eval_tables import show_run
 from byline.cli.file_walk import reason_of
-from byline.cli.terminal import Exit, Screen, one_line, say_failure
+from byline.cli.terminal import ExitCode, Screen, one_line, say_failure
 from byline.eval.document_reference import Shelf
 from byline.eval.html_report import report_page
 from byline.eval.judged_run import Judged, Searched, run_json
@@ -36,7 +36,7 @@ from byline.eval.verdicts import Asked, failed, judge_ask
 
 NOBODY: Final[tuple[str, ...]] = ()
 DEFAULT_BACKEND: Final = ("",)
-"""As an ask has it: a blank name is the default backend."""
+"""As in an ask, a blank name is the default backend."""
 
 _FILE_BYTES_MAX: Final = 200_000_000
 _PAGE: Final = 200
@@ -44,9 +44,9 @@ _SEARCHABLE: Final = ("indexed", "embedded", "enriched")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be judged, and where the outcome goes. `backends` as named, NOBODY for searches
-    only; `depth` is the passages a search gives, and the 10 of nDCG@10."""
+class EvalPlan:
+    """What to judge, and where the results go. `backends` as they were named, NOBODY for searches
+    only; `depth` is the number of passages of a search, and the 10 of nDCG@10."""
 
     path: Path
     backends: tuple[str, ...] = DEFAULT_BACKEND
@@ -60,8 +60,8 @@ class Plan:
     report: Path | None = None
 
 
-class _Unusable(Exception):
-    """Something given cannot be used; `error` is that in the one error shape."""
+class _UnusableInput(Exception):
+    """A file or option cannot be used; `error` has the one error shape."""
 
     def __init__(self, message: str, remedy: str = "", faults: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -71,10 +71,10 @@ class _Unusable(Exception):
 
 
 @dataclass(slots=True)
-class _Evaluation:
-    """One run under way."""
+class _EvalRun:
+    """One evaluation in progress."""
 
-    plan: Plan
+    plan: EvalPlan
     questions: list[Question]
     setting: Json
     earlier: Json | None
@@ -84,7 +84,7 @@ class _Evaluation:
 
     @property
     def outcome(self) -> Json:
-        """All measured so far, with its comparisons."""
+        """Everything measured so far, with comparisons."""
         complete = len(self.judged) == len(self.questions)
         setting = {**self.setting, "complete": complete, "notes": self.notes}
         run = run_json(setting, list(self.backends), self.judged)
@@ -92,49 +92,49 @@ class _Evaluation:
         return run
 
 
-def evaluate(plan: Plan) -> Command:
-    """Ask everything, then put out the run; exit 3 where a machine was unavailable."""
+def evaluate(plan: EvalPlan) -> Command:
+    """Ask everything, then print the run; exit 3 if a machine was unavailable."""
 
-    async def command(api: Api, screen: Screen, form: Format) -> Exit:
+    async def command(api: ApiClient, screen: Screen, output: OutputFormat) -> ExitCode:
         try:
             evaluation = await asyncio.to_thread(_read, plan)
             evaluation.backends = await _named_backends(api, plan.backends)
             shelf = await _shelf(api, evaluation)
-        except _Unusable as error:
-            form.failure(screen, error.error, json.dumps(error.error, ensure_ascii=False))
-            return Exit.USAGE
+        except _UnusableInput as error:
+            output.failure(screen, error.error, json.dumps(error.error, ensure_ascii=False))
+            return ExitCode.USAGE
         if not len(shelf):
             say_failure(screen, "There are no documents to search.", "Add some: byline add PATH…")
-            return Exit.FAILED
+            return ExitCode.FAILED
         try:
             await _ask_all(api, screen, evaluation, shelf)
-        finally:  # whatever ends it, Ctrl-C too: what is measured is measured
+        finally:  # also after Ctrl-C: what was measured is kept
             if evaluation.judged:
-                _put_out(screen, form, evaluation)
+                _print_run(screen, output, evaluation)
         return _exit_of(evaluation.judged)
 
     return command
 
 
-def _read(plan: Plan) -> _Evaluation:
-    """Everything that is read before a question is asked. Raises `_Unusable`."""
+def _read(plan: EvalPlan) -> _EvalRun:
+    """Read and check all files before a question is asked. Raises `_UnusableInput`."""
     data = _bytes(plan.path)
     try:
         read = read_questions(data, plan.path.suffix)
         score_rankings({"": ["a"]}, {"": ["a"]}, plan.depth)
     except QuestionsInvalid as error:
-        raise _Unusable(f"{plan.path.name}: {error}", error.remedy, error.faults) from None
+        raise _UnusableInput(f"{plan.path.name}: {error}", error.remedy, error.faults) from None
     except MeasuresMissing as error:
-        raise _Unusable(str(error), error.remedy) from None
+        raise _UnusableInput(str(error), error.remedy) from None
     earlier = None
     if plan.against is not None:
         try:
             earlier = read_run(_bytes(plan.against))
         except NotARun as error:
-            raise _Unusable(f"{plan.against}: {error}", error.remedy) from None
+            raise _UnusableInput(f"{plan.against}: {error}", error.remedy) from None
     for path in (plan.save, plan.report):
         if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
-            raise _Unusable(f"{path} cannot be written.", "Name a file in a folder of yours.")
+            raise _UnusableInput(f"{path} cannot be written.", "Name a file in a folder of yours.")
     setting = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "byline": __version__,
@@ -147,20 +147,22 @@ def _read(plan: Plan) -> _Evaluation:
     questions = list(read.questions[: plan.questions_max])
     if len(questions) < len(read.questions):
         setting["limit"] = len(questions)
-    return _Evaluation(plan, questions, setting, earlier, list(read.notes))
+    return _EvalRun(plan, questions, setting, earlier, list(read.notes))
 
 
 def _bytes(path: Path) -> bytes:
     try:
         if path.stat().st_size > _FILE_BYTES_MAX:
-            raise _Unusable(f"{path} is larger than {_FILE_BYTES_MAX:,} bytes.", "Cut it in two.")
+            raise _UnusableInput(
+                f"{path} is larger than {_FILE_BYTES_MAX:,} bytes.", "Cut it in two."
+            )
         return path.read_bytes()
     except OSError as error:
-        raise _Unusable(f"{path}: {reason_of(error)}", "Give the path of a file.") from None
+        raise _UnusableInput(f"{path}: {reason_of(error)}", "Give the path of a file.") from None
 
 
-async def _named_backends(api: Api, names: Sequence[str]) -> dict[str, str]:
-    """Each backend's own name, and how it is sent: blank where the default was left to answer."""
+async def _named_backends(api: ApiClient, names: Sequence[str]) -> dict[str, str]:
+    """Each backend's own name, and the name to send: blank if the default was left to answer."""
     if not names:
         return {}
     known = (await api.get("/api/backends")).data["backends"]
@@ -173,11 +175,11 @@ async def _named_backends(api: Api, names: Sequence[str]) -> dict[str, str]:
                 break
         else:
             listed = ", ".join(backend["name"] for backend in known)
-            raise _Unusable(f"There is no backend named {name!r}.", f"Name one of: {listed}.")
+            raise _UnusableInput(f"There is no backend named {name!r}.", f"Name one of: {listed}.")
     return found
 
 
-async def _shelf(api: Api, evaluation: _Evaluation) -> Shelf:
+async def _shelf(api: ApiClient, evaluation: _EvalRun) -> Shelf:
     documents: list[Json] = []
     cursor = None
     while True:
@@ -204,8 +206,8 @@ async def _shelf(api: Api, evaluation: _Evaluation) -> Shelf:
     return Shelf(ready)
 
 
-async def _ask_all(api: Api, screen: Screen, evaluation: _Evaluation, shelf: Shelf) -> None:
-    """Every question in turn, one call at a time: times are those of an idle server."""
+async def _ask_all(api: ApiClient, screen: Screen, evaluation: _EvalRun, shelf: Shelf) -> None:
+    """Ask every question in turn, one call at a time: times are those of an idle server."""
     with _bar(screen) as bar:
         task = bar.add_task("Judging", total=len(evaluation.questions))
         for question in evaluation.questions:
@@ -223,7 +225,7 @@ def _expecting(question: Question, shelf: Shelf) -> Judged:
     return Judged(question, expected, tuple(name for name, ids in found.items() if not ids))
 
 
-async def _search(api: Api, plan: Plan, question: Question) -> Searched:
+async def _search(api: ApiClient, plan: EvalPlan, question: Question) -> Searched:
     began = time.perf_counter()
     try:
         reply = await api.get(
@@ -235,7 +237,7 @@ async def _search(api: Api, plan: Plan, question: Question) -> Searched:
     return Searched(data["results"], data.get("coverage"), (time.perf_counter() - began) * 1000)
 
 
-async def _ask(api: Api, plan: Plan, judged: Judged, backend: str) -> Asked:
+async def _ask(api: ApiClient, plan: EvalPlan, judged: Judged, backend: str) -> Asked:
     body = {
         "question": judged.question.text,
         "backend": backend or None,
@@ -254,10 +256,10 @@ async def _ask(api: Api, plan: Plan, judged: Judged, backend: str) -> Asked:
     return judge_ask(judged.question, reply.data, judged.expected, ms)
 
 
-def _put_out(screen: Screen, form: Format, evaluation: _Evaluation) -> None:
+def _print_run(screen: Screen, output: OutputFormat, evaluation: _EvalRun) -> None:
     run = evaluation.outcome
     text = json.dumps(run, ensure_ascii=False)
-    form.reply(screen, Reply(0, text, run), show_run)
+    output.reply(screen, ApiReply(0, text, run), show_run)
     for note in evaluation.notes:
         screen.err.print(Text(one_line(note), style="yellow"))
     if not run["complete"]:
@@ -274,7 +276,7 @@ def _put_out(screen: Screen, form: Format, evaluation: _Evaluation) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all: an earlier run is not lost to a full disk."""
+    """Write the file completely or not at all: a full disk does not destroy an earlier run."""
     partial = path.with_name(f".{path.name}.part")
     try:
         partial.write_text(text, encoding="utf-8")
@@ -284,8 +286,8 @@ def _write(path: Path, text: str) -> None:
 
 
 def _comparisons(run: Json, earlier: Json | None, path: Path | None) -> Iterable[Json]:
-    """With the earlier run, its searches and backend by backend; then this run's other backends
-    with its first."""
+    """Comparisons with the earlier run (its searches, then each backend), then of this run's other
+    backends with its first."""
     names = [it["backend"] for it in run["backends"]]
     if earlier is not None and path is not None:
         before = [it["backend"] for it in earlier["backends"]]
@@ -301,12 +303,12 @@ def _comparisons(run: Json, earlier: Json | None, path: Path | None) -> Iterable
         yield compared(Side(names[0], run, names[0]), Side(other, run, other))
 
 
-def _exit_of(judged: Sequence[Judged]) -> Exit:
+def _exit_of(judged: Sequence[Judged]) -> ExitCode:
     asks = [ask for it in judged for ask in it.asks.values() if ask.failure]
     if any(ask.unavailable for ask in asks):
-        return Exit.UNAVAILABLE
+        return ExitCode.UNAVAILABLE
     unsearched = any(it.searched is not None and it.searched.failure for it in judged)
-    return Exit.FAILED if asks or unsearched else Exit.OK
+    return ExitCode.FAILED if asks or unsearched else ExitCode.OK
 
 
 def _bar(screen: Screen) -> Progress:

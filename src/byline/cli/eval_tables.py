@@ -1,4 +1,4 @@
-"""A judged run on the terminal: figures, comparisons, what was missing, the worst. Pure."""
+"""A judged run as tables for the terminal: measures, comparisons, the worst answers. Pure."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _missing(run: Json) -> Iterator[RenderableType]:
 
 
 def _worst(run: Json, console: Console) -> Iterator[RenderableType]:
-    """The questions that want looking at, in the run's own order: worst first."""
+    """The questions worth looking at, in the run's own order: worst first."""
     bad = [it for it in run["results"] if _poor(it)]
     if not bad:
         yield Text("Every question judged came out right.", style="green")
@@ -145,7 +145,7 @@ def _worst(run: Json, console: Console) -> Iterator[RenderableType]:
 
 
 def _of_each_kind(bad: Sequence[Json]) -> list[Json]:
-    """A few questions of each verdict: two hundred of one kind must not hide the others."""
+    """A few questions of each verdict, so that two hundred of one kind do not hide the others."""
     seen: Counter[tuple[str, ...]] = Counter()
     shown = []
     for it in bad:
@@ -164,7 +164,7 @@ def _poor(result: Json) -> bool:
 
 
 def _rank(result: Json) -> str:
-    """Where the first expected document stood."""
+    """The rank of the first expected document."""
     if not (result["search"] or {}).get("scores"):
         return "–"
     found = result["search"]["found"]

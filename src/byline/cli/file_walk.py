@@ -1,4 +1,4 @@
-"""Which files a person means: folders walked, hidden files left out, what is no file named."""
+"""Finds the files at paths: walks folders, leaves hidden files out, names unusable paths."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _IN_A_CIRCLE: Final = "It is a link that leads round in a circle."
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file to add. `label` is what to call it on the screen, `bytes_len` its size in bytes,
-    `folder` where it lay in the folder that was named: `letters/2024`."""
+class FoundFile:
+    """A file to add. `label` is its name on the screen, `bytes_len` its size in bytes, `folder`
+    where it lay in the folder that was named: `letters/2024`."""
 
     path: Path
     label: str
@@ -27,31 +27,31 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Something in a folder that is not the folder's own, and is not added with it."""
+class SkippedFile:
+    """Something in a folder that does not belong to the folder, and is not added with it."""
 
     label: str
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unusable:
-    """Something that was named, or found in a folder, and cannot be added."""
+class UnusableFile:
+    """A path that was named, or found in a folder, and cannot be added."""
 
     label: str
     sentence: str
 
 
-def find_files(paths: Iterable[Path]) -> Iterator[Found | LeftOut | Unusable]:
-    """The files at `paths`, folders recursively and in order of name, each file once.
+def find_files(paths: Iterable[Path]) -> Iterator[FoundFile | SkippedFile | UnusableFile]:
+    """The files at `paths`; folders recursively and in order of name, each file once.
 
-    What begins with a dot is left out unless it was named itself. Links that are named are
-    followed, and those in a folder that lead to its files. Devices and pipes are never opened.
+    Names that begin with a dot are left out unless they were given. Links are followed if they were
+    given, or if they stay inside a folder. Devices and pipes are never opened.
     """
     seen: set[tuple[int, int]] = set()
     for path in paths:
         for found in _below(path) if _is_folder(path) else _one(path, str(path)):
-            if isinstance(found, Found):
+            if isinstance(found, FoundFile):
                 status = found.path.stat()
                 if (status.st_dev, status.st_ino) in seen:
                     continue
@@ -62,7 +62,7 @@ def find_files(paths: Iterable[Path]) -> Iterator[Found | LeftOut | Unusable]:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a folder above it may not be entered, or the name is too long; `_one` says
+    except OSError:  # a parent may not be entered, or the name is too long; `_one` says so
         return False
 
 
@@ -81,7 +81,7 @@ def reason_of(error: OSError) -> str:
     return f"It cannot be read: {error.strerror or type(error).__name__}."
 
 
-def _below(folder: Path) -> Iterator[Found | LeftOut | Unusable]:
+def _below(folder: Path) -> Iterator[FoundFile | SkippedFile | UnusableFile]:
     unreadable: list[OSError] = []
     inside = folder.resolve()
     for base, folders, names in os.walk(folder, onerror=unreadable.append):
@@ -97,10 +97,12 @@ def _below(folder: Path) -> Iterator[Found | LeftOut | Unusable]:
         yield _unreadable(unreadable.pop(), folder)
 
 
-def _in_folder(path: Path, folder: Path, inside: Path) -> Iterator[Found | LeftOut | Unusable]:
-    """What is at `path` in `folder`, which really is at `inside`.
+def _in_folder(
+    path: Path, folder: Path, inside: Path
+) -> Iterator[FoundFile | SkippedFile | UnusableFile]:
+    """What is at `path` in `folder`, whose real path is `inside`.
 
-    1. a link that leads to nothing, or round in a circle, cannot be read
+    1. a link that leads to nothing, or in a circle, cannot be read
     2. a link that leads out of the folder is left out
     3. so is a link to a folder, unless that is walked anyway
     4. anything else is taken for a file
@@ -111,39 +113,41 @@ def _in_folder(path: Path, folder: Path, inside: Path) -> Iterator[Found | LeftO
             target = path.resolve(strict=True)
             is_folder = target.is_dir()
         except (OSError, RuntimeError) as error:  # 1; a circle is a RuntimeError before Python 3.13
-            yield Unusable(label, reason_of(error) if isinstance(error, OSError) else _IN_A_CIRCLE)
+            yield UnusableFile(
+                label, reason_of(error) if isinstance(error, OSError) else _IN_A_CIRCLE
+            )
             return
         if not target.is_relative_to(inside):  # 2
             what = "folder" if is_folder else "file"
-            yield LeftOut(label, f"It is a link out of the folder. To add the {what}, name it.")
+            yield SkippedFile(label, f"It is a link out of the folder. To add the {what}, name it.")
             return
         if is_folder:  # 3
             if path.parent.resolve().is_relative_to(target):
-                yield LeftOut(label, "It is a link to a folder that it lies in itself.")
+                yield SkippedFile(label, "It is a link to a folder that it lies in itself.")
             elif any(part.startswith(".") for part in target.relative_to(inside).parts):
-                yield LeftOut(label, "It is a link to a hidden folder. To add that, name it.")
+                yield SkippedFile(label, "It is a link to a hidden folder. To add that, name it.")
             return
     yield from _one(path, label, Path(label).parent)  # 4
 
 
-def _unreadable(error: OSError, folder: Path) -> Unusable:
-    return Unusable(_within(Path(error.filename), folder), reason_of(error))
+def _unreadable(error: OSError, folder: Path) -> UnusableFile:
+    return UnusableFile(_within(Path(error.filename), folder), reason_of(error))
 
 
 def _within(path: Path, folder: Path) -> str:
-    """A file of a folder that was named, from that folder on: `letters/2024/tax.pdf`."""
+    """The path of a file from the folder that was named on: `letters/2024/tax.pdf`."""
     return str(path.relative_to(folder.parent))
 
 
-def _one(path: Path, label: str, folder: PurePath = TOP) -> Iterator[Found | Unusable]:
+def _one(path: Path, label: str, folder: PurePath = TOP) -> Iterator[FoundFile | UnusableFile]:
     try:
         status = path.stat()
     except OSError as error:
-        yield Unusable(label, reason_of(error))
+        yield UnusableFile(label, reason_of(error))
         return
     if not stat.S_ISREG(status.st_mode):
-        yield Unusable(label, "It is not an ordinary file.")
+        yield UnusableFile(label, "It is not an ordinary file.")
     elif not os.access(path, os.R_OK):
-        yield Unusable(label, "You may not read it.")
+        yield UnusableFile(label, "You may not read it.")
     else:
-        yield Found(path, label, status.st_size, "" if folder == TOP else folder.as_posix())
+        yield FoundFile(path, label, status.st_size, "" if folder == TOP else folder.as_posix())

@@ -1,7 +1,7 @@
-"""What the commands take, as value objects: each field is an argument or option with its help.
+"""The options of the commands as dataclasses: each field is an argument or option with its help.
 
-`taking` makes a command of a function with one such parameter, so options that many commands share
-are written once.
+`with_options` makes a command of a function with one such parameter, so options that many commands
+share are written once.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-Taken = TypeVar("Taken")
+OptionsT = TypeVar("OptionsT")
 
 
-def taking(shape: type[Taken]) -> Callable[[Callable[[Taken], None]], Callable[..., None]]:
-    """Turn a function of one `shape` (a dataclass) into one of its fields, for typer to read."""
+def with_options(
+    shape: type[OptionsT],
+) -> Callable[[Callable[[OptionsT], None]], Callable[..., None]]:
+    """Turn a function of one `shape` (a dataclass) into a function of its fields, for typer to
+    read."""
 
-    def decorate(function: Callable[[Taken], None]) -> Callable[..., None]:
+    def decorate(function: Callable[[OptionsT], None]) -> Callable[..., None]:
         def command(**values: Any) -> None:
             function(shape(**values))
 
@@ -40,7 +43,7 @@ def taking(shape: type[Taken]) -> Callable[[Callable[[Taken], None]], Callable[.
 
 
 def _fields(shape: type) -> list[tuple[str, Any, Any]]:
-    """Name, annotation and default of each field; a class's own before those it inherits."""
+    """Name, annotation and default of each field; a class's own fields before inherited ones."""
     hints = get_type_hints(shape, include_extras=True)
     depth = {name: i for i, base in enumerate(shape.__mro__) for name in _annotated(base)[::-1]}
     fields = sorted(dataclasses.fields(shape), key=lambda field: depth[field.name])
@@ -57,7 +60,7 @@ def _annotated(base: type) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerOptions:
-    """Which server is meant: `server` as given, else the one the configuration describes."""
+    """Which server to call: `server` if given, else the one that the configuration describes."""
 
     server: Annotated[
         str | None,
@@ -71,7 +74,7 @@ class ServerOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadingOptions(ServerOptions):
-    """What every command that reads takes."""
+    """The options of every command that reads."""
 
     as_json: Annotated[
         bool, typer.Option("--json", help="Print exactly the JSON the API answers.")
@@ -80,14 +83,14 @@ class ReadingOptions(ServerOptions):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DoctorOptions(ServerOptions):
-    """What `byline doctor` takes."""
+    """The options of `byline doctor`."""
 
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilterOptions(ReadingOptions):
-    """Which documents are meant. Several of one option are alternatives."""
+    """Which documents to search or list. Several values of one option are alternatives."""
 
     collection: Annotated[
         str | None, typer.Option("--collection", metavar="NAME", help="Only this collection.")
@@ -117,7 +120,7 @@ class FilterOptions(ReadingOptions):
 
     @property
     def filters(self) -> dict[str, str | None]:
-        """The parameters of the API that say so; None for what is not asked."""
+        """The API's parameters for these filters; None for options not given."""
         return {
             "collection": self.collection,
             "documents": _joined(self.document),
@@ -189,7 +192,7 @@ class ConversationsOptions(ReadingOptions):
 
     @property
     def filters(self) -> dict[str, str | None]:
-        """The parameters of the API that say which; None for what is not asked."""
+        """The API's parameters for these filters; None for options not given."""
         return {
             "q": self.search,
             "backend": _joined(self.backend),

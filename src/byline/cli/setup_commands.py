@@ -14,8 +14,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from byline.cli.command_runner import Words, refuse
-from byline.cli.terminal import Exit, Screen, open_screen, say_failure
+from byline.cli.command_runner import TextFormat, refuse
+from byline.cli.terminal import ExitCode, Screen, open_screen, say_failure
 from byline.config.config_file import CONFIG_NAME, Checked, check_config, config_path, home_path
 from byline.config.presets import preset_text
 from byline.config.schema import Backend, OpenAIBackend, QuotesBackend
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 Writer = Callable[[Path, str], None]
 
 
-def serve_until_stopped(file: Path | None) -> Exit:
-    """Run the server; its address goes to standard output once it answers."""
+def serve_until_stopped(file: Path | None) -> ExitCode:
+    """Run the server; print its address to standard output once it answers."""
     screen = open_screen()
     try:
         source = file or config_path(os.environ)
         config = check_config(source).config
-        from byline.main import serve  # the whole server: only `serve` pays for it
+        from byline.main import serve  # the whole server: only `serve` should wait for its import
 
         def ready(server: RunningServer) -> None:
             screen.out.print(Text(f"Byline answers at {server.url}"))
@@ -47,29 +47,29 @@ def serve_until_stopped(file: Path | None) -> Exit:
 
         asyncio.run(serve(config, home_path(os.environ), ready, source))
     except BylineError as error:
-        return refuse(screen, error, Words())
-    except KeyboardInterrupt:  # before the server took over the signal
-        return Exit.INTERRUPTED
-    return Exit.OK
+        return refuse(screen, error, TextFormat())
+    except KeyboardInterrupt:  # before the server handles the signal
+        return ExitCode.INTERRUPTED
+    return ExitCode.OK
 
 
-def check_configuration(file: Path | None) -> Exit:
-    """All faults of the configuration, or what it comes to."""
+def check_configuration(file: Path | None) -> ExitCode:
+    """Print all faults of the configuration, or a summary of it."""
     screen = open_screen()
     path = file or config_path(os.environ)
     try:
         checked = check_config(path)
     except ConfigInvalid as error:
-        return refuse(screen, error, Words())
+        return refuse(screen, error, TextFormat())
     source = f"{path} is in order." if path else "There is no file; this is what is built in."
     screen.out.print(Group(Text(source, style="green"), Text(), _summary(checked)))
     for warning in checked.warnings:
         screen.err.print(Text(str(warning), style="yellow"))
-    return Exit.OK
+    return ExitCode.OK
 
 
-def write_configuration(preset: str, path: Path | None, write: Writer) -> Exit:
-    """Write a preset where Byline will find it, or to `path`."""
+def write_configuration(preset: str, path: Path | None, write: Writer) -> ExitCode:
+    """Write a preset to `path`, or to where Byline looks for its configuration."""
     screen = open_screen()
     usual = config_path(os.environ) or home_path(os.environ) / CONFIG_NAME
     target = path or usual
@@ -79,25 +79,25 @@ def write_configuration(preset: str, path: Path | None, write: Writer) -> Exit:
         write(target, text)
     except BadRequest as error:
         say_failure(screen, error.message, error.remedy)
-        return Exit.USAGE
+        return ExitCode.USAGE
     except OSError as error:
         if isinstance(error, FileExistsError) and target.exists():
             say_failure(screen, f"{target} is there already.", "--force replaces it.")
-            return Exit.USAGE
+            return ExitCode.USAGE
         say_failure(screen, f"{target} cannot be written: {error.strerror or error}.")
-        return Exit.FAILED
+        return ExitCode.FAILED
     _say_next(screen, target, f" --config {target}" if target.absolute() != usual else "")
-    return Exit.OK
+    return ExitCode.OK
 
 
 def create_file(path: Path, text: str) -> None:
-    """Raises FileExistsError rather than touch what is there."""
+    """Create the file. Raises FileExistsError if it exists."""
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Whole or not at all, also when the disk is full."""
+    """Replace the file completely or not at all, also when the disk is full."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""The API's JSON as people read it: tables, sources, the byline. Pure."""
+"""The API's JSON rendered for people: tables, sources, the byline. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STATE_STYLES = {
 
 
 def show_sources(heading: str, sources: Sequence[Json], console: Console) -> RenderableType:
-    """Numbered passages: where each stands, and its first words."""
+    """Numbered passages: the place and the first words of each."""
     columns = min(prose_columns(console) - 4, _EXCERPT_COLUMNS_MAX)
     parts: list[RenderableType] = [Text(heading, style="bold")]
     for source in sources:
@@ -42,7 +42,7 @@ def show_sources(heading: str, sources: Sequence[Json], console: Console) -> Ren
 
 
 def cited_sources(answer: Json) -> list[Json]:
-    """The sources the answer cites, each once, with all the words that stand behind it."""
+    """The sources that the answer cites, each once, with all its cited quotes."""
     quotes: dict[int, dict[str, None]] = {}
     for citation in answer["citations"]:
         quotes.setdefault(citation["n"], {})[citation["quote"]] = None
@@ -76,8 +76,8 @@ _BROKE_OFF: Final = {
 
 
 def support_notes(answer: Json) -> Iterator[Text]:
-    """How it ended, if not by itself; then one line for every sentence that its own sources do not
-    bear out, or one that none can."""
+    """How the answer ended, if it was cut short; then one line for every sentence that its sources
+    do not fully support."""
     if (ended := _BROKE_OFF.get(str(answer.get("finish_reason")))) is not None:
         yield Text(f"! {ended}", style="yellow")
     if not answer["citations"]:
@@ -154,7 +154,7 @@ def show_conversations(page: Json, console: Console) -> RenderableType:
 
 
 def show_document(document: Json, console: Console) -> RenderableType:
-    """One document, a line for each thing known of it."""
+    """One document, a line for each field."""
     table = Table.grid(padding=(0, 2))
     for label, value in (
         ("Name", document["name"]),
@@ -179,7 +179,7 @@ def show_document(document: Json, console: Console) -> RenderableType:
 
 
 def show_backends(page: Json, console: Console) -> RenderableType:
-    """Every backend with its machine and what is known of it."""
+    """Every backend with its machine and state."""
     table = _table("Backend", "Machine", "Model", "State", "Queue")
     for backend in page["backends"]:
         name = Text(plain(backend["name"]))
@@ -199,7 +199,7 @@ def show_backends(page: Json, console: Console) -> RenderableType:
 
 
 def show_jobs(page: Json, console: Console) -> RenderableType:
-    """Background work; whatever a job says of itself is a column."""
+    """Background work; each field of the jobs is a column."""
     jobs = page["jobs"]
     if not jobs:
         return Text("No background work.")

@@ -1,7 +1,7 @@
-"""The terminal: what may be written to it, how wide, in which colours, and the exit codes.
+"""The terminal: which text may be written to it, widths, colours, and the exit codes.
 
-Colour and progress appear on a terminal only; into a pipe goes plain text that nobody wrapped.
-Text from documents, models and servers passes through `plain` before it is shown.
+Colour and progress appear on a terminal only; a pipe gets plain text without wrapping. Text from
+documents, models and servers passes through `plain` before it is shown.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufe
 _WORDS = re.compile(r"\s+|\S+")
 
 
-class Exit(IntEnum):
-    """What a command tells the shell."""
+class ExitCode(IntEnum):
+    """The exit codes of the commands."""
 
     OK = 0
     FAILED = 1
@@ -40,14 +40,14 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """Standard output for what was asked for, standard error for all that is said beside it."""
+    """Standard output for results, standard error for everything else."""
 
     out: Console
     err: Console
 
 
 def open_screen() -> Screen:
-    """Consoles on this process's own streams."""
+    """A screen on this process's own streams."""
     return Screen(_console(sys.stdout), _console(sys.stderr))
 
 
@@ -67,12 +67,12 @@ def plain(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` on one line, its white space narrowed."""
+    """`text` on one line, each run of white space as one space."""
     return " ".join(plain(text).split())
 
 
 def shortened(text: str, columns: int) -> str:
-    """`text` on one line of at most `columns` columns, cut at a word where there is one."""
+    """`text` on one line of at most `columns` columns, cut at a word if possible."""
     line = one_line(text)
     if cell_len(line) <= columns:
         return line
@@ -82,12 +82,13 @@ def shortened(text: str, columns: int) -> str:
 
 
 def prose_columns(console: Console) -> int:
-    """How wide running text is set."""
+    """The width of running text in columns."""
     return min(console.width, _PROSE_COLUMNS_MAX) if console.is_terminal else console.width
 
 
 def given_text(argument: str, what: str) -> str:
-    """A text argument as given, or from standard input for `-`. Not UTF-8 is wrong use."""
+    """A text argument as given, or from standard input for `-`. Raises BadParameter if it is not
+    UTF-8 or too long."""
     try:
         if argument == "-":
             data = sys.stdin.buffer.read(_STDIN_BYTES_MAX + 1)
@@ -101,14 +102,14 @@ def given_text(argument: str, what: str) -> str:
 
 
 def say_failure(screen: Screen, sentence: str, remedy: str = "") -> None:
-    """A red sentence and what to do about it."""
+    """Print a sentence in red, and the remedy."""
     screen.err.print(Text(plain(sentence), style="bold red"), soft_wrap=not screen.err.is_terminal)
     if remedy:
         screen.err.print(Text(plain(remedy)), soft_wrap=not screen.err.is_terminal)
 
 
-class Prose:
-    """Running text set as it arrives: wrapped at words, never taken back."""
+class WrappedText:
+    """Prints text as it arrives, wrapped at words; nothing printed is changed later."""
 
     def __init__(self, write: Callable[[str], object], columns: int) -> None:
         self._write = write
@@ -118,7 +119,7 @@ class Prose:
         self._word = ""
 
     def feed(self, text: str) -> None:
-        """Add text; the last word is held back until it is known to be whole."""
+        """Add text; the last word is held back until it is complete."""
         for piece in _WORDS.findall(plain(text)):
             if piece.isspace():
                 self._set_word()
@@ -127,7 +128,7 @@ class Prose:
                 self._word += piece
 
     def finish(self) -> None:
-        """Write what is held back and end the line."""
+        """Print what is held back, and end the line."""
         self._set_word()
         if self._column:
             self._write("\n")

@@ -1,14 +1,16 @@
-"""Documents in: what is kept, read, cut into passages and made searchable.
+"""Reading documents: files are stored, read, cut into passages and made searchable.
 
-library     add, change, give out: what the rest of Byline calls
-catalogue   documents listed, counted and sorted
-removal     removed so that it can be undone, then for good; `originals` forgets their files
-jobs        the queue and its worker: retries, crashes, start and stop
-pipeline    what becomes of one document, from its file to its index rows
-states      which state follows which, and the one function that changes it
-extract     worker processes, seen from the server: bounds, recycling, death
-worker      the same from inside: one file after the other, through `protocol`
-reading     one file to its text: `kinds` and `encoding` tell what it is, a module of
-            `readers` takes it apart, `blocks` puts its text together
-chunk       text to passages (pure)
+jobs.py       the queue and its worker: retries, crashes, start and stop
+backlog.py    documents that wait to be read, and new jobs for those that lost theirs
+pipeline.py   one document, from its file to its index rows
+formats.py    what a file is, judged by its bytes
+library/      `document_library` adds, changes and returns documents: what the rest of Byline
+              calls; `document_catalogue` lists and counts them; `document_removal` hides and
+              deletes them, and `source_files` their files
+extraction/   `file_extractor` runs worker processes: bounds, recycling, death; `extract_worker`
+              is such a process, and `file_reading` reads one file in it
+readers/      a module for each family of formats; `encoding` decodes text, `text_blocks` joins
+              what was read into one text
+passages/     `chunking` cuts a text into passages (pure)
+pictures/     pages of PDF documents as pictures
 """

@@ -1,8 +1,8 @@
-"""Documents that wait to be read: whether they are, and what becomes of those nobody would read.
+"""The backlog: whether waiting documents are being read, and jobs for those that lost theirs.
 
-A document waits in state `queued` or `extracting` with a job beside it. A crash of the database
-may part the two: then nobody would ever read the document, while adding it again says that it is
-there. So all that wait are looked through now and then, and one without a job gets one.
+A document waits in state `queued` or `extracting` and has a job. A crash of the database may
+separate the two: then nobody would ever read the document, while adding it again says that it
+exists. So all waiting documents are checked now and then, and one without a job gets one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PAUSE_S_MAX: Final = 60
 """The longest pause before a document is tried again, in seconds."""
 
 _STORE_S_MAX: Final = 300.0
-"""What the largest document may take to be stored, in seconds."""
+"""How long storing the largest document may take, in seconds."""
 
 _AT_ONCE: Final = 100
 _REMEDY: Final = (
@@ -38,25 +38,27 @@ _REMEDY: Final = (
 
 
 async def backlog_of(connection: AsyncConnection[DictRow], extract_s_max: float) -> Backlog:
-    """What waits to be read, and whether reading moves on; `extract_s_max` is as configured."""
+    """What waits to be read, and whether reading makes progress. `extract_s_max` is the configured
+    value."""
     found = await connection.execute(
         statements("backlog")["standing"], {"pause_s_max": PAUSE_S_MAX}
     )
-    return judged(await found.fetchone() or {}, extract_s_max)
+    return backlog_state(await found.fetchone() or {}, extract_s_max)
 
 
-def judged(standing: DictRow, extract_s_max: float) -> Backlog:
-    """The backlog whose row of `standing` this is.
+def backlog_state(row: DictRow, extract_s_max: float) -> Backlog:
+    """The backlog described by a row of the statement `backlog.standing`.
 
-    1. nothing waits or is read                                → idle
-    2. one is read for longer than any reading can take        → stalled
-    3. one waits, and none is read                             → stalled, after a minute
-    4. else                                                    → moving
+        1. nothing waits or is read                                → idle
+        2. one is read for longer than any reading can take        → stalled
+        3. one waits, and none is read                             → stalled, after a minute
+        4. else                                                    → moving
 
-    One that is read may have waited for another to be done with, so it has twice the time.
+    A document that is being read may have waited for another one to finish, so it has twice the
+    time.
     """
-    waiting, reading = int(standing["waiting"]), int(standing["reading"])
-    waits_s, reads_s = standing["waits_s"] or 0.0, standing["reads_s"] or 0.0
+    waiting, reading = int(row["waiting"]), int(row["reading"])
+    waits_s, reads_s = row["waits_s"] or 0.0, row["reads_s"] or 0.0
     oldest_s = round(max(waits_s, reads_s), 1)
     if not waiting and not reading:  # 1
         return Backlog(BacklogState.IDLE)
@@ -75,8 +77,9 @@ def judged(standing: DictRow, extract_s_max: float) -> Backlog:
 
 
 async def give_jobs(connection: AsyncConnection[DictRow], queue: JobQueue) -> int:
-    """Give every waiting document without a job one, and queue for embedding what waits for that
-    unknown to it; how many documents. In the caller's transaction."""
+    """Give every waiting document without a job one, and queue documents that wait for vectors of
+    which the embedder does not know. Returns how many documents got a job. Runs in the caller's
+    transaction."""
     sql = statements("backlog")
     rows = await (await connection.execute(sql["without_job"], {"limit": _AT_ONCE})).fetchall()
     for row in rows:

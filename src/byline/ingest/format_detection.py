@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import olefile
 
 HEAD_BYTES: Final = 65_536
-"""How much of a file's beginning is looked at, in bytes."""
+"""How many bytes at the beginning of a file are examined."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """A kind of file Byline does not read: a word for it, and what to do instead."""
+class RefusedKind:
+    """RefusedKind is a kind of file that Byline does not read: its name, and what to do instead."""
 
     what: str
     remedy: str
@@ -36,49 +36,49 @@ _CONVERT: Final = "Convert the file to PDF, DOCX, HWPX, HTML or plain text and a
 _UNPACK: Final = "Unpack it and add the files inside."
 _TRANSCRIBE: Final = "Add a transcript of it as text instead."
 
-_POSTSCRIPT: Final = Refusal("PostScript", _CONVERT)
+_POSTSCRIPT: Final = RefusedKind("PostScript", _CONVERT)
 _PRINTABLE: Final = re.compile(rb"[^\x00-\x08\x0e-\x1a\x1c-\x1f]*")
 
-_REFUSED: Final[tuple[tuple[bytes, int, Refusal], ...]] = (
-    (b"\x7fELF", 0, Refusal("a program", _CONVERT)),
-    (b"MZ", 0, Refusal("a program", _CONVERT)),
-    (b"\xcf\xfa\xed\xfe", 0, Refusal("a program", _CONVERT)),
-    (b"\xce\xfa\xed\xfe", 0, Refusal("a program", _CONVERT)),
-    (b"\xca\xfe\xba\xbe", 0, Refusal("a program", _CONVERT)),
-    (b"\0asm", 0, Refusal("a program", _CONVERT)),
-    (b"\x1aE\xdf\xa3", 0, Refusal("a video", _TRANSCRIBE)),
-    (b"FLV\x01", 0, Refusal("a video", _TRANSCRIBE)),
-    (b"\x00\x00\x01\xba", 0, Refusal("a video", _TRANSCRIBE)),
-    (b"\x00\x00\x01\xb3", 0, Refusal("a video", _TRANSCRIBE)),
-    (b"0&\xb2u\x8ef\xcf\x11", 0, Refusal("a video", _TRANSCRIBE)),
-    (b"AVI ", 8, Refusal("a video", _TRANSCRIBE)),
-    (b"WAVE", 8, Refusal("a sound recording", _TRANSCRIBE)),
-    (b"OggS", 0, Refusal("a sound recording", _TRANSCRIBE)),
-    (b"fLaC", 0, Refusal("a sound recording", _TRANSCRIBE)),
-    (b"ID3", 0, Refusal("a sound recording", _TRANSCRIBE)),
-    (b"\xff\xfb", 0, Refusal("a sound recording", _TRANSCRIBE)),
-    (b"#!AMR", 0, Refusal("a sound recording", _TRANSCRIBE)),
-    (b"\x1f\x8b", 0, Refusal("a compressed archive", _UNPACK)),
-    (b"BZh", 0, Refusal("a compressed archive", _UNPACK)),
-    (b"\xfd7zXZ\0", 0, Refusal("a compressed archive", _UNPACK)),
-    (b"7z\xbc\xaf\x27\x1c", 0, Refusal("a compressed archive", _UNPACK)),
-    (b"Rar!\x1a\x07", 0, Refusal("a compressed archive", _UNPACK)),
-    (b"\x28\xb5\x2f\xfd", 0, Refusal("a compressed archive", _UNPACK)),
-    (b"ustar", 257, Refusal("an archive", _UNPACK)),
-    (b"SQLite format 3\0", 0, Refusal("a database", _CONVERT)),
-    (b"PAR1", 0, Refusal("a database", _CONVERT)),
-    (b"!BDN", 0, Refusal("an Outlook store", "Export the mails as EML or MBOX and add those.")),
-    (b"GGUF", 0, Refusal("a language model", _CONVERT)),
-    (b"wOFF", 0, Refusal("a font", _CONVERT)),
-    (b"wOF2", 0, Refusal("a font", _CONVERT)),
-    (b"OTTO\0", 0, Refusal("a font", _CONVERT)),
-    (b"\0\1\0\0\0", 0, Refusal("a font", _CONVERT)),
-    (b"CD001", 32_769, Refusal("a disk image", _UNPACK)),
+_REFUSED: Final[tuple[tuple[bytes, int, RefusedKind], ...]] = (
+    (b"\x7fELF", 0, RefusedKind("a program", _CONVERT)),
+    (b"MZ", 0, RefusedKind("a program", _CONVERT)),
+    (b"\xcf\xfa\xed\xfe", 0, RefusedKind("a program", _CONVERT)),
+    (b"\xce\xfa\xed\xfe", 0, RefusedKind("a program", _CONVERT)),
+    (b"\xca\xfe\xba\xbe", 0, RefusedKind("a program", _CONVERT)),
+    (b"\0asm", 0, RefusedKind("a program", _CONVERT)),
+    (b"\x1aE\xdf\xa3", 0, RefusedKind("a video", _TRANSCRIBE)),
+    (b"FLV\x01", 0, RefusedKind("a video", _TRANSCRIBE)),
+    (b"\x00\x00\x01\xba", 0, RefusedKind("a video", _TRANSCRIBE)),
+    (b"\x00\x00\x01\xb3", 0, RefusedKind("a video", _TRANSCRIBE)),
+    (b"0&\xb2u\x8ef\xcf\x11", 0, RefusedKind("a video", _TRANSCRIBE)),
+    (b"AVI ", 8, RefusedKind("a video", _TRANSCRIBE)),
+    (b"WAVE", 8, RefusedKind("a sound recording", _TRANSCRIBE)),
+    (b"OggS", 0, RefusedKind("a sound recording", _TRANSCRIBE)),
+    (b"fLaC", 0, RefusedKind("a sound recording", _TRANSCRIBE)),
+    (b"ID3", 0, RefusedKind("a sound recording", _TRANSCRIBE)),
+    (b"\xff\xfb", 0, RefusedKind("a sound recording", _TRANSCRIBE)),
+    (b"#!AMR", 0, RefusedKind("a sound recording", _TRANSCRIBE)),
+    (b"\x1f\x8b", 0, RefusedKind("a compressed archive", _UNPACK)),
+    (b"BZh", 0, RefusedKind("a compressed archive", _UNPACK)),
+    (b"\xfd7zXZ\0", 0, RefusedKind("a compressed archive", _UNPACK)),
+    (b"7z\xbc\xaf\x27\x1c", 0, RefusedKind("a compressed archive", _UNPACK)),
+    (b"Rar!\x1a\x07", 0, RefusedKind("a compressed archive", _UNPACK)),
+    (b"\x28\xb5\x2f\xfd", 0, RefusedKind("a compressed archive", _UNPACK)),
+    (b"ustar", 257, RefusedKind("an archive", _UNPACK)),
+    (b"SQLite format 3\0", 0, RefusedKind("a database", _CONVERT)),
+    (b"PAR1", 0, RefusedKind("a database", _CONVERT)),
+    (b"!BDN", 0, RefusedKind("an Outlook store", "Export the mails as EML or MBOX and add those.")),
+    (b"GGUF", 0, RefusedKind("a language model", _CONVERT)),
+    (b"wOFF", 0, RefusedKind("a font", _CONVERT)),
+    (b"wOF2", 0, RefusedKind("a font", _CONVERT)),
+    (b"OTTO\0", 0, RefusedKind("a font", _CONVERT)),
+    (b"\0\1\0\0\0", 0, RefusedKind("a font", _CONVERT)),
+    (b"CD001", 32_769, RefusedKind("a disk image", _UNPACK)),
     (b"%!PS", 0, _POSTSCRIPT),
-    (b"HWP Document File V3", 0, Refusal("a HWP 3 document", "Save it as HWPX and add that.")),
+    (b"HWP Document File V3", 0, RefusedKind("a HWP 3 document", "Save it as HWPX and add that.")),
 )
-_ARCHIVE: Final = Refusal("an archive", _UNPACK)
-_UNKNOWN_BINARY: Final = Refusal("binary data of an unknown kind", _CONVERT)
+_ARCHIVE: Final = RefusedKind("an archive", _UNPACK)
+_UNKNOWN_BINARY: Final = RefusedKind("binary data of an unknown kind", _CONVERT)
 
 _STILL_BRANDS: Final = (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"avif")
 
@@ -99,15 +99,15 @@ _MAILBOX: Final = re.compile(rb"\AFrom \S[^\r\n]*+(?<=\d{4})\r?\n[A-Za-z][A-Za-z
 _HTML: Final = re.compile(r"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
 
 
-def refusal_of(head: bytes) -> Refusal | None:
-    """Why a file beginning with `head` is never read, or None. Quick enough for an upload."""
+def refused_kind_of(head: bytes) -> RefusedKind | None:
+    """The refused kind of a file that begins with `head`, or None. Quick enough for an upload."""
     if _PRINTABLE.fullmatch(head[:512]):
         return _POSTSCRIPT if head.startswith(b"%!PS") else None  # "ID3 is…" may begin a letter
     for magic, offset, refusal in _REFUSED:
         if head.startswith(magic, offset):
             return refusal
     if head[4:8] == b"ftyp" and head[8:12] not in _STILL_BRANDS:
-        return Refusal("a video or sound recording", _TRANSCRIBE)
+        return RefusedKind("a video or sound recording", _TRANSCRIBE)
     return None
 
 
@@ -120,7 +120,7 @@ def format_of_file(path: Path, name: str) -> Format | None:
         head = file.read(HEAD_BYTES)
         if not head:
             raise ExtractionFailed("empty", f"{name} is empty: it has zero bytes.")
-        if refusal := refusal_of(head):
+        if refusal := refused_kind_of(head):
             raise _unsupported(refusal)
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             return _format_of_zip(file, name)
@@ -150,12 +150,12 @@ def format_of_text(head: str, name: str) -> Format:
 
 
 def binary() -> ExtractionFailed:
-    """The refusal of bytes that are no text in any encoding."""
+    """The failure for bytes that are not text in any encoding."""
     return _unsupported(_UNKNOWN_BINARY)
 
 
 def encrypted(what: str = "document") -> ExtractionFailed:
-    """The refusal of a document that asks for a password."""
+    """The failure for a document that needs a password."""
     return ExtractionFailed(
         "encrypted",
         f"The {what} is protected by a password.",
@@ -164,11 +164,11 @@ def encrypted(what: str = "document") -> ExtractionFailed:
 
 
 def corrupt(what: str) -> ExtractionFailed:
-    """The refusal of a file that is damaged or cut off; `what` names its kind."""
+    """The failure for a file that is damaged or cut off; `what` names its kind."""
     return ExtractionFailed("corrupt", f"The file is a damaged or incomplete {what}.")
 
 
-def _unsupported(refusal: Refusal) -> ExtractionFailed:
+def _unsupported(refusal: RefusedKind) -> ExtractionFailed:
     return ExtractionFailed("unsupported_format", refusal.sentence, remedy=refusal.remedy)
 
 
@@ -270,7 +270,7 @@ def _format_in_ole(ole: olefile.OleFileIO) -> Format:
 
 
 def _is_locked_workbook(records: bytes) -> bool:
-    """Whether a FILEPASS record (0x2F) stands among the first records of a BIFF stream."""
+    """Whether a FILEPASS record (0x2F) is among the first records of a BIFF stream."""
     at = 0
     while at + 4 <= len(records):
         record = int.from_bytes(records[at : at + 2], "little")

@@ -1,8 +1,8 @@
-"""Jobs: reading documents in the background, on procrastinate, inside the server's process.
+"""Jobs that read documents in the background, on procrastinate, inside the server's process.
 
-A job is a row beside its document's and survives whatever happens to the process. What may pass by
-itself (a database or store away, a worker killed) is tried again with growing pauses; what will not
-(a file that cannot be read) is recorded at the document at once.
+A job is a row, committed with its document's, and survives whatever happens to the process.
+Transient errors (the database or store is away, a worker was killed) are retried with growing
+pauses; others (a file that cannot be read) are recorded at the document at once.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import contextlib
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -37,10 +39,11 @@ from byline.errors import (
     StorageUnavailable,
 )
 from byline.ingest.backlog import PAUSE_S_MAX
-from byline.ingest.extraction.file_extractor import WorkerDied, open_extractor
-from byline.ingest.library.document_library import Library
+from byline.ingest.extraction.file_extractor import ExtractWorkerDied, open_extractor
+from byline.ingest.library.document_library import Library, LibraryHooks
 from byline.ingest.passages.passage_length import decide_length, join_length
-from byline.ingest.pipeline import Pipeline, ReadingVoid
+from byline.ingest.pictures.page_pictures import forget_pictures
+from byline.ingest.pipeline import Pipeline, StaleReading
 from byline.store.blobs import BlobStore
 from byline.store.database import Database
 from byline.store.statements import statements
@@ -51,21 +54,25 @@ log: Final = structlog.get_logger(__name__)
 
 QUEUE: Final = "documents"
 READ_DOCUMENT: Final = "read_document"
-PASSING: Final = (
-    *(DatabaseUnavailable, StorageUnavailable, StorageFull),
-    *(WorkerDied, ReadingVoid),
+TRANSIENT_ERRORS: Final = (
+    DatabaseUnavailable,
+    StorageUnavailable,
+    StorageFull,
+    ExtractWorkerDied,
+    StaleReading,
 )
-"""What may be gone at the next try."""
+"""Errors that may not occur at the next try."""
 
 TRIES_MAX: Final = 10
-DEATHS_MAX: Final = 3
-"""Workers a file may cost. One that ends its reader every time will do so the next time too."""
+WORKER_DEATHS_MAX: Final = 3
+"""How many workers a file may kill. A file that kills its reader every time will do so again."""
 
 _INDEXING: Final = 1
-"""Jobs beside those that extract: one document is written while the next is read."""
+"""Jobs beside those that extract: one document is stored while the next is read."""
 
 _POLL_S: Final = 0.5
-"""A notification that comes while a worker fetches is lost; it then looks again after this."""
+"""A notification that arrives while a worker fetches is lost; the worker then polls after this
+time."""
 _HEARTBEAT_S: Final = 5.0
 _DEAD_AFTER_S: Final = 30.0
 _SWEEP_S: Final = 5.0
@@ -76,26 +83,26 @@ _QUERY_S: Final = 2.0
 _CONNECT_S: Final = 10
 
 
-class _PassingOnly(retry.BaseRetryStrategy):
-    """Try again what may pass, and what was interrupted by the server's stop."""
+class _RetryTransient(retry.BaseRetryStrategy):
+    """Retry transient errors, and jobs interrupted when the server stopped."""
 
     def get_retry_decision(
         self, *, exception: BaseException, job: Job
     ) -> retry.RetryDecision | None:
         if isinstance(exception, asyncio.CancelledError | queue_errors.JobAborted):
             return retry.RetryDecision(retry_in={"seconds": 0})
-        if isinstance(exception, PASSING):
+        if isinstance(exception, TRANSIENT_ERRORS):
             return retry.RetryDecision(retry_in={"seconds": pause_s(job.attempts)})
         return None
 
 
 def pause_s(attempts: int) -> int:
-    """Seconds to wait after `attempts` tries that failed before this one."""
+    """Seconds to wait after a failed try that `attempts` failed ones preceded."""
     return int(min(2**attempts, PAUSE_S_MAX))
 
 
 class DocumentJobs:
-    """The queue and its worker. A `library.JobQueue`."""
+    """DocumentJobs is the job queue and its worker. It implements `document_removal.JobQueue`."""
 
     def __init__(self, url: str, config: schema.Ingest, pipeline: Pipeline) -> None:
         self._url = url
@@ -107,7 +114,7 @@ class DocumentJobs:
         self._told_at = float("-inf")
         self._app = procrastinate.App(connector=procrastinate.PsycopgConnector())
         self._task = self._app.task(
-            name=READ_DOCUMENT, queue=QUEUE, retry=_PassingOnly(), pass_context=True
+            name=READ_DOCUMENT, queue=QUEUE, retry=_RetryTransient(), pass_context=True
         )(self._read_document)
 
     async def defer(self, connection: AsyncConnection[DictRow], document_id: str) -> None:
@@ -118,24 +125,24 @@ class DocumentJobs:
             ).defer_async(document_id=document_id)
         except queue_errors.ConnectorException as error:
             if isinstance(error.__cause__, psycopg.Error):
-                raise error.__cause__ from error  # the caller's connection has its own seam
+                raise error.__cause__ from error  # the caller's connection maps its own errors
             raise
 
     async def run(self, library: Library) -> None:
-        """Work until cancelled, through every restart of the database."""
-        # A pool of our own: one that procrastinate opens is left behind when that is cancelled.
+        """Run jobs until cancelled, through every restart of the database."""
+        # A pool of our own: procrastinate leaves its pool open when it is cancelled.
         async with self._pool() as pool:
             await self._app.open_async(pool)
             failures = 0
             while True:
                 try:
-                    async with self._place() as place:
+                    async with self._worker_slot() as slot:
                         failures = 0
-                        await self._work(place, library)
+                        await self._work(slot, library)
                 except (psycopg.Error, queue_errors.ProcrastinateException, BylineError) as error:
                     failures += 1
                     log.warning("background work pauses", reason=str(error) or repr(error))
-                except Exception:  # here, not outside: procrastinate takes one pool in its life
+                except Exception:  # here, not outside: procrastinate accepts only one pool
                     failures += 1
                     log.exception("reading documents failed and begins anew")
                 await asyncio.sleep(min(2**failures / 10, _SWEEP_S))
@@ -155,8 +162,8 @@ class DocumentJobs:
         )
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[AsyncConnection[DictRow]]:
-        """A place among the processes that work on this database; the first one cleans up, and
+    async def _worker_slot(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Hold a slot among the processes that work on this database. The first one cleans up, and
         decides how passages are cut."""
         sql = statements("documents")
         async with await AsyncConnection[DictRow].connect(
@@ -165,7 +172,7 @@ class DocumentJobs:
             found = await (await connection.execute(sql["try_alone"])).fetchone()
             if found is not None and found["alone"]:
                 await decide_length(connection, self._config.passage_chars_max)
-                await self._take_over(await self._jobs_of_anybody())
+                await self._requeue(await self._running_jobs())
                 await connection.execute(sql["hold_place"])
                 await connection.execute(sql["alone_no_more"])
             else:
@@ -173,8 +180,8 @@ class DocumentJobs:
                 await join_length(connection, self._config.passage_chars_max)
             yield connection
 
-    async def _work(self, place: AsyncConnection[DictRow], library: Library) -> None:
-        """Run a worker beside the sweep; when either ends, so does the other."""
+    async def _work(self, slot: AsyncConnection[DictRow], library: Library) -> None:
+        """Run a worker beside the sweep; when one of them ends, the other is ended, too."""
         worker = asyncio.create_task(
             self._app.run_worker_async(
                 queues=[QUEUE],
@@ -187,7 +194,7 @@ class DocumentJobs:
                 shutdown_graceful_timeout=_FINISH_S,
             )
         )
-        sweep = asyncio.create_task(self._sweep(place, library))
+        sweep = asyncio.create_task(self._sweep(slot, library))
         try:
             done, _ = await asyncio.wait({worker, sweep}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -196,36 +203,37 @@ class DocumentJobs:
             await end_task(worker)
             await end_task(sweep)
 
-    async def _sweep(self, place: AsyncConnection[DictRow], library: Library) -> None:
+    async def _sweep(self, slot: AsyncConnection[DictRow], library: Library) -> None:
         loop = asyncio.get_running_loop()
         given_at = float("-inf")
         while True:
-            await place.execute(statements("database")["check"])  # our place is held by this line
+            await slot.execute(statements("database")["check"])  # this connection holds our slot
             dead = await self._app.job_manager.get_stalled_jobs(
                 queue=QUEUE, seconds_since_heartbeat=_DEAD_AFTER_S
             )
-            await self._take_over([*dead, *await self._left_by_us()])
+            await self._requeue([*dead, *await self._lost_jobs()])
             if loop.time() >= given_at + _GIVE_JOBS_S:
                 await library.give_jobs()
                 given_at = loop.time()
             await library.sweep()
-            await self._tell(await library.backlog())
+            await self._log_stalled(await library.backlog())
             await asyncio.sleep(_SWEEP_S)
 
-    async def _left_by_us(self) -> list[Job]:
-        """Jobs this process is said to do, and has not done since the last sweep: their beginning
-        was told and never came here, or their end never came to the database."""
+    async def _lost_jobs(self) -> list[Job]:
+        """Jobs recorded as running in this process that it has not run since the last sweep:
+        either their start was recorded but never arrived here, or their end never arrived at
+        the database."""
         idle = [
             job
-            for job in await self._jobs_of_anybody()
+            for job in await self._running_jobs()
             if job.worker_id in self._worker_ids and job.id not in self._at_work
         ]
         left = [job for job in idle if job.id in self._suspects]
         self._suspects = frozenset(job.id for job in idle if job.id is not None)
         return left
 
-    async def _tell(self, backlog: Backlog) -> None:
-        """Log that reading stands still, every ten minutes for as long as it does."""
+    async def _log_stalled(self, backlog: Backlog) -> None:
+        """Log that reading has stalled, every ten minutes for as long as it has."""
         now = asyncio.get_running_loop().time()
         if backlog.state is BacklogState.STALLED and now >= self._told_at + _TELL_AGAIN_S:
             log.warning(
@@ -237,12 +245,12 @@ class DocumentJobs:
             )
             self._told_at = now
 
-    async def _jobs_of_anybody(self) -> list[Job]:
+    async def _running_jobs(self) -> list[Job]:
         manager = self._app.job_manager
         return list(await manager.list_jobs_async(queue=QUEUE, status="doing"))
 
-    async def _take_over(self, jobs: list[Job]) -> None:
-        """Queue again what nobody does any more."""
+    async def _requeue(self, jobs: list[Job]) -> None:
+        """Queue again the jobs that no process runs any more."""
         for job in jobs:
             log.info("a job that nobody does any more is done again", **job.task_kwargs)
             await self._app.job_manager.retry_job(job)
@@ -269,15 +277,17 @@ class DocumentJobs:
             await self._pipeline.run(document_id)
         except ExtractionFailed as refusal:
             await self._pipeline.fail(document_id, refusal)
-        except PASSING as error:
-            if isinstance(error, ReadingVoid) and await self._has_another(job, document_id):
+        except TRANSIENT_ERRORS as error:
+            if isinstance(error, StaleReading) and await self._has_another(job, document_id):
                 return
-            if attempts + 1 >= (DEATHS_MAX if isinstance(error, WorkerDied) else TRIES_MAX):
-                await self._pipeline.fail(document_id, _given_up(error, attempts + 1))
+            if attempts + 1 >= (
+                WORKER_DEATHS_MAX if isinstance(error, ExtractWorkerDied) else TRIES_MAX
+            ):
+                await self._pipeline.fail(document_id, _gave_up_error(error, attempts + 1))
                 return
             log.warning("a document is tried again", document=document_id, reason=str(error))
             with contextlib.suppress(DatabaseUnavailable):
-                await self._pipeline.give_back(document_id, _passing(error))
+                await self._pipeline.give_back(document_id, _transient_error(error))
             raise
         except Exception:
             log.exception("a document could not be read", document=document_id)
@@ -290,7 +300,8 @@ class DocumentJobs:
             raise
 
     async def _has_another(self, job: Job, document_id: str) -> bool:
-        """Whether another job reads the document: it was queued anew while this one read it."""
+        """Whether another job reads the document, because it was queued again while this one read
+        it."""
         async with self._pipeline.database.connection() as connection:
             found = await connection.execute(
                 statements("backlog")["has_another_job"], {"job": job.id, "document": document_id}
@@ -304,7 +315,7 @@ async def _commit_lazily(connection: AsyncConnection[DictRow]) -> None:
     await connection.commit()
 
 
-def _passing(error: Exception) -> DocumentError:
+def _transient_error(error: Exception) -> DocumentError:
     return DocumentError(
         "retrying",
         str(error) or "The reader broke down on this file.",
@@ -312,8 +323,8 @@ def _passing(error: Exception) -> DocumentError:
     )
 
 
-def _given_up(error: Exception, tries: int) -> ExtractionFailed:
-    if isinstance(error, WorkerDied):
+def _gave_up_error(error: Exception, tries: int) -> ExtractionFailed:
+    if isinstance(error, ExtractWorkerDied):
         return ExtractionFailed(
             "extraction_failed", f"The reader broke down on this file, {tries} times."
         )
@@ -324,34 +335,51 @@ def _given_up(error: Exception, tries: int) -> ExtractionFailed:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class IngestFolders:
+    """Folders that belong to Byline alone: `scratch` for files while they are read, `pictures` for
+    pages that were drawn."""
+
+    scratch: Path
+    pictures: Path
+
+    @classmethod
+    def under(cls, home: Path) -> IngestFolders:
+        """The folders of the data folder `home`."""
+        return cls(home / "scratch", home / "pictures")
+
+
 @asynccontextmanager
 async def running_library(
     database: Database,
     blobs: BlobStore,
     config: schema.Ingest,
-    scratch: Path,
+    folders: IngestFolders,
     embedder: Embedder | None = None,
 ) -> AsyncIterator[Library]:
-    """The library with its background work running; `scratch` is a folder of ours alone.
+    """The library with its background work running.
 
-    What lies in `scratch` from an earlier life is removed. Without an embedder documents wait for
-    one, and are found by their words.
+    What an earlier process left in `folders.scratch` is removed. Without an embedder documents wait
+    for one, and are found by their words.
     """
-    await asyncio.to_thread(_emptied, scratch)
-    async with open_extractor(config, scratch) as extractor:
-        pipeline = Pipeline(database, blobs, extractor, scratch, config.passage_chars_max)
+    await asyncio.to_thread(_empty_folder, folders.scratch)
+    filler = Filler(database, embedder) if embedder is not None else None
+    async with open_extractor(config, folders.scratch) as extractor:
+        pipeline = Pipeline(database, blobs, extractor, folders.scratch, config.passage_chars_max)
         jobs = DocumentJobs(database.url, config, pipeline)
-        library = Library(database, blobs, config, jobs)
+        hooks = LibraryHooks(
+            unqueued_work=(filler,) if filler is not None else (),
+            on_file_forgotten=(partial(forget_pictures, folders.pictures),),
+        )
+        library = Library(database, blobs, config, jobs, hooks)
         works: dict[str, Work] = {"reading documents": lambda: jobs.run(library)}
-        if embedder is not None:
-            filler = Filler(database, embedder)
-            library.works.append(filler)
+        if filler is not None:
             works["embedding"] = filler.run
         async with in_background(works):
             yield library
 
 
-def _emptied(folder: Path) -> None:
+def _empty_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in folder.iterdir():
         if left.is_dir():

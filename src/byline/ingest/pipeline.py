@@ -1,4 +1,4 @@
-"""What becomes of one document: its file is read, cut, and made searchable in one transaction."""
+"""Processes one document: its file is read, cut, and made searchable in one transaction."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from byline.store.statements import statements
 from byline.vectors.vector_filling import queue_embedding
 
 _WRITTEN_AT_ONCE: Final = 256
-"""Passages written before the event loop may serve others: about 1 ms."""
+"""Passages written before the event loop gets its turn: about 1 ms."""
 
 
 _READ: Final = frozenset(
@@ -42,15 +42,15 @@ _READ: Final = frozenset(
 )
 
 
-class ReadingVoid(Exception):
-    """A document is in a state that this reading did not bring it to: it was queued anew, or the
-    database lost what it had been told. What was read of it is dropped."""
+class StaleReading(Exception):
+    """The document is in a state that this reading did not cause: it was queued again, or the
+    database lost what it had stored. What was read is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The parts reading needs. `scratch` is a folder for files while they are read;
-    `passage_chars_max` is what passages are cut by where the database holds no other length."""
+    """Pipeline reads documents. `scratch` is a folder for files while they are read;
+    `passage_chars_max` is the passage length if the database holds no other."""
 
     database: Database
     blobs: BlobStore
@@ -61,9 +61,9 @@ class Pipeline:
     async def run(self, document_id: str) -> None:
         """Read a document and make it searchable, or record why it cannot be read.
 
-        A document that is gone, or that another run has read meanwhile, is left alone. Raises what
-        may pass by itself: `DatabaseUnavailable`, `StorageUnavailable`, `StorageFull`,
-        `WorkerDied`; and `ReadingVoid`.
+        A document that is gone, or that another run has read meanwhile, is left alone. Raises
+        transient errors: `DatabaseUnavailable`, `StorageUnavailable`, `StorageFull`,
+        `ExtractWorkerDied`; and `StaleReading`.
         """
         async with self.database.connection() as connection:
             await connection.execute(statements("documents")["commit_lazily"])
@@ -74,11 +74,13 @@ class Pipeline:
                 return
         try:
             async with self._extraction(row, chars_max) as extraction:
-                await self._keep(document_id, extraction, cut_by(chars_max))
+                await self._store_in_transaction(document_id, extraction, cut_by(chars_max))
         except ExtractionFailed as failure:
             await self.fail(document_id, failure)
 
-    async def _keep(self, document_id: str, extraction: Extraction, chunked_by: int) -> None:
+    async def _store_in_transaction(
+        self, document_id: str, extraction: Extraction, chunked_by: int
+    ) -> None:
         async with self.database.connection() as connection:
             await connection.execute(statements("documents")["commit_lazily"])
             await _store(connection, document_id, extraction, chunked_by)
@@ -90,7 +92,7 @@ class Pipeline:
             await change_state(connection, document_id, DocumentState.FAILED, error=error)
 
     async def give_back(self, document_id: str, why: DocumentError) -> None:
-        """A document whose job waits for its next try is queued again, and says for what."""
+        """Set a document whose job waits for its next try back to `queued`, with the reason."""
         async with self.database.connection() as connection:
             await change_state(connection, document_id, DocumentState.QUEUED, error=why)
 
@@ -98,14 +100,14 @@ class Pipeline:
     async def _extraction(self, row: DictRow, chars_max: int) -> AsyncIterator[Extraction]:
         title = row["given_title"] or ""
         async with AsyncExitStack() as reading:
-            async with self._original(row["sha256"]) as path:
+            async with self._source_file(row["sha256"]) as path:
                 extraction = await reading.enter_async_context(
                     self.extractor.extract(path, row["name"], title, passage_chars_max=chars_max)
                 )
             yield extraction
 
     @asynccontextmanager
-    async def _original(self, sha256: str) -> AsyncIterator[Path]:
+    async def _source_file(self, sha256: str) -> AsyncIterator[Path]:
         folder = await asyncio.to_thread(
             tempfile.TemporaryDirectory, prefix="file-", dir=self.scratch
         )
@@ -127,10 +129,10 @@ class Pipeline:
 async def _store(
     connection: AsyncConnection[DictRow], document_id: str, extraction: Extraction, chunked_by: int
 ) -> None:
-    """Text, passages, index rows and state together; what an earlier reading left goes with it.
+    """Store text, passages, index rows and state together, and delete what an earlier reading left.
 
-    Others see the earlier passages until the transaction ends, and the new ones from then on. It
-    holds the document's row, and nothing that others wait for, while a block is waited for.
+    Others see the earlier passages until the transaction ends, and the new ones from then on. While
+    it waits for a block, it locks the document's row and nothing that others wait for.
     """
     sql = statements("documents")
     row = await change_state(connection, document_id, DocumentState.INDEXED)
@@ -171,11 +173,11 @@ async def _store(
 
 
 async def _expect_no_reading(connection: AsyncConnection[DictRow], document_id: str) -> None:
-    """Raise `ReadingVoid` unless the document is gone, or was read or given up by another run."""
+    """Raise `StaleReading` unless the document is gone, or was read or given up by another run."""
     found = await connection.execute(statements("documents")["get"], {"id": document_id})
     row = await found.fetchone()
     if row is not None and DocumentState(row["state"]) not in _READ:
-        raise ReadingVoid(f"the document is {row['state']} while it is being read")
+        raise StaleReading(f"the document is {row['state']} while it is being read")
 
 
 async def _write_passages(

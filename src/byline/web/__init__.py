@@ -1,1 +1,1 @@
-"""The face: pages rendered on the server, plain forms, one style sheet, nothing from outside."""
+"""The web pages: rendered on the server, plain forms, one style sheet, nothing from outside."""

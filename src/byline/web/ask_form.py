@@ -1,4 +1,4 @@
-"""What somebody wants to ask, as a form has it: read, shown again, made a request."""
+"""The form that asks a question: reading it, showing it again, turning it into an `AskRequest`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ FIELDS: Final = ("question", "backend", "mode", "collection")
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
-    """The fields as they were sent, "" for what was not; `error` is why they were refused."""
+class AskForm:
+    """AskForm holds the fields as they were sent ("" if absent) and the `error` that refused
+    them."""
 
     question: str = ""
     backend: str = ""
@@ -24,7 +25,7 @@ class Typed:
     error: BylineError | None = None
 
     def request(self, conversation_id: str | None = None) -> AskRequest:
-        """The ask that is meant. Raises `BadRequest` for a mode there is not."""
+        """The ask this form describes. Raises `BadRequest` for an unknown mode."""
         try:
             mode = AskMode(self.mode or AskMode.RAG)
         except ValueError:
@@ -41,19 +42,19 @@ class Typed:
         )
 
 
-def typed_in(sent: Mapping[str, str]) -> Typed:
-    """What a form sent."""
+def read_ask_form(sent: Mapping[str, str]) -> AskForm:
+    """The form in the fields that were sent."""
     question, backend, mode, collection = (sent.get(name, "") for name in FIELDS)
-    return Typed(question, backend, mode, collection)
+    return AskForm(question, backend, mode, collection)
 
 
-def asked_like(ask: StoredAsk) -> Typed:
-    """An empty field that asks as `ask` was asked."""
-    return Typed("", ask.backend, ask.mode.value, ask.collection or "")
+def blank_form_like(ask: StoredAsk) -> AskForm:
+    """A form without a question, otherwise filled in as `ask` was asked."""
+    return AskForm("", ask.backend, ask.mode.value, ask.collection or "")
 
 
-def raise_if_none(running: RunningAsk) -> None:
-    """Raise what was wrong with the question of an ask that ended as none, so is not stored."""
+def raise_if_rejected(running: RunningAsk) -> None:
+    """Raise the BadRequest of an ask that was rejected and therefore not stored."""
     last = running.events[-1] if running.events else None
     if isinstance(last, Failed) and isinstance(last.error, BadRequest):
         raise last.error

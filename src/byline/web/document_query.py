@@ -1,4 +1,4 @@
-"""What the page of documents was asked to show, as its address says it. Pure."""
+"""The query of the documents page: parsing it, and building its addresses. Pure."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ GROUPS: Final[Mapping[str, tuple[DocumentState, ...]]] = {
     "waiting": (DocumentState.QUEUED, DocumentState.EXTRACTING),
     "failed": (DocumentState.FAILED,),
 }
-"""States as a reader of the page tells them apart."""
+"""The states of documents, in the groups that the page shows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
-    """The parameters of the page; "" for what was not said."""
+class DocumentListQuery:
+    """DocumentListQuery holds the parameters of the page; "" if one was not sent."""
 
     q: str = ""
     state: str = ""
@@ -36,11 +36,11 @@ class Sought:
 
     @property
     def narrows(self) -> bool:
-        """Whether some documents may be left out."""
-        return self.page() != Sought(sort=self.sort)
+        """Whether the query excludes any documents."""
+        return self.page() != DocumentListQuery(sort=self.sort)
 
     def filters(self) -> Filters:
-        """As the catalogue takes them."""
+        """The filters, in the catalogue's terms."""
         return Filters(
             collection=self.collection or None,
             tags=(self.tag,) if self.tag else (),
@@ -48,7 +48,8 @@ class Sought:
         )
 
     def choice(self) -> Choice:
-        """The rest of it. Raises `BadRequest` for a state or an order there is not."""
+        """The words, states and order, in the catalogue's terms. Raises `BadRequest` for an unknown
+        state or order."""
         if self.state and self.state not in GROUPS:
             raise BadRequest(f"There is no such state: {self.state[:40]!r}.")
         try:
@@ -57,46 +58,48 @@ class Sought:
             raise BadRequest(f"There is no such order: {self.sort[:40]!r}.") from None
         return Choice(self.q, GROUPS.get(self.state, ()), sort)
 
-    def page(self, cursor: str | None = None) -> Sought:
-        """The same from another place on; the first page unless one is given."""
+    def page(self, cursor: str | None = None) -> DocumentListQuery:
+        """The same query at `cursor`; at its first page if none is given."""
         return replace(self, cursor=cursor or "")
 
     def address(self, **changes: str) -> str:
-        """Where it is shown, with `changes`, from its first page on."""
+        """The address of the first page of this query with `changes` made."""
         query = replace(self.page(), **changes).query()
         return f"/documents?{query}" if query else "/documents"
 
     def query(self) -> str:
-        """As a query string."""
+        """The query as a query string."""
         told = {field.name: getattr(self, field.name) for field in fields(self)}
         return urlencode({name: value for name, value in told.items() if value})
 
 
-KNOWN: Final = frozenset(field.name for field in fields(Sought))
+PARAMETERS: Final = frozenset(field.name for field in fields(DocumentListQuery))
 
 
-def sought(sent: Mapping[str, str]) -> Sought:
-    """What known parameters ask for; others are left aside."""
-    return Sought(**{name: value.strip() for name, value in sent.items() if name in KNOWN})
+def read_list_query(sent: Mapping[str, str]) -> DocumentListQuery:
+    """The query in the parameters that were sent; unknown ones are ignored."""
+    return DocumentListQuery(
+        **{name: value.strip() for name, value in sent.items() if name in PARAMETERS}
+    )
 
 
-def sought_before(query: str) -> Sought:
-    """The page a form was on, from the query string it carries."""
-    return sought(dict(parse_qsl(query[:2_000])))
+def read_query_string(query: str) -> DocumentListQuery:
+    """The query of the page that a form was on, from the query string it carries."""
+    return read_list_query(dict(parse_qsl(query[:2_000])))
 
 
 def group_of(state: DocumentState) -> str:
-    """The group a state is told as."""
+    """The group that a state belongs to."""
     return next(name for name, states in GROUPS.items() if state in states)
 
 
 def counted_groups(states: Mapping[DocumentState, int]) -> dict[str, int]:
-    """How many documents each group has."""
+    """The number of documents in each group."""
     return {name: sum(states[state] for state in group) for name, group in GROUPS.items()}
 
 
 def short_types(types: Mapping[str, int]) -> dict[str, int]:
-    """Media types by their short names where they have one, most documents first."""
+    """Documents per media type, by its short name if it has one, most documents first."""
     counted: dict[str, int] = {}
     for media, documents in types.items():
         name = format_of(media).name or media
@@ -105,18 +108,20 @@ def short_types(types: Mapping[str, int]) -> dict[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Documents that were removed together, and can be brought back together."""
+class RemovalBatch:
+    """Documents that were removed together and can be restored together."""
 
     removed_at: datetime
     documents: Sequence[RemovedDocument]
 
     @property
     def key(self) -> str:
-        """What a form sends to mean this batch."""
+        """The value by which a form names this batch."""
         return self.removed_at.isoformat()
 
 
-def batches(removed: Iterable[RemovedDocument]) -> list[Batch]:
-    """Removed documents by the moment they were removed at, in the order they come."""
-    return [Batch(at, list(group)) for at, group in groupby(removed, lambda one: one.removed_at)]
+def removal_batches(removed: Iterable[RemovedDocument]) -> list[RemovalBatch]:
+    """Removed documents, grouped by the time of their removal; the order is kept."""
+    return [
+        RemovalBatch(at, list(group)) for at, group in groupby(removed, lambda one: one.removed_at)
+    ]

@@ -1,4 +1,4 @@
-"""What a page was sent: query parameters and URL-encoded forms, unknown fields refused."""
+"""Reading query parameters and URL-encoded forms; unknown fields are refused."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from byline.web.preferences import SWITCHES
 ACCEPTED: Final = 202
 RESPOND_ASYNC: Final = "respond-async"
 SEE_OTHER: Final = 303
-"""After a form: so that loading the page again sends nothing again."""
+"""The status after a form, so that reloading the page does not send the form again."""
 
 
-def parameters(request: Request, known: set[str]) -> dict[str, str]:
-    """The query parameters, the switches every page has apart; raises `BadRequest` for one that is
-    not `known`."""
+def read_parameters(request: Request, known: set[str]) -> dict[str, str]:
+    """The query parameters without the switches that every page has. Raises `BadRequest` for one
+    that is not `known`."""
     sent = {name: value for name, value in request.query_params.items() if name not in SWITCHES}
     return _known_only(sent, known)
 
 
-def taken(request: Request, address: str) -> Response:
-    """What a form answers that set something going which is seen at `address`: it leads there, or,
-    to a script that goes there by itself (`Prefer: respond-async`, RFC 7240), says where."""
+def accepted_at(request: Request, address: str) -> Response:
+    """The response to a form whose result is shown at `address`: a redirect there, or a 202 with
+    that `Location` for a script that navigates by itself (`Prefer: respond-async`, RFC 7240)."""
     if RESPOND_ASYNC in request.headers.get("prefer", ""):
         return Response(status_code=ACCEPTED, headers={"Location": address})
     return RedirectResponse(address, SEE_OTHER)
 
 
-async def form(request: Request, known: set[str]) -> dict[str, str]:
-    """A URL-encoded form; raises `BadRequest`. Its size is the guard's matter."""
+async def read_form(request: Request, known: set[str]) -> dict[str, str]:
+    """The fields of a URL-encoded form. Raises `BadRequest`. The guard limits its size."""
     return _known_only(dict(await _pairs(request)), known)
 
 
-async def repeatable(request: Request, known: set[str]) -> dict[str, list[str]]:
-    """A URL-encoded form whose fields may come several times, as ticked boxes do; raises
+async def read_repeatable_form(request: Request, known: set[str]) -> dict[str, list[str]]:
+    """The fields of a URL-encoded form whose fields may repeat, as ticked boxes do. Raises
     `BadRequest`."""
     pairs = await _pairs(request)
     _known_only(dict(pairs), known)
@@ -57,8 +57,8 @@ async def _pairs(request: Request) -> list[tuple[str, str]]:
         raise BadRequest("The form is not UTF-8 text.") from None
 
 
-def offset(sent: str) -> int:
-    """A place in a text; raises `BadRequest`."""
+def read_offset(sent: str) -> int:
+    """The offset in a parameter. Raises `BadRequest`."""
     if not sent.isdecimal() or len(sent) > 12:
         raise BadRequest(f"{sent[:20]!r} is not an offset.", remedy="Give a whole number.")
     return int(sent)

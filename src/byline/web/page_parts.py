@@ -1,4 +1,4 @@
-"""What every area's pages are made with: the parts they show and set going, and who answers."""
+"""What the handlers of all pages share: the parts of Byline they use, and what a form offers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 from byline.ask.service import Asks
 from byline.config.schema import Config, QuotesBackend
 from byline.dispatch.dispatcher import Dispatcher
-from byline.web.port import Door
+from byline.web.port import HttpPort
 
 if TYPE_CHECKING:
     from byline.ask.history.conversation_records import Conversations
@@ -27,7 +27,7 @@ PageRoute = tuple[str, Handler, str]
 
 @dataclass(frozen=True, slots=True)
 class PageParts:
-    """What the pages show and set going."""
+    """PageParts are the parts of Byline that pages read and call."""
 
     config: Config
     dispatcher: Dispatcher
@@ -36,12 +36,12 @@ class PageParts:
     library: Library
     asks: Asks
     conversations: Conversations
-    door: Door
+    http: HttpPort
 
 
-def staff(parts: PageParts) -> list[dict[str, Any]]:
-    """Each backend with its machine, its model (None: quotes), its health, how many people are
-    `waiting` at its machine, whether it can call `tools`, and which is asked when none is named."""
+def backend_rows(parts: PageParts) -> list[dict[str, Any]]:
+    """Each backend: its machine, model (None for quotes), health, the number of people `waiting` at
+    its machine, whether it can call `tools`, and whether it is the default."""
     default = parts.config.ask.default_backend
     waiting = {gate.machine: gate.waiting_foreground for gate in parts.dispatcher.gates()}
     return [
@@ -58,10 +58,10 @@ def staff(parts: PageParts) -> list[dict[str, Any]]:
     ]
 
 
-async def offer(parts: PageParts) -> dict[str, Any]:
-    """What a form that asks can be filled in with: `backends` (the staff), whether one of them can
-    work as an agent (`modes`), the names of the `collections`, `question_chars_max`."""
-    backends = staff(parts)
+async def form_choices(parts: PageParts) -> dict[str, Any]:
+    """What a form that asks offers: `backends` (see `backend_rows`), whether one of them can work
+    as an agent (`modes`), the names of the `collections`, and `question_chars_max`."""
+    backends = backend_rows(parts)
     return {
         "backends": backends,
         "modes": any(backend["tools"] for backend in backends),

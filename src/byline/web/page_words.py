@@ -1,6 +1,6 @@
-"""States, reasons and outcomes in the words of the page. Nothing decides here.
+"""The words for states, reasons and outcomes. Nothing is decided here.
 
-The tables are English; `Words` says them in the language of a page.
+The tables are English; `PageWords` translates them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from babel.dates import format_date, format_datetime
 from byline.domain.asks import StoredAsk
 from byline.domain.machine_reports import CallEnded
 from byline.errors import BylineError
-from byline.web.translations import N_, Speech
+from byline.web.translations import N_, Translator
 
 STATES: Final[Mapping[str, str]] = {
     "online": N_("online"),
@@ -86,7 +86,7 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "interrupted": N_("Byline was stopped before this was finished."),
 }
 
-STANDINGS: Final[Mapping[str, str]] = {
+STATUS_WORDS: Final[Mapping[str, str]] = {
     "completed": N_("answered"),
     "no_evidence": N_("not in the documents"),
     "unavailable": N_("machine did not answer"),
@@ -95,7 +95,7 @@ STANDINGS: Final[Mapping[str, str]] = {
     "interrupted": N_("interrupted"),
     "running": N_("not finished"),
 }
-"""How an ask stands, in a word or two: what the history can be confined to."""
+"""The status of an ask in a word or two; the history can be filtered by these."""
 
 STAGES: Final[Mapping[str, str]] = {
     "retrieve": N_("searching"),
@@ -136,105 +136,111 @@ ERRORS: Final[Mapping[str, str]] = {
     "stopping": N_("Byline is stopping."),
     "internal": N_("Something went wrong inside Byline."),
 }
-"""Said above an error's own sentence, which is English, on a page in another language."""
+"""Shown above an error's own sentence, which is English, on pages in other languages."""
 
 _DATES: Final[Mapping[str, str]] = {"en": "d MMM yyyy, HH:mm", "ko": "y년 M월 d일 HH:mm"}
 _UNITS: Final = (N_("%(amount)s kB"), N_("%(amount)s MB"), N_("%(amount)s GB"))
 
 
-class Words:
-    """The words of one language. Methods are the templates' filters, under their own names."""
+class PageWords:
+    """PageWords has the words in one language. Its methods are the template filters of the same
+    names."""
 
-    def __init__(self, speech: Speech) -> None:
-        self._language = speech.language
-        self._say = speech.say
-        self._count = speech.count
+    def __init__(self, translator: Translator) -> None:
+        self._language = translator.language
+        self._translate = translator.translate
+        self._count = translator.translate_count
 
     def state(self, state: str) -> str:
         """A backend's state."""
-        return self._say(STATES[state])
+        return self._translate(STATES[state])
 
     def document_state(self, state: str) -> str:
         """A document's state."""
-        return self._say(DOCUMENT_STATES[state])
+        return self._translate(DOCUMENT_STATES[state])
 
     def ending(self, status: str) -> str:
-        """How an ask stands or ended, where that is no answer."""
-        return self._say(OUTCOMES[status])
+        """The outcome of an ask that has no answer."""
+        return self._translate(OUTCOMES[status])
 
     def headline(self, error: BylineError) -> str:
-        """An error in a few words of the page's language; "" on an English page, where its own
-        sentence says it."""
-        return "" if self._language == "en" else self._say(ERRORS.get(error.code, ""))
+        """An error in a few words of the page's language; "" on an English page, which shows the
+        error's own sentence."""
+        return "" if self._language == "en" else self._translate(ERRORS.get(error.code, ""))
 
     def reason(self, word: str | None) -> str:
-        """A reason as a clause. `http_503` and words not in the table are given as they are."""
+        """A reason as a clause. `http_503` becomes a clause, too; unknown words are returned
+        unchanged."""
         if not word:
             return ""
         if word.startswith("http_"):
-            said = self._say(N_("its server answered with the error %(status)s"))
+            said = self._translate(N_("its server answered with the error %(status)s"))
             return said % {"status": word.removeprefix("http_")}
-        return self._say(REASONS[word]) if word in REASONS else word
+        return self._translate(REASONS[word]) if word in REASONS else word
 
     def outcome(self, ask: StoredAsk) -> str:
-        """One sentence for an ask that has no answer, or not yet."""
+        """One sentence for an ask that has no answer or is not finished."""
         answer: Mapping[str, Any] | None = ask.answer
         if answer is None:
-            return self._say(OUTCOMES[ask.status])
+            return self._translate(OUTCOMES[ask.status])
         refusal, error = answer.get("refusal"), answer.get("error")
         if refusal:
             return str(refusal["message"])
         if error and str(answer.get("error_reason") or "").endswith(("_unavailable", "_busy")):
-            said = self._say(N_("%(machine)s did not answer: %(reason)s."))
+            said = self._translate(N_("%(machine)s did not answer: %(reason)s."))
             return said % {"machine": ask.machine, "reason": self.reason(answer["reason"])}
         if error:
             return str(error["message"])
-        return self._say(OUTCOMES.get(str(answer["status"]), ""))
+        return self._translate(OUTCOMES.get(str(answer["status"]), ""))
 
     def seconds(self, milliseconds: float | None) -> str:
-        """A duration for people: `32 ms`, `0.4 s`, `12 s`, `2 min 5 s`."""
+        """A duration: `32 ms`, `0.4 s`, `12 s`, `2 min 5 s`."""
         if milliseconds is None:
             return ""
         value = milliseconds / 1000
         if value < 0.1:
-            return self._say(N_("%(n)s ms")) % {"n": f"{milliseconds:.0f}"}
+            return self._translate(N_("%(n)s ms")) % {"n": f"{milliseconds:.0f}"}
         if value < 100:
-            return self._say(N_("%(n)s s")) % {
+            return self._translate(N_("%(n)s s")) % {
                 "n": f"{value:.1f}" if value < 10 else f"{value:.0f}"
             }
-        said = self._say(N_("%(minutes)d min %(seconds)d s"))
+        said = self._translate(N_("%(minutes)d min %(seconds)d s"))
         return said % {"minutes": int(value // 60), "seconds": int(value % 60)}
 
     def lasting(self, seconds: float) -> str:
-        """A stretch of time for people: `40 s`, `12 min`, `3 h 20 min`."""
+        """A longer duration: `40 s`, `12 min`, `3 h 20 min`."""
         minutes = int(seconds // 60)
         if minutes < 1:
-            return self._say(N_("%(n)s s")) % {"n": f"{seconds:.0f}"}
+            return self._translate(N_("%(n)s s")) % {"n": f"{seconds:.0f}"}
         if minutes < 60:
-            return self._say(N_("%(minutes)d min")) % {"minutes": minutes}
-        said = self._say(N_("%(hours)d h %(minutes)d min"))
+            return self._translate(N_("%(minutes)d min")) % {"minutes": minutes}
+        said = self._translate(N_("%(hours)d h %(minutes)d min"))
         return said % {"hours": minutes // 60, "minutes": minutes % 60}
 
     def call_outcome(self, call: CallEnded) -> str:
         """How a call of a model ended."""
         if call.reason in REASONS or (call.reason or "").startswith("http_"):
             return self.reason(call.reason)
-        return self._say(CALL_OUTCOMES.get(call.outcome, call.outcome))
+        return self._translate(CALL_OUTCOMES.get(call.outcome, call.outcome))
 
     def asker(self, asker: str) -> str:
-        """Who wants a call of a model."""
-        return self._say(ASKERS[asker])
+        """What a model is called for."""
+        return self._translate(ASKERS[asker])
 
     def place(self, source: Mapping[str, Any]) -> str:
-        """Where a passage stands: its file, page and the headings above it, the title apart."""
+        """Where a passage stands: its file, page and headings, the document's title left out."""
         title = str(source["title"])
         headings = [step for step in str(source["heading"]).split(" > ") if step and step != title]
-        page = self._say(N_("page %(page)s")) % {"page": source["page"]} if source["page"] else ""
+        page = (
+            self._translate(N_("page %(page)s")) % {"page": source["page"]}
+            if source["page"]
+            else ""
+        )
         parts = (str(source["name"]), page, " > ".join(headings))
         return " · ".join(part for part in parts if part)
 
     def moment(self, value: datetime) -> str:
-        """A time of day for people, in the server's time zone; with the date unless it is today."""
+        """A time of day in the server's time zone, with the date unless it is today."""
         local = value.astimezone()
         if local.date() == datetime.now().astimezone().date():
             return f"{local:%H:%M}"
@@ -242,38 +248,38 @@ class Words:
         return format_datetime(local, pattern, tzinfo=local.tzinfo, locale=self._language)
 
     def day(self, value: datetime) -> str:
-        """A day for people, in the server's time zone."""
+        """A day in the server's time zone."""
         day, today = value.astimezone().date(), datetime.now().astimezone().date()
         if 0 <= (today - day).days <= 1:
-            return self._say(N_("Today") if day == today else N_("Yesterday"))
+            return self._translate(N_("Today") if day == today else N_("Yesterday"))
         return format_date(day, "full", locale=self._language)
 
-    def standing(self, status: str) -> str:
-        """How an ask stands, in a word or two."""
-        return self._say(STANDINGS.get(status, status))
+    def status_words(self, status: str) -> str:
+        """The status of an ask in a word or two."""
+        return self._translate(STATUS_WORDS.get(status, status))
 
     def stage(self, stage: str) -> str:
         """A part of an ask's time."""
-        return self._say(STAGES.get(stage, stage))
+        return self._translate(STAGES.get(stage, stage))
 
     def verdict(self, support: str) -> str:
         """What the check of a sentence found."""
-        return self._say(VERDICTS.get(support, support))
+        return self._translate(VERDICTS.get(support, support))
 
     def size(self, bytes_len: int) -> str:
-        """A file size for people; units of 1024."""
+        """A file size, in units of 1024."""
         if bytes_len < 1024:
             return self._count("%(num)d byte", "%(num)d bytes", bytes_len)
         amount, unit = bytes_len / 1024, 0
         while amount >= 1024 and unit < len(_UNITS) - 1:
             amount, unit = amount / 1024, unit + 1
         shown = f"{amount:.0f}" if amount >= 10 and unit < len(_UNITS) - 1 else f"{amount:.1f}"
-        return self._say(_UNITS[unit]) % {"amount": shown}
+        return self._translate(_UNITS[unit]) % {"amount": shown}
 
 
-def filters(speech: Speech) -> dict[str, Callable[..., str]]:
+def word_filters(translator: Translator) -> dict[str, Callable[..., str]]:
     """The templates' filters in one language."""
-    words = Words(speech)
+    words = PageWords(translator)
     return {
         "state": words.state,
         "document_state": words.document_state,
@@ -285,7 +291,7 @@ def filters(speech: Speech) -> dict[str, Callable[..., str]]:
         "place": words.place,
         "moment": words.moment,
         "day": words.day,
-        "standing": words.standing,
+        "status_words": words.status_words,
         "stage": words.stage,
         "verdict": words.verdict,
         "size": words.size,

@@ -1,4 +1,4 @@
-"""What the pages need of the part that knows HTTP: `api` fills it in, `main` hands it over."""
+"""What the pages need from the package that knows HTTP: an interface that `api` implements."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from byline.errors import BylineError
 T = TypeVar("T")
 
 
-class Door(Protocol):
-    """The statuses, uploads and leaving callers of HTTP, as the pages use them."""
+class HttpPort(Protocol):
+    """HttpPort gives the pages HTTP statuses, uploads, and the detection of callers who leave."""
 
     def status_of(self, error: BylineError) -> int:
         """The HTTP status of an error."""
         ...
 
     async def add_files(self, request: Request) -> dict[str, Any]:
-        """Take in the files of a multipart form: `{"documents": […], "refused": […]}`.
+        """Add the files of a multipart form: `{"documents": […], "refused": […]}`.
 
-        Raises the error of the first file when none could be taken.
+        Raises the error of the first file if none could be added.
         """
         ...
 
-    async def admitted(self, request: Request, running: RunningAsk) -> bool:
-        """Wait until an ask can be found under its id, and a moment longer: for what is refused at
-        once, and for a quick answer.
+    async def wait_until_admitted(self, request: Request, running: RunningAsk) -> bool:
+        """Wait until an ask can be found under its id, and a little longer: for an immediate
+        refusal or a quick answer.
 
-        From then on it is waited for at its own page. False, with the ask cancelled, when the
-        caller left meanwhile: nobody else knows of it. The caller is no reader of it any more.
+        From then on the caller waits at the ask's own page, and is no longer counted as a reader of
+        it. Returns False, with the ask cancelled, if the caller left before: nobody else knows of
+        the ask.
         """
         ...
 
-    async def attended(self, request: Request, work: Coroutine[Any, Any, T]) -> T | None:
-        """What `work` returns; None, with it cancelled, when the caller left before."""
+    async def run_while_connected(self, request: Request, work: Coroutine[Any, Any, T]) -> T | None:
+        """The result of `work`; None, with `work` cancelled, if the caller left first."""
         ...

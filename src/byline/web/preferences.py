@@ -1,7 +1,7 @@
-"""How a reader wants the pages: language and theme, from the address, a cookie or the browser.
+"""Language and theme of the pages, from the address, a cookie or the browser.
 
-`?lang=` and `?theme=` on any page are the switches: they hold for that page, and for the next ones
-where the browser keeps cookies.
+`?lang=` and `?theme=` on any page are the switches: they apply to that page, and to later ones if
+the browser keeps cookies.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LANGUAGE: Final = "lang"
 THEME: Final = "theme"
 AUTOMATIC: Final = "auto"
 THEMES: Final = (AUTOMATIC, "light", "dark")
-"""`auto`: as the reader's system is set."""
+"""`auto` follows the reader's system."""
 
 SWITCHES: Final = frozenset({LANGUAGE, THEME})
 _YEAR_S: Final = 365 * 24 * 3600
@@ -35,7 +35,7 @@ class Preferences:
 
 
 def preferences(request: Request) -> Preferences:
-    """What this request's reader wants; a value nobody knows counts as none."""
+    """The preferences of this request's reader; unknown values are ignored."""
     return Preferences(
         language=_chosen(request, LANGUAGE, tuple(LANGUAGES)) or _browser_language(request),
         theme=_chosen(request, THEME, THEMES) or AUTOMATIC,
@@ -43,8 +43,8 @@ def preferences(request: Request) -> Preferences:
 
 
 def switched(request: Request, name: str, value: str) -> str:
-    """The address of this page with one switch set. A page that answered a form has none of its
-    own: then that of the front page."""
+    """The address of this page with one switch set. The response to a form has no address of its
+    own; then it is that of the front page."""
     if request.method != "GET":
         return f"/?{urlencode({name: value})}"
     kept = [(key, was) for key, was in request.query_params.multi_items() if key != name]
@@ -52,7 +52,7 @@ def switched(request: Request, name: str, value: str) -> str:
 
 
 def remember(request: Request, response: Response) -> None:
-    """Keep in cookies what this request's address switched."""
+    """Store in cookies the switches in this request's address."""
     for name, known in ((LANGUAGE, tuple(LANGUAGES)), (THEME, THEMES)):
         value = request.query_params.get(name)
         if value in known:
@@ -69,7 +69,7 @@ def _chosen(request: Request, name: str, known: tuple[str, ...]) -> str | None:
 
 
 def _browser_language(request: Request) -> str:
-    """The first of the browser's languages that the pages know, by its `q`."""
+    """The language of the pages that the browser prefers, by the `q` values it sends."""
     wanted = []
     for position, part in enumerate(request.headers.get("accept-language", "").split(",")):
         tag, _, quality = part.strip().partition(";q=")

@@ -1,6 +1,6 @@
-"""How an ask stands, from its transcript so far: what it waits for, what was found, done, written.
+"""The progress of an ask, from its transcript so far: phase, sources, steps and text.
 
-Pure. The rows are those of `Asks.events`, of a running ask as of one that has ended.
+Pure. The rows are those of `Asks.events`, for a running ask and for one that has ended.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, Final
 Row = Mapping[str, Any]
 
 NOTES: Final = frozenset({"rewritten", "carried_over"})
-"""What the byline tells anyway."""
+"""Notes left out, because the byline shows them."""
 
 
-class Phase(StrEnum):
-    """What an ask waits for, or does."""
+class ProgressPhase(StrEnum):
+    """What an ask is doing or waiting for."""
 
     SEARCHING = "searching"
     REWRITING = "rewriting"
@@ -31,9 +31,9 @@ class Phase(StrEnum):
 
 
 @dataclass(slots=True)
-class Step:
-    """One tool call, or something its reader should know. `words` is what was looked for or where;
-    `outcome` is None while it runs, `found` the passages it gave, `told` why there are none."""
+class ProgressStep:
+    """A tool call or a note. `words` is what was searched for, or where. `outcome` is None while
+    the call runs, `found` is the number of passages it gave, `told` says why there are none."""
 
     kind: str
     words: str = ""
@@ -43,63 +43,64 @@ class Step:
 
 
 @dataclass(slots=True)
-class Standing:
-    """`seq` is the number of the last event in it; `text` is the answer so far, as it came."""
+class AskProgress:
+    """AskProgress is an ask after some of its events. `seq` is the number of the last one; `text`
+    is the answer so far, unprocessed."""
 
-    phase: Phase = Phase.SEARCHING
+    phase: ProgressPhase = ProgressPhase.SEARCHING
     seq: int = 0
     position: int = 0
     eta_s: int | None = None
     sources: list[Row] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
+    steps: list[ProgressStep] = field(default_factory=list)
     text: str = ""
 
 
-def standing(rows: Iterable[Row]) -> Standing:
-    """Where an ask is after these events."""
-    now = Standing()
-    calls: dict[str, Step] = {}
+def ask_progress(rows: Iterable[Row]) -> AskProgress:
+    """The progress of an ask after these events."""
+    now = AskProgress()
+    calls: dict[str, ProgressStep] = {}
     for row in rows:
         _take(now, calls, str(row["type"]), row["data"])
         now.seq = int(row["seq"])
     return now
 
 
-def _take(now: Standing, calls: dict[str, Step], kind: str, data: Row) -> None:
+def _take(now: AskProgress, calls: dict[str, ProgressStep], kind: str, data: Row) -> None:
     match kind:
         case "sources":
-            now.sources, now.phase = list(data["sources"]), Phase.ADMITTED
+            now.sources, now.phase = list(data["sources"]), ProgressPhase.ADMITTED
         case "queued":
-            # Before the search a machine is asked to put a follow-up so that it stands alone.
-            searched = now.phase not in (Phase.SEARCHING, Phase.REWRITING)
-            now.phase = Phase.QUEUED if searched else Phase.REWRITING
+            # Before the search a machine is asked to rewrite a follow-up so that it stands alone.
+            searched = now.phase not in (ProgressPhase.SEARCHING, ProgressPhase.REWRITING)
+            now.phase = ProgressPhase.QUEUED if searched else ProgressPhase.REWRITING
             now.position = int(data["position"])
             now.eta_s = None if data["eta_s"] is None else max(1, round(data["eta_s"]))
         case "started":
-            now.phase = Phase.ASKED
+            now.phase = ProgressPhase.ASKED
         case "token":
-            now.text, now.phase = now.text + str(data["text"]), Phase.WRITING
+            now.text, now.phase = now.text + str(data["text"]), ProgressPhase.WRITING
         case "tool_call":
-            step = Step(str(data["tool"]), _words(str(data["arguments"])))
-            calls[_call(data)] = step
+            step = ProgressStep(str(data["tool"]), _words(str(data["arguments"])))
+            calls[_call_key(data)] = step
             now.steps.append(step)
-            now.text, now.phase = "", Phase.LOOKING
+            now.text, now.phase = "", ProgressPhase.LOOKING
         case "tool_result":
-            _returned(calls.get(_call(data), Step("")), data)
+            _take_result(calls.get(_call_key(data), ProgressStep("")), data)
             known = {source["n"] for source in now.sources}
             now.sources += [source for source in data["sources"] if source["n"] not in known]
         case "note" if data["code"] not in NOTES:
-            now.steps.append(Step("note", told=str(data["message"])))
+            now.steps.append(ProgressStep("note", told=str(data["message"])))
             now.text = ""
         case "done" | "error":
-            now.phase = Phase.ENDED
+            now.phase = ProgressPhase.ENDED
 
 
-def _call(data: Row) -> str:
+def _call_key(data: Row) -> str:
     return f"{data['round']} {data['call_id']}"
 
 
-def _returned(step: Step, data: Row) -> None:
+def _take_result(step: ProgressStep, data: Row) -> None:
     step.outcome, step.found = str(data["outcome"]), len(data["sources"])
     if not step.found:
         step.told = " ".join(str(data["text"]).split())
@@ -109,7 +110,7 @@ def _returned(step: Step, data: Row) -> None:
 
 
 def _words(arguments: str) -> str:
-    """What a call is about; as the model wrote it where that is no object."""
+    """The words of a tool call's arguments; the arguments themselves if they are not an object."""
     try:
         given = json.loads(arguments)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Paints the pages: templates in the reader's language and theme, every text escaped."""
+"""Renders the pages: templates in the reader's language and theme, every text escaped."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from byline.text.hidden_characters import TURNING
 from byline.web.article import typesetting
 from byline.web.article.answer_html import Typesetter
 from byline.web.article.article_words import article_filters
-from byline.web.page_words import filters
+from byline.web.page_words import word_filters
 from byline.web.preferences import (
     LANGUAGE,
     THEME,
@@ -28,25 +28,26 @@ from byline.web.preferences import (
     remember,
     switched,
 )
-from byline.web.translations import LANGUAGES, speech
+from byline.web.translations import LANGUAGES, translator_for
 
-# Not to be kept anywhere: pages hold people's questions, and differ by reader.
+# Not to be cached anywhere: pages hold people's questions, and differ by reader.
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
 
 _TURNED: Final = re.compile(f"[{TURNING}]+")
-"""Marks that turn the direction of writing: with them a document shows 1,800 as 008,1."""
+"""Characters that turn the direction of writing: with them a document shows 1,800 as 008,1."""
 
 
-class Painter:
-    """One environment of templates a language, all made at the start: a fault shows there."""
+class Renderer:
+    """Renderer has a template environment for each language. All are made at the start, so that a
+    fault shows there."""
 
     def __init__(self) -> None:
         self._environments = {code: _environment(code) for code in LANGUAGES}
 
-    def paint(
+    def render(
         self, request: Request, template: str, view: Mapping[str, Any], status: int = 200
     ) -> Response:
-        """A page or a fragment of one. A template sees `view`, and `frame` (see `_frame`)."""
+        """A page or a part of one. A template sees `view`, and `frame` (see `_frame`)."""
         wanted = preferences(request)
         painted = self._environments[wanted.language].get_template(template)
         page = painted.render({**view, "frame": _frame(request, wanted)})
@@ -56,7 +57,7 @@ class Painter:
 
 
 def _frame(request: Request, wanted: Preferences) -> dict[str, Any]:
-    """What every page shows around its matter: `language`, `theme`, and `languages` and `themes`
+    """What every page shows around its content: `language`, `theme`, and `languages` and `themes`
     as `(value, name, address, is current)`."""
     return {
         "language": wanted.language,
@@ -74,9 +75,9 @@ def _frame(request: Request, wanted: Preferences) -> dict[str, Any]:
 
 @cache
 def _environment(language: str) -> Environment:
-    """Made once a process: templates and words are parts of the program and never change, and
+    """Cached for the process: templates and words are parts of the program and never change, and
     compiling them takes longer than everything else about a page."""
-    spoken = speech(language)
+    translator = translator_for(language)
     environment = Environment(
         loader=PackageLoader("byline.web"),
         autoescape=True,
@@ -86,18 +87,18 @@ def _environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_translations(spoken.words, newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_translations(translator.words, newstyle=True)  # type: ignore[attr-defined]
     environment.globals |= {
         "version": __version__,
         "script_words": script_words,
     }
-    environment.filters |= filters(spoken) | {"language": typesetting.language}
-    environment.filters |= article_filters(spoken, Typesetter())
+    environment.filters |= word_filters(translator) | {"language": typesetting.language}
+    environment.filters |= article_filters(translator, Typesetter())
     return environment
 
 
 def script_words(words: Mapping[str, str]) -> Markup:
-    """The words that the scripts of a page say, where `words.js` reads them. It is data, which the
+    """The words for a page's scripts, where `words.js` reads them. They are data, which the
     Content-Security-Policy does not take for a script."""
     text = json.dumps(dict(words), ensure_ascii=False).replace("<", "\\u003c")
     return Markup('<script type="application/json" id="words">{}</script>').format(Markup(text))

@@ -1,4 +1,4 @@
-"""A stored ask as a page shows it now: with how it stands while it runs, and the steps it took."""
+"""A stored ask with its current progress and the steps it took, as a page shows it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 from byline.domain.asks import StoredAsk
 from byline.web.article import turn_view
 from byline.web.page_parts import PageParts
-from byline.web.progress_view import standing
+from byline.web.progress_view import ask_progress
 
 
 async def turn_now(parts: PageParts, ask: StoredAsk) -> dict[str, Any]:
-    """What `turn.html` and `live.html` show of an ask; whoever is shown it may look again.
+    """What `turn.html` and `live.html` show of an ask. It may change as long as the ask runs.
 
-    Beside what `turns.turn` gives: `now` is its `Standing` (None for one that has ended without
-    steps), `here` whether this process answers it, `state` that of its backend, `elapsed_ms`.
+    Besides what `turn_view.turn` gives: `now` is its `AskProgress` (None if it ended without
+    steps), `here` whether this process answers it, `state` the state of its backend, and
+    `elapsed_ms`.
     """
     parts.asks.look_in(ask)
     running = parts.asks.running(ask.id)
@@ -23,7 +24,7 @@ async def turn_now(parts: PageParts, ask: StoredAsk) -> dict[str, Any]:
         ask = await parts.asks.get(ask.id)  # it may have ended since it was read
     view = turn_view.turn(ask)
     runs = ask.finished_at is None
-    now = standing(await parts.asks.events(ask.id)) if runs or _took_steps(ask) else None
+    now = ask_progress(await parts.asks.events(ask.id)) if runs or _took_steps(ask) else None
     if runs and now is not None:
         view["sources"] = turn_view.sources(now.sources, {})
     return view | {
@@ -35,6 +36,6 @@ async def turn_now(parts: PageParts, ask: StoredAsk) -> dict[str, Any]:
 
 
 def _took_steps(ask: StoredAsk) -> bool:
-    """Whether it was an agent's; only then is its transcript worth another query."""
+    """Whether an agent answered; only then is its transcript worth another query."""
     timings = (ask.answer or {}).get("timings_ms")
     return isinstance(timings, dict) and "tools" in timings

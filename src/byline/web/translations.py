@@ -1,7 +1,7 @@
-"""The words of the pages in each language: the English in the source, the others in catalogues.
+"""The words of the pages in each language: English in the source, the others in catalogues.
 
-A language has one gettext catalogue (`locale/<language>/<area>.po`) for each area of the face, read
-as it stands and merged: there is no compiled copy that could be older than the words.
+A language has one gettext catalogue (`locale/<language>/<area>.po`) for each area of the pages,
+read directly and merged: there is no compiled copy that could be out of date.
 
     python -m byline.web.translations          # what has no translation, and translations left over
 """
@@ -24,34 +24,34 @@ from babel.support import NullTranslations, Translations
 
 SOURCE_LANGUAGE: Final = "en"
 LANGUAGES: Final[Mapping[str, str]] = {SOURCE_LANGUAGE: "English", "ko": "한국어"}
-"""The languages of the pages, by their code, each called as its readers call it."""
+"""The languages of the pages by their code, each named in itself."""
 
 
 def N_(english: str) -> str:
-    """Mark English words in a table; they are translated where they are shown."""
+    """Mark English words in a table for extraction; they are translated when they are shown."""
     return english
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
-    """A language and its words."""
+class Translator:
+    """Translator translates the English words of the pages into one language."""
 
     language: str
     words: NullTranslations
 
-    def say(self, english: str) -> str:
-        """The words in this language; `english` itself where they are not translated."""
+    def translate(self, english: str) -> str:
+        """The words in this language; `english` itself if there is no translation."""
         return str(self.words.gettext(english)) if english else ""
 
-    def count(self, one: str, many: str, number: int) -> str:
+    def translate_count(self, one: str, many: str, number: int) -> str:
         """The words for `number` things, with `%(num)d` filled in."""
         return str(self.words.ngettext(one, many, number)) % {"num": number}
 
 
-def speech(language: str) -> Speech:
-    """The words of one of `LANGUAGES`."""
+def translator_for(language: str) -> Translator:
+    """The translator into one of `LANGUAGES`."""
     if language == SOURCE_LANGUAGE:
-        return Speech(language, NullTranslations())
+        return Translator(language, NullTranslations())
     merged = Catalog(locale=language)
     for _, area in areas(language):
         for message in area:
@@ -60,11 +60,11 @@ def speech(language: str) -> Speech:
     compiled = BytesIO()
     write_mo(compiled, merged)
     compiled.seek(0)
-    return Speech(language, Translations(compiled))
+    return Translator(language, Translations(compiled))
 
 
 def areas(language: str) -> Iterator[tuple[str, Catalog]]:
-    """Each catalogue of a language under the name of its area."""
+    """Each catalogue of a language, with the name of its area."""
     folder = files("byline.web") / "locale" / language
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".po"):
@@ -76,7 +76,8 @@ def areas(language: str) -> Iterator[tuple[str, Catalog]]:
 
 
 def extracted() -> dict[str | tuple[str, ...], list[str]]:
-    """Every English text (or singular and plural) the pages show, with where (`file:line`)."""
+    """Every English text (or singular and plural) that the pages show, with its places
+    (`file:line`)."""
     found: dict[str | tuple[str, ...], list[str]] = {}
     with as_file(files("byline.web")) as folder:
         for name, line, message, _, _ in extract_from_dir(
@@ -90,7 +91,7 @@ def extracted() -> dict[str | tuple[str, ...], list[str]]:
 
 
 def faults(language: str) -> Iterator[str]:
-    """What is wrong with the catalogues of a language, a line each."""
+    """The faults in the catalogues of a language, one line each."""
     used = extracted()
     known: dict[object, tuple[str, object]] = {}
     for area, catalogue in areas(language):

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from byline.api.asks.ask_stream import ask_headers, follow, refuse_to_resume
+from byline.api.asks.ask_stream import ask_event_stream, ask_headers, refuse_to_resume
 from byline.api.failures import error_body, failure
-from byline.api.http.event_streams import CallerLeft, Unanswered, unless_caller_leaves
+from byline.api.http.event_streams import CallerLeft, NoResponse, run_while_connected
 from byline.api.http.http_bytes import SSE_MEDIA_TYPE, byline_headers
-from byline.api.http.json_input import StrictRoute
+from byline.api.http.json_input import StrictJsonRoute
 from byline.api.http.json_responses import SSE_CONTENT, described, json_response
-from byline.api.parameters import AskBody, AskOptions, AskQuery, NoParameters
+from byline.api.parameters import AskBody, AskParameters, AskQuery, NoParameters
 from byline.api.result_shapes import AnswerShape
 from byline.api.services import Parts, Services
 from byline.ask.ask_json import answer_json
@@ -30,10 +30,10 @@ from byline.domain.asks import (
 )
 from byline.errors import BylineError
 
-router = APIRouter(tags=["ask"], route_class=StrictRoute)
+router = APIRouter(tags=["ask"], route_class=StrictJsonRoute)
 
 ADMITTED = (AskQueued, AskStarted, Done, Failed)
-"""With the first of these it is settled how the ask is answered: as a stream or as an error."""
+"""The first of these events decides how the ask is answered: as a stream or as an error."""
 
 _CODES = (
     "unknown_backend",
@@ -73,7 +73,9 @@ async def ask_by_post(
     return await _ask(request, parts, sent.question, sent)
 
 
-async def _ask(request: Request, parts: Services, question: str, options: AskOptions) -> Response:
+async def _ask(
+    request: Request, parts: Services, question: str, options: AskParameters
+) -> Response:
     refuse_to_resume(request)
     backend = parts.dispatcher.get_backend(options.backend)
     try:
@@ -99,7 +101,7 @@ async def _ask(request: Request, parts: Services, question: str, options: AskOpt
         return await _whole(request, running)
     except CallerLeft:
         await running.leave()
-        return Unanswered()
+        return NoResponse()
     except BaseException:
         await running.leave()
         raise
@@ -111,19 +113,19 @@ def wants_events(request: Request) -> bool:
 
 
 async def _whole(request: Request, running: RunningAsk) -> Response:
-    last = await unless_caller_leaves(request.receive, first_of(running, (Done, Failed)))
+    last = await run_while_connected(request.receive, first_event(running, (Done, Failed)))
     return _settled(running, last)
 
 
 async def _streamed(request: Request, running: RunningAsk) -> Response:
-    first = await unless_caller_leaves(request.receive, first_of(running, ADMITTED))
+    first = await run_while_connected(request.receive, first_event(running, ADMITTED))
     if isinstance(first, Failed):
         return _settled(running, first)
-    return follow(request, running)
+    return ask_event_stream(request, running)
 
 
-async def first_of(running: RunningAsk, kinds: tuple[type[AskEvent], ...]) -> AskEvent:
-    """The first event of these kinds, the last event's among them."""
+async def first_event(running: RunningAsk, kinds: tuple[type[AskEvent], ...]) -> AskEvent:
+    """The first event of one of these kinds; the last event if there is none."""
     async for event in running:
         if isinstance(event, kinds):
             return event

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from starlette.requests import Request
 
-from byline.api.failures import error_body, unforeseen
+from byline.api.failures import error_body, internal_error
 from byline.api.http.event_streams import EventStream
 from byline.api.http.http_bytes import byline_headers, sse_event
 from byline.ask.ask_json import event_data, event_name
@@ -15,26 +15,26 @@ from byline.domain.asks import AskEvent, Failed
 from byline.errors import BadRequest
 
 
-def follow(request: Request, running: RunningAsk, *, after: int = 0) -> EventStream:
-    """The events after number `after`, then live. The caller is a reader of `running` already;
-    the end of the response is its leaving."""
+def ask_event_stream(request: Request, running: RunningAsk, *, after: int = 0) -> EventStream:
+    """A stream of the events after number `after`, continued live. The caller must be counted as a
+    reader of `running` already, and stops being one when the response ends."""
     return EventStream(
         _encoded(request, running, after),
-        heart=request.app.state.heart,
+        heartbeat=request.app.state.heartbeat,
         headers=ask_headers(running),
         closed=running.leave,
     )
 
 
 def ask_headers(running: RunningAsk) -> dict[str, str]:
-    """Who answers, and the id by which the ask can be read again or cancelled."""
+    """Headers that name who answers, and the id by which the ask can be read again or cancelled."""
     backend = running.backend
     named = byline_headers(backend.name, backend.machine, backend.model)
     return {"X-Byline-Ask": running.id, **named}
 
 
 def last_event_id(sent: str) -> int:
-    """The number in a `Last-Event-ID` header; raises `BadRequest`."""
+    """The number in a `Last-Event-ID` header. Raises `BadRequest`."""
     if not sent.isdecimal() or len(sent) > 9:
         raise BadRequest(
             "Last-Event-ID is not a number this server gave out.",
@@ -44,9 +44,9 @@ def last_event_id(sent: str) -> int:
 
 
 def refuse_to_resume(request: Request) -> None:
-    """Raise `BadRequest` for what an EventSource sends when it reconnects to an ask."""
+    """Raise `BadRequest` if an EventSource tries to reconnect to an ask."""
     if "last-event-id" in request.headers:
-        # The model would run again from the start, and the reader get both answers in one.
+        # The model would start again, and the reader would get both answers in one.
         raise BadRequest(
             "An ask cannot be resumed here; it would be asked again.",
             remedy="Read on at /api/asks/{id}/events; `ask_id` is in its first event.",
@@ -62,7 +62,7 @@ async def _encoded(
         async for sequence, event in running.read(after):
             yield _event_bytes(event, sequence)
     except Exception as exception:  # noqa: BLE001 - the status is sent; only an event can say it
-        error = unforeseen(exception, method=request.method, path=request.url.path)
+        error = internal_error(exception, method=request.method, path=request.url.path)
         yield sse_event("error", error_body(error), sequence + 1)
 
 

@@ -12,8 +12,8 @@ from byline.api.asks.conversation_shapes import (
     ConversationShape,
     ConversationsShape,
 )
-from byline.api.http.http_bytes import disposition
-from byline.api.http.json_input import StrictRoute
+from byline.api.http.http_bytes import content_disposition
+from byline.api.http.json_input import StrictJsonRoute
 from byline.api.http.json_responses import described, json_response
 from byline.api.parameters import AskListParameters, Id, NoParameters, TitleBody, known_id
 from byline.api.result_json import stored_ask_json
@@ -21,7 +21,7 @@ from byline.api.services import Parts
 from byline.ask.history.markdown_export import conversation_markdown
 from byline.domain.conversations import Conversation
 
-router = APIRouter(prefix="/api/conversations", tags=["conversations"], route_class=StrictRoute)
+router = APIRouter(prefix="/api/conversations", tags=["conversations"], route_class=StrictJsonRoute)
 
 _MARKDOWN: dict[int | str, dict[str, Any]] = described(None, "not_found", "database_unavailable")
 _MARKDOWN[200] = {
@@ -94,7 +94,11 @@ async def export_conversation(parts: Parts, conversation_id: Id, _: Nothing) -> 
     conversation_id = known_id(conversation_id)
     conversation = await parts.conversations.get(conversation_id)
     asks = await parts.conversations.asks(conversation_id)
-    name = {"Content-Disposition": disposition("attachment", f"conversation-{conversation.id}.md")}
+    name = {
+        "Content-Disposition": content_disposition(
+            "attachment", f"conversation-{conversation.id}.md"
+        )
+    }
     text = conversation_markdown(conversation, asks)
     return Response(text, media_type="text/markdown", headers=name)
 

@@ -1,4 +1,4 @@
-"""The door as the pages use it: statuses, uploads and leaving callers, for plain HTML forms."""
+"""What `web` needs from HTTP for its HTML forms: statuses, uploads, and callers who leave."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, Final, TypeVar
 
 from starlette.requests import Request
 
-from byline.api.asks.ask_routes import ADMITTED, first_of
+from byline.api.asks.ask_routes import ADMITTED, first_event
 from byline.api.documents.document_routes import add_uploaded
 from byline.api.failures import status_of
-from byline.api.http.event_streams import CallerLeft, unless_caller_leaves, until
+from byline.api.http.event_streams import CallerLeft, run_while_connected, sleep_until
 from byline.api.services import Services
 from byline.ask.running_ask import RunningAsk
 from byline.domain.asks import AskEvent, AskStatus, Done, Failed
@@ -20,20 +20,21 @@ from byline.errors import BylineError
 
 T = TypeVar("T")
 
-PATIENCE_S: Final = 1.0
-"""So long a form waits for the whole answer, or for a script until it is settled that there is an
-ask: a quick one needs no page that looks again, and what is refused at once keeps its form."""
+WHOLE_ANSWER_S: Final = 1.0
+"""How long a form waits, in seconds: for the whole answer, or with a script until it is certain
+that the ask exists. A quick ask then needs no page that reloads, and what is refused at once keeps
+its form."""
 
 FOLLOWED_S: Final = 0.05
-"""The same for a page that follows its ask live: what ends at once is shown at once."""
+"""How much longer a page with a script waits: an ask that ends at once is shown at once."""
 
 RESPOND_ASYNC: Final = "respond-async"
-"""What such a page says in `Prefer` (RFC 7240)."""
+"""What a page with a script sends in `Prefer` (RFC 7240)."""
 
 
 @dataclass(frozen=True, slots=True)
-class FormDoor:
-    """Fills in `web.door.Door`."""
+class FormPort:
+    """Implements `web.port.HttpPort`."""
 
     services: Services
 
@@ -43,9 +44,9 @@ class FormDoor:
     async def add_files(self, request: Request) -> dict[str, Any]:
         return await add_uploaded(request, self.services)
 
-    async def admitted(self, request: Request, running: RunningAsk) -> bool:
+    async def wait_until_admitted(self, request: Request, running: RunningAsk) -> bool:
         try:
-            await unless_caller_leaves(request.receive, self._admission(request, running))
+            await run_while_connected(request.receive, self._admission(request, running))
         except CallerLeft:
             await running.stop(AskStatus.CANCELLED)
             return False
@@ -53,18 +54,18 @@ class FormDoor:
             await running.leave()
         return True
 
-    async def attended(self, request: Request, work: Coroutine[Any, Any, T]) -> T | None:
+    async def run_while_connected(self, request: Request, work: Coroutine[Any, Any, T]) -> T | None:
         try:
-            return await unless_caller_leaves(request.receive, work)
+            return await run_while_connected(request.receive, work)
         except CallerLeft:
             return None
 
     async def _admission(self, request: Request, running: RunningAsk) -> None:
         if RESPOND_ASYNC in request.headers.get("prefer", ""):
-            await self._at_most(PATIENCE_S, running, ADMITTED)
+            await self._at_most(WHOLE_ANSWER_S, running, ADMITTED)
             await self._at_most(FOLLOWED_S, running, (Done, Failed))
         else:
-            await self._at_most(PATIENCE_S, running, (Done, Failed))
+            await self._at_most(WHOLE_ANSWER_S, running, (Done, Failed))
         await running.stored.wait()
 
     async def _at_most(
@@ -72,8 +73,8 @@ class FormDoor:
     ) -> None:
         """Wait for the first event of these kinds."""
         clock = self.services.clock
-        heard = asyncio.ensure_future(first_of(running, kinds))
-        over = asyncio.ensure_future(until(clock, clock.monotonic() + wait_s))
+        heard = asyncio.ensure_future(first_event(running, kinds))
+        over = asyncio.ensure_future(sleep_until(clock, clock.monotonic() + wait_s))
         try:
             await asyncio.wait({heard, over}, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from byline.api.asks import ask_stream
 from byline.api.asks.ask_routes import wants_events
 from byline.api.asks.history_shapes import AskEventsShape, AsksShape, ReplayShape
-from byline.api.http.http_bytes import COME_BACK, SSE_MEDIA_TYPE, sse_event
+from byline.api.http.http_bytes import RECONNECT, SSE_MEDIA_TYPE, sse_event
 from byline.api.http.json_responses import SSE_CONTENT, described, json_response
 from byline.api.parameters import AsksParameters, Id, NoParameters, known_id
 from byline.api.result_json import listed_ask_json, stored_ask_json
@@ -75,7 +75,7 @@ async def get_events(
     running = parts.asks.running(ask_id)
     if running is not None:
         running.join()
-        return ask_stream.follow(request, running, after=after)
+        return ask_stream.ask_event_stream(request, running, after=after)
     ask = await parts.asks.get(ask_id)
     events = await parts.asks.events(ask_id, after)
     if not events and ask.finished_at is not None:
@@ -84,7 +84,7 @@ async def get_events(
         sse_event(str(event["type"]), event["data"], int(str(event["seq"]))) for event in events
     ]
     if ask.finished_at is None:  # another process answers it; its events come when it has ended
-        replayed.append(COME_BACK)
+        replayed.append(RECONNECT)
     return Response(b"".join(replayed), media_type=SSE_MEDIA_TYPE)
 
 

@@ -11,9 +11,9 @@ from starlette.responses import Response, StreamingResponse
 
 from byline.api.asks.history_shapes import AsksShape
 from byline.api.documents.document_shapes import DocumentPassagesShape
-from byline.api.documents.uploads import Upload, received
-from byline.api.http.http_bytes import disposition
-from byline.api.http.json_input import StrictRoute
+from byline.api.documents.uploads import Upload, receive_upload
+from byline.api.http.http_bytes import content_disposition
+from byline.api.http.json_input import StrictJsonRoute
 from byline.api.http.json_responses import described, json_response
 from byline.api.parameters import (
     DocumentChange,
@@ -22,8 +22,8 @@ from byline.api.parameters import (
     JobsParameters,
     NoParameters,
     PageParameters,
+    comma_separated,
     known_id,
-    listed,
 )
 from byline.api.result_json import (
     document_json,
@@ -47,7 +47,7 @@ from byline.domain.echo import shortened
 from byline.domain.formats import Trait, format_of
 from byline.errors import BadRequest, BylineError
 
-router = APIRouter(tags=["documents"], route_class=StrictRoute)
+router = APIRouter(tags=["documents"], route_class=StrictJsonRoute)
 
 UPLOAD_FIELDS = ("collection", "folder", "tags")
 
@@ -114,14 +114,14 @@ async def add_documents(
 
 
 async def add_uploaded(request: Request, parts: Services) -> dict[str, Any]:
-    """Receive a multipart body and add its files. Raises the first file's error when none could
+    """Receive a multipart body and add its files. Raises the error of the first file if none could
     be added."""
     limit = parts.config.ingest.file_bytes_max
-    async with received(request, parts.spool, file_bytes_max=limit) as upload:
-        return await _take_in(parts, upload)
+    async with receive_upload(request, parts.spool, file_bytes_max=limit) as upload:
+        return await _add_files(parts, upload)
 
 
-async def _take_in(parts: Services, upload: Upload) -> dict[str, Any]:
+async def _add_files(parts: Services, upload: Upload) -> dict[str, Any]:
     unknown = set(upload.fields) - set(UPLOAD_FIELDS)
     if unknown:
         raise BadRequest(
@@ -140,7 +140,7 @@ async def _take_in(parts: Services, upload: Upload) -> dict[str, Any]:
                 name=file.name,
                 collection=collection,
                 folder="/".join(filter(None, (upload.fields.get("folder"), file.folder))),
-                tags=listed(upload.fields.get("tags")),
+                tags=comma_separated(upload.fields.get("tags")),
             )
         except BylineError as error:
             refused.append((file.name, error))
@@ -250,7 +250,9 @@ async def get_file(parts: Parts, document_id: Id, _: Annotated[NoParameters, Que
     headers = {
         "Content-Length": str(document.bytes_len),
         "Content-Type": "text/plain" if plain else document.media_type,
-        "Content-Disposition": disposition("inline" if shown else "attachment", document.name),
+        "Content-Disposition": content_disposition(
+            "inline" if shown else "attachment", document.name
+        ),
     }
     if document.media_type != "application/pdf":  # browsers' PDF viewers do not work in a sandbox
         headers["Content-Security-Policy"] = "default-src 'none'; sandbox"

@@ -17,7 +17,8 @@ router = APIRouter(tags=["documents"])
 
 _DIGITS_MAX: Final = 6
 _KEPT_S: Final = 600
-"""A browser may show a page again for so long without asking; its text may be read anew later."""
+"""For how many seconds a browser may reuse a page without asking; its text may be read again
+later."""
 
 _PICTURE: dict[int | str, dict[str, Any]] = described(
     None,

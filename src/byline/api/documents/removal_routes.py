@@ -8,14 +8,14 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from byline.api.documents.document_shapes import RemovedDocumentShape
-from byline.api.http.json_input import StrictRoute
+from byline.api.http.json_input import StrictJsonRoute
 from byline.api.http.json_responses import described, json_response
 from byline.api.parameters import Id, NoParameters, known_id
 from byline.api.result_json import document_json, removed_json
 from byline.api.result_shapes import DocumentShape
 from byline.api.services import Parts
 
-router = APIRouter(tags=["documents"], route_class=StrictRoute)
+router = APIRouter(tags=["documents"], route_class=StrictJsonRoute)
 
 
 @router.post(

@@ -1,10 +1,10 @@
-"""Files as they arrive: a multipart body is written to spool files while it is read.
+"""Receives uploads: a multipart body is written to spool files while it is read.
 
-Files are never held in memory and no limit waits for the end: a file over `file_bytes_max` stops
-growing at once and is marked too large, and what breaks another limit is refused at once. The rest
-of the body is still read (and dropped), since a client that is answered in the middle of sending
-sees a broken connection, not the reason; but of what is dropped there is an end too, after which
-the connection is closed (`http_protocol`).
+Files are never held in memory, and limits are checked while the body comes: a file over
+`file_bytes_max` stops growing and is marked too large, and an upload that breaks another limit is
+refused. The rest of the body is still read and dropped, because a client that is answered while it
+sends sees a broken connection, not the reason. What is dropped has a limit, too; beyond it the
+connection is closed (`http_protocol`).
 """
 
 from __future__ import annotations
@@ -12,16 +12,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import re
 import shutil
 import tempfile
-import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
-from urllib.parse import unquote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -29,29 +26,27 @@ from starlette.requests import Request
 
 from byline.domain.echo import shortened
 from byline.errors import BadRequest, BylineError, StorageFull, TooLarge
+from byline.ingest.library.document_names import folder_from_upload, name_from_upload
 
 FILES_MAX: Final = 1_000
 FIELDS_MAX: Final = 20
 PARTS_MAX: Final = FILES_MAX + FIELDS_MAX
-"""Parts of any kind: an empty field of files counts, as a browser sends it, too."""
+"""Parts of any kind. An empty file field, which a browser also sends, counts."""
 PART_HEADERS_MAX: Final = 8
 PART_HEADER_BYTES_MAX: Final = 4_224
 FIELD_BYTES_MAX: Final = 4_096
 FIELDS_BYTES_MAX: Final = 16_384
 DROPPED_TIMES_MAX: Final = 3
-"""So often `file_bytes_max` is read and dropped of an upload that is refused, or of its files that
-are too large."""
+"""What is read and dropped of an upload that is refused or has too large files, as a multiple of
+`file_bytes_max`."""
 DROPPED_BYTES_MIN: Final = 67_108_864
-"""So much is in any case."""
-NAME_CHARS_MAX: Final = 255
-
-_PATH_PARTS: Final = re.compile(r"[/\\]")
+"""The least that is read and dropped, whatever `file_bytes_max` is."""
 
 
 @dataclass(slots=True)
 class ReceivedFile:
-    """One file of an upload, in the spool; `error` says why it cannot be taken, if so. `folder` is
-    where it lay in a folder that was sent whole."""
+    """One file of an upload in the spool. `error` says why it cannot be added, if so. `folder` is
+    where it lay in a folder that was sent as a whole."""
 
     path: Path
     name: str
@@ -62,51 +57,25 @@ class ReceivedFile:
 
 @dataclass(slots=True)
 class Upload:
-    """A whole multipart body: its files in order, and its text fields."""
+    """A complete multipart body: its files in order, and its text fields."""
 
     files: list[ReceivedFile] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
 
 
-def clean_name(sent: str) -> str:
-    """A file's name without folders and without what a name cannot or should not hold.
-
-    Percent-encoding is taken off: browsers encode quotes so, and some clients everything.
-    Control characters and direction marks (which can make `exe.pdf` of `fdp.exe`) are dropped;
-    the end of a very long name is kept, for it holds the extension.
-    """
-    with contextlib.suppress(UnicodeDecodeError):
-        sent = unquote(sent, errors="strict")
-    name = _PATH_PARTS.split(unicodedata.normalize("NFC", sent))[-1]
-    kept = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co"})
-    kept = " ".join(kept.split())
-    if kept.strip(". ") == "":
-        return "unnamed"
-    return kept[-NAME_CHARS_MAX:]
-
-
-def folder_in(sent: str) -> str:
-    """The folders before a file's name, as browsers send them with a folder: `letters/2024`.
-
-    A path that begins at a root or a drive tells of its sender's computer, and is no folder.
-    """
-    with contextlib.suppress(UnicodeDecodeError):
-        sent = unquote(sent, errors="strict")
-    folder, _, _ = sent.rpartition("/")
-    return "" if folder.startswith(("/", "\\")) or ":" in folder else folder
-
-
 @asynccontextmanager
-async def received(request: Request, spool: Path, *, file_bytes_max: int) -> AsyncIterator[Upload]:
+async def receive_upload(
+    request: Request, spool: Path, *, file_bytes_max: int
+) -> AsyncIterator[Upload]:
     """Read the multipart body of `request`; its spool files are removed at the end.
 
-    Raises BadRequest when it is no multipart body or holds no field `file`, TooLarge when it has
-    too many parts or too much text, StorageFull when the disk has no room; nothing is left in the
-    spool then either.
+    Raises BadRequest if it is not a multipart body or has no field `file`, TooLarge if it has too
+    many parts or too much text, and StorageFull if the disk has no room; then, too, nothing is left
+    in the spool.
     """
     boundary = _boundary(request.headers.get("content-type", ""))
     folder = await asyncio.to_thread(_spool_folder, spool)
-    reader = _Reader(boundary, folder, file_bytes_max)
+    reader = _MultipartReader(boundary, folder, file_bytes_max)
     try:
         async for chunk in request.stream():
             await asyncio.to_thread(reader.take, chunk)
@@ -142,8 +111,9 @@ def _boundary(content_type: str) -> bytes:
     return boundary
 
 
-class _Reader:
-    """Feeds the parser and keeps its callbacks' state. Its methods block: call it in a thread."""
+class _MultipartReader:
+    """Feeds the parser and keeps the state of its callbacks. Its methods block: call them in a
+    thread."""
 
     def __init__(self, boundary: bytes, folder: Path, file_bytes_max: int) -> None:
         self.upload = Upload()
@@ -179,7 +149,8 @@ class _Reader:
         )
 
     def take(self, chunk: bytes) -> None:
-        """Read on. What is refused is raised by `finish`, or here when too much of it came."""
+        """Parse the next chunk. A refusal is raised by `finish`, or here if too much was
+        dropped."""
         if self._refusal is not None:
             self._drop(len(chunk), self._refusal)
         elif self._complete:
@@ -191,7 +162,7 @@ class _Reader:
                 self._refuse(refusal)
 
     def _refuse(self, refusal: BylineError) -> None:
-        """From here on all is dropped, and what has come needs no room any more."""
+        """Drop everything from here on, and delete what has been written."""
         self._refusal = refusal
         self.close()
         for left in self._folder.iterdir():
@@ -212,7 +183,7 @@ class _Reader:
             raise _disk_error(error) from error
 
     def finish(self) -> None:
-        """Raise why the upload is refused, if it is."""
+        """Raise the refusal of the upload, if there is one."""
         if self._refusal is not None:
             raise self._refusal
         if not self._complete:
@@ -271,7 +242,7 @@ class _Reader:
                 remedy=f"Send at most {FILES_MAX} files at a time.",
             )
         path = self._folder / str(len(self.upload.files))
-        self._file = ReceivedFile(path, clean_name(sent), folder_in(sent))
+        self._file = ReceivedFile(path, name_from_upload(sent), folder_from_upload(sent))
         self._open = path.open("wb")
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:

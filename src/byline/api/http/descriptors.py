@@ -1,8 +1,8 @@
 """File descriptors: how many the process may open, and how many of them connections may take.
 
-Each connection is a descriptor, and so is what it makes us open: a file that is sent, a call to a
-machine. Without descriptors nothing can be opened, accepted or written to disk, so connections are
-bounded well below the limit of the operating system.
+Each connection takes a descriptor, and so does what it makes us open: a file that is sent, a call
+to a machine. Without descriptors nothing can be opened, accepted or written to disk, so connections
+are bounded well below the limit of the operating system.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from byline.observe import AtMostOnceAMinute
 log = structlog.get_logger("byline.api")
 
 DESCRIPTORS_MAX: Final = 1_048_576
-"""More are not asked for: programs we start may go through all that they might have open."""
+"""The most descriptors we ask for: programs we start may loop over all that could be open."""
 
 _DESCRIPTORS_MAX_MACOS: Final = 10_240
 """What macOS grants where the hard limit is "unlimited"."""
 
 RESERVED: Final = 200
-"""Descriptors kept for files, child processes and calls nobody on a connection waits for."""
+"""Descriptors kept for files, child processes and calls that belong to no connection."""
 
 CONNECTIONS_MIN: Final = 8
-"""So many connections are taken however few descriptors there are."""
+"""The least number of connections, however few descriptors there are."""
 
 _PER_CONNECTION: Final = 2
-"""Its own, and what it makes us open."""
+"""Descriptors per connection: its own, and what it makes us open."""
 
 _OUT_OF_DESCRIPTORS: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 def raise_descriptor_limit() -> None:
-    """Let this process open as many files as it is allowed to; where that fails all stays as it
-    is."""
+    """Raise this process's limit of open files as far as is allowed. Where that fails it stays as
+    it is."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for wanted in (DESCRIPTORS_MAX, _DESCRIPTORS_MAX_MACOS):
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -53,16 +53,16 @@ def raise_descriptor_limit() -> None:
 
 
 def connections_allowed(wanted: int, descriptors: int, reserved: int) -> int:
-    """How many connections may be open at once of the `wanted`, if there are so many descriptors.
+    """How many of the `wanted` connections may be open at once with this many descriptors.
 
-    Of few descriptors half is kept for everything else.
+    If there are few descriptors, half of them are kept for everything else.
     """
     left = descriptors - min(reserved, descriptors // 2)
     return min(wanted, max(left // _PER_CONNECTION, CONNECTIONS_MIN))
 
 
 def connections_max(config: Config) -> int:
-    """`server.connections_max`, or what the descriptors allow; the log says so then."""
+    """`server.connections_max`, or fewer if the descriptors do not suffice, which is logged."""
     wanted = config.server.connections_max
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if descriptors == resource.RLIM_INFINITY:
@@ -80,13 +80,13 @@ def connections_max(config: Config) -> int:
 
 
 @contextlib.contextmanager
-def told_when_descriptors_run_out(
+def descriptor_shortage_logged(
     loop: asyncio.AbstractEventLoop, minutely: AtMostOnceAMinute | None = None
 ) -> Iterator[None]:
-    """Say in one line a minute that no connection can be accepted for want of descriptors.
+    """Log at most once a minute that no connection can be accepted for lack of descriptors.
 
-    asyncio would log a traceback for each try, megabytes a second. All else that the loop reports
-    is handled as before.
+    asyncio would log a traceback for each attempt, megabytes a second. Everything else that the
+    loop reports is handled as before.
     """
     minutely = minutely or AtMostOnceAMinute()
     before = loop.get_exception_handler()

@@ -1,8 +1,8 @@
-"""Answers that take time: event streams, heartbeats, and noticing that the caller has left.
+"""Responses that take time: event streams, heartbeats, and detecting that the caller has left.
 
-A caller who leaves is an ordinary event: the work is closed (which stops the upstream and frees
-the slot) and nobody is answered. uvicorn drops what is sent to a closed connection without a
-word, so leaving is seen only by listening for `http.disconnect`.
+A caller who leaves is an ordinary event: the work is closed (which stops the upstream and frees the
+slot) and nothing is sent. uvicorn silently drops what is sent to a closed connection, so the only
+way to notice is to listen for `http.disconnect`.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ class CallerLeft(Exception):
     """The client closed its connection before the answer was there."""
 
 
-async def caller_leaves(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
     """Return when the client has closed its connection. The body must have been read before."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def unless_caller_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`; it is cancelled, and CallerLeft raised, if the client goes first.
+async def run_while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`. If the client leaves first, `work` is cancelled and CallerLeft raised.
 
-    `work` runs in the task of whoever awaits this, which is interrupted the way `asyncio.timeout`
-    does it: a task of its own would cost every call three turns of the event loop.
+    `work` runs in the task of whoever awaits this, which is interrupted in the way
+    `asyncio.timeout` does it: a task of its own would cost every call three turns of the event
+    loop.
     """
     working = asyncio.current_task()
     assert working is not None
@@ -49,15 +50,15 @@ async def unless_caller_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -
         nonlocal left
         if leaving.cancelled():
             return
-        leaving.exception()  # looked at: a caller who cannot be heard has left, too
+        leaving.exception()  # marked as retrieved: if listening fails, the caller has left, too
         left = not over and working.cancel()
 
-    leaving = asyncio.ensure_future(caller_leaves(receive))
+    leaving = asyncio.ensure_future(wait_for_disconnect(receive))
     leaving.add_done_callback(interrupt)
     try:
         return await work
     except asyncio.CancelledError:
-        if left and working.cancelling() == cancelled_before + 1:  # nobody else wants it to end
+        if left and working.cancelling() == cancelled_before + 1:  # nobody else cancelled it
             raise CallerLeft from None
         raise
     finally:
@@ -67,33 +68,34 @@ async def unless_caller_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -
             working.uncancel()
 
 
-async def _ended(*tasks: asyncio.Future[Any]) -> None:
+async def _cancel_all(*tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Heart:
-    """When an open stream says that it is still there: after `silence_s` seconds of silence."""
+class Heartbeat:
+    """An open stream sends a comment after `silence_s` seconds of silence."""
 
     clock: Clock
     silence_s: float
 
 
 class EventStream(Response):
-    """A response that sends `chunks` as they come; however it ends, `closed` is called.
+    """A response that sends `chunks` as they come, and calls `closed` however it ends.
 
-    A comment goes out after every stretch of silence that `heart` allows. `chunks` must turn its
-    own errors into events: once the status is sent there is no other way to say them. What they are
-    made of is closed by `closed`: a generator that was never begun does not run its `finally`.
+    A comment is sent after every period of silence that `heartbeat` allows. `chunks` must turn its
+    own errors into events: once the status is sent there is no other way to report them. `closed`
+    must release what the chunks are made of: a generator that was never started does not run its
+    `finally`.
     """
 
     def __init__(
         self,
         chunks: AsyncGenerator[bytes, None],
         *,
-        heart: Heart,
+        heartbeat: Heartbeat,
         headers: Mapping[str, str],
         closed: Callable[[], Awaitable[object]],
     ) -> None:
@@ -101,48 +103,50 @@ class EventStream(Response):
         self.media_type = SSE_MEDIA_TYPE
         self.background = None
         self.chunks = chunks
-        self.heart = heart
+        self.heartbeat = heartbeat
         self.closed = closed
         self._sent_at = 0.0
         self._beating: asyncio.Future[None] | None = None
         self.init_headers({"Cache-Control": "no-cache", "X-Accel-Buffering": "no", **headers})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        clock = self.heart.clock
+        clock = self.heartbeat.clock
         self._sent_at = clock.monotonic()
-        # Most streams are never silent for so long, and need no task that counts for them.
-        alarm = clock.call_at(self._sent_at + self.heart.silence_s, lambda: self._begin_beat(send))
+        # Most streams are never silent for that long, and need no task to watch them.
+        alarm = clock.call_at(
+            self._sent_at + self.heartbeat.silence_s, lambda: self._start_heartbeat(send)
+        )
         try:
             with contextlib.suppress(CallerLeft):
-                await unless_caller_leaves(receive, self._pump(send))
+                await run_while_connected(receive, self._pump(send))
         finally:
             alarm.cancel()
             if self._beating is not None:
-                await _ended(self._beating)
+                await _cancel_all(self._beating)
             await self.chunks.aclose()
             await self.closed()
 
     async def _pump(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        clock = self.heart.clock
+        clock = self.heartbeat.clock
         async for chunk in self.chunks:
             self._sent_at = clock.monotonic()
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _begin_beat(self, send: Send) -> None:
+    def _start_heartbeat(self, send: Send) -> None:
         self._beating = asyncio.ensure_future(self._beat(send))
 
     async def _beat(self, send: Send) -> None:
-        clock, silence_s = self.heart.clock, self.heart.silence_s
+        clock, silence_s = self.heartbeat.clock, self.heartbeat.silence_s
         while True:
             if clock.monotonic() - self._sent_at >= silence_s:
                 self._sent_at = clock.monotonic()
                 await send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
-            await until(clock, self._sent_at + silence_s)
+            await sleep_until(clock, self._sent_at + silence_s)
 
 
-async def until(clock: Clock, when: float) -> None:
+async def sleep_until(clock: Clock, when: float) -> None:
     """Return at `when`, by the monotonic clock."""
     rung = asyncio.Event()
     timer = clock.call_at(when, rung.set)
@@ -152,8 +156,8 @@ async def until(clock: Clock, when: float) -> None:
         timer.cancel()
 
 
-class Unanswered(Response):
-    """The response to a caller who has left: nothing is sent."""
+class NoResponse(Response):
+    """The response to a caller who has left: it sends nothing."""
 
     def __init__(self) -> None:
         super().__init__(status_code=CLIENT_GONE)
@@ -162,6 +166,6 @@ class Unanswered(Response):
         return
 
 
-async def answer_nobody(request: Request, exception: Exception) -> Response:
+async def answer_caller_left(request: Request, exception: Exception) -> Response:
     """FastAPI's handler for a caller who left while still sending."""
-    return Unanswered()
+    return NoResponse()

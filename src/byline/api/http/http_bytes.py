@@ -10,10 +10,10 @@ from urllib.parse import quote
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 HEARTBEAT: Final = b": still here\n\n"
-"""A comment: it keeps proxies and clients from giving the stream up, and no parser reports it."""
+"""A comment. It keeps proxies and clients from giving up the stream, and no parser reports it."""
 
-COME_BACK: Final = b"retry: 2000\n\n"
-"""An EventSource connects again in two seconds."""
+RECONNECT: Final = b"retry: 2000\n\n"
+"""Makes an EventSource reconnect after two seconds."""
 
 SSE_MEDIA_TYPE: Final = "text/event-stream"
 
@@ -28,14 +28,14 @@ def sse_event(name: str, data: object, sequence: int) -> bytes:
     return b"id: %d\nevent: %b\ndata: %b\n\n" % (sequence, name.encode(), json_bytes(data))
 
 
-@lru_cache(maxsize=1024)  # the names of backends and models, at each answer
+@lru_cache(maxsize=1024)  # called with the names of backends and models for each answer
 def header_value(text: str) -> bytes:
     """`text` as a header value: what is not printable ASCII is percent-encoded."""
     return quote(text, safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~").encode("ascii")
 
 
 def byline_headers(backend: str, machine: str, model: str) -> dict[str, str]:
-    """Who answers (or refuses), on every response after the backend is known."""
+    """Headers that name who answers or refuses, for every response after the backend is known."""
     named = {
         "X-Byline-Backend": backend,
         "X-Byline-Machine": machine,
@@ -44,6 +44,6 @@ def byline_headers(backend: str, machine: str, model: str) -> dict[str, str]:
     return {name: header_value(value).decode("ascii") for name, value in named.items()}
 
 
-def disposition(kind: str, name: str) -> str:
+def content_disposition(kind: str, name: str) -> str:
     """A `Content-Disposition` that carries any file name (RFC 6266)."""
     return f"{kind}; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,9 +1,9 @@
-"""One HTTP connection before there is a request: how many may be open, how large a head may be, how
-long it may take, and what is answered when it is none.
+"""One HTTP connection before there is a request: how many may be open, how large a head may be and
+how long it may take, and the response to what is not a request.
 
-The parser is given a head only up to its end, so that heads are counted to the byte, pipelined ones
-too. What is refused here never reaches the app; it is answered as the app would have, and the
-connection is closed. An answer that is under way is never cut short for what comes behind it.
+The parser is given bytes only up to the end of a head, so that heads are measured to the byte, also
+pipelined ones. A refusal made here never reaches the app; the response has the app's shape, and the
+connection is closed. A response in progress is never cut short by what comes after it.
 """
 
 from __future__ import annotations
@@ -18,37 +18,39 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from byline.api.failures import failure, failure_at, head_too_slow
 from byline.api.guard import SAFETY_HEADERS
-from byline.api.http.write_coalescing import OneWriteProtocol
+from byline.api.http.write_coalescing import CoalescingProtocol
 from byline.errors import BadRequest, Busy, TooLarge
 from byline.observe import AtMostOnceAMinute
 
 log = structlog.get_logger("byline.api")
 
 HEAD_BYTES_MAX: Final = 65_536
-"""The request line and all headers, with the empty line that ends them."""
+"""The largest head: request line, headers, and the empty line that ends them."""
 
 HEAD_S_MAX: Final = 10.0
-"""From the connection, or from the first byte of a later head, to the end of the head."""
+"""The longest a head may take, from the connection or from the first byte of a later head to its
+end."""
 
 DRAINED_BYTES_MAX: Final = 8_388_608
-"""So much of a body is read and dropped after its answer: a client that sends on without reading
-would see a broken connection, not the answer."""
+"""How much of a body is read and dropped after its response: a client that keeps sending without
+reading would see a broken connection, not the response."""
 
 DRAINED_S_MAX: Final = 30.0
-"""So long, too."""
+"""For how long a body is read and dropped."""
 
 LINGERING_BYTES_MAX: Final = 1_048_576
 LINGERING_S_MAX: Final = 2.0
 LINGERING_MAX: Final = 64
-"""The same for connections refused here; and how many over the bound may wait so at once."""
+"""For connections refused here: what is read and for how long, and how many of them, beyond the
+limit, may be open at once."""
 
 _END: Final = b"\r\n\r\n"
 _BODY_BYTES: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,9})\r\n")
 _PIECE_BYTES: Final = 65_536
 
 
-class Connections:
-    """The connections that are open, and how many may be."""
+class ConnectionLimit:
+    """ConnectionLimit counts the open connections, and says whether another may be taken."""
 
     def __init__(
         self,
@@ -68,10 +70,10 @@ class Connections:
             remedy="Wait Retry-After seconds and try again; the owner can raise "
             "server.connections_max.",
         )
-        self.full_answer: Final = _on_the_wire(failure(busy))
+        self.full_answer: Final = _response_bytes(failure(busy))
 
     def refuse(self) -> None:
-        """Note that a connection over the bound is turned away."""
+        """Note that a connection beyond the limit is refused."""
         self._refused += 1
         if (times := self._minutely.happened()) is not None:
             log.warning(
@@ -83,10 +85,10 @@ class Connections:
             )
 
 
-class BoundedProtocol(OneWriteProtocol):
-    """uvicorn's protocol under limits; refusals in the one error shape."""
+class BoundedProtocol(CoalescingProtocol):
+    """uvicorn's protocol with limits; refusals have the one error shape."""
 
-    def __init__(self, connections: Connections, **uvicorn_parts: Any) -> None:
+    def __init__(self, connections: ConnectionLimit, **uvicorn_parts: Any) -> None:
         super().__init__(**uvicorn_parts)
         self.url = b""
         self._connections = connections
@@ -105,7 +107,7 @@ class BoundedProtocol(OneWriteProtocol):
         self._answer_later: bytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection, or turn it away where as many as may be are open."""
+        """Take the connection, or refuse it if the limit is reached."""
         super().connection_made(transport)
         connections = self._connections
         if connections.open >= connections.connections_max:
@@ -134,14 +136,14 @@ class BoundedProtocol(OneWriteProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Give the parser what came, a head no further than to its end."""
+        """Give the parser what came; of a head, nothing beyond its end."""
         if self._refused:
             self._drop(len(data))
             return
         self._unset_keepalive_if_required()
         if self._in_head and not self._head_bytes and _is_one_request(data):
             self._give(data)
-            if not self._in_head:  # a head alone; its body is still to come
+            if not self._in_head:  # a complete head; its body is still to come
                 self._body_left = self._body_bytes()
             return
         at = 0
@@ -151,7 +153,7 @@ class BoundedProtocol(OneWriteProtocol):
             self._timer = self.loop.call_later(self._connections.head_s_max, self._head_is_late)
 
     def _take_head(self, data: bytes, at: int) -> int:
-        """Take what of `data` belongs to the head; where the rest begins."""
+        """Take the part of `data` that belongs to the head; returns where the rest begins."""
         stop = at + HEAD_BYTES_MAX - self._head_bytes
         end = self._end_of_lines(data, at, stop)
         piece = data[at : min(end or stop, stop)]
@@ -161,8 +163,8 @@ class BoundedProtocol(OneWriteProtocol):
                 return len(data)
             self._head_bytes += len(piece)
             self._held += piece
-            # Given on when it has doubled: what is no HTTP is found out at once, and a head that
-            # comes byte by byte is not copied anew with each.
+            # Passed on whenever it has doubled: what is not HTTP is found early, and a head that
+            # comes byte by byte is not copied again for each byte.
             if len(self._held) >= self._given_bytes:
                 self._give_held()
             return len(data)
@@ -177,11 +179,11 @@ class BoundedProtocol(OneWriteProtocol):
         return end
 
     def _take_body(self, data: bytes, at: int) -> int:
-        """Take what of `data` belongs to the body; where the rest begins."""
+        """Take the part of `data` that belongs to the body; returns where the rest begins."""
         if self._body_left:
             end = min(at + self._body_left, len(data))
             self._body_left -= end - at
-        else:  # in chunks: it ends, if it does, with an empty line
+        else:  # in chunks: if it ends, it ends with an empty line
             stop = min(at + _PIECE_BYTES, len(data))
             end = self._end_of_lines(data, at, stop) or stop
             self._framing_bytes += end - at
@@ -197,7 +199,8 @@ class BoundedProtocol(OneWriteProtocol):
         return end
 
     def _end_of_lines(self, data: bytes, at: int, stop: int) -> int | None:
-        """Behind the first empty line of `data[at:stop]`, which may have begun before it."""
+        """The end of the first empty line in `data[at:stop]`; the line may have begun before `at`.
+        None if there is none."""
         if self._last:
             found = (self._last + data[at : at + len(_END) - 1]).find(_END)
             if found >= 0:
@@ -221,15 +224,15 @@ class BoundedProtocol(OneWriteProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # To another protocol: there is none here. It is answered as if it had not asked, and
-            # is the last, for the parser reads no more.
+            # An upgrade to another protocol, of which there is none. The request is answered as
+            # a plain one, and is the last, because the parser reads no further.
             self.cycle.keep_alive = False
             self._refused = True
             if self.cycle.response_complete:
                 self.transport.close()
         except httptools.HttpParserError as error:
             refusal = BadRequest(
-                f"The request is not HTTP/1.1: {_complaint(error)}.",
+                f"The request is not HTTP/1.1: {_parse_error_message(error)}.",
                 remedy="Send it with an HTTP client, to an address that begins with http://.",
             )
             if self._in_head:
@@ -238,23 +241,23 @@ class BoundedProtocol(OneWriteProtocol):
                 self._refuse_body(refusal)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Nothing the owner could do about."""
+        """Not logged: the owner could do nothing about it."""
 
     def on_headers_complete(self) -> None:
-        """The head is whole: its clock stops."""
+        """The head is complete: its timer stops."""
         super().on_headers_complete()
         self._in_head = self._body_began = False
         if self._timer is not None:
             self._stop_timer()
 
     def on_body(self, body: bytes) -> None:
-        """Body that is no framing of chunks."""
+        """Bytes of the body, without the framing of chunks."""
         self._body_began = True
         self._framing_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The next byte begins another head."""
+        """The request is complete; the next byte begins another head."""
         super().on_message_complete()
         self._in_head = True
         self._head_bytes = self._given_bytes = self._framing_bytes = self._dropped_bytes = 0
@@ -262,7 +265,7 @@ class BoundedProtocol(OneWriteProtocol):
             self._stop_timer()
 
     def on_response_complete(self) -> None:
-        """As uvicorn's own; then what came behind this request is seen to."""
+        """As uvicorn's own; then handle what came after this request."""
         super().on_response_complete()
         if self._in_head and not self._head_bytes and not self._refused:
             return
@@ -286,7 +289,7 @@ class BoundedProtocol(OneWriteProtocol):
         return None
 
     def _body_may_never_come(self) -> bool:
-        """Whether a client that waited for "100 Continue" was answered instead: what it sends next
+        """Whether a client that waited for "100 Continue" got a final response: what it sends next
         may be the body or another request."""
         return not self._in_head and self.expect_100_continue and not self._body_began
 
@@ -298,17 +301,17 @@ class BoundedProtocol(OneWriteProtocol):
 
     def _head_is_late(self) -> None:
         self._timer = None
-        if self._answers_run():  # nothing is read meanwhile, or not for the client's fault
+        if self._answers_run():  # nothing is read meanwhile, and that is not the client's fault
             self._timer = self.loop.call_later(self._connections.head_s_max, self._head_is_late)
         elif not self._head_bytes:
             self.transport.close()
         else:
             self._refused = True
-            self._answer(_on_the_wire(head_too_slow(self._path(), self._connections.head_s_max)))
+            self._answer(_response_bytes(head_too_slow(self._path(), self._connections.head_s_max)))
 
     def _refuse_large_head(self, piece: bytes) -> None:
         if not self._given_bytes:
-            self._give(piece)  # for its address, or because it is no head at all
+            self._give(piece)  # to learn its path, or to find that it is not a head
         if not self._refused:
             self._refuse_head(
                 TooLarge(
@@ -319,21 +322,21 @@ class BoundedProtocol(OneWriteProtocol):
             )
 
     def _refuse_head(self, error: BadRequest | TooLarge) -> None:
-        """Refuse what follows the last request, once the answers under way have gone out."""
+        """Refuse what follows the last request, after the responses in progress have been sent."""
         self._refused = True
         self._stop_timer()
-        answer = _on_the_wire(failure_at(self._path(), error))
+        answer = _response_bytes(failure_at(self._path(), error))
         if self._answers_run():
             self._answer_later = answer
         else:
             self._answer(answer)
 
     def _refuse_body(self, error: BadRequest | TooLarge) -> None:
-        """Refuse the request whose body is coming; its app sees a caller who has left."""
+        """Refuse the request whose body is coming. To its app the caller has left."""
         self._refused = True
         cycle = self.cycle
         refusal = failure_at(self._path(), error)
-        if self.pipeline and self.pipeline[0][0] is cycle:  # its turn has not come yet
+        if self.pipeline and self.pipeline[0][0] is cycle:  # it waits for the response before it
             refusal.headers.update(SAFETY_HEADERS)
             cycle.keep_alive = False
             self.pipeline[0] = (cycle, cast(Any, refusal))
@@ -343,13 +346,13 @@ class BoundedProtocol(OneWriteProtocol):
         if cycle.response_started:
             self.transport.close()
         else:
-            self._answer(_on_the_wire(refusal))
+            self._answer(_response_bytes(refusal))
 
     def _path(self) -> str:
         return self.url.partition(b"?")[0][:200].decode("latin-1")
 
     def _answer(self, answer: bytes) -> None:
-        """Send the last word, and let the client read it before the connection is closed."""
+        """Send the last response, and let the client read it before the connection is closed."""
         self._stop_timer()
         self._dropped_bytes = 0
         self.transport.write(answer)
@@ -357,7 +360,7 @@ class BoundedProtocol(OneWriteProtocol):
         self._timer = self.loop.call_later(LINGERING_S_MAX, self.transport.close)
 
     def _drop(self, bytes_len: int) -> None:
-        """Count what is read for nothing; too much closes the connection."""
+        """Count bytes that are read and dropped; too many close the connection."""
         self._dropped_bytes += bytes_len
         if self._answers_run():
             return
@@ -372,8 +375,8 @@ class BoundedProtocol(OneWriteProtocol):
 
 
 def _is_one_request(data: bytes) -> bool:
-    """Whether `data` is one whole request and nothing else, as nearly all data are: then nothing
-    need be counted. One that is not recognised is only taken the longer way."""
+    """Whether `data` is exactly one request, as nearly always: then nothing needs to be counted. An
+    unrecognised one is only handled the longer way."""
     end = data.find(_END, 0, HEAD_BYTES_MAX) + len(_END)
     if end == len(data):
         return end > len(_END)
@@ -381,15 +384,15 @@ def _is_one_request(data: bytes) -> bool:
     return declared is not None and end + int(declared[1]) == len(data)
 
 
-def _complaint(error: httptools.HttpParserError) -> str:
-    """What the parser found, in words that repeat nothing of what was sent."""
+def _parse_error_message(error: httptools.HttpParserError) -> str:
+    """The parser's error in words that repeat nothing of what was sent."""
     if isinstance(error, httptools.HttpParserCallbackError):
         return "its address cannot be read"
     return str(error).rstrip(".") or "it cannot be read"
 
 
-def _on_the_wire(response: Any) -> bytes:
-    """A whole answer, the last of its connection."""
+def _response_bytes(response: Any) -> bytes:
+    """A complete response as bytes; it is the last on its connection."""
     headers = {
         **{name.decode("latin-1"): value.decode("latin-1") for name, value in response.raw_headers},
         **{name.lower(): value for name, value in SAFETY_HEADERS.items()},

@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn, under our limits and without its signal handlers."""
+"""The HTTP server: uvicorn with our limits and without its signal handlers."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from typing import Any, Final, cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from byline.api.http.descriptors import connections_max, told_when_descriptors_run_out
-from byline.api.http.http_protocol import BoundedProtocol, Connections
+from byline.api.http.descriptors import connections_max, descriptor_shortage_logged
+from byline.api.http.http_protocol import BoundedProtocol, ConnectionLimit
 from byline.config.schema import Config
 
 LISTEN_BACKLOG: Final = 2048
-"""Connections the operating system keeps for us until they are accepted."""
+"""Connections that the operating system queues until they are accepted."""
 
 _ACCEPTED_AT_ONCE: Final = 64
-"""In one turn of the loop: each has a descriptor before it can be turned away."""
+"""Connections accepted in one turn of the loop: each takes a descriptor before it can be
+refused."""
 
 
 class HttpServer(uvicorn.Server):
-    """`ready` is set once it takes connections; set `should_exit` to end it."""
+    """`ready` is set once the server takes connections; set `should_exit` to end it."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -33,7 +34,8 @@ class HttpServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are `serve`'s matter: uvicorn would take them from a program that embeds us."""
+        """Do nothing: `serve` handles signals, and uvicorn would take them from a program that
+        embeds us."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -45,8 +47,8 @@ class HttpServer(uvicorn.Server):
 async def http_server(
     app: ASGIApp, listener: socket.socket, config: Config
 ) -> AsyncIterator[HttpServer]:
-    """A server of `app` on `listener`, yielded once it takes connections."""
-    connections = Connections(connections_max(config))
+    """Serve `app` on `listener`; yields the server once it takes connections."""
+    connections = ConnectionLimit(connections_max(config))
     server = HttpServer(
         uvicorn.Config(
             cast(Any, app),
@@ -60,10 +62,10 @@ async def http_server(
         )
     )
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http server")
-    with told_when_descriptors_run_out(asyncio.get_running_loop()):
+    with descriptor_shortage_logged(asyncio.get_running_loop()):
         try:
             await server.ready.wait()
-            listener.listen(LISTEN_BACKLOG)  # asyncio has set it to what it accepts at once
+            listener.listen(LISTEN_BACKLOG)  # asyncio has set it to the number it accepts at once
             yield server
         finally:
             server.should_exit = True

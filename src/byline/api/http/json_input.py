@@ -1,9 +1,9 @@
-"""Bodies of JSON as they are taken in: every name once, every number a number, text that is text.
+"""Strict parsing of JSON bodies: every name once, finite numbers, valid text.
 
-Of a name that is given twice the parser would drop one without a word; with `backend` that could be
-the machine somebody named. `NaN`, `1e999` and numbers of a thousand digits are no JSON for whoever
-they would be passed on to; nor is half a surrogate pair. Very deep nesting overflows a stack, here
-or there. The guard holds query strings to the same.
+Of a name that is given twice the parser would silently drop one; with `backend` that could be the
+machine somebody named. `NaN`, `1e999` and numbers of a thousand digits are not JSON to whoever
+receives them next, nor is half a surrogate pair. Very deep nesting overflows a stack, here or
+there. The guard applies the same rules to query strings.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from byline.domain.echo import shortened
 from byline.errors import BadRequest
 
 DEPTH_MAX: Final = 200
-"""Lists and objects inside one another."""
+"""The deepest nesting of lists and objects."""
 
 WHOLE_NUMBER_MIN: Final = -(2**63)
 WHOLE_NUMBER_MAX: Final = 2**64 - 1
@@ -31,8 +31,8 @@ _NUMBER_CHARS_SHOWN: Final = 40
 _HALF_OF_A_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def json_in(body: bytes) -> Any:
-    """What `body` says. Raises `BadRequest`."""
+def parse_json(body: bytes) -> Any:
+    """The value in `body`. Raises `BadRequest`."""
     try:
         value = _DECODER.decode(body.decode(json.detect_encoding(body)))
     except UnicodeError:
@@ -48,7 +48,7 @@ def json_in(body: bytes) -> Any:
     return value
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
         seen: set[str] = set()
@@ -113,7 +113,8 @@ def _is_deep(value: Any) -> bool:
 
 
 def _must_be_text(value: Any) -> None:
-    """Half a surrogate pair can be written in JSON, but nothing it could be sent on as."""
+    """Raise `BadRequest` for half a surrogate pair: JSON can contain it, but no encoding can pass
+    it on."""
     if (place := _place_of_half(value)) is not None:
         raise BadRequest(
             f"`{shortened(place)}` holds half a surrogate pair, which is no text.",
@@ -122,7 +123,7 @@ def _must_be_text(value: Any) -> None:
 
 
 def _place_of_half(value: Any) -> str | None:
-    """The names on the way to the first string that is no text, with points between."""
+    """The path (names joined by points) to the first string that is not valid text."""
     if isinstance(value, str):
         return None if _is_text(value) else ""
     if isinstance(value, dict):
@@ -154,22 +155,22 @@ _DECODER: Final = json.JSONDecoder(
     parse_constant=_constant,
     parse_int=_whole_number,
     parse_float=_number,
-    object_pairs_hook=_once,
+    object_pairs_hook=_unique_names,
 )
 
 
-class _Strict(Request):
+class _StrictJsonRequest(Request):
     async def json(self) -> Any:
-        return json_in(await self.body())
+        return parse_json(await self.body())
 
 
-class StrictRoute(APIRoute):
-    """A route whose body is read so."""
+class StrictJsonRoute(APIRoute):
+    """A route that parses its body with `parse_json`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
-            return await handle(_Strict(request.scope, request.receive))
+            return await handle(_StrictJsonRequest(request.scope, request.receive))
 
         return handle_strictly

@@ -1,4 +1,4 @@
-"""Successful answers, and how the routes describe their errors to `/docs`."""
+"""Successful JSON responses, and how routes describe their errors in `/docs`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from byline.api.http.http_bytes import SSE_MEDIA_TYPE, json_bytes
 from byline.api.result_shapes import ErrorShape
 
 ALWAYS_POSSIBLE = ("bad_request", "forbidden", "internal")
-"""Codes any address may answer with."""
+"""Codes that any route may answer with."""
 
 SSE_CONTENT: Final[Mapping[str, Any]] = {
     SSE_MEDIA_TYPE: {
@@ -39,7 +39,7 @@ def json_response(
 
 
 def described(ok: type | None, *codes: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route: its good answer `ok`, and the errors with these codes."""
+    """The `responses` of a route: its success type `ok`, and the errors with these codes."""
     by_status: dict[int, list[str]] = {}
     for code in (*ALWAYS_POSSIBLE, *codes):
         by_status.setdefault(STATUS[code], []).append(f"`{code}`")

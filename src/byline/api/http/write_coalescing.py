@@ -1,8 +1,8 @@
-"""What answers send in one turn of the event loop goes out in one write.
+"""Joins what responses send in one turn of the event loop into one write.
 
-uvicorn writes the head of an answer and each piece of its body as they come. Every write is a
-system call, and most of them wake a client that can do nothing yet: after the head of an answer it
-waits for the body. Nothing is held back for longer than the turn.
+uvicorn writes the head of a response and each piece of its body as they come. Every write is a
+system call, and most of them wake a client that can do nothing yet: after the head it waits for the
+body. Nothing is held back for longer than the turn.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from typing import Any, Final, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HELD_BYTES_MAX: Final = 65_536
-"""As much is written before the turn is over: then it is for the transport to say "wait"."""
+"""The most bytes held back; beyond that they are written, and the transport may apply
+back-pressure."""
 
 
-class OneWriteProtocol(HttpToolsProtocol):
-    """uvicorn's protocol over a transport that joins what it is given."""
+class CoalescingProtocol(HttpToolsProtocol):
+    """uvicorn's protocol over a transport that joins writes."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """As uvicorn's own; back-pressure comes from the real transport."""
         super().connection_made(transport)
-        self.transport = cast(asyncio.Transport, JoiningTransport(transport))
+        self.transport = cast(asyncio.Transport, CoalescingTransport(transport))
 
 
-class JoiningTransport:
-    """Joins writes; in everything else it is the transport it was given."""
+class CoalescingTransport:
+    """Joins writes, and passes everything else on to the transport it wraps."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -36,7 +37,7 @@ class JoiningTransport:
         self._held_bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Send `data` with what else is sent in this turn."""
+        """Send `data` together with what else is written in this turn."""
         if not self._held:
             self._loop.call_soon(self._flush)
         self._held.append(data)
@@ -50,7 +51,7 @@ class JoiningTransport:
         self._transport.close()
 
     def write_eof(self) -> None:
-        """Send no more after what is held; the client may go on sending."""
+        """Send nothing after what is held back; the client may go on sending."""
         self._flush()
         self._transport.write_eof()
 

@@ -1,4 +1,4 @@
-"""How machines look as JSON."""
+"""The JSON of machines."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def machine_json(view: MachineView) -> Json:
 
 
 def trial_json(trial: Trial, proposal: Proposal | None) -> Json:
-    """What a test of an address found out."""
+    """The result of testing an address."""
     speed = trial.speed
     return {
         "base_url": trial.base_url,

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from byline.api.http.event_streams import CallerLeft, Unanswered, unless_caller_leaves
-from byline.api.http.json_input import StrictRoute
+from byline.api.http.event_streams import CallerLeft, NoResponse, run_while_connected
+from byline.api.http.json_input import StrictJsonRoute
 from byline.api.http.json_responses import described, json_response
 from byline.api.machines.machine_json import machine_json, trial_json
 from byline.api.machines.machine_shapes import MachineShape, MachinesShape, TrialShape
@@ -18,7 +18,7 @@ from byline.api.parameters import NoParameters, TrialBody
 from byline.api.services import Parts, Services
 from byline.domain.connection_trials import TrialRequest
 
-router = APIRouter(prefix="/api/machines", tags=["machines"], route_class=StrictRoute)
+router = APIRouter(prefix="/api/machines", tags=["machines"], route_class=StrictJsonRoute)
 
 Name = Annotated[str, Path(description="The machine's name.")]
 
@@ -78,9 +78,9 @@ async def test_address(
     gate. It ends when its caller leaves."""
     wanted = TrialRequest(sent.base_url, sent.model, sent.api_key_env)
     try:
-        trial = await unless_caller_leaves(request.receive, parts.trials.run(wanted))
+        trial = await run_while_connected(request.receive, parts.trials.run(wanted))
     except CallerLeft:
-        return Unanswered()
+        return NoResponse()
     proposal = await asyncio.to_thread(parts.trials.proposal, trial, wanted)
     return json_response(trial_json(trial, proposal))
 

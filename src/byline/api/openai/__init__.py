@@ -1,1 +1,1 @@
-"""OpenAI's face of the backends: `/v1`."""
+"""The OpenAI-compatible API of the backends: `/v1`."""

@@ -1,4 +1,4 @@
-"""OpenAI's chat dialect, read and written: requests in, completions and chunks out. Pure."""
+"""OpenAI's chat API: requests are parsed, completions and chunks are written. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 from byline.api.http.http_bytes import json_bytes
-from byline.api.http.json_input import json_in
+from byline.api.http.json_input import parse_json
 from byline.ask.ask_json import byline_json
 from byline.backend.decode import assemble_message
 from byline.config.schema import QuotesBackend
@@ -17,7 +17,7 @@ from byline.domain.chat import ChatRequest, Delta, Message, Tool, ToolChoice, Us
 from byline.domain.gates import AskedBy, Asker
 from byline.errors import BadRequest, LlmError, ToolsUnsupported, UnknownBackend
 
-OURS: Final = frozenset(
+HANDLED_FIELDS: Final = frozenset(
     {
         "model",
         "messages",
@@ -30,15 +30,15 @@ OURS: Final = frozenset(
         "timeout_read_s",
     }
 )
-"""What Byline reads itself; everything else goes to the machine as it is."""
+"""The fields that Byline handles; all others go to the machine unchanged."""
 
-UNCARRIED: Final[Mapping[str, tuple[object, ...]]] = {
+UNSUPPORTED_FIELDS: Final[Mapping[str, tuple[object, ...]]] = {
     "n": (1,),
     "logprobs": (False,),
     "functions": (),
     "function_call": (),
 }
-"""Fields whose answers Byline could not carry back, and the values that ask for nothing."""
+"""Fields whose results Byline could not return, and the values that request nothing."""
 
 TIMEOUT_READ_S: Final = 300.0
 TIMEOUT_READ_S_MAX: Final = 86_400.0
@@ -46,7 +46,7 @@ TIMEOUT_READ_S_MAX: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class CompletionCall:
-    """A chat request, read: whom to call, with what, and how to answer."""
+    """A parsed chat request: which backend to call with what, and how to answer."""
 
     backend: Backend
     request: ChatRequest
@@ -55,10 +55,10 @@ class CompletionCall:
 
 
 def read_call(body: bytes, dispatcher: Dispatcher) -> CompletionCall:
-    """Read OpenAI's chat request. Raises BadRequest, UnknownBackend, ToolsUnsupported."""
+    """Parse an OpenAI chat request. Raises BadRequest, UnknownBackend, ToolsUnsupported."""
     sent = _parse(body)
     backend = _backend(sent.get("model"), dispatcher)
-    for name, harmless in UNCARRIED.items():
+    for name, harmless in UNSUPPORTED_FIELDS.items():
         value = sent.get(name)
         if value is not None and value not in harmless:
             raise BadRequest(f"`{name}` is not supported here.", remedy=f"Leave `{name}` out.")
@@ -78,7 +78,7 @@ def read_call(body: bytes, dispatcher: Dispatcher) -> CompletionCall:
             options={
                 name: value
                 for name, value in sent.items()
-                if name not in OURS and value is not None
+                if name not in HANDLED_FIELDS and value is not None
             },
         ),
         stream=_flag(sent, "stream"),
@@ -87,7 +87,7 @@ def read_call(body: bytes, dispatcher: Dispatcher) -> CompletionCall:
 
 
 def _parse(body: bytes) -> dict[str, Any]:
-    sent = json_in(body)
+    sent = parse_json(body)
     if not isinstance(sent, dict):
         raise BadRequest("The body must be a JSON object.")
     return sent
@@ -195,7 +195,7 @@ def _timeout_read_s(sent: object) -> float:
 def completion(
     call: CompletionCall, completion_id: str, created: int, deltas: Sequence[Delta]
 ) -> dict[str, Any]:
-    """The whole answer as OpenAI's `chat.completion`; `model` is the backend's name."""
+    """The complete answer as OpenAI's `chat.completion`; `model` is the backend's name."""
     last = deltas[-1]
     return {
         "id": completion_id,
@@ -232,7 +232,7 @@ class ChunkWriter:
         self._role: dict[str, Any] = {"role": "assistant"}
 
     def chunk(self, delta: Delta) -> bytes:
-        """One delta as one chunk; the last one also says who it was."""
+        """One delta as one chunk; the last chunk has the byline, too."""
         said = self._role | _delta_json(delta)
         self._role = {}
         choice = json_bytes({"index": 0, "delta": said, "finish_reason": delta.finish_reason})
@@ -242,7 +242,7 @@ class ChunkWriter:
         return b"".join((self._head, choice, b'],"byline":', byline, b"}\n\n"))
 
     def end(self, last: Delta) -> bytes:
-        """What follows the last delta: the usage, if it was asked for, and `[DONE]`."""
+        """What follows the last delta: the usage, if it was requested, and `[DONE]`."""
         done = b"data: [DONE]\n\n"
         if not self._call.include_usage:
             return done
@@ -287,7 +287,7 @@ def empty_answer(backend: Backend, last: Delta) -> LlmError:
 
 
 def usage_json(usage: Usage | None) -> dict[str, Any] | None:
-    """Token counts in OpenAI's words; None where the server said nothing."""
+    """Token counts in OpenAI's terms; None if the server gave none."""
     if usage is None or (usage.prompt_tokens is None and usage.completion_tokens is None):
         return None
     told: dict[str, Any] = {
@@ -301,7 +301,7 @@ def usage_json(usage: Usage | None) -> dict[str, Any] | None:
 
 
 def byline_of(backend: Backend, last: Delta) -> dict[str, Any] | None:
-    """Who it was: our record of the socket, and what the server says it has loaded."""
+    """The byline: our record of the socket, and the model that the server says it has loaded."""
     served = last.served
     return byline_json(
         Byline(

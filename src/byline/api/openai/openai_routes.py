@@ -1,7 +1,8 @@
-"""`/v1`: OpenAI's face of the backends. A model's name is a backend's name, and nothing else.
+"""`/v1`: the OpenAI-compatible API of the backends. A model's name is a backend's name, nothing
+else.
 
-These are plain routes, checked by hand: what Byline adds to a direct call has a budget of two
-milliseconds, and a validating framework would spend it before the machine is called.
+These are plain routes with checks written by hand: what Byline adds to a direct call has a budget
+of two milliseconds, and a validating framework would spend it before the machine is called.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from byline.api.failures import failure, openai_error_body, unforeseen
-from byline.api.http.event_streams import CallerLeft, EventStream, Unanswered, unless_caller_leaves
+from byline.api.failures import failure, internal_error, openai_error_body
+from byline.api.http.event_streams import CallerLeft, EventStream, NoResponse, run_while_connected
 from byline.api.http.http_bytes import byline_headers, json_bytes
 from byline.api.http.json_responses import json_response
 from byline.api.openai.chat_completions import (
@@ -69,14 +70,14 @@ async def complete_chat(request: Request) -> Response:
             return await _streamed(request, call, deltas, headers)
         return await _whole(request, call, headers)
     except (CallerLeft, ClientDisconnect):
-        return Unanswered()
+        return NoResponse()
     except BylineError as error:
         return failure(error, body=openai_error_body(error), headers=headers)
 
 
 async def _whole(request: Request, call: CompletionCall, headers: dict[str, str]) -> Response:
     reading = call.backend.collect(call.request, Priority.FOREGROUND)
-    said = await unless_caller_leaves(request.receive, reading)
+    said = await run_while_connected(request.receive, reading)
     if not any(map(says_something, said)):
         raise empty_answer(call.backend, said[-1])
     return json_response(completion(call, _new_id(), int(time.time()), said), headers=headers)
@@ -91,13 +92,13 @@ async def _streamed(
         return await anext(deltas)
 
     try:
-        first = await unless_caller_leaves(request.receive, first_delta())
+        first = await run_while_connected(request.receive, first_delta())
     except BaseException:
         await deltas.aclose()
         raise
     return EventStream(
         _chunks(request, call, first, deltas),
-        heart=request.app.state.heart,
+        heartbeat=request.app.state.heartbeat,
         headers=headers,
         closed=deltas.aclose,
     )
@@ -106,8 +107,8 @@ async def _streamed(
 async def _chunks(
     request: Request, call: CompletionCall, first: Delta, rest: Deltas
 ) -> AsyncGenerator[bytes, None]:
-    """The chunks. A failure ends them with an error and without `[DONE]`: half an answer is
-    never called done."""
+    """The chunks of a stream. A failure ends them with an error and without `[DONE]`, so half an
+    answer is never called done."""
     writer = ChunkWriter(call, _new_id(), int(time.time()))
     last, said = first, says_something(first)
     try:
@@ -120,7 +121,7 @@ async def _chunks(
     except BylineError as error:
         yield _error_chunk(error)
     except Exception as exception:  # noqa: BLE001 - the status is sent; only a chunk can say it
-        yield _error_chunk(unforeseen(exception, method="POST", path=request.url.path))
+        yield _error_chunk(internal_error(exception, method="POST", path=request.url.path))
     else:
         yield writer.end(last)
 
@@ -133,11 +134,11 @@ def _new_id() -> str:
     return f"chatcmpl-{uuid.uuid4().hex}"
 
 
-class StraightThrough:
-    """ASGI middleware: answers `POST /v1/chat/completions` itself.
+class ChatCompletionsMiddleware:
+    """ASGI middleware that answers `POST /v1/chat/completions` itself.
 
-    `complete_chat` has an answer to every error, so it needs none of what the framework lays around
-    a route, and each layer would be passed again at every turn of a call.
+    `complete_chat` handles every error, so it needs none of the layers the framework puts around a
+    route, and each layer would be passed at every step of a call.
     """
 
     def __init__(self, app: ASGIApp) -> None:

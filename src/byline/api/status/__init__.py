@@ -1,1 +1,1 @@
-"""Whether Byline is well, what happens in it, and the description of the API."""
+"""Health, live events and the description of the API over HTTP."""

@@ -1,4 +1,4 @@
-"""`/docs` and `/openapi.json`: the API, described and to be tried out, without outside requests."""
+"""`/docs` and `/openapi.json`: the description of the API, without outside requests."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ ASSETS = {
     "swagger-ui.css": "text/css",
     "swagger-ui-bundle.js": "text/javascript",
 }
-"""Files of the package `fastapi-offline`, of which nothing else is used."""
+"""Files of the package `fastapi-offline`; nothing else of it is used."""
 
 
 @router.get("/docs")

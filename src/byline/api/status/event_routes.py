@@ -1,7 +1,7 @@
 """`/api/events`: what changes while Byline runs, as server-sent events.
 
-A reader first hears how everything is now, then each change. So one who was away, or was let go for
-reading too slowly, connects again and has missed nothing that still matters.
+A reader first gets the current state of everything, then each change. A reader who was away, or was
+disconnected for reading too slowly, reconnects and has missed nothing that still matters.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ async def follow_events(
     reading = parts.feed.read(BackendChanged)
     return EventStream(
         _encoded(parts, reading),
-        heart=request.app.state.heart,
+        heartbeat=request.app.state.heartbeat,
         headers={},
         closed=reading.aclose,
     )

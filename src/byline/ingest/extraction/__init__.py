@@ -1,1 +1,1 @@
-"""Files to text in child processes."""
+"""Reads files in child processes."""

@@ -1,17 +1,18 @@
 """The child process that reads files: `python -m byline.ingest.extraction.extract_worker LIMITS`.
 
-It speaks to `extract` over its standard input and output, one file at a time:
+It talks to `file_extractor` over its standard input and output, one file at a time:
 
-    in   a JSON line       `protocol.ReadingOrder`
-    out  the opening       the text in UTF-8; in the header its title and where its passages lie
-         blocks            the terms of some passages (`search.analysed`), until all are told
-         a failure         {"failed": {"code", "message", "remedy"}}, in place of what is to come
+    in   a JSON line       `worker_protocol.ReadingOrder`
+    out  the opening       the text in UTF-8; the header has its title and the passages' places
+         blocks            the terms of some passages (`search.index.analysed_passages`), until
+                           all have been sent
+         a failure         {"failed": {"code", "message", "remedy"}}, instead of what is left
 
-Each part of an answer is three lengths in bytes (big-endian, 32 bit each), and that much JSON
-header, text and terms. A block is worked out while those before are stored. Where storing is slow
-nobody reads on: then the worker waits in the middle of a part, with that one block in hand.
+Each part of an answer is three lengths in bytes (big-endian, 32 bit each), then that much JSON
+header, text and terms. A block is computed while the previous ones are stored. If storing is slow,
+nobody reads the output: the worker then waits in the middle of a part, holding that one block.
 
-The end of its input is the end of the process: a worker never outlives the Byline that began it.
+The process ends when its input ends: a worker never outlives the Byline that started it.
 """
 
 from __future__ import annotations
@@ -44,23 +45,23 @@ from byline.search.index.analysed_passages import analysed
 _WATCH_S: Final = 0.05
 _NICE: Final = 5
 _MAPPED_BYTES_SPARE: Final = 1_073_741_824
-"""What is mapped but hardly touched: thread stacks, allocator arenas."""
+"""Memory that is mapped but hardly used: thread stacks, allocator arenas."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _AnswerPart:
     header: dict[str, Any]
     text: bytes = b""
     terms: bytes = b""
 
 
 def main() -> None:
-    """Read files until the input ends, then leave without unwinding: xberg's threads are still
-    running then, and taking the interpreter down under them crashes now and then."""
+    """Read files until the input ends, then exit without unwinding: xberg's threads are still
+    running, and unloading the interpreter under them crashes now and then."""
     limits = WorkerLimits.from_json(sys.argv[1])
     out = _private_output()
     with contextlib.suppress(OSError):
-        os.nice(_NICE)  # people who wait go first
+        os.nice(_NICE)  # people who wait have precedence
     _bound_memory(limits.memory_bytes_max)
     try:
         for order in _orders(sys.stdin.buffer):
@@ -71,7 +72,7 @@ def main() -> None:
         os._exit(EXIT_TOO_MUCH_MEMORY)
 
 
-def _write(out: IO[bytes], part: _Part) -> None:
+def _write(out: IO[bytes], part: _AnswerPart) -> None:
     head = json.dumps({**part.header, "resident_bytes": resident_bytes()}, ensure_ascii=False)
     encoded = head.encode()
     out.write(FRAME.pack(len(encoded), len(part.text), len(part.terms)))
@@ -81,7 +82,7 @@ def _write(out: IO[bytes], part: _Part) -> None:
 
 
 def resident_bytes() -> int:
-    """How much memory this process holds now, in bytes."""
+    """The memory this process holds now, in bytes."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except OSError:
@@ -90,7 +91,8 @@ def resident_bytes() -> int:
 
 
 def peak_bytes() -> int:
-    """The most memory this process ever held, in bytes; the kernel notes the shortest peak."""
+    """The most memory this process ever held, in bytes; the kernel records even the shortest
+    peak."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM:"):
@@ -99,14 +101,16 @@ def peak_bytes() -> int:
 
 
 def _private_output() -> IO[bytes]:
-    """Our own standard output; what libraries print goes to standard error from here on."""
+    """A private copy of standard output; what libraries print goes to standard error from now
+    on."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return out
 
 
 def _orders(lines: IO[bytes]) -> Iterable[ReadingOrder]:
-    """The orders as they come. A thread waits for them, and for the end, during all work."""
+    """The orders as they come. A thread waits for them, and for the end of input, during all
+    work."""
     arrived: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def listen() -> None:
@@ -120,7 +124,7 @@ def _orders(lines: IO[bytes]) -> Iterable[ReadingOrder]:
 
 
 def _bound_memory(memory_bytes_max: int) -> None:
-    """Leave at the limit; the kernel's bound stands behind it, for growth too fast to watch."""
+    """Exit at the limit; the kernel's limit covers growth that is too fast for this check."""
     with contextlib.suppress(OSError, ValueError):
         bound = memory_bytes_max + _MAPPED_BYTES_SPARE
         resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
@@ -134,12 +138,13 @@ def _bound_memory(memory_bytes_max: int) -> None:
 
 
 def _leave_if_over(memory_bytes_max: int) -> None:
-    """A library that holds the interpreter's lock keeps the watch asleep: the peak tells after."""
+    """Exit if the peak was over the limit: a library that holds the interpreter's lock stops the
+    watching thread, but the peak shows it afterwards."""
     if peak_bytes() > memory_bytes_max:
         os._exit(EXIT_TOO_MUCH_MEMORY)
 
 
-def _answer(order: ReadingOrder, limits: WorkerLimits) -> Iterator[_Part]:
+def _answer(order: ReadingOrder, limits: WorkerLimits) -> Iterator[_AnswerPart]:
     try:
         extracted = read(
             Path(order.path),
@@ -149,10 +154,10 @@ def _answer(order: ReadingOrder, limits: WorkerLimits) -> Iterator[_Part]:
         if order.title:
             extracted = replace(extracted, title=order.title)
         chunks = chunk(extracted, passage_chars_max=order.passage_chars_max)
-        yield _Part(_header(extracted, chunks), extracted.text.encode())
+        yield _AnswerPart(_header(extracted, chunks), extracted.text.encode())
         passages = [(passage.text, passage.heading) for passage in chunks]
         for block in analysed(passages, title=extracted.title):
-            yield _Part({}, terms=block.to_bytes())
+            yield _AnswerPart({}, terms=block.to_bytes())
     except ExtractionFailed as refusal:
         yield _failed(refusal)
     except MemoryError:
@@ -179,13 +184,13 @@ def _header(extracted: ExtractedText, chunks: list[Chunk]) -> dict[str, Any]:
     }
 
 
-def _failed(failure: ExtractionFailed) -> _Part:
+def _failed(failure: ExtractionFailed) -> _AnswerPart:
     failed = {
         "code": failure.extraction_code,
         "message": failure.message,
         "remedy": failure.remedy,
     }
-    return _Part({"failed": failed})
+    return _AnswerPart({"failed": failed})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Files to text, in child processes: bounded, recycled, and dead when their parent is.
+"""Reads files in child processes: bounded, recycled, and ended with their parent.
 
-A text comes first, with where its passages lie; then what these are indexed by, block by block,
-while the first ones are stored. A few blocks are heard ahead, so that a worker is done with a file
-of ordinary size before it is stored, and waits with a large one for those who store it.
+The text comes first, with the places of its passages; then, block by block, the terms by which the
+passages are indexed, while the first blocks are stored. A few blocks are received ahead, so that
+the worker finishes a file of ordinary size before it is stored, and waits for the storing of a
+large one.
 """
 
 from __future__ import annotations
@@ -32,32 +33,33 @@ from byline.processes import end_process, last_words
 from byline.search.index.analysed_passages import AnalysedPassages
 
 _FILES_MAX: Final = 200
-"""Files one worker reads before another takes its place."""
+"""Files that one worker reads before it is replaced."""
 _KEPT_BYTES_MAX: Final = 536_870_912
-"""A worker that holds more memory than this after a file is not used again."""
+"""A worker that holds more memory than this after a file is replaced."""
 _IDLE_S_MAX: Final = 60.0
 _STDERR_BYTES_KEPT: Final = 4_096
 _BLOCKS_AHEAD_MAX: Final = 8
-"""Blocks heard before they are stored: about 3 MB."""
+"""Blocks received ahead of storing: about 3 MB."""
 _BLOCK_S_MAX: Final = 60.0
-"""The longest wait for a block, which takes 0.1 s: whoever stores the others has the document
-locked meanwhile."""
+"""The longest wait for a block, which usually takes 0.1 s: meanwhile the document is locked by
+whoever stores its blocks."""
 
 
-class WorkerDied(Exception):
-    """The worker ended in the middle of a file for no reason of its own telling. Try again."""
+class ExtractWorkerDied(Exception):
+    """The worker ended in the middle of a file without a reason of its own. Trying again may
+    help."""
 
 
 _Span: TypeAlias = tuple[int, int, int | None, str]
-"""A passage's start and end, its page, and the path of its headings."""
+"""A passage's start, end, page, and heading path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """A document's text and where its passages lie.
+    """A document's text and the places of its passages.
 
-    `blocks` comes to an end once all of them are analysed. It raises what `Extractor.extract` does:
-    a reading may fail half way.
+    `blocks` ends once all passages are analysed. It raises what `Extractor.extract` raises: a
+    reading may fail half way.
     """
 
     text: ExtractedText
@@ -65,12 +67,12 @@ class Extraction:
     blocks: AsyncIterator[AnalysedPassages]
 
     def gap(self, number: int) -> str:
-        """The blanks between the passage before and the one of this number."""
+        """The white space between passage `number` and the one before it."""
         after = self.spans[number - 1][1] if number else 0
         return self.text.text[after : self.spans[number][0]]
 
     def chunks(self, first: int, block: AnalysedPassages) -> list[Chunk]:
-        """The passages that `block` is of, the first of them number `first`."""
+        """The passages of `block`; the first of them has number `first`."""
         spans = self.spans[first : first + len(block)]
         prints = block.fingerprints.tolist()
         return [
@@ -80,20 +82,21 @@ class Extraction:
 
 
 @dataclass(frozen=True, slots=True)
-class _Opening:
-    """What a worker tells first of a document."""
+class _DocumentHead:
+    """What a worker sends first: the text and the places of its passages."""
 
     text: ExtractedText
     spans: Sequence[_Span]
 
 
-_Part: TypeAlias = _Opening | AnalysedPassages
-_Heard: TypeAlias = asyncio.Queue[_Part | Exception]
-"""What came of a file so far; last, why nothing more comes."""
+_Part: TypeAlias = _DocumentHead | AnalysedPassages
+_PartQueue: TypeAlias = asyncio.Queue[_Part | Exception]
+"""The parts received of a file; an exception is the last one."""
 
 
 class Extractor:
-    """At most `ingest.concurrency` workers, started when a file comes, ended when none does."""
+    """Extractor runs at most `ingest.concurrency` workers. They are started when files come, and
+    ended when idle."""
 
     def __init__(self, config: schema.Ingest, scratch: Path) -> None:
         self._limits = WorkerLimits(
@@ -111,59 +114,62 @@ class Extractor:
     async def extract(
         self, path: Path, name: str, title: str = "", *, passage_chars_max: int | None = None
     ) -> AsyncIterator[Extraction]:
-        """Read the file at `path`, which its owner calls `name`, and `title` if that is given. Cut
-        it by `passage_chars_max`, or as is configured. From here on the file is not needed.
+        """Read the file at `path`, whose owner calls it `name` and gave it `title`, if that is not
+        "". Cut it by `passage_chars_max`, or as configured. Inside the
+        block the file is not needed any more.
 
-        Raises `ExtractionFailed`, or `WorkerDied` if the worker was killed from outside. Whoever
-        leaves before the last block ends the worker.
+        Raises `ExtractionFailed`, or `ExtractWorkerDied` if the worker was killed from outside.
+        Leaving the block before the last of `blocks` ends the worker.
         """
         chars_max = passage_chars_max or self._passage_chars_max
-        heard: _Heard = asyncio.Queue(_BLOCKS_AHEAD_MAX)
+        parts: _PartQueue = asyncio.Queue(_BLOCKS_AHEAD_MAX)
         order = ReadingOrder(str(path), name, title, chars_max)
-        listening = asyncio.create_task(self._listen(order, heard))
+        reading = asyncio.create_task(self._run_order(order, parts))
         try:
-            yield await _extraction(heard)
+            yield await _receive_extraction(parts)
         finally:
-            listening.cancel()
-            await asyncio.wait([listening])
+            reading.cancel()
+            await asyncio.wait([reading])
 
-    async def _listen(self, order: ReadingOrder, heard: _Heard) -> None:
-        """Put what a worker makes of a file into `heard`, or why it makes nothing of it. Whoever
-        takes the last of it finds the worker free."""
+    async def _run_order(self, order: ReadingOrder, parts: _PartQueue) -> None:
+        """Put the parts that a worker makes of a file into `parts`, or the exception that ends
+        them. The worker is free again before the last part is put."""
         try:
             async with self._free:
-                last = await self._read(order, heard)
-            await heard.put(last)
+                last = await self._read(order, parts)
+            await parts.put(last)
         except Exception as failure:  # noqa: BLE001 - it is raised where it is waited for
-            await heard.put(failure)
+            await parts.put(failure)
 
-    async def _read(self, order: ReadingOrder, heard: _Heard) -> _Part:
+    async def _read(self, order: ReadingOrder, parts: _PartQueue) -> _Part:
         worker = await self._worker()
         try:
-            return await self._hear(worker, order, heard)
+            return await self._receive_parts(worker, order, parts)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._end_of(worker) from error
         finally:
-            await self._put_back(worker)
+            await self._return_worker(worker)
 
-    async def _hear(self, worker: _Worker, order: ReadingOrder, heard: _Heard) -> _Part:
-        """Put all parts into `heard` but the last, which is returned. What counts is how long the
-        worker is waited for, not how long it waits for those who store what it said."""
+    async def _receive_parts(
+        self, worker: _Worker, order: ReadingOrder, parts: _PartQueue
+    ) -> _Part:
+        """Put all parts into `parts` but the last, which is returned. Only the time waiting for the
+        worker counts against its limit, not the time the worker waits for the storing."""
         loop = asyncio.get_running_loop()
         wait_s_max = left_s = self._s_max
-        hearing: Coroutine[Any, Any, _Part] = worker.open(order)
+        next_part: Coroutine[Any, Any, _Part] = worker.open(order)
         while True:
             began = loop.time()
             try:
                 async with asyncio.timeout(min(left_s, wait_s_max)):
-                    part = await hearing
+                    part = await next_part
             except TimeoutError:
-                raise self._too_slow() if left_s <= wait_s_max else _stood_still() from None
+                raise self._too_slow() if left_s <= wait_s_max else _block_too_slow() from None
             if not worker.is_reading:
                 return part
             left_s -= loop.time() - began
-            await heard.put(part)
-            hearing, wait_s_max = worker.block(), _BLOCK_S_MAX
+            await parts.put(part)
+            next_part, wait_s_max = worker.block(), _BLOCK_S_MAX
 
     async def close(self) -> None:
         """End the idle workers; busy ones end with the call that uses them."""
@@ -174,13 +180,13 @@ class Extractor:
         while self._idle:
             worker = self._idle.pop()
             if worker.is_usable:
-                worker.keep()
+                worker.cancel_ending()
                 return worker
             await worker.kill()
         return await _start_worker(self._limits, self._scratch)
 
-    async def _put_back(self, worker: _Worker) -> None:
-        """One in the middle of a file, or worn, ends here."""
+    async def _return_worker(self, worker: _Worker) -> None:
+        """Keep the worker for the next file, or end it if it is worn or in the middle of a file."""
         if worker.is_usable:
             self._idle.append(worker)
             worker.kill_after(_IDLE_S_MAX)
@@ -196,7 +202,7 @@ class Extractor:
                 "memory (ingest.extract_memory_bytes_max).",
                 remedy="Split the file, or raise ingest.extract_memory_bytes_max.",
             )
-        return WorkerDied(f"the worker ended with {code}: {said.strip()[-300:]}")
+        return ExtractWorkerDied(f"the worker ended with {code}: {said.strip()[-300:]}")
 
     def _too_slow(self) -> ExtractionFailed:
         return ExtractionFailed(
@@ -223,18 +229,18 @@ class _Worker:
         self._process = process
         self._folder = folder
         self._files = 0
-        self._is_asked = False
-        self._untold = 0
+        self._awaits_opening = False
+        self._passages_left = 0
         self._resident_bytes = 0
         self._stderr = b""
-        self._listening = asyncio.create_task(self._listen())
+        self._stderr_reader = asyncio.create_task(self._read_stderr())
         self._timer: asyncio.TimerHandle | None = None
         self._ending: asyncio.Task[tuple[int | None, str]] | None = None
 
     @property
     def is_reading(self) -> bool:
-        """Whether it has not told all of its file."""
-        return self._is_asked or self._untold > 0
+        """Whether parts of its file are still to come."""
+        return self._awaits_opening or self._passages_left > 0
 
     @property
     def is_usable(self) -> bool:
@@ -247,23 +253,23 @@ class _Worker:
         )
 
     async def open(self, order: ReadingOrder) -> _Part:
-        """Begin a file: its text."""
+        """Start reading a file; returns its text and the places of its passages."""
         stdin = self._process.stdin
         assert stdin is not None
         self._files += 1
-        self._is_asked = True
+        self._awaits_opening = True
         stdin.write(order.to_json().encode() + b"\n")
         await stdin.drain()
         header, text, _ = await self._part()
-        opening = _opening(header, text)
-        self._is_asked, self._untold = False, len(opening.spans)
+        opening = _read_opening(header, text)
+        self._awaits_opening, self._passages_left = False, len(opening.spans)
         return opening
 
     async def block(self) -> _Part:
-        """What some more of its passages are indexed by."""
+        """The next block: the terms of some more passages."""
         _, _, packed = await self._part()
         block = AnalysedPassages.from_bytes(packed)
-        self._untold -= len(block)
+        self._passages_left -= len(block)
         return block
 
     async def _part(self) -> tuple[Mapping[str, Any], bytes, bytes]:
@@ -275,35 +281,36 @@ class _Worker:
         packed = await stdout.readexactly(terms_len)
         self._resident_bytes = header["resident_bytes"]
         if failed := header.get("failed"):
-            self._is_asked, self._untold = False, 0
+            self._awaits_opening, self._passages_left = False, 0
             raise ExtractionFailed(failed["code"], failed["message"], remedy=failed["remedy"])
         return header, text, packed
 
     def kill_after(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(seconds, self._begin_end)
+        self._timer = loop.call_later(seconds, self._start_ending)
 
-    def keep(self) -> None:
+    def cancel_ending(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
     async def kill(self) -> tuple[int | None, str]:
-        """End the process and forget its files; its exit code and last words."""
-        return await asyncio.shield(self._begin_end())
+        """End the process and delete its files; returns its exit code and the end of its standard
+        error."""
+        return await asyncio.shield(self._start_ending())
 
-    def _begin_end(self) -> asyncio.Task[tuple[int | None, str]]:
-        self.keep()
+    def _start_ending(self) -> asyncio.Task[tuple[int | None, str]]:
+        self.cancel_ending()
         if self._ending is None:
             self._ending = asyncio.create_task(self._end())
         return self._ending
 
     async def _end(self) -> tuple[int | None, str]:
         code = await end_process(self._process)
-        await last_words(self._listening)
+        await last_words(self._stderr_reader)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         return code, self._stderr.decode("utf-8", "replace")
 
-    async def _listen(self) -> None:
+    async def _read_stderr(self) -> None:
         stderr = self._process.stderr
         assert stderr is not None
         while said := await stderr.read(_STDERR_BYTES_KEPT):
@@ -335,9 +342,9 @@ async def _start_worker(limits: WorkerLimits, scratch: Path) -> _Worker:
     return _Worker(process, folder)
 
 
-def _opening(header: Mapping[str, Any], text: bytes) -> _Opening:
+def _read_opening(header: Mapping[str, Any], text: bytes) -> _DocumentHead:
     paths = header["paths"]
-    return _Opening(
+    return _DocumentHead(
         text=ExtractedText(
             text=text.decode(),
             title=header["title"],
@@ -350,28 +357,28 @@ def _opening(header: Mapping[str, Any], text: bytes) -> _Opening:
     )
 
 
-async def _extraction(heard: _Heard) -> Extraction:
-    opening = await _next(heard)
-    assert isinstance(opening, _Opening)
-    return Extraction(opening.text, opening.spans, _blocks(heard, len(opening.spans)))
+async def _receive_extraction(parts: _PartQueue) -> Extraction:
+    opening = await _next(parts)
+    assert isinstance(opening, _DocumentHead)
+    return Extraction(opening.text, opening.spans, _blocks(parts, len(opening.spans)))
 
 
-async def _blocks(heard: _Heard, passages: int) -> AsyncIterator[AnalysedPassages]:
+async def _blocks(parts: _PartQueue, passages: int) -> AsyncIterator[AnalysedPassages]:
     while passages:
-        block = await _next(heard)
+        block = await _next(parts)
         assert isinstance(block, AnalysedPassages)
         passages -= len(block)
         yield block
 
 
-async def _next(heard: _Heard) -> _Part:
-    told = await heard.get()
+async def _next(parts: _PartQueue) -> _Part:
+    told = await parts.get()
     if isinstance(told, Exception):
         raise told
     return told
 
 
-def _stood_still() -> ExtractionFailed:
+def _block_too_slow() -> ExtractionFailed:
     return ExtractionFailed(
         "too_slow",
         f"Reading the file stood still for {_BLOCK_S_MAX:g} s.",

@@ -1,4 +1,4 @@
-"""One file to its text: pick the reader, name the document, refuse what holds nothing.
+"""Reads one file: picks the reader, names the document, refuses what has no text.
 
 Runs in the worker process only; nothing here may be called in the server's own process.
 """
@@ -24,7 +24,7 @@ from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_tiff
 from byline.ingest.readers.mail_reader import read_mail, read_mailbox
 from byline.ingest.readers.office_reader import Ocr, read_office
 from byline.ingest.readers.plain_reader import read_markdown, read_text
-from byline.ingest.readers.text_blocks import clean_title
+from byline.ingest.readers.text_blocks import title_line
 from byline.text.language import language_of
 
 _UTF8_BYTES_MAX: Final = 4
@@ -34,14 +34,14 @@ _PDF_END_WITHIN_BYTES: Final = 1_024
 
 @dataclass(frozen=True, slots=True)
 class ReadingLimits:
-    """What one reading may take: characters of text, and the OCR languages wanted."""
+    """The limits of one reading: characters of text, and the OCR languages wanted."""
 
     text_chars_max: int
     ocr_languages: Sequence[str]
 
 
 def read(path: Path, name: str, limits: ReadingLimits) -> ExtractedText:
-    """The text of the file at `path`, called `name` by its owner; never blank.
+    """The text of the file at `path`, which its owner calls `name`; never blank.
 
     Raises `ExtractionFailed` with one of its codes.
     """
@@ -120,7 +120,7 @@ def _title(extracted: ExtractedText, name: str) -> str:
     is_title = first is not None and first.level == 1 and first.start == 0
     if first is not None and is_title and Trait.HEADING_IS_TITLE in traits:
         return first.text
-    return clean_title(PurePath(name).stem) or name
+    return title_line(PurePath(name).stem) or name
 
 
 def _squeezed(text: str) -> str:
@@ -137,7 +137,7 @@ def _too_much_text(chars: int, limits: ReadingLimits) -> ExtractionFailed:
 
 
 def _is_cut_off(pdf: Path) -> bool:
-    """Whether a PDF lacks its end: readers pass over that, and find what pages they can."""
+    """Whether a PDF lacks its end. Readers ignore that and show the pages they find."""
     with pdf.open("rb") as file:
         file.seek(max(0, pdf.stat().st_size - _PDF_END_WITHIN_BYTES))
         return b"%%EOF" not in file.read()

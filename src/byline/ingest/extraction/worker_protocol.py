@@ -1,5 +1,5 @@
-"""What `extract` and `pictures` say to their child processes, and hear from them: orders, limits,
-frames, codes; and what a child gets to see of our environment."""
+"""The protocol between `file_extractor`, `page_pictures` and their child processes: orders, limits,
+frames, exit codes, and the environment of a child."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ EXIT_TOO_MUCH_MEMORY: Final = 77
 """The exit code of a worker that reached its memory limit."""
 
 NO_SUCH_PAGE: Final = "no_such_page"
-"""What is asked for a page beyond a file's last one."""
+"""The failure for a page number beyond the last page."""
 
 FRAME: Final = struct.Struct(">III")
-"""What precedes each part of an answer: the lengths in bytes of its JSON header, of a text and of
-the terms of passages."""
+"""The head of each part of an answer: the lengths in bytes of its JSON header, its text and its
+terms."""
 
+# fmt: off
 _PASSED_ON: Final = (
-    *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
-    *("PYTHONPATH", "VIRTUAL_ENV", "TESSDATA_PREFIX"),
+    "PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+    "PYTHONPATH", "VIRTUAL_ENV", "TESSDATA_PREFIX",
 )
-"""All a reader of other people's files gets to see of our environment; keys are not among it."""
+# fmt: on
+"""The variables of our environment that a child gets, because it reads other people's files; no
+keys."""
 
 
 def bare_environment(folder: Path) -> Mapping[str, str]:
@@ -37,7 +40,7 @@ def bare_environment(folder: Path) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class PictureOrder:
-    """Which page of which file to draw, how many pixels wide, with what passage marked (if any).
+    """The page to draw: file, page number, width in pixels, and the passage to mark ("" for none).
 
     `about` is where on the page the passage should begin, from 0 (top) to 1.
     """
@@ -59,8 +62,8 @@ class PictureOrder:
 
 @dataclass(frozen=True, slots=True)
 class ReadingOrder:
-    """Which file to read, what its owner calls it and its title ("" for the one it has), and how
-    long its passages may be, in characters."""
+    """The file to read, its owner's name for it, its title ("" to use the file's own), and the
+    longest passage in characters."""
 
     path: str
     name: str
@@ -77,7 +80,7 @@ class ReadingOrder:
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """What every reading of a worker may take."""
+    """The limits of every reading of a worker."""
 
     memory_bytes_max: int
     text_chars_max: int

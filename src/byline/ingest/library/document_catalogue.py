@@ -1,4 +1,4 @@
-"""The catalogue: documents listed, counted and sorted, and the passages of one. It only reads."""
+"""The catalogue: lists, counts and sorts documents, and their passages. It only reads."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from byline.store.statements import statements
 LIST_MAX: Final = 500
 FACETS_MAX: Final = 200
 WORDS_MAX: Final = 10
-"""Words of `Choice.words` that are looked for; further ones are not."""
+"""How many words of `Choice.words` are searched for; the others are ignored."""
 
 _MARKS: Final = re.compile(r"([\\%_])")
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """How a list is sorted: by `key`, an SQL expression of `type`, then by id."""
+    """The order of a list: by `key`, an SQL expression of `type`, then by id."""
 
     key: str
     type: str
@@ -55,7 +55,7 @@ Place = tuple[str, uuid.UUID]
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """What lists could be confined to, each with its number of documents, most first."""
+    """The values a list can be filtered by, each with its number of documents, most first."""
 
     collections: Mapping[str, int]
     tags: Mapping[str, int]
@@ -63,7 +63,7 @@ class Facets:
 
 
 class Catalogue:
-    """Looks documents through. Removed ones are not in it."""
+    """Catalogue lists and counts documents. Removed documents are not in it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -77,11 +77,12 @@ class Catalogue:
         filters: Filters = EVERYTHING,
         choice: Choice = ANY_DOCUMENT,
     ) -> DocumentPage:
-        """Documents as `choice` sorts them; `collection` is short for that of `filters`.
+        """A page of documents in the order of `choice`; `collection` is short for that of
+        `filters`.
 
-        A cursor stands for a place in the order, so documents that come and go meanwhile make
-        nothing appear twice. `BadRequest`: a broken cursor or one of another order, an unknown
-        collection, a filter nobody could have meant.
+        A cursor is a place in the order, so documents that come and go meanwhile make none appear
+        twice. Raises `BadRequest` for a broken cursor or one of another order, an unknown
+        collection, or a senseless filter.
         """
         limit = max(1, min(limit, LIST_MAX))
         filters = filtering.checked(filters.confined_to(collection))
@@ -105,7 +106,7 @@ class Catalogue:
     async def counts(
         self, filters: Filters = EVERYTHING, choice: Choice = ANY_DOCUMENT
     ) -> Mapping[DocumentState, int]:
-        """How many documents there are in each state, the states of `choice` left aside."""
+        """The number of documents in each state; the states in `choice` are ignored."""
         chosen = Choice(choice.words, (), choice.sort)
         async with self._database.connection() as connection:
             found = await connection.execute(
@@ -121,7 +122,7 @@ class Catalogue:
             return [row["name"] for row in await found.fetchall()]
 
     async def facets(self) -> Facets:
-        """The collections, tags and media types there are, `FACETS_MAX` of each at most."""
+        """The collections, tags and media types in use, at most `FACETS_MAX` of each."""
         counted: dict[str, dict[str, int]] = {"collection": {}, "tag": {}, "type": {}}
         async with self._database.connection() as connection:
             found = await connection.execute(
@@ -132,7 +133,7 @@ class Catalogue:
         return Facets(counted["collection"], counted["tag"], counted["type"])
 
     async def passages(self, document_id: str, *, limit: int, cursor: str | None) -> PassagePage:
-        """The passages of a document in order; none where there is no such document."""
+        """The passages of a document in order; none if there is no such document."""
         limit = max(1, min(limit, LIST_MAX))
         sought = {"id": document_id, "after": _ordinal(cursor), "limit": limit + 1}
         async with self._database.connection() as connection:
@@ -161,7 +162,7 @@ def _parameters(filters: Filters, choice: Choice) -> dict[str, Any]:
 
 
 def _patterns(words: str) -> list[str] | None:
-    """Each word as a pattern, composed as names are stored: macOS sends Hangul decomposed."""
+    """Each word as a pattern, in the normal form of stored names: macOS sends decomposed Hangul."""
     sought = unicodedata.normalize("NFC", words).replace("\0", "").split()[:WORDS_MAX]
     return ["%" + _MARKS.sub(r"\\\1", word) + "%" for word in sought] or None
 
@@ -182,7 +183,7 @@ def _sorted_by(name: str, order: _Order) -> str:
 
 
 def _cursor(sort: DocumentSort, row: DictRow) -> str:
-    """Where the page after `row` begins, in words only `_read_cursor` knows."""
+    """The cursor of the page after `row`, which only `_read_cursor` understands."""
     place = json.dumps([sort.value, row["place"], str(row["id"])])
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
@@ -205,7 +206,7 @@ def _read_cursor(cursor: str, sort: DocumentSort) -> Place:
 
 
 def _checked_key(key: object, kind: str) -> str:
-    """The key of a cursor if PostgreSQL can read it; raises `ValueError`."""
+    """The key of a cursor. Raises `ValueError` if PostgreSQL could not read it."""
     if not isinstance(key, str) or "\0" in key:
         raise ValueError(key)
     if kind == "timestamptz":

@@ -1,4 +1,4 @@
-"""The library: documents added, listed, read and removed. What is added is read by a job."""
+"""The library: adds, reads, changes and removes documents. Jobs read what is added."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from byline.errors import (
     UnsupportedFormat,
 )
 from byline.ingest.backlog import backlog_of, give_jobs
-from byline.ingest.format_detection import HEAD_BYTES, refusal_of
+from byline.ingest.format_detection import HEAD_BYTES, refused_kind_of
 from byline.ingest.library.document_catalogue import LIST_MAX, Catalogue
 from byline.ingest.library.document_names import (
     check_collection,
@@ -44,7 +44,7 @@ from byline.ingest.library.document_names import (
     clean_title,
 )
 from byline.ingest.library.document_removal import JobQueue, Removals
-from byline.ingest.library.source_files import Originals
+from byline.ingest.library.source_files import FileForgotten, SourceFiles
 from byline.ingest.passages.chunking import CHUNK_VERSION, cut_by
 from byline.ingest.passages.passage_length import length_in_force
 from byline.search.index.collection_move import move_document
@@ -60,40 +60,57 @@ _COMPARE_S: Final = 86_400.0
 """How often the files in the store are compared with the documents, in seconds."""
 _COMPARE_AGAIN_S: Final = 600.0
 _REFRESHED_AT_ONCE: Final = 20
-"""Documents read again before somebody's new one gets its turn."""
+"""Documents queued again at once, so that a new document does not wait for long."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddedDocument:
-    """What became of an added file. `duplicate`: the collection held the same bytes already."""
+    """The document of an added file. `duplicate`: the collection had the same bytes already."""
 
     document: Document
     duplicate: bool
 
 
-class Work(Protocol):
-    """Background work that is no job of the queue."""
+class UnqueuedWork(Protocol):
+    """Background work that is not a job of the queue."""
 
     async def jobs(self, connection: AsyncConnection[DictRow]) -> Sequence[JobStatus]:
-        """What is going on of it."""
+        """Its work in progress, as jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryHooks:
+    """The other parts that deal with a library's documents: background work whose jobs the library
+    lists beside those of its queue, and what is called for each file that is deleted."""
+
+    unqueued_work: Sequence[UnqueuedWork] = ()
+    on_file_forgotten: Sequence[FileForgotten] = ()
+
+
+NO_HOOKS: Final = LibraryHooks()
 
 
 class Library:
-    """Documents by collection. The same bytes are one document of a collection."""
+    """Library adds, changes and removes documents, and queues their reading. Inside a collection
+    the same bytes are one document."""
 
     def __init__(
-        self, database: Database, blobs: BlobStore, config: schema.Ingest, queue: JobQueue
+        self,
+        database: Database,
+        blobs: BlobStore,
+        config: schema.Ingest,
+        queue: JobQueue,
+        hooks: LibraryHooks = NO_HOOKS,
     ) -> None:
         self._database = database
         self._blobs = blobs
         self._config = config
         self._queue = queue
-        self._originals = Originals(database, blobs)
+        self._source_files = SourceFiles(database, blobs, hooks.on_file_forgotten)
         self.catalogue = Catalogue(database)
-        self.removals = Removals(database, self._originals, queue, config.undo_s)
-        self.works: list[Work] = []
+        self.removals = Removals(database, self._source_files, queue, config.undo_s)
+        self._unqueued_work = hooks.unqueued_work
         self._compare_at = float("-inf")
-        self.on_forgotten = self._originals.on_forgotten
 
     async def add(
         self,
@@ -104,18 +121,19 @@ class Library:
         folder: str = "",
         tags: Sequence[str] = (),
     ) -> AddedDocument:
-        """Keep the file at `path` and queue its reading; file, row and job are kept all or none.
+        """Store the file at `path` and queue its reading. File, row and job are stored all or none.
 
-        `folder` is where the file lay, such as `letters/2024`. A duplicate of a document that
-        failed is read again; it keeps its name and path, and gets the tags beside those it has.
-        Raises `BadRequest`, `Invalid`,
-        `TooLarge`, `UnsupportedFormat`, `StorageFull`, `StorageUnavailable`, `DatabaseUnavailable`.
+        `folder` is where the file lay, such as `letters/2024`. A duplicate of a failed document is
+        read again; it keeps its name and path, and gets `tags` in addition to its own.
+
+        Raises `BadRequest`, `Invalid`, `TooLarge`, `UnsupportedFormat`, `StorageFull`,
+        `StorageUnavailable`, `DatabaseUnavailable`.
         """
         name = clean_name(name)
         check_collection(collection)
         folder, clean_tags = clean_folder(folder), checked_tags(tags)
         bytes_len = await asyncio.to_thread(self._check_file, path, name)
-        sha256 = await self._blobs.put(path, self._originals.expect)
+        sha256 = await self._blobs.put(path, self._source_files.expect)
         new = {
             "id": uuid.uuid4(),
             "name": name,
@@ -132,10 +150,10 @@ class Library:
             async with self._database.connection() as connection:
                 return await self._add_row(connection, new, path)
         except DatabaseUnavailable:
-            self._originals.look_later(sha256)
+            self._source_files.recheck_later(sha256)
             raise
         except BaseException:
-            await asyncio.shield(self._originals.forget(sha256))
+            await asyncio.shield(self._source_files.forget(sha256))
             raise
 
     async def get(self, document_id: str) -> Document:
@@ -144,9 +162,9 @@ class Library:
             return document_of(await _row(connection, "get", document_id))
 
     async def text(self, document_id: str) -> ExtractedText:
-        """What was read out of a document, headings left out.
+        """The extracted text of a document, without its headings.
 
-        Raises `NotFound` when there is no such document or it has not been read.
+        Raises `NotFound` if there is no such document or it has not been read.
         """
         async with self._database.connection() as connection:
             row = await _row(
@@ -165,9 +183,10 @@ class Library:
         return document, await self._blobs.get(document.sha256)
 
     async def change(self, document_id: str, changes: DocumentChanges) -> Document:
-        """Change what is said of a document. A new title is searched by once it is read again.
+        """Change title, tags or collection. A new title is searchable once the document is read
+        again.
 
-        Raises `NotFound`, `BadRequest`, and `Invalid` where the collection has the same bytes.
+        Raises `NotFound`, `BadRequest`, and `Invalid` if the collection has the same bytes.
         """
         changed = _checked_changes(changes)
         sql = statements("documents")
@@ -189,19 +208,21 @@ class Library:
             return document_of(await _row(connection, "get", document_id))
 
     async def retry(self, document_id: str) -> Document:
-        """Read a document again that failed; any other is left as it is. Raises `NotFound`."""
+        """Queue a failed document to be read again; any other is left as it is. Raises
+        `NotFound`."""
         document = await self.get(document_id)
         return (
             await self.reindex(document_id) if document.state is DocumentState.FAILED else document
         )
 
     async def delete(self, document_id: str) -> None:
-        """Remove a document for good and at once, with all that was made of it, and its file
-        unless another has it. Raises `NotFound`."""
+        """Remove a document for good and at once, with everything derived from it, and its file
+        unless another document has it. Raises `NotFound`."""
         await self.removals.delete(document_id)
 
     async def reindex(self, document_id: str) -> Document:
-        """Read a document again; until that is done it is found as before. Raises `NotFound`."""
+        """Queue a document to be read again; until then it is found as before. Raises
+        `NotFound`."""
         async with self._database.connection() as connection:
             row = await _row(connection, "get_locked", document_id)
             changed = await change_state(connection, document_id, DocumentState.QUEUED)
@@ -210,9 +231,9 @@ class Library:
             return document_of(changed or row)
 
     async def refresh(self) -> int:
-        """Queue some documents that were cut by earlier rules or to another length, newest first,
-        to be read again; how many. None while others wait: those come first. Until it is read again
-        a document is found by its old passages."""
+        """Queue some documents that were cut by earlier rules or to another length to be read
+        again, newest first; returns how many. None while others wait, which come first. Until it is
+        read again a document is found by its old passages."""
         sql = statements("documents")
         async with self._database.connection() as connection:
             chars_max = await length_in_force(connection, self._config.passage_chars_max)
@@ -241,35 +262,37 @@ class Library:
                 statements("documents")["jobs"], {"limit": max(1, min(limit, LIST_MAX))}
             )
             queued = [job_of(row) for row in await found.fetchall()]
-            return [job for work in self.works for job in await work.jobs(connection)] + queued
+            return [
+                job for work in self._unqueued_work for job in await work.jobs(connection)
+            ] + queued
 
     async def backlog(self) -> Backlog:
-        """What waits to be read, and whether reading moves on."""
+        """What waits to be read, and whether reading makes progress."""
         async with self._database.connection() as connection:
             return await backlog_of(connection, self._config.extract_s_max)
 
     async def give_jobs(self) -> int:
-        """Give documents that wait without a job one; how many there were."""
+        """Give waiting documents without a job one; returns how many there were."""
         async with self._database.connection() as connection:
             return await give_jobs(connection, self._queue)
 
     async def sweep(self) -> None:
-        """What is due: files that nobody has, documents removed long enough ago, readings by
-        earlier rules."""
-        await self._originals.settle()
-        await self._originals.sweep()
+        """Do what is due: forget files without a document, purge removed documents, queue documents
+        that were read by earlier rules."""
+        await self._source_files.recheck()
+        await self._source_files.sweep()
         await self._compare_store()
         await self.removals.purge()
         await self.refresh()
 
     async def _compare_store(self) -> None:
-        """Compare the store with the documents, at the first sweep and once a day."""
+        """Compare the store with the documents at the first sweep, then once a day."""
         now = time.monotonic()
         if now < self._compare_at:
             return
         self._compare_at = now + _COMPARE_S
         try:
-            await self._originals.compare()
+            await self._source_files.compare()
         except StorageUnavailable as error:
             log.warning("the file store could not be looked through", reason=error.message)
             self._compare_at = now + _COMPARE_AGAIN_S
@@ -286,7 +309,7 @@ class Library:
                 f"{self._config.file_bytes_max:,}."
             )
         with path.open("rb") as file:
-            refusal = refusal_of(file.read(HEAD_BYTES))
+            refusal = refused_kind_of(file.read(HEAD_BYTES))
         if refusal is not None:
             raise UnsupportedFormat(f"{name}: {refusal.sentence}", remedy=refusal.remedy)
         return bytes_len
@@ -315,7 +338,9 @@ class Library:
         sql = statements("documents")
         await connection.execute(sql["lock_file"], new)
         if not await self._blobs.exists(str(new["sha256"])):
-            await self._blobs.put(path)  # its last document was removed just now, and it with that
+            await self._blobs.put(
+                path
+            )  # its last document was removed just now, and the file with it
         await connection.execute(sql["ensure_collection"], new)
         await self.removals.make_room(connection, new["collection"], new["sha256"])
         while True:
@@ -345,7 +370,7 @@ class Library:
 
 
 def _checked_changes(changes: DocumentChanges) -> DocumentChanges:
-    """The same, cleaned: `title` is "" for the file's own. Raises `BadRequest`."""
+    """The changes, cleaned; `title` is "" to use the file's own. Raises `BadRequest`."""
     if changes.collection is not None:
         check_collection(changes.collection)
     return DocumentChanges(

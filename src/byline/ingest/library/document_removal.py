@@ -1,12 +1,12 @@
-"""Documents removed: for a while so that it can be undone, then for good.
+"""Removing documents: hidden first, so that it can be undone, then deleted for good.
 
     kept ──remove──► hidden ──its time is up, or the same bytes are added──► gone
       ▲                │                                                       ▲
       └────restore─────┘                        kept, hidden ──delete──────────┘
 
-A hidden document keeps all that was made of it, passages, vectors and its file, but nothing that
-says `documents` to the database sees it, and no search finds it. It is a row, so a restart changes
-nothing about it.
+A hidden document keeps everything derived from it (passages, vectors) and its file, but no
+statement that reads the view `documents` sees it, and no search finds it. It is a row, so a restart
+changes nothing about it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from psycopg.rows import DictRow
 
 from byline.domain.documents import Document, DocumentState, RemovedDocument
 from byline.errors import BadRequest, NotFound
-from byline.ingest.library.source_files import Originals
+from byline.ingest.library.source_files import SourceFiles
 from byline.search.index import lexical_index
 from byline.store.database import Database
 from byline.store.document_rows import document_of
@@ -32,38 +32,38 @@ from byline.vectors.vector_filling import queue_embedding
 log: Final = structlog.get_logger(__name__)
 
 AT_ONCE_MAX: Final = 1_000
-"""Documents removed or brought back by one call."""
+"""The most documents that one call removes or restores."""
 
 _GONE_AT_ONCE: Final = 50
-"""Documents that go for good before whoever calls `purge` gets its turn again."""
+"""The most documents that one call of `purge` deletes, so that its caller is not held up."""
 
 _READ_AGAIN: Final = frozenset({DocumentState.QUEUED, DocumentState.EXTRACTING})
 
 
 class JobQueue(Protocol):
-    """Where jobs wait."""
+    """The queue of the jobs that read documents."""
 
     async def defer(self, connection: AsyncConnection[DictRow], document_id: str) -> None:
         """Queue the reading of a document, in the caller's transaction."""
 
 
 class Removals:
-    """Removes documents; for `undo_s` seconds they can be brought back."""
+    """Removals hides documents, restores them for `undo_s` seconds, and then deletes them."""
 
     def __init__(
-        self, database: Database, originals: Originals, queue: JobQueue, undo_s: float
+        self, database: Database, originals: SourceFiles, queue: JobQueue, undo_s: float
     ) -> None:
         self._database = database
-        self._originals = originals
+        self._source_files = originals
         self._queue = queue
         self._undo_s = undo_s
         self._sql = statements("removal")
 
     async def remove(self, document_ids: Sequence[str]) -> list[RemovedDocument]:
-        """Hide documents at once from searches and lists, until they are brought back or gone.
+        """Hide documents at once from searches and lists.
 
-        Those that are gone or hidden already are left out; `NotFound` when that is all of them,
-        `BadRequest` for too many.
+        Ids of documents that are gone or hidden already are ignored. Raises `NotFound` if that is
+        all of them, `BadRequest` if there are too many.
         """
         ids = _checked(document_ids)
         async with self._database.connection() as connection:
@@ -78,9 +78,9 @@ class Removals:
         return [_removed(row) for row in rows]
 
     async def restore(self, document_ids: Sequence[str]) -> list[Document]:
-        """Bring hidden documents back as they were; what was not read yet is read.
+        """Restore hidden documents as they were; those that were not read yet are queued.
 
-        Those that are not hidden are left out; `NotFound` when that is all of them.
+        Ids of documents that are not hidden are ignored. Raises `NotFound` if that is all of them.
         """
         ids = _checked(document_ids)
         async with self._database.connection() as connection:
@@ -98,7 +98,8 @@ class Removals:
     async def hidden(
         self, limit: int, document_ids: Sequence[str] | None = None
     ) -> list[RemovedDocument]:
-        """What can still be brought back, removed last first; of `document_ids` where given."""
+        """The documents that can still be restored, last removed first; only `document_ids`, if
+        given."""
         ids = None if document_ids is None else _checked(document_ids)
         async with self._database.connection() as connection:
             found = await connection.execute(
@@ -107,10 +108,10 @@ class Removals:
             return [_removed(row) for row in await found.fetchall()]
 
     async def delete(self, document_id: str) -> None:
-        """Remove a document for good, hidden or not, with all that was made of it, and its file
-        unless another has it.
+        """Remove a document for good, hidden or not, with everything derived from it, and its file
+        unless another document has it.
 
-        One that is being read just now is removed too; its job finds it gone. Raises `NotFound`.
+        A document that is being read is removed, too; its job finds it gone. Raises `NotFound`.
         """
         [id_] = _checked([document_id])
         async with self._database.connection() as connection:
@@ -119,10 +120,10 @@ class Removals:
             if row is None:
                 raise NotFound("There is no such document.")
             await self._delete(connection, row)
-        await self._originals.forget(row["sha256"])
+        await self._source_files.forget(row["sha256"])
 
     async def purge(self) -> int:
-        """Remove for good some of the documents whose time is up; how many."""
+        """Delete some of the documents whose time is up; returns how many."""
         for gone in range(_GONE_AT_ONCE):
             async with self._database.connection() as connection:
                 found = await connection.execute(self._sql["due"], {"undo_s": self._undo_s})
@@ -130,13 +131,13 @@ class Removals:
                 if row is None:
                     return gone
                 await self._delete(connection, row)
-            await self._originals.forget(row["sha256"])
+            await self._source_files.forget(row["sha256"])
         return _GONE_AT_ONCE
 
     async def make_room(
         self, connection: AsyncConnection[DictRow], collection: str, sha256: str
     ) -> None:
-        """Let a hidden document go for good whose bytes come again, in the caller's transaction."""
+        """Delete a hidden document whose bytes are added again, in the caller's transaction."""
         same = {"collection": collection, "sha256": sha256}
         found = await connection.execute(self._sql["hidden_same_bytes"], same)
         row = await found.fetchone()
@@ -148,7 +149,8 @@ class Removals:
         await connection.execute(self._sql["delete"], {"id": row["id"]})
 
     async def _resume(self, connection: AsyncConnection[DictRow], row: DictRow) -> None:
-        """Queue what hiding cut off: a reading, or passages that lacked vectors."""
+        """Queue what hiding interrupted: a reading, or the embedding of passages without
+        vectors."""
         document_id = str(row["id"])
         if row["state"] in _READ_AGAIN:
             await change_state(connection, document_id, DocumentState.QUEUED)

@@ -1,1 +1,1 @@
-"""Text to passages: where to cut, and how long they may be."""
+"""Cuts texts into passages: where to cut, and how long they may be."""

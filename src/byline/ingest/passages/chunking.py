@@ -1,6 +1,6 @@
-"""Text to passages: where to cut so that a passage says one thing and can be cited to a page.
+"""Cuts a text into passages, so that each says one thing and can be cited to a page.
 
-Pure. A cut is looked for from the end of what still fits, in this order:
+Pure. Each cut is searched for backwards from the end of what still fits, in this order:
 
     0. sections: before a heading of level 1 or 2, and where a page or slide begins, is always a
        cut; a deeper heading right under another, without text between, stays with it
@@ -9,14 +9,14 @@ Pure. A cut is looked for from the end of what still fits, in this order:
     3. at an empty line (paragraphs, lists and tables stay whole), if a quarter is filled,
        or if what follows is a list or table that fits whole into a passage of its own
     4. between two items of a list or rows of a table
-    5. behind a sentence
+    5. after a sentence
     6. at a line's end, at a space
     7. anywhere, but never inside a character made of several code points
 
-A cut that falls into a table or a piece of code goes before it, if it then fits whole; what is too
-long for a passage is cut between rows or lines, and further passages of a table have its header row
-in their context. The last two passages of a section share what is left rather than leave a sliver
-behind, and headings without text, or a few words before the first heading, go with what follows.
+A cut inside a table or a piece of code moves to before it, if the whole then fits; what is too long
+for a passage is cut between rows or lines, and the further passages of a table have its header row
+in their context. The last two passages of a section share what is left, so that none is a sliver.
+Headings without text, and a few words before the first heading, go with what follows.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from byline.domain.documents import Chunk, ExtractedText, Heading
-from byline.ingest.passages.table_regions import Unit, units
+from byline.ingest.passages.table_regions import Region, find_regions
 from byline.text.sentence_boundaries import last_sure_end
 
 CHUNK_VERSION: Final = 2
-"""The number of the rules by which documents become passages, in this module, in `outline`, `units`
-and the readers. Raised, every document is read again in the background (`jobs`) and embedded anew,
-so a change that moves one cut in a thousand leaves it as it is."""
+"""The version of the rules by which documents become passages, in this module, `numbered_headings`,
+`table_regions` and the readers. When it is raised, every document is read again in the background
+(`jobs`) and embedded again, so it stays for a change that moves one cut in a thousand."""
 
 _LENGTHS: Final = 100_000
-"""More than the longest passage can be configured to be."""
+"""More than the longest passage length that can be configured."""
 
 _SECTION_LEVEL_MAX: Final = 2
 _PATH_HEADING_CHARS_MAX: Final = 120
@@ -47,25 +47,26 @@ _LIST_MARK: Final = r"(?:[-*+•○●·▪◦‣□■※▶-]|\(?\d{1,3}[.)]|[
 _ITEM: Final = re.compile(rf"\n(?=[ \t]*{_LIST_MARK}|[^\n]* \| |[ \t]*\|)")
 _LISTED: Final = re.compile(rf"[ \t]*{_LIST_MARK}|[^\n]* \| |[ \t]*\|")
 _TINY_SHARE: Final = 8
-"""A passage shorter than this part of the longest says nothing by itself."""
+"""A passage shorter than the longest divided by this says nothing by itself."""
 _JOINERS: Final = frozenset("\u200d\u20e3")
 _CUT_BACK_MAX: Final = 32
 
 
 def cut_by(passage_chars_max: int, version: int = CHUNK_VERSION) -> int:
-    """What a document was cut by, as one number: a greater one for a later version."""
+    """The version and passage length a document was cut by, as one number; greater for a later
+    version."""
     return version * _LENGTHS + passage_chars_max
 
 
 def chunk(extracted: ExtractedText, *, passage_chars_max: int) -> list[Chunk]:
-    """The passages of a text, in order, together holding everything in it that is not blank.
+    """The passages of a text, in order. Together they hold everything in it that is not blank.
 
     Each is at most `passage_chars_max` characters, and `text == extracted.text[start:end]`.
     """
     text = extracted.text
-    held = units(extracted)
-    cutter = _Cutter(extracted, held, passage_chars_max)
-    contexts = _Contexts(_Paths(text, extracted.headings), held)
+    regions = find_regions(extracted)
+    cutter = _Cutter(extracted, regions, passage_chars_max)
+    contexts = _ContextLines(_HeadingPaths(text, extracted.headings), regions)
     page_starts = [page.start for page in extracted.pages]
     spans = [
         (bisect_right(page_starts, first) - 1, first, last)
@@ -90,10 +91,11 @@ def chunk(extracted: ExtractedText, *, passage_chars_max: int) -> list[Chunk]:
 def _without_slivers(
     extracted: ExtractedText, spans: Sequence[tuple[int, int, int]], chars_max: int
 ) -> Iterator[tuple[int, int, int, int]]:
-    """(page, start, end) with headings that have no text of their own, and a few words before the
-    first heading, joined to what follows; and where what tells the passage's section begins."""
+    """(page, start, end, place). Headings without text and a few words before the first heading are
+    joined to what follows; `place` is where the passage's own part begins, by which its heading
+    path is found."""
     heading_starts = [heading.start for heading in extracted.headings]
-    waiting: tuple[int, int] | None = None  # page and start of what goes with the next
+    waiting: tuple[int, int] | None = None  # page and start of what joins the next
     for (page, first, last), following in itertools.zip_longest(spans, spans[1:]):
         start = waiting[1] if waiting else first
         goes_on = (
@@ -125,7 +127,7 @@ def _is_headings_only(extracted: ExtractedText, index: int, span: tuple[int, int
 
 
 def _sections(extracted: ExtractedText) -> Iterator[tuple[int, int]]:
-    """The stretches no passage may leave (rule 0)."""
+    """The sections, which no passage may cross (rule 0)."""
     text = extracted.text
     cuts = {0, len(text), *(page.start for page in extracted.pages)}
     above = Heading(0, "", 0, 0)
@@ -140,8 +142,9 @@ def _sections(extracted: ExtractedText) -> Iterator[tuple[int, int]]:
     yield from itertools.pairwise(ordered)
 
 
-class _Paths:
-    """The headings above any place: those of the levels above the last one before it."""
+class _HeadingPaths:
+    """The heading path of any offset: the last heading before it, and those of higher levels
+    above."""
 
     def __init__(self, text: str, headings: Sequence[Heading]) -> None:
         self._text = text
@@ -159,8 +162,8 @@ class _Paths:
             self._lasts[index] = self._last_from(index)
 
     def _last_from(self, index: int) -> int:
-        """The last of the headings that follow one another from this one on, without text between.
-        One without a length of its own is the last."""
+        """The last heading of the run that begins at `index` without text in between. A heading of
+        length 0 is the last of its run."""
         following = index + 1
         if _NOT_BLANK.search(self._text, self._ends[index], self._starts[following]):
             return index
@@ -169,19 +172,21 @@ class _Paths:
         return self._lasts[following]
 
     def at(self, place: int) -> str:
-        """The path of a passage that begins at `place`, the headings it opens with included."""
+        """The heading path of a passage that begins at `place`, including the headings it begins
+        with."""
         index = bisect_right(self._starts, place) - 1
         if index < 0:
             return ""
         return self._paths[self._lasts[index] if self._ends[index] > place else index]
 
 
-class _Contexts:
-    """The context lines of passages: headings above, and the header of a table begun before."""
+class _ContextLines:
+    """The context lines of passages: the headings above, and the header of a table that began
+    before."""
 
-    def __init__(self, paths: _Paths, held: Sequence[Unit]) -> None:
+    def __init__(self, paths: _HeadingPaths, regions: Sequence[Region]) -> None:
         self._paths = paths
-        self._tables = [unit for unit in held if unit.header]
+        self._tables = [region for region in regions if region.header]
         self._starts = [table.start for table in self._tables]
 
     def at(self, place: int) -> str:
@@ -196,17 +201,17 @@ class _Contexts:
 class _Cutter:
     """Finds the cuts inside one section."""
 
-    def __init__(self, extracted: ExtractedText, held: Sequence[Unit], chars_max: int) -> None:
+    def __init__(self, extracted: ExtractedText, regions: Sequence[Region], chars_max: int) -> None:
         headings = extracted.headings
         self._text = extracted.text
         self._max = chars_max
-        self._units = held
-        self._unit_starts = [unit.start for unit in held]
+        self._regions = regions
+        self._region_starts = [region.start for region in regions]
         self._heading_starts = [heading.start for heading in headings]
         self._heading_ends = {heading.start: heading.end for heading in headings}
 
     def cut(self, start: int, end: int) -> Iterator[tuple[int, int]]:
-        """The passages of `text[start:end]`, blanks around them left out."""
+        """The passages of `text[start:end]`, without surrounding blanks."""
         place = self._skip_blank(start, end)
         while place < end:
             stop = end if end - place <= self._max else self._stop(place, end)
@@ -233,24 +238,24 @@ class _Cutter:
             or self._at_blank(quarter, reach)
             or self._anywhere(place, reach)
         )
-        index = bisect_left(self._unit_starts, stop) - 1
-        if index < 0 or self._units[index].end <= stop:
+        index = bisect_left(self._region_starts, stop) - 1
+        if index < 0 or self._regions[index].end <= stop:
             return stop
-        return self._outside(self._units[index], place, reach) or stop
+        return self._outside(self._regions[index], place, reach) or stop
 
-    def _outside(self, unit: Unit, place: int, reach: int) -> int | None:
-        """A better place than one inside `unit`: before it, or at least between its lines."""
-        if unit.start > place and unit.end - unit.start <= self._max:
+    def _outside(self, region: Region, place: int, reach: int) -> int | None:
+        """A better cut than one inside `region`: before it, or at least between its lines."""
+        if region.start > place and region.end - region.start <= self._max:
             heading_start = self._heading_ended(
-                len(self._text[place : unit.start].rstrip()) + place
+                len(self._text[place : region.start].rstrip()) + place
             )
-            before = unit.start if heading_start is None else heading_start
+            before = region.start if heading_start is None else heading_start
             if before > place:
                 return before
-        least = max(place, unit.start) + 1
+        least = max(place, region.start) + 1
         gap = (
             -1
-            if unit.is_table
+            if region.is_table
             else self._text.rfind("\n\n", max(least, reach - self._max // 2), reach)
         )
         line_end = gap if gap >= 0 else self._text.rfind("\n", least, reach)
@@ -263,7 +268,7 @@ class _Cutter:
             gap_start = self._heading_ends[starts[index - 1]]
             if _NOT_BLANK.search(self._text, gap_start, starts[index]):
                 return starts[index]
-            index -= 1  # a heading right under another goes with it
+            index -= 1  # a heading right under another stays with it
         return starts[index] if index == 0 and starts[0] >= least else None
 
     def _at_empty_line(self, place: int, quarter: int, reach: int, end: int) -> int | None:
@@ -280,7 +285,8 @@ class _Cutter:
         return at if fits and _LISTED.match(self._text, following) else None
 
     def _heading_ended(self, at: int) -> int | None:
-        """Where the heading began whose end is `at`; a passage must not end in a heading."""
+        """The start of the heading that ends at `at`, or None; a passage must not end in a
+        heading."""
         index = bisect_left(self._heading_starts, at) - 1
         start = self._heading_starts[index] if index >= 0 else -1
         return start if start >= 0 and self._heading_ends[start] >= at else None
@@ -306,7 +312,7 @@ class _Cutter:
 
 
 def _is_joined(before: str, after: str) -> bool:
-    """Whether two neighbouring code points make one character for a reader."""
+    """Whether two neighbouring code points form one visible character."""
     return (
         after in _JOINERS
         or before in _JOINERS

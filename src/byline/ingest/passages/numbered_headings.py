@@ -1,4 +1,4 @@
-"""Headings of texts whose headings are only numbered: "3.2 Scope", "제3조 (목적)", "Ⅱ. 배경". Pure.
+"""Headings of texts that mark them by numbers alone: "3.2 Scope", "제3조 (목적)", "Ⅱ. 배경". Pure.
 
 A line is a heading when
 
@@ -10,7 +10,8 @@ A line is a heading when
     4. `1.`, `1.2`, `Ⅰ.`, `가.` also stand alone (an empty line or a heading before them), and
        count up from 1; where the same style follows at once, they are the items of a list
 
-Levels come from the order of styles, the higher ones those that the text has.
+The level of a heading follows from the styles used above it: a style that the text does not use
+takes no level.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ _NO_TITLE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A line that may be a heading: its style's rank, its number, and whether rule 4 applies."""
+    """A line that may be a heading: the rank of its style, its number, and whether rule 4
+    applies."""
 
     start: int
     end: int
@@ -120,7 +122,7 @@ def _style(found: re.Match[str]) -> tuple[int, tuple[int, ...]]:
 
 
 def _is_listed(text: str, candidates: Sequence[_Candidate], index: int) -> bool:
-    """Whether the line before or after it is one of the same style: the items of a list."""
+    """Whether the line before or after has the same style, so that both are items of a list."""
     one = candidates[index]
     for other in candidates[max(0, index - 1) : index + 2]:
         gap = min(one.end, other.end), max(one.start, other.start)

@@ -1,9 +1,9 @@
-"""By how many characters passages are cut, where several processes work on one database.
+"""The passage length in force where several processes work on one database.
 
-Whichever process takes a job cuts by the one length the database holds, never by its own setting:
-two that are configured differently would else cut the same documents in turn. A process that begins
-alone puts its setting there, and what was cut to another length is read again; one that joins
-others takes what it finds, and says so where that is not what it was told.
+Every process cuts by the one length that the database holds, never by its own setting: two
+processes that are configured differently would otherwise cut the same documents in turn. A process
+that starts alone stores its setting, and documents cut to another length are read again. One that
+joins others uses the stored length, and logs it if its own setting differs.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ REMEDY: Final = (
 
 
 async def decide_length(connection: AsyncConnection[Any], configured: int) -> None:
-    """Put the setting of a process that works alone into the database."""
+    """Store the setting of a process that works alone."""
     await connection.execute(statements("documents")["set_length"], {"chars_max": configured})
 
 
 async def join_length(connection: AsyncConnection[Any], configured: int) -> None:
-    """Tell of a setting that is not the one in force."""
+    """Log a setting that is not the one in force."""
     in_force = await length_in_force(connection, configured)
     if in_force != configured:
         log.warning(
@@ -42,6 +42,6 @@ async def join_length(connection: AsyncConnection[Any], configured: int) -> None
 
 
 async def length_in_force(connection: AsyncConnection[Any], configured: int) -> int:
-    """The longest passage, in characters; what is `configured` before any process began to work."""
+    """The longest passage, in characters; `configured` if no process has stored a length yet."""
     row = await (await connection.execute(statements("documents")["length"])).fetchone()
     return configured if row is None else int(row["chars_max"])

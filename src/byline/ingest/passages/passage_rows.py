@@ -9,7 +9,7 @@ from typing import Final
 from byline.domain.documents import Chunk
 
 _HEAD: Final = struct.Struct(">hiqi16sii")
-"""Ten fields; the passage's id, its document's, its number there."""
+"""The number of fields (10), the passage's id, its document's id, its ordinal."""
 _OFFSETS: Final = struct.Struct(">iiiii")
 _PAGE: Final = struct.Struct(">ii")
 _LENGTH: Final = struct.Struct(">i")

@@ -1,4 +1,4 @@
-"""What a cut must not fall into where it can be helped: tables and code, found in a text. Pure."""
+"""Tables and pieces of code in a text, inside which passages should not be cut. Pure."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _CELL_CHARS_MAX: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """A table or a piece of code, `text[start:end]`. `header` is a table's first row, on one line,
-    as it is repeated in the context of further passages; "" for code, and where it is no header."""
+class Region:
+    """A table or a piece of code, `text[start:end]`. `header` is a table's first row on one line,
+    as it is repeated in the context of further passages; "" for code, and if the first row is no
+    header."""
 
     start: int
     end: int
@@ -29,24 +30,24 @@ class Unit:
     header: str = ""
 
 
-def units(extracted: ExtractedText) -> list[Unit]:
-    """The tables and pieces of code, in order; none lies in another."""
+def find_regions(extracted: ExtractedText) -> list[Region]:
+    """The tables and pieces of code, in order; none lies inside another."""
     text = extracted.text
     if separator := _SEPARATED.get(extracted.media_type):
         first = text.lstrip("\n").partition("\n")[0]
-        return [Unit(0, len(text), is_table=True, header=_header(first, separator))]
-    code = [Unit(start, end, is_table=False) for start, end in extracted.code]
+        return [Region(0, len(text), is_table=True, header=_header(first, separator))]
+    code = [Region(start, end, is_table=False) for start, end in extracted.code]
     if "```" in text or "~~~" in text:
-        code += [Unit(*found.span(), is_table=False) for found in _FENCED.finditer(text)]
-    apart: list[Unit] = []
-    for unit in sorted([*code, *_tables(text)], key=lambda unit: (unit.start, -unit.end)):
-        if not apart or unit.start >= apart[-1].end:
-            apart.append(unit)
+        code += [Region(*found.span(), is_table=False) for found in _FENCED.finditer(text)]
+    apart: list[Region] = []
+    for region in sorted([*code, *_tables(text)], key=lambda region: (region.start, -region.end)):
+        if not apart or region.start >= apart[-1].end:
+            apart.append(region)
     return apart
 
 
-def _tables(text: str) -> Iterator[Unit]:
-    """Two or more lines with bars, one after the other."""
+def _tables(text: str) -> Iterator[Region]:
+    """The tables: two or more consecutive lines with bars."""
     if "|" not in text:
         return
     place, start, rows, first = 0, 0, 0, ""
@@ -57,13 +58,13 @@ def _tables(text: str) -> Iterator[Unit]:
             rows += 1
         else:
             if rows > 1:
-                yield Unit(start, place - 1, is_table=True, header=_header(first, "|"))
+                yield Region(start, place - 1, is_table=True, header=_header(first, "|"))
             rows = 0
         place += len(line) + 1
 
 
 def _header(row: str, separator: str) -> str:
-    """The cells of a first row, if they name columns: most of them must be without digits."""
+    """The cells of a first row if they name columns, that is, if most of them have no digits."""
     cells = [" ".join(cell.strip(' "').split())[:_CELL_CHARS_MAX] for cell in row.split(separator)]
     named = [cell for cell in cells if cell]
     worded = [cell for cell in named if not any(c.isdigit() for c in cell)]

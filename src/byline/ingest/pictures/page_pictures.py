@@ -1,8 +1,8 @@
-"""Pages of PDF documents as pictures, with a passage marked: drawn by a child process, then kept.
+"""Pages of PDF documents as pictures with a passage marked; a child process draws them.
 
-A picture is made of the file's bytes and the passage's words alone, so what is kept stays true; it
-is kept in a folder by the file's hash, and goes when the file does, or when the folder is full and
-others were looked at since.
+A picture depends on the file's bytes and the passage's words alone, so a stored picture never
+becomes wrong. Pictures are stored in a folder named by the file's hash. They are removed with the
+file, or when the folder is full and they are the ones not used for longest.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ LINE_S_MAX: Final = 10.0
 _STDERR_CHARS_KEPT: Final = 300
 _COPY: Final = "copy-"
 _DRAWN_BY: Final = "1"
-"""The drawing's version: raise it when pictures are to be made anew."""
+"""The version of the drawing; raise it to have pictures drawn again."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """Which page to draw, `width` pixels wide, and the span of the document's text to mark."""
+    """The page to draw, `width` pixels wide, and the span of the document's text to mark."""
 
     page: int
     width: int
@@ -57,8 +57,8 @@ class PageView:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG. `marked`: the passage was found on the page; None where none was asked for. `box` is
-    what the marks take up: left, top, right, bottom as shares of the picture."""
+    """A PNG. `marked` says whether the passage was found on the page; None if none was requested.
+    `box` is the extent of the marks: left, top, right, bottom as shares of the picture."""
 
     png: bytes
     marked: bool | None
@@ -66,7 +66,7 @@ class Picture:
 
 
 class Pictures:
-    """Draws at most two pages at once; what was drawn is kept under `folder`."""
+    """Pictures draws at most two pages at once, and stores what it drew under `folder`."""
 
     def __init__(
         self, library: Library, blobs: BlobStore, config: schema.Ingest, folder: Path
@@ -80,9 +80,9 @@ class Pictures:
         self._making: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
 
     async def page(self, document_id: str, view: PageView) -> Picture:
-        """A page of a document.
+        """The picture of a page of a document.
 
-        Raises `NotFound` (document, page or file), `UnsupportedFormat` (it is no PDF),
+        Raises `NotFound` (document, page or file), `UnsupportedFormat` (not a PDF),
         `ExtractionFailed` (`encrypted`, `corrupt`, `too_slow`, `too_much_memory`, …), `Busy`
         (others are being drawn, and its turn did not come).
         """
@@ -95,14 +95,10 @@ class Pictures:
         passage, about = "", 0.0
         if view.span is not None:
             passage, about = _on_page(await self._library.text(document.id), view)
-        picture = await self._kept_or_drawn(document, view, passage, about)
+        picture = await self._stored_or_drawn(document, view, passage, about)
         return picture if view.span is not None else Picture(picture.png, None, None)
 
-    async def forget(self, sha256: str) -> None:
-        """Remove what was drawn of a file."""
-        await asyncio.to_thread(shutil.rmtree, self._folder / sha256, ignore_errors=True)
-
-    async def _kept_or_drawn(
+    async def _stored_or_drawn(
         self, document: Document, view: PageView, passage: str, about: float
     ) -> Picture:
         told = f"{_DRAWN_BY} {about:.2f} {passage}" if passage else _DRAWN_BY
@@ -115,7 +111,7 @@ class Pictures:
                     return _picture(known)
                 async with self._free:
                     waiting.reschedule(None)  # its turn has come
-                    drawn = await self._drawn_in_time(document, view, passage, about)
+                    drawn = await self._draw_in_time(document, view, passage, about)
         except TimeoutError:
             if not waiting.expired():
                 raise
@@ -123,16 +119,16 @@ class Pictures:
                 "Many pages are being drawn just now; this one's turn did not come."
             ) from None
         if await self._blobs.exists(document.sha256):  # it may have been removed meanwhile
-            await asyncio.to_thread(self._keep, kept, drawn)
+            await asyncio.to_thread(self._store_picture, kept, drawn)
         return _picture(drawn)
 
-    async def _drawn_in_time(
+    async def _draw_in_time(
         self, document: Document, view: PageView, passage: str, about: float
     ) -> bytes:
         try:
             async with (
                 asyncio.timeout(self._config.picture_s_max) as drawing,
-                self._at_hand(document.sha256) as path,
+                self._local_copy(document.sha256) as path,
             ):
                 order = PictureOrder(
                     page=view.page,
@@ -154,8 +150,8 @@ class Pictures:
             ) from None
 
     @asynccontextmanager
-    async def _at_hand(self, sha256: str) -> AsyncIterator[Path]:
-        """The file as a path: its own where it is kept locally, else a copy."""
+    async def _local_copy(self, sha256: str) -> AsyncIterator[Path]:
+        """The path of the file: its own if the store is local, else that of a copy."""
         if (own := self._blobs.path_of(sha256)) is not None:
             yield own
             return
@@ -168,7 +164,10 @@ class Pictures:
 
     async def _draw(self, order: PictureOrder) -> bytes:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "byline.ingest.pictures.picture_worker"),
+            sys.executable,
+            "-P",
+            "-m",
+            "byline.ingest.pictures.picture_worker",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -201,8 +200,9 @@ class Pictures:
             remedy="Open the original file instead.",
         )
 
-    def _keep(self, path: Path, drawn: bytes) -> None:
-        """What cannot be kept is drawn again: a full disk is no reason to show nothing."""
+    def _store_picture(self, path: Path, drawn: bytes) -> None:
+        """Store a picture, or ignore that it cannot be stored: a full disk is no reason to show
+        nothing."""
         with contextlib.suppress(OSError):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
@@ -212,7 +212,7 @@ class Pictures:
 
 
 def _on_page(extracted: ExtractedText, view: PageView) -> tuple[str, float]:
-    """What of the span lies on the page, and how far down the page's text it begins."""
+    """The part of the span that lies on the page, and how far down the page's text it begins."""
     start, end = view.span or (0, 0)
     for page in extracted.pages:
         if page.number == view.page:
@@ -227,7 +227,7 @@ def _on_page(extracted: ExtractedText, view: PageView) -> tuple[str, float]:
 def _read(path: Path) -> bytes | None:
     try:
         drawn = path.read_bytes()
-        os.utime(path)  # looked at just now: others make room first
+        os.utime(path)  # used just now: others are removed before it
     except OSError:
         return None
     return drawn
@@ -250,7 +250,7 @@ def _raise_if_failed(head: dict[str, Any]) -> None:
 
 
 def _make_room(folder: Path, bytes_max: int) -> None:
-    """Remove the pictures nobody looked at for longest until the rest fit."""
+    """Remove the pictures that were not used for longest until the rest fit."""
     found: list[tuple[float, int, Path]] = []
     for path in folder.glob("*/*.png"):
         with contextlib.suppress(OSError):
@@ -263,21 +263,20 @@ def _make_room(folder: Path, bytes_max: int) -> None:
             path.unlink(missing_ok=True)
 
 
-@asynccontextmanager
 async def open_pictures(
     library: Library, blobs: BlobStore, config: schema.Ingest, folder: Path
-) -> AsyncIterator[Pictures]:
-    """Pictures kept under `folder`; those of a file go when it goes."""
-    await asyncio.to_thread(_ready, folder)
-    pictures = Pictures(library, blobs, config, folder)
-    library.on_forgotten.append(pictures.forget)
-    try:
-        yield pictures
-    finally:
-        library.on_forgotten.remove(pictures.forget)
+) -> Pictures:
+    """Pictures kept under `folder`."""
+    await asyncio.to_thread(_prepare_folder, folder)
+    return Pictures(library, blobs, config, folder)
 
 
-def _ready(folder: Path) -> None:
+async def forget_pictures(folder: Path, sha256: str) -> None:
+    """Remove the pictures that were drawn of a file."""
+    await asyncio.to_thread(shutil.rmtree, folder / sha256, ignore_errors=True)
+
+
+def _prepare_folder(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in folder.glob(f"{_COPY}*"):
         shutil.rmtree(left, ignore_errors=True)

@@ -1,5 +1,5 @@
-"""Where on a page a passage stands: both as bare letters and digits, so that spaces, line ends,
-hyphens and marks that only one of them has do not matter. Pure.
+"""Finds a passage on a page. Both are compared as bare letters and digits, so that spaces, line
+ends, hyphens and marks that only one of them has do not matter. Pure.
 
 1. no letter or digit in the passage                    nowhere
 2. the page has it, letter for letter                   there; of several places the nearest to
@@ -19,7 +19,7 @@ from typing import Final
 PART_CHARS: Final = 8
 FOUND_SHARE_MIN: Final = 0.6
 _PLACES_TRIED_MAX: Final = 40
-"""Of a part that a page repeats; more are not told apart anyway."""
+"""How many occurrences of a part are tried; more could not be distinguished anyway."""
 
 Span = tuple[int, int]
 
@@ -41,7 +41,7 @@ def locate(passage: str, page: str, about: float = 0.0) -> list[Span]:
 
 
 def _squeezed(text: str) -> tuple[str, Sequence[int]]:
-    """The letters and digits of a text, folded, and where in it each comes from."""
+    """The letters and digits of a text, folded, and the offset of each in the text."""
     letters: list[str] = []
     places: list[int] = []
     for place, char in enumerate(text):
@@ -65,7 +65,7 @@ def _whole(wanted: str, there: str, about: float) -> list[Span]:
 
 
 def _parts(wanted: str, there: str) -> list[Span]:
-    """The longest pieces of `wanted` that `there` has, from its beginning to its end."""
+    """The longest pieces of `wanted` that occur in `there`, from its beginning to its end."""
     beginnings: defaultdict[str, list[int]] = defaultdict(list)
     for at in range(len(there) - PART_CHARS + 1):
         beginnings[there[at : at + PART_CHARS]].append(at)
@@ -80,7 +80,7 @@ def _pieces(wanted: str, there: str, beginnings: Mapping[str, Sequence[int]]) ->
             at += 1
             continue
         lengths = {place: _common(wanted, at, there, place) for place in places}
-        # Of equally long ones that which reads on from the piece before.
+        # Of equally long ones the one that continues the piece before.
         best = max(places, key=lambda place: (lengths[place], place >= after, -abs(place - after)))
         yield best, best + lengths[best]
         after = best + lengths[best]
@@ -96,7 +96,7 @@ def _common(wanted: str, at: int, there: str, place: int) -> int:
 
 
 def _joined(parts: Sequence[Span]) -> list[Span]:
-    """In the order of the page, those that touch or overlap as one."""
+    """The spans in the order of the page; those that touch or overlap become one."""
     joined: list[Span] = []
     for start, end in sorted(parts):
         if joined and start <= joined[-1][1]:

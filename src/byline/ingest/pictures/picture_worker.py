@@ -1,11 +1,11 @@
 """The child process that draws a page of a PDF: `python -m byline.ingest.pictures.picture_worker`.
 
-Its input is the JSON of a `PictureOrder`. Its output is a line of JSON, and after it the PNG:
+Its input is the JSON of a `PictureOrder`. Its output is a line of JSON, then the PNG:
 
-    {"failed": {"code", "message", "remedy"}}   and nothing more
+    {"failed": {"code", "message", "remedy"}}   and no PNG
     {"marked": bool, "box": [left, top, right, bottom] or null}
 
-`box` is what the marks take up, as shares of the picture's width and height. One process draws one
+`box` is the extent of the marks, as shares of the picture's width and height. A process draws one
 page and ends: whatever a hostile file does to it ends with it.
 """
 
@@ -34,7 +34,7 @@ from byline.ingest.format_detection import corrupt, encrypted
 from byline.ingest.pictures.passage_locator import locate
 
 _HEIGHT_MAX: Final = 6_000
-"""In pixels: a page may be a strip a hundred times as high as wide."""
+"""In pixels; a page may be a strip a hundred times as high as wide."""
 _CHARS_MAX: Final = 100_000
 _BOXES_MAX: Final = 2_000
 _PAPER: Final = (255, 255, 255)
@@ -44,17 +44,17 @@ _SPACE_HEIGHTS_MAX: Final = 1.5
 _COLOURS: Final = 64
 _COLOURS_OF_PRINT_MAX: Final = 4_096
 """A page with no more colours has no photograph: reduced to `_COLOURS` it takes a third of the
-bytes, and no eye tells the difference."""
+bytes, and no eye sees the difference."""
 _CPU_S: Final = 60
 
 Box = tuple[float, float, float, float]
 
 
 def main() -> None:
-    """Draw the page and leave."""
+    """Draw the page and exit."""
     order = PictureOrder.from_json(sys.stdin.read())
     out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print is no part of the picture
+    os.dup2(2, 1)  # what libraries print is not part of the picture
     _bound(order.memory_bytes_max)
     head, png = _answer(order)
     out.write(json.dumps(head, ensure_ascii=False).encode() + b"\n" + png)
@@ -62,17 +62,17 @@ def main() -> None:
 
 
 def _bound(memory_bytes_max: int) -> None:
-    with contextlib.suppress(OSError, ValueError):  # macOS knows the limit and does not keep it
+    with contextlib.suppress(OSError, ValueError):  # macOS has the limit but does not enforce it
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes_max, memory_bytes_max))
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it has nothing to write but to us
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it writes to no file
 
 
 def _answer(order: PictureOrder) -> tuple[dict[str, Any], bytes]:
     try:
-        return _drawn(order)
+        return _draw(order)
     except ExtractionFailed as refusal:
         failure = refusal
     except MemoryError:
@@ -90,14 +90,14 @@ def _answer(order: PictureOrder) -> tuple[dict[str, Any], bytes]:
     return {"failed": told}, b""
 
 
-def _drawn(order: PictureOrder) -> tuple[dict[str, Any], bytes]:
-    with contextlib.closing(_opened(order)) as document:
+def _draw(order: PictureOrder) -> tuple[dict[str, Any], bytes]:
+    with contextlib.closing(_open_document(order)) as document:
         if not 1 <= order.page <= len(document):
             told = f"There is no page {order.page}; the document has {len(document)}."
             raise ExtractionFailed(NO_SUCH_PAGE, told)
         page = document[order.page - 1]
         width, height = page.get_size()
-        # PDFium rounds up: a hair less than a pixel more would be one more.
+        # PDFium rounds up: a fraction of a pixel too much would add one.
         scale = min((order.width - 0.01) / max(width, 1.0), _HEIGHT_MAX / max(height, 1.0))
         bitmap = page.render(scale=scale, rev_byteorder=True)
         picture = bitmap.to_pil().convert("RGB")
@@ -108,7 +108,7 @@ def _drawn(order: PictureOrder) -> tuple[dict[str, Any], bytes]:
         return {"marked": bool(places), "box": _around(places, picture.size)}, _png(picture)
 
 
-def _opened(order: PictureOrder) -> pypdfium2.PdfDocument:
+def _open_document(order: PictureOrder) -> pypdfium2.PdfDocument:
     try:
         return pypdfium2.PdfDocument(order.path)
     except pypdfium2.PdfiumError as error:
@@ -118,7 +118,8 @@ def _opened(order: PictureOrder) -> pypdfium2.PdfDocument:
 
 
 def _boxes(page: pypdfium2.PdfPage, order: PictureOrder) -> Iterator[Box]:
-    """What the passage covers: left, bottom, right, top in points, a box a run of letters."""
+    """The boxes that the passage covers: left, bottom, right, top in points, one for each run of
+    letters."""
     text = page.get_textpage()
     count = min(text.count_chars(), _CHARS_MAX)
     chars = (pdfium.FPDFText_GetUnicode(text, at) for at in range(count))
@@ -133,7 +134,7 @@ def _boxes(page: pypdfium2.PdfPage, order: PictureOrder) -> Iterator[Box]:
 
 
 def _lines(boxes: Iterable[Box]) -> list[Box]:
-    """Boxes a word's space apart on one line as one: the pen is not lifted between words."""
+    """Join boxes on one line that are a word's space apart: a pen is not lifted between words."""
     lines: list[Box] = []
     for box in boxes:
         last = lines[-1] if lines else None
@@ -150,7 +151,7 @@ def _lines(boxes: Iterable[Box]) -> list[Box]:
 
 
 def _placed(box: Box, position: Any, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """A box of the page in pixels of its picture, whichever way the page is turned."""
+    """A box of the page in pixels of its picture, for any rotation of the page."""
     left, bottom, right, top = box
     one = position.to_bitmap(left - _MARGIN_PT, bottom - _MARGIN_PT)
     other = position.to_bitmap(right + _MARGIN_PT, top + _MARGIN_PT)
@@ -160,7 +161,7 @@ def _placed(box: Box, position: Any, size: tuple[int, int]) -> tuple[int, int, i
 
 
 def _marked(picture: Image.Image, places: Sequence[tuple[int, int, int, int]]) -> Image.Image:
-    """As with a felt-tip pen: the print stays as dark as it was, the paper takes the colour."""
+    """Mark the places as with a felt-tip pen: the print stays dark, the paper takes the colour."""
     pen = Image.new("RGB", picture.size, _PAPER)
     for place in places:
         if place[0] < place[2] and place[1] < place[3]:

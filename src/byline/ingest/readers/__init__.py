@@ -1,1 +1,1 @@
-"""One module a family of formats; `reading.read` picks the reader."""
+"""One module for each family of formats; `file_reading.read` picks the reader."""

@@ -1,10 +1,10 @@
-"""How far apart the cells of a table lie, and how they are moved together. Pure.
+"""How sparse a table is, and how it is compacted. Pure.
 
-A table that holds far less than its rectangle is moved together in as few steps as it takes:
+A table that holds far less than its rectangle is compacted in as few steps as it takes:
 
-    1. rows without a value go; they leave no trace in the text anyway
-    2. columns without a value go
-    3. what is repeated is there once, and the cells of each row move together
+    1. rows without a value are removed; they leave no trace in the text anyway
+    2. columns without a value are removed
+    3. what is repeated is kept once, and the cells of each row are moved together
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from typing import Final, TypeAlias
 
 _EXTENT_CELLS_MIN: Final = 50_000
 _TIMES_MAX: Final = 10
-"""So many times its cells may the rectangle of a sheet be, beyond the least."""
+"""How many times larger than its cells the rectangle of a sheet may be, beyond the minimum."""
 _REPEATED_CELLS_MAX: Final = 5_000_000
-"""Cells that a table may have by repeating what it holds once."""
+"""Cells that a table may have through repetition."""
 
 Span: TypeAlias = tuple[int, int]
-"""Where rows or columns begin, from 1, and how many they are."""
+"""The first row or column, from 1, and how many there are."""
 
 
 @dataclass(slots=True)
 class Extent:
-    """What a table holds, and how far apart it lies: spans of rows and columns with a value."""
+    """The rows and columns of a table with a value, as spans."""
 
     rows: list[Span] = field(default_factory=list)
     columns: set[Span] = field(default_factory=set)
     cells: int = 0
     filled: int = 0
-    """With repetitions counted."""
+    """Cells with a value, repetitions counted."""
 
     def add_row(self, row: Span, cells: Sequence[Span]) -> None:
         self.rows.append(row)
@@ -43,14 +43,14 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """How a table is moved together: `columns` are those to keep, None for all of them."""
+class Compaction:
+    """How a table is compacted: `columns` are those to keep, None for all."""
 
     columns: tuple[Span, ...] | None = None
     packs_rows: bool = False
 
     def places(self, cells: Sequence[Span]) -> Sequence[Span]:
-        """Where the cells of a row go."""
+        """The new places of the cells of a row."""
         if self.packs_rows:
             return [(number, 1) for number, _ in enumerate(cells, 1)]
         if self.columns is None:
@@ -64,28 +64,28 @@ class Move:
         ]
 
 
-def move_of(extent: Extent) -> Move | None:
-    """What brings the cells of a table together; None where they are not far apart."""
+def compaction_of(extent: Extent) -> Compaction | None:
+    """The compaction that a table needs; None if it is not sparse."""
     if not extent.rows:
         return None
     height, width = _length(extent.rows), _length(extent.columns)
-    if height * width <= _EXTENT_CELLS_MIN or not _is_far(extent, height * width):
+    if height * width <= _EXTENT_CELLS_MIN or not _is_sparse(extent, height * width):
         return None
     rows = sum(count for _, count in extent.rows)
-    if not _is_far(extent, rows * width):
-        return Move()  # 1
+    if not _is_sparse(extent, rows * width):
+        return Compaction()  # 1
     columns = _united(extent.columns)
-    if not _is_far(extent, rows * sum(count for _, count in columns)):
-        return Move(columns)  # 2
-    return Move(packs_rows=True)  # 3
+    if not _is_sparse(extent, rows * sum(count for _, count in columns)):
+        return Compaction(columns)  # 2
+    return Compaction(packs_rows=True)  # 3
 
 
-def surely_close(extent_cells: int, held: int) -> bool:
-    """Whether a rectangle of so many cells is in proportion, whatever lies where in it."""
+def is_surely_dense(extent_cells: int, held: int) -> bool:
+    """Whether a rectangle of `extent_cells` cells is small enough, wherever its cells lie."""
     return extent_cells <= max(_EXTENT_CELLS_MIN, _TIMES_MAX * held)
 
 
-def _is_far(extent: Extent, cells: int) -> bool:
+def _is_sparse(extent: Extent, cells: int) -> bool:
     held = extent.filled if cells <= _REPEATED_CELLS_MAX else extent.cells
     return cells > _TIMES_MAX * held
 

@@ -1,4 +1,4 @@
-"""Bytes to text: which encoding a text file is in, and when it is no text at all."""
+"""Decodes text files: detects the encoding, and that a file is not text."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from byline.ingest.format_detection import binary
 _DETECT_BYTES: Final = 262_144
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its beginning
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _WIDER: Final = {
-    # Documents say the narrow name and use the wide one; browsers read them the same way.
+    # Documents declare the narrow encoding and use the wide one; browsers read them the same way.
     "euc-kr": "cp949",
     "euc_kr": "cp949",
     "ks_c_5601-1987": "cp949",
@@ -44,7 +44,7 @@ _STRAY_SHARE_MAX: Final = 0.05
 
 
 def decode(raw: bytes) -> str:
-    """The text of `raw`; `ExtractionFailed` (unsupported_format) where it is no text.
+    """The text of `raw`. Raises `ExtractionFailed` (unsupported_format) if it is not text.
 
     1. a byte order mark decides
     2. every second byte zero: UTF-16 without a mark
@@ -52,7 +52,7 @@ def decode(raw: bytes) -> str:
     4. valid UTF-8 is UTF-8, whatever a declaration says
     5. what an HTML or XML declaration names, if it fits
     6. UTF-8 but for a few strays: a log with a broken line
-    7. what the bytes look like by their statistics
+    7. what the statistics of the bytes suggest
     """
     for mark, name in _BOMS:  # 1
         if raw.startswith(mark):

@@ -23,32 +23,22 @@ _HEADINGS: Final = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _UNSEEN: Final = frozenset(
     {"script", "style", "template", "svg", "math", "object", "iframe", "noscript", "select"}
 )
-_BLOCKS: Final = frozenset(
-    {
-        *(
-            "address",
-            "article",
-            "aside",
-            "blockquote",
-            "body",
-            "caption",
-            "center",
-            "dd",
-            "details",
-        ),
-        *("dialog", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form"),
-        *("header", "hr", "legend", "li", "main", "menu", "nav", "ol", "p", "pre", "section"),
-        *("summary", "table", "tbody", "tfoot", "thead", "title", "tr", "ul", "option"),
-        *_HEADINGS,
-    }
-)
+# fmt: off
+_BLOCKS: Final = frozenset({
+    "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details",
+    "dialog", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form",
+    "header", "hr", "legend", "li", "main", "menu", "nav", "ol", "option", "p", "pre", "section",
+    "summary", "table", "tbody", "tfoot", "thead", "title", "tr", "ul",
+    *_HEADINGS,
+})
+# fmt: on
 _CELLS: Final = frozenset({"td", "th"})
 _INSIDE_CELLS: Final = frozenset({"p", "div", "center", "section", "figure", "pre", "hr"})
-"""Blocks that do not end the table row they stand in."""
+"""Blocks that do not end the table row they are in."""
 
 
-class _Blocks:
-    """Collects the blocks of one HTML page; tell it all tags and words, `close` it, then take
+class _BlockCollector:
+    """Collects the blocks of one HTML page. Feed it all tags and words, `close` it, then take
     `blocks`."""
 
     def __init__(self) -> None:
@@ -69,7 +59,7 @@ class _Blocks:
             self._start(tag.name)
         elif not tag.begins:
             self._end(tag.name)
-        elif tag.name not in _UNSEEN:  # `<script/>` in XHTML has no end to wait for
+        elif tag.name not in _UNSEEN:  # `<script/>` in XHTML has no end tag
             self._start(tag.name)
             if tag.name in _BLOCKS and tag.name not in ("hr", "p", "div"):
                 self._end(tag.name)
@@ -107,7 +97,7 @@ class _Blocks:
             self._after_block(tag)
 
     def _begin_block(self, tag: str) -> None:
-        self._in_title = tag == "title"  # one that is never closed ends where the page begins
+        self._in_title = tag == "title"  # an unclosed title ends where the page begins
         if tag in _HEADINGS:
             self._level = _HEADINGS[tag]
         elif tag in ("ul", "menu"):
@@ -182,8 +172,8 @@ class _Blocks:
 
 
 def page_blocks(html: str) -> tuple[list[Block], str]:
-    """The blocks of an HTML page and its title ("" where it has none)."""
-    found = _Blocks()
+    """The blocks of an HTML page, and its title ("" if it has none)."""
+    found = _BlockCollector()
     for token in tokens(html):
         if isinstance(token, Tag):
             found.tag(token)

@@ -1,16 +1,17 @@
-"""HTML to its tags and the words between them. Pure, and linear in the page, whatever it holds.
+"""Splits HTML into tags and the words between them. Pure, and linear in the page, whatever it
+holds.
 
 Written here because `html.parser` reads the rest of a page again for every tag, comment or
-declaration that is never finished, and reads differently from one Python to the next.
+declaration that is never finished, and behaves differently from one Python version to the next.
 
-    1. `<` and a letter: a start tag, to the `>` outside the quotes of its attributes; behind one
+    1. `<` and a letter: a start tag, to the `>` outside the quotes of its attributes; after one
        that has none, tags end at the first `>` and hold no `<`
     2. `</` and a letter: an end tag, to the next `>`
     3. `<!--` to `-->`, `<![CDATA[` to `]]>`, other `<!`, `</` and `<?` to the next `>`: left out
-    4. what stands in `script` and `style` is left out, to their end tag or to the page's end
+    4. what is in `script` and `style` is left out, to their end tag or to the page's end
     5. what is never finished, and any other `<`, is text
 
-An ending that was once looked for in vain is not looked for again.
+An ending that was once not found is not searched for again.
 """
 
 from __future__ import annotations
@@ -41,12 +42,13 @@ _COMMENT_END: Final = re.compile(r"--(?:\s*+|!)>")
 _MARKED_END: Final = re.compile(r"\]\s*+\]\s*+>")
 _TAG_END: Final = re.compile(r">")
 _NO_CHARACTER: Final = re.compile(r"&#0*+[0-9]{8,}+;?")
-"""Python refuses to read a number of thousands of digits."""
+"""Python refuses to parse a number of thousands of digits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A tag by its name in small letters; `<br/>` both begins and ends."""
+    """A tag: its name in lower case, and whether it begins or ends an element; `<br/>` does
+    both."""
 
     name: str
     begins: bool
@@ -59,11 +61,11 @@ Token: TypeAlias = Tag | str
 
 def tokens(page: str) -> Iterator[Token]:
     """The tags of a page and the words between them, in order."""
-    return _Tokens(page).read()
+    return _Tokenizer(page).read()
 
 
-class _Tokens:
-    """Where the reading of one page stands."""
+class _Tokenizer:
+    """The state of tokenizing one page."""
 
     def __init__(self, page: str) -> None:
         self._page = page
@@ -74,7 +76,7 @@ class _Tokens:
     def read(self) -> Iterator[Token]:
         page, at, words = self._page, 0, 0
         while (at := page.find("<", at)) >= 0 and at < self._last_end:
-            tag, after = self._construct(at)
+            tag, after = self._tag_at(at)
             if not after:  # 5
                 at += 1
                 continue
@@ -89,24 +91,24 @@ class _Tokens:
         if words < len(page):
             yield _resolved(page[words:])
 
-    def _construct(self, at: int) -> tuple[Tag | None, int]:
-        """What begins at the `<` at `at` if it is a tag, and where it ends; 0: it never does, or it
-        is none."""
+    def _tag_at(self, at: int) -> tuple[Tag | None, int]:
+        """The tag at the `<` at `at`, or None, and the offset of its end; 0 if it is text or never
+        ends."""
         following = self._page[at + 1 : at + 2]
         if following == "/":
             found = _END.match(self._page, at)  # 2
             if found:
                 return Tag(found[1].lower(), begins=False, ends=True), found.end()
-            return None, self._ending(_TAG_END, at)
+            return None, self._find_ending(_TAG_END, at)
         if following == "!":
-            return None, self._declared(at)
+            return None, self._declaration_end(at)
         if following == "?":
-            return None, self._ending(_TAG_END, at)
+            return None, self._find_ending(_TAG_END, at)
         if following.isascii() and following.isalpha():
-            return self._started(at)
+            return self._start_tag_at(at)
         return None, 0
 
-    def _started(self, at: int) -> tuple[Tag | None, int]:
+    def _start_tag_at(self, at: int) -> tuple[Tag | None, int]:
         found = self._start.match(self._page, at)  # 1
         if found is None and self._start is _START:
             self._start = _UNQUOTED_START
@@ -115,14 +117,14 @@ class _Tokens:
             return None, 0
         return Tag(found[1].lower(), begins=True, ends=bool(found[2])), found.end()
 
-    def _declared(self, at: int) -> int:
+    def _declaration_end(self, at: int) -> int:
         if self._page.startswith("<!--", at):  # 3
-            return self._ending(_COMMENT_END, at + 2)  # `<!-->` is a whole one
+            return self._find_ending(_COMMENT_END, at + 2)  # `<!-->` is a whole one
         if _MARKED.match(self._page, at):
-            return self._ending(_MARKED_END, at)
-        return self._ending(_TAG_END, at)
+            return self._find_ending(_MARKED_END, at)
+        return self._find_ending(_TAG_END, at)
 
-    def _ending(self, ending: re.Pattern[str], at: int) -> int:
+    def _find_ending(self, ending: re.Pattern[str], at: int) -> int:
         if ending in self._missing:
             return 0
         found = ending.search(self._page, at)

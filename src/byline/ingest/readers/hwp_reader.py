@@ -1,7 +1,7 @@
-"""HWP 5 "distribution" documents, whose text is scrambled with a key that lies in the file itself.
+"""HWP 5 "distribution" documents, whose text is encrypted with a key in the file itself.
 
 Layout as in Hancom's published description of HWP 5.0 (section 4.3.1) and of its distribution
-documents; all other HWP files are read by xberg.
+documents; xberg reads all other HWP files.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _unscramble(section: bytes, *, is_packed: bool) -> bytes:
         raise ValueError("no key record")
     key = _key(section[4:260])
     body = section[260 : 260 + (len(section) - 260) // 16 * 16]
-    # ECB is the format's own choice; nothing is protected by it, the key is in the file.
+    # ECB is the format's own choice; it protects nothing, the key is in the file.
     decryptor = Cipher(algorithms.AES128(key), modes.ECB()).decryptor()
     plain = decryptor.update(body) + decryptor.finalize()
     if not is_packed:
@@ -71,7 +71,7 @@ def _unscramble(section: bytes, *, is_packed: bool) -> bytes:
 
 
 def _key(data: bytes) -> bytes:
-    """The AES key within the 256 bytes of the key record, undone of its random mask."""
+    """The AES key in the 256 bytes of the key record, after its random mask is removed."""
     seed = int.from_bytes(data[:4], "little")
     state, mask, left = seed, 0, 0
     clear = bytearray(data)

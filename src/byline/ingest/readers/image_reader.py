@@ -1,4 +1,4 @@
-"""Pictures of text: which Tesseract data there are, and the frames of a TIFF one by one."""
+"""Images of text: the installed Tesseract data, and the frames of a TIFF."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _FOLDERS: Final = (
 
 
 def find_ocr(languages: Iterable[str], environ: Mapping[str, str] = os.environ) -> Ocr | None:
-    """The Tesseract data installed here for `languages`, or None.
+    """The Tesseract data installed for `languages`, or None.
 
-    Looked up by ourselves because xberg, finding none, would fetch some from the internet.
+    Searched for here because xberg, finding none, would download some from the internet.
     """
     for folder in _folders(environ):
         found = tuple(name for name in languages if (folder / f"{name}.traineddata").is_file())
@@ -40,7 +40,7 @@ def find_ocr(languages: Iterable[str], environ: Mapping[str, str] = os.environ) 
 
 
 def needs_ocr(languages: Iterable[str]) -> ExtractionFailed:
-    """The refusal of a picture of text where Tesseract's data are not installed."""
+    """The failure for an image of text if Tesseract's data are not installed."""
     packages = " ".join(f"tesseract-ocr-{name.replace('_', '-')}" for name in languages)
     return ExtractionFailed(
         "needs_ocr",
@@ -65,7 +65,7 @@ def read_tiff(path: Path, kind: Format, ocr: Ocr | None) -> ExtractedText:
 
 
 def frames(raw: bytes) -> Iterator[bytes]:
-    """The file once for each of its frames, its header changed to begin with that one."""
+    """The file once for each frame, with a header that points at that frame."""
     order = "<" if raw[:2] == b"II" else ">"
     seen: set[int] = set()
     try:

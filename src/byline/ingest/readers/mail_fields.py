@@ -1,8 +1,8 @@
-"""The fields of a mail, read in a time its length says.
+"""The fields of a mail, read in linear time.
 
-The standard library's parser of structured fields takes the square of a field's length, or recurses
-for each bracket in it: 100 kB hold it for hours. Fields as long as that are not taken apart here.
-What people read is decoded as it stands; of what machines read the beginning counts.
+The standard library's parser of structured fields is quadratic in a field's length, or recurses for
+each bracket in it: 100 kB keep it busy for hours. Fields that long are not parsed here. Fields that
+people read are decoded as they are; of fields that machines read only the beginning is used.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import Any, Final
 _PARSED_CHARS_MAX: Final = 2_000
 _MACHINE_CHARS_MAX: Final = 1_000
 _NESTED_MAX: Final = 100
-"""How deep parts may lie within parts: whoever looks through them recurses."""
+"""How deep parts may be nested: code that walks through them recurses."""
 _MACHINE_FIELDS: Final = ("content-", "mime-version")
 _UNPARSABLE: Final = (ValueError, LookupError, AttributeError, TypeError, RecursionError)
-"""What the parser trips over malformed fields with."""
+"""What the parser raises for malformed fields."""
 _BETWEEN_ENCODED: Final = re.compile(r"\?=\s++(?==\?)")
 _ENCODED: Final = re.compile(r"=\?[^?\s]{1,40}\?[bBqQ]\?[^?\s]{0,200}\?=")
 
 
 class _BoundedPolicy(email.policy.EmailPolicy):
-    """Takes apart only fields of an ordinary length; never fails."""
+    """Parses only fields of ordinary length; never fails."""
 
     def header_fetch_parse(self, name: str, value: str) -> Any:
         is_for_machines = name.lower().startswith(_MACHINE_FIELDS)
@@ -46,8 +46,8 @@ _POLICY: Final = _BoundedPolicy()
 
 
 def message_from(raw: bytes) -> EmailMessage:
-    """The message in `raw`. One whose parts lie within parts beyond all measure is one of plain
-    text: what follows its fields, as it stands."""
+    """The message in `raw`. One whose parts are nested too deeply becomes plain text: whatever
+    follows its fields, unchanged."""
     with contextlib.suppress(RecursionError):
         message = _message(raw)
         if not _is_too_deep(message):
@@ -61,7 +61,7 @@ def message_from(raw: bytes) -> EmailMessage:
 
 
 def beginning(field: str) -> str:
-    """As much of a field as is taken apart."""
+    """The part of a field that is parsed."""
     return field[:_PARSED_CHARS_MAX]
 
 

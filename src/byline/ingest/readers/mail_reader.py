@@ -1,4 +1,4 @@
-"""Mail: one message (EML) or many (MBOX), with what is attached to them."""
+"""Mail: one message (EML) or many (MBOX), with their attachments."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from byline.ingest.readers.text_blocks import Block, assemble
 
 _FIELDS: Final = ("Subject", "From", "To", "Cc", "Date")
 _DEPTH_MAX: Final = 5
-"""How deep mails may lie within mails."""
+"""How deep mails may be nested."""
 
 ReadAttachment = Callable[[bytes, str], ExtractedText]
-"""Reads an attachment from its bytes and name; raises `ExtractionFailed` where it cannot."""
+"""Reads an attachment from its bytes and name. Raises `ExtractionFailed` if it cannot."""
 
 
 def read_mail(path: Path, kind: Format, read_attachment: ReadAttachment) -> ExtractedText:
@@ -66,7 +66,7 @@ def _attachments(message: EmailMessage) -> Iterator[EmailMessage]:
     try:
         yield from (part for part in message.iter_attachments() if isinstance(part, EmailMessage))
     except (TypeError, AttributeError, KeyError):
-        return  # a multipart message whose parts are not as announced: its body is all there is
+        return  # a multipart message without the announced parts: its body is all there is
 
 
 def _body_blocks(body: MIMEPart) -> Iterator[Block]:
@@ -79,7 +79,7 @@ def _body_blocks(body: MIMEPart) -> Iterator[Block]:
 
 
 def _content(part: MIMEPart) -> str:
-    """The text of a part; the charset it declares, unless the bytes are not in it."""
+    """The text of a part, by the charset it declares unless the bytes do not fit it."""
     raw = part.get_payload(decode=True)
     if not isinstance(raw, bytes) or not raw:
         return ""
@@ -112,7 +112,7 @@ def _attachment_blocks(
     try:
         extracted = read_attachment(raw, name)
     except ExtractionFailed:
-        return  # a picture in a signature must not cost the mail it hangs on
+        return  # an unreadable picture in a signature must not fail the mail
     for paragraph in extracted.text.split("\n\n"):
         yield Block(paragraph)
 
@@ -124,7 +124,7 @@ def _subject(message: EmailMessage, otherwise: str, *, level: int) -> Block:
 
 
 def _sent(message: EmailMessage) -> str:
-    """By whom and on which day, for every passage of the mail: `Ann Lee, 2024-05-01`."""
+    """Sender and day, as the context of every passage of the mail: `Ann Lee, 2024-05-01`."""
     name = address = ""
     with contextlib.suppress(RecursionError):
         name, address = email.utils.parseaddr(beginning(_field(message, "From")))

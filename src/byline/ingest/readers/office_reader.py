@@ -1,6 +1,7 @@
-"""What xberg reads: PDF, Office, ODF, RTF, HWP, HWPX, images; rendered from its document tree.
+"""Files that xberg reads: PDF, Office, ODF, RTF, HWP, HWPX, images; rendered from its document
+tree.
 
-xberg's own text is not used: it mixes style names into headings and its page offsets do not fit.
+xberg's own text is not used: it mixes style names into headings, and its page offsets do not fit.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from byline.domain.documents import ExtractedText
 from byline.domain.formats import Format, Reader
 from byline.errors import ExtractionFailed
 from byline.ingest.format_detection import corrupt, encrypted
-from byline.ingest.readers.sparse_sheets import moved_together
+from byline.ingest.readers.sparse_sheets import compacted_file
 from byline.ingest.readers.text_blocks import Block, assemble
 
 _HEADING_CHARS_MAX: Final = 200
@@ -29,14 +30,14 @@ _SLIDES: Final = re.compile(r"presentation|powerpoint|keynote")
 _SLIDE_TITLE_CHARS_MAX: Final = 100
 _LEGIBLE: Final = re.compile(r"[^\W_\ue000-\uf8ff\ufffd]")
 _LEGIBLE_CHARS_MIN: Final = 3
-"""Letters and digits a page must hold to count as text; a page number alone does not."""
+"""Letters and digits a page must have to count as text; a page number alone does not."""
 _LOCKED: Final = re.compile(r"password|encrypt|decrypt", re.IGNORECASE)
 _UNSUPPORTED: Final = re.compile(r"unsupported", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Ocr:
-    """Tesseract data to read pictures of text with: languages and the folder they lie in."""
+    """The Tesseract data for images of text: its languages and its folder."""
 
     languages: tuple[str, ...]
     tessdata: Path
@@ -45,12 +46,12 @@ class Ocr:
 def read_office(source: Path | bytes, kind: Format, ocr: Ocr | None) -> ExtractedText:
     """Anything xberg reads. Without `ocr`, pictures of text give no text.
 
-    A PDF is read without OCR first, then once more with OCR of the pages that gave no text: left to
-    itself xberg also puts pages whose prose it finds odd through OCR, at a second a page.
+    A PDF is read without OCR first, then once more with OCR of the pages that gave no text: by
+    itself xberg also applies OCR to pages whose prose it finds odd, at a second a page.
     """
     is_pdf = kind.reader is Reader.PDF
     if isinstance(source, Path):
-        source = moved_together(source, kind.media_type) or source
+        source = compacted_file(source, kind.media_type) or source
     document = _extract(source, kind.media_type, None if is_pdf else ocr)
     blocks = list(_blocks(document, kind))
     if _SLIDES.search(kind.media_type) and not any(block.level for block in blocks):
@@ -66,7 +67,7 @@ def read_office(source: Path | bytes, kind: Format, ocr: Ocr | None) -> Extracte
 
 
 def _titled_slides(blocks: Sequence[Block]) -> Iterator[Block]:
-    """A slide's first line is what the slide is about."""
+    """The blocks of slides, the first line of each slide made its heading."""
     seen: int | None = None
     for block in blocks:
         is_first = block.page is not None and block.page != seen and bool(block.text.strip())
@@ -76,7 +77,7 @@ def _titled_slides(blocks: Sequence[Block]) -> Iterator[Block]:
 
 
 def _pages_without_text(document: Any, blocks: Sequence[Block]) -> list[int]:
-    """The pages that are pictures, or whose letters a broken font made private characters."""
+    """The pages that are images, or whose letters a broken font turned into private characters."""
     total = document.metadata.pages.total_count if document.metadata.pages else 0
     legible: Counter[int] = Counter()
     for block in blocks:
@@ -93,9 +94,9 @@ def _extract(
         use_cache=False,
         enable_quality_processing=False,
         include_document_structure=True,
-        extraction_timeout_secs=None,  # the parent process keeps the time
+        extraction_timeout_secs=None,  # the parent process enforces the time limit
         disable_ocr=ocr is None,
-        ocr_embedded_images=False,  # logos and figures cost seconds a page and give noise
+        ocr_embedded_images=False,  # logos and figures take seconds a page and give noise
         ocr=_ocr_config(ocr),
         force_ocr_pages=ocr_pages,
         max_embedded_file_bytes=None,
@@ -113,7 +114,7 @@ def _extract(
         result = asyncio.run(ask())
     except MemoryError:
         raise
-    except Exception as error:  # xberg raises plain RuntimeErrors; one seam maps all
+    except Exception as error:  # xberg raises plain RuntimeErrors; all are mapped here
         raise _failure(str(error), media_type) from error
     if not result.results:
         said = result.errors[0].message if result.errors else "no result"
@@ -135,7 +136,7 @@ def _ocr_config(ocr: Ocr | None) -> Any:
 
 
 def _failure(said: str, media_type: str) -> ExtractionFailed:
-    """xberg's words to our code and sentence."""
+    """The failure with our code and sentence for an error message of xberg."""
     if _LOCKED.search(said):
         return encrypted()
     if _UNSUPPORTED.search(said):
@@ -147,7 +148,7 @@ def _blocks(document: Any, kind: Format) -> Iterator[Block]:
     """The nodes in reading order. Pages are told only where the format itself has them."""
     nodes = document.document.nodes if document.document else []
     is_paged = kind.media_type in _PAGED or bool(_SLIDES.search(kind.media_type))
-    # What a PDF seems to number, xberg guesses; a wrong number is worse than none.
+    # xberg guesses the numbering of lists in a PDF; a wrong number is worse than none.
     numbered = {i for i, node in enumerate(nodes) if _is_numbered(node, kind)}
     counts: Counter[int] = Counter()
     within_list = False
@@ -189,7 +190,7 @@ def _rendered(content: Mapping[str, Any], page: int | None) -> Iterator[Block]:
         case "definition_item":
             yield Block(f"{content['term']}: {content['definition']}", page)
         case "group" | "page_break" | "slide" | "quote":
-            return  # only hold other nodes
+            return  # only contain other nodes
         case "code":
             yield Block(content.get("text") or "", page, code=True)
         case "image":
@@ -201,7 +202,7 @@ def _rendered(content: Mapping[str, Any], page: int | None) -> Iterator[Block]:
 
 
 def _table(grid: Mapping[str, Any], page: int | None) -> Iterator[Block]:
-    """A line a row, cells between bars; a table of one cell is a box around paragraphs."""
+    """A row per line, cells between bars; a table of one cell is a box around paragraphs."""
     cells = grid["cells"]
     if grid["rows"] * grid["cols"] == 1:
         yield Block(cells[0]["content"] if cells else "", page)
@@ -221,7 +222,7 @@ def _trimmed(row: list[str]) -> list[str]:
 
 
 def _hwpx_margins(path: Path, known: Sequence[Block]) -> Iterator[Block]:
-    """Headers, footers and notes of a HWPX document, which xberg leaves out in part."""
+    """Headers, footers and notes of a HWPX document, some of which xberg leaves out."""
     read = re.sub(r"\s+", "", "".join(block.text for block in known))
     try:
         with zipfile.ZipFile(path) as archive:

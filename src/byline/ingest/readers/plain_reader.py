@@ -1,4 +1,4 @@
-"""Plain text and Markdown: kept as they are; only headings and pages are noted."""
+"""Plain text and Markdown: the text is unchanged; headings and pages are noted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from byline.domain.documents import ExtractedText, Heading, PageSpan
 from byline.domain.formats import Format
-from byline.ingest.readers.text_blocks import clean_title, normalise
+from byline.ingest.readers.text_blocks import normalise, title_line
 
 _PAGES_LEAST: Final = 2
 _MARKDOWN_LINE: Final = re.compile(
@@ -35,7 +35,7 @@ def read_markdown(text: str, kind: Format) -> ExtractedText:
     named = _TITLE_FIELD.search(front[1]) if front else None
     title = _unquoted(named[1]) if named else next((h.text for h in headings if h.level == 1), "")
     return ExtractedText(
-        text=clean, title=clean_title(title), media_type=kind.media_type, headings=headings
+        text=clean, title=title_line(title), media_type=kind.media_type, headings=headings
     )
 
 

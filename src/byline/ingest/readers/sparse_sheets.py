@@ -1,9 +1,9 @@
-"""Sheets whose few cells lie far apart, moved together before they are read.
+"""Compacts sheets whose few cells lie far apart, before they are read.
 
 xberg lays a sheet out as one rectangle from its first cell to its last. One stray cell in row
-300,000 makes that so large that the whole sheet is left out, the file is refused or the memory does
-not suffice. A sheet that holds far less than its rectangle is written anew (`extents` says how),
-for xberg to read. Any other is read as it is, and so is a file that cannot be looked through:
+300,000 makes the rectangle so large that the whole sheet is left out, the file is refused or the
+memory does not suffice. A sheet that holds far less than its rectangle is rewritten (`cell_extents`
+says how) for xberg to read. Any other is read as it is, and so is a file that cannot be examined:
 xberg says why.
 """
 
@@ -20,38 +20,46 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from byline.ingest.readers.cell_extents import Extent, Move, Span, move_of, surely_close
+from byline.ingest.readers.cell_extents import (
+    Compaction,
+    Extent,
+    Span,
+    compaction_of,
+    is_surely_dense,
+)
 
 _COLUMN_MAX: Final = 1_000_000
 
 
-class Dialect(Protocol):
-    """How a format writes its tables; names are without their prefix."""
+class SheetDialect(Protocol):
+    """How a format writes its tables. Names have no prefix."""
 
     parts: re.Pattern[str]
     table: str
     row: str
     cells: frozenset[str]
     values: frozenset[str]
-    """What stands in a cell that has a value."""
+    """Elements that are in a cell with a value."""
     left_out: frozenset[str]
-    """What tells of cells by where they were."""
+    """Elements that refer to cells by their old places, and are left out."""
 
-    def is_close(self, part: bytes) -> bool:
-        """Whether a glance tells that nothing in a part is far apart."""
+    def is_dense(self, part: bytes) -> bool:
+        """Whether a quick look shows that nothing in a part is sparse."""
 
     def span(self, name: str, attributes: Mapping[str, str], following: int) -> Span:
-        """Where a row or cell stands; `following` is the place behind the one before."""
+        """The span of a row or cell; `following` is the place after the one before."""
 
-    def place(self, row: ElementTree.Element, number: int, cells: _Placed, move: Move) -> None:
-        """Make it row number `number`, with nothing in it but `cells`."""
+    def place(
+        self, row: ElementTree.Element, number: int, cells: _Placed, compaction: Compaction
+    ) -> None:
+        """Make `row` row number `number`, containing only `cells`."""
 
 
 _Placed: TypeAlias = Sequence[tuple[ElementTree.Element, Span]]
 
 
 class _Excel:
-    """OOXML: rows and cells say where they stand (`r="C12"`)."""
+    """OOXML: rows and cells state their place (`r="C12"`)."""
 
     parts = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
     table = "sheetData"
@@ -62,12 +70,12 @@ class _Excel:
     _ROW = re.compile(rb'<row\b[^<>]*?\br="([0-9]{1,12})"')
     _COLUMN = re.compile(rb'\br="([A-Z]{1,3})[0-9]')
 
-    def is_close(self, part: bytes) -> bool:
+    def is_dense(self, part: bytes) -> bool:
         values = part.count(b"<v>") + part.count(b"<is>")
         height = max(map(int, self._ROW.findall(part)), default=0)
         columns = (_column(letters.decode()) for letters in set(self._COLUMN.findall(part)))
         extent_cells = height * max(columns, default=0)
-        return extent_cells > 0 and surely_close(extent_cells, values)
+        return extent_cells > 0 and is_surely_dense(extent_cells, values)
 
     def span(self, name: str, attributes: Mapping[str, str], following: int) -> Span:
         said = attributes.get("r", "")
@@ -75,7 +83,9 @@ class _Excel:
             return (int(said) if said.isdecimal() else following), 1
         return _column(said.rstrip("0123456789")) or following, 1
 
-    def place(self, row: ElementTree.Element, number: int, cells: _Placed, move: Move) -> None:
+    def place(
+        self, row: ElementTree.Element, number: int, cells: _Placed, compaction: Compaction
+    ) -> None:
         row.set("r", str(number))
         row.attrib.pop("spans", None)
         for cell, (column, _) in cells:
@@ -92,7 +102,7 @@ class _Excel:
 
 @cache
 def _column(letters: str) -> int:
-    """The number of the column called `letters`; 0 where that is no name of one."""
+    """The number of the column called `letters`; 0 if there is no such column."""
     column = 0
     for letter in letters.upper():
         if not "A" <= letter <= "Z" or column > _COLUMN_MAX:
@@ -102,7 +112,7 @@ def _column(letters: str) -> int:
 
 
 class _OpenDocument:
-    """ODF: rows and cells follow one another and say how often they are repeated."""
+    """ODF: rows and cells follow one another, and state how often they are repeated."""
 
     parts = re.compile(r"content\.xml")
     table = "table"
@@ -111,7 +121,7 @@ class _OpenDocument:
     values = frozenset({"p"})
     left_out: frozenset[str] = frozenset()
 
-    def is_close(self, part: bytes) -> bool:
+    def is_dense(self, part: bytes) -> bool:
         return b"-repeated=" not in part
 
     def span(self, name: str, attributes: Mapping[str, str], following: int) -> Span:
@@ -121,11 +131,13 @@ class _OpenDocument:
                 return following, max(1, int(value))
         return following, 1
 
-    def place(self, row: ElementTree.Element, number: int, cells: _Placed, move: Move) -> None:
+    def place(
+        self, row: ElementTree.Element, number: int, cells: _Placed, compaction: Compaction
+    ) -> None:
         prefix = row.tag.rpartition(":")[0]
         named = f"{prefix}:" if prefix else ""
         repeated = f"{named}number-columns-repeated"
-        if move.packs_rows:
+        if compaction.packs_rows:
             row.attrib.pop(f"{named}number-rows-repeated", None)
         placed: list[ElementTree.Element] = []
         following = 1
@@ -141,39 +153,45 @@ class _OpenDocument:
         row[:] = placed
 
 
-_DIALECTS: Final[Mapping[str, Dialect]] = {
+_DIALECTS: Final[Mapping[str, SheetDialect]] = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": _Excel(),
     "application/vnd.oasis.opendocument.spreadsheet": _OpenDocument(),
 }
 _UNREADABLE: Final = (
-    *(zipfile.BadZipFile, expat.ExpatError, OSError, EOFError, ValueError, LookupError),
-    *(RuntimeError, NotImplementedError),
+    zipfile.BadZipFile,
+    expat.ExpatError,
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    RuntimeError,
+    NotImplementedError,
 )
 
 
-def moved_together(path: Path, media_type: str) -> bytes | None:
-    """The file with the cells of its sheets moved together; None where there is nothing to move."""
+def compacted_file(path: Path, media_type: str) -> bytes | None:
+    """The file with its sparse sheets compacted; None if none is sparse."""
     dialect = _DIALECTS.get(media_type)
     if dialect is None:
         return None
     try:
         with zipfile.ZipFile(path) as archive:
-            moves = {
+            compactions = {
                 name: found
                 for name in archive.namelist()
                 if dialect.parts.fullmatch(name)
-                and any(found := [move_of(it) for it in _extents(archive, name, dialect)])
+                and any(found := [compaction_of(it) for it in _extents(archive, name, dialect)])
             }
-            return _rewritten(archive, moves, dialect) if moves else None
+            return _rewritten(archive, compactions, dialect) if compactions else None
     except _UNREADABLE:
         return None
 
 
-def _extents(archive: zipfile.ZipFile, name: str, dialect: Dialect) -> Sequence[Extent]:
+def _extents(archive: zipfile.ZipFile, name: str, dialect: SheetDialect) -> Sequence[Extent]:
     part = archive.read(name)
-    if dialect.is_close(part):
+    if dialect.is_dense(part):
         return ()
-    measuring = _Measuring(dialect)
+    measuring = _ExtentParser(dialect)
     parser = expat.ParserCreate()  # tags as they are written, with their prefixes
     parser.StartElementHandler, parser.EndElementHandler = measuring.start, measuring.end
     parser.Parse(part, True)
@@ -181,13 +199,15 @@ def _extents(archive: zipfile.ZipFile, name: str, dialect: Dialect) -> Sequence[
 
 
 def _rewritten(
-    archive: zipfile.ZipFile, moves: Mapping[str, Sequence[Move | None]], dialect: Dialect
+    archive: zipfile.ZipFile,
+    compactions: Mapping[str, Sequence[Compaction | None]],
+    dialect: SheetDialect,
 ) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as moved:
         for info in archive.infolist():
-            if info.filename in moves:
-                moving = _Moving(dialect, moves[info.filename])
+            if info.filename in compactions:
+                moving = _CompactingWriter(dialect, compactions[info.filename])
                 parser = expat.ParserCreate()
                 parser.buffer_text = True
                 parser.StartElementHandler, parser.EndElementHandler = moving.start, moving.end
@@ -199,10 +219,10 @@ def _rewritten(
     return made.getvalue()
 
 
-class _Measuring:
-    """Notes where the tables of a part have values."""
+class _ExtentParser:
+    """Records where the tables of a part have values."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: SheetDialect) -> None:
         self.extents: list[Extent] = []
         self._dialect = dialect
         self._row: Span | None = None
@@ -240,14 +260,14 @@ class _Measuring:
         self._row = None
 
 
-class _Moving:
-    """Writes a part anew, its tables moved by `moves`."""
+class _CompactingWriter:
+    """Rewrites a part, its tables compacted by `compactions`."""
 
-    def __init__(self, dialect: Dialect, moves: Sequence[Move | None]) -> None:
+    def __init__(self, dialect: SheetDialect, compactions: Sequence[Compaction | None]) -> None:
         self.written: list[str] = []
         self._dialect = dialect
-        self._moves = iter(moves)
-        self._move: Move | None = None
+        self._moves = iter(compactions)
+        self._move: Compaction | None = None
         self._rows = 0
         self._row: ElementTree.TreeBuilder | None = None
         self._depth = 0
@@ -303,7 +323,7 @@ class _Moving:
             self.written.append(ElementTree.tostring(row, encoding="unicode"))
 
     def _held(self, row: ElementTree.Element) -> Iterator[tuple[ElementTree.Element, Span]]:
-        """The cells with a value, and where they stood."""
+        """The cells with a value, and their old spans."""
         span: Span = (0, 1)
         for cell in row:
             name = _local(cell.tag)

@@ -1,4 +1,4 @@
-"""Blocks to text: what readers yield, cleaned once and joined, with every offset counted after."""
+"""Joins the blocks that readers yield into one cleaned text; offsets are counted after cleaning."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _HEADING_CHARS_MAX: Final = 300
 class Block:
     """A paragraph, heading, list item or table as a reader found it, not yet cleaned.
 
-    `level` is the heading's level (0: no heading); `page` counts from 1; a `tight` block stands
-    on the line after the one before it (items of one list), else an empty line lies between;
-    `code` is program text, to be kept together. `context` stands in the context line of passages:
-    of those below a heading in place of its text, of all from here on if it is no heading.
+    `level` is the heading's level (0: no heading); `page` counts from 1; a `tight` block begins on
+    the line after the one before (items of one list), others after an empty line; `code` is program
+    text, which is kept together. `context` goes into the context line of passages: for a heading,
+    of those below it, in place of its text; for any other block, of all from here on.
     """
 
     text: str
@@ -40,8 +40,8 @@ class Block:
 
 
 def normalise(text: str) -> str:
-    """NFC, lines ended by LF and no blanks before it, no control characters: the one form in
-    which text is kept. A text already in that form passes at the speed of a few searches."""
+    """The text in the one form in which texts are stored: NFC, lines ended by LF without blanks
+    before it, no control characters. For a text already in that form this costs a few searches."""
     if _LINE_END_HINT.search(text):
         text = _LINE_ENDS.sub("\n", text)
     if _DROPPED.search(text):
@@ -52,7 +52,7 @@ def normalise(text: str) -> str:
 
 
 def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> ExtractedText:
-    """One text of all blocks; page spans follow one another, an empty page spans nothing."""
+    """One text of all blocks. Page spans follow one another; an empty page has an empty span."""
     parts: list[str] = []
     headings: list[Heading] = []
     code: list[tuple[int, int]] = []
@@ -62,7 +62,7 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
         text = normalise(block.text).strip()
         if block.level:
             text = re.sub(r"\s+", " ", text)
-        context = clean_title(block.context)
+        context = title_line(block.context)
         if context and not block.level:
             headings.append(Heading(0, context, length, length))
         if not text:
@@ -80,7 +80,7 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
             code.append((start, length))
     return ExtractedText(
         text="".join(parts),
-        title=clean_title(title),
+        title=title_line(title),
         media_type=media_type,
         pages=_spans(page_starts, length),
         headings=tuple(headings),
@@ -88,7 +88,7 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
     )
 
 
-def clean_title(title: str) -> str:
+def title_line(title: str) -> str:
     """A title on one line, at most 300 characters."""
     return re.sub(r"\s+", " ", normalise(title)).strip()[:300]
 

@@ -1,9 +1,10 @@
-"""An answer as HTML: its Markdown, its sentences told apart by support, its `[n]` as numerals.
+"""An answer as HTML: its Markdown, each sentence marked with its support, each `[n]` a link.
 
 Pure: text and checked sentences in, HTML out that holds nothing but the tags and attributes below
-(decision 0053). Tokens of inline text come in the order of the source and are substrings of it, so
-each is found from where the one before ended; what cannot be found (an escape) belongs to the
-sentence it stands in. Wraps never cross a tag, and no letter is lost whatever is found.
+(decision 0053). The tokens of inline text come in the order of the source and are substrings of it,
+so each token is searched for from the end of the one before. A token that is not found (an escape)
+belongs to the sentence at that place. A `span` never crosses a tag, and no letter is lost whatever
+is found.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
 MARKDOWN_CHARS_MAX: Final = 200_000
-"""A longer text is set as plain paragraphs."""
+"""A longer text is rendered as plain paragraphs."""
 SENTENCE_CLASSES: Final = ("supported", "weak", "unsupported", "uncited", "not_needed")
 DOUBTS: Final = {"weak": "?", "unsupported": "!"}
-"""What stands after a sentence in doubt, so that colour does not say it alone."""
+"""The mark after a doubtful sentence, so that colour is not the only sign."""
 
 _MARK: Final = re.compile(r"(?<!\s)\s*+\[(\d{1,4})\]")
 _NEWLINE: Final = re.compile(r"\r\n?|\n")
@@ -32,10 +33,12 @@ _LINK: Final = re.compile(r"(https?://|mailto:)[^\s]", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[^>]*>")
 _ALIGNED: Final = re.compile(r"text-align:(left|right|center)")
 
+# fmt: off
 _TAGS: Final = {
-    *("p", "br", "em", "strong", "s", "code", "pre", "blockquote", "hr", "ul", "ol", "li"),
-    *("h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "a", "span"),
+    "p", "br", "em", "strong", "s", "code", "pre", "blockquote", "hr", "ul", "ol", "li",
+    "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "a", "span",
 }
+# fmt: on
 _ATTRIBUTES: Final[dict[str, set[str]]] = {
     "*": set(),
     "a": {"href", "aria-label", "data-n"},
@@ -51,8 +54,8 @@ _CLASSES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """What is said aloud of a numeral (`{n}` is its number) and of a mark of doubt."""
+class AnswerLabels:
+    """What screen readers say for a numeral (`{n}` is its number) and for a mark of doubt."""
 
     source: str = "source {n}"
     found: str = "found by Byline in source {n}"
@@ -61,20 +64,20 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True)
-class Prose:
-    """A text to set: its checked sentences and the numbers of its sources, as `done` has them.
-    `at` goes before the ids that numerals lead to: a page may hold several answers."""
+class AnswerText:
+    """A text to render, with its checked sentences and the numbers of its sources as `done` has
+    them. `at` is the prefix of the ids that numerals link to: a page may hold several answers."""
 
     text: str
     sentences: Sequence[Mapping[str, Any]]
     numbers: frozenset[int]
     at: str = ""
     heading: int = 2
-    """The level of its topmost headings, below those of the page around it."""
+    """The level of its topmost headings, one below those of the page around it."""
 
 
 class Typesetter:
-    """The two ways a text is set, and the sanitiser behind both."""
+    """Typesetter renders a text as Markdown or as plain paragraphs, and sanitises the HTML."""
 
     def __init__(self) -> None:
         self._markdown = _parser("commonmark").enable(["table", "strikethrough"])
@@ -88,24 +91,24 @@ class Typesetter:
             link_rel="noopener nofollow",
         )
 
-    def markdown(self, prose: Prose, labels: Labels) -> str:
-        """What a model wrote."""
+    def markdown(self, prose: AnswerText, labels: AnswerLabels) -> str:
+        """The HTML of what a model wrote."""
         if len(prose.text) > MARKDOWN_CHARS_MAX:
             return self.plain(prose, labels)
         return self._set(self._markdown, prose, labels)
 
-    def plain(self, prose: Prose, labels: Labels) -> str:
-        """What was taken from documents letter for letter: paragraphs and lines, nothing else."""
+    def plain(self, prose: AnswerText, labels: AnswerLabels) -> str:
+        """The HTML of what was copied from documents: paragraphs and lines, nothing else."""
         return self._set(self._plain, prose, labels)
 
     def words(self, text: str) -> str:
-        """The words of a piece of Markdown alone."""
-        made = self.markdown(Prose(text, (), frozenset()), Labels())
+        """The words of a piece of Markdown, without the markup."""
+        made = self.markdown(AnswerText(text, (), frozenset()), AnswerLabels())
         return " ".join(unescape(_TAG.sub("", made)).split())
 
-    def _set(self, parser: MarkdownIt, prose: Prose, labels: Labels) -> str:
+    def _set(self, parser: MarkdownIt, prose: AnswerText, labels: AnswerLabels) -> str:
         tokens = parser.parse(prose.text)
-        setting = _Setting(prose, labels)
+        setting = _SentenceMap(prose, labels)
         setting.place(tokens)
         _demote(tokens, prose.heading)
         return self._cleaner.clean(
@@ -130,8 +133,8 @@ def _parser(preset: str) -> MarkdownIt:
 
 
 def _demote(tokens: Sequence[Token], top: int) -> None:
-    """Headings below those of the page, none skipped; alignments as classes, for styles are not
-    allowed."""
+    """Move headings to levels below the page's own, without a gap, and turn alignments into
+    classes, because styles are not allowed."""
     written = [int(token.tag[1]) for token in tokens if token.type == "heading_open"]
     highest = min(written, default=1)
     level = top - 1
@@ -148,7 +151,7 @@ def _demote(tokens: Sequence[Token], top: int) -> None:
 def _render_text(
     renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any
 ) -> str:
-    setting: _Setting = env["setting"]
+    setting: _SentenceMap = env["setting"]
     inner = "".join(setting.runs(tokens[at]))
     return f"<code>{inner}</code>" if tokens[at].type == "code_inline" else inner
 
@@ -156,7 +159,7 @@ def _render_text(
 def _render_image(
     renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any
 ) -> str:
-    """Its alternative text: a picture from elsewhere would tell that elsewhere who reads."""
+    """The alternative text alone: loading a picture would tell its server who reads."""
     return "".join(_render_words(tokens[at].children or ()))
 
 
@@ -172,15 +175,16 @@ def _render_words(children: Sequence[Token]) -> Iterator[str]:
 def _render_code(
     renderer: RendererHTML, tokens: Sequence[Token], at: int, options: Any, env: Any
 ) -> str:
-    """A block of code; what follows its fence is the name of a language, or words to be kept."""
+    """A block of code. One word after the fence is the name of a language; several words are
+    kept."""
     words = f"{tokens[at].info}\n" if len(tokens[at].info.split()) > 1 else ""
     return f"<pre><code>{escape(words + tokens[at].content)}</code></pre>\n"
 
 
-class _Setting:
-    """Where the tokens of one text lie in it, and what of them belongs to which sentence."""
+class _SentenceMap:
+    """Knows where the tokens of one text lie in it, and which sentence each part belongs to."""
 
-    def __init__(self, prose: Prose, labels: Labels) -> None:
+    def __init__(self, prose: AnswerText, labels: AnswerLabels) -> None:
         self._prose = prose
         self._labels = labels
         self._starts, self._sentences = _ordered(prose)
@@ -188,7 +192,7 @@ class _Setting:
         self._lines = [0, *(match.end() for match in _NEWLINE.finditer(prose.text))]
 
     def place(self, tokens: Sequence[Token]) -> None:
-        """Note in each inline token where it lies, and which of them end which sentence."""
+        """Note in each inline token its offset in the text, and which token ends each sentence."""
         cursor = 0
         for block in tokens:
             if block.map is not None:
@@ -208,7 +212,7 @@ class _Setting:
                         self._last[piece.sentence] = id(token), piece.end
 
     def runs(self, token: Token) -> Iterator[str]:
-        """The token's text as HTML, a wrap for each sentence it has a part in."""
+        """The token's text as HTML, with a `span` for each sentence it has a part of."""
         for piece in self._pieces(token):
             inner = self._numerals(token, piece)
             if piece.sentence is None:
@@ -224,7 +228,7 @@ class _Setting:
         return self._lines[min(number, len(self._lines) - 1)]
 
     def _pieces(self, token: Token) -> Iterator[_Piece]:
-        """The token's text cut where sentences begin and end; positions within the token."""
+        """The token's text, cut where sentences begin and end; offsets are within the token."""
         at, content = token.meta["at"], token.content
         if not token.meta["known"]:
             yield _Piece(0, len(content), self._sentence_at(at))
@@ -262,7 +266,7 @@ class _Setting:
         return "".join(out) + escape(text[at:])
 
     def _afterwards(self, number: int) -> str:
-        """What Byline adds to a sentence: the sources it found it in, a mark of doubt."""
+        """What Byline adds after a sentence: links to the sources it found, and a mark of doubt."""
         sentence = self._sentences[number]
         found = [n for n in sentence.get("attributed", ()) if n in self._prose.numbers]
         out = "".join(self._numeral(n, "mark found", self._labels.found) for n in found)
@@ -284,15 +288,16 @@ class _Setting:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A part of a token's text, and the number of its sentence from 0, None for none."""
+    """A part of a token's text; `sentence` counts from 0, None if it belongs to no sentence."""
 
     start: int
     end: int
     sentence: int | None
 
 
-def _ordered(prose: Prose) -> tuple[list[int], list[Mapping[str, Any]]]:
-    """Where the sentences begin, and they; one that begins inside another loses that part."""
+def _ordered(prose: AnswerText) -> tuple[list[int], list[Mapping[str, Any]]]:
+    """The start of each sentence, and the sentences. Of two that overlap, the first keeps the
+    overlap."""
     starts: list[int] = []
     after = 0
     for sentence in prose.sentences:

@@ -14,19 +14,19 @@ from byline.domain.formats import has_page_pictures
 from byline.errors import NotFound
 from byline.web import page_forms
 from byline.web.article import turn_view, typesetting
-from byline.web.page_parts import PageParts, PageRoute, offer
-from byline.web.renderer import Painter
+from byline.web.page_parts import PageParts, PageRoute, form_choices
+from byline.web.renderer import Renderer
 from byline.web.stored_ask_view import turn_now
 
 _NUMBER_CHARS_MAX: Final = 4
 
 
-class ReadingPages:
+class AnswerPages:
     """Handlers of the pages on which an answer is read."""
 
-    def __init__(self, parts: PageParts, painter: Painter) -> None:
+    def __init__(self, parts: PageParts, renderer: Renderer) -> None:
         self.parts = parts
-        self.painter = painter
+        self.renderer = renderer
 
     def routes(self) -> list[PageRoute]:
         """Path, handler, method."""
@@ -39,30 +39,30 @@ class ReadingPages:
 
     async def answer(self, request: Request) -> Response:
         """One ask as an article."""
-        page_forms.parameters(request, set())
-        stored = await self._asked(request)
+        page_forms.read_parameters(request, set())
+        stored = await self._stored_ask(request)
         turn = await turn_now(self.parts, stored)
-        gone = await self._gone(turn["sources"])
+        gone = await self._removed_documents(turn["sources"])
         for source in turn["sources"]:
             source["gone"] = source["document_id"] in gone
         view = {
             "turn": turn,
-            "offer": await offer(self.parts),
+            "offer": await form_choices(self.parts),
         }
-        return self.painter.paint(request, "answer.html", view)
+        return self.renderer.render(request, "answer.html", view)
 
     async def markdown(self, request: Request) -> Response:
-        """The ask with its sources as Markdown, to be pasted elsewhere."""
-        page_forms.parameters(request, set())
-        stored = await self._asked(request)
+        """The ask with its sources as Markdown, for pasting elsewhere."""
+        page_forms.read_parameters(request, set())
+        stored = await self._stored_ask(request)
         headers = {"Cache-Control": "no-store"}
         return Response(ask_markdown(stored), media_type="text/markdown", headers=headers)
 
     async def source(self, request: Request) -> Response:
         """One source as it is shown beside the answer: its page as a picture, or its text."""
-        page_forms.parameters(request, set())
-        stored = await self._asked(request)
-        source = _numbered(stored, request.path_params["number"])
+        page_forms.read_parameters(request, set())
+        stored = await self._stored_ask(request)
+        source = _source_with_number(stored, request.path_params["number"])
         view = {"ask": stored, "source": source, "picture": None, "window": None}
         try:
             document = await self.parts.library.get(source["document_id"])
@@ -76,12 +76,12 @@ class ReadingPages:
                 view["picture"] = {"seen": f"{page}?{place}", "large": f"{page}?{place}&width=2000"}
             else:
                 view["window"] = await self._window(document.id, marked)
-        return self.painter.paint(request, "source.html", view)
+        return self.renderer.render(request, "source.html", view)
 
-    async def _asked(self, request: Request) -> StoredAsk:
+    async def _stored_ask(self, request: Request) -> StoredAsk:
         return await self.parts.asks.get(request.path_params["ask_id"])
 
-    async def _gone(self, sources: Iterable[Mapping[str, Any]]) -> Collection[str]:
+    async def _removed_documents(self, sources: Iterable[Mapping[str, Any]]) -> Collection[str]:
         """Which of the documents behind an answer have been removed since."""
         gone = set()
         for document_id in {source["document_id"] for source in sources}:
@@ -93,17 +93,17 @@ class ReadingPages:
 
     async def _window(
         self, document_id: str, marked: Mapping[str, int]
-    ) -> typesetting.Window | None:
-        """The text around a passage; None where the document has none just now."""
+    ) -> typesetting.TextWindow | None:
+        """The text around a passage, or None if the document has no text at present."""
         try:
             extracted = await self.parts.library.text(document_id)
         except NotFound:
             return None
-        return typesetting.window(extracted.text, marked=(marked["start"], marked["end"]))
+        return typesetting.text_window(extracted.text, marked=(marked["start"], marked["end"]))
 
 
-def _numbered(stored: StoredAsk, number: str) -> dict[str, Any]:
-    """The source of this number; raises `NotFound`."""
+def _source_with_number(stored: StoredAsk, number: str) -> dict[str, Any]:
+    """The source with this number. Raises `NotFound`."""
     for source in turn_view.turn(stored)["sources"]:
         if str(source["n"]) == number[:_NUMBER_CHARS_MAX]:
             return dict(source)

@@ -1,4 +1,4 @@
-"""The words around an answer, and its text set with them: what the article's templates call."""
+"""The filters that the article's templates call: the answer's text and the words around it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from byline.web.article import turn_view
-from byline.web.article.answer_html import Labels, Typesetter
-from byline.web.translations import N_, Speech
+from byline.web.article.answer_html import AnswerLabels, Typesetter
+from byline.web.translations import N_, Translator
 
-WHYS: Final = (
+CHECK_REASONS: Final = (
     N_("There is nothing in it to check."),
     N_("The source says it word for word."),
     N_("The source says it in like words."),
@@ -33,28 +33,29 @@ WHYS: Final = (
     N_("The answer denies what the source says."),
     N_("The source denies what the answer says."),
 )
-"""What `verify` says of a sentence. It is stored in English, so each is known again by its form."""
+"""What `verify` says about a sentence. It is stored in English, so translation matches each stored
+sentence against these patterns."""
 
 _SLOT: Final = re.compile(r"%\((\w+)\)s")
 
 
-class Article:
-    """What templates call, in one language."""
+class ArticleFilters:
+    """ArticleFilters are the article's template filters in one language."""
 
-    def __init__(self, speech: Speech, typesetter: Typesetter) -> None:
-        self._say = speech.say
+    def __init__(self, translator: Translator, typesetter: Typesetter) -> None:
+        self._translate = translator.translate
         self._typesetter = typesetter
-        self._labels = Labels(
-            source=speech.say(N_("source {n}")),
-            found=speech.say(N_("found by Byline in source {n}")),
-            weak=speech.say(N_("supported in part")),
-            unsupported=speech.say(N_("not supported")),
+        self._labels = AnswerLabels(
+            source=translator.translate(N_("source {n}")),
+            found=translator.translate(N_("found by Byline in source {n}")),
+            weak=translator.translate(N_("supported in part")),
+            unsupported=translator.translate(N_("not supported")),
         )
-        self._forms = [(_form(english), english) for english in WHYS]
+        self._forms = [(_form(english), english) for english in CHECK_REASONS]
 
     def prose(self, turn: Mapping[str, Any], at: str) -> Markup:
-        """The answer's text as HTML; `at` goes before the ids it leads to."""
-        prose = turn_view.prose(turn, at)
+        """The answer's text as HTML; `at` is the prefix of the ids it links to."""
+        prose = turn_view.answer_text(turn, at)
         if turn["quoted"]:
             return Markup(self._typesetter.plain(prose, self._labels))  # the sanitiser has seen it
         return Markup(self._typesetter.markdown(prose, self._labels))
@@ -64,17 +65,19 @@ class Article:
         return self._typesetter.words(text)
 
     def why(self, english: str) -> str:
-        """A check's sentence in this language; as it is where its form is not known."""
+        """The sentence of a check in this language; unchanged if no pattern matches it."""
         for form, known in self._forms:
             if found := form.fullmatch(english):
-                said = self._say(known)
+                said = self._translate(known)
                 return said % found.groupdict() if found.groupdict() else said
         return english
 
 
-def article_filters(speech: Speech, typesetter: Typesetter) -> dict[str, Callable[..., str]]:
+def article_filters(
+    translator: Translator, typesetter: Typesetter
+) -> dict[str, Callable[..., str]]:
     """The article's filters in one language."""
-    article = Article(speech, typesetter)
+    article = ArticleFilters(translator, typesetter)
     return {
         "prose": article.prose,
         "words": article.words,
@@ -83,7 +86,7 @@ def article_filters(speech: Speech, typesetter: Typesetter) -> dict[str, Callabl
 
 
 def _form(english: str) -> re.Pattern[str]:
-    """A sentence with slots as the pattern of what it may have become."""
+    """The pattern that matches `english` with its slots filled in."""
     parts, at = "", 0
     for slot in _SLOT.finditer(english):
         parts += re.escape(english[at : slot.start()]) + f"(?P<{slot[1]}>.+?)"

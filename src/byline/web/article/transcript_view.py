@@ -1,4 +1,4 @@
-"""An ask's stored events as its transcript shows them, one step after the other. Pure."""
+"""An ask's stored events as the steps of its transcript. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _ORDER: Final = list(STAGES)
 
 
 def steps(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What `transcript.html` shows: each event with its moment (`at`), how long after the first
-    (`after_ms`; both None where that was not kept), and for a run of tokens how long it took."""
+    """What `transcript.html` shows of each event: its time (`at`), the milliseconds since the first
+    event (`after_ms`; both None if they were not stored), and how long a run of tokens took."""
     moments = [moment for event in events if (moment := _moment(event, "since"))]
     first = moments[0] if moments else None
     return [_step(event, first) for event in events]
@@ -24,7 +24,7 @@ def _step(event: Mapping[str, Any], first: datetime | None) -> dict[str, Any]:
     since, at = _moment(event, "since"), _moment(event, "at")
     data = dict(event["data"])
     if event["type"] == "tool_call":
-        data["arguments"] = _readable(str(data.get("arguments", "")))
+        data["arguments"] = _indented(str(data.get("arguments", "")))
     if event["type"] == "done":
         taken = data.get("timings_ms", {})
         data["timings_ms"] = {part: taken[part] for part in _in_order(taken)}
@@ -38,7 +38,7 @@ def _step(event: Mapping[str, Any], first: datetime | None) -> dict[str, Any]:
 
 
 def _in_order(parts: Collection[str]) -> list[str]:
-    """The parts of an ask's time, as they follow one another."""
+    """The parts of an ask's time in the order in which they happen."""
     return sorted(parts, key=lambda part: _ORDER.index(part) if part in _ORDER else len(_ORDER))
 
 
@@ -47,8 +47,8 @@ def _moment(event: Mapping[str, Any], name: str) -> datetime | None:
     return datetime.fromisoformat(told) if told else None
 
 
-def _readable(arguments: str) -> str:
-    """The JSON a model wrote, a line each; as it stands where it is none."""
+def _indented(arguments: str) -> str:
+    """The JSON that a model wrote, indented; unchanged if it is not JSON."""
     try:
         return json.dumps(json.loads(arguments), ensure_ascii=False, indent=1)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A stored ask as the pages show it: its text, its checks, its outcome, its sources. Pure."""
+"""A stored ask as the pages show it: its text, checks, outcome and sources. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from byline.config.schema import QUOTES_MACHINE
 from byline.domain.asks import StoredAsk
-from byline.web.article.answer_html import Prose
+from byline.web.article.answer_html import AnswerText
 
 MARKED_CHARS_MAX: Final = 600
-"""Quotes further apart are not marked as one."""
+"""Quotes of one source that span more than this are not marked as one."""
 _MARK: Final = re.compile(r"(?<!\s)\s*\[\d{1,4}\]")
 
 
@@ -32,10 +32,10 @@ def turn(stored: StoredAsk) -> dict[str, Any]:
     }
 
 
-def prose(turn: Mapping[str, Any], at: str) -> Prose:
-    """The answer's text, to be set. A text that is unfinished has no sentences yet."""
+def answer_text(turn: Mapping[str, Any], at: str) -> AnswerText:
+    """The answer's text, for rendering. An unfinished text has no sentences yet."""
     answer = turn["answer"]
-    return Prose(
+    return AnswerText(
         text=turn["text"],
         sentences=answer.get("sentences", ()) if answer.get("answer") else (),
         numbers=frozenset(source["n"] for source in turn["sources"]),
@@ -45,7 +45,7 @@ def prose(turn: Mapping[str, Any], at: str) -> Prose:
 
 
 def checks(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each sentence that was checked: its number from 1, its words, its support and why."""
+    """Each sentence that was checked: its number from 1, its words, its support and the reason."""
     text = answer.get("answer") or ""
     return [
         {
@@ -62,19 +62,19 @@ def checks(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
 def sources(
     found: Iterable[Mapping[str, Any]], cited: Mapping[int, Sequence[Mapping[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """Each source with its `quotes` (what was cited of it, else all) and the span to mark with its
-    page; `gone` is set where its document is known to be no more."""
+    """Each source with its `quotes` (the cited ones, else the excerpt) and the span to mark, with
+    its page. The caller sets `gone` if the document was removed."""
     return [_source(source, cited.get(source["n"], ())) for source in found]
 
 
 def _words(sentence: str) -> str:
-    """Without its numerals; the cells of a table with dots between."""
+    """The sentence without its numerals; the cells of a table row are joined by dots."""
     cells = _MARK.sub("", sentence).strip().strip("|").split(" | ")
     return " · ".join(cell.strip() for cell in cells)
 
 
 def _cited(answer: Mapping[str, Any]) -> dict[int, list[Mapping[str, Any]]]:
-    """The citations of each source, in the order of the document."""
+    """The citations of each source, in the order in which they stand in the document."""
     found: dict[int, list[Mapping[str, Any]]] = {}
     for citation in sorted(answer["citations"], key=lambda one: (one["n"], one["start"])):
         found.setdefault(citation["n"], []).append(citation)

@@ -1,6 +1,6 @@
-"""Texts as a page sets them: which language they are in, and the part of a long one that is shown.
+"""The language of a text, and the part of a long text that a page shows.
 
-Pure. Every text leaves here as it came; the template escapes it. Answers are set by `markdown`.
+Pure. Texts are returned unchanged; the template escapes them. `answer_html` renders answers.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ _LATIN: Final = re.compile(r"[A-Za-z]")
 
 
 def language(text: str) -> str:
-    """`ko` or `en`, for line breaking and fonts."""
+    """`ko` or `en`, which decides line breaking and fonts."""
     hangul = len(_HANGUL.findall(text))
     return "ko" if hangul * 2 > len(_LATIN.findall(text)) and hangul else "en"
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """A part of a document's text: before, marked, after; `previous`/`next` are offsets or None."""
+class TextWindow:
+    """A part of a document's text: before the mark, marked, after it. `previous` and `next` are the
+    offsets of the parts beside it, or None."""
 
     before: str
     marked: str
@@ -35,8 +36,9 @@ WINDOW_CHARS: Final = 6_000
 CONTEXT_CHARS: Final = 1_500
 
 
-def window(text: str, *, at: int = 0, marked: tuple[int, int] | None = None) -> Window:
-    """The part of `text` from `at`, or around the span `marked`; offsets are clamped."""
+def text_window(text: str, *, at: int = 0, marked: tuple[int, int] | None = None) -> TextWindow:
+    """The part of `text` that begins at `at`, or surrounds the span `marked`. Offsets are
+    clamped."""
     if marked is not None:
         first = min(max(marked[0], 0), len(text))
         last = min(max(marked[1], first), len(text), first + WINDOW_CHARS)
@@ -46,7 +48,7 @@ def window(text: str, *, at: int = 0, marked: tuple[int, int] | None = None) -> 
         start = min(max(at, 0), len(text))
         end = min(len(text), start + WINDOW_CHARS)
         first = last = end
-    return Window(
+    return TextWindow(
         before=text[start:first],
         marked=text[first:last],
         after=text[last:end],

@@ -10,21 +10,21 @@ from starlette.responses import RedirectResponse, Response
 from byline.domain.conversations import Conversation
 from byline.errors import BadRequest, BylineError
 from byline.web import page_forms
-from byline.web.ask_form import FIELDS, Typed, asked_like, raise_if_none, typed_in
-from byline.web.page_parts import PageParts, PageRoute, offer
-from byline.web.renderer import Painter
+from byline.web.ask_form import FIELDS, AskForm, blank_form_like, raise_if_rejected, read_ask_form
+from byline.web.page_parts import PageParts, PageRoute, form_choices
+from byline.web.renderer import Renderer
 from byline.web.stored_ask_view import turn_now
 
 
-class Talks:
+class ConversationPages:
     """Handlers of the pages about conversations."""
 
-    def __init__(self, parts: PageParts, painter: Painter) -> None:
+    def __init__(self, parts: PageParts, renderer: Renderer) -> None:
         self.parts = parts
-        self.painter = painter
+        self.renderer = renderer
         self.conversations = parts.conversations
         self.asks = parts.asks
-        self.door = parts.door
+        self.http = parts.http
 
     def routes(self) -> list[PageRoute]:
         """Path, handler, method."""
@@ -38,52 +38,55 @@ class Talks:
         ]
 
     async def one(self, request: Request) -> Response:
-        """One conversation: its turns, each with its byline and sources, and the next question."""
-        page_forms.parameters(request, set())
-        return await self._shown(request, await self._meant(request))
+        """One conversation: its turns with bylines and sources, and the form for the next
+        question."""
+        page_forms.read_parameters(request, set())
+        return await self._conversation_page(request, await self._conversation(request))
 
     async def follow_up(self, request: Request) -> Response:
         """Ask the next question of a conversation."""
-        return await self._asked(request, await self._meant(request))
+        return await self._ask(request, await self._conversation(request))
 
     async def go_on(self, request: Request) -> Response:
-        """Ask the next question after an answer, which becomes a conversation's first turn."""
+        """Ask a follow-up to a single answer, which becomes the first turn of a conversation."""
         answered = await self.asks.get(request.path_params["ask_id"])
-        return await self._asked(request, await self.conversations.around(answered))
+        return await self._ask(request, await self.conversations.around(answered))
 
     async def rename(self, request: Request) -> Response:
-        """Give it another title."""
-        sent = await page_forms.form(request, {"title"})
-        conversation = await self._meant(request)
+        """Rename the conversation."""
+        sent = await page_forms.read_form(request, {"title"})
+        conversation = await self._conversation(request)
         try:
             await self.conversations.rename(conversation.id, sent.get("title", ""))
         except BadRequest as error:
-            return await self._shown(request, conversation, Typed(error=error))
-        return _see(f"/conversations/{conversation.id}")
+            return await self._conversation_page(request, conversation, AskForm(error=error))
+        return _redirect_to(f"/conversations/{conversation.id}")
 
     async def remove(self, request: Request) -> Response:
-        """Remove it with all its asks; those that run are stopped first."""
-        await page_forms.form(request, set())
-        conversation = await self._meant(request)
+        """Remove the conversation with all its asks; running ones are stopped first."""
+        await page_forms.read_form(request, set())
+        conversation = await self._conversation(request)
         await self.asks.stop_conversation(conversation.id)
         await self.conversations.delete(conversation.id)
-        return _see("/conversations")
+        return _redirect_to("/conversations")
 
-    async def _asked(self, request: Request, conversation: Conversation) -> Response:
-        typed = typed_in(await page_forms.form(request, set(FIELDS)))
+    async def _ask(self, request: Request, conversation: Conversation) -> Response:
+        form = read_ask_form(await page_forms.read_form(request, set(FIELDS)))
         try:
-            running = self.asks.start(typed.request(conversation.id))
-            await self.door.admitted(request, running)
-            raise_if_none(running)
+            running = self.asks.start(form.request(conversation.id))
+            await self.http.wait_until_admitted(request, running)
+            raise_if_rejected(running)
         except BylineError as error:
-            return await self._shown(request, conversation, replace(typed, error=error))
-        return page_forms.taken(request, f"/conversations/{conversation.id}#turn-{running.id}")
+            return await self._conversation_page(request, conversation, replace(form, error=error))
+        return page_forms.accepted_at(
+            request, f"/conversations/{conversation.id}#turn-{running.id}"
+        )
 
-    async def _meant(self, request: Request) -> Conversation:
+    async def _conversation(self, request: Request) -> Conversation:
         return await self.conversations.get(request.path_params["conversation_id"])
 
-    async def _shown(
-        self, request: Request, conversation: Conversation, typed: Typed | None = None
+    async def _conversation_page(
+        self, request: Request, conversation: Conversation, form: AskForm | None = None
     ) -> Response:
         asks = await self.conversations.asks(conversation.id)
         turns = [await turn_now(self.parts, ask) for ask in asks]
@@ -92,12 +95,12 @@ class Talks:
             "turns": turns,
             "left_out": max(0, conversation.turns - len(asks)),
             "runs": any(turn["ask"].finished_at is None for turn in turns),
-            "offer": await offer(self.parts),
-            "typed": typed or (asked_like(asks[-1]) if asks else Typed()),
+            "offer": await form_choices(self.parts),
+            "form": form or (blank_form_like(asks[-1]) if asks else AskForm()),
         }
-        status = self.door.status_of(typed.error) if typed and typed.error else 200
-        return self.painter.paint(request, "conversation.html", view, status)
+        status = self.http.status_of(form.error) if form and form.error else 200
+        return self.renderer.render(request, "conversation.html", view, status)
 
 
-def _see(address: str) -> RedirectResponse:
+def _redirect_to(address: str) -> RedirectResponse:
     return RedirectResponse(address, page_forms.SEE_OTHER)

@@ -1,4 +1,4 @@
-"""The page of documents: the list, what adds to it, and what is done to some of them."""
+"""The page of documents: the list, adding files, and what is done to several documents at once."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from byline.errors import BadRequest, BylineError, NotFound
 from byline.ingest.library.document_removal import AT_ONCE_MAX
 from byline.web import page_forms
 from byline.web.document_query import (
-    KNOWN,
-    Sought,
-    batches,
+    PARAMETERS,
+    DocumentListQuery,
     counted_groups,
+    read_list_query,
+    read_query_string,
+    removal_batches,
     short_types,
-    sought,
-    sought_before,
 )
 from byline.web.page_parts import PageParts, PageRoute
-from byline.web.renderer import Painter
+from byline.web.renderer import Renderer
 
 DOCUMENTS_A_PAGE: Final = 50
 
 
-class DocumentPages:
-    """Handlers of the list and its forms."""
+class DocumentListPages:
+    """Handlers of the list of documents and its forms."""
 
-    def __init__(self, parts: PageParts, painter: Painter) -> None:
+    def __init__(self, parts: PageParts, renderer: Renderer) -> None:
         self.parts = parts
-        self.painter = painter
+        self.renderer = renderer
 
     def routes(self) -> list[PageRoute]:
         """Path, handler, method."""
@@ -45,37 +45,40 @@ class DocumentPages:
         ]
 
     async def all(self, request: Request) -> Response:
-        """The documents that were asked for, and the form that adds some."""
-        sent = page_forms.parameters(request, {*KNOWN, "removed"})
-        return await self._shown(request, sought(sent), removed=sent.get("removed", ""))
+        """The documents that match the query, and the form that adds some."""
+        sent = page_forms.read_parameters(request, {*PARAMETERS, "removed"})
+        return await self._list_page(
+            request, read_list_query(sent), removed=sent.get("removed", "")
+        )
 
     async def add(self, request: Request) -> Response:
-        """Take files in; what was refused is said on the page, else the list is shown anew."""
+        """Add files. The page says which were refused or duplicates; without any, it redirects to
+        the list."""
         try:
-            taken = await self.parts.door.add_files(request)
+            taken = await self.parts.http.add_files(request)
         except BylineError as error:
-            return await self._shown(request, Sought(), error=error)
+            return await self._list_page(request, DocumentListQuery(), error=error)
         if taken["refused"] or any(document["duplicate"] for document in taken["documents"]):
-            return await self._shown(request, Sought(), taken=taken)
+            return await self._list_page(request, DocumentListQuery(), taken=taken)
         return RedirectResponse("/documents", page_forms.SEE_OTHER)
 
     async def remove(self, request: Request) -> Response:
-        """Remove one document; that can be undone."""
-        sent = await page_forms.repeatable(request, {"back", "id"})
-        return await self._removed([request.path_params["document_id"]], sent)
+        """Remove one document; this can be undone."""
+        sent = await page_forms.read_repeatable_form(request, {"back", "id"})
+        return await self._remove([request.path_params["document_id"]], sent)
 
     async def remove_some(self, request: Request) -> Response:
-        """Remove the documents that were ticked; that can be undone."""
-        sent = await page_forms.repeatable(request, {"back", "id"})
+        """Remove the documents that were ticked; this can be undone."""
+        sent = await page_forms.read_repeatable_form(request, {"back", "id"})
         ids = sent.get("id", [])
         if not ids:
             error = BadRequest("No document was ticked.", remedy="Tick those to be removed.")
-            return await self._shown(request, _before(sent), error=error)
-        return await self._removed(ids, sent)
+            return await self._list_page(request, _query_before_form(sent), error=error)
+        return await self._remove(ids, sent)
 
     async def restore_some(self, request: Request) -> Response:
-        """Bring back what was removed at a moment."""
-        sent = await page_forms.form(request, {"back", "at"})
+        """Restore the documents that were removed at one time."""
+        sent = await page_forms.read_form(request, {"back", "at"})
         hidden = await self.parts.library.removals.hidden(AT_ONCE_MAX)
         ids = [one.document.id for one in hidden if one.removed_at.isoformat() == sent.get("at")]
         if not ids:
@@ -84,25 +87,27 @@ class DocumentPages:
                 remedy="It is gone for good, or was brought back already.",
             )
         await self.parts.library.removals.restore(ids)
-        return RedirectResponse(sought_before(sent.get("back", "")).address(), page_forms.SEE_OTHER)
+        return RedirectResponse(
+            read_query_string(sent.get("back", "")).address(), page_forms.SEE_OTHER
+        )
 
     async def retry(self, request: Request) -> Response:
-        """Read a document again that failed."""
-        sent = await page_forms.repeatable(request, {"back", "id"})
+        """Queue a failed document to be read again."""
+        sent = await page_forms.read_repeatable_form(request, {"back", "id"})
         await self.parts.library.retry(request.path_params["document_id"])
-        return RedirectResponse(_before(sent).address(), page_forms.SEE_OTHER)
+        return RedirectResponse(_query_before_form(sent).address(), page_forms.SEE_OTHER)
 
-    async def _removed(self, ids: list[str], sent: dict[str, list[str]]) -> Response:
+    async def _remove(self, ids: list[str], sent: dict[str, list[str]]) -> Response:
         removed = await self.parts.library.removals.remove(ids)
-        address = _before(sent).address()
+        address = _query_before_form(sent).address()
         joint = "&" if "?" in address else "?"
         moment = removed[0].removed_at.isoformat().replace("+", "%2B")
         return RedirectResponse(f"{address}{joint}removed={moment}", page_forms.SEE_OTHER)
 
-    async def _shown(
+    async def _list_page(
         self,
         request: Request,
-        wanted: Sought,
+        wanted: DocumentListQuery,
         *,
         removed: str = "",
         taken: dict[str, Any] | None = None,
@@ -114,10 +119,10 @@ class DocumentPages:
             limit=DOCUMENTS_A_PAGE, cursor=wanted.cursor or None, filters=filters, choice=choice
         )
         facets = await catalogue.facets()
-        hidden = batches(await self.parts.library.removals.hidden(AT_ONCE_MAX))
+        hidden = removal_batches(await self.parts.library.removals.hidden(AT_ONCE_MAX))
         view = {
             "page": page,
-            "sought": wanted,
+            "list_query": wanted,
             "groups": counted_groups(await catalogue.counts(filters, choice)),
             "facets": facets,
             "types": short_types(facets.types),
@@ -128,9 +133,9 @@ class DocumentPages:
             "error": error,
             "file_bytes_max": ingest.file_bytes_max,
         }
-        status = self.parts.door.status_of(error) if error else 200
-        return self.painter.paint(request, "documents.html", view, status)
+        status = self.parts.http.status_of(error) if error else 200
+        return self.renderer.render(request, "documents.html", view, status)
 
 
-def _before(sent: dict[str, list[str]]) -> Sought:
-    return sought_before("".join(sent.get("back", [])[:1]))
+def _query_before_form(sent: dict[str, list[str]]) -> DocumentListQuery:
+    return read_query_string("".join(sent.get("back", [])[:1]))

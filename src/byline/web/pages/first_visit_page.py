@@ -1,4 +1,4 @@
-"""The first visit: what works already, and how to name the first machine."""
+"""The page for the first visit: what works already, and how to add the first machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from byline.errors import BylineError
 from byline.samples import sample_files
 from byline.web import page_forms
 from byline.web.page_parts import PageParts, PageRoute
-from byline.web.renderer import Painter
+from byline.web.renderer import Renderer
 from byline.web.translations import N_
 
 FIELDS: Final = ("base_url", "model", "api_key_env")
@@ -41,21 +41,21 @@ SAMPLES_FOLDER: Final = "samples"
 
 
 @dataclass(frozen=True, slots=True)
-class _Tested:
-    """What the form was sent, and what came of it."""
+class _TrialForm:
+    """The form as it was sent, and the result of the test."""
 
-    typed: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict)
     trial: Trial | None = None
     proposal: Proposal | None = None
     error: BylineError | None = None
 
 
-class StartPages:
-    """Handlers of the first visit."""
+class FirstVisitPages:
+    """Handlers of the page for the first visit."""
 
-    def __init__(self, parts: PageParts, painter: Painter) -> None:
+    def __init__(self, parts: PageParts, renderer: Renderer) -> None:
         self.parts = parts
-        self.painter = painter
+        self.renderer = renderer
 
     def routes(self) -> list[PageRoute]:
         """Path, handler, method."""
@@ -66,27 +66,29 @@ class StartPages:
         ]
 
     async def start(self, request: Request) -> Response:
-        """What works, and the form."""
-        page_forms.parameters(request, set())
-        return self._shown(request, _Tested())
+        """What works already, and the form that tests an address."""
+        page_forms.read_parameters(request, set())
+        return self._first_visit_page(request, _TrialForm())
 
     async def test(self, request: Request) -> Response:
-        """Test an address, and show what came of it and what to paste."""
-        typed = await page_forms.form(request, set(FIELDS))
-        sent = {name: typed.get(name, "").strip() for name in FIELDS}
+        """Test an address; show the result and the text to paste into the configuration."""
+        form = await page_forms.read_form(request, set(FIELDS))
+        sent = {name: form.get(name, "").strip() for name in FIELDS}
         wanted = TrialRequest(sent["base_url"], sent["model"] or None, sent["api_key_env"] or None)
         try:
-            trial = await self.parts.door.attended(request, self.parts.trials.run(wanted))
+            trial = await self.parts.http.run_while_connected(
+                request, self.parts.trials.run(wanted)
+            )
         except BylineError as error:
-            return self._shown(request, _Tested(sent, error=error))
+            return self._first_visit_page(request, _TrialForm(sent, error=error))
         if trial is None:
-            return Response()  # whoever asked has gone
+            return Response()  # the caller has left
         proposal = await asyncio.to_thread(self.parts.trials.proposal, trial, wanted)
-        return self._shown(request, _Tested(sent, trial, proposal))
+        return self._first_visit_page(request, _TrialForm(sent, trial, proposal))
 
     async def add_samples(self, request: Request) -> Response:
-        """Add the sample documents; those that are there already stay as they are."""
-        await page_forms.form(request, set())
+        """Add the sample documents; those that exist are left as they are."""
+        await page_forms.read_form(request, set())
         with sample_files() as paths:
             for path in paths:
                 await self.parts.library.add(
@@ -94,10 +96,10 @@ class StartPages:
                 )
         return RedirectResponse("/documents", page_forms.SEE_OTHER)
 
-    def _shown(self, request: Request, tested: _Tested) -> Response:
+    def _first_visit_page(self, request: Request, tested: _TrialForm) -> Response:
         backends = self.parts.config.backends
         view: dict[str, Any] = {
-            "typed": {name: tested.typed.get(name, "") for name in FIELDS},
+            "form": {name: tested.form.get(name, "") for name in FIELDS},
             "tested": tested,
             "quotes": [n for n, one in backends.items() if isinstance(one, QuotesBackend)],
             "tiny": _tiny(self.parts),
@@ -106,13 +108,13 @@ class StartPages:
             "step_words": STEPS,
             "outcome_words": OUTCOMES,
         }
-        status = self.parts.door.status_of(tested.error) if tested.error else 200
-        return self.painter.paint(request, "start.html", view, status)
+        status = self.parts.http.status_of(tested.error) if tested.error else 200
+        return self.renderer.render(request, "start.html", view, status)
 
 
 def _tiny(parts: PageParts) -> str:
-    """Whether the small model can answer: `ready`, `missing` (not installed), `off` (a
-    configuration of one's own has no such backend)."""
+    """The state of the small model: `ready`, `missing` (not installed), or `off` (the configuration
+    has no such backend)."""
     tiny = parts.config.backends.get("tiny")
     if not isinstance(tiny, LlamaCppBackend):
         return "off"

@@ -1,4 +1,4 @@
-"""The history: asks and conversations by day, searched and filtered, and an ask's transcript."""
+"""The history: asks and conversations by day, search and filters, and transcripts."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from byline.errors import BadRequest
 from byline.web import page_forms
 from byline.web.article.transcript_view import steps
 from byline.web.page_parts import PageParts, PageRoute
-from byline.web.page_words import STANDINGS
-from byline.web.renderer import Painter
+from byline.web.page_words import STATUS_WORDS
+from byline.web.renderer import Renderer
 
 A_PAGE: Final = 30
 FIELDS: Final = ("q", "backend", "status", "from", "to")
@@ -32,11 +32,11 @@ Entry = TypeVar("Entry", ListedAsk, Conversation)
 
 
 class HistoryPages:
-    """Handlers of the pages on what was asked before."""
+    """Handlers of the history pages."""
 
-    def __init__(self, parts: PageParts, painter: Painter) -> None:
+    def __init__(self, parts: PageParts, renderer: Renderer) -> None:
         self.parts = parts
-        self.painter = painter
+        self.renderer = renderer
 
     def routes(self) -> list[PageRoute]:
         """Path, handler, method."""
@@ -48,37 +48,39 @@ class HistoryPages:
         ]
 
     async def asks(self, request: Request) -> Response:
-        """The asks, newest first: all, or those that the form looks for."""
-        sent = page_forms.parameters(request, {*FIELDS, "cursor"})
-        found, more = await self.parts.asks.list(A_PAGE, sent.get("cursor") or None, looked(sent))
-        days = by_day(found, lambda ask: ask.created_at, asked)
-        return self._listed(request, sent, {"show": "asks", "days": days, "next": more})
+        """The asks that pass the form's filters, newest first."""
+        sent = page_forms.read_parameters(request, {*FIELDS, "cursor"})
+        found, more = await self.parts.asks.list(
+            A_PAGE, sent.get("cursor") or None, read_ask_filters(sent)
+        )
+        days = by_day(found, lambda ask: ask.created_at, ask_entry)
+        return self._list_page(request, sent, {"show": "asks", "days": days, "next": more})
 
     async def conversations(self, request: Request) -> Response:
-        """The conversations, those used last first; or those with an ask the form looks for."""
-        sent = page_forms.parameters(request, {*FIELDS, "cursor"})
+        """The conversations with an ask that passes the form's filters, last used first."""
+        sent = page_forms.read_parameters(request, {*FIELDS, "cursor"})
         found, more = await self.parts.conversations.list(
-            A_PAGE, sent.get("cursor") or None, looked(sent)
+            A_PAGE, sent.get("cursor") or None, read_ask_filters(sent)
         )
-        days = by_day(found, lambda one: one.updated_at, talked)
-        return self._listed(request, sent, {"show": "conversations", "days": days, "next": more})
+        days = by_day(found, lambda one: one.updated_at, conversation_entry)
+        return self._list_page(request, sent, {"show": "conversations", "days": days, "next": more})
 
     async def transcript(self, request: Request) -> Response:
-        """An ask exactly as it went: every event with its time."""
-        page_forms.parameters(request, set())
+        """The transcript of an ask: every event with its time."""
+        page_forms.read_parameters(request, set())
         ask = await self.parts.asks.get(request.path_params["ask_id"])
         events = await self.parts.asks.events(ask.id)
         view = {"ask": ask, "steps": steps(events)}
-        return self.painter.paint(request, "transcript.html", view)
+        return self.renderer.render(request, "transcript.html", view)
 
     async def remove(self, request: Request) -> Response:
-        """Remove an ask for good, and show the list it stood in."""
-        sent = await page_forms.form(request, {"back"})
+        """Remove an ask for good, then redirect to the list it was in."""
+        sent = await page_forms.read_form(request, {"back"})
         await self.parts.asks.delete(request.path_params["ask_id"])
         back = sent.get("back", "")
         return RedirectResponse(f"/history?{back}" if back else "/history", page_forms.SEE_OTHER)
 
-    def _listed(
+    def _list_page(
         self, request: Request, sent: Mapping[str, str], found: Mapping[str, Any]
     ) -> Response:
         kept = {name: sent[name] for name in FIELDS if sent.get(name, "").strip()}
@@ -91,18 +93,18 @@ class HistoryPages:
             "older": urlencode({**kept, "cursor": found["next"] or ""}),
             "later_pages": bool(sent.get("cursor")),
             "backends": dict.fromkeys([*names, *filter(None, [sent.get("backend")])]),
-            "standings": STANDINGS,
+            "statuses": STATUS_WORDS,
         }
-        return self.painter.paint(request, "history.html", view)
+        return self.renderer.render(request, "history.html", view)
 
 
 def _given(sent: Mapping[str, str], name: str) -> dict[str, str]:
     return {name: sent[name]} if sent.get(name) else {}
 
 
-def looked(sent: Mapping[str, str]) -> AskFilters:
-    """What the form looks for. Days are the server's, as the page shows them. Raises
-    `BadRequest` for what is no day or no status."""
+def read_ask_filters(sent: Mapping[str, str]) -> AskFilters:
+    """The filters in the form. Days are in the server's time zone, as the page shows them. Raises
+    `BadRequest` for an invalid day or status."""
     until = _day("to", sent.get("to", ""))
     return AskFilters(
         words=sent.get("q", "").strip(),
@@ -139,7 +141,7 @@ def by_day(
     moment: Callable[[Entry], datetime],
     shown: Callable[[Entry], dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """What was found, in its order, under the days it happened on: `[{"at", "entries"}]`."""
+    """The entries grouped by day, in their order: `[{"at", "entries"}]`."""
     days = groupby(found, key=lambda one: moment(one).astimezone().date())
     return [
         {"at": moment(entries[0]), "entries": [shown(one) for one in entries]}
@@ -147,8 +149,8 @@ def by_day(
     ]
 
 
-def asked(ask: ListedAsk) -> dict[str, Any]:
-    """What `history.html` shows of an ask. `ended` is it as `outcome` wants it."""
+def ask_entry(ask: ListedAsk) -> dict[str, Any]:
+    """What `history.html` shows of an ask. `ended` is the ask in the form that `outcome` takes."""
     answer = {
         "status": ask.status.value,
         "refusal": ask.refusal,
@@ -157,8 +159,13 @@ def asked(ask: ListedAsk) -> dict[str, Any]:
         "reason": ask.reason,
     }
     ended = StoredAsk(
-        *(ask.id, ask.question, ask.backend, ask.machine, ask.status),
-        *(ask.created_at, ask.finished_at),
+        ask.id,
+        ask.question,
+        ask.backend,
+        ask.machine,
+        ask.status,
+        ask.created_at,
+        ask.finished_at,
         answer=answer if ask.finished_at and ask.status != AskStatus.INTERRUPTED else None,
     )
     return {
@@ -170,7 +177,7 @@ def asked(ask: ListedAsk) -> dict[str, Any]:
     }
 
 
-def talked(conversation: Conversation) -> dict[str, Any]:
+def conversation_entry(conversation: Conversation) -> dict[str, Any]:
     """What `history.html` shows of a conversation."""
     return {"conversation": conversation}
 

@@ -1,4 +1,4 @@
-"""The pictures of the machines page as numbers: a strip of states, a plot of first tokens. Pure."""
+"""Charts of the machines page as numbers, pure: a strip of states, a plot of first tokens."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from byline.domain.machine_reports import FirstTokens, StateSpan
 
 DAY: Final = timedelta(hours=24)
 STRIP_WIDTH: Final = 1440
-"""A minute is one wide."""
+"""One unit a minute."""
 
 BAR_WIDTH_MIN: Final = 5
-"""What was so for a moment is to be seen too."""
+"""The narrowest bar, so that a short state is visible."""
 
 STILL_SO: Final = timedelta(seconds=90)
-"""What was so this short a while ago is taken to be so now: states are put forward now and then."""
+"""A state last seen less than this ago counts as current: states are written only now and then."""
 
 PLOT_WIDTH: Final = 480
 PLOT_HEIGHT: Final = 110
 PLOT_LEFT: Final = 44
 _STEPS: Final = (1, 2, 5)
 
-NOBODY_LOOKED: Final = "nobody"
+UNOBSERVED: Final = "nobody"
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A stretch of the last day in one state (`nobody`: no Byline looked)."""
+    """A part of the last day in one state (`nobody`: no Byline was running)."""
 
     state: str
     reason: str | None
@@ -47,18 +47,19 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The last day from left to right, without a gap, and how long each state lasted in all, in
-    seconds, the longest first."""
+    """The last day from left to right without gaps, and for how many seconds each state lasted in
+    all, longest first."""
 
     bars: tuple[Bar, ...]
     lasted: tuple[tuple[str, float], ...]
 
 
 def strip(spans: Sequence[StateSpan], now: datetime) -> Strip:
-    """The last day of a backend. Where two processes knew it differently, the newer news counts."""
+    """The last day of a backend. Where two processes disagree, the more recent observation
+    counts."""
     begin = now - DAY
     stretches: list[tuple[str, str | None, datetime, datetime]] = []
-    for state, reason, since, until in _known(spans, begin, now):
+    for state, reason, since, until in _stretches(spans, begin, now):
         if stretches and stretches[-1][:2] == (state, reason) and stretches[-1][3] == since:
             stretches[-1] = (state, reason, stretches[-1][2], until)
         else:
@@ -70,10 +71,10 @@ def strip(spans: Sequence[StateSpan], now: datetime) -> Strip:
     return Strip(bars, tuple(sorted(lasted.items(), key=lambda item: -item[1])))
 
 
-def _known(
+def _stretches(
     spans: Sequence[StateSpan], begin: datetime, now: datetime
 ) -> Iterable[tuple[str, str | None, datetime, datetime]]:
-    """Each stretch between two changes, with what was known then."""
+    """The state, reason, start and end of each stretch between two changes."""
     clipped = []
     for number, span in enumerate(sorted(spans, key=lambda span: span.began_at)):
         end = now if now - span.seen_until < STILL_SO else span.seen_until
@@ -93,7 +94,7 @@ def _known(
             span = newest[0][2]
             yield span.state.value, span.reason, since, until
         else:
-            yield NOBODY_LOOKED, None, since, until
+            yield UNOBSERVED, None, since, until
 
 
 def _bar(state: str, reason: str | None, since: datetime, until: datetime, begin: datetime) -> Bar:
@@ -108,8 +109,8 @@ def _minutes(span: timedelta) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """First tokens from the oldest to the newest: points as (x, y, milliseconds), lines as (y,
-    milliseconds), and the line of the median."""
+    """First tokens, oldest first: points as (x, y, milliseconds), lines as (y, milliseconds), and
+    the height of the median."""
 
     points: tuple[tuple[float, float, float], ...]
     lines: tuple[tuple[float, float], ...]
@@ -119,7 +120,7 @@ class Plot:
 
 
 def plot(tokens: FirstTokens) -> Plot | None:
-    """The plot of the newest first tokens; None where there is none."""
+    """The plot of the latest first tokens; None if there are none."""
     if not tokens.newest or tokens.median_ms is None:
         return None
     shown = [ms for _, ms in reversed(tokens.newest)]

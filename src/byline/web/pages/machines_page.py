@@ -1,4 +1,4 @@
-"""The machines: who is at each of them, how its backends were, what it did, its background work."""
+"""The page of machines: calls at each gate, the state of each backend, background work."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from byline.errors import DatabaseUnavailable
 from byline.web import page_forms
 from byline.web.page_parts import PageParts, PageRoute
 from byline.web.pages import machine_charts
-from byline.web.renderer import Painter
+from byline.web.renderer import Renderer
 
 CALLS_AT_ONCE: Final = 8
-"""So many of the latest calls are shown; the others fold out."""
+"""The number of calls shown; the others are folded."""
 
 
 class MachinePages:
     """Handlers of the pages about machines."""
 
-    def __init__(self, parts: PageParts, painter: Painter) -> None:
+    def __init__(self, parts: PageParts, renderer: Renderer) -> None:
         self.parts = parts
-        self.painter = painter
+        self.renderer = renderer
 
     def routes(self) -> list[PageRoute]:
         """Path, handler, method."""
@@ -39,45 +39,46 @@ class MachinePages:
         ]
 
     async def all(self, request: Request) -> Response:
-        """Every machine."""
-        page_forms.parameters(request, set())
-        return self.painter.paint(request, "machines.html", await self._view())
+        """The page with every machine."""
+        page_forms.read_parameters(request, set())
+        return self.renderer.render(request, "machines.html", await self._view())
 
     async def now(self, request: Request) -> Response:
-        """The same without the page around it, to be taken over piece by piece."""
-        page_forms.parameters(request, set())
-        return self.painter.paint(request, "machine_list.html", await self._view())
+        """The machines without the page around them, for a script that replaces parts of the
+        page."""
+        page_forms.read_parameters(request, set())
+        return self.renderer.render(request, "machine_list.html", await self._view())
 
     async def probe(self, request: Request) -> Response:
-        """Ask one backend's server how it is."""
-        await page_forms.form(request, set())
+        """Probe the server of one backend."""
+        await page_forms.read_form(request, set())
         name = request.path_params["name"]
         await self.parts.dispatcher.get_backend(name).probe()
-        return _see(f"backend-{name}")
+        return _redirect_to(f"backend-{name}")
 
     async def pause(self, request: Request) -> Response:
-        """Let background work on a machine rest."""
-        await page_forms.form(request, set())
+        """Pause background work on a machine."""
+        await page_forms.read_form(request, set())
         await self.parts.machines.pause(request.path_params["name"])
-        return _see(f"machine-{request.path_params['name']}")
+        return _redirect_to(f"machine-{request.path_params['name']}")
 
     async def resume(self, request: Request) -> Response:
-        """Let it go on."""
-        await page_forms.form(request, set())
+        """Resume background work on a machine."""
+        await page_forms.read_form(request, set())
         await self.parts.machines.resume(request.path_params["name"])
-        return _see(f"machine-{request.path_params['name']}")
+        return _redirect_to(f"machine-{request.path_params['name']}")
 
     async def _view(self) -> dict[str, Any]:
-        forgetful = None
+        records_error = None
         try:
             views = await self.parts.machines.survey()
         except DatabaseUnavailable as error:
-            forgetful = error
+            records_error = error
             views = self.parts.machines.present()
         now = datetime.now(UTC)
         return {
             "machines": [_machine(view, now) for view in views],
-            "forgetful": forgetful,
+            "records_error": records_error,
             "calls_at_once": CALLS_AT_ONCE,
         }
 
@@ -99,5 +100,5 @@ def _backend(view: BackendView, now: datetime) -> dict[str, Any]:
     }
 
 
-def _see(section: str) -> RedirectResponse:
+def _redirect_to(section: str) -> RedirectResponse:
     return RedirectResponse(f"/machines#{quote(section)}", page_forms.SEE_OTHER)

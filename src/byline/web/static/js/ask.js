@@ -1,7 +1,7 @@
 // Asking and waiting: sends the forms, follows running asks, keeps the machines' states fresh.
 //
-// The words of every state come from the server. When an event came, the parts of the page that
-// tell of it are fetched anew; only the tokens are put in here.
+// The words for every state come from the server. After an event the parts of the page that show it
+// are fetched again; only tokens are inserted here.
 
 import { follow } from "/static/js/stream.js";
 
@@ -84,13 +84,13 @@ class View {
     if (place) place.textContent = seconds < 1 ? "" : duration(seconds);
   }
 
-  /** Stop what goes on by itself. */
+  /** Stop everything that runs by itself. */
   rest() {
     clearInterval(this.clock);
     clearInterval(this.looking);
   }
 
-  /** Fetch how the ask stands in words. One request at a time; the last one to ask is heard. */
+  /** Fetch the progress of the ask in words. One request at a time; the latest call wins. */
   refresh() {
     this.stale = true;
     this.busy ??= this.#refresh().finally(() => (this.busy = null));
@@ -130,7 +130,7 @@ class View {
     });
   }
 
-  /** The ask has ended: show its article as the server has it. */
+  /** The ask has ended: show its article as the server renders it. */
   async end() {
     for (const waitMs of [0, 300, 1000, 3000, 5000, 10_000, 20_000]) {
       await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -157,7 +157,7 @@ class View {
     document.dispatchEvent(new CustomEvent("byline:shown", { detail: article }));
   }
 
-  /** A Byline that died stored nothing of what it had sent. */
+  /** A Byline process that died stored nothing of what it had sent. */
   keepText(text, words) {
     const hint = document.createElement("p");
     hint.className = "hint";
@@ -169,7 +169,7 @@ class View {
     this.article.querySelector(".notice")?.after(hint, answer);
   }
 
-  /** Whoever reads the text finds it where it was, though the byline above it has grown. */
+  /** Keep the text in its place on the screen while the byline above it grows. */
   keepPlace(top) {
     const answer = this.article.querySelector(".answer");
     if (top === null || !answer) return;
@@ -195,7 +195,7 @@ class Writer {
     return this.node.length === 0 && this.waiting === "";
   }
 
-  /** Where in the window it begins; null while there is nothing. */
+  /** The top of the text in the window; null while there is no text. */
   get top() {
     return this.isEmpty ? null : this.node.parentElement.getBoundingClientRect().top;
   }
@@ -273,14 +273,14 @@ function focus(element) {
 
 // ---------------------------------------------------------------- asking
 
-/** A form that asks: Enter sends, what was typed stays until the question was taken. */
+/** A form that asks: Enter sends; the text stays until the question was accepted. */
 function asking(form) {
   const field = form.querySelector("textarea");
   if (field) {
     const draft = new Draft(field);
     if (!field.value) draft.restore();
     field.addEventListener("keydown", (event) => {
-      // While a syllable is being composed Enter only ends it; Safari tells so by the number 229.
+      // While a syllable is being composed, Enter only ends it; Safari reports this as key code 229.
       if (event.key !== "Enter" || event.isComposing || event.keyCode === 229) return;
       if (event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
       event.preventDefault();
@@ -302,7 +302,7 @@ async function send(form) {
   const end = () => sending.abort();
   form.dataset.sending = "yes";
   for (const old of form.parentElement.querySelectorAll(".notice[role=alert]")) old.remove();
-  // Most are taken in a moment; a line that comes and goes would only flicker.
+  // Most are accepted at once; a line that appears and disappears would only flicker.
   const slow = setTimeout(() => waiting && (waiting.hidden = false), 150);
   stop?.addEventListener("click", end, { once: true });
   try {
@@ -327,7 +327,7 @@ async function send(form) {
   }
 }
 
-/** Show why the question was not taken, above the form that still holds it. */
+/** Show why the question was refused, above the form that still holds it. */
 function refused(form, notice) {
   let shown = notice && document.adoptNode(notice);
   if (!shown) {
@@ -342,7 +342,7 @@ function refused(form, notice) {
   shown.scrollIntoView({ block: "nearest" });
 }
 
-/** To the ask's address; in a conversation that is open already its new turn is put below. */
+/** Go to the address of the ask; in an open conversation, append the new turn. */
 async function go(address, form) {
   const target = new URL(address, location.href);
   if (target.pathname !== location.pathname) return location.assign(target);
@@ -363,7 +363,7 @@ async function go(address, form) {
   if (!runs) document.dispatchEvent(new CustomEvent("byline:shown", { detail: turn }));
 }
 
-/** What was typed and not yet asked, kept for as long as the tab is open. */
+/** Keep text that was typed and not yet asked for as long as the tab is open. */
 class Draft {
   constructor(field) {
     this.field = field;
@@ -373,7 +373,7 @@ class Draft {
   restore() {
     const kept = this.#kept();
     if (!kept) return;
-    // What was asked is of use only to somebody who comes back to ask it otherwise.
+    // A question that was asked is useful only to somebody who returns to rephrase it.
     const [entry] = performance.getEntriesByType("navigation");
     if (kept.sent && entry?.type === "navigate") return this.forget();
     this.field.value = kept.text;
@@ -410,7 +410,7 @@ class Draft {
 
 // ---------------------------------------------------------------- the machines' states
 
-/** Keep the cards of the machines as the server has them, while somebody can see them. */
+/** Keep the cards of the machines up to date while the page is visible. */
 function states(cards) {
   let seen = null;
 

@@ -1,5 +1,5 @@
 // The page of documents: files and folders are dropped or chosen and sent a few at a time, each with
-// its progress, until each is read or said why not; the list is kept as the server has it.
+// its progress, until each is read or its failure is shown; the list is kept up to date.
 //
 // Without this script the same forms send the same files.
 
@@ -17,7 +17,7 @@ const SETTLED = new Set(["indexed", "embedded", "enriched", "failed"]);
 
 /** The files of `items` (DataTransferItemList), those in folders with their paths. */
 async function dropped(transfer) {
-  // The items are gone once the event is over: entries are taken before anything is waited for.
+  // The items are gone after the event: take the entries before the first await.
   const entries = [...transfer.items]
     .filter((item) => item.kind === "file")
     .map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
@@ -129,7 +129,7 @@ class Uploads {
     }
   }
 
-  /** Look again until the document is read, or could not be. */
+  /** Poll until the document is read or has failed. */
   follow(upload) {
     list.changed();
     if (SETTLED.has(upload.state)) return;
@@ -147,7 +147,7 @@ class Uploads {
         const answer = await fetch(address, { cache: "no-store" });
         if (answer.ok) this.heard(ids, (await answer.json()).documents);
       } catch {
-        // It may come back: the next look is later.
+        // It may come back: poll again later.
       }
     }
     this.pause = this.reading.size < before ? LOOK_MS : Math.min(this.pause * 1.3, LOOK_MS_MAX);
@@ -167,7 +167,7 @@ class Uploads {
         this.reading.delete(id);
         list.changed();
       } else {
-        // Those asked after move behind the others, so that each has its turn.
+        // Documents just polled move to the end, so that each has its turn.
         const uploads = this.reading.get(id);
         this.reading.delete(id);
         this.reading.set(id, uploads);
@@ -231,7 +231,7 @@ class Uploads {
     bar.setAttribute("aria-label", say("sending", { percent: Math.round(share * 100) }));
   }
 
-  /** Take the oldest line away that has nothing more to say. */
+  /** Remove the oldest line that is finished. */
   makeRoom() {
     const quiet = this.all.find((one) => one.line && ["indexed", "embedded"].includes(one.state));
     quiet?.line.remove();
@@ -281,7 +281,7 @@ const list = {
   place: document.getElementById("list"),
   timer: null,
 
-  /** Something in it is no longer as shown: fetch it, a moment later, since more may come. */
+  /** The list has changed: fetch it, a moment later because more changes may follow. */
   changed(waitMs = 400) {
     this.timer ??= setTimeout(() => this.fetch(), waitMs);
   },
@@ -293,12 +293,12 @@ const list = {
       const answer = await fetch(location.href, { cache: "no-store" });
       if (answer.ok) this.show(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
-      // The uploads say so, if there are any; the next change is shown all the same.
+      // The uploads report it, if there are any; the next change is shown anyway.
     }
     this.look();
   },
 
-  /** While documents are being read, look again, less often the longer it takes. */
+  /** Poll while documents are being read, less often the longer it takes. */
   look() {
     const unsettled = Number(this.place.dataset.unsettled) > 0;
     this.pause = unsettled ? Math.min((this.pause ?? LOOK_MS) * 1.3, LOOK_MS_MAX) : LOOK_MS;

@@ -1,5 +1,5 @@
-// Keeps the machines page as things are: asks for its list anew every few seconds while somebody
-// looks, and takes over the pieces that have changed. A piece somebody is in is left alone.
+// Keeps the machines page up to date: fetches its list every few seconds while the page is visible,
+// and replaces the parts that have changed. A part that has the focus is left alone.
 
 const EVERY_MS = 3000;
 const WAIT_MS_MAX = 10000;

@@ -1,4 +1,4 @@
-// On every page: the switches of language and theme leave no trace in the address once they are kept.
+// On every page: removes the switches of language and theme from the address once they are stored.
 
 const address = new URL(location.href);
 const switches = ["lang", "theme"].filter((name) => address.searchParams.has(name));

@@ -1,5 +1,5 @@
 // Reading an answer: a card beside each numeral, the source beside the answer, copying.
-// The page works without any of it: numerals lead to the list of sources, those to the documents.
+// The page works without this: numerals link to the list of sources, and those to the documents.
 
 const panel = document.getElementById("panel");
 const card = document.getElementById("glance");

@@ -1,4 +1,4 @@
-// Says that a test is under way, and copies the configuration text.
+// Shows that a test is running, and copies the configuration text.
 
 const form = document.querySelector("form.trial");
 const testing = document.getElementById("testing");

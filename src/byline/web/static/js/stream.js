@@ -1,13 +1,13 @@
-// Reads server-sent events by `fetch`, and comes back where the connection was lost.
+// Reads server-sent events by `fetch`, and reconnects when the connection was lost.
 //
-// Not an EventSource: that one tries for ever, tells nobody why it failed, and cannot be told where
-// to begin.
+// Not an EventSource: that one retries for ever, does not report why it failed, and cannot be given
+// an event to start at.
 
 const WAITS_MS = [300, 1000, 2000, 3000];
 const TRIES_MAX = 200; // of 3 s: ten minutes without Byline
 const SILENCE_MS_MAX = 40_000; // a comment comes every 15 s, so the connection is dead
 
-/** Splits the text of a stream into events `{id, name, data}`; what is not whole yet is kept. */
+/** Splits the text of a stream into events `{id, name, data}`; an incomplete event is kept. */
 export class Decoder {
   #rest = "";
   retryMs = null;
@@ -66,7 +66,7 @@ export async function follow(address, { after = 0, heard, lost, back, signal }) 
   return "lost";
 }
 
-/** A fault of the reader's is no fault of the connection: it is told, and the next event read. */
+/** An error of the handler is not one of the connection: report it, and read the next event. */
 function take(heard, event) {
   try {
     return heard(event);
@@ -107,7 +107,7 @@ async function open(address, after, signal) {
   return { status: response.status, ok: response.ok, chunks: chunks() };
 }
 
-/** Wait, or less when the network is said to be back; false when `signal` ended it. */
+/** Wait, but not longer than until the network is back; false if `signal` ended the wait. */
 function pause(ms, signal) {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve(false);

@@ -3,8 +3,8 @@
 const block = document.getElementById("words");
 const words = block ? JSON.parse(block.textContent) : {};
 
-/** The words under `key`, each `{name}` replaced by `values.name`. A key nobody gave is shown as it
- *  is: better a strange word than an empty place. */
+/** The words under `key`, each `{name}` replaced by `values.name`. An unknown key is shown as it is:
+ *  better a strange word than an empty place. */
 export function say(key, values = {}) {
   const text = words[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (place, name) => (name in values ? String(values[name]) : place));
