@@ -109,8 +109,9 @@ def test_places_in_the_queue_are_told_and_a_full_queue_refuses(
         "busy, 3 waiting"
     )
     put(front)
-    expect(front.locator(".notice")).to_contain_text("its queue is full")
-    expect(front.locator(".sources")).to_contain_text("lease.md")
+    expect(front.locator(".notice")).to_contain_text("macmini was not asked: its queue is full.")
+    expect(front.locator(".notice")).to_contain_text("choose another machine yourself")
+    expect(front.locator("textarea[name=question]")).to_have_value(QUESTION)
     waiting[0].get_by_role("button", name="Cancel").click()
     expect(waiting[0].locator(".notice")).to_contain_text("Cancelled before it was finished.")
     expect(status(waiting[1])).to_contain_text("Next in the queue")

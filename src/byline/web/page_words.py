@@ -13,7 +13,7 @@ from babel.dates import format_date, format_datetime
 
 from byline.domain.asks import StoredAsk
 from byline.domain.machine_reports import CallEnded
-from byline.errors import BylineError
+from byline.errors import BylineError, GateFull, GateTimeout
 from byline.web.translations import N_, Translator
 
 STATES: Final[Mapping[str, str]] = {
@@ -168,6 +168,16 @@ class PageWords:
         error's own sentence."""
         return "" if self._language == "en" else self._translate(ERRORS.get(error.code, ""))
 
+    def at_the_gate(self, error: BylineError) -> str:
+        """Why a question was not taken to a machine, with what to do, in the page's language; ""
+        for every other error."""
+        if not isinstance(error, GateFull | GateTimeout):
+            return ""
+        said = self._translate(N_("%(machine)s was not asked: %(reason)s."))
+        why = said % {"machine": error.machine, "reason": self.reason(error.reason)}
+        remedy = N_("Try again, or choose another machine yourself; Byline never does.")
+        return f"{why} {self._translate(remedy)}"
+
     def reason(self, word: str | None) -> str:
         """A reason as a clause. `http_503` becomes a clause, too; unknown words are returned
         unchanged."""
@@ -285,6 +295,7 @@ def word_filters(translator: Translator) -> dict[str, Callable[..., str]]:
         "document_state": words.document_state,
         "ending": words.ending,
         "headline": words.headline,
+        "at_the_gate": words.at_the_gate,
         "reason": words.reason,
         "outcome": words.outcome,
         "seconds": words.seconds,
