@@ -45,7 +45,7 @@ from byline.store.blobs import BlobStore
 from byline.store.database import Database
 from byline.store.statements import statements
 from byline.vectors.embedders.embedder import Embedder
-from byline.vectors.vector_filling import Filler
+from byline.vectors.vector_filling import VectorFiller
 
 log: Final = structlog.get_logger(__name__)
 
@@ -344,7 +344,7 @@ async def running_library(
         library = Library(database, blobs, config, jobs)
         works: dict[str, Work] = {"reading documents": lambda: jobs.run(library)}
         if embedder is not None:
-            filler = Filler(database, embedder)
+            filler = VectorFiller(database, embedder)
             library.works.append(filler)
             works["embedding"] = filler.run
         async with in_background(works):
