@@ -31,7 +31,7 @@ from byline.ask.agent.toolbox import Toolbox
 from byline.ask.prompt.token_calibration import Calibration
 from byline.ask.source_numbering import source_of
 from byline.domain.searches import EVERYTHING, SearchRequest
-from byline.search.document_reader import PassageReader
+from byline.search.document_reader import DocumentReader
 from byline.search.search import Searcher
 
 NAME = "agent"
@@ -49,7 +49,7 @@ async def run(settings: Settings) -> list[Row]:
     wanted = first = found = complete = 0
     async with empty_library(settings.scratch / SET) as database:
         keys = await fill_documents(database, given.paragraphs)
-        searcher, reader = Searcher(database), PassageReader(database)
+        searcher, reader = Searcher(database), DocumentReader(database)
         for number, question in enumerate(given.questions):
             expected = set(given.expected[question.id])
             before, after = await collected((searcher, reader), given, keys, number)
@@ -70,7 +70,7 @@ async def run(settings: Settings) -> list[Row]:
 
 
 async def collected(
-    tools: tuple[Searcher, PassageReader], given: QuestionSet, keys: dict[int, str], question: int
+    tools: tuple[Searcher, DocumentReader], given: QuestionSet, keys: dict[int, str], question: int
 ) -> tuple[set[str], set[str]]:
     """The keys of the paragraphs shown by the first search, and by the end of the run."""
     asked = given.questions[question]

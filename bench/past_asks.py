@@ -25,7 +25,7 @@ from byline.domain.ask_filters import AskFilters
 from byline.domain.asks import AskStatus
 from byline.store.bundled.bundled_server import embedded_postgres
 from byline.store.database import Database, open_database
-from byline.text.terms import only_asks
+from byline.text.terms import is_stop_word
 
 NAME = "search in the history"
 ASKS = 50_000
@@ -100,7 +100,9 @@ def _ask(n: int, texts: Sequence[str], random: Random) -> tuple[object, ...]:
 
 
 def _words(random: Random, texts: Sequence[str]) -> str:
-    words = [word for word in random.choice(texts).split() if len(word) > 1 and not only_asks(word)]
+    words = [
+        word for word in random.choice(texts).split() if len(word) > 1 and not is_stop_word(word)
+    ]
     return " ".join(random.sample(words, random.choice([1, 1, 2, 3])))
 
 

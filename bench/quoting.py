@@ -13,22 +13,22 @@ from byline.config import schema
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.asks import AskRequest, Done
-from byline.eval.question_files import Question
-from byline.eval.verdicts import Asked, judge_ask
+from byline.eval.question_files import EvalQuestion
+from byline.eval.verdicts import JudgedAsk, judge_ask
 from byline.observe import Feed
-from byline.search.document_reader import PassageReader
+from byline.search.document_reader import DocumentReader
 from byline.search.search import Searcher
 
 
 class Quoting:
     """Asks `quotes` as Byline is configured out of the box."""
 
-    def __init__(self, searcher: Searcher, reader: PassageReader) -> None:
+    def __init__(self, searcher: Searcher, reader: DocumentReader) -> None:
         config = schema.Config()
         self._parts = AskParts(searcher, reader, config.ask)
         self._backend = Dispatcher(config, _no_client, LoopClock(), Feed()).get_backend("quotes")
 
-    async def ask(self, question: Question) -> Asked:
+    async def ask(self, question: EvalQuestion) -> JudgedAsk:
         """One ask and its verdict."""
         began = time.perf_counter()
         progress = Progress(question.id, question.text, named=True)

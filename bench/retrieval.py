@@ -25,10 +25,10 @@ from bench.report import Row
 from bench.settings import Settings
 from bench.vectors import KeptVectors, kept_vectors, searchable
 from byline.domain.searches import SearchRequest
-from byline.eval.question_files import Question
+from byline.eval.question_files import EvalQuestion
 from byline.eval.retrieval_measures import mean_scores, roc_auc, score_rankings
-from byline.eval.verdicts import Asked, Verdict
-from byline.search.document_reader import PassageReader
+from byline.eval.verdicts import AnswerVerdict, JudgedAsk
+from byline.search.document_reader import DocumentReader
 
 NAME = "retrieval quality"
 
@@ -57,7 +57,7 @@ class QuestionSet:
 
     name: str
     paragraphs: list[Text]
-    questions: list[Question]
+    questions: list[EvalQuestion]
     expected: dict[str, list[str]]
 
 
@@ -67,7 +67,7 @@ class Found:
 
     rankings: dict[str, list[str]] = field(default_factory=dict)
     coverages: dict[str, float] = field(default_factory=dict)
-    asks: dict[str, Asked] = field(default_factory=dict)
+    asks: dict[str, JudgedAsk] = field(default_factory=dict)
 
 
 async def run(settings: Settings) -> list[Row]:
@@ -95,7 +95,7 @@ async def measured(
     found = Found()
     async with empty_library(settings.scratch / given.name) as database:
         searcher, keys = await searchable(database, given.paragraphs, embedder)
-        quoting = Quoting(searcher, PassageReader(database))
+        quoting = Quoting(searcher, DocumentReader(database))
         for question in given.questions:
             result = await searcher.search(SearchRequest(question.text))
             found.rankings[question.id] = [keys[hit.passage_id] for hit in result.hits]
@@ -114,17 +114,17 @@ def figures_of(given: QuestionSet, found: Found) -> dict[str, float | None]:
     return {
         **mean_scores(scores.values()),
         "evidence AUC": roc_auc(by_answer[True], by_answer[False]),
-        "answer contained": _share(found, with_answers, Verdict.RIGHT),
+        "answer contained": _share(found, with_answers, AnswerVerdict.RIGHT),
         "rightly refused": _share(
-            found, [q for q in given.questions if not q.answerable], Verdict.RIGHTLY_REFUSED
+            found, [q for q in given.questions if not q.answerable], AnswerVerdict.RIGHTLY_REFUSED
         ),
         "falsely refused": _share(
-            found, [q for q in given.questions if q.answerable], Verdict.REFUSED
+            found, [q for q in given.questions if q.answerable], AnswerVerdict.REFUSED
         ),
     }
 
 
-def _share(found: Found, questions: Sequence[Question], verdict: Verdict) -> float | None:
+def _share(found: Found, questions: Sequence[EvalQuestion], verdict: AnswerVerdict) -> float | None:
     if not questions:
         return None
     return sum(found.asks[it.id].verdict is verdict for it in questions) / len(questions)
@@ -165,7 +165,7 @@ def read_set(folder: Path) -> QuestionSet:
         folder.name,
         [Text(row["id"], row["text"], row["title"]) for row in lines(folder, "corpus")],
         [
-            Question(
+            EvalQuestion(
                 row["id"],
                 row["text"],
                 number,

@@ -33,7 +33,7 @@ from bench.search import overlap_at_10
 from bench.settings import Settings
 from byline.domain.searches import Filters, SearchRequest
 from byline.search.dense import DenseQuery, search_dense
-from byline.search.filters import Scope, scope_of
+from byline.search.filters import SearchScope, measure_scope
 from byline.search.fusion import CANDIDATES
 from byline.search.search import Searcher
 from byline.text.terms import query_terms
@@ -221,7 +221,7 @@ async def _overlap(library: LargeLibrary, asked: Asked) -> list[Row]:
     exact = nearest(library.vectors[: library.size], asked.vectors, CANDIDATES)
     shares: dict[int, list[float]] = {TOP: [], CANDIDATES: []}
     for vector, places in zip(asked.vectors, exact, strict=True):
-        found = [id_ - 1 for id_ in await _near(library, vector, Scope())]
+        found = [id_ - 1 for id_ in await _near(library, vector, SearchScope())]
         for count, some in shares.items():
             some.append(len(set(found[:count]) & set(places[:count])) / count)
     lexical = [await overlap_at_10(asked.lexical, text) for text in asked.texts[:COMPARED]]
@@ -234,7 +234,7 @@ async def _overlap(library: LargeLibrary, asked: Asked) -> list[Row]:
     ]  # fmt: skip
 
 
-async def _near(library: LargeLibrary, vector: Floats, scope: Scope) -> list[int]:
+async def _near(library: LargeLibrary, vector: Floats, scope: SearchScope) -> list[int]:
     async with library.database.connection() as connection:
         query = DenseQuery(library.space, vector.tolist(), CANDIDATES, scope, library.size)
         return [id_ for id_, _ in (await search_dense(connection, query)).hits]
@@ -243,7 +243,7 @@ async def _near(library: LargeLibrary, vector: Floats, scope: Scope) -> list[int
 async def _dense_overlap(library: LargeLibrary, asked: Asked, where: Filters, every: int) -> Row:
     """What the graph finds of the nearest ten that pass a filter."""
     async with library.database.connection() as connection:
-        scope = await scope_of(connection, where)
+        scope = await measure_scope(connection, where)
         found = await connection.execute(
             "SELECT passages.id FROM passages JOIN documents ON documents.id = document_id"
             " WHERE tags && %s AND passages.id <= %s ORDER BY 1",

@@ -61,9 +61,9 @@ from byline.errors import DatabaseUnavailable, StartFailed
 from byline.ingest.jobs import IngestFolders, running_library
 from byline.ingest.pictures.page_pictures import open_pictures
 from byline.observe import Feed, Metrics, configure_log
-from byline.search.document_reader import PassageReader
+from byline.search.document_reader import DocumentReader
 from byline.search.index.reindexing import ensure_current_index
-from byline.search.index.stats_compaction import folding
+from byline.search.index.stats_compaction import compacting
 from byline.search.search import Searcher
 from byline.search.self_test import prove_search
 from byline.store.blobs import open_blobs
@@ -243,7 +243,7 @@ async def _open_services(
     embedders = Embedders(config.embedder, dispatcher)
     stack.push_async_callback(embedders.close)
     searcher = Searcher(database, embedders)
-    await stack.enter_async_context(folding(database))
+    await stack.enter_async_context(compacting(database))
     folders = IngestFolders.under(home)
     library = await stack.enter_async_context(
         running_library(database, blobs, config.ingest, folders, embedders.configured)
@@ -251,7 +251,7 @@ async def _open_services(
     pictures = await open_pictures(library, blobs, config.ingest, folders.pictures)
     asks = await stack.enter_async_context(
         running_asks(
-            AskParts(searcher, PassageReader(database), config.ask),
+            AskParts(searcher, DocumentReader(database), config.ask),
             dispatcher,
             AskRecords(database, owner),
             metrics,

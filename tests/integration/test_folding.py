@@ -6,7 +6,7 @@ import asyncio
 
 from search_corpus import add, counted, statistics
 
-from byline.search.index.stats_compaction import RestFolder
+from byline.search.index.stats_compaction import StatsCompactor
 from byline.store.database import Database
 
 
@@ -20,7 +20,7 @@ async def changes(database: Database) -> int:
 
 async def test_what_has_not_changed_between_two_looks_is_folded(database: Database) -> None:
     await add(database, "one text", "and another")
-    folder = RestFolder(database)
+    folder = StatsCompactor(database)
     await folder.look()
     assert await changes(database) == 1
     await folder.look()
@@ -32,7 +32,7 @@ async def test_what_has_not_changed_between_two_looks_is_folded(database: Databa
 
 
 async def test_a_library_that_is_being_added_to_is_left_alone(database: Database) -> None:
-    folder = RestFolder(database)
+    folder = StatsCompactor(database)
     for text in ("one text", "a second one", "a third"):
         await add(database, text)
         await folder.look()
@@ -41,7 +41,7 @@ async def test_a_library_that_is_being_added_to_is_left_alone(database: Database
 
 async def test_other_changes_of_the_same_number_are_no_rest(database: Database) -> None:
     await add(database, "one text")
-    folder = RestFolder(database)
+    folder = StatsCompactor(database)
     await folder.look()
     async with database.connection() as connection:
         await connection.execute("DELETE FROM lexical_changes")
@@ -52,7 +52,7 @@ async def test_other_changes_of_the_same_number_are_no_rest(database: Database) 
 
 async def test_several_processes_at_rest_fold_once(database: Database) -> None:
     await add(database, "one text", "and another")
-    folders = [RestFolder(database) for _ in range(4)]
+    folders = [StatsCompactor(database) for _ in range(4)]
     for _ in range(2):
         await asyncio.gather(*(folder.look() for folder in folders))
     assert await changes(database) == 0
@@ -61,7 +61,7 @@ async def test_several_processes_at_rest_fold_once(database: Database) -> None:
 
 async def test_new_postings_are_in_their_places_once_it_is_at_rest(database: Database) -> None:
     await add(database, "one text", "and another")
-    folder = RestFolder(database)
+    folder = StatsCompactor(database)
     await folder.look()
     await folder.look()
     async with database.connection() as connection:

@@ -16,12 +16,12 @@ from byline.search.dense import (
     EF_SEARCH_MIN,
     VECTORS_FEW,
     DenseQuery,
-    candidates_kept,
+    ef_search,
     search_dense,
 )
 from byline.store.binary_copy import vector_text
 from byline.store.database import Database
-from byline.vectors.hnsw_graph import thicken, thicken_all
+from byline.vectors.hnsw_graph import rebuild_graph, rebuild_graphs
 from byline.vectors.vector_spaces import VectorSpace, add_space
 
 
@@ -64,7 +64,7 @@ async def graphs(connection: AsyncConnection[DictRow]) -> dict[str, list[str]]:
 async def test_a_new_graph_is_dense(alone: AsyncConnection[DictRow]) -> None:
     space, _ = await filled(alone)
     assert await graphs(alone) == {f"vectors_{space.id}_near": ["m=24", "ef_construction=128"]}
-    assert not await thicken(alone, space)
+    assert not await rebuild_graph(alone, space)
 
 
 async def test_a_thin_graph_is_made_dense_and_finds_what_it_found(
@@ -72,11 +72,11 @@ async def test_a_thin_graph_is_made_dense_and_finds_what_it_found(
 ) -> None:
     space, ids = await filled(alone)
     await make_thin(alone, space)
-    assert await thicken(alone, space)
+    assert await rebuild_graph(alone, space)
     assert await graphs(alone) == {f"vectors_{space.id}_near": ["m=24", "ef_construction=128"]}
     found = await search_dense(alone, DenseQuery(space, (0.0, 1.0), 1))
     assert [id_ for id_, _ in found.hits] == [ids[1]]
-    assert not await thicken(alone, space)
+    assert not await rebuild_graph(alone, space)
 
 
 async def test_what_a_process_that_died_left_unfinished_is_made_anew(
@@ -88,7 +88,7 @@ async def test_what_a_process_that_died_left_unfinished_is_made_anew(
         f"CREATE INDEX vectors_{space.id}_dense ON vectors_{space.id}"
         " USING hnsw (embedding halfvec_ip_ops)"
     )
-    assert await thicken(alone, space)
+    assert await rebuild_graph(alone, space)
     assert list(await graphs(alone)) == [f"vectors_{space.id}_near"]
 
 
@@ -99,14 +99,14 @@ async def test_all_graphs_of_a_database_are_seen_to(
     other = await add_space(alone, "b", 2, is_current=False)
     for each in (space, other):
         await make_thin(alone, each)
-    await thicken_all(database_url)
+    await rebuild_graphs(database_url)
     assert set(await graphs(alone)) == {f"vectors_{space.id}_near", f"vectors_{other.id}_near"}
-    assert not await thicken(alone, space)
-    assert not await thicken(alone, other)
+    assert not await rebuild_graph(alone, space)
+    assert not await rebuild_graph(alone, other)
 
 
 async def test_a_database_that_is_away_is_no_error_of_whoever_starts() -> None:
-    await thicken_all("postgresql://nobody@127.0.0.1:1/none")
+    await rebuild_graphs("postgresql://nobody@127.0.0.1:1/none")
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ async def test_a_database_that_is_away_is_no_error_of_whoever_starts() -> None:
 )
 def test_more_candidates_are_kept_among_more_vectors(among: int, kept: int) -> None:
     space = VectorSpace(1, "a", 2, is_current=True)
-    assert candidates_kept(DenseQuery(space, (1.0, 0.0), 100, among=among)) == kept
+    assert ef_search(DenseQuery(space, (1.0, 0.0), 100, vectors_total=among)) == kept

@@ -17,8 +17,8 @@ from byline.domain.searches import EVERYTHING, Filters, SearchRequest
 from byline.errors import BadRequest, Invalid, NotFound
 from byline.ingest.library.document_library import Library
 from byline.search.dense import DenseQuery, search_dense
-from byline.search.document_reader import PassageReader
-from byline.search.filters import Scope, scope_of
+from byline.search.document_reader import DocumentReader
+from byline.search.filters import SearchScope, measure_scope
 from byline.search.index.reindexing import ensure_current_index
 from byline.search.search import Searcher
 from byline.store.binary_copy import vector_text
@@ -56,7 +56,7 @@ async def with_vector(connection: AsyncConnection[DictRow], space: VectorSpace, 
 
 async def near(database: Database, space: VectorSpace, filters: Filters) -> int:
     async with database.connection() as connection:
-        scope = Scope() if filters == EVERYTHING else await scope_of(connection, filters)
+        scope = SearchScope() if filters == EVERYTHING else await measure_scope(connection, filters)
         return len((await search_dense(connection, DenseQuery(space, NEAR, 5, scope))).hits)
 
 
@@ -67,7 +67,7 @@ async def test_a_removed_document_is_found_by_no_leg_and_no_tool_and_then_as_bef
         space = await add_space(connection, "a", 2, is_current=True)
         gone = await with_vector(connection, space, "the lease of the flat")
         await with_vector(connection, space, "the lease of the car")
-    library, reader = quiet_library(database, tmp_path), PassageReader(database)
+    library, reader = quiet_library(database, tmp_path), DocumentReader(database)
     before = await found(database, "lease")
     narrow = Filters(types=("text/plain",))
 

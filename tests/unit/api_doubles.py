@@ -28,7 +28,7 @@ from byline.domain.searches import Place, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest
 from byline.observe import Metrics
 from byline.search.document_reader import ReadableDocument, ReadPassage
-from byline.search.filters import checked
+from byline.search.filters import checked_filters
 
 
 def hit(text: str = LEASE) -> SearchHit:
@@ -64,7 +64,7 @@ class MemorySearcher:
         self.on_search()
         if self.error is not None:
             raise self.error
-        if checked(request.where).collection not in (None, "default"):
+        if checked_filters(request.where).collection not in (None, "default"):
             raise BadRequest(f"There is no collection {quoted(request.where.collection or '')}.")
         hits = self.next_hits.pop(0) if self.next_hits else self.hits
         return SearchResult(request.query, hits, self.coverage, {"lexical": 1.234})

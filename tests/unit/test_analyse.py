@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from byline.text.terms import (
     TERM_IDS_MAX,
+    content_terms,
     ending_terms,
     query_terms,
-    telling_terms,
     term_strings,
     terms,
 )
@@ -138,7 +138,7 @@ def test_a_question_of_nothing_but_such_words_keeps_them() -> None:
 def test_what_a_question_is_about_is_its_words_without_endings(
     question: str, expected: str
 ) -> None:
-    assert telling_terms(question) == terms(expected)
+    assert content_terms(question) == terms(expected)
 
 
 def test_the_terms_of_endings_are_those_that_only_they_bring() -> None:

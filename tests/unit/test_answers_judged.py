@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from byline.eval.answer_match import contains_answer, says_no
-from byline.eval.question_files import Question
-from byline.eval.verdicts import Verdict, judge_ask
+from byline.eval.question_files import EvalQuestion
+from byline.eval.verdicts import AnswerVerdict, judge_ask
 
 
 @pytest.mark.parametrize(
@@ -95,21 +95,21 @@ NO_EVIDENCE = reply(status="no_evidence", answer=None, citations=[])
 @pytest.mark.parametrize(
     ("question", "answer", "verdict"),
     [
-        (Question("q", "?", 1, answers=("12",)), reply(), Verdict.RIGHT),
-        (Question("q", "?", 1, answers=("13",)), reply(), Verdict.WRONG),
-        (Question("q", "?", 1), reply(), Verdict.UNJUDGED),
-        (Question("q", "?", 1, answerable=False), reply(), Verdict.NOT_REFUSED),
-        (Question("q", "?", 1, answers=("12",)), NO_EVIDENCE, Verdict.REFUSED),
-        (Question("q", "?", 1, answerable=False), NO_EVIDENCE, Verdict.RIGHTLY_REFUSED),
+        (EvalQuestion("q", "?", 1, answers=("12",)), reply(), AnswerVerdict.RIGHT),
+        (EvalQuestion("q", "?", 1, answers=("13",)), reply(), AnswerVerdict.WRONG),
+        (EvalQuestion("q", "?", 1), reply(), AnswerVerdict.UNJUDGED),
+        (EvalQuestion("q", "?", 1, answerable=False), reply(), AnswerVerdict.NOT_REFUSED),
+        (EvalQuestion("q", "?", 1, answers=("12",)), NO_EVIDENCE, AnswerVerdict.REFUSED),
+        (EvalQuestion("q", "?", 1, answerable=False), NO_EVIDENCE, AnswerVerdict.RIGHTLY_REFUSED),
         (
-            Question("q", "?", 1, answers=("no",)),
+            EvalQuestion("q", "?", 1, answers=("no",)),
             reply(answer="No.", citations=[]),
-            Verdict.RIGHT,
+            AnswerVerdict.RIGHT,
         ),
     ],
 )
 def test_the_verdict_follows_from_what_was_expected(
-    question: Question, answer: dict[str, Any], verdict: Verdict
+    question: EvalQuestion, answer: dict[str, Any], verdict: AnswerVerdict
 ) -> None:
     assert judge_ask(question, answer, (), 5.0).verdict is verdict
 
@@ -118,14 +118,14 @@ def test_a_machine_that_was_away_is_no_wrong_answer() -> None:
     down = reply(
         status="llm_error", answer=None, reason="ConnectError", error_reason="mac_unavailable"
     )
-    asked = judge_ask(Question("q", "?", 1, answers=("12",)), down, (), 5.0)
-    assert asked.verdict is Verdict.FAILED
+    asked = judge_ask(EvalQuestion("q", "?", 1, answers=("12",)), down, (), 5.0)
+    assert asked.verdict is AnswerVerdict.FAILED
     assert asked.unavailable
     assert asked.failure == "mac_unavailable (ConnectError)"
 
 
 def test_a_citation_of_any_of_a_names_documents_is_the_expected_one() -> None:
-    question = Question("q", "?", 1, answers=("12",))
+    question = EvalQuestion("q", "?", 1, answers=("12",))
     assert judge_ask(question, reply(), (frozenset({"d0", "d1"}),), 1).cites_expected is True
     assert judge_ask(question, reply(), (frozenset({"d2"}),), 1).cites_expected is False
     assert judge_ask(question, reply(), (frozenset({"d4"}),), 1).cites_expected is True

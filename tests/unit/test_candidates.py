@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from byline.search.index import bm25, candidates
 from byline.search.index.candidates import (
-    IMPACTS,
-    Choice,
-    Level,
-    Term,
+    IMPACT_BOUNDS,
+    CandidateChoice,
+    ImpactLevel,
+    QueryTerm,
     choose,
-    further_ids,
     impact_id,
+    impact_ids,
 )
 from byline.text.terms import TERM_IDS_MAX
 
@@ -24,17 +24,17 @@ TERM_IDS = st.integers(0, TERM_IDS_MAX - 1)
 COUNTS = st.lists(st.integers(1, 600_000), min_size=1, max_size=12)
 
 
-def term(id_: int, *df: int, passages: int = MANY) -> Term:
+def term(id_: int, *df: int, passages: int = MANY) -> QueryTerm:
     """A term that so many passages hold; further counts are of those that hold it often."""
-    levels = tuple(Level((impact_id(id_, n),), count) for n, count in enumerate(df))
-    return Term(bm25.idf(passages, df[0]), levels)
+    levels = tuple(ImpactLevel((impact_id(id_, n),), count) for n, count in enumerate(df))
+    return QueryTerm(bm25.idf(passages, df[0]), levels)
 
 
-def sets_of(choice: Choice) -> set[frozenset[int]]:
+def sets_of(choice: CandidateChoice) -> set[frozenset[int]]:
     """The ids that passages must hold together, for each way to be a candidate."""
     return {
         frozenset([ids[0] for ids in gathering.every] + [one])
-        for gathering in choice.gatherings
+        for gathering in choice.conditions
         for one in gathering.some
     }
 
@@ -68,16 +68,16 @@ def test_a_set_within_another_makes_it_needless() -> None:
 
 
 def test_words_of_a_prefix_count_as_one_term() -> None:
-    prefix = Term(5.0, (Level((7, 8, 9), 60_000),))
+    prefix = QueryTerm(5.0, (ImpactLevel((7, 8, 9), 60_000),))
     choice = choose([prefix, term(1, 50_000)], MANY)
-    [gathering] = choice.gatherings
+    [gathering] = choice.conditions
     assert {*gathering.every, gathering.some} == {(7, 8, 9), (1,)}
 
 
 def test_sets_that_differ_in_their_commonest_term_are_one_question() -> None:
     common = [term(n, 60_000 + n) for n in range(2, 6)]
     choice = choose([term(1, 9_000), *common], MANY)
-    assert any(len(gathering.some) > 1 for gathering in choice.gatherings)
+    assert any(len(gathering.some) > 1 for gathering in choice.conditions)
 
 
 def test_more_are_gathered_where_not_all_may_be_found() -> None:
@@ -95,7 +95,7 @@ def test_bounds_are_wide_enough_for_what_a_filter_leaves() -> None:
     narrow = candidates.bounds(0.01, 0.01)
     assert narrow.enough == pytest.approx(10 * candidates.ENOUGH)
     assert narrow.few == pytest.approx(candidates.AT_LEAST / 0.01)
-    everywhere = candidates.Bounds(candidates.ENOUGH, candidates.FEW, candidates.MANY)
+    everywhere = candidates.CandidateBounds(candidates.ENOUGH, candidates.FEW, candidates.MANY)
     assert candidates.bounds() == everywhere
 
 
@@ -116,7 +116,7 @@ def test_expected_candidates_are_bounded_unless_there_are_hardly_any_others(
     counts: list[int],
 ) -> None:
     choice = choose([term(n, df) for n, df in enumerate(counts, start=1)], MANY)
-    assert choice.gatherings
+    assert choice.conditions
     if choice.expected > candidates.MANY:
         smaller = [df for df in counts if df < candidates.FEW]
         assert sum(smaller) < candidates.FEW
@@ -124,13 +124,13 @@ def test_expected_candidates_are_bounded_unless_there_are_hardly_any_others(
 
 @given(TERM_IDS, TERM_IDS)
 def test_ids_of_levels_are_different_and_fit_into_four_bytes(one: int, other: int) -> None:
-    ids = {impact_id(id_, level) for id_ in (one, other) for level in range(len(IMPACTS) + 1)}
-    assert len(ids) == (len(IMPACTS) + 1) * len({one, other})
+    ids = {impact_id(id_, level) for id_ in (one, other) for level in range(len(IMPACT_BOUNDS) + 1)}
+    assert len(ids) == (len(IMPACT_BOUNDS) + 1) * len({one, other})
     assert all(-(2**31) <= id_ < 2**31 for id_ in ids)
 
 
 def test_a_passage_is_found_by_every_bound_that_a_term_reaches() -> None:
-    places, ids = further_ids(np.array([5, 6, 7]), np.array([1.24, 1.35, 1.6]))
+    places, ids = impact_ids(np.array([5, 6, 7]), np.array([1.24, 1.35, 1.6]))
     assert sorted(zip(places.tolist(), ids.tolist(), strict=True)) == sorted(
         [(1, impact_id(6, 1)), (1, impact_id(6, 2)), *((2, impact_id(7, n)) for n in (1, 2, 3))]
     )

@@ -8,7 +8,7 @@ import pytest
 
 from byline.backend.embeddings_client import in_order
 from byline.errors import EmbedderUnavailable
-from byline.vectors.embedders.embedder import INPUT_CHARS_MAX, checked, passage_input
+from byline.vectors.embedders.embedder import INPUT_CHARS_MAX, checked_vector, passage_input
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_no_passage_is_longer_than_a_model_will_look_at() -> None:
 
 
 def test_a_vector_is_brought_to_length_one() -> None:
-    assert list(checked([3, 0, 4], 3)) == pytest.approx([0.6, 0, 0.8])
+    assert list(checked_vector([3, 0, 4], 3)) == pytest.approx([0.6, 0, 0.8])
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_numbers_that_are_no_vector_are_refused_with_a_reason(
     numbers: list[float], reason: str
 ) -> None:
     with pytest.raises(EmbedderUnavailable) as refused:
-        checked(numbers, 2)
+        checked_vector(numbers, 2)
     assert refused.value.reason == reason
 
 
 @pytest.mark.parametrize("count", [0, 4001])
 def test_vectors_that_cannot_be_stored_are_refused_before_there_is_a_table(count: int) -> None:
     with pytest.raises(EmbedderUnavailable):
-        checked([1.0] * count, None)
+        checked_vector([1.0] * count, None)
 
 
 def test_vectors_are_put_in_the_order_of_their_texts() -> None:

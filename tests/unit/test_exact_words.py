@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import pytest
 
-from byline.search.exact_words import Kind, exact_words
+from byline.search.exact_words import ExactWordKind, exact_words
 from byline.text.terms import term_strings, terms
 
-FEW = Kind.WORD
+FEW = ExactWordKind.WORD
 """What only counts as exact among few words."""
 
 FOUND = {
-    "XK-4471": {"xk-4471": Kind.CODE},
-    "(XK-4471),": {"xk-4471": Kind.CODE},
-    "error F03!": {"f03": Kind.CODE, "error": FEW},
-    "XK-4471의 가격은?": {"xk-4471": Kind.CODE, "가격": FEW},
-    "XK-4471입니까": {"xk-4471": Kind.CODE},
-    "제3조의 내용": {"제3조": Kind.CODE, "내용": FEW},
-    "2305601번은": {"2305601": Kind.CODE, "2305601번": Kind.CODE},
-    "2,305,601": {"2,305,601": Kind.CODE},
-    "anna@mill.example": {"anna@mill.example": Kind.CODE},
-    "lease~2024.pdf": {"lease~2024.pdf": Kind.CODE},
-    "lease_2024.pdf에서": {"lease_2024.pdf": Kind.CODE},
+    "XK-4471": {"xk-4471": ExactWordKind.CODE},
+    "(XK-4471),": {"xk-4471": ExactWordKind.CODE},
+    "error F03!": {"f03": ExactWordKind.CODE, "error": FEW},
+    "XK-4471의 가격은?": {"xk-4471": ExactWordKind.CODE, "가격": FEW},
+    "XK-4471입니까": {"xk-4471": ExactWordKind.CODE},
+    "제3조의 내용": {"제3조": ExactWordKind.CODE, "내용": FEW},
+    "2305601번은": {"2305601": ExactWordKind.CODE, "2305601번": ExactWordKind.CODE},
+    "2,305,601": {"2,305,601": ExactWordKind.CODE},
+    "anna@mill.example": {"anna@mill.example": ExactWordKind.CODE},
+    "lease~2024.pdf": {"lease~2024.pdf": ExactWordKind.CODE},
+    "lease_2024.pdf에서": {"lease_2024.pdf": ExactWordKind.CODE},
     "임대차_계약.hwpx": {"hwpx": FEW, "임대차_계약.hwpx": FEW},
-    "2024-05-01": {"day 2024-05-01": Kind.CODE},
-    "5월 1일": {"day 05-01": Kind.CODE},
+    "2024-05-01": {"day 2024-05-01": ExactWordKind.CODE},
+    "5월 1일": {"day 05-01": ExactWordKind.CODE},
     "in 5 days or 12 at the 2nd": {"days": FEW},
-    "rent at Brackwater": {"brackwater": Kind.NAME, "rent": FEW},
+    "rent at Brackwater": {"brackwater": ExactWordKind.NAME, "rent": FEW},
     "Brackwater rent": {"brackwater": FEW, "rent": FEW},
-    "Brackwater의 임대료": {"brackwater": Kind.NAME, "임대료": FEW},
-    "McAllister rent": {"mcallister": Kind.NAME, "rent": FEW},
-    "It is late. Where is Anna?": {"anna": Kind.NAME, "late": FEW},
+    "Brackwater의 임대료": {"brackwater": ExactWordKind.NAME, "임대료": FEW},
+    "McAllister rent": {"mcallister": ExactWordKind.NAME, "rent": FEW},
+    "It is late. Where is Anna?": {"anna": ExactWordKind.NAME, "late": FEW},
     "WHERE IS BRACKWATER": {"brackwater": FEW},
     "brackwater rent": {"brackwater": FEW, "rent": FEW},
     "가온누리는 언제 끝나나요": {"가온누리": FEW},
@@ -52,7 +52,7 @@ def test_exact_words_of_a_query(query: str) -> None:
 
 def test_the_most_specific_exact_words_come_first() -> None:
     kinds = [word.kind for word in exact_words("what of Brackwater 4471X rent")]
-    assert kinds == [Kind.CODE, Kind.NAME, Kind.WORD]
+    assert kinds == [ExactWordKind.CODE, ExactWordKind.NAME, ExactWordKind.WORD]
 
 
 @pytest.mark.parametrize("query", FOUND)

@@ -11,7 +11,7 @@ import pytest
 from byline.api.parameters import SearchParameters
 from byline.domain.searches import Filters, SearchRequest
 from byline.errors import BadRequest
-from byline.search.filters import TYPES, VALUES_MAX, Scope, checked, clean_tags
+from byline.search.filters import TYPES, VALUES_MAX, SearchScope, checked_filters, clean_tags
 
 ID = "0b7f7c1e-8d4e-4b8f-9a63-0d9b5f3f7a11"
 
@@ -23,7 +23,7 @@ def sent(**parameters: Any) -> Filters:
 def test_nothing_said_is_everything() -> None:
     assert sent() == Filters()
     assert sent(tags=" , ", types="", path=" ") == Filters()
-    assert checked(Filters()) == Filters()
+    assert checked_filters(Filters()) == Filters()
 
 
 def test_values_come_with_commas_between() -> None:
@@ -31,8 +31,8 @@ def test_values_come_with_commas_between() -> None:
     assert asked.types == ("pdf", "docx")
     assert asked.tags == ("Tax", "2024")
     assert (asked.documents, asked.path) == ((ID,), "a/b")
-    assert checked(asked).languages == ("en", "ko")
-    assert checked(asked).tags == ("tax", "2024")
+    assert checked_filters(asked).languages == ("en", "ko")
+    assert checked_filters(asked).tags == ("tax", "2024")
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_values_come_with_commas_between() -> None:
     ],
 )
 def test_a_type_is_a_short_name_or_a_media_type(short: str, media_type: str) -> None:
-    assert media_type in checked(Filters(types=(short,))).types
+    assert media_type in checked_filters(Filters(types=(short,))).types
 
 
 def test_every_short_name_is_understood() -> None:
     for name, media_types in TYPES.items():
-        assert checked(Filters(types=(name,))).types == media_types
+        assert checked_filters(Filters(types=(name,))).types == media_types
 
 
 @pytest.mark.parametrize(
@@ -80,20 +80,20 @@ def test_every_short_name_is_understood() -> None:
 )
 def test_what_nobody_could_have_meant_is_refused_with_a_remedy(filters: Filters, says: str) -> None:
     with pytest.raises(BadRequest) as refused:
-        checked(filters)
+        checked_filters(filters)
     assert says in refused.value.remedy
 
 
 def test_a_filter_takes_no_more_values_than_anybody_needs() -> None:
     with pytest.raises(BadRequest, match="100"):
-        checked(Filters(tags=tuple(f"tag{n}" for n in range(VALUES_MAX + 1))))
+        checked_filters(Filters(tags=tuple(f"tag{n}" for n in range(VALUES_MAX + 1))))
 
 
 def test_a_day_is_counted_from_its_beginning_to_its_end() -> None:
     day = sent(added_from="2026-01-31", added_until="2026-01-31")
     assert day.added_from == datetime(2026, 1, 31, tzinfo=UTC)
     assert day.added_until == datetime(2026, 2, 1, tzinfo=UTC)
-    assert checked(day) == day
+    assert checked_filters(day) == day
 
 
 def test_a_time_says_its_zone_or_is_utc() -> None:
@@ -113,8 +113,8 @@ def test_tags_are_kept_once_each_in_one_spelling() -> None:
 
 
 def test_a_collection_alone_needs_no_counting() -> None:
-    assert not Scope("home").is_filtered
-    assert Scope().condition("passages.document_id") == ""
+    assert not SearchScope("home").is_filtered
+    assert SearchScope().condition("passages.document_id") == ""
 
 
 def test_the_short_way_to_name_a_collection_means_the_same() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from byline.eval.html_report import report_page
-from byline.eval.judged_run import Judged, Searched, run_json
-from byline.eval.question_files import Question
-from byline.eval.run_comparison import Side, compared
-from byline.eval.verdicts import Asked, Verdict
+from byline.eval.judged_run import JudgedQuestion, SearchOutcome, run_json
+from byline.eval.question_files import EvalQuestion
+from byline.eval.run_comparison import ComparedRun, compare
+from byline.eval.verdicts import AnswerVerdict, JudgedAsk
 
 ATTACK = "\"'><script>alert(1)</script><img src=https://evil.example/x onerror=alert(1)>"
 SETTING: dict[str, Any] = {
@@ -44,21 +44,25 @@ class Elements(HTMLParser):
 
 def run_of(text: str, **setting: Any) -> dict[str, Any]:
     hit = {"document_id": "d1", "name": text, "page": 3}
-    row = Judged(Question(text, text, 1, (text, "gone"), (text,)), (frozenset({"d1"}),), ("gone",))
-    row.searched = Searched([hit], 0.4, 12.0)
+    row = JudgedQuestion(
+        EvalQuestion(text, text, 1, (text, "gone"), (text,)), (frozenset({"d1"}),), ("gone",)
+    )
+    row.searched = SearchOutcome([hit], 0.4, 12.0)
     byline = {"machine": text, "model_loaded": text, "model_requested": text, "verified": False}
-    answered = Asked(Verdict.WRONG, text, grounding={"supported": 1}, byline=byline, ms=5.0)
-    row.asks = {text: answered, "b": replace(answered, verdict=Verdict.FAILED, failure=text)}
+    answered = JudgedAsk(
+        AnswerVerdict.WRONG, text, grounding={"supported": 1}, byline=byline, ms=5.0
+    )
+    row.asks = {text: answered, "b": replace(answered, verdict=AnswerVerdict.FAILED, failure=text)}
     ranked = replace_missing(row)
     run = run_json(SETTING | setting, [text, "b"], [row, ranked])
-    run["comparisons"] = [compared(Side(text, run, text), Side("b", run, "b"))]
+    run["comparisons"] = [compare(ComparedRun(text, run, text), ComparedRun("b", run, "b"))]
     return run
 
 
-def replace_missing(row: Judged) -> Judged:
+def replace_missing(row: JudgedQuestion) -> JudgedQuestion:
     """The same with all it expects there."""
     question = replace(row.question, id="other")
-    return Judged(question, row.expected, (), row.searched, dict(row.asks))
+    return JudgedQuestion(question, row.expected, (), row.searched, dict(row.asks))
 
 
 def test_nothing_in_a_run_becomes_markup() -> None:
@@ -87,15 +91,15 @@ def test_the_page_has_the_figures_the_questions_and_the_comparison() -> None:
 
 @pytest.mark.parametrize("backends", [[], ["b"]])
 def test_a_run_that_judged_nothing_still_has_a_page(backends: list[str]) -> None:
-    row = Judged(Question("q", "q?", 1))
-    row.searched = Searched(failure="bad_request")
+    row = JudgedQuestion(EvalQuestion("q", "q?", 1))
+    row.searched = SearchOutcome(failure="bad_request")
     run = run_json(SETTING, backends, [row]) | {"comparisons": []}
     assert "Nothing to judge" in report_page(run)
 
 
 def test_of_two_equal_runs_no_difference_is_called_clear() -> None:
     run = run_of("plain")
-    run["comparisons"] = [compared(Side("one", run, None), Side("two", run, None))]
+    run["comparisons"] = [compare(ComparedRun("one", run, None), ComparedRun("two", run, None))]
     assert run["comparisons"][0]["measures"]
     assert '<tr class="clear">' not in report_page(run)
 

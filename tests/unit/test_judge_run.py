@@ -9,23 +9,23 @@ from typing import Any
 
 import pytest
 
-from byline.eval.document_reference import Shelf
-from byline.eval.judged_run import Judged, Searched, run_json
-from byline.eval.question_files import Question
+from byline.eval.document_reference import DocumentLookup
+from byline.eval.judged_run import JudgedQuestion, SearchOutcome, run_json
+from byline.eval.question_files import EvalQuestion
 from byline.eval.retrieval_measures import paired_difference, roc_auc, score_rankings
-from byline.eval.run_comparison import NotARun, Side, compared, read_run
-from byline.eval.verdicts import Asked, Verdict
+from byline.eval.run_comparison import ComparedRun, InvalidRun, compare, read_run
+from byline.eval.verdicts import AnswerVerdict, JudgedAsk
 
 SETTING = {"file": "q.jsonl", "depth": 3, "complete": True}
 
 
-def hits(*ids: str) -> Searched:
-    return Searched([{"document_id": id_, "name": f"{id_}.txt"} for id_ in ids], 0.5, 4.0)
+def hits(*ids: str) -> SearchOutcome:
+    return SearchOutcome([{"document_id": id_, "name": f"{id_}.txt"} for id_ in ids], 0.5, 4.0)
 
 
-def judged(name: str, found: Searched, *expected: str, **more: Any) -> Judged:
-    question = Question(name, f"{name}?", 1, expected, more.pop("answers", ()), **more)
-    return Judged(question, tuple(frozenset({it}) for it in expected), (), found)
+def judged(name: str, found: SearchOutcome, *expected: str, **more: Any) -> JudgedQuestion:
+    question = EvalQuestion(name, f"{name}?", 1, expected, more.pop("answers", ()), **more)
+    return JudgedQuestion(question, tuple(frozenset({it}) for it in expected), (), found)
 
 
 def test_measures_are_the_textbook_ones() -> None:
@@ -66,28 +66,28 @@ def test_what_is_not_in_the_library_is_listed_and_not_a_miss() -> None:
     assert run["missing"] == [{"id": "gone", "line": 1, "documents": ["b"]}]
 
 
-def asked(verdict: Verdict, **more: Any) -> Asked:
-    return Asked(verdict, ms=10.0, **more)
+def asked(verdict: AnswerVerdict, **more: Any) -> JudgedAsk:
+    return JudgedAsk(verdict, ms=10.0, **more)
 
 
-def answered_run(**verdicts: Verdict) -> dict[str, Any]:
+def answered_run(**verdicts: AnswerVerdict) -> dict[str, Any]:
     rows = []
     for name, verdict in verdicts.items():
-        unanswerable = verdict in (Verdict.RIGHTLY_REFUSED, Verdict.NOT_REFUSED)
+        unanswerable = verdict in (AnswerVerdict.RIGHTLY_REFUSED, AnswerVerdict.NOT_REFUSED)
         kwargs: dict[str, Any] = {"answerable": False} if unanswerable else {"answers": ("yes",)}
         row = judged(name, hits(), **kwargs)
-        row.asks["b"] = asked(verdict, failure="away" if verdict is Verdict.FAILED else "")
+        row.asks["b"] = asked(verdict, failure="away" if verdict is AnswerVerdict.FAILED else "")
         rows.append(row)
     return run_json(SETTING, ["b"], rows)
 
 
 def test_shares_count_only_what_they_can_be_counted_over() -> None:
     run = answered_run(
-        q1=Verdict.RIGHT,
-        q2=Verdict.WRONG,
-        q3=Verdict.REFUSED,
-        q4=Verdict.RIGHTLY_REFUSED,
-        q5=Verdict.FAILED,
+        q1=AnswerVerdict.RIGHT,
+        q2=AnswerVerdict.WRONG,
+        q3=AnswerVerdict.REFUSED,
+        q4=AnswerVerdict.RIGHTLY_REFUSED,
+        q5=AnswerVerdict.FAILED,
     )
     backend = run["backends"][0]
     assert backend["measures"] == {
@@ -101,7 +101,12 @@ def test_shares_count_only_what_they_can_be_counted_over() -> None:
 
 
 def test_the_worst_comes_first() -> None:
-    run = answered_run(q1=Verdict.RIGHT, q2=Verdict.FAILED, q3=Verdict.REFUSED, q4=Verdict.WRONG)
+    run = answered_run(
+        q1=AnswerVerdict.RIGHT,
+        q2=AnswerVerdict.FAILED,
+        q3=AnswerVerdict.REFUSED,
+        q4=AnswerVerdict.WRONG,
+    )
     assert [it["id"] for it in run["results"]] == ["q4", "q3", "q2", "q1"]
     rows = [judged("good", hits("a"), "a"), judged("bad", hits("x"), "a")]
     assert [it["id"] for it in run_json(SETTING, [], rows)["results"]] == ["bad", "good"]
@@ -112,7 +117,7 @@ def test_two_runs_are_compared_over_what_both_have() -> None:
         SETTING, [], [judged("q1", hits("x", "a"), "a"), judged("gone", hits("a"), "a")]
     )
     after = run_json(SETTING, [], [judged("q1", hits("a"), "a"), judged("new", hits("a"), "a")])
-    found = compared(Side("before", before, None), Side("after", after, None))
+    found = compare(ComparedRun("before", before, None), ComparedRun("after", after, None))
     assert found["questions"] == 1
     assert found["left_out"] == 2
     first = {row["measure"]: row for row in found["measures"]}["P@1"]
@@ -124,11 +129,11 @@ def test_a_question_with_other_words_is_another_question() -> None:
     one = run_json(SETTING, [], [judged("q", hits("a"), "a")])
     two = json.loads(json.dumps(one))
     two["results"][0]["question"] = "Something else?"
-    assert compared(Side("", one, None), Side("", two, None))["questions"] == 0
+    assert compare(ComparedRun("", one, None), ComparedRun("", two, None))["questions"] == 0
 
 
 def test_a_run_survives_being_written_and_read() -> None:
-    run = answered_run(q1=Verdict.RIGHT)
+    run = answered_run(q1=AnswerVerdict.RIGHT)
     assert read_run(json.dumps(run).encode()) == run
 
 
@@ -144,7 +149,7 @@ def test_a_run_survives_being_written_and_read() -> None:
     ],
 )
 def test_what_is_no_run_is_not_compared_with(data: bytes) -> None:
-    with pytest.raises(NotARun):
+    with pytest.raises(InvalidRun):
         read_run(data)
 
 
@@ -185,4 +190,4 @@ DOCUMENTS = [
     ],
 )
 def test_a_document_is_found_by_id_name_path_or_title(expected: str, ids: set[str]) -> None:
-    assert Shelf(DOCUMENTS).find(expected) == ids
+    assert DocumentLookup(DOCUMENTS).find(expected) == ids

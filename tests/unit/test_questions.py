@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.eval.question_files import Question, QuestionFile, QuestionsInvalid, read_questions
+from byline.eval.question_files import EvalQuestion, QuestionFile, QuestionsInvalid, read_questions
 
 
 def jsonl(*rows: object) -> bytes:
@@ -31,8 +31,8 @@ def test_documents_and_answers_may_be_one_or_a_list() -> None:
         ".jsonl",
     )
     assert read.questions == (
-        Question("1", "Q?", 1, ("a.pdf",), ("42",)),
-        Question("x", "R?", 2, ("a", "b"), ("1", "one")),
+        EvalQuestion("1", "Q?", 1, ("a.pdf",), ("42",)),
+        EvalQuestion("x", "R?", 2, ("a", "b"), ("1", "one")),
     )
 
 
@@ -52,8 +52,8 @@ def test_a_table_is_read_in_every_usual_dress(separator: str, encoding: str) -> 
     table += separator.join(["없는 것은?", "", "", "아니오"]) + "\r\n\r\n"
     read = read_questions(table.encode(encoding), ".CSV")
     assert read.questions == (
-        Question("2", "얼마인가요?", 2, ("계약서.hwpx",), ("6만 원", "60000원")),
-        Question("3", "없는 것은?", 3, answerable=False),
+        EvalQuestion("2", "얼마인가요?", 2, ("계약서.hwpx",), ("6만 원", "60000원")),
+        EvalQuestion("3", "없는 것은?", 3, answerable=False),
     )
     assert [note for note in read.notes if "CP949" in note] == (
         ["The file was read as CP949; save it as UTF-8 to be sure of every letter."]

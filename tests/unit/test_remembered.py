@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from byline.text.cache import Remembered
+from byline.text.cache import BoundedCache
 
 
 def test_what_was_made_once_is_not_made_again() -> None:
@@ -12,7 +12,7 @@ def test_what_was_made_once_is_not_made_again() -> None:
         made.append(key)
         return key.upper()
 
-    remembered = Remembered(upper, 10)
+    remembered = BoundedCache(upper, 10)
     assert [remembered[key] for key in ("a", "a", "b")] == ["A", "A", "B"]
     assert made == ["a", "b"]
 
@@ -24,7 +24,7 @@ def test_what_is_asked_for_again_and_again_is_kept_and_the_rest_forgotten() -> N
         made.append(key)
         return 2 * key
 
-    remembered = Remembered(doubled, 10)
+    remembered = BoundedCache(doubled, 10)
     for key in range(1, 100):
         assert remembered[0] == 0
         assert remembered[key] == 2 * key

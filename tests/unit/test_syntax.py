@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.search.query_syntax import Reading, as_words, read_query
+from byline.search.query_syntax import ParsedQuery, as_words, parse_query
 from byline.text.terms import terms
 
 
@@ -31,7 +31,7 @@ from byline.text.terms import terms
 def test_phrases_and_exclusions_are_understood(
     query: str, phrases: tuple[str, ...], excluded: tuple[str, ...]
 ) -> None:
-    reading = read_query(query)
+    reading = parse_query(query)
     assert (reading.phrases, reading.excluded + reading.excluded_phrases) == (phrases, excluded)
     left_out = {term for words in excluded for term in terms(words)}
     assert not left_out & set(terms(reading.words))
@@ -67,7 +67,7 @@ def test_phrases_and_exclusions_are_understood(
     ],
 )
 def test_what_only_looks_like_a_mark_is_words(query: str) -> None:
-    assert read_query(query) == as_words(query)
+    assert parse_query(query) == as_words(query)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_what_only_looks_like_a_mark_is_words(query: str) -> None:
 def test_a_star_behind_a_word_makes_a_prefix(
     query: str, words: str, prefixes: tuple[str, ...]
 ) -> None:
-    reading = read_query(query)
+    reading = parse_query(query)
     assert (" ".join(reading.words.split()), reading.prefixes) == (words, prefixes)
     assert reading.is_plain
 
@@ -100,14 +100,14 @@ def test_a_star_behind_a_word_makes_a_prefix(
     ],
 )
 def test_other_stars_are_text(query: str) -> None:
-    assert read_query(query).prefixes == ()
+    assert parse_query(query).prefixes == ()
 
 
 @given(st.text(st.sampled_from("ab가 \"“”-*5.\n(&|!:'"), max_size=40))
 def test_nothing_is_an_error_and_something_is_always_looked_for(query: str) -> None:
-    reading = read_query(query)
+    reading = parse_query(query)
     assert bool(terms(reading.words) or reading.prefixes) == bool(terms(query))
-    reading.admits(query, "", "ab")
+    reading.matches(query, "", "ab")
     if reading.is_plain and not reading.prefixes:
         assert reading == as_words(query)
 
@@ -116,7 +116,7 @@ def test_nothing_is_an_error_and_something_is_always_looked_for(query: str) -> N
 def test_a_passage_holds_what_is_copied_out_of_it_as_a_phrase(text: str) -> None:
     words = text.split()
     if words and terms(words[0]):
-        assert Reading("", phrases=(words[0],)).admits(text)
+        assert ParsedQuery("", phrases=(words[0],)).matches(text)
 
 
 @pytest.mark.parametrize(
@@ -148,14 +148,14 @@ def test_a_passage_holds_what_is_copied_out_of_it_as_a_phrase(text: str) -> None
 def test_a_passage_is_found_if_it_holds_the_phrases_and_nothing_excluded(
     query: str, passage: str, is_admitted: bool
 ) -> None:
-    assert read_query(query).admits(passage) is is_admitted
+    assert parse_query(query).matches(passage) is is_admitted
 
 
 def test_heading_and_title_count_but_no_phrase_runs_from_one_into_the_other() -> None:
-    reading = read_query('"rent in May"')
-    assert reading.admits("text", "Rent in May", "Lease")
-    assert not reading.admits("in May", "", "rent")
-    assert not read_query("a -lease").admits("text", "", "The lease")
+    reading = parse_query('"rent in May"')
+    assert reading.matches("text", "Rent in May", "Lease")
+    assert not reading.matches("in May", "", "rent")
+    assert not parse_query("a -lease").matches("text", "", "The lease")
 
 
 @pytest.mark.parametrize(
@@ -178,4 +178,4 @@ def test_heading_and_title_count_but_no_phrase_runs_from_one_into_the_other() ->
 )
 def test_a_passage_has_the_terms_by_which_a_phrase_is_looked_up(phrase: str, passage: str) -> None:
     """Else the index would not offer it, and it would not be found as written."""
-    assert set(read_query(f'"{phrase}"').required_terms) <= set(terms(passage))
+    assert set(parse_query(f'"{phrase}"').required_terms) <= set(terms(passage))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from byline.ask.prompt.token_calibration import Calibrations
 from byline.config import schema
-from byline.search.document_reader import PassageReader
+from byline.search.document_reader import DocumentReader
 from byline.search.search import Searcher
 
 
@@ -16,6 +16,6 @@ class AskParts:
     backend's tokenizer."""
 
     searcher: Searcher
-    reader: PassageReader
+    reader: DocumentReader
     config: schema.Ask
     calibrations: Calibrations = field(default_factory=Calibrations)

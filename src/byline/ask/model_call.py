@@ -13,14 +13,16 @@ from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import Byline
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.gates import Priority, Queued, Started
-from byline.text.hidden_characters import TAGS, TURNING
+from byline.text.hidden_characters import BIDI_CONTROLS, TAG_CHARACTERS
 
 _NOT_TOLD: Final = {
     True: "the answer broke off before its server had told what it has loaded",
     False: "the server was not asked what it has loaded",
 }
 
-_NEVER_SEEN: Final = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f{TURNING}{TAGS}]+")
+_NEVER_SEEN: Final = re.compile(
+    rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f{BIDI_CONTROLS}{TAG_CHARACTERS}]+"
+)
 """Control characters steer a terminal; the others show other words than were checked."""
 
 CallEvent = Queued | Started | Delta

@@ -17,7 +17,7 @@ from byline.ask.prompt.prompt_budget import MESSAGE_TOKENS
 from byline.ask.prompt.token_calibration import Calibration
 from byline.domain.chat import Message
 from byline.domain.conversations import PastTurn
-from byline.text.terms import folded, only_asks, telling_terms
+from byline.text.terms import content_terms, folded, is_stop_word
 from byline.verify.citation_markers import strip_markers
 from byline.verify.refusal_lines import is_refusal
 
@@ -98,8 +98,8 @@ def is_of(query: str, question: str, turns: Sequence[PastTurn]) -> bool:
     """Whether a rewritten question has a telling word in common with what was said: one that has
     none was not made from it."""
     said = [question, *(f"{t.question} {t.searched_for or ''} {t.answer or ''}" for t in turns)]
-    return not telling_terms(query) or not set(telling_terms(query)).isdisjoint(
-        telling_terms(" ".join(said))
+    return not content_terms(query) or not set(content_terms(query)).isdisjoint(
+        content_terms(" ".join(said))
     )
 
 
@@ -131,7 +131,7 @@ def carried_over(question: str, turns: Sequence[PastTurn]) -> str:
 
 def _telling(question: str) -> list[str]:
     words = re.findall(r"[^\W_]+(?:[-'’.][^\W_]+)*", question)
-    kept = [word for word in words if not only_asks(folded(word)) and not _LEANS.search(word)]
+    kept = [word for word in words if not is_stop_word(folded(word)) and not _LEANS.search(word)]
     return list(dict.fromkeys(kept))
 
 

@@ -26,13 +26,13 @@ from byline.cli.command_runner import Command, OutputFormat, own_error
 from byline.cli.eval_tables import show_run
 from byline.cli.file_walk import reason_of
 from byline.cli.terminal import ExitCode, Screen, one_line, say_failure
-from byline.eval.document_reference import Shelf
+from byline.eval.document_reference import DocumentLookup
 from byline.eval.html_report import report_page
-from byline.eval.judged_run import Judged, Searched, run_json
-from byline.eval.question_files import Question, QuestionsInvalid, read_questions
+from byline.eval.judged_run import JudgedQuestion, SearchOutcome, run_json
+from byline.eval.question_files import EvalQuestion, QuestionsInvalid, read_questions
 from byline.eval.retrieval_measures import MeasuresMissing, score_rankings
-from byline.eval.run_comparison import NotARun, Side, compared, read_run
-from byline.eval.verdicts import Asked, failed, judge_ask
+from byline.eval.run_comparison import ComparedRun, InvalidRun, compare, read_run
+from byline.eval.verdicts import JudgedAsk, failed, judge_ask
 
 NOBODY: Final[tuple[str, ...]] = ()
 DEFAULT_BACKEND: Final = ("",)
@@ -75,12 +75,12 @@ class _EvalRun:
     """One evaluation in progress."""
 
     plan: EvalPlan
-    questions: list[Question]
+    questions: list[EvalQuestion]
     setting: Json
     earlier: Json | None
     notes: list[str]
     backends: dict[str, str] = field(default_factory=dict)  # its name → as it is sent
-    judged: list[Judged] = field(default_factory=list)
+    judged: list[JudgedQuestion] = field(default_factory=list)
 
     @property
     def outcome(self) -> Json:
@@ -130,7 +130,7 @@ def _read(plan: EvalPlan) -> _EvalRun:
     if plan.against is not None:
         try:
             earlier = read_run(_bytes(plan.against))
-        except NotARun as error:
+        except InvalidRun as error:
             raise _UnusableInput(f"{plan.against}: {error}", error.remedy) from None
     for path in (plan.save, plan.report):
         if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
@@ -179,7 +179,7 @@ async def _named_backends(api: ApiClient, names: Sequence[str]) -> dict[str, str
     return found
 
 
-async def _shelf(api: ApiClient, evaluation: _EvalRun) -> Shelf:
+async def _shelf(api: ApiClient, evaluation: _EvalRun) -> DocumentLookup:
     documents: list[Json] = []
     cursor = None
     while True:
@@ -203,10 +203,12 @@ async def _shelf(api: ApiClient, evaluation: _EvalRun) -> Shelf:
             f"{embedded / passages:.0%} of the passages have vectors so far: search by meaning "
             "saw no others."
         )
-    return Shelf(ready)
+    return DocumentLookup(ready)
 
 
-async def _ask_all(api: ApiClient, screen: Screen, evaluation: _EvalRun, shelf: Shelf) -> None:
+async def _ask_all(
+    api: ApiClient, screen: Screen, evaluation: _EvalRun, shelf: DocumentLookup
+) -> None:
     """Ask every question in turn, one call at a time: times are those of an idle server."""
     with _bar(screen) as bar:
         task = bar.add_task("Judging", total=len(evaluation.questions))
@@ -219,25 +221,27 @@ async def _ask_all(api: ApiClient, screen: Screen, evaluation: _EvalRun, shelf: 
             bar.advance(task)
 
 
-def _expecting(question: Question, shelf: Shelf) -> Judged:
+def _expecting(question: EvalQuestion, shelf: DocumentLookup) -> JudgedQuestion:
     found = {name: shelf.find(name) for name in question.documents}
     expected = tuple(dict.fromkeys(ids for ids in found.values() if ids))
-    return Judged(question, expected, tuple(name for name, ids in found.items() if not ids))
+    return JudgedQuestion(question, expected, tuple(name for name, ids in found.items() if not ids))
 
 
-async def _search(api: ApiClient, plan: EvalPlan, question: Question) -> Searched:
+async def _search(api: ApiClient, plan: EvalPlan, question: EvalQuestion) -> SearchOutcome:
     began = time.perf_counter()
     try:
         reply = await api.get(
             "/api/search", q=question.text, limit=plan.depth, collection=plan.collection
         )
     except ApiFailure as failure:
-        return Searched(failure=failure.code)
+        return SearchOutcome(failure=failure.code)
     data = reply.data
-    return Searched(data["results"], data.get("coverage"), (time.perf_counter() - began) * 1000)
+    return SearchOutcome(
+        data["results"], data.get("coverage"), (time.perf_counter() - began) * 1000
+    )
 
 
-async def _ask(api: ApiClient, plan: EvalPlan, judged: Judged, backend: str) -> Asked:
+async def _ask(api: ApiClient, plan: EvalPlan, judged: JudgedQuestion, backend: str) -> JudgedAsk:
     body = {
         "question": judged.question.text,
         "backend": backend or None,
@@ -291,19 +295,21 @@ def _comparisons(run: Json, earlier: Json | None, path: Path | None) -> Iterable
     names = [it["backend"] for it in run["backends"]]
     if earlier is not None and path is not None:
         before = [it["backend"] for it in earlier["backends"]]
-        yield compared(Side(path.name, earlier, None), Side("now", run, None))
+        yield compare(ComparedRun(path.name, earlier, None), ComparedRun("now", run, None))
         for two in names:
             one = two if two in before else before[0] if len(before) == 1 else None
             if one is not None:
                 label = f"{path.name}, {one}"
-                found = compared(Side(label, earlier, one), Side(f"now, {two}", run, two))
+                found = compare(
+                    ComparedRun(label, earlier, one), ComparedRun(f"now, {two}", run, two)
+                )
                 if found["measures"]:
                     yield found
     for other in names[1:]:
-        yield compared(Side(names[0], run, names[0]), Side(other, run, other))
+        yield compare(ComparedRun(names[0], run, names[0]), ComparedRun(other, run, other))
 
 
-def _exit_of(judged: Sequence[Judged]) -> ExitCode:
+def _exit_of(judged: Sequence[JudgedQuestion]) -> ExitCode:
     asks = [ask for it in judged for ask in it.asks.values() if ask.failure]
     if any(ask.unavailable for ask in asks):
         return ExitCode.UNAVAILABLE

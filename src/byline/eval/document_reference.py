@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-class Shelf:
+class DocumentLookup:
     """The library's documents as questions name them.
 
     A name is tried as an id, a file name, the end of a path, a file name without its ending, and

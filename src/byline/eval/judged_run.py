@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Final
 
-from byline.eval.question_files import Question
+from byline.eval.question_files import EvalQuestion
 from byline.eval.retrieval_measures import (
     Scores,
     mean_scores,
@@ -19,7 +19,7 @@ from byline.eval.retrieval_measures import (
     roc_auc,
     score_rankings,
 )
-from byline.eval.verdicts import Asked, Verdict, documents_of
+from byline.eval.verdicts import AnswerVerdict, JudgedAsk, documents_of
 
 Json = dict[str, Any]
 
@@ -29,7 +29,7 @@ _GROUNDINGS: Final = ("supported", "weak", "unsupported")
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
+class SearchOutcome:
     """What a search found, best first, as the API's hits; or why there was none."""
 
     hits: Sequence[Mapping[str, Any]] = ()
@@ -39,15 +39,15 @@ class Searched:
 
 
 @dataclass(slots=True)
-class Judged:
+class JudgedQuestion:
     """A question and what became of it. `expected` holds for each expected document the ids it
     goes by; `missing` are the expected documents the library does not have."""
 
-    question: Question
+    question: EvalQuestion
     expected: tuple[frozenset[str], ...] = ()
     missing: tuple[str, ...] = ()
-    searched: Searched | None = None
-    asks: dict[str, Asked] = field(default_factory=dict)
+    searched: SearchOutcome | None = None
+    asks: dict[str, JudgedAsk] = field(default_factory=dict)
 
     @property
     def ranked(self) -> bool:
@@ -66,7 +66,7 @@ class Judged:
         return list(dict.fromkeys(found))
 
 
-def run_json(setting: Json, backends: Sequence[str], judged: Sequence[Judged]) -> Json:
+def run_json(setting: Json, backends: Sequence[str], judged: Sequence[JudgedQuestion]) -> Json:
     """The whole run. `setting` is what was asked of whom (`depth` in it, questions' file, time)."""
     ranked = [it for it in judged if it.ranked]
     scores = score_rankings(
@@ -91,7 +91,7 @@ def run_json(setting: Json, backends: Sequence[str], judged: Sequence[Judged]) -
     }
 
 
-def _retrieval(judged: Sequence[Judged], scores: Mapping[str, Scores]) -> Json | None:
+def _retrieval(judged: Sequence[JudgedQuestion], scores: Mapping[str, Scores]) -> Json | None:
     searched = [it.searched for it in judged if it.searched is not None]
     if not searched:
         return None
@@ -110,10 +110,10 @@ def _retrieval(judged: Sequence[Judged], scores: Mapping[str, Scores]) -> Json |
     }
 
 
-def _backend(name: str, judged: Sequence[Judged]) -> Json:
+def _backend(name: str, judged: Sequence[JudgedQuestion]) -> Json:
     """The figures of one backend. A share is None where nothing could be counted."""
     asked = [(it.question, it.asks[name]) for it in judged if name in it.asks]
-    done = [(question, ask) for question, ask in asked if ask.verdict is not Verdict.FAILED]
+    done = [(question, ask) for question, ask in asked if ask.verdict is not AnswerVerdict.FAILED]
     counts = Counter(ask.verdict for _, ask in asked)
     with_answers = [ask for question, ask in done if question.answerable and question.answers]
     answerable = [ask for question, ask in done if question.answerable]
@@ -126,15 +126,15 @@ def _backend(name: str, judged: Sequence[Judged]) -> Json:
         "backend": name,
         "byline": bylines[-1] if bylines else None,
         "asked": len(asked),
-        "verdicts": {verdict.value: counts[verdict] for verdict in Verdict},
+        "verdicts": {verdict.value: counts[verdict] for verdict in AnswerVerdict},
         "failed": _counted(ask.failure for _, ask in asked if ask.failure),
         "unavailable": sum(ask.unavailable for _, ask in asked),
         "measures": {
-            "answer contained": _share(ask.verdict is Verdict.RIGHT for ask in with_answers),
+            "answer contained": _share(ask.verdict is AnswerVerdict.RIGHT for ask in with_answers),
             "rightly refused": _share(
-                ask.verdict is Verdict.RIGHTLY_REFUSED for ask in unanswerable
+                ask.verdict is AnswerVerdict.RIGHTLY_REFUSED for ask in unanswerable
             ),
-            "falsely refused": _share(ask.verdict is Verdict.REFUSED for ask in answerable),
+            "falsely refused": _share(ask.verdict is AnswerVerdict.REFUSED for ask in answerable),
             "cites the expected": _share(cited),
         },
         "grounding": {
@@ -146,7 +146,7 @@ def _backend(name: str, judged: Sequence[Judged]) -> Json:
     }
 
 
-def _result(it: Judged, scores: Scores | None) -> Json:
+def _result(it: JudgedQuestion, scores: Scores | None) -> Json:
     question, searched = it.question, it.searched
     wanted = frozenset().union(*it.expected)
     return {
@@ -177,7 +177,7 @@ def _result(it: Judged, scores: Scores | None) -> Json:
     }
 
 
-def _ask(ask: Asked) -> Json:
+def _ask(ask: JudgedAsk) -> Json:
     return {
         "verdict": ask.verdict.value,
         "answer": ask.answer,
@@ -191,7 +191,7 @@ def _ask(ask: Asked) -> Json:
 
 def _worst_first(result: Json) -> tuple[float, float, int]:
     """By the worst verdict, then by the first measure of its search."""
-    order = [verdict.value for verdict in Verdict]
+    order = [verdict.value for verdict in AnswerVerdict]
     verdict = min((order.index(ask["verdict"]) for ask in result["asks"].values()), default=0)
     scores = (result["search"] or {}).get("scores") or {}
     return verdict, next(iter(scores.values()), 2.0), result["line"]

@@ -36,7 +36,7 @@ _ENCODINGS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class EvalQuestion:
     """One question and what is expected of it.
 
     `documents` are names, paths, titles or ids of the documents that answer it; `answers` are
@@ -55,7 +55,7 @@ class Question:
 class QuestionFile:
     """What was read; `notes` are sentences a person should know (an encoding, ignored fields)."""
 
-    questions: tuple[Question, ...]
+    questions: tuple[EvalQuestion, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -223,7 +223,7 @@ def _cell(name: str, cell: str) -> Any:
     return [part.strip() for part in cell.split(_CELL_SEPARATORS[0]) if part.strip()]
 
 
-def _questions(rows: Sequence[_Row], faults: _Faults) -> Iterator[Question]:
+def _questions(rows: Sequence[_Row], faults: _Faults) -> Iterator[EvalQuestion]:
     for row in rows:
         before = len(faults)
         text = row.fields.get("question")
@@ -243,7 +243,9 @@ def _questions(rows: Sequence[_Row], faults: _Faults) -> Iterator[Question]:
         if len(faults) == before:
             key = str(name).strip() if name is not None else ""
             asked = str(text).strip()
-            yield Question(key or str(row.line), asked, row.line, documents, answers, answerable)
+            yield EvalQuestion(
+                key or str(row.line), asked, row.line, documents, answers, answerable
+            )
 
 
 def _sendable(text: str) -> bool:
@@ -279,7 +281,7 @@ def _answerable(row: _Row, faults: _Faults) -> bool:
     return True
 
 
-def _unique(questions: Iterator[Question], faults: _Faults) -> list[Question]:
+def _unique(questions: Iterator[EvalQuestion], faults: _Faults) -> list[EvalQuestion]:
     seen: dict[str, int] = {}
     kept = []
     for question in questions:

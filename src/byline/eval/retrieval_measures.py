@@ -75,7 +75,7 @@ def roc_auc(positives: Sequence[float], negatives: Sequence[float]) -> float | N
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PairedDifference:
     """The mean of paired differences and its 95 % interval (bootstrap over questions)."""
 
     mean: float
@@ -89,14 +89,14 @@ class Difference:
         return self.low > 0 or self.high < 0
 
 
-def paired_difference(differences: Sequence[float]) -> Difference | None:
+def paired_difference(differences: Sequence[float]) -> PairedDifference | None:
     """None without any. The resampling is seeded: the same figures give the same interval."""
     if not differences:
         return None
     count, draw = len(differences), random.Random(_SEED)
     means = sorted(fmean(draw.choices(differences, k=count)) for _ in range(RESAMPLES))
     low, high = means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES) - 1]
-    return Difference(fmean(differences), low, high, count)
+    return PairedDifference(fmean(differences), low, high, count)
 
 
 def _library() -> Any:

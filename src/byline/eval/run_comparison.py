@@ -20,14 +20,14 @@ _SAME: Final = 1e-9
 _ANSWERED: Final = ("right", "wrong", "unjudged")
 
 
-class NotARun(Exception):
+class InvalidRun(Exception):
     """What was given as an earlier run is none."""
 
     remedy = "Give a file that `byline eval --save` or `--json` wrote."
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ComparedRun:
     """One half of a comparison: a run's asks of one backend, or its searches (None)."""
 
     label: str
@@ -36,24 +36,26 @@ class Side:
 
 
 def read_run(data: bytes) -> Json:
-    """A run written earlier. Raises `NotARun`."""
+    """A run written earlier. Raises `InvalidRun`."""
     try:
         run = json.loads(data)
     except (ValueError, RecursionError):
-        raise NotARun("It is not JSON.") from None
+        raise InvalidRun("It is not JSON.") from None
     if not isinstance(run, dict) or run.get("kind") != KIND:
-        raise NotARun("It is JSON, but no run of `byline eval`.")
+        raise InvalidRun("It is JSON, but no run of `byline eval`.")
     if run.get("version") != VERSION:
-        raise NotARun(f"It was written by another version of `byline eval` ({run.get('version')}).")
+        raise InvalidRun(
+            f"It was written by another version of `byline eval` ({run.get('version')})."
+        )
     try:
         for backend in (None, *(it["backend"] for it in run["backends"])):
-            compared(Side("", run, backend), Side("", run, backend))
+            compare(ComparedRun("", run, backend), ComparedRun("", run, backend))
     except (KeyError, TypeError, AttributeError, ValueError):
-        raise NotARun("It is a damaged run of `byline eval`.") from None
+        raise InvalidRun("It is a damaged run of `byline eval`.") from None
     return run
 
 
-def compared(one: Side, two: Side) -> Json:
+def compare(one: ComparedRun, two: ComparedRun) -> Json:
     """`two` less `one`, over the questions both have (same id, same words).
 
     For each measure both have: the two means, their difference and its 95 % interval; `clear` says
@@ -103,7 +105,7 @@ def _texts(run: Json) -> Mapping[str, str]:
     return {str(it["id"]): str(it["question"]) for it in run["results"]}
 
 
-def _values(side: Side) -> Values:
+def _values(side: ComparedRun) -> Values:
     return _searches(side.run) if side.backend is None else _answers(side.run, side.backend)
 
 

@@ -8,12 +8,12 @@ from enum import StrEnum
 from typing import Any
 
 from byline.eval.answer_match import contains_answer, says_no
-from byline.eval.question_files import Question
+from byline.eval.question_files import EvalQuestion
 
 Json = Mapping[str, Any]
 
 
-class Verdict(StrEnum):
+class AnswerVerdict(StrEnum):
     """In the order of how much they want looking at. REFUSED: though the documents answer it;
     NOT_REFUSED: though they do not; UNJUDGED: nothing is known to compare the answer with."""
 
@@ -27,14 +27,14 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class JudgedAsk:
     """One ask and its verdict; times in ms, as the asker's clock had them.
 
     `failure` says in a few words why there is no answer; `unavailable` that it was for its machine.
     `cites_expected` is None where no document was expected or nothing was answered.
     """
 
-    verdict: Verdict
+    verdict: AnswerVerdict
     answer: str | None = None
     failure: str = ""
     unavailable: bool = False
@@ -46,8 +46,8 @@ class Asked:
 
 
 def judge_ask(
-    question: Question, reply: Json, expected: Iterable[frozenset[str]], ms: float
-) -> Asked:
+    question: EvalQuestion, reply: Json, expected: Iterable[frozenset[str]], ms: float
+) -> JudgedAsk:
     """`reply` is the API's answer to an ask; `expected` the ids each expected document goes by.
 
     1. it ended neither `completed` nor `no_evidence`    → FAILED, and scored nowhere
@@ -71,7 +71,7 @@ def judge_ask(
         if source["n"] in numbers
         for id_ in documents_of(source)
     }
-    return Asked(
+    return JudgedAsk(
         verdict=_verdict(question, refused=refused, right=right),
         answer=answer or None,
         cites_expected=bool(cited & wanted) if wanted and not refused else None,
@@ -87,18 +87,18 @@ def documents_of(passage: Json) -> list[str]:
     return [passage["document_id"], *(it["document_id"] for it in passage.get("also_in") or ())]
 
 
-def failed(reason: str, error_reason: object, ms: float) -> Asked:
+def failed(reason: str, error_reason: object, ms: float) -> JudgedAsk:
     """An ask without an answer; nobody's answer is wrong for it."""
     unavailable = str(error_reason or "").endswith(("_unavailable", "_busy"))
     named = f"{error_reason} ({reason})" if error_reason else reason
-    return Asked(Verdict.FAILED, failure=named, unavailable=unavailable, ms=ms)
+    return JudgedAsk(AnswerVerdict.FAILED, failure=named, unavailable=unavailable, ms=ms)
 
 
-def _verdict(question: Question, *, refused: bool, right: bool) -> Verdict:
+def _verdict(question: EvalQuestion, *, refused: bool, right: bool) -> AnswerVerdict:
     if refused:
-        return Verdict.REFUSED if question.answerable else Verdict.RIGHTLY_REFUSED
+        return AnswerVerdict.REFUSED if question.answerable else AnswerVerdict.RIGHTLY_REFUSED
     if not question.answerable:
-        return Verdict.NOT_REFUSED
+        return AnswerVerdict.NOT_REFUSED
     if not question.answers:
-        return Verdict.UNJUDGED
-    return Verdict.RIGHT if right else Verdict.WRONG
+        return AnswerVerdict.UNJUDGED
+    return AnswerVerdict.RIGHT if right else AnswerVerdict.WRONG

@@ -48,7 +48,7 @@ from byline.store.blobs import BlobStore
 from byline.store.database import Database
 from byline.store.statements import statements
 from byline.vectors.embedders.embedder import Embedder
-from byline.vectors.vector_filling import Filler
+from byline.vectors.vector_filling import VectorFiller
 
 log: Final = structlog.get_logger(__name__)
 
@@ -363,7 +363,7 @@ async def running_library(
     for one, and are found by their words.
     """
     await asyncio.to_thread(_empty_folder, folders.scratch)
-    filler = Filler(database, embedder) if embedder is not None else None
+    filler = VectorFiller(database, embedder) if embedder is not None else None
     async with open_extractor(config, folders.scratch) as extractor:
         pipeline = Pipeline(database, blobs, extractor, folders.scratch, config.passage_chars_max)
         jobs = DocumentJobs(database.url, config, pipeline)

@@ -21,7 +21,7 @@ from byline.ingest.extraction.file_extractor import Extraction, Extractor
 from byline.ingest.passages.chunking import cut_by
 from byline.ingest.passages.passage_length import length_in_force
 from byline.ingest.passages.passage_rows import passage_row
-from byline.search.index.lexical_index import DocumentIndexing, StoredPassages, make_way
+from byline.search.index.lexical_index import DocumentIndexing, StoredPassages, remove_postings
 from byline.search.index.vocabulary import add_listed
 from byline.store.binary_copy import COPY_HEADER, COPY_TRAILER
 from byline.store.blobs import BlobStore
@@ -140,7 +140,7 @@ async def _store(
         await _expect_no_reading(connection, document_id)
         return
     if row["passages"]:
-        await make_way(connection, document_id)
+        await remove_postings(connection, document_id)
         await connection.execute(sql["delete_passages"], {"id": document_id})
     text = extraction.text
     pages = [[page.number, page.start, page.end] for page in text.pages]

@@ -15,7 +15,7 @@ from typing import Final
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, tuple_row
 
-from byline.search.filters import NARROW_PASSAGES_MAX, Scope
+from byline.search.filters import NARROW_PASSAGES_MAX, SearchScope
 from byline.store.binary_copy import halfvec
 from byline.store.statements import statements
 from byline.vectors.vector_spaces import VectorSpace
@@ -44,7 +44,7 @@ SCANNED_MAX: Final = 40_000
 """Vectors looked at before a search under a filter makes do with what it has."""
 
 
-EVERYWHERE: Final = Scope()
+EVERYWHERE: Final = SearchScope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class DenseQuery:
     space: VectorSpace
     vector: Vector
     limit: int
-    scope: Scope = EVERYWHERE
-    among: int = 0
+    scope: SearchScope = EVERYWHERE
+    vectors_total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ async def search_dense(connection: AsyncConnection[DictRow], query: DenseQuery) 
         await connection.execute(
             statements("vectors")["set_scan"],
             {
-                "ef_search": str(candidates_kept(query)),
+                "ef_search": str(ef_search(query)),
                 "scanned_max": str(SCANNED_MAX),
             },
         )
@@ -102,11 +102,11 @@ async def search_dense(connection: AsyncConnection[DictRow], query: DenseQuery) 
     return DenseResult(_ranked(await cursor.fetchall()))
 
 
-def candidates_kept(query: DenseQuery) -> int:
+def ef_search(query: DenseQuery) -> int:
     """How many candidates the index keeps for a query: the more, the more vectors there are."""
-    if query.among <= VECTORS_FEW:
+    if query.vectors_total <= VECTORS_FEW:
         return max(query.limit, EF_SEARCH_FEW)
-    grown = EF_SEARCH_MIN * sqrt(max(1.0, query.among / EF_SEARCH_GROWS_FROM))
+    grown = EF_SEARCH_MIN * sqrt(max(1.0, query.vectors_total / EF_SEARCH_GROWS_FROM))
     return min(max(query.limit, round(grown)), EF_SEARCH_MAX)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from byline.domain.searches import Filters, SearchHit
-from byline.search.filters import checked, document_parameters, with_conditions
+from byline.search.filters import checked_filters, document_parameters, with_conditions
 from byline.store.database import Database
 from byline.store.statements import statements
 
@@ -35,7 +35,7 @@ class ReadPassage:
     hit: SearchHit
 
 
-class PassageReader:
+class DocumentReader:
     """Reads the documents of one database. Every method raises `DatabaseUnavailable`."""
 
     def __init__(self, database: Database) -> None:
@@ -47,7 +47,7 @@ class PassageReader:
         """Documents from the `first`th on (from 1), newest first, and how many there are."""
         rows = await self._rows(
             "documents",
-            **document_parameters(checked(filters)),
+            **document_parameters(checked_filters(filters)),
             pattern=_containing(name_contains),
             skip=first - 1,
             limit=limit,
@@ -59,7 +59,7 @@ class PassageReader:
         """The newest document with this id, name or title; case does not matter."""
         rows = await self._rows(
             "document_named",
-            **document_parameters(checked(filters)),
+            **document_parameters(checked_filters(filters)),
             name=name,
             pattern=_escaped(name),
         )

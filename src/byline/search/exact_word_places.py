@@ -19,17 +19,21 @@ from typing import Final, NamedTuple
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from byline.search.exact_words import EXACT_MAX, PLACES, ExactWord, Kind
-from byline.search.filters import Scope
+from byline.search.exact_words import EXACT_MAX, PLACES, ExactWord, ExactWordKind
+from byline.search.filters import SearchScope
 from byline.search.fusion import Fused
-from byline.search.lexical import LexicalQuery, LexicalResult, Weighed, admitted
+from byline.search.lexical import LexicalQuery, LexicalResult, WeightedQuery, matching_passages
 from byline.search.near_duplicates import collapse
 from byline.search.passage_reader import FoundPassage, read_passages
-from byline.search.ranking import Nearest, rank
+from byline.search.ranking import DenseLeg, rank
 from byline.store.binary_copy import int8_array, sparsevec
 from byline.store.statements import statements
 
-_RARE_PASSAGES_MAX: Final[Mapping[Kind, int]] = {Kind.CODE: 5_000, Kind.NAME: 500, Kind.WORD: 16}
+_RARE_PASSAGES_MAX: Final[Mapping[ExactWordKind, int]] = {
+    ExactWordKind.CODE: 5_000,
+    ExactWordKind.NAME: 500,
+    ExactWordKind.WORD: 16,
+}
 """Passages of what is searched that hold a word, about, for one document to be taken to. A code in
 the title of a long document is in all of its passages."""
 
@@ -41,18 +45,18 @@ _SEEN_MAX: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class RankedSearch:
     """What a search found: what was asked, what both legs said, the ranking of all candidates, and
     its first passages as they were read."""
 
     query: LexicalQuery
     words: LexicalResult
-    nearest: Nearest
+    dense: DenseLeg
     scores: Mapping[int, Fused]
     passages: list[FoundPassage]
 
 
-class _Holder(NamedTuple):
+class _HoldingPassage(NamedTuple):
     """A passage that has a word, and its score by words."""
 
     passage_id: int
@@ -60,19 +64,19 @@ class _Holder(NamedTuple):
     score: float
 
 
-async def lifted(
+async def promote_exact_words(
     connection: AsyncConnection[DictRow],
-    ranked: Ranked,
+    ranked: RankedSearch,
     exact: Sequence[ExactWord],
     limit: int,
 ) -> list[FoundPassage]:
     """The passages read, best first, those lifted among them; a score never rises from one to the
     next. No round trip where all is as it was, else two to five."""
     places = min(PLACES, limit)
-    sought = _rare(exact, ranked.words.query, ranked.query.scope)  # 1
+    sought = _rare_words(exact, ranked.words.query, ranked.query.scope)  # 1
     if all(_has(passage, word) for word in sought for passage in ranked.passages[:1]):
         return ranked.passages
-    first = _first(ranked.passages, places)
+    first = _first_hits(ranked.passages, places)
     there = [word for word in sought if any(_has(passage, word) for passage in first)]
     missed = [word for word in sought if word not in there]
     if not missed:  # 2
@@ -84,15 +88,17 @@ async def lifted(
     kept = {passage.hit.passage_id for passage in first} & {
         each.passage_id for held in (*alone.values(), *holders.values()) for each in held
     }
-    chosen = _chosen(ranked.scores, holders, kept)
+    chosen = _to_promote(ranked.scores, holders, kept)
     passages = ranked.passages
     for passage in await _read(connection, ranked, chosen):
-        passages = _lift(passages, passage, kept, places)  # 4
+        passages = _promote(passages, passage, kept, places)  # 4
         kept.add(passage.hit.passage_id)
-    return _falling(passages)
+    return _with_falling_scores(passages)
 
 
-def _rare(exact: Sequence[ExactWord], query: Weighed, scope: Scope) -> list[ExactWord]:
+def _rare_words(
+    exact: Sequence[ExactWord], query: WeightedQuery, scope: SearchScope
+) -> list[ExactWord]:
     """Those words that few passages of what is searched hold, the most specific first."""
     share = 1.0 if scope.passages is None else scope.passages / max(query.passages, 1)
     held = {}
@@ -105,7 +111,7 @@ def _rare(exact: Sequence[ExactWord], query: Weighed, scope: Scope) -> list[Exac
     return sorted(held, key=lambda word: (word.kind, held[word], -len(word.text)))[:EXACT_MAX]
 
 
-def _first(passages: Sequence[FoundPassage], places: int) -> list[FoundPassage]:
+def _first_hits(passages: Sequence[FoundPassage], places: int) -> list[FoundPassage]:
     """Those shown first; maybe fewer, where many say the same."""
     some = passages[: 2 * places]
     ids = [hit.passage_id for hit in collapse([passage.hit for passage in some])[:places]]
@@ -120,8 +126,8 @@ def _has(passage: FoundPassage, word: ExactWord) -> bool:
 
 
 async def _sole_holders(
-    connection: AsyncConnection[DictRow], ranked: Ranked, sought: Sequence[ExactWord]
-) -> dict[ExactWord, list[_Holder]]:
+    connection: AsyncConnection[DictRow], ranked: RankedSearch, sought: Sequence[ExactWord]
+) -> dict[ExactWord, list[_HoldingPassage]]:
     """The passages of each word that only one document has, the best by words first."""
     holders = await _holders(connection, ranked, sought)
     seen = await _seen(connection, holders)
@@ -137,7 +143,7 @@ async def _sole_holders(
 
 
 async def _seen(
-    connection: AsyncConnection[DictRow], holders: Mapping[ExactWord, Sequence[_Holder]]
+    connection: AsyncConnection[DictRow], holders: Mapping[ExactWord, Sequence[_HoldingPassage]]
 ) -> dict[ExactWord, frozenset[int]]:
     """Of words that must be seen, the passages in which they are; none where too many would have to
     be looked at."""
@@ -166,10 +172,10 @@ async def _seen(
 
 
 async def _holders(
-    connection: AsyncConnection[DictRow], ranked: Ranked, sought: Sequence[ExactWord]
-) -> dict[ExactWord, list[_Holder]]:
+    connection: AsyncConnection[DictRow], ranked: RankedSearch, sought: Sequence[ExactWord]
+) -> dict[ExactWord, list[_HoldingPassage]]:
     """The passages that have all terms of each word, as far as they may be found."""
-    scope, reading = ranked.query.scope, ranked.query.reading
+    scope, parsed = ranked.query.scope, ranked.query.parsed
     most = max(_RARE_PASSAGES_MAX.values())
     found = await connection.execute(
         statements("lexical")["holding"].replace("{within}", scope.condition("document_id")),
@@ -181,12 +187,12 @@ async def _holders(
             "limit": most + 1,
         },
     )
-    holders: dict[ExactWord, list[_Holder]] = {word: [] for word in sought}
+    holders: dict[ExactWord, list[_HoldingPassage]] = {word: [] for word in sought}
     for row in await found.fetchall():
-        holder = _Holder(row["passage_id"], str(row["document_id"]), row["score"])
+        holder = _HoldingPassage(row["passage_id"], str(row["document_id"]), row["score"])
         holders[sought[row["word"] - 1]].append(holder)
     ids = {each.passage_id for held in holders.values() for each in held}
-    may_be_found = await admitted(connection, reading, ids)
+    may_be_found = await matching_passages(connection, parsed, ids)
     return {
         word: [each for each in held if each.passage_id in may_be_found]
         for word, held in holders.items()
@@ -194,27 +200,29 @@ async def _holders(
     }
 
 
-def _chosen(
+def _to_promote(
     scores: Mapping[int, Fused],
-    holders: Mapping[ExactWord, Sequence[_Holder]],
+    holders: Mapping[ExactWord, Sequence[_HoldingPassage]],
     kept: Collection[int],
-) -> dict[int, _Holder]:
+) -> dict[int, _HoldingPassage]:
     """The passages to lift: of each word the one that ranks best, unless one with it is there; of
     words without any sign that they are exact, one."""
-    chosen: dict[int, _Holder] = {}
+    chosen: dict[int, _HoldingPassage] = {}
     for word, held in holders.items():
         by_id = {each.passage_id: each for each in held}
         if not by_id.keys().isdisjoint({*kept, *chosen}):
             continue
         best = next((id_ for id_ in scores if id_ in by_id), held[0].passage_id)
         chosen[best] = by_id[best]
-        if word.kind is Kind.WORD:
+        if word.kind is ExactWordKind.WORD:
             break
     return chosen
 
 
 async def _read(
-    connection: AsyncConnection[DictRow], ranked: Ranked, chosen: Mapping[int, _Holder]
+    connection: AsyncConnection[DictRow],
+    ranked: RankedSearch,
+    chosen: Mapping[int, _HoldingPassage],
 ) -> list[FoundPassage]:
     """The chosen passages; those that neither leg proposed are scored by both first."""
     known = {passage.hit.passage_id: passage for passage in ranked.passages}
@@ -222,14 +230,14 @@ async def _read(
     if chosen.keys() - scores.keys():
         proposed = {id_: holder.score for id_, holder in chosen.items()}
         words = replace(ranked.words, scores={**proposed, **ranked.words.scores})
-        scores = await rank(connection, ranked.query.reading, words, ranked.nearest)
+        scores = await rank(connection, ranked.query.parsed, words, ranked.dense)
     if missing := {id_: scores[id_] for id_ in chosen if id_ not in known and id_ in scores}:
         read = await read_passages(connection, ranked.words.query, missing)
         known |= {passage.hit.passage_id: passage for passage in read}
     return [known[id_] for id_ in chosen if id_ in known]
 
 
-def _lift(
+def _promote(
     passages: Sequence[FoundPassage], one: FoundPassage, kept: Collection[int], places: int
 ) -> list[FoundPassage]:
     """The passages with `one` last of those shown first, or in the place of the first that says the
@@ -252,7 +260,7 @@ def _lift(
     return [*ahead, one, *(each for each in others if each.hit.passage_id not in before)]
 
 
-def _falling(passages: Sequence[FoundPassage]) -> list[FoundPassage]:
+def _with_falling_scores(passages: Sequence[FoundPassage]) -> list[FoundPassage]:
     """The same, what was lifted with a score no less than that of what it stands before."""
     least = accumulate((each.hit.score for each in reversed(passages)), max)
     return [

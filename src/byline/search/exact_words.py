@@ -32,7 +32,7 @@ from byline.text.terms import (
     UNSPACED,
     day_terms,
     folded,
-    only_asks,
+    is_stop_word,
     terms,
     whole_term,
     word_terms,
@@ -70,7 +70,7 @@ _ADDRESS: Final = re.compile(r"[^\W\d]{2,}\S*[@_.]\S*[^\W\d]{2,}")
 _ENDS_SENTENCE: Final = (".", "!", "?", ":")
 
 
-class Kind(IntEnum):
+class ExactWordKind(IntEnum):
     """What makes a word exact; what is smaller is more specific."""
 
     CODE = 1
@@ -84,7 +84,7 @@ class ExactWord:
     in a row (`must_be_seen`) where each by itself says less than the word."""
 
     text: str
-    kind: Kind
+    kind: ExactWordKind
     terms: tuple[int, ...]
 
     @property
@@ -112,7 +112,7 @@ def _days(query: str) -> Iterator[ExactWord]:
     plain, with_year = folded(query), False
     for day, term in zip(days(plain), day_terms(plain), strict=True):
         if not with_year:
-            yield ExactWord(day, Kind.CODE, (term,))
+            yield ExactWord(day, ExactWordKind.CODE, (term,))
         with_year = len(day) > len("day 05-01")
 
 
@@ -120,10 +120,10 @@ def _words(query: str) -> Iterator[ExactWord]:
     written = query if query.isascii() else unicodedata.normalize("NFKC", query)
     chunks = written.split(maxsplit=_READ_MAX)[:_READ_MAX]
     plain = list(map(folded, chunks))
-    tells = [not only_asks(chunk) for chunk in plain]
+    tells = [not is_stop_word(chunk) for chunk in plain]
     is_shouted = query == query.upper()
     words_max = WORDS_MAX if query == query.lower() else WORDS_WITH_CAPITALS_MAX
-    least = Kind.WORD if sum(tells) <= words_max else Kind.NAME
+    least = ExactWordKind.WORD if sum(tells) <= words_max else ExactWordKind.NAME
     has_sentences = not _ANY_UNSPACED.search(written)  # that begin with a capital, that is
     begins = has_sentences
     for chunk, word, tells_something in zip(chunks, plain, tells, strict=True):
@@ -144,7 +144,7 @@ def _has_capital(chunk: str, begins: bool) -> bool:
     return letters != letters.lower()
 
 
-def _exact(plain: str, is_name: bool) -> Iterator[tuple[Kind, str]]:
+def _exact(plain: str, is_name: bool) -> Iterator[tuple[ExactWordKind, str]]:
     """The exact words of a chunk, case-folded: what is written in letters that words have spaces
     between, and, where there are others, the whole without its ending."""
     if len(plain) > _CHARS_MAX or (_DAY_ONLY.fullmatch(plain) and any(days(plain))):
@@ -161,23 +161,23 @@ def _exact(plain: str, is_name: bool) -> Iterator[tuple[Kind, str]]:
         word = _without_ending(plain)
         if _DIGIT.search(word):
             if len(word) >= _CODE_CHARS_MIN:
-                yield Kind.CODE, word
+                yield ExactWordKind.CODE, word
         elif len(word) >= _KOREAN_CHARS_MIN:
-            yield (Kind.NAME if is_name else Kind.WORD), word
+            yield (ExactWordKind.NAME if is_name else ExactWordKind.WORD), word
 
 
-def _kind(word: str, is_name: bool) -> Kind | None:
+def _kind(word: str, is_name: bool) -> ExactWordKind | None:
     if not word.isalpha() and _DIGIT.search(word):
         if _ORDINAL.fullmatch(word) or len(word) < _CODE_CHARS_MIN:
             return None
         digits = sum(map(str.isdecimal, word))
         has_letters = any(map(str.isalpha, word))
-        return Kind.CODE if has_letters or digits >= _NUMBER_DIGITS_MIN else None
+        return ExactWordKind.CODE if has_letters or digits >= _NUMBER_DIGITS_MIN else None
     if not word.isalpha() and _ADDRESS.fullmatch(word):
-        return Kind.CODE
+        return ExactWordKind.CODE
     if is_name and len(word) >= _NAME_CHARS_MIN:
-        return Kind.NAME
-    return Kind.WORD if len(word) >= _WORD_CHARS_MIN else None
+        return ExactWordKind.NAME
+    return ExactWordKind.WORD if len(word) >= _WORD_CHARS_MIN else None
 
 
 def _without_ending(word: str) -> str:

@@ -1,9 +1,9 @@
 """Filters: what a caller may say of the documents to look in, checked, and as SQL for both legs.
 
-`checked` turns short names into media types and refuses what nobody could have meant; `scope_of`
-measures what a filter lets through and gives it as a condition on any column that holds a
-document's id. Filters never change what a term weighs: a passage scores the same with and without
-them, by the statistics of its collection.
+`checked_filters` turns short names into media types and raises `BadRequest` for impossible values;
+`measure_scope` counts what a filter lets through and gives it as a condition on any column that
+holds a document's id. Filters never change what a term weighs: a passage scores the same with and
+without them, by the statistics of its collection.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ LANGUAGES: Final = frozenset(_LANGUAGES_TEXT.split())
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class SearchScope:
     """Where a search looks. `documents` and `passages` count what a filter lets through; both are
     None where at most a collection is named, which needs no counting."""
 
@@ -87,7 +87,7 @@ class Scope:
         return self._clause.replace("{document}", column)
 
 
-def checked(filters: Filters) -> Filters:
+def checked_filters(filters: Filters) -> Filters:
     """The same filters, short names of types as media types, tags as they are stored.
 
     Raises `BadRequest` for a type, language or id that there cannot be, and for an empty range.
@@ -137,7 +137,7 @@ def with_conditions(statement: str) -> str:
     return statement.replace("{conditions}", statements("filters")["conditions"])
 
 
-async def scope_of(connection: AsyncConnection[DictRow], filters: Filters) -> Scope:
+async def measure_scope(connection: AsyncConnection[DictRow], filters: Filters) -> SearchScope:
     """Measure checked filters: one round trip, or none where at most a collection is named.
 
     Whether the collection exists is not asked here.
@@ -146,8 +146,10 @@ async def scope_of(connection: AsyncConnection[DictRow], filters: Filters) -> Sc
     params = document_parameters(filters)
     if filters == Filters(filters.collection):
         if filters.collection is None:
-            return Scope()
-        return Scope(filters.collection, None, None, params, with_conditions(sql["within_many"]))
+            return SearchScope()
+        return SearchScope(
+            filters.collection, None, None, params, with_conditions(sql["within_many"])
+        )
     found = await connection.execute(
         with_conditions(sql["measure"]), {**params, "narrow_max": NARROW_PASSAGES_MAX}
     )
@@ -155,13 +157,13 @@ async def scope_of(connection: AsyncConnection[DictRow], filters: Filters) -> Sc
     documents, passages = row["documents"], row["passages"]
     if passages > NARROW_PASSAGES_MAX:
         clause = with_conditions(sql["within_many"])
-        return Scope(filters.collection, documents, passages, params, clause)
+        return SearchScope(filters.collection, documents, passages, params, clause)
     few = {"few_documents": row["ids"]}
-    return Scope(filters.collection, documents, passages, few, sql["within_few"])
+    return SearchScope(filters.collection, documents, passages, few, sql["within_few"])
 
 
-async def notes_on(
-    connection: AsyncConnection[DictRow], filters: Filters, scope: Scope
+async def scope_notes(
+    connection: AsyncConnection[DictRow], filters: Filters, scope: SearchScope
 ) -> tuple[str, ...]:
     """Why nothing can be found within `scope`, in sentences; none where something can."""
     if not scope.is_filtered or scope.passages:

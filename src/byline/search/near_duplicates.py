@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from byline.domain.searches import AlsoIn, SearchHit
 from byline.search.index.term_columns import distinct, ends_in, ids_in, keys_of
-from byline.text.cache import Remembered
+from byline.text.cache import BoundedCache
 from byline.text.terms import terms
 
 FINGERPRINT_BITS: Final = 64
@@ -43,11 +43,11 @@ FINGERPRINTED_TERMS_MAX: Final = 20_000
 """A passage's further terms do not count."""
 
 _HASH_BYTES: Final = FINGERPRINT_BITS // 8
-_REMEMBERED_MAX: Final = 131_072
+_HASHES_CACHED_MAX: Final = 131_072
 _BITS: Final = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
 
 _WORD: Final = re.compile(r"-?\d+(?:[.,:]\d+)*|[^\W\d_]+|[%‰$€£¥₩±]|!=")
-_TELLING: Final = re.compile(
+_CHANGES_MEANING: Final = re.compile(
     r"[\d%‰$€£¥₩±=]|^(?:not?|never|none|neither|nor|without|except|unless|cannot|t)$|않|못|없|아니|아닌|제외|금지"
 )
 
@@ -97,21 +97,21 @@ def collapse(hits: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
     that is. Hits already collapsed keep what they list. 50 hits without duplicates take 0.2 ms
     where the fingerprints are known.
     """
-    kept: list[_Reading] = []
+    kept: list[_ComparedHit] = []
     for hit in hits:
-        reading = _Reading(hit)
-        best = next((other for other in kept if reading.says_the_same_as(other)), None)
+        compared = _ComparedHit(hit)
+        best = next((other for other in kept if compared.says_the_same_as(other)), None)
         if best is None:
-            kept.append(reading)
+            kept.append(compared)
         else:
             best.others += (
                 AlsoIn(hit.document_id, hit.title, hit.passage_id),
                 *hit.also_in,
             )
-    return tuple(reading.collapsed() for reading in kept)
+    return tuple(compared.collapsed() for compared in kept)
 
 
-class _Reading:
+class _ComparedHit:
     """A hit among others; its words are looked at only when its fingerprint is near another's."""
 
     def __init__(self, hit: SearchHit) -> None:
@@ -124,7 +124,7 @@ class _Reading:
     def _words(self) -> list[str]:
         return _WORD.findall(unicodedata.normalize("NFKC", self.hit.text).casefold())
 
-    def says_the_same_as(self, other: _Reading) -> bool:
+    def says_the_same_as(self, other: _ComparedHit) -> bool:
         if distance(self._fingerprint, other._fingerprint) > DISTANCE_MAX:
             return False
         return _nearly_equal(self._words, other._words)
@@ -144,11 +144,11 @@ def _nearly_equal(one: list[str], other: list[str]) -> bool:
     rest = iter(more)
     if not fewer or not all(word in rest for word in fewer):
         return False
-    return not any(_TELLING.search(word) for word in Counter(more) - Counter(fewer))
+    return not any(_CHANGES_MEANING.search(word) for word in Counter(more) - Counter(fewer))
 
 
 def _hash(term: int) -> bytes:
     return hashlib.blake2b(term.to_bytes(8, "big"), digest_size=_HASH_BYTES).digest()
 
 
-_HASH_OF: Final = Remembered(_hash, _REMEMBERED_MAX)
+_HASH_OF: Final = BoundedCache(_hash, _HASHES_CACHED_MAX)

@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 
 from byline.domain.searches import Place, SearchHit
 from byline.search.fusion import Fused
-from byline.search.lexical import Weighed
+from byline.search.lexical import WeightedQuery
 from byline.store.binary_copy import int4_array, int8_array
 from byline.store.statements import statements
 
@@ -27,7 +27,7 @@ class FoundPassage:
 
 
 async def read_passages(
-    connection: AsyncConnection[DictRow], query: Weighed, ranked: Mapping[int, Fused]
+    connection: AsyncConnection[DictRow], query: WeightedQuery, ranked: Mapping[int, Fused]
 ) -> list[FoundPassage]:
     """The passages in the order of `ranked`; those deleted meanwhile are left out."""
     found = await connection.execute(

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from byline.text.terms import MARKS, UNSPACED, folded, only_asks, term_strings, terms
+from byline.text.terms import MARKS, UNSPACED, folded, is_stop_word, term_strings, terms
 
 _PHRASE_CHARS_MAX: Final = 300
 _PARTS_MAX: Final = 32
@@ -56,7 +56,7 @@ _ALIKE: Final = str.maketrans(
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedQuery:
     """A query as it was read. `words` is what passages are scored by: all that is looked for,
     without its marks and `prefixes`. Those are case-folded, the others as they were written."""
 
@@ -81,9 +81,9 @@ class Reading:
         """For each excluded word its term ids: a passage that has all of them is not found."""
         return [ids for word in self.excluded if (ids := frozenset(terms(word)))]
 
-    def admits(self, *parts: str) -> bool:
+    def matches(self, *parts: str) -> bool:
         """Whether a passage may be found, given its text, its heading and its title."""
-        written = [_as_written(part) for part in parts if part]
+        written = [_comparable(part) for part in parts if part]
         if not all(_is_in_any(pattern, written) for pattern in self._phrase_patterns):
             return False
         if any(_is_in_any(pattern, written) for pattern in self._excluded_patterns):
@@ -102,12 +102,12 @@ class Reading:
         return [_pattern(phrase) for phrase in self.excluded_phrases]
 
 
-def as_words(query: str) -> Reading:
+def as_words(query: str) -> ParsedQuery:
     """A question in plain language: all of it is words, whatever signs are in it."""
-    return Reading(query)
+    return ParsedQuery(query)
 
 
-def read_query(query: str) -> Reading:
+def parse_query(query: str) -> ParsedQuery:
     """A query with its marks understood."""
     if _ASKS.search(query):  # 5
         return as_words(query)
@@ -124,7 +124,7 @@ def read_query(query: str) -> Reading:
         if quoted is not None and not terms(quoted):
             continue
         if found["without"] and (
-            only_asks(folded(found["without"])) or not terms(found["without"])
+            is_stop_word(folded(found["without"])) or not terms(found["without"])
         ):
             continue
         words.append(query[place : found.start()])
@@ -145,20 +145,20 @@ def read_query(query: str) -> Reading:
     looked_for = " ".join(words)
     if not (prefixes or terms(looked_for)):  # 4
         return as_words(query)
-    return Reading(
+    return ParsedQuery(
         looked_for,
         *(tuple(phrases), tuple(excluded), tuple(excluded_phrases)),
         tuple(dict.fromkeys(prefixes)),
     )
 
 
-def taken_apart(text: str) -> str:
+def split_compounds(text: str) -> str:
     """A text whose compounds are words beside each other: what holds `2024-05-01` holds `2024 05`
     too, but not as a whole."""
-    return _SIGNS.sub(" ", _as_written(text))
+    return _SIGNS.sub(" ", _comparable(text))
 
 
-def _as_written(text: str) -> str:
+def _comparable(text: str) -> str:
     """Text as phrases are compared: NFKC, case-folded, white space narrowed, quotes, apostrophes
     and dashes each in one form."""
     return " ".join(folded(text.translate(_ALIKE)).split())
@@ -166,7 +166,7 @@ def _as_written(text: str) -> str:
 
 def _pattern(phrase: str) -> re.Pattern[str]:
     """Finds a phrase, but not the end or beginning of a longer word where words have spaces."""
-    written = _as_written(phrase)
+    written = _comparable(phrase)
     before = rf"(?<!{_JOINED})" if _SPACED.match(written[0]) else ""
     after = rf"(?!{_JOINED}|(?<=\d),\d{{3}})" if _SPACED.match(written[-1]) else ""
     return re.compile(before + re.escape(written) + after)
@@ -182,7 +182,7 @@ def _certain_terms(phrase: str) -> list[int]:
     Compounds are taken apart (`2024-05` may stand in `2024-05-01`), and single characters are left
     out: whether they are terms of their own hangs on their neighbours.
     """
-    apart = taken_apart(phrase)
+    apart = split_compounds(phrase)
     return [
         number
         for term, number in zip(term_strings(apart), terms(apart), strict=True)

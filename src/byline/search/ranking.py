@@ -10,18 +10,18 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, tuple_row
 
 from byline.search.fusion import Fused, fuse
-from byline.search.lexical import LexicalResult, Weighed, admitted
-from byline.search.query_syntax import Reading
+from byline.search.lexical import LexicalResult, WeightedQuery, matching_passages
+from byline.search.query_syntax import ParsedQuery
 from byline.store.binary_copy import halfvec, int8_array, sparsevec
-from byline.vectors.query_vector import Meaning, NoMeaning
+from byline.vectors.query_vector import NoQueryVector, QueryVector
 
 
 @dataclass(frozen=True, slots=True)
-class Nearest:
+class DenseLeg:
     """What the dense leg found: passages' similarities, and when the query's vector was there
     (`time.perf_counter`)."""
 
-    meaning: Meaning | NoMeaning
+    query_vector: QueryVector | NoQueryVector
     scores: Mapping[int, float]
     embedded_at: float
 
@@ -34,19 +34,22 @@ class BothScores(NamedTuple):
 
 
 async def rank(
-    connection: AsyncConnection[DictRow], reading: Reading, words: LexicalResult, nearest: Nearest
+    connection: AsyncConnection[DictRow],
+    parsed: ParsedQuery,
+    words: LexicalResult,
+    dense_leg: DenseLeg,
 ) -> dict[int, Fused]:
     """The candidates of both legs, each with its score in both, best first. What may not be found,
     as the query was read, is left out. One round trip, or two for a query with marks."""
-    meaning = nearest.meaning
-    if isinstance(meaning, NoMeaning):
+    query_vector = dense_leg.query_vector
+    if isinstance(query_vector, NoQueryVector):
         return {id_: Fused(score, score, None) for id_, score in words.scores.items()}
-    lexical, near = dict(words.scores), dict(nearest.scores)
-    only_near = await admitted(connection, reading, near.keys() - lexical.keys())
-    only_worded = lexical.keys() - near.keys()
-    missing = [*only_near, *only_worded]
-    for id_, scores in (await both_scores(connection, words.query, meaning, missing)).items():
-        if id_ in only_near:
+    lexical, near = dict(words.scores), dict(dense_leg.scores)
+    only_dense = await matching_passages(connection, parsed, near.keys() - lexical.keys())
+    only_lexical = lexical.keys() - near.keys()
+    missing = [*only_dense, *only_lexical]
+    for id_, scores in (await both_scores(connection, words.query, query_vector, missing)).items():
+        if id_ in only_dense:
             lexical[id_] = scores.lexical
         elif scores.dense is not None:
             near[id_] = scores.dense
@@ -55,8 +58,8 @@ async def rank(
 
 async def both_scores(
     connection: AsyncConnection[DictRow],
-    words: Weighed,
-    meaning: Meaning,
+    words: WeightedQuery,
+    query_vector: QueryVector,
     passage_ids: Sequence[int],
 ) -> Mapping[int, BothScores]:
     """What given passages score for the query's words and for its vector; those that are gone are
@@ -65,10 +68,10 @@ async def both_scores(
         return {}
     cursor = connection.cursor(row_factory=tuple_row)
     await cursor.execute(
-        meaning.space.sql("both_scores"),
+        query_vector.space.sql("both_scores"),
         {
             "weights": sparsevec(words.weights),
-            "vector": halfvec(meaning.vector),
+            "vector": halfvec(query_vector.vector),
             "passages": int8_array(passage_ids),
         },
     )

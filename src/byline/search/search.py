@@ -28,28 +28,28 @@ from byline.domain.echo import quoted
 from byline.domain.searches import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest, DatabaseUnavailable
 from byline.search.dense import DenseQuery, search_dense
-from byline.search.exact_word_places import Ranked, lifted
+from byline.search.exact_word_places import RankedSearch, promote_exact_words
 from byline.search.exact_words import exact_words
-from byline.search.filters import Scope, checked, notes_on, scope_of
+from byline.search.filters import SearchScope, checked_filters, measure_scope, scope_notes
 from byline.search.fusion import CANDIDATES
-from byline.search.index.vocabulary import Beginning, words_beginning
+from byline.search.index.vocabulary import PrefixExpansion, expand_prefixes
 from byline.search.lexical import (
     LexicalQuery,
     search_lexical,
 )
 from byline.search.near_duplicates import collapse
 from byline.search.passage_reader import FoundPassage, read_passages
-from byline.search.query_syntax import Reading, as_words, read_query
-from byline.search.ranking import Nearest, rank
-from byline.search.spelling import spelt_words
+from byline.search.query_syntax import ParsedQuery, as_words, parse_query
+from byline.search.ranking import DenseLeg, rank
+from byline.search.spelling import correctable_words
 from byline.store.database import Database
 from byline.store.statements import statements
-from byline.text.terms import ending_terms, query_terms, telling_terms
+from byline.text.terms import content_terms, ending_terms, query_terms
 from byline.vectors.query_vector import (
-    Filled,
-    Meaning,
-    NoMeaning,
+    NoQueryVector,
     QueryEmbedders,
+    QueryVector,
+    SearchableSpace,
     embed,
     find_space,
 )
@@ -64,7 +64,7 @@ READ_FOR_EACH: Final = 2
 _COLLECTIONS_NAMED_MAX: Final = 20
 _MEANT_BY_PREFIX: Final = 3
 
-_READERS: Final = {QueryForm.SEARCH: read_query, QueryForm.QUESTION: as_words}
+_READERS: Final = {QueryForm.SEARCH: parse_query, QueryForm.QUESTION: as_words}
 
 
 class Searcher:
@@ -80,7 +80,7 @@ class Searcher:
         with suppress(DatabaseUnavailable):
             async with self._database.autocommit() as connection:
                 space = await find_space(connection, self._embedders, None)
-            if isinstance(space, Filled):
+            if isinstance(space, SearchableSpace):
                 await space.embedder.prepare()
 
     async def search(self, request: SearchRequest) -> SearchResult:
@@ -95,113 +95,121 @@ class Searcher:
         outside 1 to 100, a collection that is not there, a filter nobody could have meant) and
         `DatabaseUnavailable`.
         """
-        laps = _Laps()
+        stopwatch = _Stopwatch()
         _check(request)
-        filters = checked(request.where)
-        reading = _READERS[request.form](request.query[:QUERY_CHARS_READ_MAX])
-        laps.end("analyse")
-        async with _Beside() as beside:
+        filters = checked_filters(request.where)
+        parsed = _READERS[request.form](request.query[:QUERY_CHARS_READ_MAX])
+        stopwatch.end("analyse")
+        async with _DenseTask() as dense_task:
             async with self._database.autocommit() as connection:
                 await _check_sendable(connection, filters.collection)
-                scope = await scope_of(connection, filters)
+                scope = await measure_scope(connection, filters)
                 space = await find_space(connection, self._embedders, filters.collection)
-                prefixes = await words_beginning(connection, filters.collection, reading.prefixes)
-                sought = _sought(reading, prefixes)
-                beside.begin(self._nearest(space, sought.meant, scope))
-                query = _lexical_query(sought.words, reading, prefixes, scope)
+                prefixes = await expand_prefixes(connection, filters.collection, parsed.prefixes)
+                texts = _leg_texts(parsed, prefixes)
+                dense_task.begin(self._nearest(space, texts.meant, scope))
+                query = _lexical_query(texts.words, parsed, prefixes, scope)
                 words = await search_lexical(connection, query)
-                exact = exact_words(sought.words)
+                exact = exact_words(texts.words)
                 if filters.collection is not None and not words.query.passages:
                     await _check_collection(connection, filters.collection)
-                notes = await notes_on(connection, filters, scope)
-            laps.end("lexical")
-            nearest = await beside.result()
-        meaning = nearest.meaning
-        laps.end("embed", nearest.embedded_at)
+                notes = await scope_notes(connection, filters, scope)
+            stopwatch.end("lexical")
+            nearest = await dense_task.result()
+        query_vector = nearest.query_vector
+        stopwatch.end("embed", nearest.embedded_at)
         async with self._database.autocommit() as connection:
-            ranked = await rank(connection, query.reading, words, nearest)
+            ranked = await rank(connection, query.parsed, words, nearest)
             best = dict(islice(ranked.items(), request.limit * READ_FOR_EACH))
             passages = await read_passages(connection, words.query, best)
-            found = Ranked(query, words, nearest, ranked, passages)
-            passages = await lifted(connection, found, exact, request.limit)
-        laps.end("dense")
+            found = RankedSearch(query, words, nearest, ranked, passages)
+            passages = await promote_exact_words(connection, found, exact, request.limit)
+        stopwatch.end("dense")
         shown = _shown(passages, request.limit)
         return SearchResult(
             query=request.query,
             hits=shown,
             coverage=_coverage(passages, shown),
             nearest=max((hit.legs["dense"] for hit in shown if "dense" in hit.legs), default=None),
-            embedder=meaning.space.fingerprint if isinstance(meaning, Meaning) else None,
-            legs={"lexical": "ok", "dense": meaning.status},
-            timings_ms=laps.total(),
-            notes=notes or _notes(reading, prefixes, shown),
+            embedder=_fingerprint(query_vector),
+            legs={"lexical": "ok", "dense": query_vector.status},
+            timings_ms=stopwatch.total(),
+            notes=notes or _notes(parsed, prefixes, shown),
             read_as=ReadAs(
-                reading.phrases,
-                (*reading.excluded, *reading.excluded_phrases),
-                {beginning.prefix: beginning.words for beginning in prefixes},
-                {each.word: each.meant for each in words.respelt},
+                parsed.phrases,
+                (*parsed.excluded, *parsed.excluded_phrases),
+                {expansion.prefix: expansion.words for expansion in prefixes},
+                {each.word: each.replacements for each in words.corrections},
             ),
         )
 
-    async def _nearest(self, space: Filled | NoMeaning, text: str, scope: Scope) -> Nearest:
-        meaning = await embed(space, text)
+    async def _nearest(
+        self, space: SearchableSpace | NoQueryVector, text: str, scope: SearchScope
+    ) -> DenseLeg:
+        query_vector = await embed(space, text)
         embedded_at = time.perf_counter()
-        if isinstance(meaning, NoMeaning):
-            return Nearest(meaning, {}, embedded_at)
-        sought = DenseQuery(meaning.space, meaning.vector, CANDIDATES, scope, meaning.vectors)
+        if isinstance(query_vector, NoQueryVector):
+            return DenseLeg(query_vector, {}, embedded_at)
+        query = DenseQuery(
+            query_vector.space, query_vector.vector, CANDIDATES, scope, query_vector.vectors
+        )
         async with self._database.autocommit() as connection:
-            found = await search_dense(connection, sought)
-        return Nearest(meaning, dict(found.hits), embedded_at)
+            found = await search_dense(connection, query)
+        return DenseLeg(query_vector, dict(found.hits), embedded_at)
 
 
-class _Sought(NamedTuple):
+class _LegTexts(NamedTuple):
     """What the legs look for: by `words`, besides those of prefixes, and by what is `meant`."""
 
     words: str
     meant: str
 
 
-def _sought(reading: Reading, prefixes: Sequence[Beginning]) -> _Sought:
+def _leg_texts(parsed: ParsedQuery, prefixes: Sequence[PrefixExpansion]) -> _LegTexts:
     """A prefix that no word has is looked for as it is; half a word means nothing to an embedder,
     which gets the commonest of the whole ones."""
-    unknown = [beginning.prefix for beginning in prefixes if not beginning.words]
-    words = " ".join([reading.words, *unknown]) if unknown else reading.words
-    known = [word for beginning in prefixes for word in beginning.words[:_MEANT_BY_PREFIX]]
-    return _Sought(words, " ".join([words, *known]).strip() if known else words)
+    unknown = [expansion.prefix for expansion in prefixes if not expansion.words]
+    words = " ".join([parsed.words, *unknown]) if unknown else parsed.words
+    known = [word for expansion in prefixes for word in expansion.words[:_MEANT_BY_PREFIX]]
+    return _LegTexts(words, " ".join([words, *known]).strip() if known else words)
 
 
 def _lexical_query(
-    words: str, reading: Reading, prefixes: Sequence[Beginning], scope: Scope
+    words: str, parsed: ParsedQuery, prefixes: Sequence[PrefixExpansion], scope: SearchScope
 ) -> LexicalQuery:
-    as_written = spelt_words(" ".join(reading.phrases))
+    as_written = correctable_words(" ".join(parsed.phrases))
     return LexicalQuery(
         query_terms(words),
-        telling_terms(words),
+        content_terms(words),
         scope,
         CANDIDATES,
-        reading,
-        alike=tuple(beginning.terms for beginning in prefixes if beginning.words),
-        spelt=tuple(word for word in spelt_words(words) if word not in as_written),
+        parsed,
+        groups=tuple(expansion.terms for expansion in prefixes if expansion.words),
+        correctable=tuple(word for word in correctable_words(words) if word not in as_written),
         endings=ending_terms(words),
     )
 
 
 def _notes(
-    reading: Reading, prefixes: Sequence[Beginning], hits: tuple[SearchHit, ...]
+    parsed: ParsedQuery, prefixes: Sequence[PrefixExpansion], hits: tuple[SearchHit, ...]
 ) -> tuple[str, ...]:
     notes = []
-    for beginning in prefixes:
-        if not beginning.words:
-            notes.append(f"No word begins with “{beginning.prefix}”.")
-        elif beginning.is_cut:
-            counted = len(beginning.words)
-            notes.append(f"More words begin with “{beginning.prefix}” than the {counted} taken.")
-    if not hits and reading.phrases:
-        phrases = " and ".join(f"“{phrase}”" for phrase in reading.phrases)
+    for expansion in prefixes:
+        if not expansion.words:
+            notes.append(f"No word begins with “{expansion.prefix}”.")
+        elif expansion.is_cut:
+            counted = len(expansion.words)
+            notes.append(f"More words begin with “{expansion.prefix}” than the {counted} taken.")
+    if not hits and parsed.phrases:
+        phrases = " and ".join(f"“{phrase}”" for phrase in parsed.phrases)
         notes.append(
             f"No passage holds {phrases} as written; without the quotes, single words count."
         )
     return tuple(notes)
+
+
+def _fingerprint(query_vector: QueryVector | NoQueryVector) -> str | None:
+    return query_vector.space.fingerprint if isinstance(query_vector, QueryVector) else None
 
 
 def _shown(passages: list[FoundPassage], limit: int) -> tuple[SearchHit, ...]:
@@ -213,16 +221,16 @@ def _coverage(passages: list[FoundPassage], shown: tuple[SearchHit, ...]) -> flo
     return max((p.coverage for p in passages if p.hit.passage_id in ids), default=0.0)
 
 
-class _Beside:
+class _DenseTask:
     """The search by meaning, beside that by words; a search that fails drops it."""
 
     def __init__(self) -> None:
-        self._task: asyncio.Task[Nearest] | None = None
+        self._task: asyncio.Task[DenseLeg] | None = None
 
-    def begin(self, work: Coroutine[Any, Any, Nearest]) -> None:
+    def begin(self, work: Coroutine[Any, Any, DenseLeg]) -> None:
         self._task = asyncio.create_task(work, name="search by meaning")
 
-    async def result(self) -> Nearest:
+    async def result(self) -> DenseLeg:
         assert self._task is not None
         return await self._task
 
@@ -240,7 +248,7 @@ class _Beside:
             await asyncio.wait([self._task])
 
 
-class _Laps:
+class _Stopwatch:
     """How long each part took, in milliseconds."""
 
     def __init__(self) -> None:

@@ -13,12 +13,12 @@ import psycopg
 from psycopg import AsyncConnection
 
 from byline.errors import StartFailed
-from byline.search.filters import Scope
+from byline.search.filters import SearchScope
 from byline.search.index.lexical_index import IndexedPassage, index_passages
 from byline.search.lexical import LexicalQuery, search_lexical
 from byline.store.database import Database
 from byline.store.statements import statements
-from byline.text.terms import query_terms, telling_terms
+from byline.text.terms import content_terms, query_terms
 
 _PROOFS: Final = (
     ("Korean", "보증금은 언제 돌려받나요?", "임대차 보증금을 계약이 끝난 날에 돌려준다."),
@@ -53,7 +53,7 @@ async def _prove(connection: AsyncConnection[Any]) -> None:
     await index_passages(connection, collection, passages)
     for language, question, answer in _PROOFS:
         query = LexicalQuery(
-            query_terms(question), telling_terms(question), Scope(collection), limit=1
+            query_terms(question), content_terms(question), SearchScope(collection), limit=1
         )
         found = await search_lexical(connection, query)
         expected = [passage.id for passage in passages if passage.text == answer]

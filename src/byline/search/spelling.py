@@ -20,7 +20,7 @@ from psycopg.rows import DictRow
 
 from byline.search.index.vocabulary import frequencies
 from byline.store.statements import statements
-from byline.text.terms import PUNCTUATION, folded, only_asks, whole_term
+from byline.text.terms import PUNCTUATION, folded, is_stop_word, whole_term
 
 CHARS_MIN: Final = 5
 """A shorter word is one slip away from too many others."""
@@ -40,34 +40,36 @@ _ALPHABETS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Respelt:
+class SpellingCorrection:
     """A misspelt word, what it stands for, those in most passages first, and their term ids."""
 
     word: str
-    meant: tuple[str, ...]
+    replacements: tuple[str, ...]
     terms: frozenset[int]
 
 
-def spelt_words(text: str) -> tuple[str, ...]:
+def correctable_words(text: str) -> tuple[str, ...]:
     """The words of a query that could be misspelt, case-folded, each once, in their order."""
     found = (chunk.strip(PUNCTUATION) for chunk in folded(text).split())
-    return tuple(dict.fromkeys(word for word in found if _alphabet(word) and not only_asks(word)))
+    return tuple(
+        dict.fromkeys(word for word in found if _alphabet(word) and not is_stop_word(word))
+    )
 
 
-def slips(word: str) -> frozenset[str]:
+def single_edits(word: str) -> frozenset[str]:
     """Every text one slip away from a word, case-folded; none of a word without an alphabet."""
-    return frozenset(_slips(word, _alphabet(word))) - {word}
+    return frozenset(_edits(word, _alphabet(word))) - {word}
 
 
-async def respell(
+async def correct_spelling(
     connection: AsyncConnection[DictRow], collection: str | None, words: Sequence[str]
-) -> tuple[Respelt, ...]:
+) -> tuple[SpellingCorrection, ...]:
     """What misspelt words stand for, as far as passages of the collection (None: of any) hold it.
     Two round trips, or none."""
     words = words[:WORDS_MAX]
     if not words:
         return ()
-    around = {word: slips(word) for word in words}
+    around = {word: single_edits(word) for word in words}
     found = await connection.execute(
         statements("vocabulary")["written"],
         {"words": " ".join(frozenset().union(*around.values()))},
@@ -77,17 +79,19 @@ async def respell(
     if not term_of:
         return ()
     df = await frequencies(connection, collection, term_of.values())
-    respelt = (_respelt(word, around[word] & term_of.keys(), term_of, df) for word in words)
-    return tuple(each for each in respelt if each.meant)
+    corrections = (_correction(word, around[word] & term_of.keys(), term_of, df) for word in words)
+    return tuple(each for each in corrections if each.replacements)
 
 
-def _respelt(
+def _correction(
     word: str, near: Iterable[str], term_of: Mapping[str, int], df: Mapping[int, int]
-) -> Respelt:
+) -> SpellingCorrection:
     held = [other for other in near if df.get(term_of[other], 0) > 0]
     held.sort(key=lambda other: (-df[term_of[other]], other))
-    meant = tuple(held[:MEANT_MAX])
-    return Respelt(word, meant, frozenset(term_of[other] for other in meant))
+    replacements = tuple(held[:MEANT_MAX])
+    return SpellingCorrection(
+        word, replacements, frozenset(term_of[other] for other in replacements)
+    )
 
 
 def _alphabet(word: str) -> str:
@@ -100,7 +104,7 @@ def _alphabet(word: str) -> str:
     return ""
 
 
-def _slips(word: str, alphabet: str) -> Iterator[str]:
+def _edits(word: str, alphabet: str) -> Iterator[str]:
     for at in range(1, len(word) + 1 if alphabet else 0):
         before, after = word[:at], word[at:]
         for letter in alphabet:

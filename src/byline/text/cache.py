@@ -9,7 +9,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Remembered(dict[K, V]):
+class BoundedCache(dict[K, V]):
     """`remembered[key]` is what `make` makes of it; `most` keys are kept at most. When there are
     too many, those that were not asked for since that last happened are forgotten.
 

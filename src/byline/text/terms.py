@@ -30,9 +30,15 @@ from typing import Final
 
 import Stemmer
 
-from byline.text.cache import Remembered
+from byline.text.cache import BoundedCache
 from byline.text.date_terms import days
-from byline.text.stop_words import ASKING_EN, ASKING_KO, CONTRACTIONS_EN, INFLECTED_KO, PARTICLES_KO
+from byline.text.stop_words import (
+    CONTRACTIONS_EN,
+    INFLECTED_KO,
+    PARTICLES_KO,
+    STOP_WORDS_EN,
+    STOP_WORDS_KO,
+)
 
 ANALYSIS_VERSION: Final = 5
 """The number of the rules in this module, in `words`, `dates` and `vocabulary`, and of the weights
@@ -41,8 +47,8 @@ in `bm25`."""
 TERM_IDS_MAX: Final = 1_000_000_000
 """Ids are 1 … TERM_IDS_MAX - 1; 0 and below are free for the statistics to use."""
 
-_CHUNKS_REMEMBERED_MAX: Final = 196_608
-_TERMS_REMEMBERED_MAX: Final = 65_536
+_CHUNKS_CACHED_MAX: Final = 196_608
+_TERMS_CACHED_MAX: Final = 65_536
 _CHUNK_CHARS_CACHED_MAX: Final = 20  # longer ones hardly come twice, and would fill the memory
 _COMPOUND_PARTS_MAX: Final = 8
 _WORD_CHARS_MAX: Final = 64  # what is longer is no word, but may be a megabyte
@@ -94,22 +100,22 @@ def term_strings(text: str) -> list[str]:
 def query_terms(text: str) -> list[int]:
     """The ids of a question's terms: without words that only ask, unless there are no others."""
     plain = folded(text)
-    words = _ids(_telling(plain)) or _ids(plain.split())
+    words = _ids(_content_chunks(plain)) or _ids(plain.split())
     return words + day_terms(plain)
 
 
-def telling_terms(text: str) -> list[int]:
+def content_terms(text: str) -> list[int]:
     """The ids of what a question is about: `query_terms`, with Korean words without endings.
 
     Whether a passage speaks of 김치찌개 must not hang on the question having said 김치찌개를.
     """
-    return _ids(list(map(_without_ending, _telling(folded(text))))) or query_terms(text)
+    return _ids(list(map(_without_ending, _content_chunks(folded(text))))) or query_terms(text)
 
 
 def ending_terms(text: str) -> frozenset[int]:
     """Those of the `query_terms` that only the endings of Korean words bring: of 판매자가 that is
     자가, which says nothing of sellers."""
-    chunks = _telling(folded(text))
+    chunks = _content_chunks(folded(text))
     return frozenset(_ids(chunks)).difference(_ids(list(map(_without_ending, chunks))))
 
 
@@ -131,8 +137,8 @@ def day_terms(plain: str) -> list[int]:
     return list(map(_term_id, days(plain)))
 
 
-def _telling(plain: str) -> list[str]:
-    return [chunk for chunk in plain.split() if not only_asks(chunk)]
+def _content_chunks(plain: str) -> list[str]:
+    return [chunk for chunk in plain.split() if not is_stop_word(chunk)]
 
 
 def _without_ending(chunk: str) -> str:
@@ -163,12 +169,12 @@ def _packed(ids: Iterable[int]) -> bytes:
     return array("i", ids).tobytes()
 
 
-def only_asks(chunk: str) -> bool:
+def is_stop_word(chunk: str) -> bool:
     """Whether a word, case-folded, asks and tells nothing: `who`, `언제부터`."""
     word = chunk.strip(PUNCTUATION)
     if word.isascii():
-        return word in ASKING_EN
-    return ASKING_KO.fullmatch(word) is not None
+        return word in STOP_WORDS_EN
+    return STOP_WORDS_KO.fullmatch(word) is not None
 
 
 def folded(text: str) -> str:
@@ -276,5 +282,5 @@ def _stemmer() -> Stemmer.Stemmer:
     return Stemmer.Stemmer("english")
 
 
-_TERM_IDS: Final = Remembered(_term_id, _TERMS_REMEMBERED_MAX)
-_CHUNK_IDS: Final = Remembered(_chunk_ids, _CHUNKS_REMEMBERED_MAX)
+_TERM_IDS: Final = BoundedCache(_term_id, _TERMS_CACHED_MAX)
+_CHUNK_IDS: Final = BoundedCache(_chunk_ids, _CHUNKS_CACHED_MAX)

@@ -28,10 +28,10 @@ _CONNECT_S: Final = 10
 
 
 @asynccontextmanager
-async def thickening(url: str) -> AsyncIterator[None]:
+async def rebuilding_graphs(url: str) -> AsyncIterator[None]:
     """Thin graphs of the database at `url` are made dense beside whatever the block does; one that
     could not be is tried again by the next block."""
-    task = asyncio.create_task(thicken_all(url), name="make graphs dense")
+    task = asyncio.create_task(rebuild_graphs(url), name="make graphs dense")
     try:
         yield
     finally:
@@ -39,7 +39,7 @@ async def thickening(url: str) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-async def thicken_all(url: str) -> None:
+async def rebuild_graphs(url: str) -> None:
     """Make every thin graph of the database dense, one after the other. Never raises: search goes
     on with what there is."""
     try:
@@ -47,12 +47,12 @@ async def thicken_all(url: str) -> None:
             url, autocommit=True, row_factory=dict_row, connect_timeout=_CONNECT_S
         ) as connection:
             for space in await known_spaces(connection):
-                await thicken(connection, space)
+                await rebuild_graph(connection, space)
     except psycopg.Error as error:
         log.warning("a graph of vectors was not made dense", reason=str(error) or repr(error))
 
 
-async def thicken(connection: AsyncConnection[DictRow], space: VectorSpace) -> bool:
+async def rebuild_graph(connection: AsyncConnection[DictRow], space: VectorSpace) -> bool:
     """Put a dense graph in the place of a thin one; whether there was one. Searches and writers go
     on meanwhile, but for the moment of the exchange. `connection` is one with autocommit."""
     found = await (await connection.execute(space.sql("graph_is_thin"))).fetchone()

@@ -43,7 +43,7 @@ class QueryEmbedders(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class SearchableSpace:
     """A space that can be searched, the embedder that made it, the share (0 to 1) of the passages
     that are in it, and how many vectors it has in all collections."""
 
@@ -54,7 +54,7 @@ class Filled:
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class QueryVector:
     """A query as a vector of `space`, which has so many `vectors`. `status` is what `legs.dense`
     says."""
 
@@ -65,7 +65,7 @@ class Meaning:
 
 
 @dataclass(frozen=True, slots=True)
-class NoMeaning:
+class NoQueryVector:
     """The search goes by words alone; `status` says why."""
 
     status: str
@@ -73,26 +73,26 @@ class NoMeaning:
 
 async def find_space(
     connection: AsyncConnection[DictRow], embedders: QueryEmbedders | None, collection: str | None
-) -> Filled | NoMeaning:
+) -> SearchableSpace | NoQueryVector:
     """The vectors to search, in one round trip."""
     if embedders is None or not embedders.fingerprints:  # 1
-        return NoMeaning(OFF)
+        return NoQueryVector(OFF)
     found = await searchable_space(connection, embedders.fingerprints, collection)
     if found is None or found.share == 0:  # 2
-        return NoMeaning(NO_VECTORS)
+        return NoQueryVector(NO_VECTORS)
     embedder = embedders.of(found.space.fingerprint)
-    return Filled(found.space, embedder, found.share, found.all_vectors)
+    return SearchableSpace(found.space, embedder, found.share, found.all_vectors)
 
 
-async def embed(found: Filled | NoMeaning, text: str) -> Meaning | NoMeaning:
+async def embed(found: SearchableSpace | NoQueryVector, text: str) -> QueryVector | NoQueryVector:
     """The query's vector. The embedder bounds the wait; that it is down is no error of a search."""
-    if isinstance(found, NoMeaning):
+    if isinstance(found, NoQueryVector):
         return found
     try:
         vector = await found.embedder.embed_query(text)
     except EmbedderUnavailable as error:  # 3
-        return NoMeaning(f"unavailable: {error}")
-    return Meaning(found.space, vector, _status(found.share), found.vectors)
+        return NoQueryVector(f"unavailable: {error}")
+    return QueryVector(found.space, vector, _status(found.share), found.vectors)
 
 
 def _status(share: float) -> str:

@@ -34,7 +34,7 @@ from byline.store.document_rows import JobStatus, job_of
 from byline.store.document_states import change_state
 from byline.store.statements import statements
 from byline.vectors.embedders.embedder import Embedder, Vector, passage_input
-from byline.vectors.hnsw_graph import thickening
+from byline.vectors.hnsw_graph import rebuilding_graphs
 from byline.vectors.vector_spaces import (
     VectorSpace,
     add_space,
@@ -66,7 +66,7 @@ class _Passage:
     text: str
 
 
-class _Step(Enum):
+class _FillStep(Enum):
     """What the filler found to do."""
 
     WORKED = auto()
@@ -92,7 +92,7 @@ def pause_s(failures: int) -> float:
     return float(min(2 ** min(failures - 1, 10), _PAUSE_S_MAX))
 
 
-class Filler:
+class VectorFiller:
     """Embeds what waits for it, until cancelled. One process of those on a database does."""
 
     def __init__(self, database: Database, embedder: Embedder) -> None:
@@ -109,7 +109,7 @@ class Filler:
         failures = 0
         while True:
             try:
-                async with self._turn() as bell, thickening(self._database.url):
+                async with self._turn() as bell, rebuilding_graphs(self._database.url):
                     failures = 0
                     await self._fill(bell)
             except (psycopg.Error, BylineError) as error:
@@ -146,10 +146,10 @@ class Filler:
                 await self._note(space, error, failures)
                 await asyncio.sleep(pause_s(failures))
                 continue
-            if step is _Step.NOTHING:
+            if step is _FillStep.NOTHING:
                 async for _ in bell.notifies(timeout=_IDLE_S, stop_after=1):
                     pass
-            elif step is _Step.COMPLETE:
+            elif step is _FillStep.COMPLETE:
                 space = None
 
     async def _target(self) -> VectorSpace:
@@ -162,18 +162,18 @@ class Filler:
             (vector,) = await self._embedder.embed_passages(["dimensions"])
             dimensions = len(vector)
         async with self._database.connection() as connection:
-            return await _aim(connection, self._embedder.fingerprint, dimensions)
+            return await _choose_space(connection, self._embedder.fingerprint, dimensions)
 
-    async def _step(self, space: VectorSpace) -> _Step:
+    async def _step(self, space: VectorSpace) -> _FillStep:
         """Embed the next passages, or do what there is to do once there are none."""
         async with self._database.connection() as connection:
             batch = await _next(connection, space, self._embedder.batch_len)
             if not batch.passages:
-                return await _tidy(connection, space, batch.complete)
+                return await _settle(connection, space, batch.complete)
         vectors = await self._vectors(batch.passages)
         async with self._database.connection() as connection:
             await _store(connection, space, batch, vectors)
-        return _Step.WORKED
+        return _FillStep.WORKED
 
     async def _vectors(self, passages: Sequence[_Passage]) -> list[Vector | None]:
         """A vector for each passage; None for one whose text the embedder will not take."""
@@ -219,23 +219,23 @@ class Filler:
                 )
 
 
-async def _tidy(
+async def _settle(
     connection: AsyncConnection[DictRow], space: VectorSpace, complete: Sequence[UUID]
-) -> _Step:
+) -> _FillStep:
     """Nothing is to be embedded: settle documents and spaces."""
     if complete:
         await _finish(connection, space, complete)
-        return _Step.WORKED
+        return _FillStep.WORKED
     if not space.is_current:
         await make_current(connection, space)
         log.info("searches use the new vectors", embedder=space.fingerprint)
-        return _Step.COMPLETE
+        return _FillStep.COMPLETE
     for dropped in await drop_retired(connection):
         log.info("vectors of an earlier embedder were removed", embedder=dropped)
-    return _Step.NOTHING
+    return _FillStep.NOTHING
 
 
-async def _aim(
+async def _choose_space(
     connection: AsyncConnection[DictRow], fingerprint: str, dimensions: int
 ) -> VectorSpace:
     """The space of this embedder.

@@ -14,7 +14,7 @@ from collections.abc import Container
 from functools import cached_property
 from typing import Final
 
-from byline.text.stop_words import ASKING_KO, INFLECTED_KO, PARTICLES_KO
+from byline.text.stop_words import INFLECTED_KO, PARTICLES_KO, STOP_WORDS_KO
 from byline.text.terms import term_strings
 from byline.verify.claim_words import FUNCTION_EN
 from byline.verify.facts.quantities import NUMBER_WORDS
@@ -181,6 +181,6 @@ def _terms_of(word: str) -> list[str]:
     stem = stem_ko(word)
     if _KO_TAIL.sub("", word) in UNITS:
         return []  # 원입니다
-    if word in _EMPTY_KO or stem in _EMPTY_KO or stem in UNITS or ASKING_KO.fullmatch(word):
+    if word in _EMPTY_KO or stem in _EMPTY_KO or stem in UNITS or STOP_WORDS_KO.fullmatch(word):
         return []
     return [a + b for a, b in itertools.pairwise(stem)] or [stem]

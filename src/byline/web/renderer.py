@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from byline import __version__
-from byline.text.hidden_characters import TURNING
+from byline.text.hidden_characters import BIDI_CONTROLS
 from byline.web.article import typesetting
 from byline.web.article.answer_html import Typesetter
 from byline.web.article.article_words import article_filters
@@ -33,7 +33,7 @@ from byline.web.translations import LANGUAGES, translator_for
 # Not to be cached anywhere: pages hold people's questions, and differ by reader.
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
 
-_TURNED: Final = re.compile(f"[{TURNING}]+")
+_TURNED: Final = re.compile(f"[{BIDI_CONTROLS}]+")
 """Characters that turn the direction of writing: with them a document shows 1,800 as 008,1."""
 
 

@@ -20,7 +20,7 @@ from byline.ask.source_numbering import source_of
 from byline.domain.asks import Source, ToolOutcome, ToolReturned
 from byline.domain.searches import Filters, SearchHit, SearchRequest
 from byline.errors import BylineError
-from byline.search.document_reader import PassageReader, ReadableDocument, ReadPassage
+from byline.search.document_reader import DocumentReader, ReadableDocument, ReadPassage
 from byline.search.search import Searcher
 
 DOCUMENTS_LISTED_MAX: Final = 20
@@ -44,7 +44,7 @@ class Toolbox:
     def __init__(
         self,
         searcher: Searcher,
-        reader: PassageReader,
+        reader: DocumentReader,
         filters: Filters,
         result_tokens: int,
         calibration: Calibration,

@@ -14,10 +14,10 @@ from typing import Any, Final
 import structlog
 
 from byline.errors import BylineError
-from byline.search.query_syntax import taken_apart
+from byline.search.query_syntax import split_compounds
 from byline.store.database import Database
 from byline.store.statements import statements
-from byline.text.terms import ANALYSIS_VERSION, telling_terms, terms
+from byline.text.terms import ANALYSIS_VERSION, content_terms, terms
 
 log = structlog.get_logger("byline.ask")
 
@@ -37,7 +37,7 @@ def wanted_terms(words: str) -> list[int]:
     Compounds are looked for by their parts, Korean words without endings, and words that only ask
     (`which`, `언제`) not at all unless there are no others.
     """
-    return sorted(set(telling_terms(taken_apart(words))))
+    return sorted(set(content_terms(split_compounds(words))))
 
 
 async def make_findable(database: Database) -> None:

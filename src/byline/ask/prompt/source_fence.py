@@ -23,7 +23,7 @@ from typing import Final
 
 from byline.ask.prompt.token_estimate import TEXTS_REMEMBERED_MAX
 from byline.domain.asks import Source
-from byline.text.hidden_characters import TAGS, TURNING
+from byline.text.hidden_characters import BIDI_CONTROLS, TAG_CHARACTERS
 from byline.verify.citation_markers import without_markers
 
 _UNSEEN: Final = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*+"
@@ -34,7 +34,7 @@ _TAG: Final = re.compile(
     r"|s|sys|unk|mask|eot|eom)\b))",
     re.IGNORECASE,
 )
-_NEVER_SEEN: Final = re.compile(f"[{TURNING}{TAGS}]+")
+_NEVER_SEEN: Final = re.compile(f"[{BIDI_CONTROLS}{TAG_CHARACTERS}]+")
 _TEMPLATE_BRACKET: Final = re.compile(
     r"\[(/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|IMG|ARGS"
     r"|CALL_ID))\]",

@@ -85,7 +85,7 @@ class Catalogue:
         collection, or a senseless filter.
         """
         limit = max(1, min(limit, LIST_MAX))
-        filters = filtering.checked(filters.confined_to(collection))
+        filters = filtering.checked_filters(filters.confined_to(collection))
         after_key, after_id = _read_cursor(cursor, choice.sort) if cursor else (None, None)
         async with self._database.connection() as connection:
             if filters.collection is not None:
@@ -110,7 +110,7 @@ class Catalogue:
         chosen = Choice(choice.words, (), choice.sort)
         async with self._database.connection() as connection:
             found = await connection.execute(
-                _with_choice("counts"), _parameters(filtering.checked(filters), chosen)
+                _with_choice("counts"), _parameters(filtering.checked_filters(filters), chosen)
             )
             counted = {row["state"]: row["documents"] for row in await found.fetchall()}
         return {state: counted.get(state.value, 0) for state in DocumentState}

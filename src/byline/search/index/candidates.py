@@ -3,20 +3,21 @@
 Scoring takes microseconds a passage, and common words stand in hundreds of thousands. The best
 passages hold the rarest of the query's terms, or several of them, or one very often; so the index
 is asked for passages that hold certain terms together (GIN finds those without touching a row), and
-these alone are scored.
+only these are scored.
 
-How often a passage has a term is in the index too: where it weighs much (`IMPACTS`), the passage is
-also found by further ids of that term, one for each bound that its weight reaches. What is chosen
-from are *sets*: one term or two, each at any such level, or three at the lowest.
+The index also tells how often a passage has a term: where the term's weight is high, the passage is
+found by further ids of that term as well, one for each of `IMPACT_BOUNDS` that the weight reaches.
+The choice is between *sets*: one or two terms, each at any such level, or three at the lowest.
 
     1. Sets are taken by falling weight: what holding the set adds to a passage's score.
-    2. A set that holds a taken one brings nothing; taken ones that hold the new one go.
+    2. A set that contains a taken one adds no passage and is skipped; taken ones that contain the
+       new set are dropped.
     3. It ends when the passages expected are `ENOUGH`,
     4. or are `FEW` and would be over `MANY` with the next set, or the sets too many.
 
-How many passages hold a set is expected as if terms stood independently of each other, but for
-those of as good as the same frequency (`_ALIKE`): these are most often pairs of letters of one
-word. Other words keep company too, so more come than were expected, three times as many at times.
+The number of passages that hold a set is estimated as if terms were independent, except for terms
+of almost the same frequency (`_SAME_FREQUENCY`): those are most often pairs of letters of one word.
+Other words keep company too, so more passages come than expected, at times three times as many.
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ from byline.text.terms import TERM_IDS_MAX
 
 Id = TypeVar("Id", int, npt.NDArray[np.int64])
 
-IMPACTS: Final = (1.25, 1.35, 1.45)
+IMPACT_BOUNDS: Final = (1.25, 1.35, 1.45)
 """Bounds of a term's weight in a passage (`bm25.passage_weights`, below 1.6): a passage of average
 length reaches about the first with a term twice, the second three times, the third six times."""
 
-_ASSUMED: Final = (1.0, 1.3, 1.4, 1.5)
+_ASSUMED_WEIGHTS: Final = (1.0, 1.3, 1.4, 1.5)
 """What a term is taken to weigh in a passage that reaches none, the first, second, third bound."""
 
 ENOUGH: Final = 2_000
@@ -52,11 +53,11 @@ TERMS_MAX: Final = 9
 
 _SETS_MAX: Final = 32
 
-_ALIKE: Final = 0.99
+_SAME_FREQUENCY: Final = 0.99
 """Terms whose document frequencies differ by less than 1 % are taken to stand together."""
 
 
-class Level(NamedTuple):
+class ImpactLevel(NamedTuple):
     """How many passages (`df`) are found by any of `ids`. More than one: what a prefix stands for,
     which counts as one term."""
 
@@ -65,15 +66,15 @@ class Level(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class QueryTerm:
     """A term of a query: its weight there, and its levels, as far as they are known; the first is
     the term wherever it stands."""
 
     weight: float
-    levels: tuple[Level, ...]
+    levels: tuple[ImpactLevel, ...]
 
 
-class Gathering(NamedTuple):
+class TermCondition(NamedTuple):
     """Passages that hold one id of each of `every` and, unless it is empty, one of `some`."""
 
     every: tuple[tuple[int, ...], ...]
@@ -81,14 +82,14 @@ class Gathering(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CandidateChoice:
     """What the index is to be asked for, and how many passages are expected to come of it."""
 
-    gatherings: tuple[Gathering, ...]
+    conditions: tuple[TermCondition, ...]
     expected: float
 
 
-class _Item(NamedTuple):
+class _TermAtLevel(NamedTuple):
     """A term at a level. `mask` has a bit for this level of the term and for each below it, so that
     one set holds another where its bits are among those."""
 
@@ -97,13 +98,13 @@ class _Item(NamedTuple):
     share: float
     df: int
     """Of the term wherever it stands."""
-    level: Level
+    level: ImpactLevel
 
 
-class _Set(NamedTuple):
+class _TermSet(NamedTuple):
     weight: float
     mask: int
-    items: tuple[_Item, ...]
+    items: tuple[_TermAtLevel, ...]
 
 
 def impact_id(term: Id, level: int) -> Id:
@@ -113,18 +114,18 @@ def impact_id(term: Id, level: int) -> Id:
     return term + high if level % 2 == 0 else -1 - term - high
 
 
-def further_ids(
+def impact_ids(
     terms: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The further ids that passages are found by, given terms and what they weigh: of each id the
     place of its term in `terms`, and the id."""
-    places = [np.flatnonzero(weights >= bound) for bound in IMPACTS]
+    places = [np.flatnonzero(weights >= bound) for bound in IMPACT_BOUNDS]
     ids = [impact_id(terms[some], level) for level, some in enumerate(places, start=1)]
     return np.concatenate(places), np.concatenate(ids)
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class CandidateBounds:
     """How many passages to expect: see above."""
 
     enough: float
@@ -132,21 +133,25 @@ class Bounds:
     many: float
 
 
-def bounds(found_of: float = 1.0, standing_of: float = 1.0) -> Bounds:
+def bounds(found_of: float = 1.0, standing_of: float = 1.0) -> CandidateBounds:
     """Bounds where only the share `found_of` (0 to 1) of all passages may be found, which is the
     share `standing_of` of those that document frequencies are of. Of fewer passages fewer are
     needed (by the square root of the share), but `AT_LEAST` of those that may be found."""
     times = sqrt(found_of) / standing_of
     enough = ENOUGH * times
-    return Bounds(enough, min(enough, max(FEW * times, AT_LEAST / standing_of)), MANY * times)
+    return CandidateBounds(
+        enough, min(enough, max(FEW * times, AT_LEAST / standing_of)), MANY * times
+    )
 
 
-def choose(terms: Sequence[Term], passages: int, within: Bounds | None = None) -> Choice:
+def choose(
+    terms: Sequence[QueryTerm], passages: int, within: CandidateBounds | None = None
+) -> CandidateChoice:
     """The sets for a query's terms, given how many `passages` their `df` are of."""
     within = within or bounds()
     heaviest = sorted(terms, key=lambda term: -term.weight)[:TERMS_MAX]
     heaviest.sort(key=lambda term: term.levels[0].df)
-    taken: dict[int, _Set] = {}
+    taken: dict[int, _TermSet] = {}
     shares: dict[int, float] = {}
     found = 0.0
     for each in sorted(_sets(heaviest, passages), key=lambda one: -one.weight):  # 1
@@ -164,10 +169,10 @@ def choose(terms: Sequence[Term], passages: int, within: Bounds | None = None) -
             del taken[other]
         taken[each.mask], shares[each.mask] = each, share
         found = then
-    return Choice(tuple(_gathered(taken.values())), found)
+    return CandidateChoice(tuple(_conditions(taken.values())), found)
 
 
-def _sets(terms: Sequence[Term], passages: int) -> Iterator[_Set]:
+def _sets(terms: Sequence[QueryTerm], passages: int) -> Iterator[_TermSet]:
     deep = [list(_items(place, term, passages)) for place, term in enumerate(terms)]
     shallow = [items[:1] for items in deep]
     for size, some in ((1, deep), (2, deep), (3, shallow)):
@@ -177,21 +182,21 @@ def _sets(terms: Sequence[Term], passages: int) -> Iterator[_Set]:
                 for item in items:
                     mask |= item.mask
                     weight += item.weight
-                yield _Set(weight, mask, items)
+                yield _TermSet(weight, mask, items)
 
 
-def _items(place: int, term: Term, passages: int) -> Iterator[_Item]:
+def _items(place: int, term: QueryTerm, passages: int) -> Iterator[_TermAtLevel]:
     df = term.levels[0].df
-    for n, (level, weight) in enumerate(zip(term.levels, _ASSUMED, strict=False), start=1):
-        mask = ((1 << n) - 1) << place * len(_ASSUMED)
-        yield _Item(mask, term.weight * weight, level.df / passages, df, level)
+    for n, (level, weight) in enumerate(zip(term.levels, _ASSUMED_WEIGHTS, strict=False), start=1):
+        mask = ((1 << n) - 1) << place * len(_ASSUMED_WEIGHTS)
+        yield _TermAtLevel(mask, term.weight * weight, level.df / passages, df, level)
 
 
-def _share(items: Sequence[_Item]) -> float:
+def _share(items: Sequence[_TermAtLevel]) -> float:
     """Of terms by rising frequency: the share of passages expected to hold them all."""
     share, last, least = 1.0, 0, 1.0
     for item in items:
-        if last >= _ALIKE * item.df:
+        if last >= _SAME_FREQUENCY * item.df:
             share *= min(least, item.share) / least
             least = min(least, item.share)
         else:
@@ -201,7 +206,7 @@ def _share(items: Sequence[_Item]) -> float:
     return share
 
 
-def _gathered(sets: Iterable[_Set]) -> Iterator[Gathering]:
+def _conditions(sets: Iterable[_TermSet]) -> Iterator[TermCondition]:
     """The sets in as few questions to the index as it takes: those that differ in what most
     passages hold are one."""
     alike: dict[tuple[tuple[int, ...], ...], list[int]] = {}
@@ -209,4 +214,4 @@ def _gathered(sets: Iterable[_Set]) -> Iterator[Gathering]:
         held = [item.level for item in each.items]
         *every, most = sorted(held, key=lambda level: (level.df, level.ids))
         alike.setdefault(tuple(level.ids for level in every), []).extend(most.ids)
-    return (Gathering(every, tuple(some)) for every, some in alike.items())
+    return (TermCondition(every, tuple(some)) for every, some in alike.items())

@@ -27,8 +27,8 @@ from psycopg.rows import DictRow
 
 from byline.search.index import bm25
 from byline.search.index.analysed_passages import context_terms
-from byline.search.index.posting_rows import Places, index_rows
-from byline.search.index.stats_compaction import fold_if_due
+from byline.search.index.posting_rows import PassageKeys, posting_rows
+from byline.search.index.stats_compaction import compact_if_due
 from byline.search.index.term_columns import TermColumns, distinct, summed
 from byline.search.index.vocabulary import add_words
 from byline.store import binary_copy
@@ -84,14 +84,14 @@ async def index_passages(
     def slices() -> Iterator[_Slice]:
         for first in range(0, len(passages), _SLICE):
             some = passages[first : first + _SLICE]
-            places = Places(ids[first : first + _SLICE], documents[first : first + _SLICE],
+            places = PassageKeys(ids[first : first + _SLICE], documents[first : first + _SLICE],
                             collection.encode())  # fmt: skip
             yield places, TermColumns.of(list(map(_passage_terms, some)))
 
-    counting = await _counting(connection)
-    await _write(connection, counting, slices())
-    await _count(connection, collection, counting)
-    await fold_if_due(connection)
+    tally = await _new_tally(connection)
+    await _write(connection, tally, slices())
+    await _write_change(connection, collection, tally)
+    await compact_if_due(connection)
     await add_words(connection, (text for p in passages for text in (p.title, p.heading, p.text)))
 
 
@@ -106,33 +106,33 @@ class DocumentIndexing:
     def __init__(self, connection: AsyncConnection[DictRow], collection: str) -> None:
         self._connection = connection
         self._collection = collection
-        self._counting: _Counting | None = None
+        self._tally: _Tally | None = None
 
     async def add(self, stored: StoredPassages) -> None:
         """Write the index rows of a block."""
-        self._counting = self._counting or await _counting(self._connection)
-        await _write(self._connection, self._counting, _analysed_slices(self._collection, stored))
-        if self._counting.added.passages >= _COUNTED_AT_ONCE:
-            await self._count()
+        self._tally = self._tally or await _new_tally(self._connection)
+        await _write(self._connection, self._tally, _analysed_slices(self._collection, stored))
+        if self._tally.added.passages >= _COUNTED_AT_ONCE:
+            await self._write_change()
 
     async def finish(self) -> None:
         """Write what is not counted yet, and fold the counts if that is due.
 
         The fold comes last: until the transaction ends it keeps others from theirs.
         """
-        await self._count()
-        await fold_if_due(self._connection)
+        await self._write_change()
+        await compact_if_due(self._connection)
 
-    async def _count(self) -> None:
-        if self._counting is not None:
-            await _count(self._connection, self._collection, self._counting)
-            self._counting = None
+    async def _write_change(self) -> None:
+        if self._tally is not None:
+            await _write_change(self._connection, self._collection, self._tally)
+            self._tally = None
 
 
 def _analysed_slices(collection: str, stored: StoredPassages) -> Iterator[_Slice]:
     for first in range(0, len(stored.ids), _ANALYSED_SLICE):
         ids = stored.ids[first : first + _ANALYSED_SLICE]
-        places = Places(ids, [stored.document_id.bytes] * len(ids), collection.encode())
+        places = PassageKeys(ids, [stored.document_id.bytes] * len(ids), collection.encode())
         yield places, stored.terms.some(first, first + len(ids))
 
 
@@ -141,17 +141,17 @@ async def remove_document(connection: AsyncConnection[DictRow], document_id: str
 
     Deleting passages does the same, passage by passage; this is faster for a whole document.
     """
-    await make_way(connection, document_id)
-    await fold_if_due(connection)
+    await remove_postings(connection, document_id)
+    await compact_if_due(connection)
 
 
-async def make_way(connection: AsyncConnection[DictRow], document_id: str) -> None:
+async def remove_postings(connection: AsyncConnection[DictRow], document_id: str) -> None:
     """The same for a document whose new passages are indexed next: `DocumentIndexing.finish` folds,
     and a fold here would keep others from theirs until then."""
     await connection.execute(statements("lexical")["remove_document"], {"document_id": document_id})
 
 
-_Slice: TypeAlias = tuple[Places, TermColumns]
+_Slice: TypeAlias = tuple[PassageKeys, TermColumns]
 
 
 @dataclass(slots=True)
@@ -163,7 +163,7 @@ class _Totals:
 
 
 @dataclass(slots=True)
-class _Counting:
+class _Tally:
     """What there was `before`, what was `added`, and the ids that those are found by: in how many
     of some of them, some after the other."""
 
@@ -185,45 +185,45 @@ async def _documents(connection: AsyncConnection[DictRow], ids: list[int]) -> li
     return [documents[id_] for id_ in ids]
 
 
-async def _counting(connection: AsyncConnection[DictRow]) -> _Counting:
-    return _Counting(await _totals(connection))
+async def _new_tally(connection: AsyncConnection[DictRow]) -> _Tally:
+    return _Tally(await _totals(connection))
 
 
 async def _write(
-    connection: AsyncConnection[DictRow], counting: _Counting, slices: Iterator[_Slice]
+    connection: AsyncConnection[DictRow], tally: _Tally, slices: Iterator[_Slice]
 ) -> None:
     """Write the rows of passages; the server inserts some while the next ones are packed."""
     rows: asyncio.Queue[bytes] = asyncio.Queue(_ROWS_WAITING_MAX)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_send(connection, rows))
-            await _pack(counting, slices, rows)
+            await _pack(tally, slices, rows)
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
 
 
-async def _pack(counting: _Counting, slices: Iterator[_Slice], rows: asyncio.Queue[bytes]) -> None:
+async def _pack(tally: _Tally, slices: Iterator[_Slice], rows: asyncio.Queue[bytes]) -> None:
     """Put an index row for each passage into `rows`, and `COPY_TRAILER` at the end."""
     for places, columns in slices:
-        averages = _averages(counting.before, counting.added, columns.lengths)
-        packed, found = index_rows(places, columns, averages)
+        averages = _averages(tally.before, tally.added, columns.lengths)
+        packed, found = posting_rows(places, columns, averages)
         terms_, counts = distinct(found)
-        counting.terms.append(terms_)
-        counting.counts.append(counts)
+        tally.terms.append(terms_)
+        tally.counts.append(counts)
         await rows.put(packed)
         await asyncio.sleep(0)  # a queue with room lets nobody else run
     await rows.put(binary_copy.COPY_TRAILER)
 
 
-async def _count(
-    connection: AsyncConnection[DictRow], collection: str, counting: _Counting
+async def _write_change(
+    connection: AsyncConnection[DictRow], collection: str, tally: _Tally
 ) -> None:
     """The row of `lexical_changes` for all that were written."""
-    terms_, df = summed(np.concatenate(counting.terms), np.concatenate(counting.counts))
+    terms_, df = summed(np.concatenate(tally.terms), np.concatenate(tally.counts))
     change = binary_copy.copy_row(
         collection.encode(),
-        struct.pack(">i", counting.added.passages),
-        struct.pack(">q", counting.added.length),
+        struct.pack(">i", tally.added.passages),
+        struct.pack(">q", tally.added.length),
         binary_copy.int4_array(terms_),
         binary_copy.int4_array(df),
     )

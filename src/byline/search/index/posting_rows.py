@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from byline.search.index import bm25
-from byline.search.index.candidates import further_ids
+from byline.search.index.candidates import impact_ids
 from byline.search.index.term_columns import TermColumns
 from byline.store import binary_copy
 
@@ -24,7 +24,7 @@ _ONE: Final = struct.Struct(">i")
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class PassageKeys:
     """Where passages stand: ids of theirs and of their documents, the name of their collection."""
 
     passages: Sequence[int]
@@ -32,8 +32,8 @@ class Places:
     collection: bytes
 
 
-def index_rows(
-    places: Places, columns: TermColumns, averages: npt.NDArray[np.float64]
+def posting_rows(
+    places: PassageKeys, columns: TermColumns, averages: npt.NDArray[np.float64]
 ) -> tuple[bytes, npt.NDArray[np.int64]]:
     """Binary COPY rows of `lexical_passages`, and the ids that the passages are found by, of one
     after the other. `averages`: the average length of passages when each was indexed."""
@@ -43,7 +43,7 @@ def index_rows(
         columns.lengths[numbers].astype(np.float64),
         averages[numbers],
     )
-    found, ends = _found_by(columns, numbers, weights)
+    found, ends = _posting_ids(columns, numbers, weights)
     elements = binary_copy.int4_elements(found)
     terms, floats = binary_copy.dimensions(columns.ids), binary_copy.floats(weights)
     rows: list[bytes] = []
@@ -74,13 +74,13 @@ def index_rows(
     return b"".join(rows), found
 
 
-def _found_by(
+def _posting_ids(
     columns: TermColumns, numbers: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The ids that passages are found by, rising in each: their terms, and further ones where these
     weigh much; and where each passage's end."""
     ids = columns.ids.astype(np.int64)
-    places, further = further_ids(ids, weights)
+    places, further = impact_ids(ids, weights)
     keys = np.concatenate([numbers, numbers[places]]) << _ID_BITS
     keys += np.concatenate([ids, further]) - _LEAST_ID
     keys.sort()

@@ -34,12 +34,12 @@ times do."""
 _LOOK_S: Final = 5.0
 
 
-async def fold_if_due(connection: AsyncConnection[DictRow]) -> None:
+async def compact_if_due(connection: AsyncConnection[DictRow]) -> None:
     """Fold once there are many changes, in the connection's transaction; nobody waits for it."""
-    await _fold_above(connection, _CHANGES_MAX, _CHANGED_PASSAGES_MAX)
+    await _compact_above(connection, _CHANGES_MAX, _CHANGED_PASSAGES_MAX)
 
 
-async def _fold_above(
+async def _compact_above(
     connection: AsyncConnection[DictRow], changes_max: int, passages_max: int
 ) -> bool:
     """Whether it was this connection that folded."""
@@ -54,7 +54,7 @@ async def _fold_above(
     return True
 
 
-class RestFolder:
+class StatsCompactor:
     """Folds what is left once nothing has changed between two looks. Any number of processes may
     have one: whoever comes first does it."""
 
@@ -80,15 +80,15 @@ class RestFolder:
         seen = (row["changes"], row["newest"])
         if row["changes"] and seen == self._seen:
             async with self._database.connection() as connection:
-                has_folded = await _fold_above(connection, 0, 0)
-            if has_folded:
+                has_compacted = await _compact_above(connection, 0, 0)
+            if has_compacted:
                 async with self._database.autocommit() as connection:
                     await connection.execute(statements("lexical")["place_postings"])
         self._seen = seen
 
 
 @asynccontextmanager
-async def folding(database: Database) -> AsyncIterator[None]:
-    """A `RestFolder` at work for as long as the block lasts."""
-    async with in_background({"folding at rest": RestFolder(database).run}):
+async def compacting(database: Database) -> AsyncIterator[None]:
+    """A `StatsCompactor` at work for as long as the block lasts."""
+    async with in_background({"folding at rest": StatsCompactor(database).run}):
         yield

@@ -44,7 +44,7 @@ _CHARS_MAX: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
+class PrefixExpansion:
     """What a prefix stands for: the words that begin so, those in most passages first, and their
     term ids. `is_cut` where there are more words than a query takes."""
 
@@ -79,9 +79,9 @@ async def add_listed(connection: AsyncConnection[DictRow], words: Sequence[str])
         )
 
 
-async def words_beginning(
+async def expand_prefixes(
     connection: AsyncConnection[DictRow], collection: str | None, prefixes: Sequence[str]
-) -> tuple[Beginning, ...]:
+) -> tuple[PrefixExpansion, ...]:
     """The words that begin with each of the prefixes (case-folded, each once), in their order, as
     far as passages of the collection (None: of any) hold them. Two round trips, or none."""
     if not prefixes:
@@ -100,7 +100,7 @@ async def words_beginning(
         connection, collection, (term for terms_ in term_of.values() for term in terms_.values())
     )
     return tuple(
-        _beginning(prefix, terms_, df, (WORDS_MAX // len(prefixes), looked_at[prefix] == limit))
+        _expansion(prefix, terms_, df, (WORDS_MAX // len(prefixes), looked_at[prefix] == limit))
         for prefix, terms_ in term_of.items()
     )
 
@@ -117,15 +117,15 @@ def words_in(plain: str) -> set[str]:
     return {word for word in found if _CHARS_MIN <= len(word) <= _CHARS_MAX}
 
 
-def _beginning(
+def _expansion(
     prefix: str, term_of: Mapping[str, int], df: Mapping[int, int], bounds: tuple[int, bool]
-) -> Beginning:
+) -> PrefixExpansion:
     words_max, is_cut = bounds
     held = [word for word in term_of if df.get(term_of[word], 0) > 0]
     held.sort(key=lambda word: (-df[term_of[word]], len(word), word))
     taken = held[:words_max]
     terms_ = frozenset(term_of[word] for word in taken)
-    return Beginning(prefix, tuple(taken), terms_, is_cut or len(held) > words_max)
+    return PrefixExpansion(prefix, tuple(taken), terms_, is_cut or len(held) > words_max)
 
 
 async def frequencies(

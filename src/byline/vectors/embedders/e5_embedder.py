@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from byline.errors import EmbedderUnavailable
-from byline.vectors.embedders.e5_process import E5Process, WorkerDied, start_e5_process
+from byline.vectors.embedders.e5_process import E5Process, E5WorkerDied, start_e5_process
 from byline.vectors.embedders.embedder import INPUT_CHARS_MAX, INPUT_VERSION, Vector
 
 log: Final = structlog.get_logger(__name__)
@@ -48,8 +48,8 @@ class E5Embedder:
         """Starts nothing. `query_s_max` bounds a query's wait, in seconds."""
         count = workers or min(max(1, (os.cpu_count() or 1) - 1), _WORKERS_MAX)
         self._query_s_max = query_s_max
-        self._queries = _Workers(1, _NICE_QUERIES)
-        self._passages = _Workers(count, _NICE_PASSAGES)
+        self._queries = _WorkerPool(1, _NICE_QUERIES)
+        self._passages = _WorkerPool(count, _NICE_PASSAGES)
         self.batch_len = count * _TEXTS_A_REQUEST * 2
 
     async def embed_query(self, text: str) -> Vector:
@@ -84,7 +84,7 @@ class E5Embedder:
         await self._passages.close()
 
 
-class _Workers:
+class _WorkerPool:
     """Up to `count` processes, lent one request at a time; those for passages end when idle."""
 
     def __init__(self, count: int, niceness: int) -> None:
@@ -102,7 +102,7 @@ class _Workers:
                 try:
                     async with asyncio.timeout(_REQUEST_S_MAX):
                         return await worker.embed(texts, prefix)
-                except WorkerDied as death:
+                except E5WorkerDied as death:
                     log.warning("an embedding worker died", reason=str(death))
                     if not tries_left:
                         raise EmbedderUnavailable("worker_died", str(death)) from death

@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
-from byline.vectors.embedders.e5_weights import Floats, Weights
-from byline.vectors.embedders.unigram_tokenizer import Cutter
+from byline.vectors.embedders.e5_weights import E5Weights, Floats
+from byline.vectors.embedders.unigram_tokenizer import UnigramTokenizer
 
 _PIECES_AT_ONCE: Final = 1024
 """More would only leave the caches: the rate stays the same from 200 on."""
@@ -24,7 +24,7 @@ _GELU: Final = np.float32(0.7978845608), np.float32(0.044715)
 
 
 @dataclass(frozen=True, slots=True)
-class _Norm:
+class _LayerNorm:
     weight: Floats
     bias: Floats
     epsilon: float
@@ -53,20 +53,20 @@ class _Linear:
 class _Layer:
     query_key_value: _Linear
     attention_out: _Linear
-    attention_norm: _Norm
+    attention_norm: _LayerNorm
     widen: _Linear
     narrow: _Linear
-    norm: _Norm
+    norm: _LayerNorm
 
 
 class E5Model:
     """The model, in memory (85 MB beside the mapped file). For one thread."""
 
     def __init__(self, path: Path) -> None:
-        weights = Weights(path)
+        weights = E5Weights(path)
         self.dimensions: int = weights.width
         self._weights = weights
-        self._cutter = Cutter(weights.vocabulary)
+        self._tokenizer = UnigramTokenizer(weights.vocabulary)
         self._places = weights.vector("emb.pos").reshape(weights.positions, weights.width)
         self._places = self._places + weights.vector("emb.type")[: weights.width]
         self._norm = _norm(weights, "emb.ln")
@@ -74,7 +74,8 @@ class E5Model:
 
     def embed(self, texts: Sequence[str], prefix: str) -> Floats:
         """The vectors of `texts`, each read with `prefix` before it: texts × dimensions."""
-        cut = [self._cutter.cut(prefix + text, self._weights.positions - 2) for text in texts]
+        pieces_max = self._weights.positions - 2
+        cut = [self._tokenizer.tokenize(prefix + text, pieces_max) for text in texts]
         vectors = np.empty((len(texts), self.dimensions), np.float32)
         some: list[int] = []
         for number in sorted(range(len(cut)), key=lambda n: len(cut[n])):
@@ -117,11 +118,11 @@ class E5Model:
         return context
 
 
-def _norm(weights: Weights, name: str) -> _Norm:
-    return _Norm(weights.vector(f"{name}.w"), weights.vector(f"{name}.b"), weights.epsilon)
+def _norm(weights: E5Weights, name: str) -> _LayerNorm:
+    return _LayerNorm(weights.vector(f"{name}.w"), weights.vector(f"{name}.b"), weights.epsilon)
 
 
-def _layer(weights: Weights, name: str) -> _Layer:
+def _layer(weights: E5Weights, name: str) -> _Layer:
     width, inner = weights.width, weights.inner
 
     def linear(part: str, outputs: int) -> _Linear:

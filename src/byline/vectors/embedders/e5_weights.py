@@ -26,7 +26,7 @@ _BLOCK: Final = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class PieceVocabulary:
     """Pieces by text with their ids, the log-probability of each id, and what characters become
     before they are cut."""
 
@@ -38,7 +38,7 @@ class Vocabulary:
     unknown: int
 
 
-class Weights:
+class E5Weights:
     """The tensors of the file by name."""
 
     def __init__(self, path: Path) -> None:
@@ -61,17 +61,17 @@ class Weights:
 
     def matrix(self, name: str, outputs: int) -> Floats:
         """A tensor of 4 bits as single precision: inputs × outputs, ready to be multiplied with."""
-        return np.ascontiguousarray(_opened(self._blocks(name)).reshape(outputs, -1).T)
+        return np.ascontiguousarray(_dequantized(self._blocks(name)).reshape(outputs, -1).T)
 
     def pieces(self, ids: npt.NDArray[np.int64]) -> Floats:
         """The embeddings of pieces: ids × width."""
-        return _opened(self._pieces[ids].reshape(-1)).reshape(len(ids), self.width)
+        return _dequantized(self._pieces[ids].reshape(-1)).reshape(len(ids), self.width)
 
     def _blocks(self, name: str) -> npt.NDArray[Any]:
         offset, count = self._directory[name]
         return np.frombuffer(self._bytes, _BLOCK, count // _BLOCK.itemsize, offset)
 
-    def _read_vocabulary(self, at: int) -> tuple[Vocabulary, int]:
+    def _read_vocabulary(self, at: int) -> tuple[PieceVocabulary, int]:
         count, begin, end, _, unknown, text_len = struct.unpack_from("<5iQ", self._bytes, at)
         at += 28
         offsets = np.frombuffer(self._bytes, "<u4", count + 1, at).tolist()
@@ -88,7 +88,7 @@ class Weights:
         replaced, replacements_len = struct.unpack_from("<iI", self._bytes, at)
         at += 8
         replacements = self._read_replacements(at, replaced)
-        vocabulary = Vocabulary(ids, scores, replacements, begin, end, unknown)
+        vocabulary = PieceVocabulary(ids, scores, replacements, begin, end, unknown)
         return vocabulary, at + replacements_len
 
     def _read_replacements(self, at: int, count: int) -> dict[int, str]:
@@ -124,7 +124,7 @@ def bundled_file() -> Path | None:
     return path if path.is_file() else None
 
 
-def _opened(blocks: npt.NDArray[Any]) -> Floats:
+def _dequantized(blocks: npt.NDArray[Any]) -> Floats:
     """Q4_0: 32 numbers from a scale and 32 nibbles less 8, the low halves of the bytes first."""
     nibbles = np.empty((len(blocks), _BLOCK_LEN), np.float32)
     nibbles[:, :16] = blocks["nibbles"] & 15

@@ -65,7 +65,7 @@ def passage_input(title: str, heading: str, text: str) -> str:
     return (f"{place}\n{text}" if place else text)[:INPUT_CHARS_MAX]
 
 
-def checked(numbers: Iterable[float], dimensions: int | None) -> Vector:
+def checked_vector(numbers: Iterable[float], dimensions: int | None) -> Vector:
     """The vector, brought to length 1. Raises EmbedderUnavailable `bad_response` for numbers that
     are none, a vector without direction, or other dimensions than `dimensions`."""
     try:

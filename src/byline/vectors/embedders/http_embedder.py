@@ -22,7 +22,7 @@ from byline.errors import (
     LlmError,
     Stopping,
 )
-from byline.vectors.embedders.embedder import INPUT_CHARS_MAX, INPUT_VERSION, Vector, checked
+from byline.vectors.embedders.embedder import INPUT_CHARS_MAX, INPUT_VERSION, Vector, checked_vector
 
 NAME: Final = "embedder"
 _SEARCH: Final = AskedBy(Asker.SEARCH)
@@ -122,7 +122,7 @@ class HttpEmbedder:
             ) from error
         vectors = []
         for numbers in lists:
-            vectors.append(checked(numbers, self._dimensions))
+            vectors.append(checked_vector(numbers, self._dimensions))
             self._dimensions = len(vectors[-1])
         return vectors
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from byline.vectors.embedders.e5_weights import Vocabulary
+from byline.vectors.embedders.e5_weights import PieceVocabulary
 
 _SPACE: Final = "\u2581"  # how the vocabulary writes the space before a word
 _SPACES: Final = re.compile(" {2,}")
@@ -19,16 +19,16 @@ _WORDS_KEPT_MAX: Final = 100_000
 _WORD_CHARS_KEPT_MAX: Final = 64
 
 
-class Cutter:
+class UnigramTokenizer:
     """Cuts texts by one vocabulary."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: PieceVocabulary) -> None:
         self._vocabulary = vocabulary
         self._piece_chars_max = max(map(len, vocabulary.ids))
         self._unknown_score = min(vocabulary.scores) - _UNKNOWN_PENALTY
         self._words: dict[str, tuple[int, ...]] = {}
 
-    def cut(self, text: str, pieces_max: int) -> list[int]:
+    def tokenize(self, text: str, pieces_max: int) -> list[int]:
         """The ids of the first `pieces_max` pieces, between those of begin and end."""
         read = _SPACES.sub(" ", text.translate(self._vocabulary.replacements))
         ids = [self._vocabulary.begin]
