@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from byline.search.index import bm25, candidates
@@ -115,11 +117,14 @@ def test_only_lighter_sets_than_those_taken_are_left_out(counts: list[int]) -> N
 def test_expected_candidates_are_bounded_unless_there_are_hardly_any_others(
     counts: list[int],
 ) -> None:
+    # Two terms of about the same frequency are taken for one word's, and both together outweigh
+    # a rarer one.
+    assume(all(few < candidates._SAME_FREQUENCY * more for few, more in pairwise(sorted(counts))))
     choice = choose([term(n, df) for n, df in enumerate(counts, start=1)], MANY)
     assert choice.conditions
     if choice.expected > candidates.MANY:
         smaller = [df for df in counts if df < candidates.FEW]
-        assert sum(smaller) < candidates.FEW
+        assert sum(smaller) <= candidates.FEW, "a set is taken while fewer than FEW are expected"
 
 
 @given(TERM_IDS, TERM_IDS)
