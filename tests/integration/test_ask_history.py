@@ -15,11 +15,11 @@ from byline.ask.history.conversation_records import Conversations
 from byline.domain.ask_filters import AskFilters, ListedAsk
 from byline.domain.asks import (
     AskAnswer,
+    AskDone,
     AskQueued,
     AskRequest,
     AskStatus,
     Byline,
-    Done,
     Refusal,
     SourcesFound,
     Token,
@@ -238,7 +238,7 @@ async def test_every_event_of_a_transcript_has_its_time(history: History) -> Non
         Token("It "),
         Token("is "),
         Token("due."),
-        Done(done),
+        AskDone(done),
     ]
     times = [NOON + timedelta(milliseconds=250 * n) for n in range(len(events))]
     await history.records.finish(done, transcript(events, times))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from byline.ask.ask_progress import Progress
+from byline.ask.ask_progress import AskProgress
 from byline.config.schema import QUOTES_MACHINE
 from byline.domain.asks import AskAnswer, CitationFound, Refusal, RefusedBy
 from byline.verify.citations import AnswerCheck, Checked, check_answer
@@ -14,11 +14,11 @@ from byline.verify.refusal_lines import is_refusal
 NOT_ANSWERED = "The model read the passages found and says that they do not answer the question."
 
 
-class Checking:
+class AnswerChecker:
     """Checks each sentence of `progress.text` once it is finished; adds the time it takes to
     `timings_ms["verify"]`. Made before the first token, when the sources are not final yet."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: AskProgress) -> None:
         self._progress = progress
         self._check: AnswerCheck | None = None
 

@@ -24,7 +24,7 @@ REPEATED_CHARS_MIN: Final = 1_000
 REPEATED_TIMES_MIN: Final = 10
 UNIT_CHARS_MAX: Final = 400
 """The longest thing that is known to be repeated."""
-LOOK_CHARS: Final = 250
+CHECK_EVERY_CHARS: Final = 250
 _SAME_CHARS: Final = 24
 
 _CLOSE: Final = r"</think(?:ing)?>"
@@ -48,11 +48,11 @@ def answer_text(text: str) -> str:
     text = text[thoughts[-1] :] if thoughts else text
     turn = _NEXT_TURN.search(text)
     text = _without_end_marks(text[: turn.start()] if turn else text)
-    again = repeats_from(text)
+    again = repetition_start(text)
     return text if again is None else text[:again]
 
 
-def after_thought(text: str, new_chars: int) -> int | None:
+def thinking_end(text: str, new_chars: int) -> int | None:
     """Where the answer begins, if one of the last `new_chars` characters ended the thinking before
     it."""
     start = max(0, len(text) - new_chars - _CLOSE_CHARS_MAX)
@@ -60,7 +60,7 @@ def after_thought(text: str, new_chars: int) -> int | None:
     return ends[-1] if ends else None
 
 
-def repeats_from(text: str) -> int | None:
+def repetition_start(text: str) -> int | None:
     """Where a text begins to repeat what stands before, if it does so to its end."""
     unit = next((unit for unit in _units(text) if _is_repeated(text, unit)), None)
     if unit is None:

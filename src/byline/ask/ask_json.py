@@ -9,16 +9,16 @@ from typing import Any, Final
 
 from byline.domain.asks import (
     AskAnswer,
+    AskDone,
     AskEvent,
+    AskFailed,
+    AskNote,
     AskQueued,
     AskStarted,
     Byline,
     CheckedSentence,
     Citation,
     CitationFound,
-    Done,
-    Failed,
-    Noted,
     Refusal,
     Source,
     SourcesFound,
@@ -28,7 +28,7 @@ from byline.domain.asks import (
 )
 from byline.domain.chat import Usage
 from byline.domain.echo import shortened
-from byline.domain.searches import AlsoIn
+from byline.domain.searches import DuplicatePassage
 from byline.errors import BylineError, GateFull, MachineError
 
 Json = dict[str, Any]
@@ -116,7 +116,7 @@ def source_json(source: Source) -> Json:
     }
 
 
-def also_in_json(other: AlsoIn) -> Json:
+def also_in_json(other: DuplicatePassage) -> Json:
     return {
         "document_id": other.document_id,
         "title": other.title,
@@ -190,10 +190,10 @@ EVENT_NAMES: Final[Mapping[type, str]] = {
     Token: "token",
     ToolCalled: "tool_call",
     ToolReturned: "tool_result",
-    Noted: "note",
+    AskNote: "note",
     CitationFound: "citation",
-    Done: "done",
-    Failed: "error",
+    AskDone: "done",
+    AskFailed: "error",
 }
 
 
@@ -223,11 +223,11 @@ def event_data(event: AskEvent) -> Json:
             }
         case ToolCalled() | ToolReturned():
             return tool_json(event)
-        case Noted(code, message):
+        case AskNote(code, message):
             return {"code": code, "message": message}
-        case Done(answer):
+        case AskDone(answer):
             return answer_json(answer)
-        case Failed(error, answer):
+        case AskFailed(error, answer):
             return failure_json(error, answer)
 
 
@@ -267,7 +267,7 @@ def _row(n: int, event: AskEvent, data: Json, times: tuple[datetime, datetime]) 
     return {"seq": n, "type": event_name(event), "since": since, "at": at, "data": data}
 
 
-def resumed(rows: Sequence[Json], after: int) -> list[Json]:
+def rows_after(rows: Sequence[Json], after: int) -> list[Json]:
     """What of a transcript a reader has not had who has had its events up to number `after`."""
     return [_rest(row, after) for row in rows if row["seq"] > after]
 

@@ -19,7 +19,7 @@ from byline.errors import BackendUnavailable, BylineError, LlmError, MachineErro
 
 
 @dataclass(slots=True)
-class Progress:
+class AskProgress:
     """Filled in by `run` as the ask goes; `timings_ms` in milliseconds, `text` as streamed."""
 
     ask_id: str

@@ -22,7 +22,7 @@ NOTHING_FOUND: Final = Refusal(
 )
 
 
-class Fit(NamedTuple):
+class EvidenceWeights(NamedTuple):
     """What the signs weigh. `words`: intercept, coverage; where there are no vectors, or ones
     nobody has fitted. `both`: intercept, coverage, the nearest passage's cosine (`e5-small`)."""
 
@@ -30,10 +30,10 @@ class Fit(NamedTuple):
     both: tuple[float, float, float]
 
 
-GENERAL: Final = Fit((-4.2, 7.57), (-48.29, 3.12, 55.6))
+GENERAL: Final = EvidenceWeights((-4.2, 7.57), (-48.29, 3.12, 55.6))
 """Fitted in English, and taken for every language that has no fit of its own."""
 
-KOREAN: Final = Fit((-4.33, *GENERAL.words[1:]), (-50.25, *GENERAL.both[1:]))
+KOREAN: Final = EvidenceWeights((-4.33, *GENERAL.words[1:]), (-50.25, *GENERAL.both[1:]))
 """Of a Korean question and Korean passages: anything is nearer to anything there, and pairs of
 syllables are covered by chance. The slopes are those fitted in English: Korean questions at hand
 were written with their paragraph's words, and would have those rule."""
@@ -43,7 +43,7 @@ ACROSS_LANGUAGES: Final = 0.4
 coverage is then taken to be at least this."""
 
 
-def likelihood(coverage: float, nearest: float | None, fit: Fit = GENERAL) -> float:
+def likelihood(coverage: float, nearest: float | None, fit: EvidenceWeights = GENERAL) -> float:
     """How likely (0 to 1) the documents answer a question; `nearest` None: by words alone."""
     if nearest is None:
         intercept, of_coverage = fit.words

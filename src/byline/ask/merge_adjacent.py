@@ -16,7 +16,7 @@ from typing import Final
 
 from byline.ask.prompt.token_calibration import Calibration
 from byline.domain.asks import Source
-from byline.domain.searches import Place
+from byline.domain.searches import PassagePosition
 
 JOINED_CHARS_MAX: Final = 3_000
 """The longest joined source, in characters: a citation of it still says where to look."""
@@ -26,9 +26,9 @@ CONTEXT_SHARE: Final = 4
 that does not fit whole would be left out whole."""
 
 
-def join_neighbours(
+def merge_adjacent(
     sources: Sequence[Source],
-    places: Mapping[int, Place],
+    places: Mapping[int, PassagePosition],
     *,
     context_tokens: int,
     calibration: Calibration,
@@ -40,9 +40,9 @@ def join_neighbours(
             return False
         return not context_tokens or calibration.tokens(text) <= context_tokens // CONTEXT_SHARE
 
-    runs: list[_Run] = []
+    runs: list[_MergedSource] = []
     for source in sources:
-        run = _Run(source, places.get(source.passage_id))
+        run = _MergedSource(source, places.get(source.passage_id))
         for other in list(runs):
             if joined := run.joined_with(other, fits):
                 runs.remove(other)
@@ -52,15 +52,19 @@ def join_neighbours(
     return tuple(replace(source, n=n) for n, source in enumerate(ranked, start=1))
 
 
-class _Run:
+class _MergedSource:
     """Passages that follow one another, as one source, and the places of the first and last."""
 
-    def __init__(self, source: Source, first: Place | None, last: Place | None = None) -> None:
+    def __init__(
+        self, source: Source, first: PassagePosition | None, last: PassagePosition | None = None
+    ) -> None:
         self.source = source
         self._first = first
         self._last = last or first
 
-    def joined_with(self, neighbour: _Run, fits: Callable[[str], bool]) -> _Run | None:
+    def joined_with(
+        self, neighbour: _MergedSource, fits: Callable[[str], bool]
+    ) -> _MergedSource | None:
         """Both as one, if they follow one another."""
         one, other = sorted((self.source, neighbour.source), key=lambda source: source.n)
         if one.document_id != other.document_id or not _same_section(one, other):
@@ -70,7 +74,7 @@ class _Run:
         if text is None or not fits(text):
             return None
         first, last = before.source, after.source
-        return _Run(
+        return _MergedSource(
             replace(
                 one,
                 page=first.page,
@@ -85,7 +89,7 @@ class _Run:
             after._last,
         )
 
-    def _text_with(self, after: _Run) -> str | None:
+    def _text_with(self, after: _MergedSource) -> str | None:
         """The document's text from the beginning of this run to the end of `after`."""
         first, last = self.source, after.source
         if last.start < first.end:

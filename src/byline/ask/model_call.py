@@ -20,13 +20,13 @@ _NOT_TOLD: Final = {
     False: "the server was not asked what it has loaded",
 }
 
-_NEVER_SEEN: Final = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f{TURNING}{TAGS}]+")
+_HIDDEN_CHARACTERS: Final = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f{TURNING}{TAGS}]+")
 """Control characters steer a terminal; the others show other words than were checked."""
 
 CallEvent = Queued | Started | Delta
 
 
-class _Inbox:
+class _CallEvents:
     """Collects what the gate says while the call itself is still waiting for its first delta."""
 
     def __init__(self) -> None:
@@ -46,13 +46,13 @@ async def call_events(
 
     Raises what `Backend.call` raises. Unbounded here, bounded by the gate's own buffer.
     """
-    inbox = _Inbox()
+    inbox = _CallEvents()
 
     async def pump() -> None:
         try:
             async with aclosing(backend.call(request, priority, inbox)) as deltas:
                 async for delta in deltas:
-                    inbox.events.put_nowait(_readable(delta))
+                    inbox.events.put_nowait(_without_hidden_characters(delta))
         except Exception as error:  # noqa: BLE001 - handed to the reader, who raises it
             inbox.events.put_nowait(error)
         else:
@@ -69,10 +69,10 @@ async def call_events(
         await asyncio.wait([task])
 
 
-def _readable(delta: Delta) -> Delta:
-    if _NEVER_SEEN.search(delta.content) is None:
+def _without_hidden_characters(delta: Delta) -> Delta:
+    if _HIDDEN_CHARACTERS.search(delta.content) is None:
         return delta
-    return replace(delta, content=_NEVER_SEEN.sub("", delta.content))
+    return replace(delta, content=_HIDDEN_CHARACTERS.sub("", delta.content))
 
 
 def signed(backend: Backend, delta: Delta, so_far: Byline | None) -> Byline:

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from byline.ask.answer_text import answer_text, says_something
-from byline.ask.prompt.prompt_budget import MESSAGE_TOKENS
-from byline.ask.prompt.token_calibration import Calibration
+from byline.ask.prompt.token_calibration import MESSAGE_TOKENS, Calibration
 from byline.domain.chat import Message
 from byline.domain.conversations import PastTurn
 from byline.text.terms import folded, only_asks, telling_terms
@@ -38,9 +37,9 @@ _LABEL: Final = re.compile(
     r"|(?:(?:재작성된|다시 쓴|바꾼|수정된|독립적인) )?질문)\s*:\s*\**\s*",
     re.IGNORECASE,
 )
-_NO_LINE: Final = re.compile(r"^\s*(?:`{3,}\w*|[^\n]{1,80}:)\s*$")
+_NOT_A_QUESTION: Final = re.compile(r"^\s*(?:`{3,}\w*|[^\n]{1,80}:)\s*$")
 """What stands around a question and is none: a fence of code, "Here is the question:"."""
-_LEANS: Final = re.compile(
+_REFERS_BACK: Final = re.compile(
     r"^(?:and|but|so|or|then|also|what about|how about|그럼|그러면|그리고|그런데|또)\b"
     r"|\b(?:it|its|they|them|their|this|that|these|those|he|she|him|her|his|there|one)\b"
     r"|(?:^|\s)(?:그|이|저)(?:것|거|건|게|곳|때|럼|분|사람)?"
@@ -56,7 +55,7 @@ def history_messages(
     numbers mean other sources now."""
     kept: list[Message] = []
     for turn in reversed(turns):
-        answer = _shown(turn)
+        answer = _answer_shown(turn)
         pair: list[Message] = [
             {"role": "user", "content": turn.question},
             {"role": "assistant", "content": answer},
@@ -87,14 +86,14 @@ def read_rewritten(text: str) -> str | None:
     """The question a model wrote; None where it wrote something else than one short line."""
     text = answer_text(text.rpartition(_THOUGHT_END)[2])
     lines = [line.strip() for line in text.replace("\ufffd", " ").splitlines()]
-    lines = [line for line in lines if line and not _NO_LINE.match(line)]
+    lines = [line for line in lines if line and not _NOT_A_QUESTION.match(line)]
     if len(lines) != 1 or len(lines[0]) > REWRITTEN_CHARS_MAX:
         return None
     line = strip_markers(_LABEL.sub("", _in_json(lines[0]))).strip(" \t\"'“”‘’*")
     return None if is_refusal(line) or not says_something(line) else line
 
 
-def is_of(query: str, question: str, turns: Sequence[PastTurn]) -> bool:
+def shares_terms(query: str, question: str, turns: Sequence[PastTurn]) -> bool:
     """Whether a rewritten question has a telling word in common with what was said: one that has
     none was not made from it."""
     said = [question, *(f"{t.question} {t.searched_for or ''} {t.answer or ''}" for t in turns)]
@@ -113,14 +112,14 @@ def _in_json(line: str) -> str:
     return texts[0] if len(texts) == 1 else line
 
 
-def carried_over(question: str, turns: Sequence[PastTurn]) -> str:
+def with_earlier_terms(question: str, turns: Sequence[PastTurn]) -> str:
     """`question` with the telling words of the one before it, if it leans on that one:
 
     1. it says "it", "and …", "그것" and the like, or
     2. it has fewer telling words than a question that stands alone.
     """
     own = _telling(question)
-    leans = _LEANS.search(question) is not None or len(own) < TELLING_WORDS_ENOUGH
+    leans = _REFERS_BACK.search(question) is not None or len(own) < TELLING_WORDS_ENOUGH
     if not turns or not leans:
         return question
     before = turns[-1].searched_for or turns[-1].question
@@ -131,11 +130,11 @@ def carried_over(question: str, turns: Sequence[PastTurn]) -> str:
 
 def _telling(question: str) -> list[str]:
     words = re.findall(r"[^\W_]+(?:[-'’.][^\W_]+)*", question)
-    kept = [word for word in words if not only_asks(folded(word)) and not _LEANS.search(word)]
+    kept = [word for word in words if not only_asks(folded(word)) and not _REFERS_BACK.search(word)]
     return list(dict.fromkeys(kept))
 
 
-def _shown(turn: PastTurn) -> str:
+def _answer_shown(turn: PastTurn) -> str:
     if not turn.answer:
         return "(This was not answered.)"
     words = " ".join(strip_markers(turn.answer).split())

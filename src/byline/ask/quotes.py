@@ -54,11 +54,11 @@ _CUES: Final = tuple(
 
 _BULLET: Final = re.compile(r"^[-*•·]\s+")
 _ENDS_SENTENCE: Final = re.compile(r"[.!?…。！？:][\"'”’»」』)\]]*$|[다요음함됨임]$")
-_TELLS: Final = re.compile(r"^(?:[-*•·|○●□■]|\d+[.)]\s)|[:：|=]|[\t]")
+_STATES_A_VALUE: Final = re.compile(r"^(?:[-*•·|○●□■]|\d+[.)]\s)|[:：|=]|[\t]")
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class _QuoteCandidate:
     n: int
     position: int
     text: str
@@ -77,7 +77,7 @@ def quote_sources(question: str, sources: Sequence[Source], *, sentences_max: in
         ((_score(question, c, weights), c) for c in candidates),
         key=lambda pair: (-pair[0], pair[1].rank, pair[1].position),
     )
-    chosen: list[_Candidate] = []
+    chosen: list[_QuoteCandidate] = []
     for score, candidate in scored:
         if len(chosen) == sentences_max or score < KEEP_MIN * scored[0][0]:
             break
@@ -86,7 +86,7 @@ def quote_sources(question: str, sources: Sequence[Source], *, sentences_max: in
     return "\n".join(f"{c.text} [{c.n}]" for c in chosen)
 
 
-def _candidates(source: Source, rank: int) -> list[_Candidate]:
+def _candidates(source: Source, rank: int) -> list[_QuoteCandidate]:
     context = frozenset(terms(f"{source.title} {source.heading}"))
     found = []
     for position, (start, end) in enumerate(split_sentences(source.text)):
@@ -96,17 +96,17 @@ def _candidates(source: Source, rank: int) -> list[_Candidate]:
         if held:
             shown = _BULLET.sub("", text)
             found.append(
-                _Candidate(source.n, position, shown, held, context, rank, _is_heading(text))
+                _QuoteCandidate(source.n, position, shown, held, context, rank, _is_heading(text))
             )
     return found
 
 
-def _rarity(wanted: frozenset[int], candidates: Sequence[_Candidate]) -> dict[int, float]:
+def _rarity(wanted: frozenset[int], candidates: Sequence[_QuoteCandidate]) -> dict[int, float]:
     seen = Counter(term for c in candidates for term in c.terms & wanted)
     return {term: math.log(1 + len(candidates) / (1 + seen[term])) for term in wanted}
 
 
-def _score(question: str, candidate: _Candidate, weights: dict[int, float]) -> float:
+def _score(question: str, candidate: _QuoteCandidate, weights: dict[int, float]) -> float:
     total = sum(weights.values()) or 1.0
     own = sum(weights[t] for t in candidate.terms if t in weights)
     around = sum(weights[t] for t in candidate.context - candidate.terms if t in weights)
@@ -128,5 +128,5 @@ def _is_heading(text: str) -> bool:
     return (
         len(text) <= HEADING_CHARS_MAX
         and not _ENDS_SENTENCE.search(text)
-        and not _TELLS.search(text)
+        and not _STATES_A_VALUE.search(text)
     )

@@ -15,32 +15,33 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 
 from byline.ask.agent.agent_run import run_agent
-from byline.ask.answer_check import Checking
+from byline.ask.answer_check import AnswerChecker
 from byline.ask.answer_text import answer_text, says_something
 from byline.ask.ask_parts import AskParts
-from byline.ask.ask_progress import Progress
+from byline.ask.ask_progress import AskProgress
 from byline.ask.evidence import NOTHING_FOUND, judge_evidence
-from byline.ask.merge_adjacent import join_neighbours
+from byline.ask.merge_adjacent import merge_adjacent
 from byline.ask.model_call import call_events, signed
-from byline.ask.prompt.prompt_builder import Bounds, build_prompt
-from byline.ask.prompt.server_token_count import count_where_tight
+from byline.ask.prompt.prompt_budget import TokenBudget
+from byline.ask.prompt.prompt_builder import build_prompt
+from byline.ask.prompt.server_token_count import count_tight_prompt
 from byline.ask.query_rewrite import history_messages
-from byline.ask.query_rewriter import stand_alone
+from byline.ask.query_rewriter import rewrite_follow_up
 from byline.ask.quotes import quote_sources
-from byline.ask.source_numbering import source_of
-from byline.ask.stream_filter import Listening
+from byline.ask.source_numbering import numbered_source
+from byline.ask.stream_filter import StreamFilter
 from byline.config import schema
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import (
     REPETITION,
+    AskDone,
     AskEvent,
     AskMode,
+    AskNote,
     AskQueued,
     AskRequest,
     AskStarted,
     Byline,
-    Done,
-    Noted,
     Refusal,
     Source,
     SourcesFound,
@@ -54,7 +55,7 @@ from byline.errors import LlmError
 
 
 async def run_ask(
-    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+    request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
     """Answer `request` on `backend` and on no other; the last event is `Done`.
 
@@ -62,7 +63,7 @@ async def run_ask(
     """
     backend.knock()  # a machine known to be down gets its chance while the sources are looked for
     calibration = parts.calibrations.of(backend.name, backend.model)
-    async with aclosing(stand_alone(request, backend, progress, calibration)) as events:
+    async with aclosing(rewrite_follow_up(request, backend, progress, calibration)) as events:
         async for event in events:
             yield event
     backend.knock()  # the same where it was the rewriting that found it down
@@ -77,7 +78,7 @@ async def run_ask(
             )
         )
     places = {hit.passage_id: hit.place for hit in found.hits if hit.place is not None}
-    progress.sources = join_neighbours(
+    progress.sources = merge_adjacent(
         _number(found),
         places,
         context_tokens=backend.context_tokens,
@@ -87,14 +88,14 @@ async def run_ask(
 
     refusal = await _refusal(request, found, parts)
     if refusal is not None:
-        yield Done(progress.refused(refusal))
+        yield AskDone(progress.refused(refusal))
         return
 
     await backend.refuse_unless_back()
     if not _is_quoted(backend):
-        await count_where_tight(request.question, progress.sources, backend, parts.calibrations)
+        await count_tight_prompt(request.question, progress.sources, backend, parts.calibrations)
 
-    checking = Checking(progress)
+    checking = AnswerChecker(progress)
     async with aclosing(_answer(request, backend, progress, parts)) as events:
         async for event in events:
             yield event
@@ -102,16 +103,16 @@ async def run_ask(
                 case Token(text):
                     for checked in checking.took(text):
                         yield checked
-                case ToolCalled() | Noted():  # what came before was no part of the answer
-                    checking = Checking(progress)
+                case ToolCalled() | AskNote():  # what came before was no part of the answer
+                    checking = AnswerChecker(progress)
     if not _is_quoted(backend) and not says_something(progress.text):
         raise LlmError(backend.name, "empty_answer", machine=backend.machine)
     if not progress.sources:  # an agent may find nothing at all; what it then says is its own
-        yield Done(progress.refused(NOTHING_FOUND))
+        yield AskDone(progress.refused(NOTHING_FOUND))
         return
     for checked in checking.ended():
         yield checked
-    yield Done(checking.outcome())
+    yield AskDone(checking.outcome())
 
 
 async def _refusal(request: AskRequest, found: SearchResult, parts: AskParts) -> Refusal | None:
@@ -129,7 +130,7 @@ def _is_quoted(backend: Backend) -> bool:
 
 
 def _answer(
-    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+    request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
     if _is_quoted(backend):
         return _quote(request, backend, progress, parts)
@@ -139,7 +140,7 @@ def _answer(
 
 
 async def _quote(
-    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+    request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
     """Answer without a model: Byline itself is the machine, and it has no gate."""
     assert isinstance(backend.config, schema.QuotesBackend)
@@ -157,14 +158,14 @@ async def _quote(
 
 
 async def _generate(
-    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+    request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
     """Answer with the backend's model, through its machine's gate."""
     calibration = parts.calibrations.of(backend.name, backend.model)
     prompt = build_prompt(
         request.question,
         progress.sources,
-        Bounds(backend.context_tokens, backend.max_tokens, calibration),
+        TokenBudget(backend.context_tokens, backend.max_tokens, calibration),
         history_messages(progress.turns, backend.context_tokens // 4, calibration),
     )
     progress.sources = prompt.sources
@@ -176,7 +177,7 @@ async def _generate(
         asked_by=AskedBy(Asker.ASK, progress.ask_id),
     )
     started_at = time.perf_counter()
-    listening = Listening(progress)
+    listening = StreamFilter(progress)
     async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
         async for event in events:
             match event:
@@ -206,11 +207,11 @@ async def _generate(
 
 
 def _number(found: SearchResult) -> tuple[Source, ...]:
-    return tuple(source_of(hit, n) for n, hit in enumerate(found.hits, start=1))
+    return tuple(numbered_source(hit, n) for n, hit in enumerate(found.hits, start=1))
 
 
 @contextmanager
-def _timed(progress: Progress, part: str) -> Iterator[None]:
+def _timed(progress: AskProgress, part: str) -> Iterator[None]:
     begun = time.perf_counter()
     yield
     progress.timings_ms[part] = _ms_since(begun)

@@ -17,16 +17,16 @@ from datetime import datetime
 from byline.dispatch.clock import Clock, Timer
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import (
+    AskDone,
     AskEvent,
+    AskFailed,
     AskQueued,
     AskRequest,
     AskStarted,
     AskStatus,
-    Done,
-    Failed,
 )
 
-LastEvent = Done | Failed
+LastEvent = AskDone | AskFailed
 
 
 class RunningAsk:
@@ -78,7 +78,7 @@ class RunningAsk:
                 self.status = AskStatus.QUEUED
             case AskStarted():
                 self.status = AskStatus.RUNNING
-            case Done(answer) | Failed(_, answer):
+            case AskDone(answer) | AskFailed(_, answer):
                 self.status = answer.status
                 self._ended = True
         self.events.append(event)

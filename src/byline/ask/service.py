@@ -14,9 +14,9 @@ from typing import TypeVar
 import structlog
 
 from byline.ask.agent.replay import Replay, replay
-from byline.ask.ask_json import resumed, transcript
+from byline.ask.ask_json import rows_after, transcript
 from byline.ask.ask_parts import AskParts
-from byline.ask.ask_progress import Progress
+from byline.ask.ask_progress import AskProgress
 from byline.ask.history.ask_records import AskRecords
 from byline.ask.run import run_ask
 from byline.ask.running_ask import LastEvent, RunningAsk
@@ -24,11 +24,11 @@ from byline.dispatch.clock import Clock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
 from byline.domain.asks import (
+    AskDone,
+    AskFailed,
     AskMode,
     AskRequest,
     AskStatus,
-    Done,
-    Failed,
     StoredAsk,
 )
 from byline.errors import (
@@ -76,7 +76,7 @@ class Asks:
             raise ToolsUnsupported(f"{backend.name} cannot call tools, which agent mode needs.")
         running = RunningAsk(request, backend, self._clock, self._parts.config.resumable_s)
         place = backend.expect(running.id)
-        progress = Progress(running.id, request.question, named=_is_named(request))
+        progress = AskProgress(running.id, request.question, named=_is_named(request))
         progress.conversation_id = request.conversation_id
         self._running[running.id] = running
 
@@ -111,9 +111,9 @@ class Asks:
         """The transcript after event number `after`, so far as there is one; raises `NotFound`."""
         running = self._running.get(ask_id)
         if running is not None:
-            return resumed(transcript(running.events, running.times), after)
+            return rows_after(transcript(running.events, running.times), after)
         await self._records.get(ask_id)
-        return resumed(await self._records.events(ask_id, after), after)
+        return rows_after(await self._records.events(ask_id, after), after)
 
     async def replay(self, ask_id: str) -> Replay:
         """The stored transcript of an ended ask, played again; raises `NotFound`."""
@@ -166,7 +166,7 @@ class Asks:
         running = self._running.get(stored.id)
         return replace(stored, status=running.status) if running else stored
 
-    async def _work(self, running: RunningAsk, progress: Progress) -> LastEvent:
+    async def _work(self, running: RunningAsk, progress: AskProgress) -> LastEvent:
         request, backend = running.request, running.backend
         if request.conversation_id is not None:
             progress.turns = await self._records.turns(request.conversation_id)
@@ -179,15 +179,15 @@ class Asks:
             async with aclosing(run_ask(request, backend, progress, self._parts)) as events:
                 async for event in events:
                     await storing
-                    if isinstance(event, Done | Failed):
+                    if isinstance(event, AskDone | AskFailed):
                         return event
                     running.publish(event)
             raise AssertionError("run_ask ends with Done")
         finally:
-            await _ended(storing)
+            await _wait_until_stored(storing)
 
     async def _end(
-        self, running: RunningAsk, progress: Progress, work: asyncio.Task[LastEvent]
+        self, running: RunningAsk, progress: AskProgress, work: asyncio.Task[LastEvent]
     ) -> LastEvent:
         last = _last_event(running, progress, work)
         try:
@@ -203,7 +203,7 @@ class Asks:
 
     async def _keep(self, running: RunningAsk, last: LastEvent) -> None:
         """Count and store what became of an ask; a wrong request was none."""
-        if isinstance(last, Failed) and isinstance(last.error, BadRequest | NotFound):
+        if isinstance(last, AskFailed) and isinstance(last.error, BadRequest | NotFound):
             await self._records.discard(running.id)
             return
         seconds = time.monotonic() - running.begun_at
@@ -212,7 +212,7 @@ class Asks:
         await self._records.finish(last.answer, transcript(events, times))
 
 
-async def _ended(storing: asyncio.Task[None]) -> None:
+async def _wait_until_stored(storing: asyncio.Task[None]) -> None:
     """Wait for a row that is being stored, also when the ask is cancelled meanwhile: its end
     updates that row. Whether storing failed is for whoever awaits the task itself."""
     try:
@@ -230,7 +230,7 @@ def _is_named(request: AskRequest) -> bool:
 
 
 def _last_event(
-    running: RunningAsk, progress: Progress, work: asyncio.Task[LastEvent]
+    running: RunningAsk, progress: AskProgress, work: asyncio.Task[LastEvent]
 ) -> LastEvent:
     """What became of the work, as the ask's last event.
 
@@ -240,7 +240,7 @@ def _last_event(
     4. any other error, or half an answer sent       → error
     """
     if work.cancelled():
-        return Done(progress.stopped(running.stopped_as))  # 1
+        return AskDone(progress.stopped(running.stopped_as))  # 1
     error = work.exception()
     if error is None:
         return work.result()  # 2
@@ -250,8 +250,8 @@ def _last_event(
         error = Internal(error_id)
     answer = progress.failed(error)
     if answer.status is AskStatus.LLM_ERROR and not progress.text:
-        return Done(answer)  # 3
-    return Failed(error, answer)  # 4
+        return AskDone(answer)  # 3
+    return AskFailed(error, answer)  # 4
 
 
 @asynccontextmanager

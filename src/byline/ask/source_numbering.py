@@ -6,7 +6,7 @@ from byline.domain.asks import Source
 from byline.domain.searches import SearchHit
 
 
-def source_of(hit: SearchHit, n: int) -> Source:
+def numbered_source(hit: SearchHit, n: int) -> Source:
     """The passage as source `[n]`."""
     return Source(
         n=n,

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from typing import Final
 
-from byline.ask.answer_text import LOOK_CHARS, after_thought, repeats_from
-from byline.ask.ask_progress import Progress
-from byline.domain.asks import Noted, Token
+from byline.ask.answer_text import CHECK_EVERY_CHARS, repetition_start, thinking_end
+from byline.ask.ask_progress import AskProgress
+from byline.domain.asks import AskNote, Token
 
-THOUGHT_ALOUD: Final = Noted(
+THOUGHT_ALOUD: Final = AskNote(
     "thought_aloud", "What the model wrote so far was its thinking; its answer follows."
 )
 
 
-class Listening:
+class StreamFilter:
     """Takes one message of a model into `progress.text`."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: AskProgress) -> None:
         self._progress = progress
         self._looked_at = 0
         self._thought = False
 
-    def took(self, content: str) -> list[Token | Noted]:
+    def took(self, content: str) -> list[Token | AskNote]:
         """What a reader hears of the next piece. After `THOUGHT_ALOUD` the answer begins anew."""
         progress = self._progress
         if self._thought and not progress.text:
             content = content.lstrip()
         progress.text += content
-        begins = after_thought(progress.text, len(content))
+        begins = thinking_end(progress.text, len(content))
         if begins is None:
             return [Token(content)] if content else []
         progress.text = progress.text[begins:]
@@ -37,7 +37,7 @@ class Listening:
     def repeats_itself(self) -> bool:
         """Whether the model writes nothing new any more: it is then stopped."""
         text = self._progress.text
-        if len(text) - self._looked_at < LOOK_CHARS:
+        if len(text) - self._looked_at < CHECK_EVERY_CHARS:
             return False
         self._looked_at = len(text)
-        return repeats_from(text) is not None
+        return repetition_start(text) is not None

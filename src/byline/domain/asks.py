@@ -10,7 +10,7 @@ from typing import Final
 
 from byline.domain.chat import Usage
 from byline.domain.gates import Queued
-from byline.domain.searches import EVERYTHING, AlsoIn, Filters
+from byline.domain.searches import EVERYTHING, DuplicatePassage, Filters
 from byline.errors import BylineError
 
 
@@ -99,7 +99,7 @@ class Source:
     end: int
     text: str
     score: float
-    also_in: tuple[AlsoIn, ...] = ()
+    also_in: tuple[DuplicatePassage, ...] = ()
     page_starts: tuple[tuple[int, int], ...] = ()
 
     def page_at(self, place: int) -> int | None:
@@ -286,7 +286,7 @@ class ToolReturned:
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class AskNote:
     """Something in the course of an ask that its reader should know: a code, and a sentence."""
 
     code: str
@@ -302,14 +302,14 @@ class CitationFound:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class AskDone:
     """The last event of an ask that ends in HTTP 200."""
 
     answer: AskAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class AskFailed:
     """The last event of an ask that ends in an error; `answer` is what was stored of it."""
 
     error: BylineError
@@ -323,10 +323,10 @@ AskEvent = (
     | Token
     | ToolCalled
     | ToolReturned
-    | Noted
+    | AskNote
     | CitationFound
-    | Done
-    | Failed
+    | AskDone
+    | AskFailed
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from byline.domain.gates import NOBODY, AskedBy
+from byline.domain.gates import UNKNOWN_ORIGIN, AskedBy
 
 Message = Mapping[str, Any]
 """One chat message in the OpenAI wire shape: `role`, `content`, maybe `tool_calls`."""
@@ -34,7 +34,7 @@ class ChatRequest:
     timeout_read_s: float = 300.0
     max_tokens: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    asked_by: AskedBy = NOBODY.asked_by
+    asked_by: AskedBy = UNKNOWN_ORIGIN.asked_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedModel:
     """Who really answered: our record of the socket plus what the server says it has loaded.
 
     `address` is `host:port` of the peer of the socket used. `model_loaded` is None where the
@@ -84,4 +84,4 @@ class Delta:
     tool_calls: tuple[ToolCallDelta, ...] = ()
     finish_reason: str | None = None
     usage: Usage | None = None
-    served: Served | None = None
+    served: ServedModel | None = None

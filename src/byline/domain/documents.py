@@ -34,7 +34,7 @@ class DocumentSort(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class DocumentSelection:
     """What a list of documents shows beside its filters: those whose path and title hold all of
     `words` (in pieces of words too, case aside), in one of `states` (none given: any)."""
 
@@ -43,7 +43,7 @@ class Choice:
     sort: DocumentSort = DocumentSort.NEWEST
 
 
-ANY_DOCUMENT = Choice()
+ANY_DOCUMENT = DocumentSelection()
 
 
 @dataclass(frozen=True, slots=True)

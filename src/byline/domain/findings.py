@@ -44,7 +44,7 @@ class EmbedderState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Embedding:
+class EmbeddingStatus:
     """Passages with vectors of the configured embedder, of how many; why it fails, if it does."""
 
     kind: str
@@ -71,7 +71,7 @@ class BacklogState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class BacklogStatus:
     """Documents that wait to be read, and those being read; `oldest_s` is for how long the first of
     them does so, in seconds. `reason` and `remedy` say why it is stalled, and what moves it."""
 
@@ -92,7 +92,7 @@ class DiskState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
+class DiskStatus:
     """The disk with the least room of those Byline writes to."""
 
     folder: str
@@ -106,9 +106,9 @@ class Readiness:
     """A Byline that can serve. `proved_at` is when its search was last seen to find something."""
 
     proved_at: datetime
-    embedding: Embedding
-    backlog: Backlog
-    disk: Disk
+    embedding: EmbeddingStatus
+    backlog: BacklogStatus
+    disk: DiskStatus
 
     @property
     def is_degraded(self) -> bool:

@@ -37,14 +37,14 @@ class AskedBy:
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class CallOrigin:
     """What a gate shows of a call: the backend it is for (or `embedder`), and who wants it."""
 
     backend: str = ""
     asked_by: AskedBy = AskedBy()
 
 
-NOBODY: Final = Who()
+UNKNOWN_ORIGIN: Final = CallOrigin()
 """Of whom nothing is known."""
 
 
@@ -98,7 +98,7 @@ class CallAtGate:
     """A call that runs, or waits at `place`. It has done so for `for_s` seconds, after waiting
     `waited_s` before."""
 
-    who: Who
+    who: CallOrigin
     priority: Priority
     for_s: float
     waited_s: float
@@ -107,7 +107,7 @@ class CallAtGate:
 
 
 @dataclass(frozen=True, slots=True)
-class Roster:
+class QueueSnapshot:
     """Everyone at a gate: those who run, in the order they began, and those who wait, in the order
     they will be served; of these only the first, `waiting_count` has them all."""
 

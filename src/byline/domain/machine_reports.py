@@ -11,12 +11,12 @@ from byline.domain.gates import (
     BackendState,
     GateStatus,
     Priority,
-    Roster,
+    QueueSnapshot,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class CallEnded:
+class CallRecord:
     """A call of a model has ended, or never began.
 
     Times in milliseconds: `queued_ms` all its waits together, `first_token_ms` from the grant to
@@ -48,7 +48,7 @@ class StateSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstTokens:
+class FirstTokenTimes:
     """How long a backend took to begin its answers in the last day: of `count` calls the median and
     the nine in ten, in milliseconds, and the newest ones as (when the call came, milliseconds)."""
 
@@ -71,7 +71,7 @@ class BackendView:
     tools: bool
     health: BackendHealth
     states: tuple[StateSpan, ...] = ()
-    first_tokens: FirstTokens = FirstTokens()
+    first_tokens: FirstTokenTimes = FirstTokenTimes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class MachineView:
 
     name: str
     gate: GateStatus | None
-    roster: Roster
+    roster: QueueSnapshot
     backends: tuple[BackendView, ...]
-    calls: tuple[CallEnded, ...] = ()
+    calls: tuple[CallRecord, ...] = ()
     paused_since: datetime | None = None

@@ -61,7 +61,7 @@ class SearchRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PassagePosition:
     """Where a passage lies: the `ordinal`-th of its document, from 0, behind `gap`, the blanks that
     follow the passage before it (None: not known)."""
 
@@ -70,7 +70,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class AlsoIn:
+class DuplicatePassage:
     """Another passage that says the same, left out of the results for it."""
 
     document_id: str
@@ -98,13 +98,13 @@ class SearchHit:
     text: str
     score: float
     legs: Mapping[str, float] = field(default_factory=dict)
-    also_in: tuple[AlsoIn, ...] = ()
+    also_in: tuple[DuplicatePassage, ...] = ()
     fingerprint: int | None = None
-    place: Place | None = None
+    place: PassagePosition | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ReadAs:
+class QueryInterpretation:
     """What of a query was read as more than words: phrases that a passage must hold as they are
     written, words and phrases that it must not hold, for each prefix (`inv*`) the words it stands
     for, and for each word that nobody wrote those one slip away; those in most passages first."""
@@ -129,7 +129,7 @@ class SearchResult:
     coverage: float
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    read_as: ReadAs = ReadAs()
+    read_as: QueryInterpretation = QueryInterpretation()
     legs: Mapping[str, str] = field(default_factory=dict)
     nearest: float | None = None
     embedder: str | None = None

@@ -28,7 +28,7 @@ from psycopg_pool import AsyncConnectionPool
 from byline.background import Work, end_task, in_background
 from byline.config import schema
 from byline.domain.documents import DocumentError
-from byline.domain.findings import Backlog, BacklogState
+from byline.domain.findings import BacklogState, BacklogStatus
 from byline.errors import (
     BylineError,
     DatabaseUnavailable,
@@ -224,7 +224,7 @@ class DocumentJobs:
         self._suspects = frozenset(job.id for job in idle if job.id is not None)
         return left
 
-    async def _tell(self, backlog: Backlog) -> None:
+    async def _tell(self, backlog: BacklogStatus) -> None:
         """Log that reading stands still, every ten minutes for as long as it does."""
         now = asyncio.get_running_loop().time()
         if backlog.state is BacklogState.STALLED and now >= self._told_at + _TELL_AGAIN_S:

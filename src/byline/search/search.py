@@ -25,7 +25,13 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from byline.domain.echo import quoted
-from byline.domain.searches import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
+from byline.domain.searches import (
+    QueryForm,
+    QueryInterpretation,
+    SearchHit,
+    SearchRequest,
+    SearchResult,
+)
 from byline.errors import BadRequest, DatabaseUnavailable
 from byline.search.dense import DenseQuery, search_dense
 from byline.search.exact_word_places import Ranked, lifted
@@ -135,7 +141,7 @@ class Searcher:
             legs={"lexical": "ok", "dense": meaning.status},
             timings_ms=laps.total(),
             notes=notes or _notes(reading, prefixes, shown),
-            read_as=ReadAs(
+            read_as=QueryInterpretation(
                 reading.phrases,
                 (*reading.excluded, *reading.excluded_phrases),
                 {beginning.prefix: beginning.words for beginning in prefixes},

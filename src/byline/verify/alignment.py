@@ -8,9 +8,9 @@ from functools import cached_property
 from itertools import islice
 from typing import Final
 
-from byline.verify.checked_source import ReadSentence, ReadSource, ReadText, count_letters
+from byline.verify.checked_source import AnalysedSource, AnalysedText, SourceSentence, count_letters
 from byline.verify.facts.exact_facts import Facts
-from byline.verify.weighted_terms import Weights, overlap
+from byline.verify.weighted_terms import TermWeights, overlap
 
 SENTENCES_MAX: Final = 3
 GAIN_MIN: Final = 0.15
@@ -21,10 +21,10 @@ VERBATIM_CHARS_MIN: Final = 8
 
 
 @dataclass(frozen=True)
-class Aligned:
+class Alignment:
     """The aligned sentences, best first, each as (index of its source, sentence)."""
 
-    sentences: tuple[tuple[int, ReadSentence], ...]
+    sentences: tuple[tuple[int, SourceSentence], ...]
     recall: float
     verbatim: bool
     other_language: bool
@@ -38,12 +38,12 @@ class Aligned:
         return " ".join(sentence.plain for _, sentence in self.sentences)
 
 
-def align(claim: ReadText, sources: Sequence[ReadSource]) -> Aligned:
+def align(claim: AnalysedText, sources: Sequence[AnalysedSource]) -> Alignment:
     """Align `claim` with the sentences of `sources`."""
     candidates = [(n, s) for n, source in enumerate(sources) for s in source.said]
     for candidate in candidates:
         if len(claim.squeezed) >= VERBATIM_CHARS_MIN and candidate[1].squeezed == claim.squeezed:
-            return Aligned((candidate,), 1.0, verbatim=True, other_language=False)
+            return Alignment((candidate,), 1.0, verbatim=True, other_language=False)
     chosen = _cover(claim, candidates)
     total = claim.weights.total
     found = overlap(claim.weights, *(sentence.terms for _, sentence in chosen))
@@ -52,16 +52,16 @@ def align(claim: ReadText, sources: Sequence[ReadSource]) -> Aligned:
     recall = (found.total + CONTEXT_WEIGHT * around.total) / total if total else 1.0
     written = count_letters(claim.folded), *(source.letters for source in sources)
     other = bool(chosen) and _script(written[:1]) != _script(written[1:])
-    return Aligned(tuple(chosen), recall, verbatim=False, other_language=other)
+    return Alignment(tuple(chosen), recall, verbatim=False, other_language=other)
 
 
 def _cover(
-    claim: ReadText, candidates: Sequence[tuple[int, ReadSentence]]
-) -> list[tuple[int, ReadSentence]]:
+    claim: AnalysedText, candidates: Sequence[tuple[int, SourceSentence]]
+) -> list[tuple[int, SourceSentence]]:
     """Sentences that together have most of the claim's content, each adding to those before."""
     total = claim.weights.total or 1.0
     left = claim.weights
-    chosen: list[tuple[int, ReadSentence]] = []
+    chosen: list[tuple[int, SourceSentence]] = []
     while len(chosen) < SENTENCES_MAX:
         scored = [
             (_gain(claim, left, sentence, chosen), -place, n, sentence)
@@ -79,10 +79,10 @@ def _cover(
 
 
 def _gain(
-    claim: ReadText,
-    left: Weights,
-    sentence: ReadSentence,
-    chosen: Sequence[tuple[int, ReadSentence]],
+    claim: AnalysedText,
+    left: TermWeights,
+    sentence: SourceSentence,
+    chosen: Sequence[tuple[int, SourceSentence]],
 ) -> float:
     gain = overlap(left, sentence.terms).total
     if not chosen:  # between two like sentences, the one with its facts

@@ -15,17 +15,17 @@ from byline.domain.asks import Source
 from byline.text.terms import term_strings
 from byline.verify.citation_markers import strip_markers
 from byline.verify.facts.exact_facts import Fact, Facts, facts_in, plain
-from byline.verify.facts.names import Name, Words, names_in, words_in
-from byline.verify.negation import Denial, denials_in
-from byline.verify.prompt_injection import is_order
+from byline.verify.facts.names import Name, NameWords, names_in, words_in
+from byline.verify.negation import DeniedSpans, denials_in
+from byline.verify.prompt_injection import is_injection
 from byline.verify.sentences import split_sentences
-from byline.verify.weighted_terms import Terms, Weights, content_terms
+from byline.verify.weighted_terms import TermSet, TermWeights, content_terms
 
 _HANGUL: Final = re.compile("[가-힣]")
 _LATIN: Final = re.compile("[a-z]")
 
 
-class ReadText:
+class AnalysedText:
     """A text and, each read once when asked for, its terms, facts, names and denials."""
 
     def __init__(self, text: str) -> None:
@@ -42,13 +42,13 @@ class ReadText:
         return "".join(c for c in self.folded if c.isalnum())
 
     @cached_property
-    def weights(self) -> Weights:
+    def weights(self) -> TermWeights:
         return content_terms(self.folded)
 
     @cached_property
-    def terms(self) -> Terms:
+    def terms(self) -> TermSet:
         """All that a claim's terms may be found by: stems, and every pair of syllables."""
-        return Terms(self.weights.keys() | set(term_strings(self.folded)))
+        return TermSet(self.weights.keys() | set(term_strings(self.folded)))
 
     @cached_property
     def facts(self) -> Facts:
@@ -59,26 +59,26 @@ class ReadText:
         return names_in(self.plain)
 
     @cached_property
-    def words(self) -> Words:
+    def words(self) -> NameWords:
         return words_in(self.plain)
 
     @cached_property
-    def denial(self) -> Denial:
+    def denial(self) -> DeniedSpans:
         return denials_in(self.folded)
 
     @cached_property
-    def denied(self) -> Sequence[Weights]:
+    def denied(self) -> Sequence[TermWeights]:
         """The content of what is denied, span by span."""
         return [content_terms(self.folded[slice(*span)]) for span in self.denial.spans]
 
     @cached_property
-    def doubted(self) -> Sequence[Terms]:
+    def doubted(self) -> Sequence[TermSet]:
         """The terms of all that is denied, plainly or by its words."""
         soft = (content_terms(self.folded[slice(*span)]) for span in self.denial.soft)
-        return [Terms(terms) for terms in (*self.denied, *soft)]
+        return [TermSet(terms) for terms in (*self.denied, *soft)]
 
 
-class ReadSentence(ReadText):
+class SourceSentence(AnalysedText):
     """A sentence of a source, at `start … end` of the source's text."""
 
     def __init__(self, text: str, start: int, end: int, place: int) -> None:
@@ -88,7 +88,7 @@ class ReadSentence(ReadText):
         self.place = place
 
 
-class ReadSource:
+class AnalysedSource:
     """One source: its sentences, and `context`, the title and headings above it."""
 
     def __init__(self, text: str, context: str = "") -> None:
@@ -96,22 +96,22 @@ class ReadSource:
         self._context = context
 
     @classmethod
-    def of(cls, source: Source) -> ReadSource:
+    def of(cls, source: Source) -> AnalysedSource:
         return cls(source.text, f"{source.title}\n{source.heading}\n{source.name}")
 
     @cached_property
-    def sentences(self) -> Sequence[ReadSentence]:
+    def sentences(self) -> Sequence[SourceSentence]:
         spans = split_sentences(self.text) or [(0, len(self.text))]
-        return [ReadSentence(self.text, *span, place) for place, span in enumerate(spans)]
+        return [SourceSentence(self.text, *span, place) for place, span in enumerate(spans)]
 
     @cached_property
-    def said(self) -> Sequence[ReadSentence]:
+    def said(self) -> Sequence[SourceSentence]:
         """The sentences that say something: orders to the model that reads them are no evidence."""
-        return [sentence for sentence in self.sentences if not is_order(sentence.folded)]
+        return [sentence for sentence in self.sentences if not is_injection(sentence.folded)]
 
     @cached_property
-    def context(self) -> ReadText:
-        return ReadText(self._context.replace("_", " "))
+    def context(self) -> AnalysedText:
+        return AnalysedText(self._context.replace("_", " "))
 
     @cached_property
     def facts(self) -> Sequence[Fact]:
@@ -119,8 +119,8 @@ class ReadSource:
         return [*self.context.facts, *(fact for s in self.said for fact in s.facts)]
 
     @cached_property
-    def words(self) -> Words:
-        return Words(self.context.words.union(*(s.words for s in self.said)))
+    def words(self) -> NameWords:
+        return NameWords(self.context.words.union(*(s.words for s in self.said)))
 
     @cached_property
     def squeezed(self) -> str:

@@ -71,7 +71,7 @@ _TAIL_CHARS: Final = 16
 _TAIL_CHARS_MIN: Final = 8
 _TAIL_LOOK_BACK: Final = 200
 
-OwnMarkers = Mapping[tuple[int, ...], Mapping[str, frozenset[int]]]
+DocumentMarkers = Mapping[tuple[int, ...], Mapping[str, frozenset[int]]]
 """Of the sources: the numbers of a marker of their own → the letters before it → who has it."""
 
 
@@ -115,17 +115,19 @@ def marker_numbers(marker: str) -> list[int]:
     return numbers
 
 
-_NONE: Final[OwnMarkers] = MappingProxyType({})
+_NO_MARKERS: Final[DocumentMarkers] = MappingProxyType({})
 
 
-def normalise_markers(answer: str, known: Mapping[int, object], own: OwnMarkers = _NONE) -> str:
+def normalise_markers(
+    answer: str, known: Mapping[int, object], own: DocumentMarkers = _NO_MARKERS
+) -> str:
     """Every marker rewritten as `[1][2]…`; numbers not in `known`, and copies of a document's own
     markers (`own`), are dropped."""
     code_ends = {match.start(): match.end() for match in _CODE.finditer(answer)}
     code_starts = sorted(code_ends)
     written: list[str] = []
     at = 0
-    for match, tail in _behind_words(answer):
+    for match, tail in _with_letters_before(answer):
         code = bisect_right(code_starts, match.start()) - 1
         if code >= 0 and match.start() < code_ends[code_starts[code]]:
             continue
@@ -142,11 +144,11 @@ def normalise_markers(answer: str, known: Mapping[int, object], own: OwnMarkers 
     return "".join((*written, answer[at:]))
 
 
-def own_markers(texts: Iterable[tuple[int, str]]) -> OwnMarkers:
+def document_markers(texts: Iterable[tuple[int, str]]) -> DocumentMarkers:
     """The markers that stand in the sources' own texts, given as (source number, text)."""
     own: dict[tuple[int, ...], dict[str, frozenset[int]]] = {}
     for n, text in texts:
-        for match, tail in _behind_words(text):
+        for match, tail in _with_letters_before(text):
             if tail:
                 holders = own.setdefault(tuple(marker_numbers(match.group())), {})
                 holders[tail] = holders.get(tail, frozenset()) | {n}
@@ -194,7 +196,7 @@ def _is_no_fraction(text: str, match: re.Match[str]) -> bool:
     )
 
 
-def _behind_words(text: str) -> Iterator[tuple[re.Match[str], str]]:
+def _with_letters_before(text: str) -> Iterator[tuple[re.Match[str], str]]:
     """The citations of a text, each with the last letters before it, other citations left out:
     those by which a copy of it is known; empty where they are too few."""
     letters: list[tuple[int, str]] = []

@@ -20,12 +20,12 @@ from byline.domain.asks import (
     Support,
 )
 from byline.verify.alignment import align
-from byline.verify.checked_source import ReadSource, ReadText
+from byline.verify.checked_source import AnalysedSource, AnalysedText
 from byline.verify.citation_markers import (
+    document_markers,
     marker_numbers,
     markers_in,
     normalise_markers,
-    own_markers,
     strip_markers,
 )
 from byline.verify.claimless import needs_no_source
@@ -61,8 +61,8 @@ class AnswerCheck:
 
     def __init__(self, sources: Sequence[Source], similarity: Similarity | None = None) -> None:
         self._sources = {source.n: source for source in sources}
-        self._read = {source.n: ReadSource.of(source) for source in sources}
-        self._own = own_markers((source.n, source.text) for source in sources)
+        self._read = {source.n: AnalysedSource.of(source) for source in sources}
+        self._own = document_markers((source.n, source.text) for source in sources)
         self._names = {fold(name) for source in sources for name in (source.name, source.title)}
         self._similarity = similarity
         self._known: dict[
@@ -133,7 +133,7 @@ class AnswerCheck:
         if len(self._sentences) >= SENTENCES_CHECKED_MAX:
             return CheckedSentence(start, end, cited, Support.UNCITED, "too_long"), ()
         if cited:
-            verdict, citations = self._verdict(ReadText(bare), cited)
+            verdict, citations = self._verdict(AnalysedText(bare), cited)
             return (
                 CheckedSentence(start, end, cited, verdict.support, verdict.reason, verdict.why),
                 citations,
@@ -142,7 +142,7 @@ class AnswerCheck:
 
     def _attribute(self, bare: str, start: int, end: int) -> Checked:
         """Tie a sentence without a citation to the source that clearly bears it out."""
-        claim = ReadText(bare)
+        claim = AnalysedText(bare)
         best: tuple[float, int] | None = None
         for n in self._sources:
             verdict, _ = self._verdict(claim, (n,))
@@ -166,7 +166,7 @@ class AnswerCheck:
         return sentence, tuple(_by_byline(citation) for citation in citations)
 
     def _verdict(
-        self, claim: ReadText, cited: tuple[int, ...]
+        self, claim: AnalysedText, cited: tuple[int, ...]
     ) -> tuple[SupportVerdict, tuple[Citation, ...]]:
         """The verdict on one sentence; one that is repeated is not checked again."""
         key = claim.written, cited
@@ -177,7 +177,7 @@ class AnswerCheck:
         return self._known[key]
 
     def _quotes(
-        self, claim: ReadText, n: int, verdict: SupportVerdict, cited: tuple[int, ...]
+        self, claim: AnalysedText, n: int, verdict: SupportVerdict, cited: tuple[int, ...]
     ) -> Iterator[Citation]:
         """The words of source `n` behind a sentence: its aligned sentences, or its nearest one."""
         spans = [(s.start, s.end) for at, s in verdict.aligned.sentences if cited[at] == n]

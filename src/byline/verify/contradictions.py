@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from byline.verify.alignment import Aligned
-from byline.verify.checked_source import ReadSource, ReadText
-from byline.verify.facts.calendar_dates import Clock, Date
-from byline.verify.facts.exact_facts import Fact, Facts, is_idle, rivals
+from byline.verify.alignment import Alignment
+from byline.verify.checked_source import AnalysedSource, AnalysedText
+from byline.verify.facts.calendar_dates import Date, TimeOfDay
+from byline.verify.facts.exact_facts import Fact, Facts, competing_facts, is_spelled_one
 from byline.verify.facts.names import Name
 from byline.verify.facts.quantities import Code, Quantity
 from byline.verify.facts.units import DIMENSIONS
 from byline.verify.slot_diff import swapped_name
-from byline.verify.weighted_terms import Terms, Weights, overlap
+from byline.verify.weighted_terms import TermSet, TermWeights, overlap
 
 DISPLACED_RECALL_MIN: Final = 0.5
 DENIAL_RECALL_MIN: Final = 0.5
@@ -28,7 +28,7 @@ NEAR_MIN: Final = 0.86
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class Contradiction:
     """`doubtful` where it only keeps the sentence from being called supported."""
 
     reason: str
@@ -37,16 +37,20 @@ class Conflict:
 
 
 def conflicting_fact(
-    claim: ReadText, aligned: Aligned, sources: Sequence[ReadSource]
-) -> Conflict | None:
+    claim: AnalysedText, aligned: Alignment, sources: Sequence[AnalysedSource]
+) -> Contradiction | None:
     """A number, amount, date, time or code that the sources do not have, or have elsewhere."""
-    absent = [fact for fact in claim.facts if not is_idle(fact) and not aligned.facts.have(fact)]
+    absent = [
+        fact for fact in claim.facts if not is_spelled_one(fact) and not aligned.facts.have(fact)
+    ]
     if not absent:
         return None
     everywhere = Facts(fact for source in sources for fact in source.facts)
-    free = [fact for fact in aligned.facts if not is_idle(fact) and not claim.facts.have(fact)]
+    free = [
+        fact for fact in aligned.facts if not is_spelled_one(fact) and not claim.facts.have(fact)
+    ]
     for fact in absent:
-        others = rivals(fact, free)
+        others = competing_facts(fact, free)
         spelled = isinstance(fact, Quantity) and fact.spelled
         if not everywhere.have(fact):
             if spelled and not others:
@@ -57,17 +61,17 @@ def conflicting_fact(
     return None
 
 
-def _fact_conflict(fact: Fact, others: Sequence[Fact]) -> Conflict:
+def _fact_conflict(fact: Fact, others: Sequence[Fact]) -> Contradiction:
     kind = _kind(fact)
     if others:
-        return Conflict(
+        return Contradiction(
             f"{kind}_mismatch", f"The source says {others[0].text}, the answer {fact.text}."
         )
-    return Conflict(f"{kind}_missing", f"The source does not have {fact.text}.")
+    return Contradiction(f"{kind}_missing", f"The source does not have {fact.text}.")
 
 
-def _displaced(fact: Fact, others: Sequence[Fact]) -> Conflict | None:
-    return Conflict(
+def _displaced(fact: Fact, others: Sequence[Fact]) -> Contradiction | None:
+    return Contradiction(
         f"{_kind(fact)}_elsewhere",
         f"The source says {others[0].text} here; {fact.text} stands elsewhere in it.",
     )
@@ -77,7 +81,7 @@ def _kind(fact: Fact) -> str:
     match fact:
         case Date():
             return "date"
-        case Clock():
+        case TimeOfDay():
             return "time"
         case Code():
             return "code"
@@ -86,8 +90,8 @@ def _kind(fact: Fact) -> str:
 
 
 def conflicting_name(
-    claim: ReadText, aligned: Aligned, sources: Sequence[ReadSource]
-) -> Conflict | None:
+    claim: AnalysedText, aligned: Alignment, sources: Sequence[AnalysedSource]
+) -> Contradiction | None:
     """A name that the sources do not have."""
     missing = [n for n in claim.names if not any(source.words.have(n) for source in sources)]
     if not missing:
@@ -99,18 +103,18 @@ def conflicting_name(
     sure = [name for name in missing if name.sure]
     if near := _misspelled(sure, sources):
         why = f"The source writes {near}, the answer {missing[0].text}."
-        return Conflict("name_spelling", why, doubtful=True)
+        return Contradiction("name_spelling", why, doubtful=True)
     rival = _rival_names(claim, aligned)
     if not sure and not rival:
         return None  # a common word that begins the sentence, as likely as not
     said = " ".join(name.text for name in missing if name.run == missing[0].run)
     if rival:
-        return Conflict("name_mismatch", f"The source names {rival}, the answer {said}.")
-    return Conflict("name_missing", f"The source does not name {said}.")
+        return Contradiction("name_mismatch", f"The source names {rival}, the answer {said}.")
+    return Contradiction("name_missing", f"The source does not name {said}.")
 
 
 def _written_together(
-    names: Sequence[Name], missing: Sequence[Name], sources: Sequence[ReadSource]
+    names: Sequence[Name], missing: Sequence[Name], sources: Sequence[AnalysedSource]
 ) -> set[int]:
     """The runs of more than one name that the sources have in one word (`AppleTalk`) or with other
     separators."""
@@ -126,7 +130,7 @@ def _written_together(
     }
 
 
-def _misspelled(names: Sequence[Name], sources: Sequence[ReadSource]) -> str:
+def _misspelled(names: Sequence[Name], sources: Sequence[AnalysedSource]) -> str:
     """The word of a source that the first of `names` is spelled nearly like (Shelly, Shelley), if
     each of them is like one."""
     if not 0 < len(names) <= NEAR_NAMES_MAX:
@@ -144,16 +148,16 @@ def _misspelled(names: Sequence[Name], sources: Sequence[ReadSource]) -> str:
     return first
 
 
-def _swapped_name(claim: ReadText, aligned: Aligned) -> Conflict | None:
+def _swapped_name(claim: AnalysedText, aligned: Alignment) -> Contradiction | None:
     """A name the sources have, but not where the claim has it."""
     for _, sentence in aligned.sentences:
         if swapped := swapped_name(claim.plain, sentence.plain):
             why = f"The source says {swapped[1]} here, the answer {swapped[0]}."
-            return Conflict("name_elsewhere", why)
+            return Contradiction("name_elsewhere", why)
     return None
 
 
-def _rival_names(claim: ReadText, aligned: Aligned) -> str:
+def _rival_names(claim: AnalysedText, aligned: Alignment) -> str:
     """A name of the sentence aligned best that the claim does not have."""
     for _, sentence in aligned.sentences[:1]:
         others = [name for name in sentence.names if name.sure and not claim.words.have(name)]
@@ -162,21 +166,21 @@ def _rival_names(claim: ReadText, aligned: Aligned) -> str:
     return ""
 
 
-def conflicting_denial(claim: ReadText, aligned: Aligned) -> Conflict | None:
+def conflicting_denial(claim: AnalysedText, aligned: Alignment) -> Contradiction | None:
     """A denial of what the source says, or a plain saying of what it denies."""
     if aligned.recall < DENIAL_RECALL_MIN or not aligned.sentences:
         return None
     sentences = [sentence for _, sentence in aligned.sentences]
-    if any(_is_said(denied, sentences) for denied in claim.denied):
-        return Conflict("negation_added", "The answer denies what the source says.")
+    if any(_is_affirmed(denied, sentences) for denied in claim.denied):
+        return Contradiction("negation_added", "The answer denies what the source says.")
     if claim.denial.soft:
         return None
-    if any(_is_said(denied, [claim]) for other in sentences for denied in other.denied):
-        return Conflict("negation_missing", "The source denies what the answer says.")
+    if any(_is_affirmed(denied, [claim]) for other in sentences for denied in other.denied):
+        return Contradiction("negation_missing", "The source denies what the answer says.")
     return None
 
 
-def _is_said(denied: Weights, others: Sequence[ReadText]) -> bool:
+def _is_affirmed(denied: TermWeights, others: Sequence[AnalysedText]) -> bool:
     """Whether what one text denies is said plainly by `others`, and denied by none."""
     if not denied:
         return not any(other.denial.spans or other.denial.soft for other in others)
@@ -190,10 +194,10 @@ def _is_said(denied: Weights, others: Sequence[ReadText]) -> bool:
     return said
 
 
-def _denies_near(text: ReadText, wanted: Weights) -> bool:
+def _denies_near(text: AnalysedText, wanted: TermWeights) -> bool:
     """Whether `text` denies something near one of the `wanted` terms, plainly or by its words."""
     return any(_share(wanted, terms) > 0 for terms in text.doubted)
 
 
-def _share(wanted: Weights, terms: Terms) -> float:
+def _share(wanted: TermWeights, terms: TermSet) -> float:
     return overlap(wanted, terms).total / wanted.total

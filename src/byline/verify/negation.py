@@ -35,7 +35,7 @@ _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Denial:
+class DeniedSpans:
     """`spans` of the folded text that are denied; `soft` are those near words that may deny
     something too."""
 
@@ -43,7 +43,7 @@ class Denial:
     soft: tuple[tuple[int, int], ...]
 
 
-def denials_in(text: str) -> Denial:
+def denials_in(text: str) -> DeniedSpans:
     """What a folded sentence denies."""
     english = _masked(text, NO_NEGATIONS_EN)
     spans = [_behind(english, m.end()) for m in _first(NEGATIONS_EN.finditer(english))]
@@ -54,7 +54,7 @@ def denials_in(text: str) -> Denial:
         clauses = _clause_starts(korean)
         spans += [_around(korean, clauses, *span) for span in _first(found)]
         soft += [_near(m, _SOFT_CHARS // 2) for m in _first(SOFT_NEGATIONS_KO.finditer(text))]
-    return Denial(tuple(spans), tuple(soft))
+    return DeniedSpans(tuple(spans), tuple(soft))
 
 
 def _first(found: Iterable[T]) -> Iterator[T]:

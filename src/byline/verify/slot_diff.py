@@ -30,7 +30,7 @@ _WORD: Final = re.compile(r"[^\W_]+(?:['.-][^\W_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class DiffSlot:
     """The words of the claim and of the source's sentence where the two part, and whether like
     words stand on both sides."""
 
@@ -38,7 +38,7 @@ class Slot:
     theirs: tuple[str, ...]
 
 
-def slots(claim: str, source: str) -> Iterator[Slot]:
+def slots(claim: str, source: str) -> Iterator[DiffSlot]:
     """The places where two plain sentences that run alike part."""
     ours, theirs = _WORD.findall(claim), _WORD.findall(source)
     if not ours or max(len(ours), len(theirs)) > WORDS_MAX:
@@ -55,7 +55,7 @@ def slots(claim: str, source: str) -> Iterator[Slot]:
             place + 1 == len(blocks) or blocks[place + 1][0] == "equal"
         )
         if tag == "replace" and framed and max(i2 - i1, j2 - j1) <= SLOT_WORDS_MAX:
-            yield Slot(tuple(ours[i1:i2]), tuple(theirs[j1:j2]))
+            yield DiffSlot(tuple(ours[i1:i2]), tuple(theirs[j1:j2]))
 
 
 def _may_run_alike(ours: Counter[str], theirs: Counter[str]) -> bool:
@@ -94,7 +94,7 @@ def _names(words: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _korean(slot: Slot) -> tuple[str, str] | None:
+def _korean(slot: DiffSlot) -> tuple[str, str] | None:
     """The last word on both sides where both are names of people, or of the same sort of place."""
     ours, theirs = stem_ko(slot.ours[-1]), stem_ko(slot.theirs[-1])
     if len(slot.ours) != len(slot.theirs) or ours == theirs or not "가" <= ours[0] <= "힣":

@@ -25,14 +25,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from byline.domain.asks import Support
-from byline.verify.alignment import Aligned, align
-from byline.verify.checked_source import ReadSource, ReadText
+from byline.verify.alignment import Alignment, align
+from byline.verify.checked_source import AnalysedSource, AnalysedText
 from byline.verify.contradictions import (
     conflicting_denial,
     conflicting_fact,
     conflicting_name,
 )
-from byline.verify.facts.exact_facts import is_idle
+from byline.verify.facts.exact_facts import is_spelled_one
 
 SUPPORTED_MIN: Final = 0.55
 WEAK_MIN: Final = 0.35
@@ -56,18 +56,18 @@ class SupportVerdict:
     why: str
     recall: float
     content: float
-    aligned: Aligned
+    aligned: Alignment
 
 
 def check_support(
-    sentence: str, sources: Sequence[ReadSource], similarity: Similarity | None = None
+    sentence: str, sources: Sequence[AnalysedSource], similarity: Similarity | None = None
 ) -> SupportVerdict:
     """Hold `sentence` against the sources it cites, as if they were one."""
-    return check_claim(ReadText(sentence), sources, similarity)
+    return check_claim(AnalysedText(sentence), sources, similarity)
 
 
 def check_claim(
-    claim: ReadText, sources: Sequence[ReadSource], similarity: Similarity | None = None
+    claim: AnalysedText, sources: Sequence[AnalysedSource], similarity: Similarity | None = None
 ) -> SupportVerdict:
     """As `check_support`, of a sentence that is read already."""
     aligned = align(claim, sources)
@@ -92,7 +92,7 @@ def check_claim(
         undecided = "other_language", "It is in another language than its source."  # 7
     elif aligned.recall >= SUPPORTED_MIN:
         return verdict(Support.SUPPORTED, "words_found", "The source says it in like words.")  # 8
-    elif aligned.recall >= WEAK_MIN or sum(not is_idle(fact) for fact in claim.facts) > 1:
+    elif aligned.recall >= WEAK_MIN or sum(not is_spelled_one(fact) for fact in claim.facts) > 1:
         undecided = "some_words", "The source has only part of its words."  # 9
     else:
         return verdict(

@@ -108,9 +108,9 @@ _KO_TAIL: Final = re.compile(
 )
 
 
-def content_terms(text: str) -> Weights:
+def content_terms(text: str) -> TermWeights:
     """Term → weight, of a folded text."""
-    found = Weights()
+    found = TermWeights()
     for chunk in _CHUNK.findall(text):
         word = chunk.strip(".'’-–—*_#")
         if word in FUNCTION_EN or word in NUMBER_WORDS or word in UNITS or _DIGIT.search(word):
@@ -132,7 +132,7 @@ def stem_ko(word: str) -> str:
     return word
 
 
-class Terms(frozenset[str]):
+class TermSet(frozenset[str]):
     """The terms of a text, to look others up in."""
 
     @cached_property
@@ -141,7 +141,7 @@ class Terms(frozenset[str]):
         return frozenset(t[:_PREFIX_CHARS_MIN] for t in self if len(t) >= _PREFIX_CHARS_MIN)
 
 
-class Weights(dict[str, float]):
+class TermWeights(dict[str, float]):
     """Terms and what each weighs."""
 
     @cached_property
@@ -158,15 +158,15 @@ class Weights(dict[str, float]):
         """What all weigh; the same whatever their order."""
         return math.fsum(self.values())
 
-    def without(self, found: Container[str]) -> Weights:
+    def without(self, found: Container[str]) -> TermWeights:
         """Those that are not in `found`."""
-        return Weights((term, weight) for term, weight in self.items() if term not in found)
+        return TermWeights((term, weight) for term, weight in self.items() if term not in found)
 
 
-def overlap(wanted: Weights, *among: Terms) -> Weights:
+def overlap(wanted: TermWeights, *among: TermSet) -> TermWeights:
     """Of `wanted`, what the terms `among` have: a term's weight, or most of it where another begins
     alike (`invest`, `investor`)."""
-    found = Weights()
+    found = TermWeights()
     for terms in among:  # the fewer of both are looked up in the other
         for start in wanted.by_beginning.keys() & terms.beginnings:
             found.update((term, _ALIKE * wanted[term]) for term in wanted.by_beginning[start])

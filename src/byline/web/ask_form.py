@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from byline.ask.running_ask import RunningAsk
-from byline.domain.asks import AskMode, AskRequest, Failed, StoredAsk
+from byline.domain.asks import AskFailed, AskMode, AskRequest, StoredAsk
 from byline.errors import BadRequest, BylineError
 
 FIELDS: Final = ("question", "backend", "mode", "collection")
@@ -55,5 +55,5 @@ def asked_like(ask: StoredAsk) -> Typed:
 def raise_if_none(running: RunningAsk) -> None:
     """Raise what was wrong with the question of an ask that ended as none, so is not stored."""
     last = running.events[-1] if running.events else None
-    if isinstance(last, Failed) and isinstance(last.error, BadRequest):
+    if isinstance(last, AskFailed) and isinstance(last.error, BadRequest):
         raise last.error

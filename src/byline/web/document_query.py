@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from byline.domain.documents import Choice, DocumentSort, DocumentState, RemovedDocument
+from byline.domain.documents import DocumentSelection, DocumentSort, DocumentState, RemovedDocument
 from byline.domain.searches import Filters
 from byline.errors import BadRequest
 from byline.search.filters import TYPES
@@ -49,7 +49,7 @@ class Sought:
             types=(self.type,) if self.type else (),
         )
 
-    def choice(self) -> Choice:
+    def choice(self) -> DocumentSelection:
         """The rest of it. Raises `BadRequest` for a state or an order there is not."""
         if self.state and self.state not in GROUPS:
             raise BadRequest(f"There is no such state: {self.state[:40]!r}.")
@@ -57,7 +57,7 @@ class Sought:
             sort = DocumentSort(self.sort or DocumentSort.NEWEST)
         except ValueError:
             raise BadRequest(f"There is no such order: {self.sort[:40]!r}.") from None
-        return Choice(self.q, GROUPS.get(self.state, ()), sort)
+        return DocumentSelection(self.q, GROUPS.get(self.state, ()), sort)
 
     def page(self, cursor: str | None = None) -> Sought:
         """The same from another place on; the first page unless one is given."""

@@ -20,19 +20,19 @@ from byline.api.services import Parts, Services
 from byline.ask.ask_json import answer_json
 from byline.ask.running_ask import RunningAsk
 from byline.domain.asks import (
+    AskDone,
     AskEvent,
+    AskFailed,
     AskQueued,
     AskRequest,
     AskStarted,
     AskStatus,
-    Done,
-    Failed,
 )
 from byline.errors import BylineError
 
 router = APIRouter(tags=["ask"], route_class=StrictRoute)
 
-ADMITTED = (AskQueued, AskStarted, Done, Failed)
+ADMITTED = (AskQueued, AskStarted, AskDone, AskFailed)
 """With the first of these it is settled how the ask is answered: as a stream or as an error."""
 
 _CODES = (
@@ -111,13 +111,13 @@ def wants_events(request: Request) -> bool:
 
 
 async def _whole(request: Request, running: RunningAsk) -> Response:
-    last = await unless_caller_leaves(request.receive, first_of(running, (Done, Failed)))
+    last = await unless_caller_leaves(request.receive, first_of(running, (AskDone, AskFailed)))
     return _settled(running, last)
 
 
 async def _streamed(request: Request, running: RunningAsk) -> Response:
     first = await unless_caller_leaves(request.receive, first_of(running, ADMITTED))
-    if isinstance(first, Failed):
+    if isinstance(first, AskFailed):
         return _settled(running, first)
     return follow(request, running)
 
@@ -132,7 +132,7 @@ async def first_of(running: RunningAsk, kinds: tuple[type[AskEvent], ...]) -> As
 
 def _settled(running: RunningAsk, event: AskEvent) -> Response:
     headers = ask_headers(running)
-    assert isinstance(event, Done | Failed)
-    if isinstance(event, Failed) and event.answer.status is not AskStatus.LLM_ERROR:
+    assert isinstance(event, AskDone | AskFailed)
+    if isinstance(event, AskFailed) and event.answer.status is not AskStatus.LLM_ERROR:
         return failure(event.error, body=error_body(event.error, event.answer), headers=headers)
     return json_response(answer_json(event.answer), headers=headers)

@@ -15,7 +15,7 @@ from byline.api.failures import status_of
 from byline.api.http.event_streams import CallerLeft, unless_caller_leaves, until
 from byline.api.services import Services
 from byline.ask.running_ask import RunningAsk
-from byline.domain.asks import AskEvent, AskStatus, Done, Failed
+from byline.domain.asks import AskDone, AskEvent, AskFailed, AskStatus
 from byline.errors import BylineError
 
 T = TypeVar("T")
@@ -62,9 +62,9 @@ class FormDoor:
     async def _admission(self, request: Request, running: RunningAsk) -> None:
         if RESPOND_ASYNC in request.headers.get("prefer", ""):
             await self._at_most(PATIENCE_S, running, ADMITTED)
-            await self._at_most(FOLLOWED_S, running, (Done, Failed))
+            await self._at_most(FOLLOWED_S, running, (AskDone, AskFailed))
         else:
-            await self._at_most(PATIENCE_S, running, (Done, Failed))
+            await self._at_most(PATIENCE_S, running, (AskDone, AskFailed))
         await running.stored.wait()
 
     async def _at_most(

@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from byline.ask.agent.step import Turn
+from byline.ask.agent.step import AgentTurn
 from byline.ask.agent.tools import tool_schemas
+from byline.ask.prompt.prompt_budget import TokenBudget
 from byline.ask.prompt.source_fence import fenced
 from byline.ask.prompt.token_calibration import Calibration
-from byline.ask.prompt.token_estimate import Tokens
+from byline.ask.prompt.token_estimate import TokenCount
 from byline.domain.asks import Source
 from byline.domain.chat import Message, Tool
 from byline.errors import ContextTooLong
@@ -44,13 +45,13 @@ ANSWER_NOW: Final = (
     "Answer the question now, from the sources above, citing them by number. "
     "Tools cannot be called any more."
 )
-DROPPED: Final = "(This result was dropped to make room. Ask again if it is needed.)"
+DROPPED: Final = "(This result was dropped to make budget. Ask again if it is needed.)"
 SAID_CHARS_MAX: Final = 2_000
 """Of a message that was no answer, no more than this is shown to the model again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class RunOpening:
     """What a run begins with; `history` are earlier messages of a conversation."""
 
     question: str
@@ -58,54 +59,32 @@ class Opening:
     history: tuple[Message, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """How much fits, in tokens: the context, and of it the part kept for the answer; and how
-    tokens are estimated."""
-
-    context_tokens: int
-    answer_tokens: int
-    calibration: Calibration
-
-    @property
-    def prompt_max(self) -> int:
-        """The largest estimate of a prompt that surely leaves room for the answer."""
-        left = self.context_tokens - self.answer_tokens
-        return int(left / (1 + self.calibration.margin))
-
-    @property
-    def result_tokens(self) -> int:
-        """What one tool result may take: so much that several fit."""
-        return max(200, self.context_tokens // 6)
-
-
-def room_of(context_tokens: int, max_tokens: int, calibration: Calibration) -> Room:
-    """A quarter of the context is enough for an answer, and leaves the rest to the sources."""
-    return Room(context_tokens, min(max_tokens, context_tokens // 4), calibration)
-
-
 def plain_tokens(
     messages: Sequence[Message], tools: Sequence[Tool], calibration: Calibration
-) -> Tokens:
+) -> TokenCount:
     """What a call takes at the prices of the model's family; templates write the tools as JSON."""
     plain = calibration.plain(messages)
     return plain + calibration.plain_text(json.dumps(tools)) if tools else plain
 
 
-def talk_with_tools(opening: Opening, turns: Sequence[Turn], room: Room) -> tuple[Message, ...]:
+def messages_with_tools(
+    opening: RunOpening, turns: Sequence[AgentTurn], budget: TokenBudget
+) -> tuple[Message, ...]:
     """The messages for a call with tools; raises `ContextTooLong`."""
-    return _fitted(opening, turns, room, tools=tool_schemas())
+    return _fitted(opening, turns, budget, tools=tool_schemas())
 
 
-def talk_for_answer(opening: Opening, turns: Sequence[Turn], room: Room) -> tuple[Message, ...]:
+def messages_for_answer(
+    opening: RunOpening, turns: Sequence[AgentTurn], budget: TokenBudget
+) -> tuple[Message, ...]:
     """The messages for the last call, which can only answer; raises `ContextTooLong`."""
-    return _fitted(opening, turns, room, closing=ANSWER_NOW)
+    return _fitted(opening, turns, budget, closing=ANSWER_NOW)
 
 
 def _fitted(
-    opening: Opening,
-    turns: Sequence[Turn],
-    room: Room,
+    opening: RunOpening,
+    turns: Sequence[AgentTurn],
+    budget: TokenBudget,
     *,
     tools: Sequence[Tool] = (),
     closing: str = "",
@@ -116,11 +95,13 @@ def _fitted(
 
     def messages() -> list[Message]:
         told = [m for turn in kept for m in turn]
-        return _closed([*_opened(opening.question, sources, history), *told], closing)
+        return _with_closing(
+            [*_opening_messages(opening.question, sources, history), *told], closing
+        )
 
     def is_too_long() -> bool:
-        plain = plain_tokens(messages(), tools, room.calibration)
-        return room.calibration.corrected(plain) > room.prompt_max
+        plain = plain_tokens(messages(), tools, budget.calibration)
+        return budget.calibration.corrected(plain) > budget.prompt_max
 
     results = [m for turn in kept for m in turn if m["role"] in ("tool", "user")]
     while is_too_long():
@@ -136,14 +117,16 @@ def _fitted(
             sources.pop()
         else:
             raise ContextTooLong(
-                f"The question takes about {room.calibration.tokens(opening.question)} tokens; "
+                f"The question takes about {budget.calibration.tokens(opening.question)} tokens; "
                 "with the rules and tools of agent mode and room for an answer that is more than "
                 "the backend's context."
             )
     return tuple(messages())
 
 
-def _opened(question: str, sources: Sequence[Source], history: Sequence[Message]) -> list[Message]:
+def _opening_messages(
+    question: str, sources: Sequence[Source], history: Sequence[Message]
+) -> list[Message]:
     shown = "\n".join(map(fenced, sources)) or "(The first search found nothing.)"
     asked = f"Sources:\n{shown}\n\nQuestion: {question}"
     return [
@@ -153,18 +136,22 @@ def _opened(question: str, sources: Sequence[Source], history: Sequence[Message]
     ]
 
 
-def _turn_messages(turns: Sequence[Turn]) -> list[list[dict[str, Any]]]:
+def _turn_messages(turns: Sequence[AgentTurn]) -> list[list[dict[str, Any]]]:
     return [
-        _in_words(turn) if turn.in_words or not turn.calls else _as_calls(turn) for turn in turns
+        _turn_as_text(turn) if turn.in_words or not turn.calls else _turn_as_calls(turn)
+        for turn in turns
     ]
 
 
-def _as_calls(turn: Turn) -> list[dict[str, Any]]:
+def _turn_as_calls(turn: AgentTurn) -> list[dict[str, Any]]:
     calls = [
         {
             "id": call.call_id,
             "type": "function",
-            "function": {"name": call.tool or "unnamed", "arguments": _sent_back(call.arguments)},
+            "function": {
+                "name": call.tool or "unnamed",
+                "arguments": _valid_arguments(call.arguments),
+            },
         }
         for call in turn.calls
     ]
@@ -178,7 +165,7 @@ def _as_calls(turn: Turn) -> list[dict[str, Any]]:
     ]
 
 
-def _in_words(turn: Turn) -> list[dict[str, Any]]:
+def _turn_as_text(turn: AgentTurn) -> list[dict[str, Any]]:
     """A model that writes its calls gets results it can read: its template may know no tools."""
     written = [json.dumps({"name": c.tool, "arguments": c.arguments}) for c in turn.calls]
     said = "\n".join([turn.content, *written]).strip()[:SAID_CHARS_MAX]
@@ -189,7 +176,7 @@ def _in_words(turn: Turn) -> list[dict[str, Any]]:
     ]
 
 
-def _sent_back(arguments: str) -> str:
+def _valid_arguments(arguments: str) -> str:
     """The arguments as servers can take them: several break, or refuse, at what is no JSON object.
     What was wrong with them the tool result says."""
     try:
@@ -199,7 +186,7 @@ def _sent_back(arguments: str) -> str:
     return arguments if arguments and is_object and len(arguments) <= SAID_CHARS_MAX else "{}"
 
 
-def _closed(messages: list[Message], closing: str) -> list[Message]:
+def _with_closing(messages: list[Message], closing: str) -> list[Message]:
     """With `closing` said last, in the last message where that is the user's: templates may insist
     that user and assistant take turns."""
     if not closing:

@@ -12,33 +12,37 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from byline.ask.agent.agent_messages import Opening, room_of, talk_for_answer, talk_with_tools
+from byline.ask.agent.agent_messages import (
+    RunOpening,
+    messages_for_answer,
+    messages_with_tools,
+)
 from byline.ask.agent.step import (
-    Answer,
-    AskForAnswer,
-    AskWithTools,
-    Begin,
-    Effect,
+    AgentEffect,
+    AgentState,
+    CallForAnswer,
+    CallWithTools,
     Fail,
-    MadeCall,
-    Ran,
+    Finish,
+    ModelMessage,
+    Publish,
+    RequestedCall,
     RunTools,
-    Said,
-    State,
-    Tell,
+    SearchDone,
+    ToolsRan,
     step,
 )
-from byline.ask.agent.text_tool_calls import Holdback
+from byline.ask.agent.text_tool_calls import CallHoldback
 from byline.ask.agent.toolbox import Toolbox
 from byline.ask.agent.tools import tool_schemas
 from byline.ask.answer_text import answer_text
 from byline.ask.ask_parts import AskParts
-from byline.ask.ask_progress import Progress
+from byline.ask.ask_progress import AskProgress
 from byline.ask.model_call import call_events, signed
-from byline.ask.prompt.prompt_budget import SOURCE_TOKENS
+from byline.ask.prompt.prompt_budget import SOURCE_TOKENS, TokenBudget
 from byline.ask.prompt.token_calibration import Calibration
 from byline.ask.query_rewrite import history_messages
-from byline.ask.stream_filter import Listening
+from byline.ask.stream_filter import StreamFilter
 from byline.backend.decode import assemble_message
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import (
@@ -56,22 +60,22 @@ from byline.errors import LlmError
 
 
 async def run_agent(
-    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+    request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
     """Answer `request` in rounds of tool calls; `progress.sources` is the first search's.
 
     Ends with the answer in `progress.text` and every passage shown in `progress.sources`. Raises
     what a call raises, and `LlmError` (`empty_answer`) where the model never answers.
     """
-    run = _Run(request, backend, progress, parts)
-    state, effects = step(State(), Begin())
-    waiting: deque[Effect] = deque(effects)
+    run = _AgentCalls(request, backend, progress, parts)
+    state, effects = step(AgentState(), SearchDone())
+    waiting: deque[AgentEffect] = deque(effects)
     while waiting:
         effect = waiting.popleft()
         match effect:
-            case Tell(event):
+            case Publish(event):
                 yield event
-            case AskWithTools() | AskForAnswer():
+            case CallWithTools() | CallForAnswer():
                 async with aclosing(run.call(effect)) as events:
                     async for event in events:
                         yield event
@@ -83,9 +87,9 @@ async def run_agent(
                 results = await run.toolbox.run(calls)
                 progress.sources = run.toolbox.sources
                 run.took("tools", begun)
-                state, effects = step(state, Ran(results))
+                state, effects = step(state, ToolsRan(results))
                 waiting.extend(effects)
-            case Answer(text):
+            case Finish(text):
                 if rest := run.not_yet_shown(text):
                     yield Token(rest)
                 progress.text = text
@@ -93,27 +97,27 @@ async def run_agent(
                 raise LlmError(backend.name, "empty_answer", machine=backend.machine, text=text)
 
 
-class _Run:
+class _AgentCalls:
     """What the calls of one run have in common, and what the latest of them said."""
 
     def __init__(
-        self, request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+        self, request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
     ) -> None:
         self._backend = backend
         self._progress = progress
         self._calibrations = parts.calibrations
         # The same to the end: from round to round the messages' beginning must not change.
         self._calibration = parts.calibrations.of(backend.name, backend.model)
-        self._room = room_of(backend.context_tokens, backend.max_tokens, self._calibration)
+        self._budget = TokenBudget(backend.context_tokens, backend.max_tokens, self._calibration)
         self._options = {"temperature": parts.config.temperature}
         self._timeout_read_s = request.timeout_read_s or parts.config.timeout_read_s
-        self._holdback = Holdback()
-        self.said = Said("")
+        self._holdback = CallHoldback()
+        self.said = ModelMessage("")
         self.toolbox = Toolbox(
             parts.searcher,
             parts.reader,
             request.where,
-            self._room.result_tokens,
+            self._budget.result_tokens,
             self._calibration,
         )
         found = tuple(progress.sources)
@@ -121,9 +125,9 @@ class _Run:
         self.toolbox.open_with(found, shown)
         progress.sources = shown
         history = history_messages(progress.turns, backend.context_tokens // 6, self._calibration)
-        self._opening = Opening(request.question, shown, history)
+        self._opening = RunOpening(request.question, shown, history)
 
-    async def call(self, effect: AskWithTools | AskForAnswer) -> AsyncGenerator[AskEvent, None]:
+    async def call(self, effect: CallWithTools | CallForAnswer) -> AsyncGenerator[AskEvent, None]:
         """One message of the model, streamed; then it is `said`."""
         deltas: list[Delta] = []
         try:
@@ -131,20 +135,20 @@ class _Run:
                 async for event in events:
                     yield event
         except LlmError as error:
-            self.said = _said(deltas, finish="length")
+            self.said = _model_message(deltas, finish="length")
             if error.reason != "bad_response" or not self.said.calls:
                 raise
         else:
             repeats = self._progress.finish_reason == REPETITION
-            self.said = _said(deltas, finish="length" if repeats else "")
+            self.said = _model_message(deltas, finish="length" if repeats else "")
 
     async def _stream(
-        self, effect: AskWithTools | AskForAnswer, deltas: list[Delta]
+        self, effect: CallWithTools | CallForAnswer, deltas: list[Delta]
     ) -> AsyncGenerator[AskEvent, None]:
         """The events of one call, whose deltas are added to `deltas`."""
         backend, progress = self._backend, self._progress
-        self._holdback = Holdback()
-        listening = Listening(progress)
+        self._holdback = CallHoldback()
+        listening = StreamFilter(progress)
         begun = time.perf_counter()
         request = self._request(effect)
         events = call_events(backend, request, Priority.FOREGROUND)
@@ -173,15 +177,15 @@ class _Run:
                             break
         self.took("generate", begun)
         usage = deltas[-1].usage
-        progress.usage = _sum(progress.usage, usage)
+        progress.usage = _usage_sum(progress.usage, usage)
         # What a template makes of tools nobody knows: some write them out, some leave them out.
         if usage and usage.prompt_tokens and not request.tools:
             plain = self._calibration.plain(request.messages)
             self._calibrations.learn(backend.name, backend.model, plain, usage.prompt_tokens)
 
-    def take_back_unless_answered(self, effects: tuple[Effect, ...]) -> None:
+    def take_back_unless_answered(self, effects: tuple[AgentEffect, ...]) -> None:
         """The text beside a tool call is no part of an answer."""
-        if not any(isinstance(effect, Answer) for effect in effects):
+        if not any(isinstance(effect, Finish) for effect in effects):
             self._progress.text = ""
 
     def not_yet_shown(self, answer: str) -> str:
@@ -193,33 +197,33 @@ class _Run:
         timings = self._progress.timings_ms
         timings[part] = timings.get(part, 0.0) + _ms_since(begun)
 
-    def _request(self, effect: AskWithTools | AskForAnswer) -> ChatRequest:
+    def _request(self, effect: CallWithTools | CallForAnswer) -> ChatRequest:
         messages: tuple[Message, ...]
-        if isinstance(effect, AskWithTools):
-            messages = talk_with_tools(self._opening, effect.turns, self._room)
+        if isinstance(effect, CallWithTools):
+            messages = messages_with_tools(self._opening, effect.turns, self._budget)
             offered: dict[str, Any] = {"tools": tool_schemas(), "tool_choice": "auto"}
         else:
-            messages = talk_for_answer(self._opening, effect.turns, self._room)
+            messages = messages_for_answer(self._opening, effect.turns, self._budget)
             offered = {"tool_choice": "none"}
         return ChatRequest(
             messages,
             timeout_read_s=self._timeout_read_s,
-            max_tokens=self._room.answer_tokens,
+            max_tokens=self._budget.answer_min,
             options=self._options,
             asked_by=AskedBy(Asker.AGENT, self._progress.ask_id),
             **offered,
         )
 
 
-def _said(deltas: list[Delta], finish: str = "") -> Said:
+def _model_message(deltas: list[Delta], finish: str = "") -> ModelMessage:
     """The message in `deltas`; `finish` is why it ended, where its server could not read the tool
     call in it and broke off with that."""
     message = assemble_message(deltas)
     calls = tuple(
-        MadeCall(call["function"]["name"], call["function"]["arguments"])
+        RequestedCall(call["function"]["name"], call["function"]["arguments"])
         for call in message.get("tool_calls", ())
     )
-    return Said(
+    return ModelMessage(
         answer_text(message["content"] or ""), calls, finish or deltas[-1].finish_reason or "stop"
     )
 
@@ -235,7 +239,7 @@ def _fitting(
     return sources
 
 
-def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
+def _usage_sum(one: Usage | None, other: Usage | None) -> Usage | None:
     if one is None or other is None:
         return one or other
     return Usage(

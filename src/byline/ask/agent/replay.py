@@ -18,29 +18,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from byline.ask.agent.step import (
-    Answer,
-    AskForAnswer,
-    AskWithTools,
-    Begin,
-    Effect,
+    AgentEffect,
+    AgentPhase,
+    AgentState,
+    CallForAnswer,
+    CallWithTools,
     Fail,
-    MadeCall,
-    Phase,
-    Ran,
+    Finish,
+    ModelMessage,
+    Publish,
+    RequestedCall,
     RunTools,
-    Said,
-    State,
-    Tell,
+    SearchDone,
+    ToolsRan,
     step,
 )
 from byline.ask.answer_text import answer_text
 from byline.ask.ask_json import sentence_json, tool_json
 from byline.ask.stream_filter import THOUGHT_ALOUD
-from byline.domain.asks import Noted, Source, ToolCalled, ToolOutcome, ToolReturned
+from byline.domain.asks import AskNote, Source, ToolCalled, ToolOutcome, ToolReturned
 from byline.verify.citations import check_answer
 from byline.verify.refusal_lines import is_refusal
 
-Row = Mapping[str, Any]
+TranscriptRow = Mapping[str, Any]
 """One event of a transcript: `{seq, type, data}`."""
 
 _HAD_NO_END = '```json\n{"name": "'
@@ -48,7 +48,7 @@ _HAD_NO_END = '```json\n{"name": "'
 
 
 @dataclass(slots=True)
-class Message:
+class RecordedMessage:
     """A message of the model, as the transcript has it: the text it was streamed as, the calls it
     made, what they returned, and what was noted of it."""
 
@@ -64,17 +64,17 @@ class Replay:
     sentences, none where everything was decided as it would be now."""
 
     answer: str | None
-    messages: tuple[Message, ...]
+    messages: tuple[RecordedMessage, ...]
     differences: tuple[str, ...]
 
 
-def replay(rows: Sequence[Row]) -> Replay:
+def replay(rows: Sequence[TranscriptRow]) -> Replay:
     """Play the transcript of an ended ask again."""
     messages = tuple(_messages(rows))
     done = next((row["data"] for row in rows if row["type"] == "done"), None)
     text = answer_text(messages[-1].text) if messages else ""
     is_run = len(messages) > 1 or any(one.calls or one.notes for one in messages)
-    differences = list(_run_again(messages, done)) if is_run else []
+    differences = list(_differences(messages, done)) if is_run else []
     if done is None or done["status"] not in ("completed", "no_evidence"):
         return Replay(None, messages, tuple(differences))
     if done["status"] == "no_evidence":
@@ -91,14 +91,14 @@ def replay(rows: Sequence[Row]) -> Replay:
     return Replay(checked.answer, messages, tuple(differences))
 
 
-def _messages(rows: Sequence[Row]) -> Iterator[Message]:
-    message: Message | None = None
+def _messages(rows: Sequence[TranscriptRow]) -> Iterator[RecordedMessage]:
+    message: RecordedMessage | None = None
     for row in rows:
         data = row["data"]
         if row["type"] == "started":
             if message is not None:
                 yield message
-            message = Message()
+            message = RecordedMessage()
         elif message is None:
             continue  # before the first message: the search, the queue, a question rewritten
         elif row["type"] == "token":
@@ -115,65 +115,67 @@ def _messages(rows: Sequence[Row]) -> Iterator[Message]:
         yield message
 
 
-def _run_again(messages: Sequence[Message], done: Row | None) -> Iterator[str]:
+def _differences(messages: Sequence[RecordedMessage], done: TranscriptRow | None) -> Iterator[str]:
     """The messages through the step machine; what it does otherwise than it did."""
-    state, effects = step(State(), Begin())
+    state, effects = step(AgentState(), SearchDone())
     for number, message in enumerate(messages, start=1):
-        if state.phase not in (Phase.MESSAGE, Phase.ANSWER):
+        if state.phase not in (AgentPhase.MESSAGE, AgentPhase.ANSWER):
             yield f"After message {number - 1} the run would have ended."
             return
         is_silent = not (message.text or message.calls or message.notes)
         if is_silent and number == len(messages) and not _failed(done):
             return  # it was stopped, or its machine went away, before it said anything
         before = effects
-        state, effects = step(state, _said(message, is_last=isinstance(before[-1], AskForAnswer)))
-        told = [*_told(effects)]
+        state, effects = step(
+            state, _model_message(message, is_last=isinstance(before[-1], CallForAnswer))
+        )
+        told = [*_published(effects)]
         if isinstance(effects[-1], RunTools):
             wanted = {call.call_id for call in effects[-1].calls}
             ran = tuple(one for one in message.results if one.call_id in wanted)
             if len(ran) < len(wanted):
                 return  # it was stopped while tools ran
             if any(map(_is_refused, ran)):
-                yield f"Message {number} would be taken otherwise: {_ends(effects)}."
+                yield f"Message {number} would be taken otherwise: {_next_in_words(effects)}."
                 return
-            state, effects = step(state, Ran(ran))
-            told += _told(effects)
-        if told != [*_shown(message)]:
-            yield f"Message {number} would be taken otherwise: {_ends(effects)}."
+            state, effects = step(state, ToolsRan(ran))
+            told += _published(effects)
+        if told != [*_recorded(message)]:
+            yield f"Message {number} would be taken otherwise: {_next_in_words(effects)}."
             return
-    if isinstance(effects[-1], AskWithTools | AskForAnswer) and done and done["answer"]:
+    if isinstance(effects[-1], CallWithTools | CallForAnswer) and done and done["answer"]:
         yield "The run would not have ended with this answer."
 
 
-def _failed(done: Row | None) -> bool:
+def _failed(done: TranscriptRow | None) -> bool:
     return done is not None and done["reason"] == "empty_answer"
 
 
-def _said(message: Message, *, is_last: bool) -> Said:
+def _model_message(message: RecordedMessage, *, is_last: bool) -> ModelMessage:
     """The message as the step machine got it; what the transcript does not keep of it (calls in
     words, what was cut) stands there in a form that reads the same."""
-    calls = tuple(MadeCall(call.tool, call.arguments) for call in message.calls)
+    calls = tuple(RequestedCall(call.tool, call.arguments) for call in message.calls)
     cut = "message_cut" in message.notes
     if "call_in_words" in message.notes:
         written = [json.dumps({"name": c.name, "arguments": c.arguments}) for c in calls]
         blocks = "\n".join(f"```json\n{one}\n```" for one in written)
         said = message.calls[0].said if message.calls else message.text
-        return Said(f"{said}\n{blocks}")
+        return ModelMessage(f"{said}\n{blocks}")
     if cut and not calls:
-        return Said(f"{message.text}\n{_HAD_NO_END}", finish_reason="length")
+        return ModelMessage(f"{message.text}\n{_HAD_NO_END}", finish_reason="length")
     if "call_after_last_round" in message.notes and is_last:
-        return Said(message.text, (MadeCall("search", "{}"),), "tool_calls")
+        return ModelMessage(message.text, (RequestedCall("search", "{}"),), "tool_calls")
     text = message.calls[0].said if message.calls else message.text
-    return Said(text, calls, "length" if cut else "stop")
+    return ModelMessage(text, calls, "length" if cut else "stop")
 
 
-def _told(effects: Sequence[Effect]) -> Iterator[tuple[Any, ...]]:
+def _published(effects: Sequence[AgentEffect]) -> Iterator[tuple[Any, ...]]:
     for effect in effects:
-        if isinstance(effect, Tell):
+        if isinstance(effect, Publish):
             yield _key(effect.event)
 
 
-def _shown(message: Message) -> Iterator[tuple[Any, ...]]:
+def _recorded(message: RecordedMessage) -> Iterator[tuple[Any, ...]]:
     """What was told of a message, as `_told` has it, in the order the machine tells it in."""
     refused = [one for one in message.results if _is_refused(one)]
     ran = [one for one in message.results if not _is_refused(one)]
@@ -197,7 +199,7 @@ def _is_refused(result: ToolReturned) -> bool:
 
 def _key(event: object) -> tuple[Any, ...]:
     match event:
-        case Noted(code, _):
+        case AskNote(code, _):
             return ("note", code)
         case ToolCalled():
             return ("call", event.round, event.call_id, event.tool, event.arguments)
@@ -206,22 +208,22 @@ def _key(event: object) -> tuple[Any, ...]:
     return (type(event).__name__,)
 
 
-def _ends(effects: Sequence[Effect]) -> str:
+def _next_in_words(effects: Sequence[AgentEffect]) -> str:
     match effects[-1]:
-        case AskWithTools():
+        case CallWithTools():
             return "the model would be asked on, with tools"
-        case AskForAnswer():
+        case CallForAnswer():
             return "the model could only answer then"
         case RunTools():
             return "its calls would be run"
-        case Answer():
+        case Finish():
             return "it would be the answer"
         case Fail():
             return "the run would fail"
     return "something else would be told"
 
 
-def _result(data: Row) -> ToolReturned:
+def _result(data: TranscriptRow) -> ToolReturned:
     return ToolReturned(
         data["round"],
         data["call_id"],
@@ -232,7 +234,7 @@ def _result(data: Row) -> ToolReturned:
     )
 
 
-def _source(data: Row) -> Source:
+def _source(data: TranscriptRow) -> Source:
     """A source as it was shown; whose pages it spans is not kept, nor needed for a verdict."""
     return Source(
         n=data["n"],

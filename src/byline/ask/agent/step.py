@@ -36,18 +36,18 @@ from enum import StrEnum
 from json import JSONDecodeError, loads
 from typing import Final
 
-from byline.ask.agent.text_tool_calls import ends_early, read_spoken
+from byline.ask.agent.text_tool_calls import ends_early, read_text_calls
 from byline.ask.agent.tools import (
     TOOL_NAMES,
     Arguments,
-    ArgumentsRefused,
+    InvalidArguments,
+    call_key,
     read_arguments,
-    same_call,
 )
-from byline.domain.asks import AskEvent, Noted, ToolCalled, ToolOutcome, ToolReturned
+from byline.domain.asks import AskEvent, AskNote, ToolCalled, ToolOutcome, ToolReturned
 
 ROUNDS_MAX: Final = 6
-BARREN_MAX: Final = 2
+FRUITLESS_MAX: Final = 2
 CALLS_A_MESSAGE_MAX: Final = 4
 
 CUT: Final = "Your message was cut off by its length limit, so nothing was run. Write less."
@@ -56,7 +56,7 @@ EMPTY: Final = (
 )
 
 
-class Phase(StrEnum):
+class AgentPhase(StrEnum):
     """What is waited for."""
 
     START = "start"
@@ -67,7 +67,7 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class MadeCall:
+class RequestedCall:
     """A tool call of a message: `arguments` is the JSON string as it came."""
 
     name: str
@@ -75,27 +75,27 @@ class MadeCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class SearchDone:
     """The first search is done."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ModelMessage:
     """A whole message of the model."""
 
     content: str
-    calls: tuple[MadeCall, ...] = ()
+    calls: tuple[RequestedCall, ...] = ()
     finish_reason: str = "stop"
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class ToolsRan:
     """What the tools returned, in the order of `RunTools.calls`."""
 
     results: tuple[ToolReturned, ...]
 
 
-Event = Begin | Said | Ran
+AgentEvent = SearchDone | ModelMessage | ToolsRan
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class CheckedCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class AgentTurn:
     """A message of the model that was no answer, and what it was told: the results of its calls in
     their order, or, where it made none, `told`. `in_words`: the calls were text, so are the
     results."""
@@ -122,37 +122,37 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class AgentState:
     """Where a run stands. `made` are the calls that were run, `barren` the messages in a row that
     ran nothing, `running` the turn whose calls are being run."""
 
-    phase: Phase = Phase.START
+    phase: AgentPhase = AgentPhase.START
     rounds: int = 0
     barren: int = 0
     made: frozenset[str] = frozenset()
-    turns: tuple[Turn, ...] = ()
-    running: Turn | None = None
+    turns: tuple[AgentTurn, ...] = ()
+    running: AgentTurn | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class Publish:
     """Publish an event."""
 
     event: AskEvent
 
 
 @dataclass(frozen=True, slots=True)
-class AskWithTools:
+class CallWithTools:
     """Call the model with `turns` behind it and the tools offered."""
 
-    turns: tuple[Turn, ...]
+    turns: tuple[AgentTurn, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class AskForAnswer:
+class CallForAnswer:
     """Call the model with `turns` behind it and no tools: it can only answer."""
 
-    turns: tuple[Turn, ...]
+    turns: tuple[AgentTurn, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class RunTools:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Finish:
     """The run is over: this is the answer, unchecked."""
 
     text: str
@@ -176,46 +176,46 @@ class Fail:
     text: str
 
 
-Effect = Tell | AskWithTools | AskForAnswer | RunTools | Answer | Fail
-Step = tuple[State, tuple[Effect, ...]]
+AgentEffect = Publish | CallWithTools | CallForAnswer | RunTools | Finish | Fail
+AgentStep = tuple[AgentState, tuple[AgentEffect, ...]]
 
 
-def step(state: State, event: Event) -> Step:
+def step(state: AgentState, event: AgentEvent) -> AgentStep:
     """The decision tree above. ValueError for an event the state does not wait for."""
     match state.phase, event:
-        case Phase.START, Begin():  # 1
-            return replace(state, phase=Phase.MESSAGE), (AskWithTools(()),)
-        case Phase.MESSAGE, Said():
+        case AgentPhase.START, SearchDone():  # 1
+            return replace(state, phase=AgentPhase.MESSAGE), (CallWithTools(()),)
+        case AgentPhase.MESSAGE, ModelMessage():
             return _message(replace(state, rounds=state.rounds + 1), event)
-        case Phase.RESULTS, Ran(results):
+        case AgentPhase.RESULTS, ToolsRan(results):
             return _go_on(*_with_results(state, results))
-        case Phase.ANSWER, Said():
+        case AgentPhase.ANSWER, ModelMessage():
             return _last_message(state, event)
     raise ValueError(f"{event} while waiting for {state.phase}")
 
 
-def _message(state: State, said: Said) -> Step:
-    spoken = read_spoken(said.content)
-    made = said.calls or tuple(MadeCall(c.name, c.arguments) for c in spoken.calls)
+def _message(state: AgentState, said: ModelMessage) -> AgentStep:
+    spoken = read_text_calls(said.content)
+    made = said.calls or tuple(RequestedCall(c.name, c.arguments) for c in spoken.calls)
     in_words = not said.calls and bool(made)
     text = spoken.rest.strip() if in_words else said.content.strip()
-    turn = Turn(text, in_words=in_words)
+    turn = AgentTurn(text, in_words=in_words)
     if _is_cut(said, made) and (made or spoken.is_cut):  # 2a
-        return _cut(state, turn, made)
+        return _message_cut(state, turn, made)
     if made:  # 3
-        return _calls(state, turn, made)
+        return _message_with_calls(state, turn, made)
     if text:  # 2b, 4
-        return replace(state, phase=Phase.END), (Answer(said.content),)
-    note = Noted("empty_message", "The model said nothing; it was asked to go on.")  # 5
-    return _go_on(_barren(state, replace(turn, told=EMPTY)), (Tell(note),))
+        return replace(state, phase=AgentPhase.END), (Finish(said.content),)
+    note = AskNote("empty_message", "The model said nothing; it was asked to go on.")  # 5
+    return _go_on(_fruitless(state, replace(turn, told=EMPTY)), (Publish(note),))
 
 
-def _is_cut(said: Said, made: Sequence[MadeCall]) -> bool:
+def _is_cut(said: ModelMessage, made: Sequence[RequestedCall]) -> bool:
     """By the server's word, or because JSON breaks off: some servers call that `tool_calls`."""
     return said.finish_reason == "length" or not made or any(map(_breaks_off, made))
 
 
-def _breaks_off(call: MadeCall) -> bool:
+def _breaks_off(call: RequestedCall) -> bool:
     try:
         loads(call.arguments or "{}")
     except JSONDecodeError as error:
@@ -225,17 +225,19 @@ def _breaks_off(call: MadeCall) -> bool:
     return False
 
 
-def _cut(state: State, turn: Turn, made: Sequence[MadeCall]) -> Step:
-    note = Noted("message_cut", "A message of the model was cut off; its tools were not run.")
-    called = _called(state, turn, made)
+def _message_cut(state: AgentState, turn: AgentTurn, made: Sequence[RequestedCall]) -> AgentStep:
+    note = AskNote("message_cut", "A message of the model was cut off; its tools were not run.")
+    called = _tool_calls(state, turn, made)
     results = tuple(_refused(call, ToolOutcome.CUT, CUT) for call in called)
     turn = replace(turn, calls=called, results=results, told="" if called else CUT)
     told: list[AskEvent] = [*called, note, *results]
-    return _go_on(_barren(state, turn), [Tell(one) for one in told])
+    return _go_on(_fruitless(state, turn), [Publish(one) for one in told])
 
 
-def _calls(state: State, turn: Turn, made: Sequence[MadeCall]) -> Step:
-    called = _called(state, turn, made)
+def _message_with_calls(
+    state: AgentState, turn: AgentTurn, made: Sequence[RequestedCall]
+) -> AgentStep:
+    called = _tool_calls(state, turn, made)
     checked: list[CheckedCall] = []
     results: list[ToolReturned] = []
     keys = set(state.made)
@@ -243,18 +245,18 @@ def _calls(state: State, turn: Turn, made: Sequence[MadeCall]) -> Step:
         verdict = _check(call, keys, len(checked))
         if isinstance(verdict, CheckedCall):
             checked.append(verdict)
-            keys.add(same_call(verdict.tool, verdict.arguments))
+            keys.add(call_key(verdict.tool, verdict.arguments))
         else:
             results.append(verdict)
     turn = replace(turn, calls=called, results=tuple(results))
     events: list[AskEvent] = [*called, *results]
-    tells: tuple[Effect, ...] = tuple(map(Tell, events))
+    tells: tuple[AgentEffect, ...] = tuple(map(Publish, events))
     if turn.in_words:
-        note = Noted("call_in_words", "The model wrote a tool call as text; it was taken as one.")
-        tells = (Tell(note), *tells)
+        note = AskNote("call_in_words", "The model wrote a tool call as text; it was taken as one.")
+        tells = (Publish(note), *tells)
     if not checked:
-        return _go_on(_barren(state, turn), tells)
-    state = replace(state, phase=Phase.RESULTS, barren=0, made=frozenset(keys), running=turn)
+        return _go_on(_fruitless(state, turn), tells)
+    state = replace(state, phase=AgentPhase.RESULTS, barren=0, made=frozenset(keys), running=turn)
     return state, (*tells, RunTools(tuple(checked)))
 
 
@@ -264,9 +266,9 @@ def _check(call: ToolCalled, made: set[str], running: int) -> CheckedCall | Tool
         return _refused(call, ToolOutcome.UNKNOWN_TOOL, text)
     try:
         arguments = read_arguments(call.tool, call.arguments)
-    except ArgumentsRefused as refused:  # 3b
+    except InvalidArguments as refused:  # 3b
         return _refused(call, ToolOutcome.BAD_ARGUMENTS, str(refused))
-    if same_call(call.tool, arguments) in made:  # 3c
+    if call_key(call.tool, arguments) in made:  # 3c
         text = "This very call was made before; its result is above. Do something else, or answer."
         return _refused(call, ToolOutcome.REPEATED, text)
     if running == CALLS_A_MESSAGE_MAX:  # 3d
@@ -275,46 +277,54 @@ def _check(call: ToolCalled, made: set[str], running: int) -> CheckedCall | Tool
     return CheckedCall(call.round, call.call_id, call.tool, arguments)  # 3e
 
 
-def _with_results(state: State, results: Sequence[ToolReturned]) -> tuple[State, tuple[Tell, ...]]:
+def _with_results(
+    state: AgentState, results: Sequence[ToolReturned]
+) -> tuple[AgentState, tuple[Publish, ...]]:
     assert state.running is not None
     by_id = {one.call_id: one for one in (*state.running.results, *results)}
     turn = replace(
         state.running, results=tuple(by_id[call.call_id] for call in state.running.calls)
     )
-    told = tuple(Tell(one) for one in results)
+    told = tuple(Publish(one) for one in results)
     return replace(state, turns=(*state.turns, turn), running=None), told
 
 
-def _go_on(state: State, tells: Sequence[Effect]) -> Step:
+def _go_on(state: AgentState, tells: Sequence[AgentEffect]) -> AgentStep:
     if state.rounds >= ROUNDS_MAX:  # 6a
-        note = Noted("last_round", f"After {ROUNDS_MAX} rounds the model may only answer.")
-    elif state.barren >= BARREN_MAX:  # 6a
-        note = Noted("no_progress", "The model got no further with tools; it may only answer.")
+        note = AskNote("last_round", f"After {ROUNDS_MAX} rounds the model may only answer.")
+    elif state.barren >= FRUITLESS_MAX:  # 6a
+        note = AskNote("no_progress", "The model got no further with tools; it may only answer.")
     else:  # 6b
-        return replace(state, phase=Phase.MESSAGE), (*tells, AskWithTools(state.turns))
-    return replace(state, phase=Phase.ANSWER), (*tells, Tell(note), AskForAnswer(state.turns))
+        return replace(state, phase=AgentPhase.MESSAGE), (*tells, CallWithTools(state.turns))
+    return replace(state, phase=AgentPhase.ANSWER), (
+        *tells,
+        Publish(note),
+        CallForAnswer(state.turns),
+    )
 
 
-def _last_message(state: State, said: Said) -> Step:
-    spoken = read_spoken(said.content)
-    state = replace(state, phase=Phase.END)
+def _last_message(state: AgentState, said: ModelMessage) -> AgentStep:
+    spoken = read_text_calls(said.content)
+    state = replace(state, phase=AgentPhase.END)
     calls = len(said.calls) + len(spoken.calls)
-    tells: tuple[Effect, ...] = ()
+    tells: tuple[AgentEffect, ...] = ()
     if calls or spoken.is_cut:
         note = "The model called a tool where only an answer was asked for; nothing was run."
-        tells = (Tell(Noted("call_after_last_round", note)),)
+        tells = (Publish(AskNote("call_after_last_round", note)),)
     text = spoken.rest if spoken.calls else said.content
     if text.strip() and not spoken.is_cut:  # 7a
-        return state, (*tells, Answer(text))
+        return state, (*tells, Finish(text))
     instead = "it only called tools" if tells else "no text came"  # 7b
     return state, (*tells, Fail(f"{instead} (finish_reason {said.finish_reason})"))
 
 
-def _barren(state: State, turn: Turn) -> State:
+def _fruitless(state: AgentState, turn: AgentTurn) -> AgentState:
     return replace(state, barren=state.barren + 1, turns=(*state.turns, turn))
 
 
-def _called(state: State, turn: Turn, made: Sequence[MadeCall]) -> tuple[ToolCalled, ...]:
+def _tool_calls(
+    state: AgentState, turn: AgentTurn, made: Sequence[RequestedCall]
+) -> tuple[ToolCalled, ...]:
     # Ids of our own: servers repeat theirs from message to message, and some templates want nine
     # letters and digits.
     return tuple(

@@ -35,7 +35,7 @@ _PYTHON_CHARS_MAX: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenCall:
+class TextCall:
     """A call in words: `arguments` is a JSON string."""
 
     name: str
@@ -43,17 +43,17 @@ class SpokenCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class TextCalls:
     """The calls in a text, the text without them, and whether a call in it breaks off."""
 
-    calls: tuple[SpokenCall, ...] = ()
+    calls: tuple[TextCall, ...] = ()
     rest: str = ""
     is_cut: bool = False
 
 
-def read_spoken(text: str) -> Spoken:
+def read_text_calls(text: str) -> TextCalls:
     """The tool calls that `text` spells out; a text without any comes back whole as `rest`."""
-    calls: list[SpokenCall] = []
+    calls: list[TextCall] = []
     kept: list[str] = []
     at = 0
     is_cut = False
@@ -69,10 +69,10 @@ def read_spoken(text: str) -> Spoken:
         at = end
     kept.append(text[at:])
     rest = "".join(kept).strip()
-    return Spoken(tuple(calls), rest if calls else text, is_cut and not calls)
+    return TextCalls(tuple(calls), rest if calls else text, is_cut and not calls)
 
 
-class Holdback:
+class CallHoldback:
     """Lets a streamed text through up to where a call may begin; the rest waits for the end."""
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ def _candidates(text: str) -> Iterator[tuple[int, int, str]]:
         yield 0, len(text), text
 
 
-def _calls_in(body: str) -> list[SpokenCall] | None:
+def _calls_in(body: str) -> list[TextCall] | None:
     """The calls a block holds; None where it holds anything else."""
     try:
         value = json.loads(body)
@@ -130,8 +130,8 @@ def _calls_in(body: str) -> list[SpokenCall] | None:
     return _json_calls(value)
 
 
-def _json_lines(body: str) -> list[SpokenCall] | None:
-    calls: list[SpokenCall] = []
+def _json_lines(body: str) -> list[TextCall] | None:
+    calls: list[TextCall] = []
     for line in body.strip().splitlines():
         try:
             found = _json_calls(json.loads(line))
@@ -143,7 +143,7 @@ def _json_lines(body: str) -> list[SpokenCall] | None:
     return calls or None
 
 
-def _json_calls(value: object) -> list[SpokenCall] | None:
+def _json_calls(value: object) -> list[TextCall] | None:
     if isinstance(value, Mapping):
         if isinstance(value.get("tool_calls"), list):
             return _json_calls(value["tool_calls"])
@@ -157,17 +157,17 @@ def _json_calls(value: object) -> list[SpokenCall] | None:
     return None
 
 
-def _json_call(value: Mapping[str, Any]) -> SpokenCall | None:
+def _json_call(value: Mapping[str, Any]) -> TextCall | None:
     name = next((value[key] for key in _NAME_KEYS if isinstance(value.get(key), str)), None)
     arguments = next((value[key] for key in _ARGUMENT_KEYS if key in value), None)
     if name is None or not isinstance(arguments, Mapping | str):
         return None  # a record of the documents may well have a name
     if not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
-    return SpokenCall(name, arguments)
+    return TextCall(name, arguments)
 
 
-def _python_calls(body: str) -> list[SpokenCall] | None:
+def _python_calls(body: str) -> list[TextCall] | None:
     if len(body) > _PYTHON_CHARS_MAX or not _PYTHON.fullmatch(body):
         return None
     try:
@@ -179,7 +179,7 @@ def _python_calls(body: str) -> list[SpokenCall] | None:
     return [call for call in calls if call] if calls and all(calls) else None
 
 
-def _python_call(node: ast.expr) -> SpokenCall | None:
+def _python_call(node: ast.expr) -> TextCall | None:
     """`search(query="…")`, also as `tools.search(…)` or inside `print(…)`; names of tools only."""
     if not isinstance(node, ast.Call):
         return None
@@ -189,7 +189,7 @@ def _python_call(node: ast.expr) -> SpokenCall | None:
     if name not in TOOL_NAMES or node.args:
         return None
     arguments = {key.arg: ast.literal_eval(key.value) for key in node.keywords if key.arg}
-    return SpokenCall(name, json.dumps(arguments, ensure_ascii=False, default=str))
+    return TextCall(name, json.dumps(arguments, ensure_ascii=False, default=str))
 
 
 def _breaks_off(body: str) -> bool:

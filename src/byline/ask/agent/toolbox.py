@@ -16,7 +16,7 @@ from byline.ask.agent.tools import FindInDocument, ListDocuments, ReadDocument, 
 from byline.ask.prompt.prompt_budget import SOURCE_TOKENS
 from byline.ask.prompt.source_fence import fenced
 from byline.ask.prompt.token_calibration import Calibration
-from byline.ask.source_numbering import source_of
+from byline.ask.source_numbering import numbered_source
 from byline.domain.asks import Source, ToolOutcome, ToolReturned
 from byline.domain.searches import Filters, SearchHit, SearchRequest
 from byline.errors import BylineError
@@ -29,7 +29,7 @@ NAME_CHARS_MAX: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _ToolOutput:
     """What a tool found, before it is numbered: words before the passages, words after them."""
 
     hits: Sequence[SearchHit] = ()
@@ -76,7 +76,7 @@ class Toolbox:
         # Numbered afterwards and in order: numbers must not depend on which search was faster.
         return tuple(self._result(call, one) for call, one in zip(calls, found, strict=True))
 
-    async def _fetch(self, call: CheckedCall) -> _Found | BylineError:
+    async def _fetch(self, call: CheckedCall) -> _ToolOutput | BylineError:
         try:
             match call.arguments:
                 case Search() as search:
@@ -90,7 +90,7 @@ class Toolbox:
         except BylineError as error:
             return error
 
-    def _result(self, call: CheckedCall, found: _Found | BylineError) -> ToolReturned:
+    def _result(self, call: CheckedCall, found: _ToolOutput | BylineError) -> ToolReturned:
         if isinstance(found, BylineError):
             text = f"{call.tool} could not be run: {found.message}"
             return ToolReturned(call.round, call.call_id, call.tool, ToolOutcome.FAILED, text)
@@ -112,18 +112,18 @@ class Toolbox:
             call.round, call.call_id, call.tool, ToolOutcome.OK, text, tuple(sources)
         )
 
-    async def _search(self, wanted: Search) -> _Found:
+    async def _search(self, wanted: Search) -> _ToolOutput:
         request = SearchRequest(wanted.query, wanted.limit, filters=self._filters)
         hits = (await self._searcher.search(request)).hits
         if not hits:
-            return _Found(
+            return _ToolOutput(
                 before="Nothing was found. Try other words, or answer with what you have."
             )
         names = {hit.document_id: hit.name for hit in hits}
         documents = ", ".join(f"{self._handle(id_)} = {_quoted(n)}" for id_, n in names.items())
-        return _Found(hits, after=f"Documents: {documents}")
+        return _ToolOutput(hits, after=f"Documents: {documents}")
 
-    async def _read(self, wanted: ReadDocument) -> _Found:
+    async def _read(self, wanted: ReadDocument) -> _ToolOutput:
         document = await self._document(wanted.document)
         if document is None:
             return self._no_document(wanted.document)
@@ -131,25 +131,25 @@ class Toolbox:
             document.id, first=wanted.passage, page=wanted.page, limit=PASSAGES_READ_MAX
         )
         if not passages:
-            return _Found(before=f"There is nothing there: {self._described(document)}.")
+            return _ToolOutput(before=f"There is nothing there: {self._described(document)}.")
         passages = self._fitting(passages)
         first, last = passages[0].number, passages[-1].number
         more = f"Go on with passage {last + 1}." if last < document.passages else "That is its end."
         before = f"Passages {first} to {last} of {self._described(document)}:"
-        return _Found([one.hit for one in passages], before, more)
+        return _ToolOutput([one.hit for one in passages], before, more)
 
-    async def _find(self, wanted: FindInDocument) -> _Found:
+    async def _find(self, wanted: FindInDocument) -> _ToolOutput:
         document = await self._document(wanted.document)
         if document is None:
             return self._no_document(wanted.document)
         passages = await self._reader.find(document.id, wanted.text, limit=PASSAGES_READ_MAX)
         if not passages:
-            return _Found(before=f"Those words are not in {self._described(document)}.")
+            return _ToolOutput(before=f"Those words are not in {self._described(document)}.")
         numbers = ", ".join(str(one.number) for one in passages)
         before = f"Found in passages {numbers} of {self._described(document)}:"
-        return _Found([one.hit for one in passages], before)
+        return _ToolOutput([one.hit for one in passages], before)
 
-    async def _list(self, wanted: ListDocuments) -> _Found:
+    async def _list(self, wanted: ListDocuments) -> _ToolOutput:
         documents, total = await self._reader.documents(
             self._filters,
             name_contains=wanted.name_contains,
@@ -157,13 +157,13 @@ class Toolbox:
             limit=DOCUMENTS_LISTED_MAX,
         )
         if not documents:
-            return _Found(before="There are no such documents.")
+            return _ToolOutput(before="There are no such documents.")
         last = wanted.first + len(documents) - 1
         lines = [f"Documents {wanted.first} to {last} of {total}:"]
         lines += [self._described(document) for document in documents]
         if last < total:
             lines.append(f"Go on with first={last + 1}.")
-        return _Found(before="\n".join(lines))
+        return _ToolOutput(before="\n".join(lines))
 
     async def _document(self, name: str) -> ReadableDocument | None:
         known = {handle: id_ for id_, handle in self._handles.items()}
@@ -171,10 +171,12 @@ class Toolbox:
             self._filters, known.get(name.strip().upper(), name.strip())
         )
 
-    def _no_document(self, name: str) -> _Found:
+    def _no_document(self, name: str) -> _ToolOutput:
         known = ", ".join(sorted(self._handles.values(), key=lambda handle: int(handle[1:])))
         hint = f" Known so far: {known}." if known else ""
-        return _Found(before=f"There is no document {_quoted(name)}.{hint} Try list_documents.")
+        return _ToolOutput(
+            before=f"There is no document {_quoted(name)}.{hint} Try list_documents."
+        )
 
     def _fitting(self, passages: Sequence[ReadPassage]) -> Sequence[ReadPassage]:
         """As many as one result holds, so that what is said of them is true."""
@@ -196,7 +198,7 @@ class Toolbox:
 
     def _numbered(self, hit: SearchHit) -> Source:
         n = self._numbers.setdefault(hit.passage_id, max(self._numbers.values(), default=0) + 1)
-        return self._shown.get(n) or source_of(hit, n)
+        return self._shown.get(n) or numbered_source(hit, n)
 
 
 def _quoted(name: str) -> str:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from byline.domain.chat import Tool
 
 SEARCH_LIMIT_MAX: Final = 10
-_NO_TEXT: Final = re.compile(r"[\x00\ud800-\udfff]")
+_INVALID_CHARACTERS: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class _Arguments(BaseModel):
@@ -26,7 +26,7 @@ class _Arguments(BaseModel):
     @field_validator("*")
     @classmethod
     def _is_text(cls, value: object) -> object:
-        if isinstance(value, str) and _NO_TEXT.search(value):
+        if isinstance(value, str) and _INVALID_CHARACTERS.search(value):
             raise ValueError("holds characters that are no text")
         return value
 
@@ -75,7 +75,7 @@ _TOOLS: Final[Mapping[str, type[Arguments]]] = {
 TOOL_NAMES: Final = tuple(_TOOLS)
 
 
-class ArgumentsRefused(Exception):
+class InvalidArguments(Exception):
     """The arguments of a call are wrong; the text tells the model what to send instead."""
 
 
@@ -111,18 +111,18 @@ def read_arguments(tool: str, raw: str) -> Arguments:
             try:
                 value = json.loads(value)
             except (ValueError, RecursionError) as error:
-                raise ArgumentsRefused(f"The arguments are not JSON: {error}. {usage}") from error
+                raise InvalidArguments(f"The arguments are not JSON: {error}. {usage}") from error
     if not isinstance(value, Mapping):
-        raise ArgumentsRefused(f"The arguments must be a JSON object. {usage}")
+        raise InvalidArguments(f"The arguments must be a JSON object. {usage}")
     given = {name: one for name, one in value.items() if one is not None}
     try:
         return shape.model_validate(given)
     except ValidationError as error:
         faults = "; ".join(_fault(one) for one in error.errors()[:4])
-        raise ArgumentsRefused(f"Wrong arguments: {faults}. {usage}") from error
+        raise InvalidArguments(f"Wrong arguments: {faults}. {usage}") from error
 
 
-def same_call(tool: str, arguments: Arguments) -> str:
+def call_key(tool: str, arguments: Arguments) -> str:
     """Equal for two calls that would do the same."""
     told = arguments.model_dump_json().casefold()
     return f"{tool} {' '.join(told.split())}"

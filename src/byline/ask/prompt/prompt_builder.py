@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from byline.ask.prompt.prompt_budget import Room, how_many_fit
+from byline.ask.prompt.prompt_budget import TokenBudget, sources_that_fit
 from byline.ask.prompt.source_fence import fenced
-from byline.ask.prompt.token_calibration import Calibration
-from byline.ask.prompt.token_estimate import Tokens
+from byline.ask.prompt.token_estimate import TokenCount
 from byline.domain.asks import Source
 from byline.domain.chat import Message
 from byline.errors import ContextTooLong
@@ -53,23 +52,13 @@ class Prompt:
     messages: tuple[Message, ...]
     sources: tuple[Source, ...]
     max_tokens: int
-    plain: Tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a prompt has to fit: the model's context, its longest answer (both in tokens), and how
-    its tokens are estimated."""
-
-    context_tokens: int
-    max_tokens: int
-    calibration: Calibration
+    plain: TokenCount
 
 
 def build_prompt(
     question: str,
     sources: Sequence[Source],
-    bounds: Bounds,
+    budget: TokenBudget,
     history: Sequence[Message] = (),
 ) -> Prompt:
     """Fit rules, sources and question into the context: sources are left out whole, from the
@@ -78,21 +67,20 @@ def build_prompt(
     `history` are earlier messages of the conversation, cut to their part of the context already;
     where there is no room for a source beside them, the oldest turns go.
     """
-    calibration = bounds.calibration
-    room = Room(bounds.context_tokens, bounds.max_tokens, calibration.margin)
+    calibration = budget.calibration
     shown = [fenced(source) for source in sources]
     each = [calibration.plain_text(f"{text}\n") for text in shown]
     needed = [calibration.corrected(tokens) for tokens in each]
     while True:
         fixed = calibration.plain(_messages(question, (), history))
-        kept = how_many_fit(needed, calibration.corrected(fixed), room)
+        kept = sources_that_fit(needed, calibration.corrected(fixed), budget)
         if kept or not history:
             break
         history = history[2:]  # a turn; rather without what was said before than without an answer
     if kept == 0:
-        raise _too_long(question, each, room, calibration)
+        raise _too_long(question, each, budget)
     plain = sum(each[:kept], fixed)
-    max_answer = room.answer_max(calibration.corrected(plain))
+    max_answer = budget.answer_max(calibration.corrected(plain))
     messages = _messages(question, shown[:kept], history)
     return Prompt(messages, tuple(sources[:kept]), max_answer, plain)
 
@@ -110,16 +98,15 @@ def _messages(
     )
 
 
-def _too_long(
-    question: str, each: Sequence[Tokens], room: Room, calibration: Calibration
-) -> ContextTooLong:
+def _too_long(question: str, each: Sequence[TokenCount], budget: TokenBudget) -> ContextTooLong:
+    calibration = budget.calibration
     asked = calibration.corrected(calibration.plain_text(question))
     rules = calibration.corrected(calibration.plain(_messages("", ())))
     source = calibration.corrected(each[0]) if each else 0
     message = (
         f"The question takes about {asked} tokens, the rules {rules} and the first source {source};"
-        f" with {room.answer_min} for the answer that is more than the backend's context of "
-        f"{room.context_tokens}."
+        f" with {budget.answer_min} for the answer that is more than the backend's context of "
+        f"{budget.context_tokens}."
     )
     if asked > source:
         return ContextTooLong(message)

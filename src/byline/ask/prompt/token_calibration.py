@@ -15,12 +15,13 @@ from typing import Final
 
 import structlog
 
-from byline.ask.prompt.prompt_budget import MESSAGE_TOKENS
-from byline.ask.prompt.token_estimate import UNKNOWN, Tokens, estimate_tokens, family_of
+from byline.ask.prompt.token_estimate import UNKNOWN, TokenCount, estimate_tokens, family_of
 from byline.domain.chat import Message
 
+MESSAGE_TOKENS: Final = 6
+"""Tokens that a chat template adds around one message."""
 TEMPLATE_TOKENS: Final = 4
-"""What it adds around all of them: the start, and the mark before the answer."""
+"""Tokens it adds around all messages: the start, and the mark before the answer."""
 KNOWN_BOUNDS: Final = (0.7, 1.5)
 UNKNOWN_BOUNDS: Final = (0.3, 2.5)
 """How far counts may correct estimates; further off, something else is wrong than the estimate."""
@@ -52,16 +53,18 @@ class Calibration:
         """Share of an estimate by which the real number may be higher, as far as is known."""
         return MARGIN if self.counts else FIRST_MARGIN
 
-    def plain(self, messages: Iterable[Message]) -> Tokens:
+    def plain(self, messages: Iterable[Message]) -> TokenCount:
         """What a prompt of these messages takes at the family's prices, chat template included."""
-        tokens = Tokens(TEMPLATE_TOKENS)
+        tokens = TokenCount(TEMPLATE_TOKENS)
         for message in messages:
-            tokens += self.plain_text(str(message.get("content") or "")) + Tokens(MESSAGE_TOKENS)
+            tokens += self.plain_text(str(message.get("content") or "")) + TokenCount(
+                MESSAGE_TOKENS
+            )
             if calls := message.get("tool_calls"):
                 tokens += self.plain_text(json.dumps(calls, ensure_ascii=False))
         return tokens
 
-    def plain_text(self, text: str) -> Tokens:
+    def plain_text(self, text: str) -> TokenCount:
         """What `text` takes at the family's prices."""
         return estimate_tokens(text, self.family)
 
@@ -69,11 +72,11 @@ class Calibration:
         """About how many tokens `text` really takes; rounded up."""
         return self.corrected(self.plain_text(text))
 
-    def corrected(self, plain: Tokens) -> int:
+    def corrected(self, plain: TokenCount) -> int:
         """How many tokens that will really be, as far as is known; rounded up."""
         return math.ceil(plain.western * self.western + plain.other * self.other)
 
-    def learnt(self, plain: Tokens, counted: int) -> Calibration:
+    def learnt(self, plain: TokenCount, counted: int) -> Calibration:
         """The calibration after a server has `counted` the tokens of a prompt.
 
         The error goes to the two parts of the text by the squares of what they take (normalised
@@ -90,7 +93,7 @@ class Calibration:
             counts=self.counts + 1,
         )
 
-    def measured(self, plain: Tokens, counted: int) -> Calibration:
+    def measured(self, plain: TokenCount, counted: int) -> Calibration:
         """The calibration by which a text that takes `plain` takes what a tokenizer `counted`."""
         ratio = counted / max(1.0, plain.western * self.western + plain.other * self.other)
         return replace(
@@ -111,11 +114,11 @@ class Calibrations:
         """What is known of `backend`, whose configured model is `model`."""
         return self._known.get(backend) or Calibration(family_of(model))
 
-    def measure(self, backend: str, model: str, plain: Tokens, counted: int) -> None:
+    def measure(self, backend: str, model: str, plain: TokenCount, counted: int) -> None:
         """The tokenizer of `backend` has counted a text alone: what was known before gives way."""
         self._known[backend] = self.of(backend, model).measured(plain, counted)
 
-    def learn(self, backend: str, model: str, plain: Tokens, counted: int) -> None:
+    def learn(self, backend: str, model: str, plain: TokenCount, counted: int) -> None:
         """`backend` has counted `counted` tokens in a prompt; `plain` is what `of` made of it."""
         before = self.of(backend, model)
         expected = before.corrected(plain)

@@ -105,15 +105,15 @@ def family_of(model: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class TokenCount:
     """A number of tokens, by the part of the text that takes them: what Western languages and
     code are written in, and all other scripts. Models differ in the second far more."""
 
     western: float = 0.0
     other: float = 0.0
 
-    def __add__(self, more: Tokens) -> Tokens:
-        return Tokens(self.western + more.western, self.other + more.other)
+    def __add__(self, more: TokenCount) -> TokenCount:
+        return TokenCount(self.western + more.western, self.other + more.other)
 
 
 def measure(text: str) -> list[int]:
@@ -128,7 +128,7 @@ def measure(text: str) -> list[int]:
 
 
 @lru_cache(maxsize=TEXTS_REMEMBERED_MAX)
-def estimate_tokens(text: str, family: str = UNKNOWN) -> Tokens:
+def estimate_tokens(text: str, family: str = UNKNOWN) -> TokenCount:
     """About how many tokens `text` takes in the vocabulary of `family`."""
     costs = [count * price for count, price in zip(measure(text), PRICES[family], strict=True)]
-    return Tokens(math.fsum(costs[:_WESTERN]), math.fsum(costs[_WESTERN:]))
+    return TokenCount(math.fsum(costs[:_WESTERN]), math.fsum(costs[_WESTERN:]))

@@ -24,7 +24,7 @@ from byline.domain.documents import (
     PageSpan,
 )
 from byline.domain.echo import quoted
-from byline.domain.findings import Backlog
+from byline.domain.findings import BacklogStatus
 from byline.errors import (
     DatabaseUnavailable,
     Invalid,
@@ -243,7 +243,7 @@ class Library:
             queued = [job_of(row) for row in await found.fetchall()]
             return [job for work in self.works for job in await work.jobs(connection)] + queued
 
-    async def backlog(self) -> Backlog:
+    async def backlog(self) -> BacklogStatus:
         """What waits to be read, and whether reading moves on."""
         async with self._database.connection() as connection:
             return await backlog_of(connection, self._config.extract_s_max)

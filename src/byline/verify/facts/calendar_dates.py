@@ -24,7 +24,7 @@ class Date:
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class TimeOfDay:
     """A time of day; `minutes` since midnight, two readings where morning or evening is not
     said."""
 
@@ -72,7 +72,7 @@ _PATTERNS: Final = tuple(
         r"|(?<=\bin )(?P<may>may|march)\b",
     )
 )
-_CLOCKS: Final = (
+_TIMES: Final = (
     re.compile(r"(?<![\d:])(?P<h>\d{1,2}):(?P<min>\d{2})(?!\d)(?:\s?(?P<half>[ap])\.?\s?m\b\.?)?"),
     re.compile(r"(?<![\d:.])(?P<h>\d{1,2})\s?(?P<half>[ap])\.?\s?m\b\.?"),
     re.compile(
@@ -95,17 +95,17 @@ def find_dates(text: str) -> Iterator[tuple[Date, int]]:
                 yield Date(readings, match.group().strip(), match.start()), match.end()
 
 
-def find_clocks(text: str) -> Iterator[tuple[Clock, int]]:
+def find_times(text: str) -> Iterator[tuple[TimeOfDay, int]]:
     """The times of day of a folded text, each with its end. Dates are blank in it by now."""
     taken = bytearray(len(text))
-    for pattern in _CLOCKS:
+    for pattern in _TIMES:
         for match in pattern.finditer(text):
             if taken.find(1, *match.span()) >= 0:
                 continue
             minutes = _minutes(match.groupdict())
             if minutes:
                 taken[slice(*match.span())] = b"\1" * len(match.group())
-                yield Clock(minutes, match.group().strip(), match.start()), match.end()
+                yield TimeOfDay(minutes, match.group().strip(), match.start()), match.end()
 
 
 def _days(match: re.Match[str]) -> Iterator[Day]:

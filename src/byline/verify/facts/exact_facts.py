@@ -14,11 +14,11 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Final
 
-from byline.verify.facts.calendar_dates import Clock, Date, Day, find_clocks, find_dates
+from byline.verify.facts.calendar_dates import Date, Day, TimeOfDay, find_dates, find_times
 from byline.verify.facts.quantities import Code, Quantity, find_codes, find_quantities
 from byline.verify.facts.units import DIMENSIONS, compatible
 
-Fact = Quantity | Date | Clock | Code
+Fact = Quantity | Date | TimeOfDay | Code
 
 _INVISIBLE: Final = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _MARKUP: Final = re.compile(r"</?[a-zA-Z][^<>\n]{0,80}>|[*`]+|(?<!\w)_+|_+(?!\w)|~~")
@@ -50,7 +50,7 @@ def facts_in(text: str) -> list[Fact]:
     found: list[Fact] = [date for date, _ in dates]
     rest = _blank(rest, [(date.start, end) for date, end in dates])
     if _DIGITS.search(rest):
-        clocks = list(find_clocks(rest))
+        clocks = list(find_times(rest))
         found += [clock for clock, _ in clocks]
         rest = _blank(rest, [(clock.start, end) for clock, end in clocks])
         codes = list(find_codes(rest))
@@ -85,7 +85,7 @@ class Facts:
                 return self._have_quantity(fact)
             case Date():
                 return any(self._have_day(day) for day in fact.readings)
-            case Clock():
+            case TimeOfDay():
                 return not self._minutes.isdisjoint(fact.minutes)
             case Code():
                 return fact.key in self._codes
@@ -101,7 +101,7 @@ class Facts:
                     self._parts.update(Decimal(part) for part in day if part is not None)
                     if day[0] is not None:
                         self._years.add(day[0])
-            case Clock():
+            case TimeOfDay():
                 self._minutes |= fact.minutes
                 self._parts.update(Decimal(part) for m in fact.minutes for part in divmod(m, 60))
             case Code():
@@ -144,12 +144,12 @@ class Facts:
         return False
 
 
-def is_idle(fact: Fact) -> bool:
+def is_spelled_one(fact: Fact) -> bool:
     """Whether a fact may stand without a source: "one" and "first" are mostly no numbers."""
     return isinstance(fact, Quantity) and fact.spelled and fact.values == _IGNORED_ALONE
 
 
-def rivals(fact: Fact, others: Sequence[Fact]) -> list[Fact]:
+def competing_facts(fact: Fact, others: Sequence[Fact]) -> list[Fact]:
     """What a source says where the claim says `fact`: those of its kind of `others`, which the
     source has and the claim has not."""
     alike = [other for other in others if _kind(other) == _kind(fact)]
@@ -168,7 +168,7 @@ def _kind(fact: Fact) -> str:
             return "date" if fact.is_year else DIMENSIONS.get(fact.unit, f"number {fact.unit}")
         case Date():
             return "date"
-        case Clock():
+        case TimeOfDay():
             return "time"
         case Code():
             return "code"

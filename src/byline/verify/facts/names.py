@@ -68,7 +68,7 @@ def names_in(text: str) -> list[Name]:
     return [*_capitalised(text), *_korean(text)]
 
 
-class Words(frozenset[str]):
+class NameWords(frozenset[str]):
     """Folded words, and which names they have: looked up by their beginnings, not one by one."""
 
     @cached_property
@@ -100,7 +100,7 @@ class Words(frozenset[str]):
         )
 
 
-def words_in(text: str) -> Words:
+def words_in(text: str) -> NameWords:
     """Every word a name may match, folded; initials of capitalised runs are words too."""
     found = {fold_word(part) for word in _WORD.findall(text) for part in (word, *word.split("-"))}
     runs: dict[int, str] = {}
@@ -108,7 +108,7 @@ def words_in(text: str) -> Words:
         runs[name.run] = runs.get(name.run, "") + name.text[0]
     found.update(initials.casefold() for initials in runs.values() if len(initials) > 1)
     found.update(re.sub(r"\.", "", m.group()).casefold() for m in _DOTTED.finditer(text))
-    return Words(found)
+    return NameWords(found)
 
 
 _DOTTED: Final = re.compile(r"\b(?:[A-Z]\.){2,}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class TrialRequest:
+class ConnectionTestRequest:
     """What is to be tested. `model` None: whichever the server has loaded, else lists first."""
 
     base_url: str
@@ -16,7 +16,7 @@ class TrialRequest:
     api_key_env: str | None = None
 
 
-class StepState(StrEnum):
+class ConnectionStepState(StrEnum):
     """What came of a step; `skipped`: one before it failed."""
 
     OK = "ok"
@@ -25,12 +25,12 @@ class StepState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TrialStep:
+class ConnectionTestStep:
     """One step: `connect`, `server`, `answer` or `tools`. `said` is a sentence; `reason` a word of
     the fixed vocabulary and `remedy` what to do, where it failed."""
 
     name: str
-    state: StepState
+    state: ConnectionStepState
     said: str = ""
     took_ms: float = 0.0
     reason: str | None = None
@@ -38,7 +38,7 @@ class TrialStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
+class AnswerSpeed:
     """How quick one short answer was: its first token from the request, and tokens a second after
     that (None: too few came)."""
 
@@ -47,16 +47,16 @@ class Speed:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ConnectionTest:
     """What is known of the server. `kind` None: one that does not tell; `tools` None: not tried."""
 
     base_url: str
-    steps: tuple[TrialStep, ...]
+    steps: tuple[ConnectionTestStep, ...]
     kind: str | None = None
     models: tuple[str, ...] = ()
     model: str | None = None
     context_tokens: int | None = None
-    speed: Speed | None = None
+    speed: AnswerSpeed | None = None
     tools: bool | None = None
 
     @property
@@ -66,7 +66,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class ConfigurationProposal:
     """The text to add to the configuration in `file`, and what would be wrong with the file then,
     a line each."""
 
