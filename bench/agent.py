@@ -27,9 +27,9 @@ from byline.ask.agent.step import (
     step,
 )
 from byline.ask.agent.toolbox import Toolbox
+from byline.ask.merge_adjacent import numbered_source
 from byline.ask.prompt.prompt_budget import TokenBudget
 from byline.ask.prompt.token_calibration import Calibration
-from byline.ask.source_numbering import numbered_source
 from byline.domain.searches import EVERYTHING, SearchRequest
 from byline.search.document_reader import PassageReader
 from byline.search.search import Searcher

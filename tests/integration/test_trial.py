@@ -18,9 +18,9 @@ from byline.dispatch.clock import LoopClock
 from byline.dispatch.connection_test import Trials
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.connection_tests import (
-    ConnectionStepState,
     ConnectionTest,
     ConnectionTestRequest,
+    StepState,
 )
 from byline.domain.gates import Asker, Priority
 from byline.errors import BadRequest
@@ -144,7 +144,7 @@ async def test_a_server_that_fails_at_the_answer_says_why(
         reason = "ReadTimeout"
     await machine.set_mode(mode, loaded_model=MODEL, raw=b"{}" if mode == "raw" else b"")
     trial = await trials(tmp_path).run(ConnectionTestRequest(machine.base_url, model=MODEL))
-    failed = next(step for step in trial.steps if step.state is ConnectionStepState.FAILED)
+    failed = next(step for step in trial.steps if step.state is StepState.FAILED)
     assert failed.reason == reason, trial
     assert failed.remedy
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from byline.ask.answer_text import REPEATED_CHARS_MIN, answer_text, repetition_start, says_something
+from byline.ask.answer_text import (
+    REPEATED_CHARS_MIN,
+    THOUGHT_ALOUD,
+    StreamFilter,
+    answer_text,
+    repetition_start,
+    says_something,
+)
 from byline.ask.ask_progress import AskProgress
-from byline.ask.stream_filter import THOUGHT_ALOUD, StreamFilter
 from byline.domain.asks import Token
 
 SENTENCE = "The deposit is 1,800 euros [1]. "

@@ -17,6 +17,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
+from byline.ask.ask_progress import AskProgress
+from byline.domain.asks import AskNote, Token
 from byline.verify.citation_markers import strip_markers
 
 REPEATED_CHARS_MIN: Final = 1_000
@@ -26,6 +28,10 @@ UNIT_CHARS_MAX: Final = 400
 """The longest thing that is known to be repeated."""
 CHECK_EVERY_CHARS: Final = 250
 _SAME_CHARS: Final = 24
+
+THOUGHT_ALOUD: Final = AskNote(
+    "thought_aloud", "What the model wrote so far was its thinking; its answer follows."
+)
 
 _CLOSE: Final = r"</think(?:ing)?>"
 _AT_LINE: Final = rf"(?<![^\n])[ \t]{{0,8}}{_CLOSE}\s*"
@@ -108,3 +114,33 @@ def _is_repeated(text: str, unit: int) -> bool:
     if len(text) < repeated + unit or text[-unit:] != text[-2 * unit : -unit]:
         return False
     return text[-repeated:] == text[-repeated - unit : -unit]
+
+
+class StreamFilter:
+    """Takes one message of a model into `progress.text`."""
+
+    def __init__(self, progress: AskProgress) -> None:
+        self._progress = progress
+        self._looked_at = 0
+        self._thought = False
+
+    def took(self, content: str) -> list[Token | AskNote]:
+        """What a reader hears of the next piece. After `THOUGHT_ALOUD` the answer begins anew."""
+        progress = self._progress
+        if self._thought and not progress.text:
+            content = content.lstrip()
+        progress.text += content
+        begins = thinking_end(progress.text, len(content))
+        if begins is None:
+            return [Token(content)] if content else []
+        progress.text = progress.text[begins:]
+        self._looked_at, self._thought = 0, True
+        return [THOUGHT_ALOUD, *([Token(progress.text)] if progress.text else [])]
+
+    def repeats_itself(self) -> bool:
+        """Whether the model writes nothing new any more: it is then stopped."""
+        text = self._progress.text
+        if len(text) - self._looked_at < CHECK_EVERY_CHARS:
+            return False
+        self._looked_at = len(text)
+        return repetition_start(text) is not None

@@ -16,7 +16,7 @@ from typing import Final
 
 from byline.ask.prompt.token_calibration import Calibration
 from byline.domain.asks import Source
-from byline.domain.searches import PassagePosition
+from byline.domain.searches import PassagePosition, SearchHit
 
 JOINED_CHARS_MAX: Final = 3_000
 """The longest joined source, in characters: a citation of it still says where to look."""
@@ -24,6 +24,24 @@ JOINED_CHARS_MAX: Final = 3_000
 CONTEXT_SHARE: Final = 4
 """A joined source takes at most this part of a model's context, by its estimate: one
 that does not fit whole would be left out whole."""
+
+
+def numbered_source(hit: SearchHit, n: int) -> Source:
+    """The passage as source `[n]`."""
+    return Source(
+        n=n,
+        passage_id=hit.passage_id,
+        document_id=hit.document_id,
+        name=hit.name,
+        title=hit.title,
+        page=hit.page,
+        heading=hit.heading,
+        start=hit.start,
+        end=hit.end,
+        text=hit.text,
+        score=hit.score,
+        also_in=hit.also_in,
+    )
 
 
 def merge_adjacent(

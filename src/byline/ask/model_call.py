@@ -75,16 +75,25 @@ def _without_hidden_characters(delta: Delta) -> Delta:
     return replace(delta, content=_HIDDEN_CHARACTERS.sub("", delta.content))
 
 
-def signed(backend: Backend, delta: Delta, so_far: Byline | None) -> Byline:
-    """The byline of a call once `delta` has come: our own record of who was called, and, as soon as
-    that is known, what its server says it has loaded. `so_far` is what the call had before."""
+def byline_after(backend: Backend, delta: Delta, so_far: Byline | None) -> Byline:
+    """Return the byline of a call once `delta` has come; `so_far` is the one before `delta`.
+
+    It changes where the server has told what it has loaded, and with the last delta.
+    """
     if delta.served is None and delta.finish_reason is None and so_far is not None:
         return so_far
+    return byline_of(backend, delta)
+
+
+def byline_of(backend: Backend, delta: Delta) -> Byline:
+    """Return the byline as `delta` proves it: our own record of who was called, and what its server
+    says it has loaded, where `delta` carries that."""
+    served = delta.served
     return Byline(
         backend=backend.name,
         machine=backend.machine,
         model_requested=backend.model,
-        model_loaded=delta.served.model_loaded if delta.served else None,
-        verified=delta.served.verified if delta.served else False,
-        note=delta.served.note if delta.served else _NOT_TOLD[delta.finish_reason is None],
+        model_loaded=served.model_loaded if served else None,
+        verified=served.verified if served else False,
+        note=served.note if served else _NOT_TOLD[delta.finish_reason is None],
     )

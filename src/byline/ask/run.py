@@ -16,20 +16,18 @@ from contextlib import aclosing, contextmanager
 
 from byline.ask.agent.agent_run import run_agent
 from byline.ask.answer_check import AnswerChecker
-from byline.ask.answer_text import answer_text, says_something
+from byline.ask.answer_text import StreamFilter, answer_text, says_something
 from byline.ask.ask_parts import AskParts
 from byline.ask.ask_progress import AskProgress
 from byline.ask.evidence import NOTHING_FOUND, judge_evidence
-from byline.ask.merge_adjacent import merge_adjacent
-from byline.ask.model_call import call_events, signed
+from byline.ask.merge_adjacent import merge_adjacent, numbered_source
+from byline.ask.model_call import byline_after, call_events
 from byline.ask.prompt.prompt_budget import TokenBudget
 from byline.ask.prompt.prompt_builder import build_prompt
 from byline.ask.prompt.server_token_count import count_tight_prompt
 from byline.ask.query_rewrite import history_messages
 from byline.ask.query_rewriter import rewrite_follow_up
 from byline.ask.quotes import quote_sources
-from byline.ask.source_numbering import numbered_source
-from byline.ask.stream_filter import StreamFilter
 from byline.config import schema
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import (
@@ -192,7 +190,7 @@ async def _generate(
                         progress.timings_ms.setdefault("first_token", _ms_since(started_at))
                         for told in listening.took(event.content):
                             yield told
-                    progress.byline = signed(backend, event, progress.byline)
+                    progress.byline = byline_after(backend, event, progress.byline)
                     if listening.repeats_itself():
                         progress.finish_reason = REPETITION
                         break

@@ -43,10 +43,10 @@ from byline.domain.chat import ChatRequest, Delta
 from byline.domain.connection_tests import (
     AnswerSpeed,
     ConfigurationProposal,
-    ConnectionStepState,
     ConnectionTest,
     ConnectionTestRequest,
     ConnectionTestStep,
+    StepState,
 )
 from byline.domain.echo import quoted
 from byline.domain.gates import AskedBy, Asker, Priority
@@ -230,22 +230,18 @@ class _Walk:
             said, failure = error.message, error
         took_ms = (time.perf_counter() - begun) * 1000
         if failure is None:
-            made = ConnectionTestStep(name, ConnectionStepState.OK, said, took_ms)
+            made = ConnectionTestStep(name, StepState.OK, said, took_ms)
         else:
             reason = failure.reason if isinstance(failure, MachineError) else failure.code
             remedy = failure.remedy
-            made = ConnectionTestStep(
-                name, ConnectionStepState.FAILED, said, took_ms, reason, remedy
-            )
+            made = ConnectionTestStep(name, StepState.FAILED, said, took_ms, reason, remedy)
             self.ended = True
         self.trial = replace(self.trial, steps=(*self.trial.steps, made))
 
     def whole(self) -> ConnectionTest:
         """With the steps that were not reached."""
         done = self.trial.steps
-        left = (
-            ConnectionTestStep(name, ConnectionStepState.SKIPPED) for name in STEPS[len(done) :]
-        )
+        left = (ConnectionTestStep(name, StepState.SKIPPED) for name in STEPS[len(done) :])
         return replace(self.trial, steps=(*done, *left))
 
 

@@ -16,7 +16,7 @@ class ConnectionTestRequest:
     api_key_env: str | None = None
 
 
-class ConnectionStepState(StrEnum):
+class StepState(StrEnum):
     """What came of a step; `skipped`: one before it failed."""
 
     OK = "ok"
@@ -30,7 +30,7 @@ class ConnectionTestStep:
     the fixed vocabulary and `remedy` what to do, where it failed."""
 
     name: str
-    state: ConnectionStepState
+    state: StepState
     said: str = ""
     took_ms: float = 0.0
     reason: str | None = None

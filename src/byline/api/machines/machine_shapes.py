@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from byline.api.result_shapes import Shape
-from byline.domain.connection_tests import ConnectionStepState
+from byline.domain.connection_tests import StepState
 from byline.domain.gates import Asker, BackendState
 
 
@@ -119,7 +119,7 @@ class TrialStepShape(Shape):
     """One step. `reason` is a word of the fixed vocabulary, null where it did not fail."""
 
     name: str = Field(examples=["connect", "server", "answer", "tools"])
-    state: ConnectionStepState
+    state: StepState
     said: str
     took_ms: float
     reason: str | None

@@ -35,14 +35,13 @@ from byline.ask.agent.step import (
 from byline.ask.agent.text_tool_calls import CallHoldback
 from byline.ask.agent.toolbox import Toolbox
 from byline.ask.agent.tools import tool_schemas
-from byline.ask.answer_text import answer_text
+from byline.ask.answer_text import StreamFilter, answer_text
 from byline.ask.ask_parts import AskParts
 from byline.ask.ask_progress import AskProgress
-from byline.ask.model_call import call_events, signed
+from byline.ask.model_call import byline_after, call_events
 from byline.ask.prompt.prompt_budget import SOURCE_TOKENS, TokenBudget
 from byline.ask.prompt.token_calibration import Calibration
 from byline.ask.query_rewrite import history_messages
-from byline.ask.stream_filter import StreamFilter
 from byline.backend.decode import assemble_message
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import (
@@ -163,7 +162,7 @@ class _AgentCalls:
                         timings["queue"] = timings.get("queue", 0.0) + queue_ms
                         yield AskStarted(backend.name, backend.machine, backend.model, queue_ms)
                     case Delta():
-                        progress.byline = signed(
+                        progress.byline = byline_after(
                             backend, event, progress.byline if deltas else None
                         )
                         deltas.append(event)

@@ -33,9 +33,8 @@ from byline.ask.agent.step import (
     ToolsRan,
     step,
 )
-from byline.ask.answer_text import answer_text
+from byline.ask.answer_text import THOUGHT_ALOUD, answer_text
 from byline.ask.ask_json import sentence_json, tool_json
-from byline.ask.stream_filter import THOUGHT_ALOUD
 from byline.domain.asks import AskNote, Source, ToolCalled, ToolOutcome, ToolReturned
 from byline.verify.citations import check_answer
 from byline.verify.refusal_lines import is_refusal

@@ -13,10 +13,10 @@ from typing import Final
 
 from byline.ask.agent.step import CheckedCall
 from byline.ask.agent.tools import FindInDocument, ListDocuments, ReadDocument, Search
+from byline.ask.merge_adjacent import numbered_source
 from byline.ask.prompt.prompt_budget import SOURCE_TOKENS
 from byline.ask.prompt.source_fence import fenced
 from byline.ask.prompt.token_calibration import Calibration
-from byline.ask.source_numbering import numbered_source
 from byline.domain.asks import Source, ToolOutcome, ToolReturned
 from byline.domain.searches import Filters, SearchHit, SearchRequest
 from byline.errors import BylineError

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from byline.ask.history.list_cursors import decode_cursor, dumps_cursor
 from byline.ask.history.search_terms import wanted_terms
 from byline.domain.ask_filters import AskFilters, ListedAsk
 from byline.domain.asks import AskStatus
@@ -44,8 +46,25 @@ async def list_asks(
         )
         rows = await found.fetchall()
     asks = [_listed(row) for row in rows[:limit]]
-    more = dumps_cursor(asks[-1].created_at, asks[-1].id) if len(rows) > limit else None
+    more = encode_cursor(asks[-1].created_at, asks[-1].id) if len(rows) > limit else None
     return asks, more
+
+
+def encode_cursor(at: datetime, row_id: str) -> str:
+    """Where a list ordered by time and id goes on."""
+    return base64.urlsafe_b64encode(f"{at.isoformat()} {row_id}".encode()).decode()
+
+
+def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
+    """The time and id in a cursor; raises `BadRequest`."""
+    try:
+        at, _, row_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
+        return datetime.fromisoformat(at), UUID(row_id)
+    except (ValueError, binascii.Error):
+        raise BadRequest(
+            "The cursor is not one this server gave out.",
+            remedy="Leave `cursor` out to start over.",
+        ) from None
 
 
 def parameters(filters: AskFilters) -> dict[str, Any]:

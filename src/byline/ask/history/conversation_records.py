@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from byline.ask.history import ask_lists
+from byline.ask.history.ask_lists import decode_cursor, encode_cursor
 from byline.ask.history.ask_records import stored_ask, title_of
-from byline.ask.history.list_cursors import decode_cursor, dumps_cursor
 from byline.domain.ask_filters import EVERY_ASK, AskFilters
 from byline.domain.asks import StoredAsk
 from byline.domain.conversations import Conversation
@@ -72,7 +72,7 @@ class Conversations:
         else:
             rows = await self._matching(filters, page)
         found = [_conversation(row) for row in rows[:limit]]
-        more = dumps_cursor(found[-1].updated_at, found[-1].id) if len(rows) > limit else None
+        more = encode_cursor(found[-1].updated_at, found[-1].id) if len(rows) > limit else None
         return found, more
 
     async def _matching(
