@@ -81,7 +81,7 @@ async def collected(
     calibration = Calibration()
     budget = TokenBudget(CONTEXT_TOKENS, CONTEXT_TOKENS, calibration)
     toolbox = Toolbox(*tools, EVERYTHING, budget.result_tokens, calibration)
-    toolbox.open_with(sources, sources)
+    toolbox.seed(sources, sources)
 
     def shown() -> set[str]:
         return {keys[source.passage_id] for source in toolbox.sources}

@@ -65,7 +65,7 @@ def test_after_its_thinking_an_answer_begins_anew_wherever_it_is_cut() -> None:
     for cut in range(len(whole)):
         progress = AskProgress("id", "How long?", named=False)
         listening = StreamFilter(progress)
-        told = [*listening.took(whole[:cut]), *listening.took(whole[cut:])]
+        told = [*listening.feed(whole[:cut]), *listening.feed(whole[cut:])]
         after = told[told.index(THOUGHT_ALOUD) + 1 :]
         assert "".join(one.text for one in after if isinstance(one, Token)) == "Two years."
         assert progress.text == "Two years."

@@ -193,7 +193,7 @@ def test_a_call_written_as_text_is_taken_as_one() -> None:
     assert isinstance(effects[-1], RunTools)
     assert effects[-1].calls[0].arguments == read_arguments("search", '{"query": "rent"}')
     state, _ = step(state, results_of(effects[-1].calls))
-    assert state.turns[0].in_words
+    assert state.turns[0].as_text
     assert state.turns[0].content == "I will search."
 
 

@@ -158,7 +158,7 @@ def test_korean_is_checked_the_same_way(sentence: str, expected: str) -> None:
 )
 def test_facts_are_the_same_however_they_are_written(one: str, other: str) -> None:
     (claim,) = facts_in(fold(one))
-    assert Facts(facts_in(fold(other))).have(claim)
+    assert Facts(facts_in(fold(other))).contains(claim)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_facts_are_the_same_however_they_are_written(one: str, other: str) -> No
 )
 def test_facts_that_differ_are_told_apart(one: str, other: str) -> None:
     (claim,) = facts_in(fold(one))
-    assert not Facts(facts_in(fold(other))).have(claim)
+    assert not Facts(facts_in(fold(other))).contains(claim)
 
 
 def test_similarity_decides_only_what_words_leave_open() -> None:

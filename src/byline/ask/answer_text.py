@@ -1,13 +1,13 @@
-"""What of a model's words is its answer. Pure.
+"""Separates the answer from the rest of a model's text, whole or while it streams. Pure.
 
-Servers hand on what their model wrote, and some of it is for no reader:
+Servers pass on all that their model wrote. Some of it is no part of the answer:
 
     thinking without a beginning   "… so two.\\n</think>\\n\\nTwo years."  → "Two years."
     marks of a chat template       "Two years.<|im_end|>"               → "Two years."
-    one thing again and again      "Two years. Two years. Two years. …" → "Two years. "
+    endless repetition             "Two years. Two years. Two years. …" → "Two years. "
 
-The first is what templates make that put `<think>` into the prompt; a block that is whole is taken
-out where the server's words are decoded (`backend.thinking`).
+The first comes from chat templates that put `<think>` into the prompt. A block of thinking that is
+whole is removed where the server's stream is decoded (`backend.thinking`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from byline.domain.asks import AskNote, Token
 from byline.verify.citation_markers import strip_markers
 
 REPEATED_CHARS_MIN: Final = 1_000
-"""So much of the same is no list or table any more, however short what is repeated."""
+"""A repetition of this length is no list or table, however short its unit is."""
 REPEATED_TIMES_MIN: Final = 10
 UNIT_CHARS_MAX: Final = 400
-"""The longest thing that is known to be repeated."""
+"""The longest unit whose repetition is recognised."""
 CHECK_EVERY_CHARS: Final = 250
 _SAME_CHARS: Final = 24
 
@@ -49,7 +49,7 @@ _NEXT_TURN: Final = re.compile(
 
 
 def answer_text(text: str) -> str:
-    """The answer in all that a model wrote; a text that is nothing else comes back as it is."""
+    """Return the answer in all that a model wrote; a text that is only an answer is unchanged."""
     thoughts = [match.end() for match in _THOUGHT_WHOLE.finditer(text)]
     text = text[thoughts[-1] :] if thoughts else text
     turn = _NEXT_TURN.search(text)
@@ -59,15 +59,15 @@ def answer_text(text: str) -> str:
 
 
 def thinking_end(text: str, new_chars: int) -> int | None:
-    """Where the answer begins, if one of the last `new_chars` characters ended the thinking before
-    it."""
+    """Return where the answer begins if the last `new_chars` characters end the model's thinking,
+    else None."""
     start = max(0, len(text) - new_chars - _CLOSE_CHARS_MAX)
     ends = [match.end() for match in _THOUGHT.finditer(text, start)]
     return ends[-1] if ends else None
 
 
 def repetition_start(text: str) -> int | None:
-    """Where a text begins to repeat what stands before, if it does so to its end."""
+    """Return where `text` begins to repeat itself up to its end, or None if it does not."""
     unit = next((unit for unit in _units(text) if _is_repeated(text, unit)), None)
     if unit is None:
         return None
@@ -78,7 +78,7 @@ def repetition_start(text: str) -> int | None:
 
 
 def says_something(text: str) -> bool:
-    """Whether there is a word, a number or a sign in a text, its citations apart."""
+    """Return whether `text` holds a word, a number or a symbol beside its citations."""
     return any(unicodedata.category(c)[0] in "LN" or _is_sign(c) for c in strip_markers(text))
 
 
@@ -98,7 +98,7 @@ def _without_end_marks(text: str) -> str:
 
 
 def _units(text: str) -> Iterator[int]:
-    """The lengths of what the end of a text may repeat, shortest first."""
+    """Yield the lengths of the units that the end of `text` may repeat, shortest first."""
     if len(text) < REPEATED_CHARS_MIN:
         return
     last = text[-_SAME_CHARS:]
@@ -117,15 +117,15 @@ def _is_repeated(text: str, unit: int) -> bool:
 
 
 class StreamFilter:
-    """Takes one message of a model into `progress.text`."""
+    """Adds one streamed message of a model to `progress.text`, without the model's thinking."""
 
     def __init__(self, progress: AskProgress) -> None:
         self._progress = progress
         self._looked_at = 0
         self._thought = False
 
-    def took(self, content: str) -> list[Token | AskNote]:
-        """What a reader hears of the next piece. After `THOUGHT_ALOUD` the answer begins anew."""
+    def feed(self, content: str) -> list[Token | AskNote]:
+        """Add a piece and return its events. After `THOUGHT_ALOUD` the answer starts over."""
         progress = self._progress
         if self._thought and not progress.text:
             content = content.lstrip()
@@ -138,7 +138,7 @@ class StreamFilter:
         return [THOUGHT_ALOUD, *([Token(progress.text)] if progress.text else [])]
 
     def repeats_itself(self) -> bool:
-        """Whether the model writes nothing new any more: it is then stopped."""
+        """Return whether the model only repeats itself; its caller then stops it."""
         text = self._progress.text
         if len(text) - self._looked_at < CHECK_EVERY_CHARS:
             return False

@@ -1,4 +1,4 @@
-"""How an ask looks as JSON: one shape for the answer, the events and the stored transcript."""
+"""Writes an ask as JSON: one shape for the answer, the events and the stored transcript."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MACHINE_CHARS_MAX: Final = 2_500
 
 
 def answer_json(answer: AskAnswer) -> Json:
-    """The whole answer: the body of a JSON ask, the data of `done`, what history keeps."""
+    """Return the whole answer: the body of a JSON ask, the data of `done`, the row of history."""
     return {
         "ask_id": answer.ask_id,
         "question": answer.question,
@@ -70,7 +70,7 @@ def answer_json(answer: AskAnswer) -> Json:
 
 
 def failure_json(error: BylineError, answer: AskAnswer | None = None) -> Json:
-    """The one error shape, with the machine's part where there is one and the sources found."""
+    """Return the error shape: with the machine's fields if a machine failed, and the sources."""
     body: Json = {"error": error_json(error)}
     if error.error_reason is not None:
         body["error_reason"] = error.error_reason
@@ -85,10 +85,10 @@ def failure_json(error: BylineError, answer: AskAnswer | None = None) -> Json:
 
 
 def error_json(error: BylineError) -> Json:
-    """The part of the error shape that every error has.
+    """Return the part of the error shape that every error has.
 
-    What repeats a caller's words shortens them where it is raised; the bounds here are for what
-    forgets to. A machine's own words may be longer.
+    Errors that repeat a caller's words shorten them where they are raised; the bounds here catch
+    those that do not. A machine's own words may be longer.
     """
     chars_max = MACHINE_CHARS_MAX if isinstance(error, MachineError) else ERROR_CHARS_MAX
     return {
@@ -232,7 +232,7 @@ def event_data(event: AskEvent) -> Json:
 
 
 def tool_json(event: ToolCalled | ToolReturned) -> Json:
-    """A call, or what came back of it; the two have `call_id` in common."""
+    """Return a tool call or its result; both carry the same `call_id`."""
     call = {"round": event.round, "call_id": event.call_id, "tool": event.tool}
     if isinstance(event, ToolCalled):
         return {**call, "arguments": event.arguments, "said": event.said}
@@ -245,9 +245,12 @@ def tool_json(event: ToolCalled | ToolReturned) -> Json:
 
 
 def transcript(events: Sequence[AskEvent], times: Sequence[datetime]) -> list[Json]:
-    """`[{seq, type, since, at, data}]` for storing; `times` has the moment of each event, which is
-    its `at`. A run of tokens is one row, under the number and time of its last, `since` its first;
-    `pieces` has the length of each in characters, so that one can resume in the middle."""
+    """Return `[{seq, type, since, at, data}]` for storing. `times` are the moments of the events.
+
+    A run of tokens is one row with the `seq` and `at` of its last token and the time of its first
+    as `since`. Its `pieces` are the lengths of the tokens in characters, so that a reader can
+    resume in the middle.
+    """
     rows: list[Json] = []
     numbered = zip(count(1), events, times, strict=False)
     for is_text, run in groupby(numbered, key=lambda one: isinstance(one[1], Token)):
@@ -268,7 +271,7 @@ def _row(n: int, event: AskEvent, data: Json, times: tuple[datetime, datetime]) 
 
 
 def rows_after(rows: Sequence[Json], after: int) -> list[Json]:
-    """What of a transcript a reader has not had who has had its events up to number `after`."""
+    """Return the rows of a transcript behind event number `after`, a run of tokens cut there."""
     return [_rest(row, after) for row in rows if row["seq"] > after]
 
 

@@ -1,11 +1,13 @@
-"""Sources that follow one another in their document become one: what a cut took apart is shown to
-the model, and cited, as the document has it. Pure.
+"""Makes the numbered sources of an ask from the passages found, adjacent ones merged. Pure.
 
-    1. sources are taken as they come, best first; each joins those it touches or overlaps, if they
-       are of the same section and the whole stays within the limit
-    2. a joined source has the rank, score and id of its best passage, and spans all of them:
-       `text` is still the document's `[start:end]`
-    3. where the blanks between two passages are not known, or one is missing, nothing is joined
+Text that was cut into several passages is shown to the model, and cited, as one source again.
+
+    1. Sources are taken best first. Each is merged with those it touches or overlaps, if they are
+       in the same section and the result stays within the limits.
+    2. A merged source has the rank, score and id of its best passage and spans all of them: `text`
+       is still the document's `[start:end]`.
+    3. Two passages are not merged if the white space between them is not known, or if a passage
+       between them is missing.
 """
 
 from __future__ import annotations
@@ -19,15 +21,15 @@ from byline.domain.asks import Source
 from byline.domain.searches import PassagePosition, SearchHit
 
 JOINED_CHARS_MAX: Final = 3_000
-"""The longest joined source, in characters: a citation of it still says where to look."""
+"""The longest merged source, in characters: a citation of it must still say where to look."""
 
 CONTEXT_SHARE: Final = 4
-"""A joined source takes at most this part of a model's context, by its estimate: one
-that does not fit whole would be left out whole."""
+"""A merged source takes at most one in this many parts of the context, by estimate: a source that
+does not fit is left out whole."""
 
 
 def numbered_source(hit: SearchHit, n: int) -> Source:
-    """The passage as source `[n]`."""
+    """Return the passage as source `[n]`."""
     return Source(
         n=n,
         passage_id=hit.passage_id,
@@ -51,7 +53,8 @@ def merge_adjacent(
     context_tokens: int,
     calibration: Calibration,
 ) -> tuple[Source, ...]:
-    """The sources, joined and numbered from 1. `context_tokens` is 0 where no model reads them."""
+    """Return the sources, merged and numbered from 1. `context_tokens` is 0 if no model reads
+    them."""
 
     def fits(text: str) -> bool:
         if len(text) > JOINED_CHARS_MAX:
@@ -71,7 +74,7 @@ def merge_adjacent(
 
 
 class _MergedSource:
-    """Passages that follow one another, as one source, and the places of the first and last."""
+    """A source of one or several adjacent passages, with the positions of the first and last."""
 
     def __init__(
         self, source: Source, first: PassagePosition | None, last: PassagePosition | None = None
@@ -83,7 +86,7 @@ class _MergedSource:
     def joined_with(
         self, neighbour: _MergedSource, fits: Callable[[str], bool]
     ) -> _MergedSource | None:
-        """Both as one, if they follow one another."""
+        """Return both as one source, or None if they are not adjacent or too long together."""
         one, other = sorted((self.source, neighbour.source), key=lambda source: source.n)
         if one.document_id != other.document_id or not _same_section(one, other):
             return None
@@ -108,7 +111,8 @@ class _MergedSource:
         )
 
     def _text_with(self, after: _MergedSource) -> str | None:
-        """The document's text from the beginning of this run to the end of `after`."""
+        """Return the document's text from the start of this source to the end of `after`, or None
+        if it is not known."""
         first, last = self.source, after.source
         if last.start < first.end:
             return first.text + last.text[first.end - last.start :]
@@ -122,7 +126,7 @@ class _MergedSource:
 
 
 def _same_section(one: Source, other: Source) -> bool:
-    """Equal context lines, a table's header row in one of them apart."""
+    """Return whether the context lines are equal, but for a table's header row in one of them."""
     if one.heading == other.heading:
         return True
     shorter, longer = sorted((one.heading, other.heading), key=len)

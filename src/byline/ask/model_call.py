@@ -1,4 +1,4 @@
-"""One call to a model as a single stream of events: its wait, its start, its deltas."""
+"""Makes one call to a model a single stream of events (queued, started, deltas), and its byline."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _NOT_TOLD: Final = {
 }
 
 _HIDDEN_CHARACTERS: Final = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f{TURNING}{TAGS}]+")
-"""Control characters steer a terminal; the others show other words than were checked."""
+"""Control characters could steer a terminal; the others make text look unlike what was checked."""
 
 CallEvent = Queued | Started | Delta
 
 
 class _CallEvents:
-    """Collects what the gate says while the call itself is still waiting for its first delta."""
+    """The queue of a call's events; also the observer to which its gate reports."""
 
     def __init__(self) -> None:
         self.events: asyncio.Queue[CallEvent | BaseException | None] = asyncio.Queue()
@@ -42,9 +42,9 @@ class _CallEvents:
 async def call_events(
     backend: Backend, request: ChatRequest, priority: Priority
 ) -> AsyncGenerator[CallEvent, None]:
-    """Call `backend` and yield what happens; closing the generator stops the upstream.
+    """Call `backend` and yield the call's events; closing the generator stops the upstream.
 
-    Raises what `Backend.call` raises. Unbounded here, bounded by the gate's own buffer.
+    Raises what `Backend.call` raises. The queue here has no bound; the gate's buffer has one.
     """
     inbox = _CallEvents()
 

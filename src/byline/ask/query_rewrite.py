@@ -1,8 +1,8 @@
-"""A question that follows others: what it is searched by, and what of the others a model is shown.
+"""Prepares follow-up questions: the query they are searched by, and the turns a model is shown.
 
-A model is asked to write the question so that it stands alone; the backend that is to answer does
-it and no other. Where it cannot, the question is searched as it is. `quotes` has no model: a
-question that leans on the one before takes over its telling words. Pure.
+The backend that is to answer, and no other, rewrites the question so that it stands alone. If it
+cannot, the question is searched as it is. `quotes` has no model: a question that refers to the one
+before is searched with the telling words of that one added. Pure.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LABEL: Final = re.compile(
     re.IGNORECASE,
 )
 _NOT_A_QUESTION: Final = re.compile(r"^\s*(?:`{3,}\w*|[^\n]{1,80}:)\s*$")
-"""What stands around a question and is none: a fence of code, "Here is the question:"."""
+"""Lines around a question that are none: a code fence, "Here is the question:"."""
 _REFERS_BACK: Final = re.compile(
     r"^(?:and|but|so|or|then|also|what about|how about|그럼|그러면|그리고|그런데|또)\b"
     r"|\b(?:it|its|they|them|their|this|that|these|those|he|she|him|her|his|there|one)\b"
@@ -51,8 +51,8 @@ _REFERS_BACK: Final = re.compile(
 def history_messages(
     turns: Sequence[PastTurn], tokens: int, calibration: Calibration
 ) -> tuple[Message, ...]:
-    """The latest turns that fit into `tokens`, oldest first, answers without their citations: the
-    numbers mean other sources now."""
+    """Return the latest turns that fit into `tokens`, oldest first. Answers lose their citations,
+    whose numbers now mean other sources."""
     kept: list[Message] = []
     for turn in reversed(turns):
         answer = _answer_shown(turn)
@@ -71,7 +71,7 @@ def history_messages(
 def rewrite_messages(
     question: str, turns: Sequence[PastTurn], context_tokens: int, calibration: Calibration
 ) -> tuple[Message, ...]:
-    """What is sent to have `question` written so that it stands alone."""
+    """Return the messages that ask a model to rewrite `question` so that it stands alone."""
     asked = f"Last question: {question}\n\nThe question, so that it stands alone:"
     fixed = calibration.tokens(REWRITE_SYSTEM) + calibration.tokens(asked) + 2 * MESSAGE_TOKENS
     room = context_tokens // 2 - fixed - REWRITE_TOKENS_MAX
@@ -83,7 +83,7 @@ def rewrite_messages(
 
 
 def read_rewritten(text: str) -> str | None:
-    """The question a model wrote; None where it wrote something else than one short line."""
+    """Return the question a model wrote, or None if it wrote anything but one short line."""
     text = answer_text(text.rpartition(_THOUGHT_END)[2])
     lines = [line.strip() for line in text.replace("\ufffd", " ").splitlines()]
     lines = [line for line in lines if line and not _NOT_A_QUESTION.match(line)]
@@ -94,8 +94,8 @@ def read_rewritten(text: str) -> str | None:
 
 
 def shares_terms(query: str, question: str, turns: Sequence[PastTurn]) -> bool:
-    """Whether a rewritten question has a telling word in common with what was said: one that has
-    none was not made from it."""
+    """Return whether a rewritten question shares a telling word with the conversation; one that
+    shares none was not made from it."""
     said = [question, *(f"{t.question} {t.searched_for or ''} {t.answer or ''}" for t in turns)]
     return not telling_terms(query) or not set(telling_terms(query)).isdisjoint(
         telling_terms(" ".join(said))
@@ -103,7 +103,7 @@ def shares_terms(query: str, question: str, turns: Sequence[PastTurn]) -> bool:
 
 
 def _in_json(line: str) -> str:
-    """The text in a line that is an object with one, as some models answer everything."""
+    """Return the only text in a line that is a JSON object: some models answer everything so."""
     try:
         value = json.loads(line) if line.startswith("{") else None
     except (ValueError, RecursionError):
@@ -113,7 +113,7 @@ def _in_json(line: str) -> str:
 
 
 def with_earlier_terms(question: str, turns: Sequence[PastTurn]) -> str:
-    """`question` with the telling words of the one before it, if it leans on that one:
+    """Return `question`, with the telling words of the one before added if it refers to that one:
 
     1. it says "it", "and …", "그것" and the like, or
     2. it has fewer telling words than a question that stands alone.

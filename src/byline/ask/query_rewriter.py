@@ -1,4 +1,4 @@
-"""Has a follow-up written so that it stands alone, by the backend that is to answer it."""
+"""Calls the backend that is to answer a follow-up to rewrite it so that it stands alone."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from byline.errors import MachineError
 async def rewrite_follow_up(
     request: AskRequest, backend: Backend, progress: AskProgress, calibration: Calibration
 ) -> AsyncGenerator[AskEvent, None]:
-    """Set `progress.searched_for` where the question of a conversation is to be searched by other
-    words, and say so. Whatever fails here, the question is searched as it is."""
+    """Set `progress.searched_for` if a follow-up is to be searched by other words, and yield a note
+    on it. If the call fails, a note says so and the question is searched as it is."""
     if not progress.turns:
         return
     if isinstance(backend.config, schema.QuotesBackend):
@@ -39,7 +39,7 @@ async def rewrite_follow_up(
         said: list[str] = []
         begun = time.perf_counter()
         try:
-            backend.refuse_if_down()  # no second wait for a machine that is known not to be there
+            backend.refuse_if_down()  # no second wait for a machine that is known to be down
             call = ChatRequest(
                 rewrite_messages(
                     request.question, progress.turns, backend.context_tokens, calibration
@@ -81,4 +81,4 @@ async def _rewrite_events(
             elif isinstance(event, Delta):
                 said.append(event.content)
                 if event.finish_reason == "length":
-                    said.clear()  # half a question is another one
+                    said.clear()  # half a question is a different question

@@ -1,11 +1,11 @@
-"""The whole story of an ask, on one screen.
+"""Runs one ask from the resolved question to the checked answer, on one screen.
 
-    make a follow-up stand alone → retrieve → enough evidence? → machine up?
-        → quote, or: budget the prompt → gate → stream, or: rounds of tools (`agent`)
-        → sign → check the citations → done
+    rewrite a follow-up → retrieve → enough evidence? → machine up?
+        → quote, or: build the prompt → gate → stream, or: rounds of tools (`agent`)
+        → byline → check the citations → done
 
-Resolving the backend comes before (`service.start`), storing after (`service`). Every error ends
-the ask here or nowhere: no path leads from one backend to another.
+`service` resolves the backend before and stores the ask after. Any error ends the ask: no path
+leads from one backend to another.
 """
 
 from __future__ import annotations
@@ -55,16 +55,16 @@ from byline.errors import LlmError
 async def run_ask(
     request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
-    """Answer `request` on `backend` and on no other; the last event is `Done`.
+    """Answer `request` on `backend` and on no other; the last event is `AskDone`.
 
-    Raises any `BylineError` but nothing is lost by it: `progress` holds what was found so far.
+    Raises any `BylineError`; `progress` then still holds what was found so far.
     """
-    backend.knock()  # a machine known to be down gets its chance while the sources are looked for
+    backend.knock()  # a machine known to be down is tried again while the search runs
     calibration = parts.calibrations.of(backend.name, backend.model)
     async with aclosing(rewrite_follow_up(request, backend, progress, calibration)) as events:
         async for event in events:
             yield event
-    backend.knock()  # the same where it was the rewriting that found it down
+    backend.knock()  # and again if it was the rewriting that found it down
     with _timed(progress, "retrieve"):
         found = await parts.searcher.search(
             SearchRequest(
@@ -93,29 +93,29 @@ async def run_ask(
     if not _is_quoted(backend):
         await count_tight_prompt(request.question, progress.sources, backend, parts.calibrations)
 
-    checking = AnswerChecker(progress)
+    checker = AnswerChecker(progress)
     async with aclosing(_answer(request, backend, progress, parts)) as events:
         async for event in events:
             yield event
             match event:
                 case Token(text):
-                    for checked in checking.took(text):
+                    for checked in checker.feed(text):
                         yield checked
-                case ToolCalled() | AskNote():  # what came before was no part of the answer
-                    checking = AnswerChecker(progress)
+                case ToolCalled() | AskNote():  # the text before was no part of the answer
+                    checker = AnswerChecker(progress)
     if not _is_quoted(backend) and not says_something(progress.text):
         raise LlmError(backend.name, "empty_answer", machine=backend.machine)
-    if not progress.sources:  # an agent may find nothing at all; what it then says is its own
+    if not progress.sources:  # an agent that found nothing answers from its own knowledge
         yield AskDone(progress.refused(NOTHING_FOUND))
         return
-    for checked in checking.ended():
+    for checked in checker.finish():
         yield checked
-    yield AskDone(checking.outcome())
+    yield AskDone(checker.outcome())
 
 
 async def _refusal(request: AskRequest, found: SearchResult, parts: AskParts) -> Refusal | None:
-    """Why no model is asked, if so. An agent may yet find what the first search did not, so only
-    documents that are not there at all speak against it."""
+    """Return the refusal that keeps the model from being called, or None. In agent mode only an
+    empty library refuses: the agent may find what the first search missed."""
     if request.mode is AskMode.RAG:
         return judge_evidence(found, evidence_min=parts.config.evidence_min)
     if found.hits or (await parts.reader.documents(request.where, limit=1))[1]:
@@ -140,7 +140,7 @@ def _answer(
 async def _quote(
     request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
-    """Answer without a model: Byline itself is the machine, and it has no gate."""
+    """Answer without a model. Byline itself is the machine, which has no gate."""
     assert isinstance(backend.config, schema.QuotesBackend)
     yield AskStarted(backend.name, backend.machine, backend.model, queue_ms=0.0)
     with _timed(progress, "generate"):
@@ -158,7 +158,7 @@ async def _quote(
 async def _generate(
     request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
-    """Answer with the backend's model, through its machine's gate."""
+    """Answer with the backend's model, through the gate of its machine."""
     calibration = parts.calibrations.of(backend.name, backend.model)
     prompt = build_prompt(
         request.question,
@@ -175,7 +175,7 @@ async def _generate(
         asked_by=AskedBy(Asker.ASK, progress.ask_id),
     )
     started_at = time.perf_counter()
-    listening = StreamFilter(progress)
+    stream = StreamFilter(progress)
     async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
         async for event in events:
             match event:
@@ -188,10 +188,10 @@ async def _generate(
                 case Delta():
                     if event.content:
                         progress.timings_ms.setdefault("first_token", _ms_since(started_at))
-                        for told in listening.took(event.content):
+                        for told in stream.feed(event.content):
                             yield told
                     progress.byline = byline_after(backend, event, progress.byline)
-                    if listening.repeats_itself():
+                    if stream.repeats_itself():
                         progress.finish_reason = REPETITION
                         break
                     if event.finish_reason is not None:

@@ -1,4 +1,4 @@
-"""Running asks: starts them, lets any number of readers follow them, ends and stores them."""
+"""Starts asks, gives them to any number of readers, ends and stores them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Known = TypeVar("Known", StoredAsk, ListedAsk)
 
 
 class Asks:
-    """All asks: those running here and, through the records, those of the past."""
+    """Owns the asks that run in this process, and reads those of the past from the records."""
 
     def __init__(
         self,
@@ -65,10 +65,10 @@ class Asks:
         self._running: dict[str, RunningAsk] = {}
 
     def start(self, request: AskRequest) -> RunningAsk:
-        """Check the request, resolve its backend and let it run.
+        """Check the request, resolve its backend and start the ask.
 
-        Raises `BadRequest`, `TooLarge`, `UnknownBackend`, `ToolsUnsupported`, and `GateFull` where
-        the machine has no place left for its call, before anything is searched, called or stored.
+        Raises `BadRequest`, `TooLarge`, `UnknownBackend`, `ToolsUnsupported`, and `GateFull` if the
+        machine has no place left for the call, all before anything is searched, called or stored.
         """
         backend = self._dispatcher.get_backend(request.backend)
         request = replace(request, question=self._checked_question(request.question))
@@ -93,22 +93,22 @@ class Asks:
     async def list(
         self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
     ) -> tuple[Sequence[ListedAsk], str | None]:
-        """Those that are meant, newest first; the second value continues the list."""
+        """Return the asks that match, newest first, and the cursor that continues the list."""
         asks, more = await self._records.list(limit, cursor, filters)
         return [self._with_live_status(ask) for ask in asks], more
 
     def running(self, ask_id: str) -> RunningAsk | None:
-        """The ask if it runs in this process; who reads it says `join` first."""
+        """Return the ask if it runs in this process; a reader has to call its `join` first."""
         return self._running.get(ask_id)
 
-    def look_in(self, ask: StoredAsk) -> None:
-        """Somebody is shown how an ask stands, and may look again: see `RunningAsk.look_in`."""
+    def keep_alive(self, ask: StoredAsk) -> None:
+        """Note that a page showed the ask and may reload: see `RunningAsk.keep_alive`."""
         running = self._running.get(ask.id)
         if running is not None:
-            running.look_in()
+            running.keep_alive()
 
     async def events(self, ask_id: str, after: int = 0) -> Sequence[dict[str, object]]:
-        """The transcript after event number `after`, so far as there is one; raises `NotFound`."""
+        """Return the transcript so far, behind event number `after`. Raises `NotFound`."""
         running = self._running.get(ask_id)
         if running is not None:
             return rows_after(transcript(running.events, running.times), after)
@@ -116,28 +116,28 @@ class Asks:
         return rows_after(await self._records.events(ask_id, after), after)
 
     async def replay(self, ask_id: str) -> Replay:
-        """The stored transcript of an ended ask, played again; raises `NotFound`."""
+        """Replay the stored transcript of an ended ask. Raises `NotFound`."""
         return replay(await self.events(ask_id))
 
     async def cancel(self, ask_id: str) -> StoredAsk:
-        """End a running ask, whoever reads it; a finished one is returned as it is. Raises
-        `NotFound`."""
+        """End a running ask, whether it has readers or not, and return it; a finished one is
+        returned as it is. Raises `NotFound`."""
         await self._stop(ask_id)
         return await self.get(ask_id)
 
     async def delete(self, ask_id: str) -> None:
-        """Remove an ask and its transcript, ending it first if it runs here."""
+        """Remove an ask and its transcript; end it first if it runs here. Raises `NotFound`."""
         await self._stop(ask_id)
         await self._records.delete(ask_id)
 
     async def stop_conversation(self, conversation_id: str) -> None:
-        """End the asks of a conversation that run here."""
+        """End the asks of a conversation that run in this process."""
         for running in list(self._running.values()):
             if running.request.conversation_id == conversation_id:
                 await running.stop(AskStatus.CANCELLED)
 
     async def close(self) -> None:
-        """Interrupt what still runs and wait until it is stored."""
+        """Interrupt the running asks and wait until they are stored."""
         running = list(self._running.values())
         await asyncio.gather(*(ask.stop(AskStatus.INTERRUPTED) for ask in running))
 
@@ -170,7 +170,7 @@ class Asks:
         request, backend = running.request, running.backend
         if request.conversation_id is not None:
             progress.turns = await self._records.turns(request.conversation_id)
-        # Beside retrieval: nobody hears of the ask before it is stored, and nobody waits for it.
+        # Stored while retrieval runs: no event is published before the ask is stored.
         storing = asyncio.create_task(
             self._records.insert(running.id, request, backend.name, backend.machine)
         )
@@ -191,18 +191,18 @@ class Asks:
     ) -> LastEvent:
         last = _last_event(running, progress, work)
         try:
-            await self._keep(running, last)
+            await self._store(running, last)
         except BylineError as error:
-            # A lost database must not take the answer from the person who waits for it.
+            # A lost database must not keep the answer from the person who waits for it.
             log.warning("an ask could not be stored", ask_id=running.id, reason=error.message)
-        except Exception:  # whatever it is, a reader without a last event would wait for ever
+        except Exception:  # whatever it is: a reader without a last event would wait for ever
             log.exception("an ask could not be stored", ask_id=running.id)
         finally:
             del self._running[running.id]
         return last
 
-    async def _keep(self, running: RunningAsk, last: LastEvent) -> None:
-        """Count and store what became of an ask; a wrong request was none."""
+    async def _store(self, running: RunningAsk, last: LastEvent) -> None:
+        """Count and store the outcome of an ask; one that was a wrong request is discarded."""
         if isinstance(last, AskFailed) and isinstance(last.error, BadRequest | NotFound):
             await self._records.discard(running.id)
             return
@@ -213,8 +213,8 @@ class Asks:
 
 
 async def _wait_until_stored(storing: asyncio.Task[None]) -> None:
-    """Wait for a row that is being stored, also when the ask is cancelled meanwhile: its end
-    updates that row. Whether storing failed is for whoever awaits the task itself."""
+    """Wait until the row of an ask is stored, also if the ask is cancelled meanwhile: its end
+    updates that row. An error of `storing` is left to whoever awaits the task itself."""
     try:
         await asyncio.wait([storing])
     except asyncio.CancelledError:
@@ -232,7 +232,7 @@ def _is_named(request: AskRequest) -> bool:
 def _last_event(
     running: RunningAsk, progress: AskProgress, work: asyncio.Task[LastEvent]
 ) -> LastEvent:
-    """What became of the work, as the ask's last event.
+    """Return the last event of an ask, by the result of its work.
 
     1. it was stopped                                → done, cancelled or interrupted
     2. it ended by itself                            → its own last event
@@ -262,7 +262,7 @@ async def running_asks(
     metrics: Metrics,
     clock: Clock,
 ) -> AsyncIterator[Asks]:
-    """Asks for as long as Byline runs; those left over from dead processes are marked first."""
+    """Open the service for as long as Byline runs. Asks of dead processes are marked first."""
     interrupted = await records.interrupt_orphans()
     if interrupted:
         log.info("asks of a process that died are marked interrupted", count=interrupted)

@@ -1,4 +1,4 @@
-"""What each machine does and did: its calls, how its backends were known to be, who is at it."""
+"""Reports on a machine: its calls, the states of its backends over time, and its queue."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from byline.domain.gates import (
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A call of a model has ended, or never began.
+    """The record of a model call that has ended, or was never granted.
 
-    Times in milliseconds: `queued_ms` all its waits together, `first_token_ms` from the grant to
-    the first piece of an answer (None: none came), `total_ms` from its coming to the end of its
-    upstream. `outcome` is `completed`, `cancelled`, or the code of its error; `reason` that error's
-    word, if it has one.
+    Times in milliseconds: `queued_ms` is the sum of its waits, `first_token_ms` the time from the
+    grant to the first piece of the answer (None: none came), `total_ms` the time from its arrival
+    to the end of its upstream. `outcome` is `completed`, `cancelled`, or the code of its error;
+    `reason` is the reason of that error, if it has one.
     """
 
     machine: str
@@ -39,7 +39,8 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class StateSpan:
-    """A backend was known to be in a state, from a time until at least another."""
+    """A time during which a backend was known to be in one state; it lasted at least until
+    `seen_until`."""
 
     state: BackendState
     reason: str | None
@@ -49,8 +50,9 @@ class StateSpan:
 
 @dataclass(frozen=True, slots=True)
 class FirstTokenTimes:
-    """How long a backend took to begin its answers in the last day: of `count` calls the median and
-    the nine in ten, in milliseconds, and the newest ones as (when the call came, milliseconds)."""
+    """How long the answers of a backend took to begin in the last day: median and 90th percentile
+    of `count` calls, in milliseconds, and the newest ones as (arrival of the call,
+    milliseconds)."""
 
     count: int = 0
     median_ms: float | None = None
@@ -60,8 +62,8 @@ class FirstTokenTimes:
 
 @dataclass(frozen=True, slots=True)
 class BackendView:
-    """One backend: how it is, and how it was in the last day. `model` and `address` are None where
-    it has none; the address is `host:port`."""
+    """One backend: its state now and in the last day. `model` and `address` (`host:port`) are None
+    if it has none."""
 
     name: str
     kind: str
@@ -76,8 +78,8 @@ class BackendView:
 
 @dataclass(frozen=True, slots=True)
 class MachineView:
-    """One machine with its backends. `gate` is None for Byline itself, which has none; `calls` are
-    the newest, newest first; `paused_since` is set while background work rests."""
+    """One machine with its backends. `gate` is None for Byline itself, which has no gate; `calls`
+    are the newest calls, newest first; `paused_since` is set while background work is paused."""
 
     name: str
     gate: GateStatus | None

@@ -40,9 +40,12 @@ class Alignment:
 
 def align(claim: AnalysedText, sources: Sequence[AnalysedSource]) -> Alignment:
     """Align `claim` with the sentences of `sources`."""
-    candidates = [(n, s) for n, source in enumerate(sources) for s in source.said]
+    candidates = [(n, s) for n, source in enumerate(sources) for s in source.evidence]
     for candidate in candidates:
-        if len(claim.squeezed) >= VERBATIM_CHARS_MIN and candidate[1].squeezed == claim.squeezed:
+        if (
+            len(claim.alphanumerics) >= VERBATIM_CHARS_MIN
+            and candidate[1].alphanumerics == claim.alphanumerics
+        ):
             return Alignment((candidate,), 1.0, verbatim=True, other_language=False)
     chosen = _cover(claim, candidates)
     total = claim.weights.total
@@ -87,7 +90,7 @@ def _gain(
     gain = overlap(left, sentence.terms).total
     if not chosen:  # between two like sentences, the one with its facts
         facts = islice(claim.facts, FACTS_COUNTED_MAX)
-        gain += 0.3 * sum(sentence.facts.have(fact) for fact in facts)
+        gain += 0.3 * sum(sentence.facts.contains(fact) for fact in facts)
     return gain
 
 

@@ -37,7 +37,7 @@ class AnalysedText:
         return self.plain.casefold()
 
     @cached_property
-    def squeezed(self) -> str:
+    def alphanumerics(self) -> str:
         """Letters and digits alone: equal for two texts that say the same, word for word."""
         return "".join(c for c in self.folded if c.isalnum())
 
@@ -72,7 +72,7 @@ class AnalysedText:
         return [content_terms(self.folded[slice(*span)]) for span in self.denial.spans]
 
     @cached_property
-    def doubted(self) -> Sequence[TermSet]:
+    def possibly_denied(self) -> Sequence[TermSet]:
         """The terms of all that is denied, plainly or by its words."""
         soft = (content_terms(self.folded[slice(*span)]) for span in self.denial.soft)
         return [TermSet(terms) for terms in (*self.denied, *soft)]
@@ -105,7 +105,7 @@ class AnalysedSource:
         return [SourceSentence(self.text, *span, place) for place, span in enumerate(spans)]
 
     @cached_property
-    def said(self) -> Sequence[SourceSentence]:
+    def evidence(self) -> Sequence[SourceSentence]:
         """The sentences that say something: orders to the model that reads them are no evidence."""
         return [sentence for sentence in self.sentences if not is_injection(sentence.folded)]
 
@@ -116,16 +116,16 @@ class AnalysedSource:
     @cached_property
     def facts(self) -> Sequence[Fact]:
         """The facts of the whole, its context's too."""
-        return [*self.context.facts, *(fact for s in self.said for fact in s.facts)]
+        return [*self.context.facts, *(fact for s in self.evidence for fact in s.facts)]
 
     @cached_property
     def words(self) -> NameWords:
-        return NameWords(self.context.words.union(*(s.words for s in self.said)))
+        return NameWords(self.context.words.union(*(s.words for s in self.evidence)))
 
     @cached_property
-    def squeezed(self) -> str:
+    def alphanumerics(self) -> str:
         """Its letters and digits alone."""
-        return "".join(sentence.squeezed for sentence in self.said)
+        return "".join(sentence.alphanumerics for sentence in self.evidence)
 
     @cached_property
     def letters(self) -> tuple[int, int]:

@@ -41,18 +41,22 @@ def conflicting_fact(
 ) -> Contradiction | None:
     """A number, amount, date, time or code that the sources do not have, or have elsewhere."""
     absent = [
-        fact for fact in claim.facts if not is_spelled_one(fact) and not aligned.facts.have(fact)
+        fact
+        for fact in claim.facts
+        if not is_spelled_one(fact) and not aligned.facts.contains(fact)
     ]
     if not absent:
         return None
     everywhere = Facts(fact for source in sources for fact in source.facts)
     free = [
-        fact for fact in aligned.facts if not is_spelled_one(fact) and not claim.facts.have(fact)
+        fact
+        for fact in aligned.facts
+        if not is_spelled_one(fact) and not claim.facts.contains(fact)
     ]
     for fact in absent:
         others = competing_facts(fact, free)
         spelled = isinstance(fact, Quantity) and fact.spelled
-        if not everywhere.have(fact):
+        if not everywhere.contains(fact):
             if spelled and not others:
                 continue  # "the two of them": counted, not read
             return _fact_conflict(fact, others)
@@ -93,7 +97,7 @@ def conflicting_name(
     claim: AnalysedText, aligned: Alignment, sources: Sequence[AnalysedSource]
 ) -> Contradiction | None:
     """A name that the sources do not have."""
-    missing = [n for n in claim.names if not any(source.words.have(n) for source in sources)]
+    missing = [n for n in claim.names if not any(source.words.contains(n) for source in sources)]
     if not missing:
         return _swapped_name(claim, aligned)
     together = _written_together(claim.names, missing, sources)
@@ -126,7 +130,7 @@ def _written_together(
     return {
         run
         for run, keys in runs.items()
-        if len(keys) > 1 and any("".join(keys) in source.squeezed for source in sources)
+        if len(keys) > 1 and any("".join(keys) in source.alphanumerics for source in sources)
     }
 
 
@@ -160,7 +164,7 @@ def _swapped_name(claim: AnalysedText, aligned: Alignment) -> Contradiction | No
 def _rival_names(claim: AnalysedText, aligned: Alignment) -> str:
     """A name of the sentence aligned best that the claim does not have."""
     for _, sentence in aligned.sentences[:1]:
-        others = [name for name in sentence.names if name.sure and not claim.words.have(name)]
+        others = [name for name in sentence.names if name.sure and not claim.words.contains(name)]
         if others:
             return " ".join(name.text for name in others if name.run == others[0].run)
     return ""
@@ -196,7 +200,7 @@ def _is_affirmed(denied: TermWeights, others: Sequence[AnalysedText]) -> bool:
 
 def _denies_near(text: AnalysedText, wanted: TermWeights) -> bool:
     """Whether `text` denies something near one of the `wanted` terms, plainly or by its words."""
-    return any(_share(wanted, terms) > 0 for terms in text.doubted)
+    return any(_share(wanted, terms) > 0 for terms in text.possibly_denied)
 
 
 def _share(wanted: TermWeights, terms: TermSet) -> float:

@@ -17,7 +17,7 @@ async def turn_now(parts: PageParts, ask: StoredAsk) -> dict[str, Any]:
     Beside what `turns.turn` gives: `now` is its `Standing` (None for one that has ended without
     steps), `here` whether this process answers it, `state` that of its backend, `elapsed_ms`.
     """
-    parts.asks.look_in(ask)
+    parts.asks.keep_alive(ask)
     running = parts.asks.running(ask.id)
     if running is None and ask.finished_at is None:
         ask = await parts.asks.get(ask.id)  # it may have ended since it was read

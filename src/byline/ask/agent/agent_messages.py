@@ -1,11 +1,12 @@
-"""The messages of an agent's run, cut to the model's context. Pure.
+"""Builds the messages of an agent's run, cut to the model's context. Pure.
 
     system rules · question with the sources of the first search · then, for each turn of the run,
-    the model's message and what it was told
+    the model's message and the reply to it
 
-What never changes comes first, so that servers reuse their prompt cache. When it grows too long the
-oldest tool results are dropped first, then sources of the first search from the last on, then whole
-turns, oldest first; the question never.
+What never changes comes first, so that servers reuse their prompt cache. If the messages are too
+long, tool results are dropped first (oldest first), then earlier messages of the conversation, then
+sources of the first search (from the last), then whole turns (oldest first). The question is never
+dropped.
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ ANSWER_NOW: Final = (
 )
 DROPPED: Final = "(This result was dropped to make budget. Ask again if it is needed.)"
 SAID_CHARS_MAX: Final = 2_000
-"""Of a message that was no answer, no more than this is shown to the model again."""
+"""The most that the model is shown again of its own message, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOpening:
-    """What a run begins with; `history` are earlier messages of a conversation."""
+    """The question and first sources of a run; `history` are earlier messages of a conversation."""
 
     question: str
     sources: tuple[Source, ...]
@@ -62,7 +63,7 @@ class RunOpening:
 def plain_tokens(
     messages: Sequence[Message], tools: Sequence[Tool], calibration: Calibration
 ) -> TokenCount:
-    """What a call takes at the prices of the model's family; templates write the tools as JSON."""
+    """Return the uncorrected token estimate of a call; chat templates write the tools as JSON."""
     plain = calibration.plain(messages)
     return plain + calibration.plain_text(json.dumps(tools)) if tools else plain
 
@@ -70,14 +71,14 @@ def plain_tokens(
 def messages_with_tools(
     opening: RunOpening, turns: Sequence[AgentTurn], budget: TokenBudget
 ) -> tuple[Message, ...]:
-    """The messages for a call with tools; raises `ContextTooLong`."""
+    """Return the messages of a call with tools. Raises `ContextTooLong`."""
     return _fitted(opening, turns, budget, tools=tool_schemas())
 
 
 def messages_for_answer(
     opening: RunOpening, turns: Sequence[AgentTurn], budget: TokenBudget
 ) -> tuple[Message, ...]:
-    """The messages for the last call, which can only answer; raises `ContextTooLong`."""
+    """Return the messages of the last call, which can only answer. Raises `ContextTooLong`."""
     return _fitted(opening, turns, budget, closing=ANSWER_NOW)
 
 
@@ -138,7 +139,7 @@ def _opening_messages(
 
 def _turn_messages(turns: Sequence[AgentTurn]) -> list[list[dict[str, Any]]]:
     return [
-        _turn_as_text(turn) if turn.in_words or not turn.calls else _turn_as_calls(turn)
+        _turn_as_text(turn) if turn.as_text or not turn.calls else _turn_as_calls(turn)
         for turn in turns
     ]
 
@@ -166,7 +167,8 @@ def _turn_as_calls(turn: AgentTurn) -> list[dict[str, Any]]:
 
 
 def _turn_as_text(turn: AgentTurn) -> list[dict[str, Any]]:
-    """A model that writes its calls gets results it can read: its template may know no tools."""
+    """Return a turn with calls and results as text: the template of a model that writes its calls
+    as text may know no tools."""
     written = [json.dumps({"name": c.tool, "arguments": c.arguments}) for c in turn.calls]
     said = "\n".join([turn.content, *written]).strip()[:SAID_CHARS_MAX]
     told = [f"Result of {result.tool}:\n{result.text}" for result in turn.results]
@@ -177,8 +179,8 @@ def _turn_as_text(turn: AgentTurn) -> list[dict[str, Any]]:
 
 
 def _valid_arguments(arguments: str) -> str:
-    """The arguments as servers can take them: several break, or refuse, at what is no JSON object.
-    What was wrong with them the tool result says."""
+    """Return `arguments`, or `{}` if they are no JSON object: several servers break or refuse then.
+    The tool result says what was wrong with them."""
     try:
         is_object = isinstance(json.loads(arguments or "{}"), dict)
     except (ValueError, RecursionError):
@@ -187,8 +189,8 @@ def _valid_arguments(arguments: str) -> str:
 
 
 def _with_closing(messages: list[Message], closing: str) -> list[Message]:
-    """With `closing` said last, in the last message where that is the user's: templates may insist
-    that user and assistant take turns."""
+    """Return the messages with `closing` at the end. It joins a last message of the user: templates
+    may insist that user and assistant take turns."""
     if not closing:
         return messages
     last = messages[-1]

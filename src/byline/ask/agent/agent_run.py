@@ -1,7 +1,7 @@
-"""Performs what `step` decides: calls the model through its gate, runs the tools, tells of both.
+"""Performs what `step` decides: calls the model through its gate, runs tools, yields the events.
 
-The gate is held while the model writes and at no other time. Whatever ends the run early, the
-sources found so far are in `progress`.
+The gate is held only while the model writes. If the run ends early, `progress` holds the sources
+found so far.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ from byline.errors import LlmError
 async def run_agent(
     request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
-    """Answer `request` in rounds of tool calls; `progress.sources` is the first search's.
+    """Answer `request` in rounds of tool calls. `progress.sources` holds the first search's result.
 
-    Ends with the answer in `progress.text` and every passage shown in `progress.sources`. Raises
-    what a call raises, and `LlmError` (`empty_answer`) where the model never answers.
+    At the end `progress.text` is the answer and `progress.sources` every passage the model saw.
+    Raises what a call raises, and `LlmError` (`empty_answer`) if the model never answers.
     """
     run = _AgentCalls(request, backend, progress, parts)
     state, effects = step(AgentState(), SearchDone())
@@ -78,14 +78,14 @@ async def run_agent(
                 async with aclosing(run.call(effect)) as events:
                     async for event in events:
                         yield event
-                state, effects = step(state, run.said)
+                state, effects = step(state, run.message)
                 waiting.extend(effects)
-                run.take_back_unless_answered(effects)
+                run.discard_text_unless_answered(effects)
             case RunTools(calls):
                 begun = time.perf_counter()
                 results = await run.toolbox.run(calls)
                 progress.sources = run.toolbox.sources
-                run.took("tools", begun)
+                run.add_time("tools", begun)
                 state, effects = step(state, ToolsRan(results))
                 waiting.extend(effects)
             case Finish(text):
@@ -97,7 +97,7 @@ async def run_agent(
 
 
 class _AgentCalls:
-    """What the calls of one run have in common, and what the latest of them said."""
+    """The model calls of one run: what they share, and the latest `message` of the model."""
 
     def __init__(
         self, request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
@@ -105,13 +105,13 @@ class _AgentCalls:
         self._backend = backend
         self._progress = progress
         self._calibrations = parts.calibrations
-        # The same to the end: from round to round the messages' beginning must not change.
+        # Kept for the whole run: the beginning of the messages must not change between rounds.
         self._calibration = parts.calibrations.of(backend.name, backend.model)
         self._budget = TokenBudget(backend.context_tokens, backend.max_tokens, self._calibration)
         self._options = {"temperature": parts.config.temperature}
         self._timeout_read_s = request.timeout_read_s or parts.config.timeout_read_s
         self._holdback = CallHoldback()
-        self.said = ModelMessage("")
+        self.message = ModelMessage("")
         self.toolbox = Toolbox(
             parts.searcher,
             parts.reader,
@@ -121,33 +121,33 @@ class _AgentCalls:
         )
         found = tuple(progress.sources)
         shown = _fitting(found, backend.context_tokens // 3, self._calibration)
-        self.toolbox.open_with(found, shown)
+        self.toolbox.seed(found, shown)
         progress.sources = shown
         history = history_messages(progress.turns, backend.context_tokens // 6, self._calibration)
         self._opening = RunOpening(request.question, shown, history)
 
     async def call(self, effect: CallWithTools | CallForAnswer) -> AsyncGenerator[AskEvent, None]:
-        """One message of the model, streamed; then it is `said`."""
+        """Yield the events of one model call; the message is in `self.message` afterwards."""
         deltas: list[Delta] = []
         try:
             async with aclosing(self._stream(effect, deltas)) as events:
                 async for event in events:
                     yield event
         except LlmError as error:
-            self.said = _model_message(deltas, finish="length")
-            if error.reason != "bad_response" or not self.said.calls:
+            self.message = _model_message(deltas, finish="length")
+            if error.reason != "bad_response" or not self.message.calls:
                 raise
         else:
             repeats = self._progress.finish_reason == REPETITION
-            self.said = _model_message(deltas, finish="length" if repeats else "")
+            self.message = _model_message(deltas, finish="length" if repeats else "")
 
     async def _stream(
         self, effect: CallWithTools | CallForAnswer, deltas: list[Delta]
     ) -> AsyncGenerator[AskEvent, None]:
-        """The events of one call, whose deltas are added to `deltas`."""
+        """Yield the events of one call and append its deltas to `deltas`."""
         backend, progress = self._backend, self._progress
         self._holdback = CallHoldback()
-        listening = StreamFilter(progress)
+        stream = StreamFilter(progress)
         begun = time.perf_counter()
         request = self._request(effect)
         events = call_events(backend, request, Priority.FOREGROUND)
@@ -168,31 +168,33 @@ class _AgentCalls:
                         deltas.append(event)
                         if shown := self._holdback.feed(event.content):
                             progress.timings_ms.setdefault("first_token", _ms_since(begun))
-                            for told in listening.took(shown):
+                            for told in stream.feed(shown):
                                 yield told
                         progress.finish_reason = event.finish_reason
-                        if listening.repeats_itself():
+                        if stream.repeats_itself():
                             progress.finish_reason = REPETITION
                             break
-        self.took("generate", begun)
+        self.add_time("generate", begun)
         usage = deltas[-1].usage
         progress.usage = _usage_sum(progress.usage, usage)
-        # What a template makes of tools nobody knows: some write them out, some leave them out.
+        # A call with tools teaches nothing: some templates write the tools out, some omit them.
         if usage and usage.prompt_tokens and not request.tools:
             plain = self._calibration.plain(request.messages)
             self._calibrations.learn(backend.name, backend.model, plain, usage.prompt_tokens)
 
-    def take_back_unless_answered(self, effects: tuple[AgentEffect, ...]) -> None:
-        """The text beside a tool call is no part of an answer."""
+    def discard_text_unless_answered(self, effects: tuple[AgentEffect, ...]) -> None:
+        """Clear the streamed text unless it was the answer: text beside a tool call is no part of
+        one."""
         if not any(isinstance(effect, Finish) for effect in effects):
             self._progress.text = ""
 
     def not_yet_shown(self, answer: str) -> str:
-        """What of the answer was held back while it was streamed."""
+        """Return the end of the answer that was held back from the stream."""
         shown = self._progress.text
         return answer[len(shown) :] if answer.startswith(shown) else ""
 
-    def took(self, part: str, begun: float) -> None:
+    def add_time(self, part: str, begun: float) -> None:
+        """Add the time since `begun` to `timings_ms[part]`."""
         timings = self._progress.timings_ms
         timings[part] = timings.get(part, 0.0) + _ms_since(begun)
 
@@ -215,8 +217,8 @@ class _AgentCalls:
 
 
 def _model_message(deltas: list[Delta], finish: str = "") -> ModelMessage:
-    """The message in `deltas`; `finish` is why it ended, where its server could not read the tool
-    call in it and broke off with that."""
+    """Return the message in `deltas`. `finish` overrides the finish reason, for streams that broke
+    off: the server could not read the tool call, or the model repeated itself."""
     message = assemble_message(deltas)
     calls = tuple(
         RequestedCall(call["function"]["name"], call["function"]["arguments"])
@@ -230,7 +232,7 @@ def _model_message(deltas: list[Delta], finish: str = "") -> ModelMessage:
 def _fitting(
     sources: tuple[Source, ...], tokens: int, calibration: Calibration
 ) -> tuple[Source, ...]:
-    """Sources from the top while they fit, the first in any case."""
+    """Return the sources from the first on that fit into `tokens`; the first one always."""
     for count, source in enumerate(sources):
         tokens -= SOURCE_TOKENS + calibration.tokens(source.text + source.title)
         if tokens < 0 and count:

@@ -1,13 +1,13 @@
-"""A stored transcript played again: what the model was told and said, and whether today's code
-would decide the same. Pure; nobody is asked.
+"""Replays a stored transcript and says where today's code would decide otherwise. Pure; no model is
+called.
 
-    1. the events are cut into messages of the model, each from its `started` to the next
-    2. a run of agent mode: each message goes through `step` as it was, each result comes from the
-       transcript; what `step` tells of and does next has to be what was told and done
-    3. the text of the last message is checked anew against the sources it had; answer and verdicts
-       have to be those of `done`
+    1. The events are cut into messages of the model, each from one `started` to the next.
+    2. For a run of agent mode, each message goes through `step`, with the tool results of the
+       transcript. What `step` publishes and decides must equal what the transcript has.
+    3. The text of the last message is checked again against its sources. Answer and verdicts must
+       equal those of `done`.
 
-What differs is said in words; a difference means that the code has changed since, or is wrong.
+Differences are sentences. A difference means that the code has changed since, or is wrong.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ TranscriptRow = Mapping[str, Any]
 """One event of a transcript: `{seq, type, data}`."""
 
 _HAD_NO_END = '```json\n{"name": "'
-"""Stands for a call in words that was cut off: its own words are not kept."""
+"""Stands for a cut-off call that was written as text: transcripts do not keep its own text."""
 
 
 @dataclass(slots=True)
 class RecordedMessage:
-    """A message of the model, as the transcript has it: the text it was streamed as, the calls it
-    made, what they returned, and what was noted of it."""
+    """A message of the model in the transcript: its streamed text, its calls, their results, and
+    the codes of the notes on it."""
 
     text: str = ""
     calls: list[ToolCalled] = field(default_factory=list)
@@ -59,8 +59,8 @@ class RecordedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """`answer` is the one the events give, None where they end without one; `differences` are
-    sentences, none where everything was decided as it would be now."""
+    """`answer` is the answer the events spell, None if there is none; `differences` are sentences,
+    empty if today's code decides the same."""
 
     answer: str | None
     messages: tuple[RecordedMessage, ...]
@@ -68,7 +68,7 @@ class Replay:
 
 
 def replay(rows: Sequence[TranscriptRow]) -> Replay:
-    """Play the transcript of an ended ask again."""
+    """Replay the transcript of an ended ask."""
     messages = tuple(_messages(rows))
     done = next((row["data"] for row in rows if row["type"] == "done"), None)
     text = answer_text(messages[-1].text) if messages else ""
@@ -99,7 +99,7 @@ def _messages(rows: Sequence[TranscriptRow]) -> Iterator[RecordedMessage]:
                 yield message
             message = RecordedMessage()
         elif message is None:
-            continue  # before the first message: the search, the queue, a question rewritten
+            continue  # before the first message: search, queue, rewriting of the question
         elif row["type"] == "token":
             message.text += data["text"]
         elif row["type"] == "note" and data["code"] == THOUGHT_ALOUD.code:
@@ -115,7 +115,7 @@ def _messages(rows: Sequence[TranscriptRow]) -> Iterator[RecordedMessage]:
 
 
 def _differences(messages: Sequence[RecordedMessage], done: TranscriptRow | None) -> Iterator[str]:
-    """The messages through the step machine; what it does otherwise than it did."""
+    """Pass the messages through `step` and yield a sentence for what it now does otherwise."""
     state, effects = step(AgentState(), SearchDone())
     for number, message in enumerate(messages, start=1):
         if state.phase not in (AgentPhase.MESSAGE, AgentPhase.ANSWER):
@@ -123,7 +123,7 @@ def _differences(messages: Sequence[RecordedMessage], done: TranscriptRow | None
             return
         is_silent = not (message.text or message.calls or message.notes)
         if is_silent and number == len(messages) and not _failed(done):
-            return  # it was stopped, or its machine went away, before it said anything
+            return  # the ask was stopped, or its machine failed, before the model wrote anything
         before = effects
         state, effects = step(
             state, _model_message(message, is_last=isinstance(before[-1], CallForAnswer))
@@ -133,7 +133,7 @@ def _differences(messages: Sequence[RecordedMessage], done: TranscriptRow | None
             wanted = {call.call_id for call in effects[-1].calls}
             ran = tuple(one for one in message.results if one.call_id in wanted)
             if len(ran) < len(wanted):
-                return  # it was stopped while tools ran
+                return  # the ask was stopped while tools ran
             if any(map(_is_refused, ran)):
                 yield f"Message {number} would be taken otherwise: {_next_in_words(effects)}."
                 return
@@ -151,8 +151,8 @@ def _failed(done: TranscriptRow | None) -> bool:
 
 
 def _model_message(message: RecordedMessage, *, is_last: bool) -> ModelMessage:
-    """The message as the step machine got it; what the transcript does not keep of it (calls in
-    words, what was cut) stands there in a form that reads the same."""
+    """Return the message as `step` got it. What the transcript does not keep (calls written as
+    text, a cut-off end) is replaced by a form that `step` reads the same way."""
     calls = tuple(RequestedCall(call.tool, call.arguments) for call in message.calls)
     cut = "message_cut" in message.notes
     if "call_in_words" in message.notes:
@@ -175,7 +175,8 @@ def _published(effects: Sequence[AgentEffect]) -> Iterator[tuple[Any, ...]]:
 
 
 def _recorded(message: RecordedMessage) -> Iterator[tuple[Any, ...]]:
-    """What was told of a message, as `_told` has it, in the order the machine tells it in."""
+    """Yield what the transcript has on a message, in the form of `_published` and the order in
+    which `step` publishes."""
     refused = [one for one in message.results if _is_refused(one)]
     ran = [one for one in message.results if not _is_refused(one)]
     first = [code for code in message.notes if code in ("call_in_words", "empty_message")]
@@ -234,7 +235,7 @@ def _result(data: TranscriptRow) -> ToolReturned:
 
 
 def _source(data: TranscriptRow) -> Source:
-    """A source as it was shown; whose pages it spans is not kept, nor needed for a verdict."""
+    """Return a source as it was shown. The pages it spans are not stored; no verdict needs them."""
     return Source(
         n=data["n"],
         passage_id=data["passage_id"],
@@ -251,7 +252,7 @@ def _source(data: TranscriptRow) -> Source:
 
 
 def replay_json(replayed: Replay) -> dict[str, Any]:
-    """As the API gives it."""
+    """Return the JSON that the API sends."""
     return {
         "answer": replayed.answer,
         "agrees": not replayed.differences,

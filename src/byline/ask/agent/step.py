@@ -1,31 +1,31 @@
-"""What the agent does next: a pure step machine. State and event in, new state and effects out.
+"""Decides what the agent does next: state and event in, new state and effects out. Pure.
 
-The first search is made by the server before the machine starts, so no answer comes from nowhere.
-Then the model may call tools for `ROUNDS_MAX` messages; whatever it does, one last message follows
-in which it can only answer.
+The server makes the first search before the agent starts, so no answer is written without sources.
+The model may then call tools in `ROUNDS_MAX` messages. If it has not answered by then, it writes
+one last message, in which it can only answer.
 
-    begin                        1  ask the model, with tools
+    the search is done           1  call the model, with tools
     a message, tools offered     2  its end is cut off (token limit, JSON without an end)
                                     2a  and it calls tools        → run none, say so, go on at 6
                                     2b  and it is text            → that is the answer
-                                 3  it calls tools, as calls or in words; each call is
-                                    3a  of no tool there is       → told which there are
-                                    3b  wrong in its arguments    → told what is wrong
-                                    3c  one that was run before   → told so
-                                    3d  beyond CALLS_A_MESSAGE_MAX → told so
-                                    3e  else to be run
-                                    some to be run → run them;  none → go on at 6
+                                 3  it calls tools, as calls or as text; each call
+                                    3a  names an unknown tool     → refuse, list the tools
+                                    3b  has wrong arguments       → refuse, say what is wrong
+                                    3c  was run before            → refuse, say so
+                                    3d  exceeds CALLS_A_MESSAGE_MAX → refuse, say so
+                                    3e  else                      → run it
+                                    none to run                   → go on at 6
                                  4  it is text                    → that is the answer
                                  5  it is empty (a call the server dropped) → say so, go on at 6
-    results                      go on at 6
-    go on                        6a ROUNDS_MAX messages had, or BARREN_MAX in a row ran nothing
-                                                                  → ask for the answer, no tools
-                                 6b else                          → ask the model, with tools
-    a message, no tools offered  7a it has text                   → that is the answer, calls apart
+    the tools' results           go on at 6
+    go on                        6a after ROUNDS_MAX messages, or FRUITLESS_MAX in a row that ran
+                                    no tool                       → call for the answer, no tools
+                                 6b else                          → call the model, with tools
+    a message, no tools offered  7a it has text                   → that is the answer, less calls
                                  7b it has none                   → fail: empty_answer
 
-So a run is at most `ROUNDS_MAX` + 1 calls of the model, whatever the model does, and nothing that
-was not checked is ever run.
+So a run calls the model at most `ROUNDS_MAX` + 1 times, whatever the model does, and runs no tool
+call that was not checked.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ EMPTY: Final = (
 
 
 class AgentPhase(StrEnum):
-    """What is waited for."""
+    """What a run waits for."""
 
     START = "start"
     MESSAGE = "message"
@@ -68,7 +68,7 @@ class AgentPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestedCall:
-    """A tool call of a message: `arguments` is the JSON string as it came."""
+    """A tool call of a message, unchecked: `arguments` is the JSON string as it came."""
 
     name: str
     arguments: str
@@ -76,7 +76,7 @@ class RequestedCall:
 
 @dataclass(frozen=True, slots=True)
 class SearchDone:
-    """The first search is done."""
+    """The first search has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class ModelMessage:
 
 @dataclass(frozen=True, slots=True)
 class ToolsRan:
-    """What the tools returned, in the order of `RunTools.calls`."""
+    """The results of the tools, in the order of `RunTools.calls`."""
 
     results: tuple[ToolReturned, ...]
 
@@ -110,25 +110,28 @@ class CheckedCall:
 
 @dataclass(frozen=True, slots=True)
 class AgentTurn:
-    """A message of the model that was no answer, and what it was told: the results of its calls in
-    their order, or, where it made none, `told`. `in_words`: the calls were text, so are the
-    results."""
+    """A message of the model that was no answer, and the reply to it.
+
+    The reply is `results`, in the order of `calls`, or `told` where the message made no calls.
+    `as_text`: the model wrote its calls as text, so the results are sent as text too.
+    """
 
     content: str
     calls: tuple[ToolCalled, ...] = ()
     results: tuple[ToolReturned, ...] = ()
     told: str = ""
-    in_words: bool = False
+    as_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AgentState:
-    """Where a run stands. `made` are the calls that were run, `barren` the messages in a row that
-    ran nothing, `running` the turn whose calls are being run."""
+    """The state of a run. `rounds` counts the model's messages; `made` holds the keys of the calls
+    that were run (`call_key`), `fruitless` counts the last messages in a row that ran no tool,
+    `running` is the turn whose calls are being run."""
 
     phase: AgentPhase = AgentPhase.START
     rounds: int = 0
-    barren: int = 0
+    fruitless: int = 0
     made: frozenset[str] = frozenset()
     turns: tuple[AgentTurn, ...] = ()
     running: AgentTurn | None = None
@@ -136,42 +139,42 @@ class AgentState:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Publish an event."""
+    """Effect: publish an event of the ask."""
 
     event: AskEvent
 
 
 @dataclass(frozen=True, slots=True)
 class CallWithTools:
-    """Call the model with `turns` behind it and the tools offered."""
+    """Effect: call the model with the `turns` so far and offer the tools."""
 
     turns: tuple[AgentTurn, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CallForAnswer:
-    """Call the model with `turns` behind it and no tools: it can only answer."""
+    """Effect: call the model with the `turns` so far and no tools, so that it can only answer."""
 
     turns: tuple[AgentTurn, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RunTools:
-    """Run these, side by side."""
+    """Effect: run these calls, concurrently."""
 
     calls: tuple[CheckedCall, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The run is over: this is the answer, unchecked."""
+    """Effect: end the run with this answer; its citations are not checked yet."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The run is over without an answer; `text` says what came instead."""
+    """Effect: end the run without an answer; `text` says what came instead."""
 
     text: str
 
@@ -181,7 +184,7 @@ AgentStep = tuple[AgentState, tuple[AgentEffect, ...]]
 
 
 def step(state: AgentState, event: AgentEvent) -> AgentStep:
-    """The decision tree above. ValueError for an event the state does not wait for."""
+    """Decide by the tree above. Raises ValueError for an event that `state` does not wait for."""
     match state.phase, event:
         case AgentPhase.START, SearchDone():  # 1
             return replace(state, phase=AgentPhase.MESSAGE), (CallWithTools(()),)
@@ -197,9 +200,9 @@ def step(state: AgentState, event: AgentEvent) -> AgentStep:
 def _message(state: AgentState, said: ModelMessage) -> AgentStep:
     spoken = read_text_calls(said.content)
     made = said.calls or tuple(RequestedCall(c.name, c.arguments) for c in spoken.calls)
-    in_words = not said.calls and bool(made)
-    text = spoken.rest.strip() if in_words else said.content.strip()
-    turn = AgentTurn(text, in_words=in_words)
+    as_text = not said.calls and bool(made)
+    text = spoken.rest.strip() if as_text else said.content.strip()
+    turn = AgentTurn(text, as_text=as_text)
     if _is_cut(said, made) and (made or spoken.is_cut):  # 2a
         return _message_cut(state, turn, made)
     if made:  # 3
@@ -211,7 +214,8 @@ def _message(state: AgentState, said: ModelMessage) -> AgentStep:
 
 
 def _is_cut(said: ModelMessage, made: Sequence[RequestedCall]) -> bool:
-    """By the server's word, or because JSON breaks off: some servers call that `tool_calls`."""
+    """Return whether a message is cut off: the server says so, or the JSON of a call breaks off,
+    for which some servers report `tool_calls`."""
     return said.finish_reason == "length" or not made or any(map(_breaks_off, made))
 
 
@@ -251,12 +255,14 @@ def _message_with_calls(
     turn = replace(turn, calls=called, results=tuple(results))
     events: list[AskEvent] = [*called, *results]
     tells: tuple[AgentEffect, ...] = tuple(map(Publish, events))
-    if turn.in_words:
+    if turn.as_text:
         note = AskNote("call_in_words", "The model wrote a tool call as text; it was taken as one.")
         tells = (Publish(note), *tells)
     if not checked:
         return _go_on(_fruitless(state, turn), tells)
-    state = replace(state, phase=AgentPhase.RESULTS, barren=0, made=frozenset(keys), running=turn)
+    state = replace(
+        state, phase=AgentPhase.RESULTS, fruitless=0, made=frozenset(keys), running=turn
+    )
     return state, (*tells, RunTools(tuple(checked)))
 
 
@@ -292,7 +298,7 @@ def _with_results(
 def _go_on(state: AgentState, tells: Sequence[AgentEffect]) -> AgentStep:
     if state.rounds >= ROUNDS_MAX:  # 6a
         note = AskNote("last_round", f"After {ROUNDS_MAX} rounds the model may only answer.")
-    elif state.barren >= FRUITLESS_MAX:  # 6a
+    elif state.fruitless >= FRUITLESS_MAX:  # 6a
         note = AskNote("no_progress", "The model got no further with tools; it may only answer.")
     else:  # 6b
         return replace(state, phase=AgentPhase.MESSAGE), (*tells, CallWithTools(state.turns))
@@ -319,14 +325,14 @@ def _last_message(state: AgentState, said: ModelMessage) -> AgentStep:
 
 
 def _fruitless(state: AgentState, turn: AgentTurn) -> AgentState:
-    return replace(state, barren=state.barren + 1, turns=(*state.turns, turn))
+    return replace(state, fruitless=state.fruitless + 1, turns=(*state.turns, turn))
 
 
 def _tool_calls(
     state: AgentState, turn: AgentTurn, made: Sequence[RequestedCall]
 ) -> tuple[ToolCalled, ...]:
-    # Ids of our own: servers repeat theirs from message to message, and some templates want nine
-    # letters and digits.
+    # Our own ids: servers repeat theirs from message to message, and some chat templates require
+    # nine letters and digits.
     return tuple(
         ToolCalled(
             state.rounds, f"call{state.rounds:02}{n:03}", call.name, call.arguments, turn.content

@@ -1,8 +1,8 @@
-"""Tool calls that a model wrote as text instead of making them. Pure.
+"""Reads tool calls that a model wrote as text instead of making them. Pure.
 
 Small models, and large ones whose server has no parser for their format, put the call into the
-message: as JSON in a code block, in a tag, or bare; or as a line of Python. What is read here is
-only recognised, never run: the step machine treats it like any other call.
+message: as JSON in a code block, in a tag, or bare; or as a line of Python. This module only
+recognises calls and runs none: `step` checks them like any other call.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _BEGUN: Final = re.compile(r'"(?:name|tool|tool_name|function)"\s*:')
 _OPENS: Final = re.compile(r"```|<(?:tool|function)|(?:\A|\n)[ \t]*(?:\{|\[(?!\d))")
 _MAY_OPEN: Final = re.compile(r"(?:`{1,2}|<[a-z_]{0,8}|(?:\A|\n)[ \t]{0,32}\[?)\Z")
 _BARE_MAX: Final = 64
-"""Lines that begin like JSON and are looked at: with more, a message is data and no call."""
+"""The most lines beginning like JSON that are tried: a message with more is data and no call."""
 _PYTHON_CHARS_MAX: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class TextCall:
-    """A call in words: `arguments` is a JSON string."""
+    """A call written as text: `arguments` is a JSON string."""
 
     name: str
     arguments: str
@@ -44,7 +44,7 @@ class TextCall:
 
 @dataclass(frozen=True, slots=True)
 class TextCalls:
-    """The calls in a text, the text without them, and whether a call in it breaks off."""
+    """The calls in a text, the `rest` without them, and whether a call in it breaks off."""
 
     calls: tuple[TextCall, ...] = ()
     rest: str = ""
@@ -52,7 +52,7 @@ class TextCalls:
 
 
 def read_text_calls(text: str) -> TextCalls:
-    """The tool calls that `text` spells out; a text without any comes back whole as `rest`."""
+    """Return the tool calls written in `text`; a text without any comes back whole as `rest`."""
     calls: list[TextCall] = []
     kept: list[str] = []
     at = 0
@@ -73,7 +73,7 @@ def read_text_calls(text: str) -> TextCalls:
 
 
 class CallHoldback:
-    """Lets a streamed text through up to where a call may begin; the rest waits for the end."""
+    """Passes a streamed text on up to where a call may begin, and holds the rest back."""
 
     def __init__(self) -> None:
         self._text = ""
@@ -81,7 +81,7 @@ class CallHoldback:
         self._held = False
 
     def feed(self, piece: str) -> str:
-        """What of the text so far may be shown now."""
+        """Add `piece` and return what may be shown now."""
         self._text += piece
         if self._held:
             return ""
@@ -94,7 +94,7 @@ class CallHoldback:
 
     @property
     def given(self) -> str:
-        """What has been shown."""
+        """The text that has been shown."""
         return self._text[: self._given]
 
     def _give(self, end: int) -> str:
@@ -103,7 +103,8 @@ class CallHoldback:
 
 
 def _candidates(text: str) -> Iterator[tuple[int, int, str]]:
-    """Where a call may stand: blocks first, then JSON at the start of a line, then the whole."""
+    """Yield (start, end, text) of what may be a call: blocks; if there are none, JSON at the start
+    of a line, then the whole text."""
     blocks = [
         (m.start(), m.end(), m["fenced"] or m["tagged"] or "") for m in _BLOCKS.finditer(text)
     ]
@@ -122,7 +123,7 @@ def _candidates(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _calls_in(body: str) -> list[TextCall] | None:
-    """The calls a block holds; None where it holds anything else."""
+    """Return the calls in a block, or None if it holds anything else."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -161,7 +162,7 @@ def _json_call(value: Mapping[str, Any]) -> TextCall | None:
     name = next((value[key] for key in _NAME_KEYS if isinstance(value.get(key), str)), None)
     arguments = next((value[key] for key in _ARGUMENT_KEYS if key in value), None)
     if name is None or not isinstance(arguments, Mapping | str):
-        return None  # a record of the documents may well have a name
+        return None  # a record in the documents may have a name too
     if not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
     return TextCall(name, arguments)
@@ -180,7 +181,8 @@ def _python_calls(body: str) -> list[TextCall] | None:
 
 
 def _python_call(node: ast.expr) -> TextCall | None:
-    """`search(query="…")`, also as `tools.search(…)` or inside `print(…)`; names of tools only."""
+    """Return the call of `search(query="…")`, also as `tools.search(…)` or inside `print(…)`; None
+    for a function that is no tool."""
     if not isinstance(node, ast.Call):
         return None
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -193,7 +195,7 @@ def _python_call(node: ast.expr) -> TextCall | None:
 
 
 def _breaks_off(body: str) -> bool:
-    """A call was begun and its JSON has no end."""
+    """Return whether `body` begins a call whose JSON has no end."""
     if not _BEGUN.search(body):
         return False
     try:
@@ -206,5 +208,5 @@ def _breaks_off(body: str) -> bool:
 
 
 def ends_early(error: json.JSONDecodeError, text: str) -> bool:
-    """Whether JSON is broken only by its end: what a token limit does to it."""
+    """Return whether JSON is broken only at its end, as by a token limit."""
     return error.msg.startswith("Unterminated string") or error.pos >= len(text.rstrip())

@@ -1,6 +1,6 @@
-"""Runs the tools of one ask and numbers what they find, so that citations reach into it.
+"""Runs the tools of one ask and numbers the passages they find, so that an answer can cite them.
 
-A passage keeps the number it got first, however often it is found again.
+A passage keeps its first number, however often it is found again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NAME_CHARS_MAX: Final = 120
 
 @dataclass(frozen=True, slots=True)
 class _ToolOutput:
-    """What a tool found, before it is numbered: words before the passages, words after them."""
+    """The passages a tool found, not numbered yet, and the text before and after them."""
 
     hits: Sequence[SearchHit] = ()
     before: str = ""
@@ -38,8 +38,8 @@ class _ToolOutput:
 
 
 class Toolbox:
-    """The tools over the documents that `filters` let through; a result is about `result_tokens`
-    long at most."""
+    """Owns the numbered sources of one ask and runs its tools on the documents that `filters`
+    allows. A result takes about `result_tokens` at most."""
 
     def __init__(
         self,
@@ -59,21 +59,22 @@ class Toolbox:
         self._opening: frozenset[int] = frozenset()
         self._handles: dict[str, str] = {}
 
-    def open_with(self, found: Sequence[Source], shown: Sequence[Source]) -> None:
-        """Take over the numbers of the first search; `shown` is what the model sees of it."""
+    def seed(self, found: Sequence[Source], shown: Sequence[Source]) -> None:
+        """Take over the numbered sources `found` by the first search, of which the model sees
+        `shown`."""
         self._numbers = {source.passage_id: source.n for source in found}
         self._shown = {source.n: source for source in shown}
         self._opening = frozenset(self._shown)
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """Every passage the model has been shown, by number."""
+        """Every passage the model has been shown, in the order of their numbers."""
         return tuple(self._shown[n] for n in sorted(self._shown))
 
     async def run(self, calls: Sequence[CheckedCall]) -> tuple[ToolReturned, ...]:
-        """Run checked calls side by side; what fails is said in the result and fails no other."""
+        """Run checked calls concurrently. A failed call says so in its result; others go on."""
         found = await asyncio.gather(*(self._fetch(call) for call in calls))
-        # Numbered afterwards and in order: numbers must not depend on which search was faster.
+        # Numbered afterwards, in order: numbers must not depend on which search was faster.
         return tuple(self._result(call, one) for call, one in zip(calls, found, strict=True))
 
     async def _fetch(self, call: CheckedCall) -> _ToolOutput | BylineError:
@@ -179,7 +180,8 @@ class Toolbox:
         )
 
     def _fitting(self, passages: Sequence[ReadPassage]) -> Sequence[ReadPassage]:
-        """As many as one result holds, so that what is said of them is true."""
+        """Return the passages, from the first on, that fit into one result: the text around them
+        names the first and the last one."""
         left = self._result_tokens
         for count, passage in enumerate(passages):
             left -= SOURCE_TOKENS + self._calibration.tokens(passage.hit.text + passage.hit.title)
@@ -193,7 +195,7 @@ class Toolbox:
         return f"{handle} {_quoted(document.name)} ({document.passages} passages{pages})"
 
     def _handle(self, document_id: str) -> str:
-        """A short name for the model to use: ids of 36 characters do not survive small models."""
+        """Return a short name for the model to use: small models garble ids of 36 characters."""
         return self._handles.setdefault(document_id, f"D{len(self._handles) + 1}")
 
     def _numbered(self, hit: SearchHit) -> Source:
@@ -202,5 +204,5 @@ class Toolbox:
 
 
 def _quoted(name: str) -> str:
-    """A name as data: on one line, in quotation marks, without our own fence."""
+    """Return a name as data: on one line, in quotation marks, without a fence of ours."""
     return json.dumps(" ".join(name.split())[:NAME_CHARS_MAX].replace("<", "‹"), ensure_ascii=False)

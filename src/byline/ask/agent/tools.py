@@ -1,7 +1,7 @@
-"""The tools a model may call: their schemas, and the check of what it sends them. Pure.
+"""Defines the tools a model may call: their schemas, and the check of their arguments. Pure.
 
-All of them only read, and only the user's own documents. A wrong call is answered with a sentence
-that says how to make it right: the model reads it and may try again.
+The tools only read, and only the user's own documents. A wrong call is answered with a sentence
+that says how to correct it: the model reads it and may try again.
 """
 
 from __future__ import annotations
@@ -76,14 +76,14 @@ TOOL_NAMES: Final = tuple(_TOOLS)
 
 
 class InvalidArguments(Exception):
-    """The arguments of a call are wrong; the text tells the model what to send instead."""
+    """The arguments of a call are wrong. The text tells the model what to send instead."""
 
 
 @cache
 def tool_schemas() -> tuple[Tool, ...]:
-    """The tools in OpenAI's shape, in a fixed order: servers keep the prompt's beginning cached.
+    """Return the tools in OpenAI's shape, in a fixed order: servers can then reuse their cache.
 
-    Worked out once (6 ms): every round of every agent shows them. Nobody may change them.
+    Computed once (6 ms), since every round sends them. The result must not be changed.
     """
     return tuple(
         {
@@ -99,14 +99,14 @@ def tool_schemas() -> tuple[Tool, ...]:
 
 
 def read_arguments(tool: str, raw: str) -> Arguments:
-    """The checked arguments of a known tool, from the JSON string a model sent.
+    """Return the checked arguments of a known tool, from the JSON string a model sent.
 
-    Raises `ArgumentsRefused`.
+    Raises `InvalidArguments`.
     """
     shape = _TOOLS[tool]
     usage = f"{tool} takes {_usage(shape)}."
     value: object = raw.strip() or "{}"
-    for _ in range(2):  # some servers send the JSON of a string that is the JSON
+    for _ in range(2):  # some servers send the JSON encoded twice
         if isinstance(value, str):
             try:
                 value = json.loads(value)
@@ -123,7 +123,7 @@ def read_arguments(tool: str, raw: str) -> Arguments:
 
 
 def call_key(tool: str, arguments: Arguments) -> str:
-    """Equal for two calls that would do the same."""
+    """Return a key that is equal for two calls that would do the same."""
     told = arguments.model_dump_json().casefold()
     return f"{tool} {' '.join(told.split())}"
 
@@ -143,7 +143,8 @@ def _schema(shape: type[Arguments]) -> dict[str, Any]:
 
 
 def _plain(described: Mapping[str, Any]) -> dict[str, Any]:
-    """`anyOf [X, null]` as X: grammars of small servers know no more, and absent means null."""
+    """Return `anyOf [X, null]` as X: the grammars of small servers support no more, and an absent
+    argument means null."""
     options = [one for one in described.get("anyOf", ()) if one.get("type") != "null"]
     plain = {key: one for key, one in described.items() if key not in ("anyOf", "default")}
     return plain | options[0] if options else plain

@@ -1,4 +1,4 @@
-"""Lists of asks: which of them are meant, as SQL, and what a list tells of each."""
+"""Lists asks: their filters as SQL, the cursor of a list, and the rows of one page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from byline.store.database import Database
 from byline.store.statements import statements
 
 EXCERPT_CHARS: Final = 400
-"""Of an answer, so much is in a list."""
+"""Characters of an answer that a list shows."""
 
 _UNFINISHED: Final = frozenset({AskStatus.QUEUED, AskStatus.RUNNING})
 
@@ -25,9 +25,9 @@ _UNFINISHED: Final = frozenset({AskStatus.QUEUED, AskStatus.RUNNING})
 async def list_asks(
     database: Database, filters: AskFilters, limit: int, cursor: str | None
 ) -> tuple[Sequence[ListedAsk], str | None]:
-    """Newest first; the second value continues the list, None at its end.
+    """Return a page of asks, newest first, and the cursor that continues it (None at the end).
 
-    Raises `BadRequest` for a cursor that is none and for an empty range of dates.
+    Raises `BadRequest` for an invalid cursor and for an empty range of dates.
     """
     before_at, before_id = decode_cursor(cursor) if cursor else (None, None)
     params = parameters(filters)
@@ -51,12 +51,12 @@ async def list_asks(
 
 
 def encode_cursor(at: datetime, row_id: str) -> str:
-    """Where a list ordered by time and id goes on."""
+    """Return the cursor behind a row of a list that is ordered by time and id."""
     return base64.urlsafe_b64encode(f"{at.isoformat()} {row_id}".encode()).decode()
 
 
 def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
-    """The time and id in a cursor; raises `BadRequest`."""
+    """Return the time and id in a cursor. Raises `BadRequest`."""
     try:
         at, _, row_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
         return datetime.fromisoformat(at), UUID(row_id)
@@ -68,7 +68,8 @@ def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
 
 
 def parameters(filters: AskFilters) -> dict[str, Any]:
-    """What the conditions of `asks.sql` ask for. Raises `BadRequest` for an empty range."""
+    """Return the parameters of the conditions in `asks.sql`. Raises `BadRequest` for an empty range
+    of dates."""
     since, until = filters.asked_from, filters.asked_until
     if since and until and since >= until:
         raise BadRequest(
@@ -91,15 +92,16 @@ def parameters(filters: AskFilters) -> dict[str, Any]:
 
 
 def finds_nothing(filters: AskFilters, params: Mapping[str, Any]) -> bool:
-    """Whether there are words, and nothing in them to look for: `???`. Every ask holds nothing."""
+    """Return whether the search words hold no term, like `???`. Without this check they would match
+    every ask."""
     return bool(filters.words.strip()) and not params["terms"]
 
 
 def with_conditions(statement: str, filters: AskFilters) -> str:
-    """A statement with the conditions on asks at its `{conditions}`.
+    """Return `statement` with the conditions on asks at its `{conditions}`.
 
-    Words and a cited document are conditions of their own: only so are their indexes used by a
-    prepared statement.
+    Words and a cited document are separate conditions: otherwise a prepared statement does not use
+    their indexes.
     """
     sql = statements("asks")
     words = f"{sql['with_words']} AND " if filters.words.strip() else ""

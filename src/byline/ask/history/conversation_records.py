@@ -1,4 +1,4 @@
-"""Conversations in the database: made, listed, read, renamed, removed."""
+"""Creates, lists, reads, renames and removes conversations in the database."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class Conversations:
         self._sql = statements("conversations")
 
     async def create(self, title: str = "") -> Conversation:
-        """A new one, without turns; raises `BadRequest` for a title that is too long."""
+        """Create a conversation without turns. Raises `BadRequest` for a title that is too long."""
         row = {"id": uuid.uuid4(), "title": clean_title(title)}
         return _conversation((await self._rows("create", **row))[0])
 
     async def around(self, ask: StoredAsk) -> Conversation:
-        """The conversation an ask belongs to; one that begins with it where there is none yet."""
+        """Return the conversation of an ask; create one that begins with it if it has none."""
         row = {"id": uuid.uuid4(), "ask": _uuid(ask.id)}
         async with self._database.connection() as connection:
             found = await connection.execute(self._sql["conversation_of_ask"], row)
@@ -60,10 +60,11 @@ class Conversations:
     async def list(
         self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
     ) -> tuple[Sequence[Conversation], str | None]:
-        """Those used last first; the second value continues the list, None at its end.
+        """Return a page of conversations, last used first, and the cursor that continues it (None
+        at the end).
 
-        With filters, those one of whose asks is meant by all of them; where there are words and
-        nothing else, those too whose title has the words.
+        With filters, only those with an ask that matches all of them. If words are the only filter,
+        those whose title has the words match too.
         """
         before_at, before_id = decode_cursor(cursor) if cursor else (None, None)
         page = {"before_at": before_at, "before_id": before_id, "limit": limit + 1}
@@ -91,14 +92,14 @@ class Conversations:
             return await found.fetchall()
 
     async def rename(self, conversation_id: str, title: str) -> Conversation:
-        """Raises `BadRequest` for a title that is blank or too long."""
+        """Change the title. Raises `BadRequest` if it is blank or too long."""
         title = clean_title(title)
         if not title:
             raise BadRequest("The title is empty.", remedy="Send the title as text.")
         return await self._one("rename", conversation_id, title=title)
 
     async def delete(self, conversation_id: str) -> None:
-        """Remove it with all its asks."""
+        """Remove the conversation with all its asks."""
         async with self._database.connection() as connection:
             row = {"id": _uuid(conversation_id)}
             gone = await connection.execute(self._sql["delete"], row)
@@ -106,7 +107,7 @@ class Conversations:
             raise _unknown(conversation_id)
 
     async def asks(self, conversation_id: str) -> builtins.list[StoredAsk]:
-        """Its asks, oldest first, the latest `TURNS_SHOWN_MAX` of them."""
+        """Return its latest `TURNS_SHOWN_MAX` asks, oldest first."""
         rows = await self._rows("latest_asks", id=_uuid(conversation_id), limit=TURNS_SHOWN_MAX)
         return [stored_ask(row) for row in rows]
 
@@ -123,7 +124,7 @@ class Conversations:
 
 
 def clean_title(title: str) -> str:
-    """On one line; raises `BadRequest` where it is too long."""
+    """Return `title` on one line. Raises `BadRequest` if it is too long."""
     title = " ".join("".join(c if c.isprintable() else " " for c in title).split())
     if len(title) > TITLE_CHARS_MAX:
         raise BadRequest(f"A title has {TITLE_CHARS_MAX} characters at most.")

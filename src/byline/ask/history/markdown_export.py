@@ -1,4 +1,4 @@
-"""Asks and conversations as Markdown: each with its byline and the passages behind it. Pure."""
+"""Writes asks and conversations as Markdown, with bylines and the passages behind answers. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
 def conversation_markdown(conversation: Conversation, asks: Sequence[StoredAsk]) -> str:
-    """The whole conversation; answers are kept as they were written."""
+    """Return the whole conversation, its answers as they were written."""
     parts = [f"# {_line(conversation.title) or 'Untitled conversation'}"]
     for ask in asks:
         parts += _turn(ask)
@@ -21,7 +21,7 @@ def conversation_markdown(conversation: Conversation, asks: Sequence[StoredAsk])
 
 
 def ask_markdown(ask: StoredAsk) -> str:
-    """One ask, with its byline and the passages behind it."""
+    """Return one ask, with its byline and the passages behind its answer."""
     return "\n\n".join([f"# {_line(ask.question)}", *_answer(ask)]) + "\n"
 
 
@@ -68,5 +68,5 @@ def _sources(answer: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _line(text: str) -> str:
-    """On one line, with nothing that Markdown would take for its own."""
+    """Return `text` on one line, with Markdown's special characters escaped."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))

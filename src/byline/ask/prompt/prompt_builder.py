@@ -1,8 +1,8 @@
-"""The one prompt builder. Pure.
+"""Builds the prompt of an ask without tools. Pure.
 
-What changes least comes first, for servers reuse the longest beginning they have seen: the rules
-are the same for every ask, then come the sources, and the question with the wish for its language
-comes last. So another question on the same sources costs only itself, and what a model is to do
+What changes least comes first, since servers reuse the longest prompt beginning they have seen: the
+rules, which are the same for every ask, then the sources, then the question with the language to
+answer in. So another question on the same sources costs only itself, and what the model is to do
 stands nearest to where it begins to write.
 """
 
@@ -43,9 +43,9 @@ _ANSWER_IN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The messages, the sources they show (a prefix of those offered), the answer's limit.
+    """The messages, the sources in them (a prefix of those offered), the limit of the answer.
 
-    `plain` is what the messages take before any correction, for `Calibrations.learn`. Corrected,
+    `plain` is the uncorrected token estimate of the messages, for `Calibrations.learn`. Corrected,
     with the estimate's margin and `max_tokens`, it stays inside the context.
     """
 
@@ -61,11 +61,11 @@ def build_prompt(
     budget: TokenBudget,
     history: Sequence[Message] = (),
 ) -> Prompt:
-    """Fit rules, sources and question into the context: sources are left out whole, from the
-    end; the question is never cut. Raises `ContextTooLong` where not even one source fits.
+    """Fit rules, sources and question into the context. Sources are left out whole, from the end;
+    the question is never cut. Raises `ContextTooLong` if not even one source fits.
 
-    `history` are earlier messages of the conversation, cut to their part of the context already;
-    where there is no room for a source beside them, the oldest turns go.
+    `history` are earlier messages of the conversation, already cut to their part of the context. If
+    no source fits beside them, the oldest turns are dropped.
     """
     calibration = budget.calibration
     shown = [fenced(source) for source in sources]
@@ -76,7 +76,7 @@ def build_prompt(
         kept = sources_that_fit(needed, calibration.corrected(fixed), budget)
         if kept or not history:
             break
-        history = history[2:]  # a turn; rather without what was said before than without an answer
+        history = history[2:]  # one turn: an answer without its history is better than none
     if kept == 0:
         raise _too_long(question, each, budget)
     plain = sum(each[:kept], fixed)

@@ -1,6 +1,6 @@
-"""Has a prompt that is tight counted by its server's own tokenizer, where that has one.
+"""Asks the server's tokenizer to count a prompt that may not fit the context.
 
-Most prompts fit however wrong an estimate is; they are not counted, and cost nobody anything.
+Most prompts fit however wrong their estimate is. They are not counted, which saves the request.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import Source
 
 SURE_SHARE: Final = 0.7
-"""Of the room that the rules leave: what is estimated at less fits, whatever it is written in."""
+"""A prompt estimated at less than this share of the space fits, whatever its script."""
 
 
 async def count_tight_prompt(
     question: str, sources: Sequence[Source], backend: Backend, calibrations: Calibrations
 ) -> None:
-    """Measure the estimates of `backend` by what the next prompt is made of, if it matters."""
+    """Calibrate the estimates of `backend` by a count of the next prompt, if that is tight."""
     calibration = calibrations.of(backend.name, backend.model)
     parts = (*(f"{fenced(source)}\n" for source in sources), question)
     plain = sum(map(calibration.plain_text, parts), TokenCount())

@@ -1,6 +1,6 @@
 """The facts of a text that must be exact: numbers, amounts, dates, times, codes. Pure.
 
-`facts_in` finds them, `Facts.have` says whether a text has one, by value: `May 1, 2024` is
+`facts_in` finds them, `Facts.contains` says whether a text has one, by value: `May 1, 2024` is
 `2024년 5월 1일`, `₩1,234` is `1,234원`, `24 months` is `two years`, and 5 km is never 5 miles.
 """
 
@@ -78,7 +78,7 @@ class Facts:
     def __iter__(self) -> Iterator[Fact]:
         return iter(self._facts)
 
-    def have(self, fact: Fact) -> bool:
+    def contains(self, fact: Fact) -> bool:
         """Whether one of them is `fact`, or says more (`May 1, 2024` says `May 2024`)."""
         match fact:
             case Quantity():

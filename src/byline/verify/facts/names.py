@@ -85,7 +85,7 @@ class NameWords(frozenset[str]):
     def _hangul(self) -> str:
         return "\n".join(word for word in self if not word.isascii())
 
-    def have(self, name: Name) -> bool:
+    def contains(self, name: Name) -> bool:
         """Whether one is this name, or one that it is made from (Norman, Normans, Normandy)."""
         key = name.key
         if key in self:
