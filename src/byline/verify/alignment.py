@@ -1,4 +1,4 @@
-"""Where the sources speak of what a sentence says: the few sentences that share its words. Pure."""
+"""Aligns a claim with the few sentences of its sources that share its words. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from byline.verify.weighted_terms import TermWeights, overlap
 
 SENTENCES_MAX: Final = 3
 GAIN_MIN: Final = 0.15
-"""A further sentence is looked at only if it has this share of the content that none has yet."""
+"""A further sentence is aligned only if it adds at least this share of the claim's content."""
 CONTEXT_WEIGHT: Final = 0.5
 FACTS_COUNTED_MAX: Final = 24
 VERBATIM_CHARS_MIN: Final = 8
@@ -22,7 +22,8 @@ VERBATIM_CHARS_MIN: Final = 8
 
 @dataclass(frozen=True)
 class Alignment:
-    """The aligned sentences, best first, each as (index of its source, sentence)."""
+    """The sentences of the sources that share a claim's words, best first, each as (index of its
+    source, sentence); `recall` is the share of the claim's content in them."""
 
     sentences: tuple[tuple[int, SourceSentence], ...]
     recall: float
@@ -61,7 +62,8 @@ def align(claim: AnalysedText, sources: Sequence[AnalysedSource]) -> Alignment:
 def _cover(
     claim: AnalysedText, candidates: Sequence[tuple[int, SourceSentence]]
 ) -> list[tuple[int, SourceSentence]]:
-    """Sentences that together have most of the claim's content, each adding to those before."""
+    """Choose sentences that together have most of the claim's content, each adding to those
+    before."""
     total = claim.weights.total or 1.0
     left = claim.weights
     chosen: list[tuple[int, SourceSentence]] = []
@@ -88,7 +90,7 @@ def _gain(
     chosen: Sequence[tuple[int, SourceSentence]],
 ) -> float:
     gain = overlap(left, sentence.terms).total
-    if not chosen:  # between two like sentences, the one with its facts
+    if not chosen:  # of two similar sentences, the one with the claim's facts
         facts = islice(claim.facts, FACTS_COUNTED_MAX)
         gain += 0.3 * sum(sentence.facts.contains(fact) for fact in facts)
     return gain

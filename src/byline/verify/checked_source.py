@@ -1,7 +1,7 @@
-"""A source as the check reads it: its sentences, and what each holds. Pure; read when asked for.
+"""Analyses a source for the check: its sentences, with their terms, facts, names and denials. Pure.
 
-A passage is cited by several sentences of an answer, and while it streams: what was read of it is
-kept.
+Each property is computed when it is first read and then kept: several sentences of an answer cite
+the same passage.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LATIN: Final = re.compile("[a-z]")
 
 
 class AnalysedText:
-    """A text and, each read once when asked for, its terms, facts, names and denials."""
+    """A text with its terms, facts, names and denials, each computed when first read."""
 
     def __init__(self, text: str) -> None:
         self.written = text
@@ -38,7 +38,7 @@ class AnalysedText:
 
     @cached_property
     def alphanumerics(self) -> str:
-        """Letters and digits alone: equal for two texts that say the same, word for word."""
+        """Only the letters and digits: equal for two texts with the same words."""
         return "".join(c for c in self.folded if c.isalnum())
 
     @cached_property
@@ -47,7 +47,7 @@ class AnalysedText:
 
     @cached_property
     def terms(self) -> TermSet:
-        """All that a claim's terms may be found by: stems, and every pair of syllables."""
+        """The terms in which a claim's terms are looked up: stems, and every pair of syllables."""
         return TermSet(self.weights.keys() | set(term_strings(self.folded)))
 
     @cached_property
@@ -68,12 +68,12 @@ class AnalysedText:
 
     @cached_property
     def denied(self) -> Sequence[TermWeights]:
-        """The content of what is denied, span by span."""
+        """The content of each denied span."""
         return [content_terms(self.folded[slice(*span)]) for span in self.denial.spans]
 
     @cached_property
     def possibly_denied(self) -> Sequence[TermSet]:
-        """The terms of all that is denied, plainly or by its words."""
+        """The terms of each span that is denied, plainly or by a word that may deny."""
         soft = (content_terms(self.folded[slice(*span)]) for span in self.denial.soft)
         return [TermSet(terms) for terms in (*self.denied, *soft)]
 
@@ -89,7 +89,7 @@ class SourceSentence(AnalysedText):
 
 
 class AnalysedSource:
-    """One source: its sentences, and `context`, the title and headings above it."""
+    """A source: its sentences, and `context`, its title and the headings above it."""
 
     def __init__(self, text: str, context: str = "") -> None:
         self.text = text
@@ -106,7 +106,7 @@ class AnalysedSource:
 
     @cached_property
     def evidence(self) -> Sequence[SourceSentence]:
-        """The sentences that say something: orders to the model that reads them are no evidence."""
+        """The sentences that can support a claim: orders to the model that reads them cannot."""
         return [sentence for sentence in self.sentences if not is_injection(sentence.folded)]
 
     @cached_property
@@ -115,7 +115,7 @@ class AnalysedSource:
 
     @cached_property
     def facts(self) -> Sequence[Fact]:
-        """The facts of the whole, its context's too."""
+        """The facts of the whole source and of its context."""
         return [*self.context.facts, *(fact for s in self.evidence for fact in s.facts)]
 
     @cached_property
@@ -124,15 +124,15 @@ class AnalysedSource:
 
     @cached_property
     def alphanumerics(self) -> str:
-        """Its letters and digits alone."""
+        """Only the letters and digits of its evidence."""
         return "".join(sentence.alphanumerics for sentence in self.evidence)
 
     @cached_property
     def letters(self) -> tuple[int, int]:
-        """How many syllables of Hangul it has, and how many Latin letters."""
+        """The numbers of its Hangul syllables and its Latin letters."""
         return count_letters(self.text)
 
 
 def count_letters(text: str) -> tuple[int, int]:
-    """How many syllables of Hangul a text has, and how many Latin letters."""
+    """Return the numbers of Hangul syllables and Latin letters in `text`."""
     return len(_HANGUL.findall(text)), len(_LATIN.findall(text.casefold()))

@@ -1,8 +1,8 @@
-"""Checks an answer against its sources, sentence by sentence, while it is being written or whole.
+"""Checks an answer against its sources, sentence by sentence, whole or while it is written.
 
-Unknown numbers go, each sentence is held against what it cites, and each citation gets the exact
-words of the document that stand behind it. What a sentence is found to be does not depend on how
-the answer arrived: `AnswerCheck` fed in pieces ends as `check_answer` of the whole.
+Unknown citation numbers are removed, each sentence is checked against the sources it cites, and
+each citation gets the exact words of the document that support it. The verdict does not depend on
+how the answer arrives: `AnswerCheck` fed in pieces gives the same as `check_answer` of the whole.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ from byline.verify.sentences import settled_sentences, split_sentences
 from byline.verify.support import Similarity, SupportVerdict, check_claim
 
 ATTRIBUTED_RECALL_MIN: Final = 0.8
-"""A sentence without a citation is tied to a source only if it has this share of its content."""
+"""A sentence without a citation is attributed to a source only if the source has this share of its
+content."""
 ATTRIBUTED_CONTENT_MIN: Final = 3.0
-"""… and has content of at least so many words: "It is big." stands in every source."""
+"""… and only if its content is at least so many words: every source says "It is big."."""
 LOOK_CHARS: Final = 16
-"""The end of a sentence is looked for again when so much has come since: tokens are short."""
+"""Characters that must arrive before the end of a sentence is searched again: tokens are short."""
 LOOKS_A_LENGTH: Final = 16
 SENTENCES_CHECKED_MAX: Final = 400
-"""A model that repeats itself for ever is checked no further; the rest counts as uncited."""
+"""Further sentences count as uncited: a model may repeat itself without end."""
 
 Checked = tuple[CheckedSentence, tuple[Citation, ...]]
 
@@ -49,7 +50,8 @@ Checked = tuple[CheckedSentence, tuple[Citation, ...]]
 def check_answer(
     answer: str, sources: Sequence[Source], similarity: Similarity | None = None
 ) -> CheckedAnswer:
-    """Verify `answer` against the sources it was written from; offsets are in the new `answer`."""
+    """Check `answer` against its sources. Offsets are in the returned answer, which has its
+    citations rewritten."""
     check = AnswerCheck(sources, similarity)
     check.feed(answer)
     check.finish()
@@ -57,7 +59,7 @@ def check_answer(
 
 
 class AnswerCheck:
-    """The check of one answer as it streams. Each finished sentence is checked once."""
+    """Checks one answer as it streams; each finished sentence is checked once."""
 
     def __init__(self, sources: Sequence[Source], similarity: Similarity | None = None) -> None:
         self._sources = {source.n: source for source in sources}
@@ -68,18 +70,18 @@ class AnswerCheck:
         self._known: dict[
             tuple[str, tuple[int, ...]], tuple[SupportVerdict, tuple[Citation, ...]]
         ] = {}
-        self._looked_at = 0  # how much of `written` was there when its ends were last looked for
+        self._looked_at = 0  # length of `written` when ends of sentences were last searched
         self._at = 0  # where the next sentence of `written` begins
-        self._text: list[str] = []  # what is checked of it, with citations in one spelling
+        self._text: list[str] = []  # the checked part, with citations in one spelling
         self._text_len = 0
         self._sentences: list[CheckedSentence] = []
         self._citations: dict[tuple[int, int, int], Citation] = {}
         self.written = ""
-        """The answer as it came."""
+        """The answer as it arrived."""
 
     @property
     def checked(self) -> CheckedAnswer:
-        """What has been found so far."""
+        """The result so far."""
         return CheckedAnswer(
             "".join(self._text).strip(),
             tuple(self._sentences),
@@ -88,10 +90,10 @@ class AnswerCheck:
         )
 
     def feed(self, text: str) -> list[Checked]:
-        """Take in more of the answer; the sentences that are finished by it, checked."""
+        """Add text to the answer and return the sentences it finished, checked."""
         self.written += text
-        # A sentence that has no end is looked through ever more rarely, or its length would count
-        # twice over.
+        # A sentence without an end is searched ever more rarely: otherwise the work would grow with
+        # the square of its length.
         pending = len(self.written) - self._at
         if len(self.written) - self._looked_at < max(LOOK_CHARS, pending // LOOKS_A_LENGTH):
             return []
@@ -99,7 +101,7 @@ class AnswerCheck:
         return list(self._take(settled_sentences(self.written, self._at)))
 
     def finish(self) -> list[Checked]:
-        """The answer ends here: the sentences that were not finished before, checked."""
+        """End the answer and return the remaining sentences, checked."""
         return list(self._take(split_sentences(self.written, self._at)))
 
     def _take(self, spans: Sequence[tuple[int, int]]) -> Iterator[Checked]:
@@ -110,7 +112,7 @@ class AnswerCheck:
             if not sentence.lstrip().startswith(("```", "~~~")):
                 sentence = normalise_markers(sentence, self._sources, self._own)
             if not sentence.strip():
-                continue  # nothing but citations of nothing
+                continue  # only citations of unknown numbers
             begins = self._text_len + len(gap)
             self._text += (gap, sentence)
             self._text_len = begins + len(sentence)
@@ -141,7 +143,7 @@ class AnswerCheck:
         return self._attribute(bare, start, end)
 
     def _attribute(self, bare: str, start: int, end: int) -> Checked:
-        """Tie a sentence without a citation to the source that clearly bears it out."""
+        """Attribute a sentence without a citation to the source that clearly supports it."""
         claim = AnalysedText(bare)
         best: tuple[float, int] | None = None
         for n in self._sources:
@@ -168,7 +170,8 @@ class AnswerCheck:
     def _verdict(
         self, claim: AnalysedText, cited: tuple[int, ...]
     ) -> tuple[SupportVerdict, tuple[Citation, ...]]:
-        """The verdict on one sentence; one that is repeated is not checked again."""
+        """Return the verdict on one sentence and its quotes; a repeated sentence is not checked
+        again."""
         key = claim.written, cited
         if key not in self._known:
             verdict = check_claim(claim, [self._read[n] for n in cited], self._similarity)
@@ -179,7 +182,7 @@ class AnswerCheck:
     def _quotes(
         self, claim: AnalysedText, n: int, verdict: SupportVerdict, cited: tuple[int, ...]
     ) -> Iterator[Citation]:
-        """The words of source `n` behind a sentence: its aligned sentences, or its nearest one."""
+        """Yield the quotes of source `n` for a sentence: its aligned sentences, or the nearest."""
         spans = [(s.start, s.end) for at, s in verdict.aligned.sentences if cited[at] == n]
         if not spans:
             alone = align(claim, [self._read[n]]).sentences[:1]

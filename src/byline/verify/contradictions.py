@@ -1,4 +1,4 @@
-"""What in a sentence its sources contradict: a fact, a name, a denial; each with a sentence why."""
+"""Finds what in a sentence contradicts its sources: a fact, a name or a denial."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ SAID_MIN: Final = 0.5
 NEAR_CHARS_MIN: Final = 5
 NEAR_CHARS_MAX: Final = 40
 NEAR_NAMES_MAX: Final = 8
-"""Each is laid beside every word of the sources; more are no slip of the pen."""
+"""Each name is compared with every word of the sources; more names are no spelling mistake."""
 NEAR_MIN: Final = 0.86
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """`doubtful` where it only keeps the sentence from being called supported."""
+    """A contradiction: `reason` for programs, `why` for people. `doubtful`: the sentence is then
+    weak, not unsupported."""
 
     reason: str
     why: str
@@ -39,7 +40,8 @@ class Contradiction:
 def conflicting_fact(
     claim: AnalysedText, aligned: Alignment, sources: Sequence[AnalysedSource]
 ) -> Contradiction | None:
-    """A number, amount, date, time or code that the sources do not have, or have elsewhere."""
+    """Return the contradiction of a number, amount, date, time or code that the sources do not
+    have, or have only elsewhere."""
     absent = [
         fact
         for fact in claim.facts
@@ -58,7 +60,7 @@ def conflicting_fact(
         spelled = isinstance(fact, Quantity) and fact.spelled
         if not everywhere.contains(fact):
             if spelled and not others:
-                continue  # "the two of them": counted, not read
+                continue  # "the two of them": the model counted, it did not read
             return _fact_conflict(fact, others)
         if others and not spelled and aligned.recall >= DISPLACED_RECALL_MIN:
             return _displaced(fact, others)
@@ -96,7 +98,7 @@ def _kind(fact: Fact) -> str:
 def conflicting_name(
     claim: AnalysedText, aligned: Alignment, sources: Sequence[AnalysedSource]
 ) -> Contradiction | None:
-    """A name that the sources do not have."""
+    """Return the contradiction of a name that the sources do not have, or have only elsewhere."""
     missing = [n for n in claim.names if not any(source.words.contains(n) for source in sources)]
     if not missing:
         return _swapped_name(claim, aligned)
@@ -110,7 +112,7 @@ def conflicting_name(
         return Contradiction("name_spelling", why, doubtful=True)
     rival = _rival_names(claim, aligned)
     if not sure and not rival:
-        return None  # a common word that begins the sentence, as likely as not
+        return None  # it may be a common word at the beginning of the sentence
     said = " ".join(name.text for name in missing if name.run == missing[0].run)
     if rival:
         return Contradiction("name_mismatch", f"The source names {rival}, the answer {said}.")
@@ -120,8 +122,8 @@ def conflicting_name(
 def _written_together(
     names: Sequence[Name], missing: Sequence[Name], sources: Sequence[AnalysedSource]
 ) -> set[int]:
-    """The runs of more than one name that the sources have in one word (`AppleTalk`) or with other
-    separators."""
+    """Return the runs of several words that the sources have as one word (`AppleTalk`) or with
+    other separators."""
     wanted = {name.run for name in missing}
     runs: dict[int, list[str]] = {}
     for name in names:
@@ -135,8 +137,8 @@ def _written_together(
 
 
 def _misspelled(names: Sequence[Name], sources: Sequence[AnalysedSource]) -> str:
-    """The word of a source that the first of `names` is spelled nearly like (Shelly, Shelley), if
-    each of them is like one."""
+    """Return the source's spelling of the first of `names` (Shelley for Shelly) if every one of
+    them is spelled nearly like a word of the sources, else ""."""
     if not 0 < len(names) <= NEAR_NAMES_MAX:
         return ""
     words = frozenset[str]().union(*(source.words for source in sources))
@@ -153,7 +155,7 @@ def _misspelled(names: Sequence[Name], sources: Sequence[AnalysedSource]) -> str
 
 
 def _swapped_name(claim: AnalysedText, aligned: Alignment) -> Contradiction | None:
-    """A name the sources have, but not where the claim has it."""
+    """Return the contradiction of a name the sources have, but not where the claim has it."""
     for _, sentence in aligned.sentences:
         if swapped := swapped_name(claim.plain, sentence.plain):
             why = f"The source says {swapped[1]} here, the answer {swapped[0]}."
@@ -162,7 +164,7 @@ def _swapped_name(claim: AnalysedText, aligned: Alignment) -> Contradiction | No
 
 
 def _rival_names(claim: AnalysedText, aligned: Alignment) -> str:
-    """A name of the sentence aligned best that the claim does not have."""
+    """Return a name in the best aligned sentence that the claim does not have, else ""."""
     for _, sentence in aligned.sentences[:1]:
         others = [name for name in sentence.names if name.sure and not claim.words.contains(name)]
         if others:
@@ -171,7 +173,8 @@ def _rival_names(claim: AnalysedText, aligned: Alignment) -> str:
 
 
 def conflicting_denial(claim: AnalysedText, aligned: Alignment) -> Contradiction | None:
-    """A denial of what the source says, or a plain saying of what it denies."""
+    """Return the contradiction of a claim that denies what the source says, or says what it
+    denies."""
     if aligned.recall < DENIAL_RECALL_MIN or not aligned.sentences:
         return None
     sentences = [sentence for _, sentence in aligned.sentences]
@@ -185,7 +188,7 @@ def conflicting_denial(claim: AnalysedText, aligned: Alignment) -> Contradiction
 
 
 def _is_affirmed(denied: TermWeights, others: Sequence[AnalysedText]) -> bool:
-    """Whether what one text denies is said plainly by `others`, and denied by none."""
+    """Return whether `others` affirm what another text denies, and none of them denies it."""
     if not denied:
         return not any(other.denial.spans or other.denial.soft for other in others)
     said = False
@@ -199,7 +202,7 @@ def _is_affirmed(denied: TermWeights, others: Sequence[AnalysedText]) -> bool:
 
 
 def _denies_near(text: AnalysedText, wanted: TermWeights) -> bool:
-    """Whether `text` denies something near one of the `wanted` terms, plainly or by its words."""
+    """Return whether `text` denies, or may deny, something near one of the `wanted` terms."""
     return any(_share(wanted, terms) > 0 for terms in text.possibly_denied)
 
 

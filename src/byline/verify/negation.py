@@ -1,8 +1,8 @@
-"""What a sentence denies: the words that stand in the reach of a "not". Pure.
+"""Finds what a sentence denies: the words in the scope of a negation. Pure.
 
-In English a negation reaches the words behind it in its clause; in Korean (않다, 없다, 안, 못),
-where verbs come last, the clause before it. "Not only", "뿐만 아니라" and the like deny nothing;
-"unable", "금지" and the like may, so where a source has them nothing is concluded.
+In English the scope is the words behind the negation in its clause; in Korean (않다, 없다, 안, 못),
+where verbs come last, it is the clause before. "Not only", "뿐만 아니라" and the like deny nothing.
+"Unable", "금지" and the like may deny, so nothing is concluded from a source that has them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from byline.verify.claim_words import (
 T = TypeVar("T")
 
 _DENIALS_MAX: Final = 24
-"""Of each sort, in one sentence: each is held against each of another sentence."""
+"""The most negations of each sort that are read in one sentence: each is compared with each of
+another sentence."""
 _REACH_WORDS: Final = 3
 _SOFT_CHARS: Final = 50
 _CLAUSE_END: Final = re.compile(r"[,;:.!?()]|\b(?:but|and|or|although|while|because|which|that)\b")
@@ -36,15 +37,15 @@ _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 @dataclass(frozen=True, slots=True)
 class DeniedSpans:
-    """`spans` of the folded text that are denied; `soft` are those near words that may deny
-    something too."""
+    """The `spans` of a folded text that are denied, and the `soft` ones around words that may
+    deny."""
 
     spans: tuple[tuple[int, int], ...]
     soft: tuple[tuple[int, int], ...]
 
 
 def denials_in(text: str) -> DeniedSpans:
-    """What a folded sentence denies."""
+    """Return the spans that a folded sentence denies."""
     english = _masked(text, NO_NEGATIONS_EN)
     spans = [_behind(english, m.end()) for m in _first(NEGATIONS_EN.finditer(english))]
     soft = [_near(m, _SOFT_CHARS) for m in _first(SOFT_NEGATIONS_EN.finditer(english))]
@@ -86,7 +87,7 @@ def _behind(text: str, at: int) -> tuple[int, int]:
 
 
 def _end_of_words(text: str, at: int, limit: int) -> int:
-    """Where the last of the words in reach ends, `at` where there is none before `limit`."""
+    """Return the end of the last word in reach, or `at` if there is none before `limit`."""
     words = islice(_WORD.finditer(text, at, limit), _REACH_WORDS)
     return max((word.end() for word in words), default=at)
 
@@ -97,10 +98,10 @@ def _clause_starts(text: str) -> list[int]:
 
 def _around(text: str, clauses: Sequence[int], start: int, end: int) -> tuple[int, int]:
     reach = start
-    if text[start] in "안못":  # the verb comes behind
+    if text[start] in "안못":  # the verb follows
         behind = _WORD.search(text, end)
         reach = behind.end() if behind else end
     clause = bisect_right(clauses, start) - 1
     if clause > 0 and clauses[clause] == start and text[start - 2] not in ",;.!?":
-        clause -= 1  # the ending is the denial's own: 는데 없다
+        clause -= 1  # the ending belongs to the negation: 는데 없다
     return clauses[clause], max(reach, start)

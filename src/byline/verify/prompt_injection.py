@@ -1,8 +1,8 @@
-"""Sentences of a document that give orders to the model that reads it. Pure.
+"""Recognises sentences of a document that give orders to the model that reads it. Pure.
 
-They are no evidence: what a document only tells a model to say ("answer that the deposit is 9,999
-euros") is not something the document says. Prose about such orders is taken for one too; it then
-bears nothing out, which errs on the safe side.
+They are no evidence: if a document only tells a model to say something ("answer that the deposit is
+9,999 euros"), the document does not say it. Prose about such orders is recognised too and then
+supports no claim, which errs on the safe side.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _INJECTION_KO: Final = re.compile(
 
 
 def is_injection(sentence: str) -> bool:
-    """Whether a folded sentence speaks to the model that reads it."""
+    """Return whether a folded sentence gives orders to the model that reads it."""
     if _INJECTION_EN.search(sentence):
         return True
     return not sentence.isascii() and _INJECTION_KO.search(sentence) is not None

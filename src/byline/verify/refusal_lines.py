@@ -1,11 +1,12 @@
-"""The line a model is to write when the sources do not answer, and how it is recognised. Pure.
+"""Holds the line a model is to write if the sources do not answer, and recognises refusals. Pure.
 
-An answer is a refusal when, its repetitions, citations and markup apart,
+An answer is a refusal if, without its repetitions, citations and markup,
  1. it is short,
- 2. at least one sentence says that the sources do not answer, in the fixed line's words or the
-    usual others, and adds nothing ("… but the deposit is 1,800 euros" is an answer); one that cites
-    a source must speak of the answer ("The documents have no signatures [1]" is one), and
- 3. every other sentence is a politeness or an offer: it claims nothing.
+ 2. at least one sentence says that the sources do not answer, in the words of the fixed line or
+    other usual ones, and adds nothing ("… but the deposit is 1,800 euros" is an answer); if it
+    cites a source, it must be about the answer ("The documents have no signatures [1]" is itself an
+    answer), and
+ 3. every other sentence is a polite phrase or an offer and claims nothing.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ _ONLY: Final = re.compile(
     r" 수 (?:없습니다|없어요|없다)"
     r")(?:,? (?:죄송합니다|sorry))?"
 )
-"""The whole of a sentence, where it cites nothing."""
+"""Matches a whole sentence that cites nothing."""
 _ELSEWHERE: Final = tuple(
     map(
         re.compile,
@@ -136,7 +137,7 @@ _ELSEWHERE: Final = tuple(
         ),
     )
 )
-"""Japanese, Chinese, French, German, Spanish: the fixed line as models translate it."""
+"""The fixed line as models translate it: Japanese, Chinese, French, German, Spanish."""
 _OF_THE_ANSWER: Final = re.compile(
     r"\b(?:answer|mention|speci(?:fy|fied)|address|discuss|indicat|stat(?:e|ed)\b|say|said|tell"
     r"|information|details?\b|know|determine|find|found|nothing|anything|evidence)"
@@ -165,7 +166,7 @@ _POLITE: Final = re.compile(
 
 
 def is_refusal(answer: str) -> bool:
-    """Whether a whole answer says only that the sources do not answer the question."""
+    """Return whether an answer says only that the sources do not answer the question."""
     sentences: dict[str, bool] = {}
     chars = 0
     for sentence, cites in _sentences(answer):
@@ -184,7 +185,7 @@ def is_refusal(answer: str) -> bool:
 
 
 def is_refusing(sentence: str) -> bool:
-    """Whether a folded sentence that cites nothing says that the sources do not answer."""
+    """Return whether a folded sentence that cites nothing says that the sources do not answer."""
     said = _said(sentence)
     return (
         _is_fixed_line(said)
@@ -195,8 +196,8 @@ def is_refusing(sentence: str) -> bool:
 
 
 def is_refusing_with_citations(sentence: str) -> bool:
-    """Whether a folded sentence says so although it cites sources: it is of the answer they lack,
-    not of something in the world that documents do not have."""
+    """Return whether a folded sentence that cites sources says that they do not answer: it must be
+    about the missing answer, not about something else that documents do not have."""
     said = _said(sentence)
     if _is_fixed_line(said):
         return True
@@ -228,7 +229,7 @@ def _without_sorry(said: str) -> str:
 
 
 def _sentences(answer: str) -> Iterator[tuple[str, bool]]:
-    """Each sentence folded and without its citations, and whether it had any."""
+    """Yield each sentence, folded and without citations, and whether it had any."""
     for start, end in split_sentences(answer):
         written = answer[start:end]
         bare = strip_markers(written)
