@@ -46,7 +46,7 @@ ANSWER_NOW: Final = (
     "Answer the question now, from the sources above, citing them by number. "
     "Tools cannot be called any more."
 )
-DROPPED: Final = "(This result was dropped to make budget. Ask again if it is needed.)"
+DROPPED: Final = "(This result was dropped to make room. Ask again if it is needed.)"
 SAID_CHARS_MAX: Final = 2_000
 """The most that the model is shown again of its own message, in characters."""
 

@@ -51,7 +51,7 @@ class Trace:
         self._error = error
 
     def outcome(self) -> str:
-        """See `CallEnded`. A reader who leaves once the answer is whole has not cancelled it."""
+        """See `CallRecord`. A reader who leaves once the answer is whole has not cancelled it."""
         if self._error is None or self._whole:
             return "completed"
         if isinstance(self._error, BylineError):

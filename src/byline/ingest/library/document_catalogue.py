@@ -28,7 +28,7 @@ from byline.store.statements import statements
 LIST_MAX: Final = 500
 FACETS_MAX: Final = 200
 WORDS_MAX: Final = 10
-"""Words of `Choice.words` that are looked for; further ones are not."""
+"""Words of `DocumentSelection.words` that are looked for; further ones are not."""
 
 _MARKS: Final = re.compile(r"([\\%_])")
 
