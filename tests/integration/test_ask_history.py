@@ -219,10 +219,10 @@ async def test_asks_from_before_the_search_become_findable_and_newer_rules_read_
     await history.keep("What is late?", "The deposit.")
     await history._execute("UPDATE asks SET terms = '{}', analysis = 0", {})
     assert await history.found("deposit") == []
-    await history.records.make_findable()
+    await history.records.update_search_terms()
     assert await history.found("deposit") == ["What is late?", "What do I owe?"]
     await history._execute("UPDATE asks SET terms = '{}', analysis = analysis - 1", {})
-    await history.records.make_findable()
+    await history.records.update_search_terms()
     assert await history.found("deposit") == ["What is late?", "What do I owe?"]
     versions = await history._execute("SELECT DISTINCT analysis FROM asks", {})
     assert versions == [{"analysis": ANALYSIS_VERSION}]

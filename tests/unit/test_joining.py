@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.ask.merge_adjacent import JOINED_CHARS_MAX, merge_adjacent
+from byline.ask.merge_adjacent import MERGED_CHARS_MAX, merge_adjacent
 from byline.ask.prompt.token_calibration import Calibration
 from byline.domain.asks import Source
 from byline.domain.documents import Chunk, ExtractedText, PageSpan
@@ -147,7 +147,7 @@ def test_no_joined_source_is_longer_than_the_limit(context_tokens: int, runs: in
         calibration=PLAIN,
     )
     assert abs(len(joined) - runs) <= runs // 4
-    assert all(len(source.text) <= JOINED_CHARS_MAX for source in joined)
+    assert all(len(source.text) <= MERGED_CHARS_MAX for source in joined)
 
 
 def test_a_citation_of_a_joined_source_names_the_page_its_words_are_on() -> None:

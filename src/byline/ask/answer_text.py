@@ -68,7 +68,7 @@ def thinking_end(text: str, new_chars: int) -> int | None:
 
 def repetition_start(text: str) -> int | None:
     """Return where `text` begins to repeat itself up to its end, or None if it does not."""
-    unit = next((unit for unit in _units(text) if _is_repeated(text, unit)), None)
+    unit = next((unit for unit in _repeated_unit_lengths(text) if _is_repeated(text, unit)), None)
     if unit is None:
         return None
     start = len(text) - unit
@@ -79,10 +79,10 @@ def repetition_start(text: str) -> int | None:
 
 def says_something(text: str) -> bool:
     """Return whether `text` holds a word, a number or a symbol beside its citations."""
-    return any(unicodedata.category(c)[0] in "LN" or _is_sign(c) for c in strip_markers(text))
+    return any(unicodedata.category(c)[0] in "LN" or _is_symbol(c) for c in strip_markers(text))
 
 
-def _is_sign(character: str) -> bool:
+def _is_symbol(character: str) -> bool:
     return not character.isascii() and unicodedata.category(character) in ("So", "Sc", "Sm")
 
 
@@ -97,7 +97,7 @@ def _without_end_marks(text: str) -> str:
         end = at = at - len(mark)
 
 
-def _units(text: str) -> Iterator[int]:
+def _repeated_unit_lengths(text: str) -> Iterator[int]:
     """Yield the lengths of the units that the end of `text` may repeat, shortest first."""
     if len(text) < REPEATED_CHARS_MIN:
         return

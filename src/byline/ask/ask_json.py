@@ -272,10 +272,10 @@ def _row(n: int, event: AskEvent, data: Json, times: tuple[datetime, datetime]) 
 
 def rows_after(rows: Sequence[Json], after: int) -> list[Json]:
     """Return the rows of a transcript behind event number `after`, a run of tokens cut there."""
-    return [_rest(row, after) for row in rows if row["seq"] > after]
+    return [_row_after(row, after) for row in rows if row["seq"] > after]
 
 
-def _rest(row: Json, after: int) -> Json:
+def _row_after(row: Json, after: int) -> Json:
     if row["type"] != EVENT_NAMES[Token]:
         return row
     text, pieces = row["data"]["text"], row["data"].get("pieces", [])

@@ -20,7 +20,7 @@ from byline.ask.prompt.token_calibration import Calibration
 from byline.domain.asks import Source
 from byline.domain.searches import PassagePosition, SearchHit
 
-JOINED_CHARS_MAX: Final = 3_000
+MERGED_CHARS_MAX: Final = 3_000
 """The longest merged source, in characters: a citation of it must still say where to look."""
 
 CONTEXT_SHARE: Final = 4
@@ -57,7 +57,7 @@ def merge_adjacent(
     them."""
 
     def fits(text: str) -> bool:
-        if len(text) > JOINED_CHARS_MAX:
+        if len(text) > MERGED_CHARS_MAX:
             return False
         return not context_tokens or calibration.tokens(text) <= context_tokens // CONTEXT_SHARE
 
@@ -65,7 +65,7 @@ def merge_adjacent(
     for source in sources:
         run = _MergedSource(source, places.get(source.passage_id))
         for other in list(runs):
-            if joined := run.joined_with(other, fits):
+            if joined := run.merged_with(other, fits):
                 runs.remove(other)
                 run = joined
         runs.append(run)
@@ -83,7 +83,7 @@ class _MergedSource:
         self._first = first
         self._last = last or first
 
-    def joined_with(
+    def merged_with(
         self, neighbour: _MergedSource, fits: Callable[[str], bool]
     ) -> _MergedSource | None:
         """Return both as one source, or None if they are not adjacent or too long together."""
@@ -91,7 +91,7 @@ class _MergedSource:
         if one.document_id != other.document_id or not _same_section(one, other):
             return None
         before, after = sorted((self, neighbour), key=lambda run: run.source.start)
-        text = before._text_with(after)
+        text = before._text_through(after)
         if text is None or not fits(text):
             return None
         first, last = before.source, after.source
@@ -110,7 +110,7 @@ class _MergedSource:
             after._last,
         )
 
-    def _text_with(self, after: _MergedSource) -> str | None:
+    def _text_through(self, after: _MergedSource) -> str | None:
         """Return the document's text from the start of this source to the end of `after`, or None
         if it is not known."""
         first, last = self.source, after.source

@@ -118,17 +118,17 @@ def with_earlier_terms(question: str, turns: Sequence[PastTurn]) -> str:
     1. it says "it", "and …", "그것" and the like, or
     2. it has fewer telling words than a question that stands alone.
     """
-    own = _telling(question)
+    own = _telling_words(question)
     leans = _REFERS_BACK.search(question) is not None or len(own) < TELLING_WORDS_ENOUGH
     if not turns or not leans:
         return question
     before = turns[-1].searched_for or turns[-1].question
     known = {folded(word) for word in own}
-    words = [word for word in _telling(before) if folded(word) not in known]
+    words = [word for word in _telling_words(before) if folded(word) not in known]
     return " ".join([question, *words])
 
 
-def _telling(question: str) -> list[str]:
+def _telling_words(question: str) -> list[str]:
     words = re.findall(r"[^\W_]+(?:[-'’.][^\W_]+)*", question)
     kept = [word for word in words if not only_asks(folded(word)) and not _REFERS_BACK.search(word)]
     return list(dict.fromkeys(kept))

@@ -77,7 +77,7 @@ async def run_ask(
         )
     places = {hit.passage_id: hit.place for hit in found.hits if hit.place is not None}
     progress.sources = merge_adjacent(
-        _number(found),
+        _numbered_sources(found),
         places,
         context_tokens=backend.context_tokens,
         calibration=calibration,
@@ -90,7 +90,7 @@ async def run_ask(
         return
 
     await backend.refuse_unless_back()
-    if not _is_quoted(backend):
+    if not _has_no_model(backend):
         await count_tight_prompt(request.question, progress.sources, backend, parts.calibrations)
 
     checker = AnswerChecker(progress)
@@ -103,7 +103,7 @@ async def run_ask(
                         yield checked
                 case ToolCalled() | AskNote():  # the text before was no part of the answer
                     checker = AnswerChecker(progress)
-    if not _is_quoted(backend) and not says_something(progress.text):
+    if not _has_no_model(backend) and not says_something(progress.text):
         raise LlmError(backend.name, "empty_answer", machine=backend.machine)
     if not progress.sources:  # an agent that found nothing answers from its own knowledge
         yield AskDone(progress.refused(NOTHING_FOUND))
@@ -123,14 +123,14 @@ async def _refusal(request: AskRequest, found: SearchResult, parts: AskParts) ->
     return Refusal("no_documents", "There are no documents to answer from yet.")
 
 
-def _is_quoted(backend: Backend) -> bool:
+def _has_no_model(backend: Backend) -> bool:
     return isinstance(backend.config, schema.QuotesBackend)
 
 
 def _answer(
     request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
-    if _is_quoted(backend):
+    if _has_no_model(backend):
         return _quote(request, backend, progress, parts)
     if request.mode is AskMode.AGENT:
         return run_agent(request, backend, progress, parts)
@@ -204,7 +204,7 @@ async def _generate(
     progress.text = answer_text(progress.text)
 
 
-def _number(found: SearchResult) -> tuple[Source, ...]:
+def _numbered_sources(found: SearchResult) -> tuple[Source, ...]:
     return tuple(numbered_source(hit, n) for n, hit in enumerate(found.hits, start=1))
 
 

@@ -267,7 +267,7 @@ async def running_asks(
     if interrupted:
         log.info("asks of a process that died are marked interrupted", count=interrupted)
     asks = Asks(parts, dispatcher, records, metrics, clock)
-    reading = asyncio.create_task(records.make_findable(), name="make asks findable")
+    reading = asyncio.create_task(records.update_search_terms(), name="make asks findable")
     try:
         yield asks
     finally:

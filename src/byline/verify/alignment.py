@@ -48,18 +48,18 @@ def align(claim: AnalysedText, sources: Sequence[AnalysedSource]) -> Alignment:
             and candidate[1].alphanumerics == claim.alphanumerics
         ):
             return Alignment((candidate,), 1.0, verbatim=True, other_language=False)
-    chosen = _cover(claim, candidates)
+    chosen = _choose_sentences(claim, candidates)
     total = claim.weights.total
     found = overlap(claim.weights, *(sentence.terms for _, sentence in chosen))
     contexts = (sources[n].context.terms for n, _ in chosen)
     around = overlap(claim.weights.without(found), *contexts)
     recall = (found.total + CONTEXT_WEIGHT * around.total) / total if total else 1.0
     written = count_letters(claim.folded), *(source.letters for source in sources)
-    other = bool(chosen) and _script(written[:1]) != _script(written[1:])
+    other = bool(chosen) and _main_script(written[:1]) != _main_script(written[1:])
     return Alignment(tuple(chosen), recall, verbatim=False, other_language=other)
 
 
-def _cover(
+def _choose_sentences(
     claim: AnalysedText, candidates: Sequence[tuple[int, SourceSentence]]
 ) -> list[tuple[int, SourceSentence]]:
     """Choose sentences that together have most of the claim's content, each adding to those
@@ -96,6 +96,6 @@ def _gain(
     return gain
 
 
-def _script(written: Sequence[tuple[int, int]]) -> str:
+def _main_script(written: Sequence[tuple[int, int]]) -> str:
     hangul, latin = map(sum, zip(*written, strict=True))
     return "hangul" if hangul * 3 > latin else "latin"

@@ -86,7 +86,7 @@ class AnswerCheck:
             "".join(self._text).strip(),
             tuple(self._sentences),
             tuple(self._citations.values()),
-            _count(self._sentences),
+            _grounding(self._sentences),
         )
 
     def feed(self, text: str) -> list[Checked]:
@@ -98,13 +98,13 @@ class AnswerCheck:
         if len(self.written) - self._looked_at < max(LOOK_CHARS, pending // LOOKS_A_LENGTH):
             return []
         self._looked_at = len(self.written)
-        return list(self._take(settled_sentences(self.written, self._at)))
+        return list(self._check_sentences(settled_sentences(self.written, self._at)))
 
     def finish(self) -> list[Checked]:
         """End the answer and return the remaining sentences, checked."""
-        return list(self._take(split_sentences(self.written, self._at)))
+        return list(self._check_sentences(split_sentences(self.written, self._at)))
 
-    def _take(self, spans: Sequence[tuple[int, int]]) -> Iterator[Checked]:
+    def _check_sentences(self, spans: Sequence[tuple[int, int]]) -> Iterator[Checked]:
         for start, end in spans:
             gap = self.written[self._at : start] if self._text else ""
             sentence = self.written[start:end]
@@ -116,14 +116,14 @@ class AnswerCheck:
             begins = self._text_len + len(gap)
             self._text += (gap, sentence)
             self._text_len = begins + len(sentence)
-            checked, citations = self._check(sentence, begins)
+            checked, citations = self._check_sentence(sentence, begins)
             self._sentences.append(checked)
             for citation in citations:
                 self._citations.setdefault((citation.n, citation.start, citation.end), citation)
             if citations:
                 yield checked, citations
 
-    def _check(self, sentence: str, start: int) -> Checked:
+    def _check_sentence(self, sentence: str, start: int) -> Checked:
         end = start + len(sentence)
         bare = strip_markers(sentence).strip()
         cited = tuple(
@@ -165,7 +165,7 @@ class AnswerCheck:
         sentence = CheckedSentence(
             start, end, (), Support.SUPPORTED, "attributed", why, attributed=(best[1],)
         )
-        return sentence, tuple(_by_byline(citation) for citation in citations)
+        return sentence, tuple(_attributed_citation(citation) for citation in citations)
 
     def _verdict(
         self, claim: AnalysedText, cited: tuple[int, ...]
@@ -188,10 +188,10 @@ class AnswerCheck:
             alone = align(claim, [self._read[n]]).sentences[:1]
             spans = [(s.start, s.end) for _, s in alone or [(0, self._read[n].sentences[0])]]
         for start, end in sorted(spans):
-            yield _quoted(self._sources[n], start, end)
+            yield _citation(self._sources[n], start, end)
 
 
-def _quoted(source: Source, start: int, end: int) -> Citation:
+def _citation(source: Source, start: int, end: int) -> Citation:
     return Citation(
         n=source.n,
         document_id=source.document_id,
@@ -203,7 +203,7 @@ def _quoted(source: Source, start: int, end: int) -> Citation:
     )
 
 
-def _by_byline(citation: Citation) -> Citation:
+def _attributed_citation(citation: Citation) -> Citation:
     return Citation(
         citation.n,
         citation.document_id,
@@ -216,7 +216,7 @@ def _by_byline(citation: Citation) -> Citation:
     )
 
 
-def _count(sentences: Sequence[CheckedSentence]) -> Grounding:
+def _grounding(sentences: Sequence[CheckedSentence]) -> Grounding:
     cited = [s.support for s in sentences if not s.attributed]
     return Grounding(
         supported=cited.count(Support.SUPPORTED),

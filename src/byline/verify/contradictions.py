@@ -61,13 +61,13 @@ def conflicting_fact(
         if not everywhere.contains(fact):
             if spelled and not others:
                 continue  # "the two of them": the model counted, it did not read
-            return _fact_conflict(fact, others)
+            return _fact_contradiction(fact, others)
         if others and not spelled and aligned.recall >= DISPLACED_RECALL_MIN:
-            return _displaced(fact, others)
+            return _fact_elsewhere(fact, others)
     return None
 
 
-def _fact_conflict(fact: Fact, others: Sequence[Fact]) -> Contradiction:
+def _fact_contradiction(fact: Fact, others: Sequence[Fact]) -> Contradiction:
     kind = _kind(fact)
     if others:
         return Contradiction(
@@ -76,7 +76,7 @@ def _fact_conflict(fact: Fact, others: Sequence[Fact]) -> Contradiction:
     return Contradiction(f"{kind}_missing", f"The source does not have {fact.text}.")
 
 
-def _displaced(fact: Fact, others: Sequence[Fact]) -> Contradiction | None:
+def _fact_elsewhere(fact: Fact, others: Sequence[Fact]) -> Contradiction | None:
     return Contradiction(
         f"{_kind(fact)}_elsewhere",
         f"The source says {others[0].text} here; {fact.text} stands elsewhere in it.",

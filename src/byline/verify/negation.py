@@ -47,14 +47,16 @@ class DeniedSpans:
 def denials_in(text: str) -> DeniedSpans:
     """Return the spans that a folded sentence denies."""
     english = _masked(text, NO_NEGATIONS_EN)
-    spans = [_behind(english, m.end()) for m in _first(NEGATIONS_EN.finditer(english))]
-    soft = [_near(m, _SOFT_CHARS) for m in _first(SOFT_NEGATIONS_EN.finditer(english))]
+    spans = [_scope_behind(english, m.end()) for m in _first(NEGATIONS_EN.finditer(english))]
+    soft = [_span_around(m, _SOFT_CHARS) for m in _first(SOFT_NEGATIONS_EN.finditer(english))]
     if not text.isascii():
         korean = _masked(text, NO_NEGATIONS_KO)
         found = _merged([m.span() for m in NEGATIONS_KO.finditer(korean)])
         clauses = _clause_starts(korean)
-        spans += [_around(korean, clauses, *span) for span in _first(found)]
-        soft += [_near(m, _SOFT_CHARS // 2) for m in _first(SOFT_NEGATIONS_KO.finditer(text))]
+        spans += [_scope_around(korean, clauses, *span) for span in _first(found)]
+        soft += [
+            _span_around(m, _SOFT_CHARS // 2) for m in _first(SOFT_NEGATIONS_KO.finditer(text))
+        ]
     return DeniedSpans(tuple(spans), tuple(soft))
 
 
@@ -62,7 +64,7 @@ def _first(found: Iterable[T]) -> Iterator[T]:
     return islice(found, _DENIALS_MAX)
 
 
-def _near(match: re.Match[str], chars: int) -> tuple[int, int]:
+def _span_around(match: re.Match[str], chars: int) -> tuple[int, int]:
     return max(0, match.start() - chars), match.end() + chars
 
 
@@ -80,7 +82,7 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _behind(text: str, at: int) -> tuple[int, int]:
+def _scope_behind(text: str, at: int) -> tuple[int, int]:
     reach = _end_of_words(text, at, len(text))
     clause = _CLAUSE_END.search(text, at, reach + 1)
     return at, _end_of_words(text, at, clause.start()) if clause else reach
@@ -96,7 +98,7 @@ def _clause_starts(text: str) -> list[int]:
     return [0, *(boundary.end() for boundary in _CLAUSE_END_KO.finditer(text))]
 
 
-def _around(text: str, clauses: Sequence[int], start: int, end: int) -> tuple[int, int]:
+def _scope_around(text: str, clauses: Sequence[int], start: int, end: int) -> tuple[int, int]:
     reach = start
     if text[start] in "안못":  # the verb follows
         behind = _WORD.search(text, end)

@@ -98,7 +98,7 @@ _REFUSES_KO: Final = tuple(
         r"(?:이|그|해당)?\s?질문\S{0,3}\s.{0,20}(?:답할|답변할|답변드릴|대답할|알)\s?수\s?없",
     )
 )
-_ONLY: Final = re.compile(
+_REFUSES_WHOLE: Final = re.compile(
     r"(?:(?:there is |i have )?no (?:relevant |specific |further )?(?:answer|information|data"
     r"|details?|mention|match(?:es)?|results?)"
     r"(?: (?:was |is |were )?(?:found|available|given|provided))?"
@@ -115,7 +115,7 @@ _ONLY: Final = re.compile(
     r")(?:,? (?:죄송합니다|sorry))?"
 )
 """Matches a whole sentence that cites nothing."""
-_ELSEWHERE: Final = tuple(
+_REFUSES_OTHER_LANGUAGE: Final = tuple(
     map(
         re.compile,
         (
@@ -143,11 +143,11 @@ _OF_THE_ANSWER: Final = re.compile(
     r"|information|details?\b|know|determine|find|found|nothing|anything|evidence)"
     r"|답|질문|언급|찾을|찾지|알 수"
 )
-_HOLDS_NO: Final = re.compile(
+_LACKS_SOMETHING: Final = re.compile(
     rf"{_LEAD}(?:none of )?{_MATERIAL} (?:do|does|did)(?: not|n't) (?:\w+ )?(?:have|contain|provide"
     rf"|include|cover|give|offer)\b(?! (?:\w+ ){{0,4}}?{_LOOKED}\b)"
 )
-_TURNS: Final = re.compile(
+_ADDS_AN_ANSWER: Final = re.compile(
     r"\b(?:but|however|although|though|except|nevertheless|only that|it does|they do say|instead)\b"
     r"|[;:](?= \w)|(?:지만|으나|는데|다만|그러나|대신)(?=[\s,])"
 )
@@ -186,42 +186,44 @@ def is_refusal(answer: str) -> bool:
 
 def is_refusing(sentence: str) -> bool:
     """Return whether a folded sentence that cites nothing says that the sources do not answer."""
-    said = _said(sentence)
+    said = _bare_sentence(sentence)
     return (
         _is_fixed_line(said)
-        or _denies(said)
-        or bool(_ONLY.fullmatch(_without_sorry(said)))
-        or _tells_elsewhere(said)
+        or _refuses(said)
+        or bool(_REFUSES_WHOLE.fullmatch(_without_sorry(said)))
+        or _refuses_in_other_language(said)
     )
 
 
 def is_refusing_with_citations(sentence: str) -> bool:
     """Return whether a folded sentence that cites sources says that they do not answer: it must be
     about the missing answer, not about something else that documents do not have."""
-    said = _said(sentence)
+    said = _bare_sentence(sentence)
     if _is_fixed_line(said):
         return True
-    of_the_answer = _OF_THE_ANSWER.search(said) is not None and not _HOLDS_NO.match(said)
-    return of_the_answer and _denies(said)
+    of_the_answer = _OF_THE_ANSWER.search(said) is not None and not _LACKS_SOMETHING.match(said)
+    return of_the_answer and _refuses(said)
 
 
-def _said(sentence: str) -> str:
+def _bare_sentence(sentence: str) -> str:
     said = sentence.strip(" .!。！\"'“”>-:")
     return said.removeprefix("answer:").removeprefix("답변:").strip()
 
 
 def _is_fixed_line(said: str) -> bool:
-    return any(_alike(said, fold(line).rstrip(".")) for line in (REFUSAL_EN, REFUSAL_KO))
+    return any(_is_alike(said, fold(line).rstrip(".")) for line in (REFUSAL_EN, REFUSAL_KO))
 
 
-def _denies(said: str) -> bool:
-    if _TURNS.search(_without_sorry(said)):
+def _refuses(said: str) -> bool:
+    if _ADDS_AN_ANSWER.search(_without_sorry(said)):
         return False
     return any(pattern.match(said) for pattern in (*_REFUSES_EN, *_REFUSES_KO))
 
 
-def _tells_elsewhere(said: str) -> bool:
-    return not _DIGIT.search(said) and any(pattern.match(said) for pattern in _ELSEWHERE)
+def _refuses_in_other_language(said: str) -> bool:
+    return not _DIGIT.search(said) and any(
+        pattern.match(said) for pattern in _REFUSES_OTHER_LANGUAGE
+    )
 
 
 def _without_sorry(said: str) -> str:
@@ -238,7 +240,7 @@ def _sentences(answer: str) -> Iterator[tuple[str, bool]]:
             yield folded, bare != written
 
 
-def _alike(said: str, line: str) -> bool:
+def _is_alike(said: str, line: str) -> bool:
     if abs(len(said) - len(line)) > len(line) // 2:
         return False
     return SequenceMatcher(None, said, line, autojunk=False).ratio() >= _ALIKE_MIN

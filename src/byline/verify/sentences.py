@@ -56,7 +56,7 @@ def split_sentences(text: str, at: int = 0) -> list[tuple[int, int]]:
     """Return (start, end) of each sentence of `text` from offset `at` on, in order, not empty,
     without surrounding white space. `at` is 0 or the end of a sentence."""
     spans: list[tuple[int, int]] = []
-    while (span := _next(text, at)) is not None:
+    while (span := _next_sentence(text, at)) is not None:
         spans.append(span)
         at = span[1]
     return spans
@@ -66,7 +66,7 @@ def settled_sentences(text: str, at: int) -> list[tuple[int, int]]:
     """Return the sentences from offset `at` on that no further text can change. `at` is 0 or the
     end of a settled sentence."""
     spans: list[tuple[int, int]] = []
-    while (span := _next(text, at)) is not None and _is_settled(text, span[1]):
+    while (span := _next_sentence(text, at)) is not None and _is_settled(text, span[1]):
         spans.append(span)
         at = span[1]
     return spans
@@ -84,14 +84,14 @@ def _is_settled(text: str, end: int) -> bool:
     )
 
 
-def _next(text: str, at: int) -> tuple[int, int] | None:
+def _next_sentence(text: str, at: int) -> tuple[int, int] | None:
     found = _NOT_BLANK.search(text, at)
     if found is None:
         return None
     start = found.start()
     begins_line = at == 0 or "\n" in text[at:start]
     end = _fence_end(text, start) if begins_line else None
-    return start, start + len(text[start : end or _end(text, start)].rstrip())
+    return start, start + len(text[start : end or _sentence_end(text, start)].rstrip())
 
 
 def _fence_end(text: str, start: int) -> int | None:
@@ -102,27 +102,29 @@ def _fence_end(text: str, start: int) -> int | None:
     return closing.end() if closing else len(text)
 
 
-def _end(text: str, start: int) -> int:
+def _sentence_end(text: str, start: int) -> int:
     limit = start + SENTENCE_CHARS_MAX
     for match in _CANDIDATE.finditer(text, start, limit + LOOKAHEAD_CHARS):
         if match.end() > limit:
             break
         if match["line"] is not None:
             if match.start() > start and not _is_soft_wrap(text, match):
-                return _with_markers(text, match.start())
+                return _end_with_markers(text, match.start())
         elif boundary(text, match) is not Boundary.NONE:
-            return _with_markers(text, match.end())
-    return _cut(text, start, limit) if limit + LOOKAHEAD_CHARS < len(text) else len(text)
+            return _end_with_markers(text, match.end())
+    return (
+        _cut_long_sentence(text, start, limit) if limit + LOOKAHEAD_CHARS < len(text) else len(text)
+    )
 
 
-def _cut(text: str, start: int, limit: int) -> int:
+def _cut_long_sentence(text: str, start: int, limit: int) -> int:
     for last_blank in _LAST_BLANKS:
         if found := last_blank.match(text, start + SENTENCE_CHARS_MAX // 2, limit):
             return found.end()
     return limit
 
 
-def _with_markers(text: str, end: int) -> int:
+def _end_with_markers(text: str, end: int) -> int:
     markers = _TRAILING_MARKERS.match(text, end)
     return markers.end() if markers else end
 

@@ -72,17 +72,17 @@ def messages_with_tools(
     opening: RunOpening, turns: Sequence[AgentTurn], budget: TokenBudget
 ) -> tuple[Message, ...]:
     """Return the messages of a call with tools. Raises `ContextTooLong`."""
-    return _fitted(opening, turns, budget, tools=tool_schemas())
+    return _fit_to_budget(opening, turns, budget, tools=tool_schemas())
 
 
 def messages_for_answer(
     opening: RunOpening, turns: Sequence[AgentTurn], budget: TokenBudget
 ) -> tuple[Message, ...]:
     """Return the messages of the last call, which can only answer. Raises `ContextTooLong`."""
-    return _fitted(opening, turns, budget, closing=ANSWER_NOW)
+    return _fit_to_budget(opening, turns, budget, closing=ANSWER_NOW)
 
 
-def _fitted(
+def _fit_to_budget(
     opening: RunOpening,
     turns: Sequence[AgentTurn],
     budget: TokenBudget,

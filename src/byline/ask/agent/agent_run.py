@@ -68,9 +68,9 @@ async def run_agent(
     """
     run = _AgentCalls(request, backend, progress, parts)
     state, effects = step(AgentState(), SearchDone())
-    waiting: deque[AgentEffect] = deque(effects)
-    while waiting:
-        effect = waiting.popleft()
+    pending: deque[AgentEffect] = deque(effects)
+    while pending:
+        effect = pending.popleft()
         match effect:
             case Publish(event):
                 yield event
@@ -79,7 +79,7 @@ async def run_agent(
                     async for event in events:
                         yield event
                 state, effects = step(state, run.message)
-                waiting.extend(effects)
+                pending.extend(effects)
                 run.discard_text_unless_answered(effects)
             case RunTools(calls):
                 begun = time.perf_counter()
@@ -87,7 +87,7 @@ async def run_agent(
                 progress.sources = run.toolbox.sources
                 run.add_time("tools", begun)
                 state, effects = step(state, ToolsRan(results))
-                waiting.extend(effects)
+                pending.extend(effects)
             case Finish(text):
                 if rest := run.not_yet_shown(text):
                     yield Token(rest)
@@ -120,7 +120,7 @@ class _AgentCalls:
             self._calibration,
         )
         found = tuple(progress.sources)
-        shown = _fitting(found, backend.context_tokens // 3, self._calibration)
+        shown = _sources_that_fit(found, backend.context_tokens // 3, self._calibration)
         self.toolbox.seed(found, shown)
         progress.sources = shown
         history = history_messages(progress.turns, backend.context_tokens // 6, self._calibration)
@@ -229,7 +229,7 @@ def _model_message(deltas: list[Delta], finish: str = "") -> ModelMessage:
     )
 
 
-def _fitting(
+def _sources_that_fit(
     sources: tuple[Source, ...], tokens: int, calibration: Calibration
 ) -> tuple[Source, ...]:
     """Return the sources from the first on that fit into `tokens`; the first one always."""
@@ -244,13 +244,13 @@ def _usage_sum(one: Usage | None, other: Usage | None) -> Usage | None:
     if one is None or other is None:
         return one or other
     return Usage(
-        _added(one.prompt_tokens, other.prompt_tokens),
-        _added(one.completion_tokens, other.completion_tokens),
-        _added(one.cached_tokens, other.cached_tokens),
+        _optional_sum(one.prompt_tokens, other.prompt_tokens),
+        _optional_sum(one.completion_tokens, other.completion_tokens),
+        _optional_sum(one.cached_tokens, other.cached_tokens),
     )
 
 
-def _added(one: int | None, other: int | None) -> int | None:
+def _optional_sum(one: int | None, other: int | None) -> int | None:
     return None if one is None and other is None else (one or 0) + (other or 0)
 
 

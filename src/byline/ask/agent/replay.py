@@ -109,7 +109,7 @@ def _messages(rows: Sequence[TranscriptRow]) -> Iterator[RecordedMessage]:
         elif row["type"] == "tool_call":
             message.calls.append(ToolCalled(**data))
         elif row["type"] == "tool_result":
-            message.results.append(_result(data))
+            message.results.append(_tool_result(data))
     if message is not None:
         yield message
 
@@ -122,7 +122,7 @@ def _differences(messages: Sequence[RecordedMessage], done: TranscriptRow | None
             yield f"After message {number - 1} the run would have ended."
             return
         is_silent = not (message.text or message.calls or message.notes)
-        if is_silent and number == len(messages) and not _failed(done):
+        if is_silent and number == len(messages) and not _ended_empty(done):
             return  # the ask was stopped, or its machine failed, before the model wrote anything
         before = effects
         state, effects = step(
@@ -146,7 +146,7 @@ def _differences(messages: Sequence[RecordedMessage], done: TranscriptRow | None
         yield "The run would not have ended with this answer."
 
 
-def _failed(done: TranscriptRow | None) -> bool:
+def _ended_empty(done: TranscriptRow | None) -> bool:
     return done is not None and done["reason"] == "empty_answer"
 
 
@@ -171,7 +171,7 @@ def _model_message(message: RecordedMessage, *, is_last: bool) -> ModelMessage:
 def _published(effects: Sequence[AgentEffect]) -> Iterator[tuple[Any, ...]]:
     for effect in effects:
         if isinstance(effect, Publish):
-            yield _key(effect.event)
+            yield _comparison_key(effect.event)
 
 
 def _recorded(message: RecordedMessage) -> Iterator[tuple[Any, ...]]:
@@ -185,10 +185,10 @@ def _recorded(message: RecordedMessage) -> Iterator[tuple[Any, ...]]:
     last = [code for code in message.notes if code in ("last_round", "no_progress")]
     for code in first:
         yield ("note", code)
-    yield from map(_key, message.calls)
+    yield from map(_comparison_key, message.calls)
     for code in cut:
         yield ("note", code)
-    yield from map(_key, (*refused, *ran))
+    yield from map(_comparison_key, (*refused, *ran))
     for code in last:
         yield ("note", code)
 
@@ -197,7 +197,7 @@ def _is_refused(result: ToolReturned) -> bool:
     return result.outcome not in (ToolOutcome.OK, ToolOutcome.FAILED)
 
 
-def _key(event: object) -> tuple[Any, ...]:
+def _comparison_key(event: object) -> tuple[Any, ...]:
     match event:
         case AskNote(code, _):
             return ("note", code)
@@ -223,7 +223,7 @@ def _next_in_words(effects: Sequence[AgentEffect]) -> str:
     return "something else would be told"
 
 
-def _result(data: TranscriptRow) -> ToolReturned:
+def _tool_result(data: TranscriptRow) -> ToolReturned:
     return ToolReturned(
         data["round"],
         data["call_id"],

@@ -189,28 +189,28 @@ def step(state: AgentState, event: AgentEvent) -> AgentStep:
         case AgentPhase.START, SearchDone():  # 1
             return replace(state, phase=AgentPhase.MESSAGE), (CallWithTools(()),)
         case AgentPhase.MESSAGE, ModelMessage():
-            return _message(replace(state, rounds=state.rounds + 1), event)
+            return _after_message(replace(state, rounds=state.rounds + 1), event)
         case AgentPhase.RESULTS, ToolsRan(results):
-            return _go_on(*_with_results(state, results))
+            return _go_on(*_add_results(state, results))
         case AgentPhase.ANSWER, ModelMessage():
-            return _last_message(state, event)
+            return _after_last_message(state, event)
     raise ValueError(f"{event} while waiting for {state.phase}")
 
 
-def _message(state: AgentState, said: ModelMessage) -> AgentStep:
-    spoken = read_text_calls(said.content)
-    made = said.calls or tuple(RequestedCall(c.name, c.arguments) for c in spoken.calls)
+def _after_message(state: AgentState, said: ModelMessage) -> AgentStep:
+    text_calls = read_text_calls(said.content)
+    made = said.calls or tuple(RequestedCall(c.name, c.arguments) for c in text_calls.calls)
     as_text = not said.calls and bool(made)
-    text = spoken.rest.strip() if as_text else said.content.strip()
+    text = text_calls.rest.strip() if as_text else said.content.strip()
     turn = AgentTurn(text, as_text=as_text)
-    if _is_cut(said, made) and (made or spoken.is_cut):  # 2a
-        return _message_cut(state, turn, made)
+    if _is_cut(said, made) and (made or text_calls.is_cut):  # 2a
+        return _after_cut_message(state, turn, made)
     if made:  # 3
-        return _message_with_calls(state, turn, made)
+        return _after_calls(state, turn, made)
     if text:  # 2b, 4
         return replace(state, phase=AgentPhase.END), (Finish(said.content),)
     note = AskNote("empty_message", "The model said nothing; it was asked to go on.")  # 5
-    return _go_on(_fruitless(state, replace(turn, told=EMPTY)), (Publish(note),))
+    return _go_on(_add_fruitless_turn(state, replace(turn, told=EMPTY)), (Publish(note),))
 
 
 def _is_cut(said: ModelMessage, made: Sequence[RequestedCall]) -> bool:
@@ -229,24 +229,24 @@ def _breaks_off(call: RequestedCall) -> bool:
     return False
 
 
-def _message_cut(state: AgentState, turn: AgentTurn, made: Sequence[RequestedCall]) -> AgentStep:
-    note = AskNote("message_cut", "A message of the model was cut off; its tools were not run.")
-    called = _tool_calls(state, turn, made)
-    results = tuple(_refused(call, ToolOutcome.CUT, CUT) for call in called)
-    turn = replace(turn, calls=called, results=results, told="" if called else CUT)
-    told: list[AskEvent] = [*called, note, *results]
-    return _go_on(_fruitless(state, turn), [Publish(one) for one in told])
-
-
-def _message_with_calls(
+def _after_cut_message(
     state: AgentState, turn: AgentTurn, made: Sequence[RequestedCall]
 ) -> AgentStep:
+    note = AskNote("message_cut", "A message of the model was cut off; its tools were not run.")
+    called = _tool_calls(state, turn, made)
+    results = tuple(_refused_call(call, ToolOutcome.CUT, CUT) for call in called)
+    turn = replace(turn, calls=called, results=results, told="" if called else CUT)
+    told: list[AskEvent] = [*called, note, *results]
+    return _go_on(_add_fruitless_turn(state, turn), [Publish(one) for one in told])
+
+
+def _after_calls(state: AgentState, turn: AgentTurn, made: Sequence[RequestedCall]) -> AgentStep:
     called = _tool_calls(state, turn, made)
     checked: list[CheckedCall] = []
     results: list[ToolReturned] = []
     keys = set(state.made)
     for call in called:
-        verdict = _check(call, keys, len(checked))
+        verdict = _check_call(call, keys, len(checked))
         if isinstance(verdict, CheckedCall):
             checked.append(verdict)
             keys.add(call_key(verdict.tool, verdict.arguments))
@@ -254,36 +254,36 @@ def _message_with_calls(
             results.append(verdict)
     turn = replace(turn, calls=called, results=tuple(results))
     events: list[AskEvent] = [*called, *results]
-    tells: tuple[AgentEffect, ...] = tuple(map(Publish, events))
+    published: tuple[AgentEffect, ...] = tuple(map(Publish, events))
     if turn.as_text:
         note = AskNote("call_in_words", "The model wrote a tool call as text; it was taken as one.")
-        tells = (Publish(note), *tells)
+        published = (Publish(note), *published)
     if not checked:
-        return _go_on(_fruitless(state, turn), tells)
+        return _go_on(_add_fruitless_turn(state, turn), published)
     state = replace(
         state, phase=AgentPhase.RESULTS, fruitless=0, made=frozenset(keys), running=turn
     )
-    return state, (*tells, RunTools(tuple(checked)))
+    return state, (*published, RunTools(tuple(checked)))
 
 
-def _check(call: ToolCalled, made: set[str], running: int) -> CheckedCall | ToolReturned:
+def _check_call(call: ToolCalled, made: set[str], running: int) -> CheckedCall | ToolReturned:
     if call.tool not in TOOL_NAMES:  # 3a
         text = f"There is no tool {call.tool[:80]!r}. There are: {', '.join(TOOL_NAMES)}."
-        return _refused(call, ToolOutcome.UNKNOWN_TOOL, text)
+        return _refused_call(call, ToolOutcome.UNKNOWN_TOOL, text)
     try:
         arguments = read_arguments(call.tool, call.arguments)
     except InvalidArguments as refused:  # 3b
-        return _refused(call, ToolOutcome.BAD_ARGUMENTS, str(refused))
+        return _refused_call(call, ToolOutcome.BAD_ARGUMENTS, str(refused))
     if call_key(call.tool, arguments) in made:  # 3c
         text = "This very call was made before; its result is above. Do something else, or answer."
-        return _refused(call, ToolOutcome.REPEATED, text)
+        return _refused_call(call, ToolOutcome.REPEATED, text)
     if running == CALLS_A_MESSAGE_MAX:  # 3d
         text = f"Not run: at most {CALLS_A_MESSAGE_MAX} calls in one message."
-        return _refused(call, ToolOutcome.TOO_MANY, text)
+        return _refused_call(call, ToolOutcome.TOO_MANY, text)
     return CheckedCall(call.round, call.call_id, call.tool, arguments)  # 3e
 
 
-def _with_results(
+def _add_results(
     state: AgentState, results: Sequence[ToolReturned]
 ) -> tuple[AgentState, tuple[Publish, ...]]:
     assert state.running is not None
@@ -295,36 +295,36 @@ def _with_results(
     return replace(state, turns=(*state.turns, turn), running=None), told
 
 
-def _go_on(state: AgentState, tells: Sequence[AgentEffect]) -> AgentStep:
+def _go_on(state: AgentState, published: Sequence[AgentEffect]) -> AgentStep:
     if state.rounds >= ROUNDS_MAX:  # 6a
         note = AskNote("last_round", f"After {ROUNDS_MAX} rounds the model may only answer.")
     elif state.fruitless >= FRUITLESS_MAX:  # 6a
         note = AskNote("no_progress", "The model got no further with tools; it may only answer.")
     else:  # 6b
-        return replace(state, phase=AgentPhase.MESSAGE), (*tells, CallWithTools(state.turns))
+        return replace(state, phase=AgentPhase.MESSAGE), (*published, CallWithTools(state.turns))
     return replace(state, phase=AgentPhase.ANSWER), (
-        *tells,
+        *published,
         Publish(note),
         CallForAnswer(state.turns),
     )
 
 
-def _last_message(state: AgentState, said: ModelMessage) -> AgentStep:
-    spoken = read_text_calls(said.content)
+def _after_last_message(state: AgentState, said: ModelMessage) -> AgentStep:
+    text_calls = read_text_calls(said.content)
     state = replace(state, phase=AgentPhase.END)
-    calls = len(said.calls) + len(spoken.calls)
-    tells: tuple[AgentEffect, ...] = ()
-    if calls or spoken.is_cut:
+    calls = len(said.calls) + len(text_calls.calls)
+    published: tuple[AgentEffect, ...] = ()
+    if calls or text_calls.is_cut:
         note = "The model called a tool where only an answer was asked for; nothing was run."
-        tells = (Publish(AskNote("call_after_last_round", note)),)
-    text = spoken.rest if spoken.calls else said.content
-    if text.strip() and not spoken.is_cut:  # 7a
-        return state, (*tells, Finish(text))
-    instead = "it only called tools" if tells else "no text came"  # 7b
-    return state, (*tells, Fail(f"{instead} (finish_reason {said.finish_reason})"))
+        published = (Publish(AskNote("call_after_last_round", note)),)
+    text = text_calls.rest if text_calls.calls else said.content
+    if text.strip() and not text_calls.is_cut:  # 7a
+        return state, (*published, Finish(text))
+    instead = "it only called tools" if published else "no text came"  # 7b
+    return state, (*published, Fail(f"{instead} (finish_reason {said.finish_reason})"))
 
 
-def _fruitless(state: AgentState, turn: AgentTurn) -> AgentState:
+def _add_fruitless_turn(state: AgentState, turn: AgentTurn) -> AgentState:
     return replace(state, fruitless=state.fruitless + 1, turns=(*state.turns, turn))
 
 
@@ -341,5 +341,5 @@ def _tool_calls(
     )
 
 
-def _refused(call: ToolCalled, outcome: ToolOutcome, text: str) -> ToolReturned:
+def _refused_call(call: ToolCalled, outcome: ToolOutcome, text: str) -> ToolReturned:
     return ToolReturned(call.round, call.call_id, call.tool, outcome, text)

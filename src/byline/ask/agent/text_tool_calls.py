@@ -26,7 +26,7 @@ _BARE: Final = re.compile(r"(?:\A|\n)[ \t]*(?=[{\[])")
 _PYTHON: Final = re.compile(r"\s*+\[?+\s*+(?:\w+\.)?\w++\(.*\)\s*+\]?+\s*+", re.DOTALL)
 _NAME_KEYS: Final = ("name", "tool", "tool_name", "function")
 _ARGUMENT_KEYS: Final = ("arguments", "parameters", "args", "input")
-_BEGUN: Final = re.compile(r'"(?:name|tool|tool_name|function)"\s*:')
+_CALL_BEGUN: Final = re.compile(r'"(?:name|tool|tool_name|function)"\s*:')
 _OPENS: Final = re.compile(r"```|<(?:tool|function)|(?:\A|\n)[ \t]*(?:\{|\[(?!\d))")
 _MAY_OPEN: Final = re.compile(r"(?:`{1,2}|<[a-z_]{0,8}|(?:\A|\n)[ \t]{0,32}\[?)\Z")
 _BARE_MAX: Final = 64
@@ -77,28 +77,28 @@ class CallHoldback:
 
     def __init__(self) -> None:
         self._text = ""
-        self._given = 0
-        self._held = False
+        self._released = 0
+        self._holds_back = False
 
     def feed(self, piece: str) -> str:
         """Add `piece` and return what may be shown now."""
         self._text += piece
-        if self._held:
+        if self._holds_back:
             return ""
-        opened = _OPENS.search(self._text, self._given)
+        opened = _OPENS.search(self._text, self._released)
         if opened is not None:
-            self._held = True
-            return self._give(opened.start())
-        may_open = _MAY_OPEN.search(self._text, self._given)
-        return self._give(may_open.start() if may_open else len(self._text))
+            self._holds_back = True
+            return self._release(opened.start())
+        may_open = _MAY_OPEN.search(self._text, self._released)
+        return self._release(may_open.start() if may_open else len(self._text))
 
     @property
     def given(self) -> str:
         """The text that has been shown."""
-        return self._text[: self._given]
+        return self._text[: self._released]
 
-    def _give(self, end: int) -> str:
-        shown, self._given = self._text[self._given : end], max(end, self._given)
+    def _release(self, end: int) -> str:
+        shown, self._released = self._text[self._released : end], max(end, self._released)
         return shown
 
 
@@ -196,7 +196,7 @@ def _python_call(node: ast.expr) -> TextCall | None:
 
 def _breaks_off(body: str) -> bool:
     """Return whether `body` begins a call whose JSON has no end."""
-    if not _BEGUN.search(body):
+    if not _CALL_BEGUN.search(body):
         return False
     try:
         json.JSONDecoder().raw_decode(body.strip())

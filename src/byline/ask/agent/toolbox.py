@@ -56,7 +56,7 @@ class Toolbox:
         self._calibration = calibration
         self._numbers: dict[int, int] = {}
         self._shown: dict[int, Source] = {}
-        self._opening: frozenset[int] = frozenset()
+        self._first_sources: frozenset[int] = frozenset()
         self._handles: dict[str, str] = {}
 
     def seed(self, found: Sequence[Source], shown: Sequence[Source]) -> None:
@@ -64,7 +64,7 @@ class Toolbox:
         `shown`."""
         self._numbers = {source.passage_id: source.n for source in found}
         self._shown = {source.n: source for source in shown}
-        self._opening = frozenset(self._shown)
+        self._first_sources = frozenset(self._shown)
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -73,21 +73,21 @@ class Toolbox:
 
     async def run(self, calls: Sequence[CheckedCall]) -> tuple[ToolReturned, ...]:
         """Run checked calls concurrently. A failed call says so in its result; others go on."""
-        found = await asyncio.gather(*(self._fetch(call) for call in calls))
+        found = await asyncio.gather(*(self._run_one(call) for call in calls))
         # Numbered afterwards, in order: numbers must not depend on which search was faster.
         return tuple(self._result(call, one) for call, one in zip(calls, found, strict=True))
 
-    async def _fetch(self, call: CheckedCall) -> _ToolOutput | BylineError:
+    async def _run_one(self, call: CheckedCall) -> _ToolOutput | BylineError:
         try:
             match call.arguments:
                 case Search() as search:
                     return await self._search(search)
                 case ReadDocument() as read:
-                    return await self._read(read)
+                    return await self._read_document(read)
                 case FindInDocument() as find:
-                    return await self._find(find)
+                    return await self._find_in_document(find)
                 case ListDocuments() as wanted:
-                    return await self._list(wanted)
+                    return await self._list_documents(wanted)
         except BylineError as error:
             return error
 
@@ -99,14 +99,14 @@ class Toolbox:
         sources: list[Source] = []
         left = self._result_tokens
         for hit in found.hits:
-            source = self._numbered(hit)
+            source = self._source_of(hit)
             left -= SOURCE_TOKENS + self._calibration.tokens(source.text + source.title)
             if left < 0 and sources:
                 parts.append(f"({len(found.hits) - len(sources)} more passages left out.)")
                 break
             self._shown.setdefault(source.n, source)
             sources.append(source)
-            again = source.n in self._opening
+            again = source.n in self._first_sources
             parts.append(f"Source {source.n} is shown above." if again else fenced(source))
         text = "\n".join(part for part in (found.before, *parts, found.after) if part)
         return ToolReturned(
@@ -121,10 +121,12 @@ class Toolbox:
                 before="Nothing was found. Try other words, or answer with what you have."
             )
         names = {hit.document_id: hit.name for hit in hits}
-        documents = ", ".join(f"{self._handle(id_)} = {_quoted(n)}" for id_, n in names.items())
+        documents = ", ".join(
+            f"{self._handle(id_)} = {_quoted_name(n)}" for id_, n in names.items()
+        )
         return _ToolOutput(hits, after=f"Documents: {documents}")
 
-    async def _read(self, wanted: ReadDocument) -> _ToolOutput:
+    async def _read_document(self, wanted: ReadDocument) -> _ToolOutput:
         document = await self._document(wanted.document)
         if document is None:
             return self._no_document(wanted.document)
@@ -132,25 +134,25 @@ class Toolbox:
             document.id, first=wanted.passage, page=wanted.page, limit=PASSAGES_READ_MAX
         )
         if not passages:
-            return _ToolOutput(before=f"There is nothing there: {self._described(document)}.")
+            return _ToolOutput(before=f"There is nothing there: {self._document_line(document)}.")
         passages = self._fitting(passages)
         first, last = passages[0].number, passages[-1].number
         more = f"Go on with passage {last + 1}." if last < document.passages else "That is its end."
-        before = f"Passages {first} to {last} of {self._described(document)}:"
+        before = f"Passages {first} to {last} of {self._document_line(document)}:"
         return _ToolOutput([one.hit for one in passages], before, more)
 
-    async def _find(self, wanted: FindInDocument) -> _ToolOutput:
+    async def _find_in_document(self, wanted: FindInDocument) -> _ToolOutput:
         document = await self._document(wanted.document)
         if document is None:
             return self._no_document(wanted.document)
         passages = await self._reader.find(document.id, wanted.text, limit=PASSAGES_READ_MAX)
         if not passages:
-            return _ToolOutput(before=f"Those words are not in {self._described(document)}.")
+            return _ToolOutput(before=f"Those words are not in {self._document_line(document)}.")
         numbers = ", ".join(str(one.number) for one in passages)
-        before = f"Found in passages {numbers} of {self._described(document)}:"
+        before = f"Found in passages {numbers} of {self._document_line(document)}:"
         return _ToolOutput([one.hit for one in passages], before)
 
-    async def _list(self, wanted: ListDocuments) -> _ToolOutput:
+    async def _list_documents(self, wanted: ListDocuments) -> _ToolOutput:
         documents, total = await self._reader.documents(
             self._filters,
             name_contains=wanted.name_contains,
@@ -161,7 +163,7 @@ class Toolbox:
             return _ToolOutput(before="There are no such documents.")
         last = wanted.first + len(documents) - 1
         lines = [f"Documents {wanted.first} to {last} of {total}:"]
-        lines += [self._described(document) for document in documents]
+        lines += [self._document_line(document) for document in documents]
         if last < total:
             lines.append(f"Go on with first={last + 1}.")
         return _ToolOutput(before="\n".join(lines))
@@ -176,7 +178,7 @@ class Toolbox:
         known = ", ".join(sorted(self._handles.values(), key=lambda handle: int(handle[1:])))
         hint = f" Known so far: {known}." if known else ""
         return _ToolOutput(
-            before=f"There is no document {_quoted(name)}.{hint} Try list_documents."
+            before=f"There is no document {_quoted_name(name)}.{hint} Try list_documents."
         )
 
     def _fitting(self, passages: Sequence[ReadPassage]) -> Sequence[ReadPassage]:
@@ -189,20 +191,20 @@ class Toolbox:
                 return passages[:count]
         return passages
 
-    def _described(self, document: ReadableDocument) -> str:
+    def _document_line(self, document: ReadableDocument) -> str:
         pages = f", {document.pages} pages" if document.pages else ""
         handle = self._handle(document.id)
-        return f"{handle} {_quoted(document.name)} ({document.passages} passages{pages})"
+        return f"{handle} {_quoted_name(document.name)} ({document.passages} passages{pages})"
 
     def _handle(self, document_id: str) -> str:
         """Return a short name for the model to use: small models garble ids of 36 characters."""
         return self._handles.setdefault(document_id, f"D{len(self._handles) + 1}")
 
-    def _numbered(self, hit: SearchHit) -> Source:
+    def _source_of(self, hit: SearchHit) -> Source:
         n = self._numbers.setdefault(hit.passage_id, max(self._numbers.values(), default=0) + 1)
         return self._shown.get(n) or numbered_source(hit, n)
 
 
-def _quoted(name: str) -> str:
+def _quoted_name(name: str) -> str:
     """Return a name as data: on one line, in quotation marks, without a fence of ours."""
     return json.dumps(" ".join(name.split())[:NAME_CHARS_MAX].replace("<", "‹"), ensure_ascii=False)

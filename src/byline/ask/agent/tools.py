@@ -118,7 +118,7 @@ def read_arguments(tool: str, raw: str) -> Arguments:
     try:
         return shape.model_validate(given)
     except ValidationError as error:
-        faults = "; ".join(_fault(one) for one in error.errors()[:4])
+        faults = "; ".join(_fault_text(one) for one in error.errors()[:4])
         raise InvalidArguments(f"Wrong arguments: {faults}. {usage}") from error
 
 
@@ -158,7 +158,7 @@ def _usage(shape: type[Arguments]) -> str:
     return ", ".join(fields)
 
 
-def _fault(fault: Any) -> str:
+def _fault_text(fault: Any) -> str:
     name = ".".join(str(step) for step in fault["loc"]) or "the object"
     if fault["type"] == "extra_forbidden":
         return f'there is no "{name}"'

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from byline.ask.ask_json import answer_json
 from byline.ask.history.ask_lists import list_asks
-from byline.ask.history.search_terms import ask_terms, make_findable
+from byline.ask.history.search_terms import ask_terms, update_search_terms
 from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
 from byline.domain.asks import AskAnswer, AskMode, AskRequest, AskStatus, StoredAsk
 from byline.domain.conversations import PastTurn
@@ -62,7 +62,7 @@ class AskRecords:
             if found is None:
                 raise NotFound(f"There is no conversation {conversation_id}.")
             rows = await (await connection.execute(sql["latest_asks"], row)).fetchall()
-        return [_past(row) for row in rows if row["finished_at"] is not None]
+        return [_past_turn(row) for row in rows if row["finished_at"] is not None]
 
     async def finish(self, answer: AskAnswer, transcript: Sequence[Mapping[str, Any]]) -> None:
         """Store the outcome and the transcript, both or neither. Does nothing for an ask that was
@@ -106,9 +106,9 @@ class AskRecords:
         """Return a page of asks, newest first, and the cursor that continues it, or None."""
         return await list_asks(self._database, filters, limit, cursor)
 
-    async def make_findable(self) -> None:
+    async def update_search_terms(self) -> None:
         """Compute the search terms of asks that have none, or those of older rules."""
-        await make_findable(self._database)
+        await update_search_terms(self._database)
 
     async def events(self, ask_id: str, after: int) -> Sequence[dict[str, Any]]:
         async with self._database.connection() as connection:
@@ -116,7 +116,9 @@ class AskRecords:
                 self._sql["list_events"], {"id": _uuid(ask_id), "after": after}
             )
             rows = await cursor.fetchall()
-        return [{**row, "since": _told(row["since"]), "at": _told(row["at"])} for row in rows]
+        return [
+            {**row, "since": _iso_time(row["since"]), "at": _iso_time(row["at"])} for row in rows
+        ]
 
     async def discard(self, ask_id: str) -> None:
         """Remove an ask that was a wrong request; does nothing if it was never stored."""
@@ -148,11 +150,11 @@ def _uuid(text: str, what: str = "ask") -> UUID:
         raise NotFound(f"There is no {what} {text[:64]}.") from None
 
 
-def _told(moment: datetime | None) -> str | None:
+def _iso_time(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def _past(row: dict[str, Any]) -> PastTurn:
+def _past_turn(row: dict[str, Any]) -> PastTurn:
     answer = row["answer"] or {}
     return PastTurn(row["question"], answer.get("searched_for"), answer.get("answer"))
 

@@ -83,7 +83,7 @@ class Conversations:
         if ask_lists.finds_nothing(filters, asked):
             return []
         only_words = filters == AskFilters(words=filters.words)
-        titles = {"in_title": [f"%{_escaped(w)}%" for w in filters.words.split()]}
+        titles = {"in_title": [f"%{_like_escaped(w)}%" for w in filters.words.split()]}
         sql = ask_lists.with_conditions(self._sql["search"], filters)
         async with self._database.connection() as connection:
             found = await connection.execute(
@@ -104,7 +104,7 @@ class Conversations:
             row = {"id": _uuid(conversation_id)}
             gone = await connection.execute(self._sql["delete"], row)
         if gone.rowcount == 0:
-            raise _unknown(conversation_id)
+            raise _unknown_conversation(conversation_id)
 
     async def asks(self, conversation_id: str) -> builtins.list[StoredAsk]:
         """Return its latest `TURNS_SHOWN_MAX` asks, oldest first."""
@@ -114,7 +114,7 @@ class Conversations:
     async def _one(self, statement: str, conversation_id: str, **values: Any) -> Conversation:
         rows = await self._rows(statement, id=_uuid(conversation_id), **values)
         if not rows:
-            raise _unknown(conversation_id)
+            raise _unknown_conversation(conversation_id)
         return _conversation(rows[0])
 
     async def _rows(self, statement: str, **values: Any) -> builtins.list[dict[str, Any]]:
@@ -136,7 +136,7 @@ def _conversation(row: dict[str, Any]) -> Conversation:
     return Conversation(str(row["id"]), row["title"], *at, row["turns"])
 
 
-def _escaped(text: str) -> str:
+def _like_escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
 
 
@@ -144,10 +144,10 @@ def _uuid(text: str) -> uuid.UUID:
     try:
         return uuid.UUID(text)
     except ValueError:
-        raise _unknown(text) from None
+        raise _unknown_conversation(text) from None
 
 
-def _unknown(conversation_id: str) -> NotFound:
+def _unknown_conversation(conversation_id: str) -> NotFound:
     return NotFound(
         f"There is no conversation {conversation_id[:64]!r}.",
         remedy="Begin one with POST /api/conversations.",

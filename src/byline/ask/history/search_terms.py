@@ -40,14 +40,14 @@ def wanted_terms(words: str) -> list[int]:
     return sorted(set(telling_terms(taken_apart(words))))
 
 
-async def make_findable(database: Database) -> None:
+async def update_search_terms(database: Database) -> None:
     """Compute the terms of all asks that lack those of today's rules. Processes share the work.
 
     If the database fails, the rest is left to the next start; a search finds the others.
     """
     read = 0
     try:
-        while batch := await _read_some(database):
+        while batch := await _update_batch(database):
             read += batch
     except BylineError as error:
         log.warning("not all asks could be made findable", reason=error.message)
@@ -55,17 +55,17 @@ async def make_findable(database: Database) -> None:
         log.info("asks were made findable in the history", asks=read)
 
 
-async def _read_some(database: Database) -> int:
+async def _update_batch(database: Database) -> int:
     """Compute the terms of one batch of asks and return its size."""
     sql = statements("asks")
     async with database.connection() as connection:
         some = {"analysis": ANALYSIS_VERSION, "limit": _BATCH}
         rows = await (await connection.execute(sql["asks_to_read"], some)).fetchall()
         for row in rows:
-            await connection.execute(sql["set_terms"], _read(row))
+            await connection.execute(sql["set_terms"], _terms_row(row))
             await asyncio.sleep(0)  # running asks come first
     return len(rows)
 
 
-def _read(row: Mapping[str, Any]) -> dict[str, Any]:
+def _terms_row(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": row["id"], **ask_terms(row["question"], row["answer"])}

@@ -78,7 +78,7 @@ def build_prompt(
             break
         history = history[2:]  # one turn: an answer without its history is better than none
     if kept == 0:
-        raise _too_long(question, each, budget)
+        raise _context_too_long(question, each, budget)
     plain = sum(each[:kept], fixed)
     max_answer = budget.answer_max(calibration.corrected(plain))
     messages = _messages(question, shown[:kept], history)
@@ -98,7 +98,9 @@ def _messages(
     )
 
 
-def _too_long(question: str, each: Sequence[TokenCount], budget: TokenBudget) -> ContextTooLong:
+def _context_too_long(
+    question: str, each: Sequence[TokenCount], budget: TokenBudget
+) -> ContextTooLong:
     calibration = budget.calibration
     asked = calibration.corrected(calibration.plain_text(question))
     rules = calibration.corrected(calibration.plain(_messages("", ())))

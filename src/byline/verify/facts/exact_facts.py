@@ -83,9 +83,9 @@ class Facts:
         """Return whether one equals `fact` or is more precise (`May 1, 2024` for `May 2024`)."""
         match fact:
             case Quantity():
-                return self._have_quantity(fact)
+                return self._contains_quantity(fact)
             case Date():
-                return any(self._have_day(day) for day in fact.readings)
+                return any(self._contains_day(day) for day in fact.readings)
             case TimeOfDay():
                 return not self._minutes.isdisjoint(fact.minutes)
             case Code():
@@ -108,7 +108,7 @@ class Facts:
             case Code():
                 self._codes.add(fact.key)
 
-    def _have_quantity(self, claim: Quantity) -> bool:
+    def _contains_quantity(self, claim: Quantity) -> bool:
         if not claim.unit and not self._parts.isdisjoint(claim.values):
             return True
         units = (unit for value in claim.values for unit in self._units.get(value, ()))
@@ -129,7 +129,7 @@ class Facts:
                 values.setdefault(unit, []).append(value)
         return values
 
-    def _have_day(self, day: Day) -> bool:
+    def _contains_day(self, day: Day) -> bool:
         """Return whether every part of `day` is in one date, or in one with its year elsewhere."""
         year, month, dom = day
         if month is None:
