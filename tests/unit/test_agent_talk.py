@@ -57,7 +57,7 @@ def test_arguments_that_servers_break_at_are_not_sent_back(arguments: str) -> No
 
 
 def test_a_model_that_writes_its_calls_is_answered_in_words_and_in_turns() -> None:
-    turns = [turn(1, as_text=True), AgentTurn("", told="Say something.")]
+    turns = [turn(1, as_text=True), AgentTurn("", reply="Say something.")]
     messages = messages_for_answer(RunOpening("When?", ()), turns, ROOMY)
     roles = [m["role"] for m in messages]
     assert roles == ["system", "user", "assistant", "user", "assistant", "user"]

@@ -174,7 +174,7 @@ def _turn_as_text(turn: AgentTurn) -> list[dict[str, Any]]:
     told = [f"Result of {result.tool}:\n{result.text}" for result in turn.results]
     return [
         {"role": "assistant", "content": said or "(nothing)"},
-        {"role": "user", "content": "\n\n".join(told) or turn.told},
+        {"role": "user", "content": "\n\n".join(told) or turn.reply},
     ]
 
 

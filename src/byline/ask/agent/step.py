@@ -110,29 +110,29 @@ class CheckedCall:
 
 @dataclass(frozen=True, slots=True)
 class AgentTurn:
-    """A message of the model that was no answer, and the reply to it.
+    """A message of the model that was no answer, and what it was sent back.
 
-    The reply is `results`, in the order of `calls`, or `told` where the message made no calls.
+    That is `results`, in the order of `calls`, or the text `reply` if the message made no calls.
     `as_text`: the model wrote its calls as text, so the results are sent as text too.
     """
 
     content: str
     calls: tuple[ToolCalled, ...] = ()
     results: tuple[ToolReturned, ...] = ()
-    told: str = ""
+    reply: str = ""
     as_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AgentState:
-    """The state of a run. `rounds` counts the model's messages; `made` holds the keys of the calls
-    that were run (`call_key`), `fruitless` counts the last messages in a row that ran no tool,
+    """The state of a run. `rounds` counts the model's messages, `fruitless` the latest ones in a
+    row that ran no tool; `run_keys` are the keys (`call_key`) of the calls that were run, and
     `running` is the turn whose calls are being run."""
 
     phase: AgentPhase = AgentPhase.START
     rounds: int = 0
     fruitless: int = 0
-    made: frozenset[str] = frozenset()
+    run_keys: frozenset[str] = frozenset()
     turns: tuple[AgentTurn, ...] = ()
     running: AgentTurn | None = None
 
@@ -197,26 +197,26 @@ def step(state: AgentState, event: AgentEvent) -> AgentStep:
     raise ValueError(f"{event} while waiting for {state.phase}")
 
 
-def _after_message(state: AgentState, said: ModelMessage) -> AgentStep:
-    text_calls = read_text_calls(said.content)
-    made = said.calls or tuple(RequestedCall(c.name, c.arguments) for c in text_calls.calls)
-    as_text = not said.calls and bool(made)
-    text = text_calls.rest.strip() if as_text else said.content.strip()
+def _after_message(state: AgentState, message: ModelMessage) -> AgentStep:
+    text_calls = read_text_calls(message.content)
+    requested = message.calls or tuple(RequestedCall(c.name, c.arguments) for c in text_calls.calls)
+    as_text = not message.calls and bool(requested)
+    text = text_calls.rest.strip() if as_text else message.content.strip()
     turn = AgentTurn(text, as_text=as_text)
-    if _is_cut(said, made) and (made or text_calls.is_cut):  # 2a
-        return _after_cut_message(state, turn, made)
-    if made:  # 3
-        return _after_calls(state, turn, made)
+    if _is_cut(message, requested) and (requested or text_calls.is_cut):  # 2a
+        return _after_cut_message(state, turn, requested)
+    if requested:  # 3
+        return _after_calls(state, turn, requested)
     if text:  # 2b, 4
-        return replace(state, phase=AgentPhase.END), (Finish(said.content),)
+        return replace(state, phase=AgentPhase.END), (Finish(message.content),)
     note = AskNote("empty_message", "The model said nothing; it was asked to go on.")  # 5
-    return _go_on(_add_fruitless_turn(state, replace(turn, told=EMPTY)), (Publish(note),))
+    return _go_on(_add_fruitless_turn(state, replace(turn, reply=EMPTY)), (Publish(note),))
 
 
-def _is_cut(said: ModelMessage, made: Sequence[RequestedCall]) -> bool:
+def _is_cut(message: ModelMessage, requested: Sequence[RequestedCall]) -> bool:
     """Return whether a message is cut off: the server says so, or the JSON of a call breaks off,
     for which some servers report `tool_calls`."""
-    return said.finish_reason == "length" or not made or any(map(_breaks_off, made))
+    return message.finish_reason == "length" or not requested or any(map(_breaks_off, requested))
 
 
 def _breaks_off(call: RequestedCall) -> bool:
@@ -230,21 +230,23 @@ def _breaks_off(call: RequestedCall) -> bool:
 
 
 def _after_cut_message(
-    state: AgentState, turn: AgentTurn, made: Sequence[RequestedCall]
+    state: AgentState, turn: AgentTurn, requested: Sequence[RequestedCall]
 ) -> AgentStep:
     note = AskNote("message_cut", "A message of the model was cut off; its tools were not run.")
-    called = _tool_calls(state, turn, made)
+    called = _tool_calls(state, turn, requested)
     results = tuple(_refused_call(call, ToolOutcome.CUT, CUT) for call in called)
-    turn = replace(turn, calls=called, results=results, told="" if called else CUT)
-    told: list[AskEvent] = [*called, note, *results]
-    return _go_on(_add_fruitless_turn(state, turn), [Publish(one) for one in told])
+    turn = replace(turn, calls=called, results=results, reply="" if called else CUT)
+    published: list[AskEvent] = [*called, note, *results]
+    return _go_on(_add_fruitless_turn(state, turn), [Publish(one) for one in published])
 
 
-def _after_calls(state: AgentState, turn: AgentTurn, made: Sequence[RequestedCall]) -> AgentStep:
-    called = _tool_calls(state, turn, made)
+def _after_calls(
+    state: AgentState, turn: AgentTurn, requested: Sequence[RequestedCall]
+) -> AgentStep:
+    called = _tool_calls(state, turn, requested)
     checked: list[CheckedCall] = []
     results: list[ToolReturned] = []
-    keys = set(state.made)
+    keys = set(state.run_keys)
     for call in called:
         verdict = _check_call(call, keys, len(checked))
         if isinstance(verdict, CheckedCall):
@@ -261,12 +263,12 @@ def _after_calls(state: AgentState, turn: AgentTurn, made: Sequence[RequestedCal
     if not checked:
         return _go_on(_add_fruitless_turn(state, turn), published)
     state = replace(
-        state, phase=AgentPhase.RESULTS, fruitless=0, made=frozenset(keys), running=turn
+        state, phase=AgentPhase.RESULTS, fruitless=0, run_keys=frozenset(keys), running=turn
     )
     return state, (*published, RunTools(tuple(checked)))
 
 
-def _check_call(call: ToolCalled, made: set[str], running: int) -> CheckedCall | ToolReturned:
+def _check_call(call: ToolCalled, run_keys: set[str], running: int) -> CheckedCall | ToolReturned:
     if call.tool not in TOOL_NAMES:  # 3a
         text = f"There is no tool {call.tool[:80]!r}. There are: {', '.join(TOOL_NAMES)}."
         return _refused_call(call, ToolOutcome.UNKNOWN_TOOL, text)
@@ -274,7 +276,7 @@ def _check_call(call: ToolCalled, made: set[str], running: int) -> CheckedCall |
         arguments = read_arguments(call.tool, call.arguments)
     except InvalidArguments as refused:  # 3b
         return _refused_call(call, ToolOutcome.BAD_ARGUMENTS, str(refused))
-    if call_key(call.tool, arguments) in made:  # 3c
+    if call_key(call.tool, arguments) in run_keys:  # 3c
         text = "This very call was made before; its result is above. Do something else, or answer."
         return _refused_call(call, ToolOutcome.REPEATED, text)
     if running == CALLS_A_MESSAGE_MAX:  # 3d
@@ -291,8 +293,8 @@ def _add_results(
     turn = replace(
         state.running, results=tuple(by_id[call.call_id] for call in state.running.calls)
     )
-    told = tuple(Publish(one) for one in results)
-    return replace(state, turns=(*state.turns, turn), running=None), told
+    published = tuple(Publish(one) for one in results)
+    return replace(state, turns=(*state.turns, turn), running=None), published
 
 
 def _go_on(state: AgentState, published: Sequence[AgentEffect]) -> AgentStep:
@@ -309,19 +311,19 @@ def _go_on(state: AgentState, published: Sequence[AgentEffect]) -> AgentStep:
     )
 
 
-def _after_last_message(state: AgentState, said: ModelMessage) -> AgentStep:
-    text_calls = read_text_calls(said.content)
+def _after_last_message(state: AgentState, message: ModelMessage) -> AgentStep:
+    text_calls = read_text_calls(message.content)
     state = replace(state, phase=AgentPhase.END)
-    calls = len(said.calls) + len(text_calls.calls)
+    calls = len(message.calls) + len(text_calls.calls)
     published: tuple[AgentEffect, ...] = ()
     if calls or text_calls.is_cut:
         note = "The model called a tool where only an answer was asked for; nothing was run."
         published = (Publish(AskNote("call_after_last_round", note)),)
-    text = text_calls.rest if text_calls.calls else said.content
+    text = text_calls.rest if text_calls.calls else message.content
     if text.strip() and not text_calls.is_cut:  # 7a
         return state, (*published, Finish(text))
     instead = "it only called tools" if published else "no text came"  # 7b
-    return state, (*published, Fail(f"{instead} (finish_reason {said.finish_reason})"))
+    return state, (*published, Fail(f"{instead} (finish_reason {message.finish_reason})"))
 
 
 def _add_fruitless_turn(state: AgentState, turn: AgentTurn) -> AgentState:
@@ -329,7 +331,7 @@ def _add_fruitless_turn(state: AgentState, turn: AgentTurn) -> AgentState:
 
 
 def _tool_calls(
-    state: AgentState, turn: AgentTurn, made: Sequence[RequestedCall]
+    state: AgentState, turn: AgentTurn, requested: Sequence[RequestedCall]
 ) -> tuple[ToolCalled, ...]:
     # Our own ids: servers repeat theirs from message to message, and some chat templates require
     # nine letters and digits.
@@ -337,7 +339,7 @@ def _tool_calls(
         ToolCalled(
             state.rounds, f"call{state.rounds:02}{n:03}", call.name, call.arguments, turn.content
         )
-        for n, call in enumerate(made[:999])
+        for n, call in enumerate(requested[:999])
     )
 
 
