@@ -14,22 +14,22 @@ from bench.library import empty_library, fill_documents
 from bench.report import Row
 from bench.retrieval import DEFAULT_DATA, QuestionSet, read_set
 from bench.settings import Settings
-from byline.ask.agent.agent_messages import room_of
 from byline.ask.agent.step import (
-    AskWithTools,
-    Begin,
-    Effect,
-    MadeCall,
-    Phase,
-    Ran,
+    AgentEffect,
+    AgentPhase,
+    AgentState,
+    CallWithTools,
+    ModelMessage,
+    RequestedCall,
     RunTools,
-    Said,
-    State,
+    SearchDone,
+    ToolsRan,
     step,
 )
 from byline.ask.agent.toolbox import Toolbox
+from byline.ask.merge_adjacent import numbered_source
+from byline.ask.prompt.prompt_budget import TokenBudget
 from byline.ask.prompt.token_calibration import Calibration
-from byline.ask.source_numbering import source_of
 from byline.domain.searches import EVERYTHING, SearchRequest
 from byline.search.document_reader import DocumentReader
 from byline.search.search import Searcher
@@ -77,31 +77,33 @@ async def collected(
     expected = set(given.expected[asked.id])
     titles = {text.key: text.title for text in given.paragraphs if text.key in expected}
     result = await tools[0].search(SearchRequest(asked.text, SOURCES_MAX))
-    sources = [source_of(hit, n) for n, hit in enumerate(result.hits, start=1)]
+    sources = [numbered_source(hit, n) for n, hit in enumerate(result.hits, start=1)]
     calibration = Calibration()
-    room = room_of(CONTEXT_TOKENS, CONTEXT_TOKENS, calibration)
-    toolbox = Toolbox(*tools, EVERYTHING, room.result_tokens, calibration)
-    toolbox.open_with(sources, sources)
+    budget = TokenBudget(CONTEXT_TOKENS, CONTEXT_TOKENS, calibration)
+    toolbox = Toolbox(*tools, EVERYTHING, budget.result_tokens, calibration)
+    toolbox.seed(sources, sources)
 
     def shown() -> set[str]:
         return {keys[source.passage_id] for source in toolbox.sources}
 
     before = shown()
-    state, effects = step(State(), Begin())
+    state, effects = step(AgentState(), SearchDone())
     tried: set[str] = set()
-    while state.phase is not Phase.END:
+    while state.phase is not AgentPhase.END:
         state, effects = step(state, await _next(effects[-1], toolbox, titles, tried, shown()))
     return before, shown()
 
 
 async def _next(
-    effect: Effect, toolbox: Toolbox, titles: dict[str, str], tried: set[str], shown: set[str]
-) -> Said | Ran:
+    effect: AgentEffect, toolbox: Toolbox, titles: dict[str, str], tried: set[str], shown: set[str]
+) -> ModelMessage | ToolsRan:
     """The tools' results, or the message of a model that knows which title is missing."""
     if isinstance(effect, RunTools):
-        return Ran(await toolbox.run(effect.calls))
+        return ToolsRan(await toolbox.run(effect.calls))
     missing = sorted(titles.keys() - shown - tried)
-    if not missing or not isinstance(effect, AskWithTools):
-        return Said("That is all.")
+    if not missing or not isinstance(effect, CallWithTools):
+        return ModelMessage("That is all.")
     tried.add(missing[0])
-    return Said("", (MadeCall("search", json.dumps({"query": titles[missing[0]]})),), "tool_calls")
+    return ModelMessage(
+        "", (RequestedCall("search", json.dumps({"query": titles[missing[0]]})),), "tool_calls"
+    )

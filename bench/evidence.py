@@ -34,7 +34,7 @@ from bench.report import Row
 from bench.retrieval import DEFAULT_DATA, QuestionSet, open_text, read_set
 from bench.settings import Settings, settings_from
 from bench.vectors import KeptVectors, kept_vectors, searchable
-from byline.ask.evidence import GENERAL, KOREAN, Fit, likelihood
+from byline.ask.evidence import GENERAL, KOREAN, EvidenceWeights, likelihood
 from byline.config.schema import Ask
 from byline.domain.searches import QueryForm, SearchRequest
 from byline.eval.retrieval_measures import roc_auc
@@ -72,7 +72,7 @@ class Judged:
     kind: str
     half: int
     signs: Signs
-    fit: Fit = GENERAL
+    fit: EvidenceWeights = GENERAL
 
 
 async def run(settings: Settings) -> list[Row]:
@@ -130,7 +130,10 @@ def _half(given: QuestionSet, side: int) -> list[Text]:
 
 @asynccontextmanager
 async def _library(
-    paragraphs: Sequence[Text], embedder: KeptVectors, settings: Settings, fit: Fit = GENERAL
+    paragraphs: Sequence[Text],
+    embedder: KeptVectors,
+    settings: Settings,
+    fit: EvidenceWeights = GENERAL,
 ) -> AsyncIterator[_Searches]:
     home = Path(tempfile.mkdtemp(dir=settings.scratch)) / "home"
     async with empty_library(home) as database:
@@ -144,7 +147,7 @@ class _Searches:
 
     hybrid: Searcher
     lexical: Searcher
-    fit: Fit
+    fit: EvidenceWeights
 
     async def judged(self, given: QuestionSet, kind: str) -> list[Judged]:
         """All questions of a set, of one kind here."""

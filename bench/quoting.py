@@ -6,13 +6,13 @@ import time
 
 from byline.ask.ask_json import answer_json
 from byline.ask.ask_parts import AskParts
-from byline.ask.ask_progress import Progress
+from byline.ask.ask_progress import AskProgress
 from byline.ask.run import run_ask
 from byline.backend.chat_client import ChatClient
 from byline.config import schema
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
-from byline.domain.asks import AskRequest, Done
+from byline.domain.asks import AskDone, AskRequest
 from byline.eval.question_files import EvalQuestion
 from byline.eval.verdicts import JudgedAsk, judge_ask
 from byline.observe import Feed
@@ -31,10 +31,10 @@ class Quoting:
     async def ask(self, question: EvalQuestion) -> JudgedAsk:
         """One ask and its verdict."""
         began = time.perf_counter()
-        progress = Progress(question.id, question.text, named=True)
+        progress = AskProgress(question.id, question.text, named=True)
         request = AskRequest(question.text, "quotes")
         async for event in run_ask(request, self._backend, progress, self._parts):
-            if isinstance(event, Done):
+            if isinstance(event, AskDone):
                 ms = (time.perf_counter() - began) * 1000
                 return judge_ask(question, answer_json(event.answer), (), ms)
         raise AssertionError("an ask ends with Done")

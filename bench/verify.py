@@ -33,7 +33,7 @@ from bench.report import Row
 from bench.retrieval import DEFAULT_DATA, lines, open_text
 from bench.settings import Settings
 from byline.domain.asks import Support
-from byline.verify.checked_source import ReadSource
+from byline.verify.checked_source import AnalysedSource
 from byline.verify.support import check_support
 
 NAME = "citations checked"
@@ -113,7 +113,7 @@ def judged_claims(claims: Sequence[Claim]) -> Found:
 
 
 def _support(claim: Claim) -> Support:
-    source = ReadSource(claim.source.text, claim.source.title)
+    source = AnalysedSource(claim.source.text, claim.source.title)
     return check_support(claim.statement, [source]).support
 
 

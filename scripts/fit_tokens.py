@@ -1,4 +1,4 @@
-"""Fits the prices of `byline.ask.prompt.token_estimate` to real tokenizers; says how far off they are.
+"""Fits the token prices of `byline.ask.prompt` to real tokenizers and prints their errors.
 
     python scripts/fit_tokens.py FOLDER_OF_TEXTS [NAME=MODEL.gguf …]
 
@@ -41,8 +41,9 @@ sys.path.insert(0, str(ROOT / "src"))
 from byline.ask.prompt.token_estimate import COUNTED, measure  # noqa: E402 (likewise)
 from byline.ask.prompt.token_prices import PRICES  # noqa: E402 (Byline is not installed here)
 
-TARGET = ROOT / "src" / "byline" / "ask" / "token_prices.py"
+TARGET = ROOT / "src" / "byline" / "ask" / "prompt" / "token_prices.py"
 CHUNKS_PER_KIND_MAX = 60
+PRICES_A_LINE = 12
 CHUNK_CHARS = (300, 700, 1200, 2000)
 KIND_WEIGHTS = {"en": 1.5, "code": 1.5}
 PULL = 0.03
@@ -142,15 +143,19 @@ def is_alike(kind: str, other: str) -> bool:
 
 
 def write_prices(prices: dict[str, np.ndarray]) -> None:
-    rows = [
-        f'    "{family}": ({", ".join(f"{price:.2f}" for price in fitted)}),'
-        for family, fitted in sorted(prices.items())
-    ]
+    rows = []
+    for family, fitted in sorted(prices.items()):
+        shown = [f"{price:.2f}" for price in fitted]
+        rows.append(f'    "{family}": (')
+        for at in range(0, len(shown), PRICES_A_LINE):
+            rows.append(f"        {', '.join(shown[at : at + PRICES_A_LINE])},")
+        rows.append("    ),")
     TARGET.write_text(
-        '"""Tokens per thing counted (`tokens.COUNTED`), by family: `scripts/fit_tokens.py`."""\n'
+        '"""Tokens per thing counted (`token_estimate.COUNTED`), by family '
+        '(`scripts/fit_tokens.py`)."""\n'
         "\nfrom __future__ import annotations\n\nfrom collections.abc import Mapping\n"
         "from types import MappingProxyType\nfrom typing import Final\n\n"
-        "_FITTED: Final = {\n" + "\n".join(rows) + "\n}\n"
+        "# fmt: off\n_FITTED: Final = {\n" + "\n".join(rows) + "\n}\n# fmt: on\n"
         "PRICES: Final[Mapping[str, tuple[float, ...]]] = MappingProxyType(_FITTED)\n"
     )
     subprocess.run([sys.executable, "-m", "ruff", "format", "-q", str(TARGET)], check=False)

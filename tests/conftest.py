@@ -27,8 +27,9 @@ from byline.store.database import Database, open_database
 
 TEMPLATE = "byline_template"
 
-# The same cases in every run: a failure is a change's, and comes again.
-settings.register_profile("byline", derandomize=True)
+# The same cases in every run: a failure is a change's, and comes again. No deadline: a machine may
+# be busy.
+settings.register_profile("byline", derandomize=True, deadline=None)
 settings.load_profile("byline")
 
 

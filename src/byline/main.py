@@ -56,7 +56,7 @@ from byline.doctor.part_checks import (
     schema_finding,
     search_finding,
 )
-from byline.domain.findings import Disk, Finding, FindingState
+from byline.domain.findings import DiskStatus, Finding, FindingState
 from byline.errors import DatabaseUnavailable, StartFailed
 from byline.ingest.jobs import IngestFolders, running_library
 from byline.ingest.pictures.page_pictures import open_pictures
@@ -90,7 +90,7 @@ class RunningServer:
     url: str
     port: int
     services: Services
-    disk: Disk
+    disk: DiskStatus
 
 
 @asynccontextmanager

@@ -13,9 +13,9 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from byline.config import schema
-from byline.domain.findings import Backlog, BacklogState, Disk
+from byline.domain.findings import BacklogState, BacklogStatus, DiskStatus
 from byline.domain.gates import BackendChanged, GateStatus
-from byline.domain.machine_reports import CallEnded
+from byline.domain.machine_reports import CallRecord
 
 QUIET_LOGGERS = ("aiohttp.access", "uvicorn.access", "uvicorn.error", "procrastinate", "psycopg")
 """Libraries that report their own routine at INFO; only their warnings concern the owner."""
@@ -27,7 +27,7 @@ FEED_BEHIND_MAX = 1_000
 REPEAT_S_MIN = 60.0
 """Seconds between two lines of the log that say the same of something that goes on."""
 
-Happening = BackendChanged | CallEnded
+Happening = BackendChanged | CallRecord
 """What the feed tells of: one frozen class of `domain` for each kind of event."""
 
 
@@ -224,7 +224,7 @@ class Metrics:
         self._asks.labels(backend, status).inc()
         self._ask_seconds.labels(backend).observe(seconds)
 
-    def unread(self, backlog: Backlog, disk: Disk) -> None:
+    def unread(self, backlog: BacklogStatus, disk: DiskStatus) -> None:
         """What waits to be read, and the room there is, as they are now."""
         known = backlog.state is not BacklogState.UNKNOWN
         self._documents.labels("waiting").set(backlog.waiting if known else nan)

@@ -19,7 +19,7 @@ from byline.ask.agent.replay import replay
 from byline.ask.agent.step import ROUNDS_MAX
 from byline.ask.ask_json import transcript
 from byline.ask.ask_parts import AskParts
-from byline.ask.ask_progress import Progress
+from byline.ask.ask_progress import AskProgress
 from byline.ask.run import run_ask
 from byline.backend.openai_client import OpenAIClient
 from byline.config.schema import Ask, Config, Machine, OpenAIBackend
@@ -27,12 +27,12 @@ from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.asks import (
     AskAnswer,
+    AskDone,
     AskEvent,
     AskMode,
     AskRequest,
     AskStarted,
     AskStatus,
-    Done,
     ToolCalled,
     ToolReturned,
 )
@@ -92,7 +92,7 @@ async def run_agent_on(
     dispatcher = Dispatcher(config, client, LoopClock(), Feed())
     parts = AskParts(Searcher(database), DocumentReader(database), config.ask)
     request = AskRequest(question, "qwen-macbook", AskMode.AGENT)
-    progress = Progress("ask", question, named=True)
+    progress = AskProgress("ask", question, named=True)
     seen: list[AskEvent] = []
     try:
         events = run_ask(request, dispatcher.get_backend("qwen-macbook"), progress, parts)
@@ -103,7 +103,7 @@ async def run_agent_on(
         return seen, error
     finally:
         await dispatcher.close()
-    assert isinstance(seen[-1], Done)
+    assert isinstance(seen[-1], AskDone)
     return seen, seen[-1].answer
 
 

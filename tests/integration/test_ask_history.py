@@ -15,11 +15,11 @@ from byline.ask.history.conversation_records import Conversations
 from byline.domain.ask_filters import AskFilters, ListedAsk
 from byline.domain.asks import (
     AskAnswer,
+    AskDone,
     AskQueued,
     AskRequest,
     AskStatus,
     Byline,
-    Done,
     Refusal,
     SourcesFound,
     Token,
@@ -219,10 +219,10 @@ async def test_asks_from_before_the_search_become_findable_and_newer_rules_read_
     await history.keep("What is late?", "The deposit.")
     await history._execute("UPDATE asks SET terms = '{}', analysis = 0", {})
     assert await history.found("deposit") == []
-    await history.records.make_findable()
+    await history.records.update_search_terms()
     assert await history.found("deposit") == ["What is late?", "What do I owe?"]
     await history._execute("UPDATE asks SET terms = '{}', analysis = analysis - 1", {})
-    await history.records.make_findable()
+    await history.records.update_search_terms()
     assert await history.found("deposit") == ["What is late?", "What do I owe?"]
     versions = await history._execute("SELECT DISTINCT analysis FROM asks", {})
     assert versions == [{"analysis": ANALYSIS_VERSION}]
@@ -238,7 +238,7 @@ async def test_every_event_of_a_transcript_has_its_time(history: History) -> Non
         Token("It "),
         Token("is "),
         Token("due."),
-        Done(done),
+        AskDone(done),
     ]
     times = [NOON + timedelta(milliseconds=250 * n) for n in range(len(events))]
     await history.records.finish(done, transcript(events, times))

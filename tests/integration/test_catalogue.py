@@ -12,7 +12,7 @@ from search_corpus import Draft, add, add_document
 
 from byline.ask.history.ask_records import AskRecords
 from byline.domain.ask_filters import AskFilters
-from byline.domain.documents import Choice, DocumentSort, DocumentState
+from byline.domain.documents import DocumentSelection, DocumentSort, DocumentState
 from byline.domain.searches import Filters
 from byline.errors import BadRequest
 from byline.ingest.library.document_catalogue import Catalogue
@@ -22,7 +22,7 @@ DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 async def named(database: Database, words: str) -> list[str]:
-    page = await Catalogue(database).list(limit=50, cursor=None, choice=Choice(words))
+    page = await Catalogue(database).list(limit=50, cursor=None, choice=DocumentSelection(words))
     return sorted(document.path for document in page.documents)
 
 
@@ -60,7 +60,7 @@ async def test_pages_of_every_order_show_each_document_once(
         )
     catalogue, seen, cursor = Catalogue(database), [], None
     for _ in range(9):
-        page = await catalogue.list(limit=3, cursor=cursor, choice=Choice(sort=sort))
+        page = await catalogue.list(limit=3, cursor=cursor, choice=DocumentSelection(sort=sort))
         seen += page.documents
         cursor = page.next
         if cursor is None:
@@ -91,7 +91,9 @@ async def test_documents_that_come_meanwhile_do_not_move_the_next_page(
 async def test_a_broken_cursor_is_refused(database: Database, cursor: str) -> None:
     for sort in DocumentSort:
         with pytest.raises(BadRequest, match="broken"):
-            await Catalogue(database).list(limit=2, cursor=cursor, choice=Choice(sort=sort))
+            await Catalogue(database).list(
+                limit=2, cursor=cursor, choice=DocumentSelection(sort=sort)
+            )
 
 
 async def test_a_cursor_of_another_order_is_refused(database: Database) -> None:
@@ -99,7 +101,7 @@ async def test_a_cursor_of_another_order_is_refused(database: Database) -> None:
         await add(database, "words")
     page = await Catalogue(database).list(limit=1, cursor=None)
     with pytest.raises(BadRequest, match="another order"):
-        choice = Choice(sort=DocumentSort.OLDEST)
+        choice = DocumentSelection(sort=DocumentSort.OLDEST)
         await Catalogue(database).list(limit=1, cursor=page.next, choice=choice)
 
 
@@ -109,7 +111,7 @@ async def test_states_are_counted_within_words_and_filters_and_shown_alone(
     for number, title in enumerate(("tax one", "tax two", "lease")):
         await add(database, "words", title=title, tags=("home",) if number else ())
     await rows(database.url, "UPDATE documents SET state = 'failed' WHERE title = 'tax two'")
-    catalogue, failed = Catalogue(database), Choice("tax", (DocumentState.FAILED,))
+    catalogue, failed = Catalogue(database), DocumentSelection("tax", (DocumentState.FAILED,))
     counts = await catalogue.counts(choice=failed)
     assert {state: n for state, n in counts.items() if n} == {"indexed": 1, "failed": 1}
     counts = await catalogue.counts(Filters(tags=("home",)), failed)

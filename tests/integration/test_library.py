@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 
 from byline.config import schema
 from byline.domain.documents import DocumentChanges, DocumentState
-from byline.domain.searches import Filters, Place, SearchRequest
+from byline.domain.searches import Filters, PassagePosition, SearchRequest
 from byline.errors import (
     BadRequest,
     DatabaseUnavailable,
@@ -128,7 +128,10 @@ async def test_passages_know_their_place_and_the_blanks_before_them(
     searcher = Searcher(database)
     hits = (await searcher.search(SearchRequest("words"))).hits
     first, second = sorted(hits, key=lambda hit: hit.start)
-    assert [hit.place for hit in (first, second)] == [Place(0, ""), Place(1, "\n\n\n")]
+    assert [hit.place for hit in (first, second)] == [
+        PassagePosition(0, ""),
+        PassagePosition(1, "\n\n\n"),
+    ]
     assert first.text + second.place.gap + second.text == text
 
 

@@ -22,13 +22,13 @@ from byline.domain.gates import (
     BackendState,
     Priority,
 )
-from byline.domain.machine_reports import CallEnded
+from byline.domain.machine_reports import CallRecord
 from byline.errors import DatabaseUnavailable
 from byline.observe import Feed, Metrics
 from byline.store.database import Database
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-CALL = CallEnded(
+CALL = CallRecord(
     machine="macmini",
     backend="gemma",
     priority=Priority.FOREGROUND,
@@ -51,7 +51,7 @@ def changed(state: BackendState, since: datetime, reason: str | None = None) -> 
     )
 
 
-async def calls(records: MachineRecords) -> Sequence[CallEnded]:
+async def calls(records: MachineRecords) -> Sequence[CallRecord]:
     return (await records.day(["macmini"], ["gemma"])).calls.get("macmini", [])
 
 
@@ -166,7 +166,7 @@ class Away:
     """Records whose database is away until it is back."""
 
     def __init__(self) -> None:
-        self.calls: list[CallEnded] = []
+        self.calls: list[CallRecord] = []
         self.away = True
 
     async def add_states(self, changes: object, open_ids: object, at: object) -> dict[str, int]:
@@ -174,7 +174,7 @@ class Away:
             raise DatabaseUnavailable("It is away.")
         return {"gemma": 1}
 
-    async def add_calls(self, calls: list[CallEnded]) -> None:
+    async def add_calls(self, calls: list[CallRecord]) -> None:
         self.calls += calls
 
     async def still_so(self, open_ids: object, at: object) -> None: ...

@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from byline.ask.agent.agent_messages import Opening, plain_tokens, room_of, talk_with_tools
+from byline.ask.agent.agent_messages import (
+    RunOpening,
+    messages_with_tools,
+    plain_tokens,
+)
 from byline.ask.agent.tools import tool_schemas
-from byline.ask.prompt.prompt_builder import Bounds, Prompt, build_prompt
+from byline.ask.prompt.prompt_budget import TokenBudget
+from byline.ask.prompt.prompt_builder import Prompt, build_prompt
 from byline.ask.prompt.source_fence import harmless
 from byline.ask.prompt.token_calibration import Calibration
 from byline.ask.prompt.token_estimate import family_of
@@ -48,7 +53,7 @@ def prompt(question: str, *texts: str, calibration: Calibration) -> Prompt:
         Source(n, n, f"d{n}", "a.md", f"Text {n}", 1, "", 0, len(text), text, 1.0)
         for n, text in enumerate(texts, start=1)
     ]
-    return build_prompt(question, sources, Bounds(4096, 1, calibration))
+    return build_prompt(question, sources, TokenBudget(4096, 1, calibration))
 
 
 async def usage(client: ChatClient, built: Prompt | ChatRequest) -> Usage:
@@ -99,8 +104,8 @@ async def test_the_tools_of_an_agent_have_room_however_its_template_writes_them(
     calibration = Calibration(family_of(MODEL))
     (text,) = read("en")
     source = Source(1, 1, "d1", "a.md", "Text", 1, "", 0, len(text), text, 1.0)
-    room = room_of(4096, 512, calibration)
-    messages = talk_with_tools(Opening("When is the deposit due?", (source,)), (), room)
+    budget = TokenBudget(4096, 512, calibration)
+    messages = messages_with_tools(RunOpening("When is the deposit due?", (source,)), (), budget)
     plain = plain_tokens(messages, tool_schemas(), calibration)
     request = ChatRequest(messages, tool_schemas(), max_tokens=1)
     counted = (await usage(tiny, request)).prompt_tokens or 0

@@ -10,7 +10,7 @@ import pytest
 from gate_members import BG, FG, LIMITS, WITHIN_S, Call, member, query
 
 from byline.dispatch.gate.shared_gate import Mode
-from byline.domain.gates import AskedBy, Asker, Queued, Who
+from byline.domain.gates import AskedBy, Asker, CallOrigin, Queued
 from byline.errors import GateFull, GateTimeout, Stopping
 
 
@@ -327,7 +327,7 @@ async def test_every_process_sees_who_runs_and_who_waits_for_what(database_url: 
         waiting = second.call(BG)
         await first.shows(1, background=1)
         roster = first.gate.roster(10)
-        assert [(c.who, c.place) for c in roster.running] == [(Who("gemma", ask), None)]
+        assert [(c.who, c.place) for c in roster.running] == [(CallOrigin("gemma", ask), None)]
         (behind,) = roster.waiting
         assert (behind.who.backend, behind.priority, behind.place) == (
             "gemma",

@@ -17,7 +17,11 @@ from byline.config.schema import Config, Machine, OpenAIBackend, Server
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.connection_test import Trials
 from byline.dispatch.dispatcher import Dispatcher
-from byline.domain.connection_trials import StepState, Trial, TrialRequest
+from byline.domain.connection_tests import (
+    ConnectionTest,
+    ConnectionTestRequest,
+    StepState,
+)
 from byline.domain.gates import Asker, Priority
 from byline.errors import BadRequest
 from byline.observe import Feed
@@ -51,7 +55,7 @@ def trials(folder: Path, config: Config | None = None) -> Trials:
     return Trials(config, dispatcher, folder / "byline.toml")
 
 
-def states(trial: Trial) -> list[str]:
+def states(trial: ConnectionTest) -> list[str]:
     return [step.state.value for step in trial.steps]
 
 
@@ -65,7 +69,7 @@ def known(machine: FakeMachine) -> Config:
 async def test_a_server_that_works_is_told_with_its_kind_models_tools_and_speed(
     machine: FakeMachine, tmp_path: Path
 ) -> None:
-    request = TrialRequest(machine.base_url)
+    request = ConnectionTestRequest(machine.base_url)
     tried = trials(tmp_path)
     trial = await tried.run(request)
     assert states(trial) == ["ok"] * 4
@@ -85,7 +89,7 @@ async def test_a_server_that_works_is_told_with_its_kind_models_tools_and_speed(
 @pytest.mark.parametrize("kind", ["mlx-vlm", "ollama", "vllm", "lm-studio", "plain"])
 async def test_each_kind_of_server_is_met(machine: FakeMachine, tmp_path: Path, kind: str) -> None:
     await machine.set_mode("tool_call", kind=kind, loaded_model=MODEL)
-    trial = await trials(tmp_path).run(TrialRequest(machine.base_url, model=MODEL))
+    trial = await trials(tmp_path).run(ConnectionTestRequest(machine.base_url, model=MODEL))
     assert trial.kind == (None if kind == "plain" else kind), trial
     assert states(trial) == ["ok"] * 4
 
@@ -94,7 +98,7 @@ async def test_a_model_that_calls_no_tools_is_fine_and_said(
     machine: FakeMachine, tmp_path: Path
 ) -> None:
     await machine.set_mode("ok", loaded_model=MODEL, reply={"answer": "one two three"})
-    request = TrialRequest(machine.base_url)
+    request = ConnectionTestRequest(machine.base_url)
     tried = trials(tmp_path)
     trial = await tried.run(request)
     assert (states(trial)[3], trial.tools) == ("ok", False)
@@ -105,7 +109,7 @@ async def test_a_model_that_calls_no_tools_is_fine_and_said(
 
 async def test_nobody_there_is_said_in_the_fixed_words_with_what_to_do(tmp_path: Path) -> None:
     with closed_port() as nobody:
-        request = TrialRequest(f"http://{nobody}")
+        request = ConnectionTestRequest(f"http://{nobody}")
         trial = await trials(tmp_path).run(request)
     assert states(trial) == ["failed", "skipped", "skipped", "skipped"]
     assert trial.steps[0].reason == "ConnectError"
@@ -116,12 +120,12 @@ async def test_nobody_there_is_said_in_the_fixed_words_with_what_to_do(tmp_path:
 async def test_a_silent_address_ends_in_its_time(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("byline.dispatch.connection_test.CONNECT_S_MAX", 0.2)
     with black_hole() as hole:
-        trial = await trials(tmp_path).run(TrialRequest(f"http://{hole}"))
+        trial = await trials(tmp_path).run(ConnectionTestRequest(f"http://{hole}"))
     assert trial.steps[0].reason == "ConnectTimeout"
 
 
 async def test_a_name_nobody_knows_is_said(tmp_path: Path) -> None:
-    trial = await trials(tmp_path).run(TrialRequest("http://no-such-host.invalid:8080"))
+    trial = await trials(tmp_path).run(ConnectionTestRequest("http://no-such-host.invalid:8080"))
     assert trial.steps[0].reason == "ConnectError"
     assert "cannot be resolved" in trial.steps[0].remedy
 
@@ -139,7 +143,7 @@ async def test_a_server_that_fails_at_the_answer_says_why(
     if mode == "stall":
         reason = "ReadTimeout"
     await machine.set_mode(mode, loaded_model=MODEL, raw=b"{}" if mode == "raw" else b"")
-    trial = await trials(tmp_path).run(TrialRequest(machine.base_url, model=MODEL))
+    trial = await trials(tmp_path).run(ConnectionTestRequest(machine.base_url, model=MODEL))
     failed = next(step for step in trial.steps if step.state is StepState.FAILED)
     assert failed.reason == reason, trial
     assert failed.remedy
@@ -166,7 +170,7 @@ async def test_a_server_that_fails_at_the_answer_says_why(
 )
 async def test_what_is_no_model_servers_address_is_not_tried(base_url: str, tmp_path: Path) -> None:
     with pytest.raises(BadRequest) as refused:
-        await trials(tmp_path, Config(server=Server())).run(TrialRequest(base_url))
+        await trials(tmp_path, Config(server=Server())).run(ConnectionTestRequest(base_url))
     assert refused.value.remedy
 
 
@@ -183,9 +187,13 @@ async def test_a_secret_of_the_environment_is_not_sent_to_whoever_asks_for_it(
     monkeypatch.setenv("CLOUD_SECRET", "s3cret")
     monkeypatch.setenv("BYLINE_TEST_KEY", "meant-for-it")
     with pytest.raises(BadRequest, match="CLOUD_SECRET"):
-        await trials(tmp_path).run(TrialRequest(machine.base_url, api_key_env="CLOUD_SECRET"))
+        await trials(tmp_path).run(
+            ConnectionTestRequest(machine.base_url, api_key_env="CLOUD_SECRET")
+        )
     assert await machine.requests() == []
-    await trials(tmp_path).run(TrialRequest(machine.base_url, api_key_env="BYLINE_TEST_KEY"))
+    await trials(tmp_path).run(
+        ConnectionTestRequest(machine.base_url, api_key_env="BYLINE_TEST_KEY")
+    )
     sent = {one["headers"].get("authorization") for one in await machine.requests()}
     assert sent == {"Bearer meant-for-it"}
 
@@ -196,15 +204,15 @@ async def test_a_key_that_was_sent_to_one_server_is_not_sent_to_the_next(
     monkeypatch.setenv("BYLINE_TEST_KEY", "meant-for-it")
     tried = trials(tmp_path)
     with closed_port() as nobody:  # nothing was sent there
-        await tried.run(TrialRequest(f"http://{nobody}", api_key_env="BYLINE_TEST_KEY"))
-    await tried.run(TrialRequest(machine.base_url, api_key_env="BYLINE_TEST_KEY"))
+        await tried.run(ConnectionTestRequest(f"http://{nobody}", api_key_env="BYLINE_TEST_KEY"))
+    await tried.run(ConnectionTestRequest(machine.base_url, api_key_env="BYLINE_TEST_KEY"))
     await machine.forget()
     async with fake_machine("ok") as other:
         with pytest.raises(BadRequest, match="was sent to"):
-            await tried.run(TrialRequest(other.base_url, api_key_env="BYLINE_TEST_KEY"))
+            await tried.run(ConnectionTestRequest(other.base_url, api_key_env="BYLINE_TEST_KEY"))
         assert await other.requests() == []
     assert states(
-        await tried.run(TrialRequest(machine.base_url, api_key_env="BYLINE_TEST_KEY"))
+        await tried.run(ConnectionTestRequest(machine.base_url, api_key_env="BYLINE_TEST_KEY"))
     ) == (["ok"] * 4)
 
 
@@ -216,7 +224,7 @@ async def test_of_two_tests_at_once_only_one_sends_the_key(
     async with fake_machine("ok") as other:
         came = await asyncio.gather(
             *(
-                tried.run(TrialRequest(one.base_url, MODEL, "BYLINE_TEST_KEY"))
+                tried.run(ConnectionTestRequest(one.base_url, MODEL, "BYLINE_TEST_KEY"))
                 for one in (machine, other)
             ),
             return_exceptions=True,
@@ -235,9 +243,9 @@ async def test_the_key_of_a_backend_goes_to_its_own_server_only(
     tried = trials(tmp_path, config.model_copy(update={"backends": {"qwen": backend}}))
     async with fake_machine("ok") as other:
         with pytest.raises(BadRequest, match="as the configuration says"):
-            await tried.run(TrialRequest(other.base_url, api_key_env="BYLINE_QWEN"))
+            await tried.run(ConnectionTestRequest(other.base_url, api_key_env="BYLINE_QWEN"))
         assert await other.requests() == []
-    trial = await tried.run(TrialRequest(machine.base_url, api_key_env="BYLINE_QWEN"))
+    trial = await tried.run(ConnectionTestRequest(machine.base_url, api_key_env="BYLINE_QWEN"))
     assert states(trial) == ["ok"] * 4
 
 
@@ -247,7 +255,7 @@ async def test_what_a_server_says_back_of_the_key_is_in_no_step_of_the_test(
     monkeypatch.setenv("BYLINE_TEST_KEY", "sk-meant-for-it")
     for mode, status in (("echo", 0), ("echo_status", 401), ("echo_in_200", 0)):
         await machine.set_mode(mode, status=status)
-        request = TrialRequest(machine.base_url, api_key_env="BYLINE_TEST_KEY")
+        request = ConnectionTestRequest(machine.base_url, api_key_env="BYLINE_TEST_KEY")
         tried = trials(tmp_path)
         trial = await tried.run(request)
         said = repr((trial, tried.proposal(trial, request)))
@@ -258,7 +266,9 @@ async def test_what_a_server_says_back_of_the_key_is_in_no_step_of_the_test(
 async def test_a_variable_that_is_not_set_is_said_before_anybody_is_asked(
     machine: FakeMachine, tmp_path: Path
 ) -> None:
-    trial = await trials(tmp_path).run(TrialRequest(machine.base_url, api_key_env="BYLINE_NONE"))
+    trial = await trials(tmp_path).run(
+        ConnectionTestRequest(machine.base_url, api_key_env="BYLINE_NONE")
+    )
     assert (trial.steps[1].reason, states(trial)[1]) == ("misconfigured", "failed")
     assert "BYLINE_NONE" in trial.steps[1].said
 
@@ -269,7 +279,7 @@ async def test_at_a_configured_machine_a_test_waits_at_its_gate(
     tried = trials(tmp_path, known(machine))
     gate = tried._dispatcher.gate("macmini")
     with await gate.enter("qwen", Priority.FOREGROUND):
-        testing = asyncio.create_task(tried.run(TrialRequest(machine.base_url)))
+        testing = asyncio.create_task(tried.run(ConnectionTestRequest(machine.base_url)))
         await gate.until(lambda status: status.waiting_foreground == 1)
         assert gate.roster(1).waiting[0].who.asked_by.asker is Asker.TRIAL
         assert await machine.chats() == []
@@ -279,7 +289,7 @@ async def test_at_a_configured_machine_a_test_waits_at_its_gate(
 
 async def test_who_leaves_ends_the_call(machine: FakeMachine, tmp_path: Path) -> None:
     await machine.set_mode("hold", loaded_model=MODEL)
-    testing = asyncio.create_task(trials(tmp_path).run(TrialRequest(machine.base_url)))
+    testing = asyncio.create_task(trials(tmp_path).run(ConnectionTestRequest(machine.base_url)))
     await machine.wait_for(running=1)
     testing.cancel()
     await asyncio.wait([testing])
@@ -290,7 +300,7 @@ async def test_a_file_that_is_there_is_added_to_and_its_faults_are_told(
     machine: FakeMachine, tmp_path: Path
 ) -> None:
     tried = trials(tmp_path)
-    request = TrialRequest(machine.base_url)
+    request = ConnectionTestRequest(machine.base_url)
     trial = await tried.run(request)
     (tmp_path / "byline.toml").write_text("[server]\nport = 9000\n")
     first = tried.proposal(trial, request)
@@ -304,5 +314,5 @@ async def test_a_file_that_is_there_is_added_to_and_its_faults_are_told(
 
 async def test_a_redirect_leads_nowhere(tmp_path: Path) -> None:
     async with fake_machine("status", status=307, loaded_model=MODEL) as elsewhere:
-        trial = await trials(tmp_path).run(TrialRequest(elsewhere.base_url, model=MODEL))
+        trial = await trials(tmp_path).run(ConnectionTestRequest(elsewhere.base_url, model=MODEL))
     assert trial.steps[2].reason == "http_307"

@@ -24,7 +24,7 @@ from byline.config.schema import Config
 from byline.dispatch.connection_test import Trials
 from byline.dispatch.machine_views import Machines
 from byline.domain.echo import quoted
-from byline.domain.searches import Place, SearchHit, SearchRequest, SearchResult
+from byline.domain.searches import PassagePosition, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest
 from byline.observe import Metrics
 from byline.search.document_reader import ReadableDocument, ReadPassage
@@ -69,7 +69,7 @@ class MemorySearcher:
         hits = self.next_hits.pop(0) if self.next_hits else self.hits
         return SearchResult(request.query, hits, self.coverage, {"lexical": 1.234})
 
-    async def places(self, passage_ids: Iterable[int]) -> Mapping[int, Place]:
+    async def places(self, passage_ids: Iterable[int]) -> Mapping[int, PassagePosition]:
         return {}
 
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from byline.domain.findings import (
-    Backlog,
     BacklogState,
-    Disk,
+    BacklogStatus,
     DiskState,
+    DiskStatus,
     EmbedderState,
-    Embedding,
+    EmbeddingStatus,
     Finding,
     FindingState,
     Readiness,
@@ -33,14 +33,14 @@ class MemoryCheckup:
     async def readiness(self) -> Readiness:
         await self.database.check()
         reason, remedy = "ConnectError: refused", "Start the server."
-        embedding = Embedding("http", EmbedderState.DEGRADED, 3, 12, reason, remedy)
+        embedding = EmbeddingStatus("http", EmbedderState.DEGRADED, 3, 12, reason, remedy)
         return Readiness(PROVED, embedding, await self.backlog(), await self.disk())
 
-    async def backlog(self) -> Backlog:
-        return Backlog(BacklogState.MOVING, waiting=2, reading=1, oldest_s=1.5)
+    async def backlog(self) -> BacklogStatus:
+        return BacklogStatus(BacklogState.MOVING, waiting=2, reading=1, oldest_s=1.5)
 
-    async def disk(self) -> Disk:
-        return Disk("/data/byline", DiskState.OK, 5_000_000_000)
+    async def disk(self) -> DiskStatus:
+        return DiskStatus("/data/byline", DiskState.OK, 5_000_000_000)
 
     async def findings(self) -> list[Finding]:
         return [

@@ -13,10 +13,10 @@ from typing import Any
 
 from byline.domain.documents import (
     ANY_DOCUMENT,
-    Choice,
     Document,
     DocumentChanges,
     DocumentError,
+    DocumentSelection,
     DocumentState,
     ExtractedText,
     PageSpan,
@@ -66,7 +66,7 @@ class MemoryLibrary:
         self.added: list[tuple[str, str, bytes]] = []
         self.filed: list[tuple[str, tuple[str, ...]]] = []
         self.asked: list[Filters] = []
-        self.chosen: list[Choice] = []
+        self.chosen: list[DocumentSelection] = []
         self.known = ["default"]
         self.hidden_documents: dict[str, Document] = {}
         self.catalogue = self.removals = self
@@ -96,7 +96,7 @@ class MemoryLibrary:
         cursor: str | None,
         collection: str | None = None,
         filters: Filters = EVERYTHING,
-        choice: Choice = ANY_DOCUMENT,
+        choice: DocumentSelection = ANY_DOCUMENT,
     ) -> Any:
         self.asked.append(filters)
         self.chosen.append(choice)
@@ -105,7 +105,9 @@ class MemoryLibrary:
     async def collections(self) -> Any:
         return self.known
 
-    async def counts(self, filters: Filters, choice: Choice) -> Mapping[DocumentState, int]:
+    async def counts(
+        self, filters: Filters, choice: DocumentSelection
+    ) -> Mapping[DocumentState, int]:
         states = [one.state for one in self.documents.values()]
         return {state: states.count(state) for state in DocumentState}
 

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from byline.ask.answer_text import REPEATED_CHARS_MIN, answer_text, repeats_from, says_something
-from byline.ask.ask_progress import Progress
-from byline.ask.stream_filter import THOUGHT_ALOUD, Listening
+from byline.ask.answer_text import (
+    REPEATED_CHARS_MIN,
+    THOUGHT_ALOUD,
+    StreamFilter,
+    answer_text,
+    repetition_start,
+    says_something,
+)
+from byline.ask.ask_progress import AskProgress
 from byline.domain.asks import Token
 
 SENTENCE = "The deposit is 1,800 euros [1]. "
@@ -39,8 +45,8 @@ def test_what_is_for_no_reader_is_left_out(written: str, answer: str) -> None:
 @pytest.mark.parametrize("unit", ["a", "ab", "가나 ", SENTENCE, "x" * 150 + "y" * 200])
 def test_a_text_repeats_itself_from_its_second_time_on(unit: str) -> None:
     times = max(REPEATED_CHARS_MIN // len(unit), 10) + 2
-    assert repeats_from(f"It is:{unit * times}") == len(f"It is:{unit}")
-    assert repeats_from(f"It is:{unit * times}, and so on") is None
+    assert repetition_start(f"It is:{unit * times}") == len(f"It is:{unit}")
+    assert repetition_start(f"It is:{unit * times}, and so on") is None
 
 
 @pytest.mark.parametrize(
@@ -57,9 +63,9 @@ def test_an_answer_has_a_word_a_number_or_a_sign(text: str, something: bool) -> 
 def test_after_its_thinking_an_answer_begins_anew_wherever_it_is_cut() -> None:
     whole = "I think.\n</think>\n\nTwo years."
     for cut in range(len(whole)):
-        progress = Progress("id", "How long?", named=False)
-        listening = Listening(progress)
-        told = [*listening.took(whole[:cut]), *listening.took(whole[cut:])]
+        progress = AskProgress("id", "How long?", named=False)
+        listening = StreamFilter(progress)
+        told = [*listening.feed(whole[:cut]), *listening.feed(whole[cut:])]
         after = told[told.index(THOUGHT_ALOUD) + 1 :]
         assert "".join(one.text for one in after if isinstance(one, Token)) == "Two years."
         assert progress.text == "Two years."

@@ -19,7 +19,7 @@ from byline.api.result_shapes import (
     UploadShape,
 )
 from byline.config.schema import Ingest
-from byline.domain.documents import Choice, DocumentSort, DocumentState
+from byline.domain.documents import DocumentSelection, DocumentSort, DocumentState
 from byline.errors import StorageFull, UnsupportedFormat
 from byline.ingest.library.document_names import name_from_upload
 
@@ -320,7 +320,7 @@ async def test_a_list_takes_words_states_and_an_order(tmp_path: Path) -> None:
         refused = await byline.call.get("/api/documents?state=broken")
         [choice] = byline.library.chosen
     states = (DocumentState.FAILED, DocumentState.QUEUED)
-    assert choice == Choice("lease", states, DocumentSort.NAME)
+    assert choice == DocumentSelection("lease", states, DocumentSort.NAME)
     assert refused.status == 400
     assert "queued" in refused.json()["error"]["remedy"]
 

@@ -12,12 +12,12 @@ from dispatch_doubles import ANSWER, Step, two_macs
 
 from byline.api.openai.openai_shapes import CompletionShape, ModelsShape
 from byline.api.result_shapes import ErrorShape
-from byline.domain.chat import Delta, Served, ToolCallDelta, Usage
+from byline.domain.chat import Delta, ServedModel, ToolCallDelta, Usage
 from byline.errors import BackendUnavailable, LlmError
 
 CHAT = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "Hello"}]
-SERVED = Served("macbook:8080", "qwen", verified=True)
+SERVED = ServedModel("macbook:8080", "qwen", verified=True)
 USAGE = Usage(prompt_tokens=7, completion_tokens=3, cached_tokens=2)
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {}}}
 

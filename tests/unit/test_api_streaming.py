@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from in_process import Call
 
 from byline.api.result_shapes import AnswerShape
-from byline.ask.ask_json import event_data, event_name, resumed, transcript
+from byline.ask.ask_json import event_data, event_name, rows_after, transcript
 from byline.domain.asks import AskEvent, AskStarted, AskStatus, SourcesFound, StoredAsk, Token
-from byline.domain.chat import Delta, Served
+from byline.domain.chat import Delta, ServedModel
 from byline.errors import BackendUnavailable
 
 ASK = "/api/search/ask"
@@ -150,8 +150,8 @@ def test_whatever_was_had_before_a_transcript_gives_exactly_what_was_not(
             {"seq": n, "type": event_name(event), "data": event_data(event)}
             for n, event in enumerate(events[after:], start=after + 1)
         ]
-        assert spelt(resumed(rows, after)) == spelt(left)
-        assert all("pieces" not in row["data"] for row in resumed(rows, after))
+        assert spelt(rows_after(rows, after)) == spelt(left)
+        assert all("pieces" not in row["data"] for row in rows_after(rows, after))
 
 
 async def test_the_transcript_of_a_running_ask_can_be_had_as_json(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ async def test_half_an_answer_of_a_machine_that_failed_is_stored_as_a_part(
 @pytest.mark.parametrize(
     ("served", "signed"),
     [
-        (Served("macmini:8080", "gemma", verified=True), ("gemma", True, "")),
+        (ServedModel("macmini:8080", "gemma", verified=True), ("gemma", True, "")),
         (
             None,
             (None, False, "the answer broke off before its server had told what it has loaded"),
@@ -297,7 +297,7 @@ async def test_half_an_answer_of_a_machine_that_failed_is_stored_as_a_part(
     ],
 )
 async def test_half_an_answer_has_a_byline_that_says_what_was_known_by_then(
-    tmp_path: Path, served: Served | None, signed: tuple[str | None, bool, str]
+    tmp_path: Path, served: ServedModel | None, signed: tuple[str | None, bool, str]
 ) -> None:
     broke = BackendUnavailable("gemma-macmini", "ReadError", machine="macmini")
     script = [Delta(content="The ", served=served), Delta(content="rent"), broke]

@@ -18,9 +18,9 @@ from dispatch_doubles import ManualClock, turn, turns, two_macs
 from byline.dispatch.gate.admission import Admission, Limits
 from byline.dispatch.gate.local_gate import Gate
 from byline.dispatch.gate.shared_gate import SharedGate
-from byline.domain.asks import AskRequest, AskStatus, Done, Failed
+from byline.domain.asks import AskDone, AskFailed, AskRequest, AskStatus
 from byline.domain.gates import AskedBy, Asker, GateStatus, Priority
-from byline.domain.machine_reports import CallEnded
+from byline.domain.machine_reports import CallRecord
 from byline.errors import BackendUnavailable, DatabaseUnavailable, GateFull
 
 FG, BG = Priority.FOREGROUND, Priority.BACKGROUND
@@ -256,7 +256,7 @@ async def searching(
 
 async def test_of_many_asks_at_once_only_those_with_a_place_search(tmp_path: Path) -> None:
     async with searching(tmp_path, capacity=2, queue_len_max=3) as (byline, found):
-        heard = byline.lab.feed.read(CallEnded)
+        heard = byline.lab.feed.read(CallRecord)
         running, refused = [], []
         for _ in range(500):
             try:
@@ -272,7 +272,7 @@ async def test_of_many_asks_at_once_only_those_with_a_place_search(tmp_path: Pat
         for number in range(1, 6):
             (await byline.client("gemma-macmini").call(number)).finish()
         for ask in running:
-            assert isinstance([event async for event in ask][-1], Done)
+            assert isinstance([event async for event in ask][-1], AskDone)
         assert places(byline.lab.dispatcher.gate("macmini")) == 5
 
 
@@ -347,5 +347,5 @@ async def test_a_machine_that_is_known_to_be_down_is_told_as_down_and_not_as_ful
         found.set()
         for ask in running:
             last = [event async for event in ask][-1]
-            assert isinstance(last, Failed)
+            assert isinstance(last, AskFailed)
             assert last.error.code == "backend_unavailable"

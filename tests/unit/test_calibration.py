@@ -13,10 +13,10 @@ from byline.ask.prompt.token_calibration import (
     Calibration,
     Calibrations,
 )
-from byline.ask.prompt.token_estimate import UNKNOWN, Tokens
+from byline.ask.prompt.token_estimate import UNKNOWN, TokenCount
 
-ENGLISH = Tokens(western=1000, other=0)
-KOREAN = Tokens(western=300, other=1000)
+ENGLISH = TokenCount(western=1000, other=0)
+KOREAN = TokenCount(western=300, other=1000)
 
 
 def test_the_same_prompt_is_right_after_one_count() -> None:
@@ -55,7 +55,7 @@ def test_no_counts_carry_a_correction_out_of_its_bounds(
 ) -> None:
     calibration = Calibration(family)
     for western, other, counted in calls:
-        calibration = calibration.learnt(Tokens(western, other), counted)
+        calibration = calibration.learnt(TokenCount(western, other), counted)
     low, high = UNKNOWN_BOUNDS if family == UNKNOWN else KNOWN_BOUNDS
     assert low <= calibration.western <= high
     assert low <= calibration.other <= high

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from byline.domain.gates import BackendState
-from byline.domain.machine_reports import FirstTokens, StateSpan
+from byline.domain.machine_reports import FirstTokenTimes, StateSpan
 from byline.web.pages.machine_charts import (
     PLOT_HEIGHT,
     PLOT_LEFT,
@@ -67,7 +67,7 @@ def test_a_strip_says_in_all_how_long_each_state_lasted() -> None:
 
 def test_a_plot_goes_from_the_oldest_to_the_newest_within_its_frame() -> None:
     newest = ((NOW, 900.0), (ago(hours=1), 300.0), (ago(hours=2), 100.0))
-    made = plot(FirstTokens(3, 300.0, 900.0, newest))
+    made = plot(FirstTokenTimes(3, 300.0, 900.0, newest))
     assert made is not None
     assert [ms for _, _, ms in made.points] == [100.0, 300.0, 900.0]
     xs, ys = [p[0] for p in made.points], [p[1] for p in made.points]
@@ -81,7 +81,7 @@ def test_a_plot_goes_from_the_oldest_to_the_newest_within_its_frame() -> None:
 
 
 def test_one_answer_makes_a_plot_and_none_makes_none() -> None:
-    made = plot(FirstTokens(1, 0.0, 0.0, ((NOW, 0.0),)))
+    made = plot(FirstTokenTimes(1, 0.0, 0.0, ((NOW, 0.0),)))
     assert made is not None
     assert len(made.points) == 1
-    assert plot(FirstTokens()) is None
+    assert plot(FirstTokenTimes()) is None

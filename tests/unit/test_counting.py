@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from byline.ask.prompt.token_calibration import Calibrations
-from byline.ask.prompt.token_estimate import Tokens
+from byline.ask.prompt.token_estimate import TokenCount
 from byline.backend.token_counting import counting_body, read_count
 
 
@@ -39,6 +39,6 @@ def test_a_count_is_read_from_either_shape_or_not_at_all(said: object, count: in
 def test_a_measured_text_is_estimated_at_what_was_counted_whatever_was_learnt_before() -> None:
     calibrations = Calibrations()
     for _ in range(5):
-        calibrations.learn("b", "qwen3", Tokens(1_000), 1_000)
-    calibrations.measure("b", "qwen3", Tokens(1_000), 1_270)  # Dutch, of a small vocabulary
-    assert calibrations.of("b", "qwen3").corrected(Tokens(1_000)) == 1_270
+        calibrations.learn("b", "qwen3", TokenCount(1_000), 1_000)
+    calibrations.measure("b", "qwen3", TokenCount(1_000), 1_270)  # Dutch, of a small vocabulary
+    assert calibrations.of("b", "qwen3").corrected(TokenCount(1_000)) == 1_270

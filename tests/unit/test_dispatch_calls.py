@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from byline.dispatch.calls import DELTAS_SLACK
 from byline.dispatch.dispatcher import Backend
-from byline.domain.chat import ChatRequest, Delta, Served
+from byline.domain.chat import ChatRequest, Delta, ServedModel
 from byline.domain.gates import GateStatus, Priority, Started
 from byline.errors import (
     UNAVAILABLE_REASONS,
@@ -250,7 +250,7 @@ async def test_rule_9_the_wait_has_its_own_limit() -> None:
 
 
 async def test_a_cut_off_answer_ends_with_what_is_known_of_who_wrote_it() -> None:
-    served = Served("macmini:8080", "gemma", verified=True)
+    served = ServedModel("macmini:8080", "gemma", verified=True)
     lab = Lab(two_macs(), [Delta(content="a", served=served), *[Delta(content="a")] * 5_000])
     deltas = await read_all(call(lab.dispatcher.default))
     assert (deltas[-1].finish_reason, deltas[-1].served) == ("length", served)

@@ -9,7 +9,7 @@ from api_doubles import hit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.domain.searches import AlsoIn, SearchHit
+from byline.domain.searches import DuplicatePassage, SearchHit
 from byline.search.near_duplicates import collapse, distance, fingerprint
 from byline.text.terms import terms
 
@@ -44,7 +44,7 @@ def test_the_same_text_in_three_documents_is_one_hit_that_names_the_others() -> 
     hits = [found(RENT, 1), found("Something else.", 2), found(RENT, 3), found(RENT, 4)]
     best, other = collapse(hits)
     assert (best.passage_id, other.passage_id) == (1, 2)
-    assert best.also_in == (AlsoIn("d3", "T3", 3), AlsoIn("d4", "T4", 4))
+    assert best.also_in == (DuplicatePassage("d3", "T3", 3), DuplicatePassage("d4", "T4", 4))
     assert other.also_in == ()
 
 

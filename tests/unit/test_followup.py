@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from byline.ask.prompt.token_calibration import Calibration
-from byline.ask.query_rewrite import carried_over, history_messages, read_rewritten
+from byline.ask.query_rewrite import history_messages, read_rewritten, with_earlier_terms
 from byline.domain.conversations import PastTurn
 
 PLAIN = Calibration()
@@ -26,7 +26,7 @@ WASHER = PastTurn("세탁기 보증 기간은 얼마인가요?", None, "2년입�
 def test_a_question_that_leans_takes_over_what_the_one_before_was_about(
     question: str, turn: PastTurn, carried: list[str]
 ) -> None:
-    searched = carried_over(question, [turn])
+    searched = with_earlier_terms(question, [turn])
     assert searched.startswith(question)
     assert all(word in searched for word in carried)
 
@@ -36,12 +36,12 @@ def test_a_question_that_leans_takes_over_what_the_one_before_was_about(
     ["Which council tax band applies in Harrowfield?", "주차장 등록 신청 서류는 무엇인가요?"],
 )
 def test_a_question_that_stands_alone_is_left_as_it_is(question: str) -> None:
-    assert carried_over(question, [WARRANTY]) == question
+    assert with_earlier_terms(question, [WARRANTY]) == question
 
 
 def test_what_was_searched_before_is_carried_on_over_several_turns() -> None:
     second = PastTurn("And the motor?", "And the motor? warranty washing machine", "Ten years.")
-    assert "washing" in carried_over("And the door?", [WARRANTY, second])
+    assert "washing" in with_earlier_terms("And the door?", [WARRANTY, second])
 
 
 def test_history_keeps_the_latest_turns_whole_and_drops_citations() -> None:

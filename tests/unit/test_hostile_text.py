@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 
-from byline.ask.agent.text_tool_calls import Holdback, read_spoken
+from byline.ask.agent.text_tool_calls import CallHoldback, read_text_calls
 from byline.ask.prompt.source_fence import harmless
 from byline.backend.thinking_filter import ThinkSplitter
 from byline.domain.asks import Source
@@ -84,7 +84,7 @@ def a_source(text: str) -> None:
 
 
 def streamed(text: str) -> None:
-    thinking, holdback = ThinkSplitter(), Holdback()
+    thinking, holdback = ThinkSplitter(), CallHoldback()
     for at in range(0, len(text), 3):
         holdback.feed(thinking.feed(text[at : at + 3])[0])
     thinking.close()
@@ -107,7 +107,7 @@ READERS: Final[dict[str, Callable[[str], Any]]] = {
     "a refusal": is_refusal,
     "a stream": streamed,
     "thinking": thought,
-    "calls in words": read_spoken,
+    "calls in words": read_text_calls,
     "a fenced source": harmless,
     "Markdown": typeset,
 }

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from byline.ask.prompt.prompt_builder import SYSTEM, Bounds, build_prompt
+from byline.ask.prompt.prompt_budget import TokenBudget
+from byline.ask.prompt.prompt_builder import SYSTEM, build_prompt
 from byline.ask.prompt.token_calibration import Calibration
 from byline.domain.asks import Source, Support
 from byline.verify.citations import check_answer
-from byline.verify.prompt_injection import is_order
+from byline.verify.prompt_injection import is_injection
 from byline.verify.refusal_lines import is_refusal
 
 INJECTIONS = Path(__file__).resolve().parents[1] / "fixtures" / "injections"
@@ -38,7 +39,7 @@ def test_there_are_thirty_in_both_languages() -> None:
 
 @by_file
 def test_the_document_stays_inside_its_fence(case: dict[str, Any]) -> None:
-    prompt = build_prompt(case["question"], sources(case), Bounds(8192, 512, Calibration()))
+    prompt = build_prompt(case["question"], sources(case), TokenBudget(8192, 512, Calibration()))
     system, user = (message["content"] for message in prompt.messages)
     assert user.count("<source ") == user.count("</source>") == 1
     assert user.index("<source ") < user.index("</source>") < user.rindex(case["question"])
@@ -78,4 +79,4 @@ def test_an_honest_answer_from_the_same_document_is_supported(case: dict[str, An
     ],
 )
 def test_ordinary_prose_is_no_order(sentence: str) -> None:
-    assert not is_order(sentence.casefold())
+    assert not is_injection(sentence.casefold())

@@ -16,14 +16,14 @@ from library_doubles import LEASE, document
 from test_api_documents import KIND, body, part
 
 from byline.api.asks.form_port import FormPort
-from byline.domain.chat import Delta, Served
+from byline.domain.chat import Delta, ServedModel
 from byline.domain.documents import DocumentError, DocumentState
 from byline.errors import BackendUnavailable
 from byline.web.page_parts import PageParts
 from byline.web.page_routes import page_routes
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
-SERVED = Served("macmini:8080", "gemma", verified=True)
+SERVED = ServedModel("macmini:8080", "gemma", verified=True)
 CITED = (Delta(content=LEASE + " [1]"), Delta(finish_reason="stop", served=SERVED))
 EVIL = '<script>alert("1")</script>\'"><img src=x onerror=alert(1)>'
 

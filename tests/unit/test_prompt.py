@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.ask.prompt.prompt_builder import Bounds, Prompt, build_prompt
+from byline.ask.prompt.prompt_budget import TokenBudget
+from byline.ask.prompt.prompt_builder import Prompt, build_prompt
 from byline.ask.prompt.token_calibration import Calibration
 from byline.domain.asks import Source
 from byline.domain.chat import Message
@@ -21,7 +22,7 @@ def source(n: int, text: str) -> Source:
 
 def build(question: str, *texts: str, context_tokens: int = 4096, max_tokens: int = 256) -> Prompt:
     sources = [source(n, text) for n, text in enumerate(texts, start=1)]
-    return build_prompt(question, sources, Bounds(context_tokens, max_tokens, QWEN))
+    return build_prompt(question, sources, TokenBudget(context_tokens, max_tokens, QWEN))
 
 
 def asked(prompt: Prompt) -> str:
@@ -52,9 +53,9 @@ def test_rather_than_no_source_the_oldest_turns_are_left_out() -> None:
     turns: list[Message] = [
         {"role": role, "content": f"Turn {n}. " * 40} for n in range(4) for role in ("user", "it")
     ]
-    bounds = Bounds(1_000, 100, QWEN)
-    alone = build_prompt("When?", [source(1, "x")], bounds)
-    beside = build_prompt("When?", [source(1, "x")], bounds, turns)
+    budget = TokenBudget(1_000, 100, QWEN)
+    alone = build_prompt("When?", [source(1, "x")], budget)
+    beside = build_prompt("When?", [source(1, "x")], budget, turns)
     kept = beside.messages[1:-1]
     assert 0 < len(kept) < len(turns)
     assert list(kept) == turns[-len(kept) :]
@@ -91,9 +92,9 @@ def test_prompt_and_answer_stay_inside_the_context_and_the_question_is_whole(
     calibration: Calibration,
 ) -> None:
     sources = [source(n, text) for n, text in enumerate(texts, start=1)]
-    bounds = Bounds(context_tokens, max_tokens, calibration)
+    budget = TokenBudget(context_tokens, max_tokens, calibration)
     try:
-        prompt = build_prompt(question, sources, bounds)
+        prompt = build_prompt(question, sources, budget)
     except ContextTooLong:
         return
     real = calibration.corrected(calibration.plain(prompt.messages))
@@ -102,7 +103,7 @@ def test_prompt_and_answer_stay_inside_the_context_and_the_question_is_whole(
     assert 1 <= prompt.max_tokens <= max_tokens
     assert f"Question: {question}\n" in asked(prompt)
     assert prompt.sources == tuple(sources[: len(prompt.sources)])
-    assert prompt == build_prompt(question, sources, bounds)
+    assert prompt == build_prompt(question, sources, budget)
 
 
 def test_another_question_on_the_same_sources_changes_only_the_end_of_the_prompt() -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.ask.agent.text_tool_calls import Holdback, SpokenCall, read_spoken
+from byline.ask.agent.text_tool_calls import CallHoldback, TextCall, read_text_calls
 
-RENT = SpokenCall("search", '{"query": "rent"}')
+RENT = TextCall("search", '{"query": "rent"}')
 
 
 @pytest.mark.parametrize(
@@ -32,13 +32,13 @@ RENT = SpokenCall("search", '{"query": "rent"}')
     ],
 )
 def test_the_ways_models_write_calls_are_recognised(text: str) -> None:
-    spoken = read_spoken(text)
+    spoken = read_text_calls(text)
     assert spoken.calls == (RENT,)
     assert (spoken.rest, spoken.is_cut) == ("", False)
 
 
 def test_text_around_a_call_is_kept_apart() -> None:
-    spoken = read_spoken(
+    spoken = read_text_calls(
         'I look it up:\n```json\n{"name": "search", "arguments": {"query": "rent"}}\n```'
         "\nThen more."
     )
@@ -48,12 +48,14 @@ def test_text_around_a_call_is_kept_apart() -> None:
 
 def test_several_calls_come_in_their_order() -> None:
     one = '<tool_call>{"name": "search", "arguments": {"query": "%s"}}</tool_call>'
-    spoken = read_spoken(f"{one % 'a'}\n{one % 'b'}")
+    spoken = read_text_calls(f"{one % 'a'}\n{one % 'b'}")
     assert [json.loads(call.arguments)["query"] for call in spoken.calls] == ["a", "b"]
 
 
 def test_names_that_are_no_tools_are_recognised_too_so_that_they_can_be_refused() -> None:
-    assert read_spoken('{"name": "google", "arguments": {}}').calls == (SpokenCall("google", "{}"),)
+    assert read_text_calls('{"name": "google", "arguments": {}}').calls == (
+        TextCall("google", "{}"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_names_that_are_no_tools_are_recognised_too_so_that_they_can_be_refused(
     ],
 )
 def test_what_is_no_call_is_left_as_it_is(text: str) -> None:
-    spoken = read_spoken(text)
+    spoken = read_text_calls(text)
     assert spoken.calls == ()
     assert spoken.rest == text
 
@@ -88,13 +90,13 @@ def test_what_is_no_call_is_left_as_it_is(text: str) -> None:
     ],
 )
 def test_a_call_that_breaks_off_is_seen_as_one(text: str) -> None:
-    spoken = read_spoken(text)
+    spoken = read_text_calls(text)
     assert (spoken.calls, spoken.is_cut) == ((), True)
 
 
 @given(st.text(max_size=60) | st.text("{}[]`<>\"'nametoolsearch():,_ \n1", max_size=60))
 def test_any_text_can_be_read(text: str) -> None:
-    spoken = read_spoken(text)
+    spoken = read_text_calls(text)
     assert spoken.calls or spoken.rest == text
 
 
@@ -104,7 +106,7 @@ def test_any_text_can_be_read(text: str) -> None:
     )
 )
 def test_what_is_shown_while_streaming_is_the_beginning_of_the_text(pieces: list[str]) -> None:
-    holdback = Holdback()
+    holdback = CallHoldback()
     shown = "".join(map(holdback.feed, pieces))
     text = "".join(pieces)
     assert shown == holdback.given
@@ -115,8 +117,8 @@ def test_what_is_shown_while_streaming_is_the_beginning_of_the_text(pieces: list
 
 
 def test_plain_text_is_shown_at_once_and_a_call_is_not() -> None:
-    plain = Holdback()
+    plain = CallHoldback()
     assert [plain.feed(p) for p in ("Rent", " is due", " [1].")] == ["Rent", " is due", " [1]."]
-    call = Holdback()
+    call = CallHoldback()
     pieces = ["I look.", "\n", "```", "json\n", '{"name"']
     assert [call.feed(p) for p in pieces] == ["I look.", "", "\n", "", ""]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from byline.domain.asks import Support
-from byline.verify.checked_source import ReadSource
+from byline.verify.checked_source import AnalysedSource
 from byline.verify.facts.exact_facts import Facts, facts_in, fold
 from byline.verify.support import SupportVerdict, check_support
 
@@ -22,7 +22,7 @@ KOREAN = (
 
 
 def verdict(sentence: str, *texts: str) -> SupportVerdict:
-    return check_support(sentence, [ReadSource(text) for text in texts])
+    return check_support(sentence, [AnalysedSource(text) for text in texts])
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_korean_is_checked_the_same_way(sentence: str, expected: str) -> None:
 )
 def test_facts_are_the_same_however_they_are_written(one: str, other: str) -> None:
     (claim,) = facts_in(fold(one))
-    assert Facts(facts_in(fold(other))).have(claim)
+    assert Facts(facts_in(fold(other))).contains(claim)
 
 
 @pytest.mark.parametrize(
@@ -179,11 +179,11 @@ def test_facts_are_the_same_however_they_are_written(one: str, other: str) -> No
 )
 def test_facts_that_differ_are_told_apart(one: str, other: str) -> None:
     (claim,) = facts_in(fold(one))
-    assert not Facts(facts_in(fold(other))).have(claim)
+    assert not Facts(facts_in(fold(other))).contains(claim)
 
 
 def test_similarity_decides_only_what_words_leave_open() -> None:
-    sources = [ReadSource(LEASE)]
+    sources = [AnalysedSource(LEASE)]
     half = "The deposit has to be paid before the keys are handed over."
     assert check_support(half, sources).support is Support.WEAK
     assert check_support(half, sources, lambda a, b: 0.95).reason == "similar"

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from byline.domain.ask_filters import AskFilters
 from byline.domain.asks import AskMode, AskStatus
-from byline.domain.documents import Choice, DocumentChanges, DocumentSort, DocumentState
+from byline.domain.documents import DocumentChanges, DocumentSelection, DocumentSort, DocumentState
 from byline.domain.searches import Filters
 from byline.errors import BadRequest, NotFound
 
@@ -235,9 +235,9 @@ class DocumentsParameters(FilterParameters, PageParameters):
         DocumentSort.NEWEST, description="In which order; a cursor goes on in its own only."
     )
 
-    def choice(self) -> Choice:
+    def choice(self) -> DocumentSelection:
         """The words, states and order. Raises `BadRequest` for an unknown state."""
-        return Choice(self.q or "", document_states(self.state), self.sort)
+        return DocumentSelection(self.q or "", document_states(self.state), self.sort)
 
 
 def document_states(sent: str | None) -> tuple[DocumentState, ...]:

@@ -1,11 +1,11 @@
-"""The check of an answer while it is written, and what it turns out to be: one, or a refusal."""
+"""Checks an answer while it is written, and tells an answer from a refusal at its end."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from byline.ask.ask_progress import Progress
+from byline.ask.ask_progress import AskProgress
 from byline.config.schema import QUOTES_MACHINE
 from byline.domain.asks import AskAnswer, CitationFound, Refusal, RefusedBy
 from byline.verify.citations import AnswerCheck, Checked, check_answer
@@ -14,33 +14,34 @@ from byline.verify.refusal_lines import is_refusal
 NOT_ANSWERED = "The model read the passages found and says that they do not answer the question."
 
 
-class Checking:
-    """Checks each sentence of `progress.text` once it is finished; adds the time it takes to
-    `timings_ms["verify"]`. Made before the first token, when the sources are not final yet."""
+class AnswerChecker:
+    """Checks each sentence of `progress.text` once it is finished, and adds the time this takes to
+    `timings_ms["verify"]`. It may be made before the sources are final: it reads them at the first
+    token."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: AskProgress) -> None:
         self._progress = progress
         self._check: AnswerCheck | None = None
 
-    def took(self, text: str) -> list[CitationFound]:
-        """The sentences that these words of the answer finished."""
+    def feed(self, text: str) -> list[CitationFound]:
+        """Add `text` to the answer and return the sentences it finished, checked."""
         if self._check is None:
             self._check = AnswerCheck(self._progress.sources)
         check = self._check
         return self._timed(lambda: check.feed(text))
 
-    def ended(self) -> list[CitationFound]:
-        """The sentences left when the answer has ended."""
+    def finish(self) -> list[CitationFound]:
+        """End the answer and return the remaining sentences, checked."""
         if self._check is None or self._check.written != self._progress.text:
-            return []  # what was streamed is not the answer: `outcome` checks that one whole
+            return []  # the streamed text is not the answer: `outcome` checks the answer whole
         return self._timed(self._check.finish)
 
     def outcome(self) -> AskAnswer:
-        """The checked answer, or the model's refusal: `no_evidence`, in its words."""
+        """Return the checked answer, or the model's refusal (`no_evidence`) in its own words."""
         text = self._progress.text
         byline = self._progress.byline
         quoted = byline is not None and byline.machine == QUOTES_MACHINE
-        if not quoted and is_refusal(text):  # a document may speak like a refusal itself
+        if not quoted and is_refusal(text):  # a quoted document may itself read like a refusal
             return self._progress.refused(
                 Refusal("not_answered", NOT_ANSWERED, RefusedBy.MODEL, said=text.strip())
             )

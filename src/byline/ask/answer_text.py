@@ -1,13 +1,13 @@
-"""What of a model's words is its answer. Pure.
+"""Separates the answer from the rest of a model's text, whole or while it streams. Pure.
 
-Servers hand on what their model wrote, and some of it is for no reader:
+Servers pass on all that their model wrote. Some of it is no part of the answer:
 
     thinking without a beginning   "… so two.\\n</think>\\n\\nTwo years."  → "Two years."
     marks of a chat template       "Two years.<|im_end|>"               → "Two years."
-    one thing again and again      "Two years. Two years. Two years. …" → "Two years. "
+    endless repetition             "Two years. Two years. Two years. …" → "Two years. "
 
-The first is what templates make that put `<think>` into the prompt; a block that is whole is taken
-out where the server's words are decoded (`backend.thinking`).
+The first comes from chat templates that put `<think>` into the prompt. A block of thinking that is
+whole is removed where the server's stream is decoded (`backend.thinking`).
 """
 
 from __future__ import annotations
@@ -17,15 +17,21 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
+from byline.ask.ask_progress import AskProgress
+from byline.domain.asks import AskNote, Token
 from byline.verify.citation_markers import strip_markers
 
 REPEATED_CHARS_MIN: Final = 1_000
-"""So much of the same is no list or table any more, however short what is repeated."""
+"""A repetition of this length is no list or table, however short its unit is."""
 REPEATED_TIMES_MIN: Final = 10
 UNIT_CHARS_MAX: Final = 400
-"""The longest thing that is known to be repeated."""
-LOOK_CHARS: Final = 250
+"""The longest unit whose repetition is recognised."""
+CHECK_EVERY_CHARS: Final = 250
 _SAME_CHARS: Final = 24
+
+THOUGHT_ALOUD: Final = AskNote(
+    "thought_aloud", "What the model wrote so far was its thinking; its answer follows."
+)
 
 _CLOSE: Final = r"</think(?:ing)?>"
 _AT_LINE: Final = rf"(?<![^\n])[ \t]{{0,8}}{_CLOSE}\s*"
@@ -43,26 +49,26 @@ _NEXT_TURN: Final = re.compile(
 
 
 def answer_text(text: str) -> str:
-    """The answer in all that a model wrote; a text that is nothing else comes back as it is."""
+    """Return the answer in all that a model wrote; a text that is only an answer is unchanged."""
     thoughts = [match.end() for match in _THOUGHT_WHOLE.finditer(text)]
     text = text[thoughts[-1] :] if thoughts else text
     turn = _NEXT_TURN.search(text)
     text = _without_end_marks(text[: turn.start()] if turn else text)
-    again = repeats_from(text)
+    again = repetition_start(text)
     return text if again is None else text[:again]
 
 
-def after_thought(text: str, new_chars: int) -> int | None:
-    """Where the answer begins, if one of the last `new_chars` characters ended the thinking before
-    it."""
+def thinking_end(text: str, new_chars: int) -> int | None:
+    """Return where the answer begins if the last `new_chars` characters end the model's thinking,
+    else None."""
     start = max(0, len(text) - new_chars - _CLOSE_CHARS_MAX)
     ends = [match.end() for match in _THOUGHT.finditer(text, start)]
     return ends[-1] if ends else None
 
 
-def repeats_from(text: str) -> int | None:
-    """Where a text begins to repeat what stands before, if it does so to its end."""
-    unit = next((unit for unit in _units(text) if _is_repeated(text, unit)), None)
+def repetition_start(text: str) -> int | None:
+    """Return where `text` begins to repeat itself up to its end, or None if it does not."""
+    unit = next((unit for unit in _repeated_unit_lengths(text) if _is_repeated(text, unit)), None)
     if unit is None:
         return None
     start = len(text) - unit
@@ -72,11 +78,11 @@ def repeats_from(text: str) -> int | None:
 
 
 def says_something(text: str) -> bool:
-    """Whether there is a word, a number or a sign in a text, its citations apart."""
-    return any(unicodedata.category(c)[0] in "LN" or _is_sign(c) for c in strip_markers(text))
+    """Return whether `text` holds a word, a number or a symbol beside its citations."""
+    return any(unicodedata.category(c)[0] in "LN" or _is_symbol(c) for c in strip_markers(text))
 
 
-def _is_sign(character: str) -> bool:
+def _is_symbol(character: str) -> bool:
     return not character.isascii() and unicodedata.category(character) in ("So", "Sc", "Sm")
 
 
@@ -91,8 +97,8 @@ def _without_end_marks(text: str) -> str:
         end = at = at - len(mark)
 
 
-def _units(text: str) -> Iterator[int]:
-    """The lengths of what the end of a text may repeat, shortest first."""
+def _repeated_unit_lengths(text: str) -> Iterator[int]:
+    """Yield the lengths of the units that the end of `text` may repeat, shortest first."""
     if len(text) < REPEATED_CHARS_MIN:
         return
     last = text[-_SAME_CHARS:]
@@ -108,3 +114,33 @@ def _is_repeated(text: str, unit: int) -> bool:
     if len(text) < repeated + unit or text[-unit:] != text[-2 * unit : -unit]:
         return False
     return text[-repeated:] == text[-repeated - unit : -unit]
+
+
+class StreamFilter:
+    """Adds one streamed message of a model to `progress.text`, without the model's thinking."""
+
+    def __init__(self, progress: AskProgress) -> None:
+        self._progress = progress
+        self._looked_at = 0
+        self._thought = False
+
+    def feed(self, content: str) -> list[Token | AskNote]:
+        """Add a piece and return its events. After `THOUGHT_ALOUD` the answer starts over."""
+        progress = self._progress
+        if self._thought and not progress.text:
+            content = content.lstrip()
+        progress.text += content
+        begins = thinking_end(progress.text, len(content))
+        if begins is None:
+            return [Token(content)] if content else []
+        progress.text = progress.text[begins:]
+        self._looked_at, self._thought = 0, True
+        return [THOUGHT_ALOUD, *([Token(progress.text)] if progress.text else [])]
+
+    def repeats_itself(self) -> bool:
+        """Return whether the model only repeats itself; its caller then stops it."""
+        text = self._progress.text
+        if len(text) - self._looked_at < CHECK_EVERY_CHARS:
+            return False
+        self._looked_at = len(text)
+        return repetition_start(text) is not None

@@ -1,4 +1,4 @@
-"""How an ask looks as JSON: one shape for the answer, the events and the stored transcript."""
+"""Writes an ask as JSON: one shape for the answer, the events and the stored transcript."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, Final
 
 from byline.domain.asks import (
     AskAnswer,
+    AskDone,
     AskEvent,
+    AskFailed,
+    AskNote,
     AskQueued,
     AskStarted,
     Byline,
     CheckedSentence,
     Citation,
     CitationFound,
-    Done,
-    Failed,
-    Noted,
     Refusal,
     Source,
     SourcesFound,
@@ -28,7 +28,7 @@ from byline.domain.asks import (
 )
 from byline.domain.chat import Usage
 from byline.domain.echo import shortened
-from byline.domain.searches import AlsoIn
+from byline.domain.searches import DuplicatePassage
 from byline.errors import BylineError, GateFull, MachineError
 
 Json = dict[str, Any]
@@ -39,7 +39,7 @@ MACHINE_CHARS_MAX: Final = 2_500
 
 
 def answer_json(answer: AskAnswer) -> Json:
-    """The whole answer: the body of a JSON ask, the data of `done`, what history keeps."""
+    """Return the whole answer: the body of a JSON ask, the data of `done`, the row of history."""
     return {
         "ask_id": answer.ask_id,
         "question": answer.question,
@@ -70,7 +70,7 @@ def answer_json(answer: AskAnswer) -> Json:
 
 
 def failure_json(error: BylineError, answer: AskAnswer | None = None) -> Json:
-    """The one error shape, with the machine's part where there is one and the sources found."""
+    """Return the error shape: with the machine's fields if a machine failed, and the sources."""
     body: Json = {"error": error_json(error)}
     if error.error_reason is not None:
         body["error_reason"] = error.error_reason
@@ -85,10 +85,10 @@ def failure_json(error: BylineError, answer: AskAnswer | None = None) -> Json:
 
 
 def error_json(error: BylineError) -> Json:
-    """The part of the error shape that every error has.
+    """Return the part of the error shape that every error has.
 
-    What repeats a caller's words shortens them where it is raised; the bounds here are for what
-    forgets to. A machine's own words may be longer.
+    Errors that repeat a caller's words shorten them where they are raised; the bounds here catch
+    those that do not. A machine's own words may be longer.
     """
     chars_max = MACHINE_CHARS_MAX if isinstance(error, MachineError) else ERROR_CHARS_MAX
     return {
@@ -116,7 +116,7 @@ def source_json(source: Source) -> Json:
     }
 
 
-def also_in_json(other: AlsoIn) -> Json:
+def also_in_json(other: DuplicatePassage) -> Json:
     return {
         "document_id": other.document_id,
         "title": other.title,
@@ -190,10 +190,10 @@ EVENT_NAMES: Final[Mapping[type, str]] = {
     Token: "token",
     ToolCalled: "tool_call",
     ToolReturned: "tool_result",
-    Noted: "note",
+    AskNote: "note",
     CitationFound: "citation",
-    Done: "done",
-    Failed: "error",
+    AskDone: "done",
+    AskFailed: "error",
 }
 
 
@@ -223,16 +223,16 @@ def event_data(event: AskEvent) -> Json:
             }
         case ToolCalled() | ToolReturned():
             return tool_json(event)
-        case Noted(code, message):
+        case AskNote(code, message):
             return {"code": code, "message": message}
-        case Done(answer):
+        case AskDone(answer):
             return answer_json(answer)
-        case Failed(error, answer):
+        case AskFailed(error, answer):
             return failure_json(error, answer)
 
 
 def tool_json(event: ToolCalled | ToolReturned) -> Json:
-    """A call, or what came back of it; the two have `call_id` in common."""
+    """Return a tool call or its result; both carry the same `call_id`."""
     call = {"round": event.round, "call_id": event.call_id, "tool": event.tool}
     if isinstance(event, ToolCalled):
         return {**call, "arguments": event.arguments, "said": event.said}
@@ -245,9 +245,12 @@ def tool_json(event: ToolCalled | ToolReturned) -> Json:
 
 
 def transcript(events: Sequence[AskEvent], times: Sequence[datetime]) -> list[Json]:
-    """`[{seq, type, since, at, data}]` for storing; `times` has the moment of each event, which is
-    its `at`. A run of tokens is one row, under the number and time of its last, `since` its first;
-    `pieces` has the length of each in characters, so that one can resume in the middle."""
+    """Return `[{seq, type, since, at, data}]` for storing. `times` are the moments of the events.
+
+    A run of tokens is one row with the `seq` and `at` of its last token and the time of its first
+    as `since`. Its `pieces` are the lengths of the tokens in characters, so that a reader can
+    resume in the middle.
+    """
     rows: list[Json] = []
     numbered = zip(count(1), events, times, strict=False)
     for is_text, run in groupby(numbered, key=lambda one: isinstance(one[1], Token)):
@@ -267,12 +270,12 @@ def _row(n: int, event: AskEvent, data: Json, times: tuple[datetime, datetime]) 
     return {"seq": n, "type": event_name(event), "since": since, "at": at, "data": data}
 
 
-def resumed(rows: Sequence[Json], after: int) -> list[Json]:
-    """What of a transcript a reader has not had who has had its events up to number `after`."""
-    return [_rest(row, after) for row in rows if row["seq"] > after]
+def rows_after(rows: Sequence[Json], after: int) -> list[Json]:
+    """Return the rows of a transcript behind event number `after`, a run of tokens cut there."""
+    return [_row_after(row, after) for row in rows if row["seq"] > after]
 
 
-def _rest(row: Json, after: int) -> Json:
+def _row_after(row: Json, after: int) -> Json:
     if row["type"] != EVENT_NAMES[Token]:
         return row
     text, pieces = row["data"]["text"], row["data"].get("pieces", [])

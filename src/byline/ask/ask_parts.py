@@ -1,4 +1,4 @@
-"""What an ask needs of the rest of Byline."""
+"""Defines the parts of Byline that running an ask needs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from byline.search.search import Searcher
 
 @dataclass(frozen=True, slots=True)
 class AskParts:
-    """The documents, to search and to read, the settings of asks, and what is known of each
-    backend's tokenizer."""
+    """What `main` gives to asks: search and reading of documents, the settings of asks, and the
+    token calibration of each backend."""
 
     searcher: Searcher
     reader: DocumentReader

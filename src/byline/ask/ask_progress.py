@@ -1,4 +1,4 @@
-"""What is known of an ask so far: enough to store an honest outcome at any moment it may end."""
+"""Holds what is known of a running ask, so that a true outcome can be stored whenever it ends."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from byline.errors import BackendUnavailable, BylineError, LlmError, MachineErro
 
 
 @dataclass(slots=True)
-class Progress:
-    """Filled in by `run` as the ask goes; `timings_ms` in milliseconds, `text` as streamed."""
+class AskProgress:
+    """The state of one ask, filled in by `run`. `text` is the answer as streamed so far; `named`
+    tells whether the caller named the backend."""
 
     ask_id: str
     question: str
@@ -46,7 +47,7 @@ class Progress:
         )
 
     def refused(self, refusal: Refusal) -> AskAnswer:
-        """Nothing answers it; where the model said so (`refusal.by`), its byline stands."""
+        """Return the outcome `no_evidence`; it has a byline if the model refused (`refusal.by`)."""
         return replace(
             self._outcome(AskStatus.NO_EVIDENCE),
             refusal=refusal,
@@ -55,11 +56,11 @@ class Progress:
         )
 
     def stopped(self, status: AskStatus) -> AskAnswer:
-        """Cancelled or interrupted: what had been written is kept, and called what it is."""
+        """Return the outcome of a cancelled or interrupted ask; its text is the partial answer."""
         return replace(self._outcome(status), partial_answer=self.text or None, byline=self.byline)
 
     def failed(self, error: BylineError) -> AskAnswer:
-        """The outcome of an ask that `error` ended; rules 3, 4 and 6 in one place.
+        """Return the outcome of an ask that `error` ended (rules 3, 4 and 6 of the design).
 
         1. the machine answered with something that is no answer  → llm_error
         2. the machine is unavailable and was named               → unavailable

@@ -1,10 +1,10 @@
-"""Is there enough in the documents to ask a model at all? Decided from retrieval alone. Pure.
+"""Decides from retrieval alone whether the documents may answer a question. Pure.
 
-Two signs tell: how much of what the question is about one passage covers (by words, each weighing
-its rarity), and how near the nearest passage is (by meaning). Their weights were fitted by logistic
-regression on questions whose answer was in the library and on questions whose answer was not
-(`bench/evidence.py`, which also fits them anew). They tell questions whose matter the documents do
-not treat at all; that a passage on the matter leaves the very question open, only a reader tells.
+Two signals decide: how much of the question's words one passage covers (each weighted by its
+rarity), and how near the nearest passage is in meaning. Their weights were fitted by logistic
+regression on questions with and without an answer in the library (`bench/evidence.py`, which also
+fits them again). They recognise questions on subjects that the documents do not treat at all. That
+a passage on the subject leaves the question itself open, only a reader can tell.
 """
 
 from __future__ import annotations
@@ -22,29 +22,31 @@ NOTHING_FOUND: Final = Refusal(
 )
 
 
-class Fit(NamedTuple):
-    """What the signs weigh. `words`: intercept, coverage; where there are no vectors, or ones
-    nobody has fitted. `both`: intercept, coverage, the nearest passage's cosine (`e5-small`)."""
+class EvidenceWeights(NamedTuple):
+    """The weights of the signals. `words`: intercept, coverage; used without vectors or with those
+    of an embedder that was not fitted. `both`: intercept, coverage, and the cosine of the nearest
+    passage (`e5-small`)."""
 
     words: tuple[float, float]
     both: tuple[float, float, float]
 
 
-GENERAL: Final = Fit((-4.2, 7.57), (-48.29, 3.12, 55.6))
-"""Fitted in English, and taken for every language that has no fit of its own."""
+GENERAL: Final = EvidenceWeights((-4.2, 7.57), (-48.29, 3.12, 55.6))
+"""Fitted on English, and used for every language without weights of its own."""
 
-KOREAN: Final = Fit((-4.33, *GENERAL.words[1:]), (-50.25, *GENERAL.both[1:]))
-"""Of a Korean question and Korean passages: anything is nearer to anything there, and pairs of
-syllables are covered by chance. The slopes are those fitted in English: Korean questions at hand
-were written with their paragraph's words, and would have those rule."""
+KOREAN: Final = EvidenceWeights((-4.33, *GENERAL.words[1:]), (-50.25, *GENERAL.both[1:]))
+"""For a Korean question and Korean passages: all cosines are higher there, and pairs of syllables
+are covered by chance. The slopes are those of English: the Korean questions at hand were written in
+the words of their paragraphs, so a fit on them would overrate words."""
 
 ACROSS_LANGUAGES: Final = 0.4
-"""Where the nearest passage is in another language than the question, words tell nothing: the
-coverage is then taken to be at least this."""
+"""The coverage is taken to be at least this where the nearest passage is in another language than
+the question: words tell nothing then."""
 
 
-def likelihood(coverage: float, nearest: float | None, fit: Fit = GENERAL) -> float:
-    """How likely (0 to 1) the documents answer a question; `nearest` None: by words alone."""
+def likelihood(coverage: float, nearest: float | None, fit: EvidenceWeights = GENERAL) -> float:
+    """Return how likely (0 to 1) the documents answer a question; by words alone if `nearest` is
+    None."""
     if nearest is None:
         intercept, of_coverage = fit.words
         return _logistic(intercept + of_coverage * coverage)
@@ -53,11 +55,10 @@ def likelihood(coverage: float, nearest: float | None, fit: Fit = GENERAL) -> fl
 
 
 def judge_evidence(found: SearchResult, *, evidence_min: float) -> Refusal | None:
-    """None when the sources may answer; otherwise why not.
+    """Return why the documents do not answer, or None if they may.
 
     1. nothing was found                                            → `no_match`
-    2. it is less likely than `evidence_min` that the documents
-       answer the question                                          → `low_evidence`
+    2. the likelihood of an answer is below `evidence_min`          → `low_evidence`
     """
     if not found.hits and found.notes:
         return Refusal("no_match", " ".join(found.notes))
@@ -83,7 +84,7 @@ def _likelihood_of(found: SearchResult) -> float:
         return likelihood(found.coverage, None, fit)
     both = likelihood(found.coverage, found.nearest, fit)
     if found.legs.get("dense", "ok") != "ok":
-        # Partly embedded: the passage that answers may be one whose nearness is not known yet.
+        # Partly embedded: the passage that answers may have no vector yet.
         return max(likelihood(found.coverage, None, fit), both)
     if is_across:
         return likelihood(max(found.coverage, ACROSS_LANGUAGES), found.nearest)

@@ -1,11 +1,13 @@
-"""Sources that follow one another in their document become one: what a cut took apart is shown to
-the model, and cited, as the document has it. Pure.
+"""Makes the numbered sources of an ask from the passages found, adjacent ones merged. Pure.
 
-    1. sources are taken as they come, best first; each joins those it touches or overlaps, if they
-       are of the same section and the whole stays within the limit
-    2. a joined source has the rank, score and id of its best passage, and spans all of them:
-       `text` is still the document's `[start:end]`
-    3. where the blanks between two passages are not known, or one is missing, nothing is joined
+Text that was cut into several passages is shown to the model, and cited, as one source again.
+
+    1. Sources are taken best first. Each is merged with those it touches or overlaps, if they are
+       in the same section and the result stays within the limits.
+    2. A merged source has the rank, score and id of its best passage and spans all of them: `text`
+       is still the document's `[start:end]`.
+    3. Two passages are not merged if the white space between them is not known, or if a passage
+       between them is missing.
 """
 
 from __future__ import annotations
@@ -16,35 +18,54 @@ from typing import Final
 
 from byline.ask.prompt.token_calibration import Calibration
 from byline.domain.asks import Source
-from byline.domain.searches import Place
+from byline.domain.searches import PassagePosition, SearchHit
 
-JOINED_CHARS_MAX: Final = 3_000
-"""The longest joined source, in characters: a citation of it still says where to look."""
+MERGED_CHARS_MAX: Final = 3_000
+"""The longest merged source, in characters: a citation of it must still say where to look."""
 
 CONTEXT_SHARE: Final = 4
-"""A joined source takes at most this part of a model's context, by its estimate: one
-that does not fit whole would be left out whole."""
+"""A merged source takes at most one in this many parts of the context, by estimate: a source that
+does not fit is left out whole."""
 
 
-def join_neighbours(
+def numbered_source(hit: SearchHit, n: int) -> Source:
+    """Return the passage as source `[n]`."""
+    return Source(
+        n=n,
+        passage_id=hit.passage_id,
+        document_id=hit.document_id,
+        name=hit.name,
+        title=hit.title,
+        page=hit.page,
+        heading=hit.heading,
+        start=hit.start,
+        end=hit.end,
+        text=hit.text,
+        score=hit.score,
+        also_in=hit.also_in,
+    )
+
+
+def merge_adjacent(
     sources: Sequence[Source],
-    places: Mapping[int, Place],
+    places: Mapping[int, PassagePosition],
     *,
     context_tokens: int,
     calibration: Calibration,
 ) -> tuple[Source, ...]:
-    """The sources, joined and numbered from 1. `context_tokens` is 0 where no model reads them."""
+    """Return the sources, merged and numbered from 1. `context_tokens` is 0 if no model reads
+    them."""
 
     def fits(text: str) -> bool:
-        if len(text) > JOINED_CHARS_MAX:
+        if len(text) > MERGED_CHARS_MAX:
             return False
         return not context_tokens or calibration.tokens(text) <= context_tokens // CONTEXT_SHARE
 
-    runs: list[_Run] = []
+    runs: list[_MergedSource] = []
     for source in sources:
-        run = _Run(source, places.get(source.passage_id))
+        run = _MergedSource(source, places.get(source.passage_id))
         for other in list(runs):
-            if joined := run.joined_with(other, fits):
+            if joined := run.merged_with(other, fits):
                 runs.remove(other)
                 run = joined
         runs.append(run)
@@ -52,25 +73,29 @@ def join_neighbours(
     return tuple(replace(source, n=n) for n, source in enumerate(ranked, start=1))
 
 
-class _Run:
-    """Passages that follow one another, as one source, and the places of the first and last."""
+class _MergedSource:
+    """A source of one or several adjacent passages, with the positions of the first and last."""
 
-    def __init__(self, source: Source, first: Place | None, last: Place | None = None) -> None:
+    def __init__(
+        self, source: Source, first: PassagePosition | None, last: PassagePosition | None = None
+    ) -> None:
         self.source = source
         self._first = first
         self._last = last or first
 
-    def joined_with(self, neighbour: _Run, fits: Callable[[str], bool]) -> _Run | None:
-        """Both as one, if they follow one another."""
+    def merged_with(
+        self, neighbour: _MergedSource, fits: Callable[[str], bool]
+    ) -> _MergedSource | None:
+        """Return both as one source, or None if they are not adjacent or too long together."""
         one, other = sorted((self.source, neighbour.source), key=lambda source: source.n)
         if one.document_id != other.document_id or not _same_section(one, other):
             return None
         before, after = sorted((self, neighbour), key=lambda run: run.source.start)
-        text = before._text_with(after)
+        text = before._text_through(after)
         if text is None or not fits(text):
             return None
         first, last = before.source, after.source
-        return _Run(
+        return _MergedSource(
             replace(
                 one,
                 page=first.page,
@@ -85,8 +110,9 @@ class _Run:
             after._last,
         )
 
-    def _text_with(self, after: _Run) -> str | None:
-        """The document's text from the beginning of this run to the end of `after`."""
+    def _text_through(self, after: _MergedSource) -> str | None:
+        """Return the document's text from the start of this source to the end of `after`, or None
+        if it is not known."""
         first, last = self.source, after.source
         if last.start < first.end:
             return first.text + last.text[first.end - last.start :]
@@ -100,7 +126,7 @@ class _Run:
 
 
 def _same_section(one: Source, other: Source) -> bool:
-    """Equal context lines, a table's header row in one of them apart."""
+    """Return whether the context lines are equal, but for a table's header row in one of them."""
     if one.heading == other.heading:
         return True
     shorter, longer = sorted((one.heading, other.heading), key=len)

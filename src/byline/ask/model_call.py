@@ -1,4 +1,4 @@
-"""One call to a model as a single stream of events: its wait, its start, its deltas."""
+"""Makes one call to a model a single stream of events (queued, started, deltas), and its byline."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _NOT_TOLD: Final = {
     False: "the server was not asked what it has loaded",
 }
 
-_NEVER_SEEN: Final = re.compile(
+_HIDDEN_CHARACTERS: Final = re.compile(
     rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f{BIDI_CONTROLS}{TAG_CHARACTERS}]+"
 )
-"""Control characters steer a terminal; the others show other words than were checked."""
+"""Control characters could steer a terminal; the others make text look unlike what was checked."""
 
 CallEvent = Queued | Started | Delta
 
 
-class _Inbox:
-    """Collects what the gate says while the call itself is still waiting for its first delta."""
+class _CallEvents:
+    """The queue of a call's events; also the observer to which its gate reports."""
 
     def __init__(self) -> None:
         self.events: asyncio.Queue[CallEvent | BaseException | None] = asyncio.Queue()
@@ -44,17 +44,17 @@ class _Inbox:
 async def call_events(
     backend: Backend, request: ChatRequest, priority: Priority
 ) -> AsyncGenerator[CallEvent, None]:
-    """Call `backend` and yield what happens; closing the generator stops the upstream.
+    """Call `backend` and yield the call's events; closing the generator stops the upstream.
 
-    Raises what `Backend.call` raises. Unbounded here, bounded by the gate's own buffer.
+    Raises what `Backend.call` raises. The queue here has no bound; the gate's buffer has one.
     """
-    inbox = _Inbox()
+    inbox = _CallEvents()
 
     async def pump() -> None:
         try:
             async with aclosing(backend.call(request, priority, inbox)) as deltas:
                 async for delta in deltas:
-                    inbox.events.put_nowait(_readable(delta))
+                    inbox.events.put_nowait(_without_hidden_characters(delta))
         except Exception as error:  # noqa: BLE001 - handed to the reader, who raises it
             inbox.events.put_nowait(error)
         else:
@@ -71,22 +71,31 @@ async def call_events(
         await asyncio.wait([task])
 
 
-def _readable(delta: Delta) -> Delta:
-    if _NEVER_SEEN.search(delta.content) is None:
+def _without_hidden_characters(delta: Delta) -> Delta:
+    if _HIDDEN_CHARACTERS.search(delta.content) is None:
         return delta
-    return replace(delta, content=_NEVER_SEEN.sub("", delta.content))
+    return replace(delta, content=_HIDDEN_CHARACTERS.sub("", delta.content))
 
 
-def signed(backend: Backend, delta: Delta, so_far: Byline | None) -> Byline:
-    """The byline of a call once `delta` has come: our own record of who was called, and, as soon as
-    that is known, what its server says it has loaded. `so_far` is what the call had before."""
+def byline_after(backend: Backend, delta: Delta, so_far: Byline | None) -> Byline:
+    """Return the byline of a call once `delta` has come; `so_far` is the one before `delta`.
+
+    It changes where the server has told what it has loaded, and with the last delta.
+    """
     if delta.served is None and delta.finish_reason is None and so_far is not None:
         return so_far
+    return byline_of(backend, delta)
+
+
+def byline_of(backend: Backend, delta: Delta) -> Byline:
+    """Return the byline as `delta` proves it: our own record of who was called, and what its server
+    says it has loaded, where `delta` carries that."""
+    served = delta.served
     return Byline(
         backend=backend.name,
         machine=backend.machine,
         model_requested=backend.model,
-        model_loaded=delta.served.model_loaded if delta.served else None,
-        verified=delta.served.verified if delta.served else False,
-        note=delta.served.note if delta.served else _NOT_TOLD[delta.finish_reason is None],
+        model_loaded=served.model_loaded if served else None,
+        verified=served.verified if served else False,
+        note=served.note if served else _NOT_TOLD[delta.finish_reason is None],
     )

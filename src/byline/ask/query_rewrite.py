@@ -1,8 +1,8 @@
-"""A question that follows others: what it is searched by, and what of the others a model is shown.
+"""Prepares follow-up questions: the query they are searched by, and the turns a model is shown.
 
-A model is asked to write the question so that it stands alone; the backend that is to answer does
-it and no other. Where it cannot, the question is searched as it is. `quotes` has no model: a
-question that leans on the one before takes over its telling words. Pure.
+The backend that is to answer, and no other, rewrites the question so that it stands alone. If it
+cannot, the question is searched as it is. `quotes` has no model: a question that refers to the one
+before is searched with the telling words of that one added. Pure.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from byline.ask.answer_text import answer_text, says_something
-from byline.ask.prompt.prompt_budget import MESSAGE_TOKENS
-from byline.ask.prompt.token_calibration import Calibration
+from byline.ask.prompt.token_calibration import MESSAGE_TOKENS, Calibration
 from byline.domain.chat import Message
 from byline.domain.conversations import PastTurn
 from byline.text.terms import content_terms, folded, is_stop_word
@@ -38,9 +37,9 @@ _LABEL: Final = re.compile(
     r"|(?:(?:재작성된|다시 쓴|바꾼|수정된|독립적인) )?질문)\s*:\s*\**\s*",
     re.IGNORECASE,
 )
-_NO_LINE: Final = re.compile(r"^\s*(?:`{3,}\w*|[^\n]{1,80}:)\s*$")
-"""What stands around a question and is none: a fence of code, "Here is the question:"."""
-_LEANS: Final = re.compile(
+_NOT_A_QUESTION: Final = re.compile(r"^\s*(?:`{3,}\w*|[^\n]{1,80}:)\s*$")
+"""Lines around a question that are none: a code fence, "Here is the question:"."""
+_REFERS_BACK: Final = re.compile(
     r"^(?:and|but|so|or|then|also|what about|how about|그럼|그러면|그리고|그런데|또)\b"
     r"|\b(?:it|its|they|them|their|this|that|these|those|he|she|him|her|his|there|one)\b"
     r"|(?:^|\s)(?:그|이|저)(?:것|거|건|게|곳|때|럼|분|사람)?"
@@ -52,11 +51,11 @@ _LEANS: Final = re.compile(
 def history_messages(
     turns: Sequence[PastTurn], tokens: int, calibration: Calibration
 ) -> tuple[Message, ...]:
-    """The latest turns that fit into `tokens`, oldest first, answers without their citations: the
-    numbers mean other sources now."""
+    """Return the latest turns that fit into `tokens`, oldest first. Answers lose their citations,
+    whose numbers now mean other sources."""
     kept: list[Message] = []
     for turn in reversed(turns):
-        answer = _shown(turn)
+        answer = _answer_shown(turn)
         pair: list[Message] = [
             {"role": "user", "content": turn.question},
             {"role": "assistant", "content": answer},
@@ -72,7 +71,7 @@ def history_messages(
 def rewrite_messages(
     question: str, turns: Sequence[PastTurn], context_tokens: int, calibration: Calibration
 ) -> tuple[Message, ...]:
-    """What is sent to have `question` written so that it stands alone."""
+    """Return the messages that ask a model to rewrite `question` so that it stands alone."""
     asked = f"Last question: {question}\n\nThe question, so that it stands alone:"
     fixed = calibration.tokens(REWRITE_SYSTEM) + calibration.tokens(asked) + 2 * MESSAGE_TOKENS
     room = context_tokens // 2 - fixed - REWRITE_TOKENS_MAX
@@ -84,19 +83,19 @@ def rewrite_messages(
 
 
 def read_rewritten(text: str) -> str | None:
-    """The question a model wrote; None where it wrote something else than one short line."""
+    """Return the question a model wrote, or None if it wrote anything but one short line."""
     text = answer_text(text.rpartition(_THOUGHT_END)[2])
     lines = [line.strip() for line in text.replace("\ufffd", " ").splitlines()]
-    lines = [line for line in lines if line and not _NO_LINE.match(line)]
+    lines = [line for line in lines if line and not _NOT_A_QUESTION.match(line)]
     if len(lines) != 1 or len(lines[0]) > REWRITTEN_CHARS_MAX:
         return None
     line = strip_markers(_LABEL.sub("", _in_json(lines[0]))).strip(" \t\"'“”‘’*")
     return None if is_refusal(line) or not says_something(line) else line
 
 
-def is_of(query: str, question: str, turns: Sequence[PastTurn]) -> bool:
-    """Whether a rewritten question has a telling word in common with what was said: one that has
-    none was not made from it."""
+def shares_terms(query: str, question: str, turns: Sequence[PastTurn]) -> bool:
+    """Return whether a rewritten question shares a telling word with the conversation; one that
+    shares none was not made from it."""
     said = [question, *(f"{t.question} {t.searched_for or ''} {t.answer or ''}" for t in turns)]
     return not content_terms(query) or not set(content_terms(query)).isdisjoint(
         content_terms(" ".join(said))
@@ -104,7 +103,7 @@ def is_of(query: str, question: str, turns: Sequence[PastTurn]) -> bool:
 
 
 def _in_json(line: str) -> str:
-    """The text in a line that is an object with one, as some models answer everything."""
+    """Return the only text in a line that is a JSON object: some models answer everything so."""
     try:
         value = json.loads(line) if line.startswith("{") else None
     except (ValueError, RecursionError):
@@ -113,29 +112,31 @@ def _in_json(line: str) -> str:
     return texts[0] if len(texts) == 1 else line
 
 
-def carried_over(question: str, turns: Sequence[PastTurn]) -> str:
-    """`question` with the telling words of the one before it, if it leans on that one:
+def with_earlier_terms(question: str, turns: Sequence[PastTurn]) -> str:
+    """Return `question`, with the telling words of the one before added if it refers to that one:
 
     1. it says "it", "and …", "그것" and the like, or
     2. it has fewer telling words than a question that stands alone.
     """
-    own = _telling(question)
-    leans = _LEANS.search(question) is not None or len(own) < TELLING_WORDS_ENOUGH
+    own = _telling_words(question)
+    leans = _REFERS_BACK.search(question) is not None or len(own) < TELLING_WORDS_ENOUGH
     if not turns or not leans:
         return question
     before = turns[-1].searched_for or turns[-1].question
     known = {folded(word) for word in own}
-    words = [word for word in _telling(before) if folded(word) not in known]
+    words = [word for word in _telling_words(before) if folded(word) not in known]
     return " ".join([question, *words])
 
 
-def _telling(question: str) -> list[str]:
+def _telling_words(question: str) -> list[str]:
     words = re.findall(r"[^\W_]+(?:[-'’.][^\W_]+)*", question)
-    kept = [word for word in words if not is_stop_word(folded(word)) and not _LEANS.search(word)]
+    kept = [
+        word for word in words if not is_stop_word(folded(word)) and not _REFERS_BACK.search(word)
+    ]
     return list(dict.fromkeys(kept))
 
 
-def _shown(turn: PastTurn) -> str:
+def _answer_shown(turn: PastTurn) -> str:
     if not turn.answer:
         return "(This was not answered.)"
     words = " ".join(strip_markers(turn.answer).split())

@@ -1,4 +1,4 @@
-"""Has a follow-up written so that it stands alone, by the backend that is to answer it."""
+"""Calls the backend that is to answer a follow-up to rewrite it so that it stands alone."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from byline.ask.ask_progress import Progress
+from byline.ask.ask_progress import AskProgress
 from byline.ask.model_call import call_events
 from byline.ask.prompt.token_calibration import Calibration
 from byline.ask.query_rewrite import (
     REWRITE_S_MAX,
     REWRITE_TOKENS_MAX,
-    carried_over,
-    is_of,
     read_rewritten,
     rewrite_messages,
+    shares_terms,
+    with_earlier_terms,
 )
 from byline.config import schema
 from byline.dispatch.dispatcher import Backend
-from byline.domain.asks import AskEvent, AskQueued, AskRequest, Noted
+from byline.domain.asks import AskEvent, AskNote, AskQueued, AskRequest
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.gates import AskedBy, Asker, Priority, Queued
 from byline.errors import MachineError
 
 
-async def stand_alone(
-    request: AskRequest, backend: Backend, progress: Progress, calibration: Calibration
+async def rewrite_follow_up(
+    request: AskRequest, backend: Backend, progress: AskProgress, calibration: Calibration
 ) -> AsyncGenerator[AskEvent, None]:
-    """Set `progress.searched_for` where the question of a conversation is to be searched by other
-    words, and say so. Whatever fails here, the question is searched as it is."""
+    """Set `progress.searched_for` if a follow-up is to be searched by other words, and yield a note
+    on it. If the call fails, a note says so and the question is searched as it is."""
     if not progress.turns:
         return
     if isinstance(backend.config, schema.QuotesBackend):
-        query: str | None = carried_over(request.question, progress.turns)
-        note = Noted("carried_over", f"Searched for: {query}")
+        query: str | None = with_earlier_terms(request.question, progress.turns)
+        note = AskNote("carried_over", f"Searched for: {query}")
     else:
         said: list[str] = []
         begun = time.perf_counter()
         try:
-            backend.refuse_if_down()  # no second wait for a machine that is known not to be there
+            backend.refuse_if_down()  # no second wait for a machine that is known to be down
             call = ChatRequest(
                 rewrite_messages(
                     request.question, progress.turns, backend.context_tokens, calibration
@@ -49,7 +49,7 @@ async def stand_alone(
                 options={"temperature": 0},
                 asked_by=AskedBy(Asker.FOLLOW_UP, progress.ask_id),
             )
-            async with aclosing(_rewriting(call, backend, said)) as events:
+            async with aclosing(_rewrite_events(call, backend, said)) as events:
                 async for event in events:
                     yield event
             reason = "it wrote no question"
@@ -58,11 +58,11 @@ async def stand_alone(
             reason = error.reason
         progress.timings_ms["rewrite"] = (time.perf_counter() - begun) * 1000
         query = read_rewritten("".join(said))
-        if query is not None and not is_of(query, request.question, progress.turns):
+        if query is not None and not shares_terms(query, request.question, progress.turns):
             query, reason = None, "it wrote of something else"
-        note = Noted("rewritten", f"Searched for: {query}")
+        note = AskNote("rewritten", f"Searched for: {query}")
         if query is None:
-            yield Noted(
+            yield AskNote(
                 "rewrite_failed",
                 f"{backend.name} did not rewrite the question ({reason}); it is searched as it is.",
             )
@@ -71,7 +71,7 @@ async def stand_alone(
         yield note
 
 
-async def _rewriting(
+async def _rewrite_events(
     call: ChatRequest, backend: Backend, said: list[str]
 ) -> AsyncGenerator[AskEvent, None]:
     async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
@@ -81,4 +81,4 @@ async def _rewriting(
             elif isinstance(event, Delta):
                 said.append(event.content)
                 if event.finish_reason == "length":
-                    said.clear()  # half a question is another one
+                    said.clear()  # half a question is a different question

@@ -1,9 +1,9 @@
-"""The answerer without a model: the best sentences of the sources, verbatim, each cited. Pure.
+"""Answers without a model: quotes the best sentences of the sources, each cited. Pure.
 
-A sentence is scored by the rarity-weighted share of the question's terms it has (terms of its
-heading and title count half), lifted when it has what the question asks for (a date for "when",
-a number for "how much", "얼마") and by the rank of its passage. A heading names a matter without
-saying anything about it: it is quoted only where nothing else is left.
+The score of a sentence is the rarity-weighted share of the question's terms it has (terms of its
+heading and title count half). It is raised if the sentence has what the question asks for (a date
+for "when", a number for "how much", "얼마") and by the rank of its passage. A heading names a
+subject without saying anything about it: it is quoted only if nothing else is left.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RANK_LIFT: Final = 0.3
 HEADING_WEIGHT: Final = 0.2
 HEADING_CHARS_MAX: Final = 60
 READABLE_CHARS_MAX: Final = 400
-"""What is longer is no sentence but a record of data; it has many words for being long."""
+"""Anything longer is a record of data, not a sentence; it has many words only for its length."""
 KEEP_MIN: Final = 0.55
 """A further sentence is quoted only at this share of the best one's score."""
 
@@ -54,11 +54,11 @@ _CUES: Final = tuple(
 
 _BULLET: Final = re.compile(r"^[-*•·]\s+")
 _ENDS_SENTENCE: Final = re.compile(r"[.!?…。！？:][\"'”’»」』)\]]*$|[다요음함됨임]$")
-_TELLS: Final = re.compile(r"^(?:[-*•·|○●□■]|\d+[.)]\s)|[:：|=]|[\t]")
+_STATES_A_VALUE: Final = re.compile(r"^(?:[-*•·|○●□■]|\d+[.)]\s)|[:：|=]|[\t]")
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class _QuoteCandidate:
     n: int
     position: int
     text: str
@@ -69,7 +69,7 @@ class _Candidate:
 
 
 def quote_sources(question: str, sources: Sequence[Source], *, sentences_max: int) -> str:
-    """The answer: up to `sentences_max` sentences, best first, one a line, each ending in `[n]`."""
+    """Return up to `sentences_max` sentences, best first, one a line, each ending in `[n]`."""
     candidates = [c for rank, source in enumerate(sources) for c in _candidates(source, rank)]
     wanted = frozenset(query_terms(question))
     weights = _rarity(wanted, candidates)
@@ -77,7 +77,7 @@ def quote_sources(question: str, sources: Sequence[Source], *, sentences_max: in
         ((_score(question, c, weights), c) for c in candidates),
         key=lambda pair: (-pair[0], pair[1].rank, pair[1].position),
     )
-    chosen: list[_Candidate] = []
+    chosen: list[_QuoteCandidate] = []
     for score, candidate in scored:
         if len(chosen) == sentences_max or score < KEEP_MIN * scored[0][0]:
             break
@@ -86,7 +86,7 @@ def quote_sources(question: str, sources: Sequence[Source], *, sentences_max: in
     return "\n".join(f"{c.text} [{c.n}]" for c in chosen)
 
 
-def _candidates(source: Source, rank: int) -> list[_Candidate]:
+def _candidates(source: Source, rank: int) -> list[_QuoteCandidate]:
     context = frozenset(terms(f"{source.title} {source.heading}"))
     found = []
     for position, (start, end) in enumerate(split_sentences(source.text)):
@@ -96,21 +96,21 @@ def _candidates(source: Source, rank: int) -> list[_Candidate]:
         if held:
             shown = _BULLET.sub("", text)
             found.append(
-                _Candidate(source.n, position, shown, held, context, rank, _is_heading(text))
+                _QuoteCandidate(source.n, position, shown, held, context, rank, _is_heading(text))
             )
     return found
 
 
-def _rarity(wanted: frozenset[int], candidates: Sequence[_Candidate]) -> dict[int, float]:
+def _rarity(wanted: frozenset[int], candidates: Sequence[_QuoteCandidate]) -> dict[int, float]:
     seen = Counter(term for c in candidates for term in c.terms & wanted)
     return {term: math.log(1 + len(candidates) / (1 + seen[term])) for term in wanted}
 
 
-def _score(question: str, candidate: _Candidate, weights: dict[int, float]) -> float:
+def _score(question: str, candidate: _QuoteCandidate, weights: dict[int, float]) -> float:
     total = sum(weights.values()) or 1.0
     own = sum(weights[t] for t in candidate.terms if t in weights)
     around = sum(weights[t] for t in candidate.context - candidate.terms if t in weights)
-    # What stands above a sentence says what it is about, never that it answers.
+    # Heading and title say what a sentence is about, never that it answers.
     score = (own + min(own, CONTEXT_WEIGHT * around)) / total
     if any(asked.search(question) and has.search(candidate.text) for asked, has in _CUES):
         score *= 1 + CUE_LIFT
@@ -122,11 +122,12 @@ def _score(question: str, candidate: _Candidate, weights: dict[int, float]) -> f
 
 
 def _is_heading(text: str) -> bool:
-    """`# …`, or a short line that neither ends a sentence, nor lists, nor tells a value."""
+    """Return whether `text` is `# …`, or a short line that ends no sentence, lists nothing and
+    states no value."""
     if text.startswith("#"):
         return True
     return (
         len(text) <= HEADING_CHARS_MAX
         and not _ENDS_SENTENCE.search(text)
-        and not _TELLS.search(text)
+        and not _STATES_A_VALUE.search(text)
     )

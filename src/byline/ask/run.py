@@ -1,11 +1,11 @@
-"""The whole story of an ask, on one screen.
+"""Runs one ask from the resolved question to the checked answer, on one screen.
 
-    make a follow-up stand alone → retrieve → enough evidence? → machine up?
-        → quote, or: budget the prompt → gate → stream, or: rounds of tools (`agent`)
-        → sign → check the citations → done
+    rewrite a follow-up → retrieve → enough evidence? → machine up?
+        → quote, or: build the prompt → gate → stream, or: rounds of tools (`agent`)
+        → byline → check the citations → done
 
-Resolving the backend comes before (`service.start`), storing after (`service`). Every error ends
-the ask here or nowhere: no path leads from one backend to another.
+`service` resolves the backend before and stores the ask after. Any error ends the ask: no path
+leads from one backend to another.
 """
 
 from __future__ import annotations
@@ -15,32 +15,31 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 
 from byline.ask.agent.agent_run import run_agent
-from byline.ask.answer_check import Checking
-from byline.ask.answer_text import answer_text, says_something
+from byline.ask.answer_check import AnswerChecker
+from byline.ask.answer_text import StreamFilter, answer_text, says_something
 from byline.ask.ask_parts import AskParts
-from byline.ask.ask_progress import Progress
+from byline.ask.ask_progress import AskProgress
 from byline.ask.evidence import NOTHING_FOUND, judge_evidence
-from byline.ask.merge_adjacent import join_neighbours
-from byline.ask.model_call import call_events, signed
-from byline.ask.prompt.prompt_builder import Bounds, build_prompt
-from byline.ask.prompt.server_token_count import count_where_tight
+from byline.ask.merge_adjacent import merge_adjacent, numbered_source
+from byline.ask.model_call import byline_after, call_events
+from byline.ask.prompt.prompt_budget import TokenBudget
+from byline.ask.prompt.prompt_builder import build_prompt
+from byline.ask.prompt.server_token_count import count_tight_prompt
 from byline.ask.query_rewrite import history_messages
-from byline.ask.query_rewriter import stand_alone
+from byline.ask.query_rewriter import rewrite_follow_up
 from byline.ask.quotes import quote_sources
-from byline.ask.source_numbering import source_of
-from byline.ask.stream_filter import Listening
 from byline.config import schema
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import (
     REPETITION,
+    AskDone,
     AskEvent,
     AskMode,
+    AskNote,
     AskQueued,
     AskRequest,
     AskStarted,
     Byline,
-    Done,
-    Noted,
     Refusal,
     Source,
     SourcesFound,
@@ -54,18 +53,18 @@ from byline.errors import LlmError
 
 
 async def run_ask(
-    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+    request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
-    """Answer `request` on `backend` and on no other; the last event is `Done`.
+    """Answer `request` on `backend` and on no other; the last event is `AskDone`.
 
-    Raises any `BylineError` but nothing is lost by it: `progress` holds what was found so far.
+    Raises any `BylineError`; `progress` then still holds what was found so far.
     """
-    backend.knock()  # a machine known to be down gets its chance while the sources are looked for
+    backend.knock()  # a machine known to be down is tried again while the search runs
     calibration = parts.calibrations.of(backend.name, backend.model)
-    async with aclosing(stand_alone(request, backend, progress, calibration)) as events:
+    async with aclosing(rewrite_follow_up(request, backend, progress, calibration)) as events:
         async for event in events:
             yield event
-    backend.knock()  # the same where it was the rewriting that found it down
+    backend.knock()  # and again if it was the rewriting that found it down
     with _timed(progress, "retrieve"):
         found = await parts.searcher.search(
             SearchRequest(
@@ -77,8 +76,8 @@ async def run_ask(
             )
         )
     places = {hit.passage_id: hit.place for hit in found.hits if hit.place is not None}
-    progress.sources = join_neighbours(
-        _number(found),
+    progress.sources = merge_adjacent(
+        _numbered_sources(found),
         places,
         context_tokens=backend.context_tokens,
         calibration=calibration,
@@ -87,36 +86,36 @@ async def run_ask(
 
     refusal = await _refusal(request, found, parts)
     if refusal is not None:
-        yield Done(progress.refused(refusal))
+        yield AskDone(progress.refused(refusal))
         return
 
     await backend.refuse_unless_back()
-    if not _is_quoted(backend):
-        await count_where_tight(request.question, progress.sources, backend, parts.calibrations)
+    if not _has_no_model(backend):
+        await count_tight_prompt(request.question, progress.sources, backend, parts.calibrations)
 
-    checking = Checking(progress)
+    checker = AnswerChecker(progress)
     async with aclosing(_answer(request, backend, progress, parts)) as events:
         async for event in events:
             yield event
             match event:
                 case Token(text):
-                    for checked in checking.took(text):
+                    for checked in checker.feed(text):
                         yield checked
-                case ToolCalled() | Noted():  # what came before was no part of the answer
-                    checking = Checking(progress)
-    if not _is_quoted(backend) and not says_something(progress.text):
+                case ToolCalled() | AskNote():  # the text before was no part of the answer
+                    checker = AnswerChecker(progress)
+    if not _has_no_model(backend) and not says_something(progress.text):
         raise LlmError(backend.name, "empty_answer", machine=backend.machine)
-    if not progress.sources:  # an agent may find nothing at all; what it then says is its own
-        yield Done(progress.refused(NOTHING_FOUND))
+    if not progress.sources:  # an agent that found nothing answers from its own knowledge
+        yield AskDone(progress.refused(NOTHING_FOUND))
         return
-    for checked in checking.ended():
+    for checked in checker.finish():
         yield checked
-    yield Done(checking.outcome())
+    yield AskDone(checker.outcome())
 
 
 async def _refusal(request: AskRequest, found: SearchResult, parts: AskParts) -> Refusal | None:
-    """Why no model is asked, if so. An agent may yet find what the first search did not, so only
-    documents that are not there at all speak against it."""
+    """Return the refusal that keeps the model from being called, or None. In agent mode only an
+    empty library refuses: the agent may find what the first search missed."""
     if request.mode is AskMode.RAG:
         return judge_evidence(found, evidence_min=parts.config.evidence_min)
     if found.hits or (await parts.reader.documents(request.where, limit=1))[1]:
@@ -124,14 +123,14 @@ async def _refusal(request: AskRequest, found: SearchResult, parts: AskParts) ->
     return Refusal("no_documents", "There are no documents to answer from yet.")
 
 
-def _is_quoted(backend: Backend) -> bool:
+def _has_no_model(backend: Backend) -> bool:
     return isinstance(backend.config, schema.QuotesBackend)
 
 
 def _answer(
-    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+    request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
-    if _is_quoted(backend):
+    if _has_no_model(backend):
         return _quote(request, backend, progress, parts)
     if request.mode is AskMode.AGENT:
         return run_agent(request, backend, progress, parts)
@@ -139,9 +138,9 @@ def _answer(
 
 
 async def _quote(
-    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+    request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
-    """Answer without a model: Byline itself is the machine, and it has no gate."""
+    """Answer without a model. Byline itself is the machine, which has no gate."""
     assert isinstance(backend.config, schema.QuotesBackend)
     yield AskStarted(backend.name, backend.machine, backend.model, queue_ms=0.0)
     with _timed(progress, "generate"):
@@ -157,14 +156,14 @@ async def _quote(
 
 
 async def _generate(
-    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+    request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
-    """Answer with the backend's model, through its machine's gate."""
+    """Answer with the backend's model, through the gate of its machine."""
     calibration = parts.calibrations.of(backend.name, backend.model)
     prompt = build_prompt(
         request.question,
         progress.sources,
-        Bounds(backend.context_tokens, backend.max_tokens, calibration),
+        TokenBudget(backend.context_tokens, backend.max_tokens, calibration),
         history_messages(progress.turns, backend.context_tokens // 4, calibration),
     )
     progress.sources = prompt.sources
@@ -176,7 +175,7 @@ async def _generate(
         asked_by=AskedBy(Asker.ASK, progress.ask_id),
     )
     started_at = time.perf_counter()
-    listening = Listening(progress)
+    stream = StreamFilter(progress)
     async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
         async for event in events:
             match event:
@@ -189,10 +188,10 @@ async def _generate(
                 case Delta():
                     if event.content:
                         progress.timings_ms.setdefault("first_token", _ms_since(started_at))
-                        for told in listening.took(event.content):
+                        for told in stream.feed(event.content):
                             yield told
-                    progress.byline = signed(backend, event, progress.byline)
-                    if listening.repeats_itself():
+                    progress.byline = byline_after(backend, event, progress.byline)
+                    if stream.repeats_itself():
                         progress.finish_reason = REPETITION
                         break
                     if event.finish_reason is not None:
@@ -205,12 +204,12 @@ async def _generate(
     progress.text = answer_text(progress.text)
 
 
-def _number(found: SearchResult) -> tuple[Source, ...]:
-    return tuple(source_of(hit, n) for n, hit in enumerate(found.hits, start=1))
+def _numbered_sources(found: SearchResult) -> tuple[Source, ...]:
+    return tuple(numbered_source(hit, n) for n, hit in enumerate(found.hits, start=1))
 
 
 @contextmanager
-def _timed(progress: Progress, part: str) -> Iterator[None]:
+def _timed(progress: AskProgress, part: str) -> Iterator[None]:
     begun = time.perf_counter()
     yield
     progress.timings_ms[part] = _ms_since(begun)

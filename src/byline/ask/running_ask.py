@@ -1,9 +1,9 @@
-"""One ask under way: its events, those who read them, and what ends it.
+"""Holds one running ask: its events, its readers, and what ends it.
 
-An ask lives as long as somebody reads it. When the last reader has gone it ends at once, or, if it
-was sent with `resumable`, after `resumable_s` without a reader; a page without scripts, which only
-looks in now and then, keeps it alive as well. Events are numbered from 1; every reader takes them
-at its own pace from the same list, so none holds up the machine or another.
+An ask runs as long as it has a reader. When the last reader leaves, it ends at once, or, if it was
+sent with `resumable`, after `resumable_s` without a reader. A page without scripts, which reloads
+now and then, keeps it alive too. Events are numbered from 1. Every reader takes them from the same
+list at its own pace, so no reader holds up the machine or another reader.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from datetime import datetime
 from byline.dispatch.clock import Clock, Timer
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import (
+    AskDone,
     AskEvent,
+    AskFailed,
     AskQueued,
     AskRequest,
     AskStarted,
     AskStatus,
-    Done,
-    Failed,
 )
 
-LastEvent = Done | Failed
+LastEvent = AskDone | AskFailed
 
 
 class RunningAsk:
-    """Iterating it replays its events, then follows it live. Who started it is its first reader.
+    """A running ask. Iterating yields its past events, then the live ones. Its first reader is
+    whoever started it.
 
-    Two tasks carry it: the work, which may be cancelled at any moment, and its end, which may not:
-    it turns whatever became of the work into the last event and stores it.
+    It has two tasks: the work, which may be cancelled at any moment, and the end, which may not: it
+    turns the result of the work into the last event and stores it.
     """
 
     def __init__(
@@ -47,12 +48,12 @@ class RunningAsk:
         self.stopped_as = AskStatus.CANCELLED
         self.events: list[AskEvent] = []
         self.stored = asyncio.Event()
-        """Set once it can be found under its id."""
+        """Set once the ask can be found under its id."""
         self.times: list[datetime] = []
         self._clock = clock
-        self._alone_s = resumable_s if request.resumable else 0.0
+        self._unread_s_max = resumable_s if request.resumable else 0.0
         self._readers = 1
-        self._given_up: Timer | None = None
+        self._cancel_timer: Timer | None = None
         self._ended = False
         self._changed = asyncio.Event()
         self._work: asyncio.Task[LastEvent]
@@ -68,7 +69,7 @@ class RunningAsk:
         async def settle() -> None:
             await asyncio.wait([self._work])
             self.publish(await end(self._work))
-            self._wait_no_longer()
+            self._stop_cancel_timer()
 
         self._end = asyncio.create_task(settle(), name=f"end of ask {self.id}")
 
@@ -78,7 +79,7 @@ class RunningAsk:
                 self.status = AskStatus.QUEUED
             case AskStarted():
                 self.status = AskStatus.RUNNING
-            case Done(answer) | Failed(_, answer):
+            case AskDone(answer) | AskFailed(_, answer):
                 self.status = answer.status
                 self._ended = True
         self.events.append(event)
@@ -91,7 +92,7 @@ class RunningAsk:
             yield event
 
     async def read(self, after: int = 0) -> AsyncIterator[tuple[int, AskEvent]]:
-        """Each event after number `after`, with its number, until the last one."""
+        """Yield each event after number `after`, with its number, up to the last one."""
         while True:
             changed = self._changed
             while after < len(self.events):
@@ -102,30 +103,30 @@ class RunningAsk:
             await changed.wait()
 
     def join(self) -> None:
-        """One more reads it; goes with one `leave`."""
+        """Add a reader, who has to call `leave`."""
         self._readers += 1
-        self._wait_no_longer()
+        self._stop_cancel_timer()
 
     async def leave(self) -> None:
-        """A reader went away. Without any the ask is cancelled: now (then it is stored and its
-        machine free when this returns), or a while later if it is resumable."""
+        """Remove a reader. Without readers the ask is cancelled: at once (it is stored and its
+        machine free when this returns), or after `resumable_s` if it is resumable."""
         self._readers -= 1
         if self._readers or self._work.done():
             return
-        if not self._alone_s:
+        if not self._unread_s_max:
             await self.stop(AskStatus.CANCELLED)
             return
-        self._wait_for_readers()
+        self._start_cancel_timer()
 
-    def look_in(self) -> None:
-        """Somebody saw how it stands and did not stay: if it waits for readers, it waits anew."""
-        if self._given_up is not None:
-            self._wait_no_longer()
-            self._wait_for_readers()
+    def keep_alive(self) -> None:
+        """Restart the time after which an ask without readers is cancelled, if it is running."""
+        if self._cancel_timer is not None:
+            self._stop_cancel_timer()
+            self._start_cancel_timer()
 
     async def stop(self, status: AskStatus) -> None:
-        """End the ask now, as `cancelled` or `interrupted`, and wait until it is stored and its
-        machine free. A finished ask is left as it is."""
+        """End the ask as `cancelled` or `interrupted`; return when it is stored and its machine
+        free. A finished ask is left as it is."""
         self._stop(status)
         await asyncio.wait([self._end])
 
@@ -134,12 +135,12 @@ class RunningAsk:
             self.stopped_as = status
             self._work.cancel()
 
-    def _wait_for_readers(self) -> None:
-        self._given_up = self._clock.call_at(
-            self._clock.monotonic() + self._alone_s, lambda: self._stop(AskStatus.CANCELLED)
+    def _start_cancel_timer(self) -> None:
+        self._cancel_timer = self._clock.call_at(
+            self._clock.monotonic() + self._unread_s_max, lambda: self._stop(AskStatus.CANCELLED)
         )
 
-    def _wait_no_longer(self) -> None:
-        if self._given_up is not None:
-            self._given_up.cancel()
-            self._given_up = None
+    def _stop_cancel_timer(self) -> None:
+        if self._cancel_timer is not None:
+            self._cancel_timer.cancel()
+            self._cancel_timer = None

@@ -1,4 +1,4 @@
-"""Running asks: starts them, lets any number of readers follow them, ends and stores them."""
+"""Starts asks, gives them to any number of readers, ends and stores them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import TypeVar
 import structlog
 
 from byline.ask.agent.replay import Replay, replay
-from byline.ask.ask_json import resumed, transcript
+from byline.ask.ask_json import rows_after, transcript
 from byline.ask.ask_parts import AskParts
-from byline.ask.ask_progress import Progress
+from byline.ask.ask_progress import AskProgress
 from byline.ask.history.ask_records import AskRecords
 from byline.ask.run import run_ask
 from byline.ask.running_ask import LastEvent, RunningAsk
@@ -24,11 +24,11 @@ from byline.dispatch.clock import Clock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
 from byline.domain.asks import (
+    AskDone,
+    AskFailed,
     AskMode,
     AskRequest,
     AskStatus,
-    Done,
-    Failed,
     StoredAsk,
 )
 from byline.errors import (
@@ -47,7 +47,7 @@ Known = TypeVar("Known", StoredAsk, ListedAsk)
 
 
 class Asks:
-    """All asks: those running here and, through the records, those of the past."""
+    """Owns the asks that run in this process, and reads those of the past from the records."""
 
     def __init__(
         self,
@@ -65,10 +65,10 @@ class Asks:
         self._running: dict[str, RunningAsk] = {}
 
     def start(self, request: AskRequest) -> RunningAsk:
-        """Check the request, resolve its backend and let it run.
+        """Check the request, resolve its backend and start the ask.
 
-        Raises `BadRequest`, `TooLarge`, `UnknownBackend`, `ToolsUnsupported`, and `GateFull` where
-        the machine has no place left for its call, before anything is searched, called or stored.
+        Raises `BadRequest`, `TooLarge`, `UnknownBackend`, `ToolsUnsupported`, and `GateFull` if the
+        machine has no place left for the call, all before anything is searched, called or stored.
         """
         backend = self._dispatcher.get_backend(request.backend)
         request = replace(request, question=self._checked_question(request.question))
@@ -76,7 +76,7 @@ class Asks:
             raise ToolsUnsupported(f"{backend.name} cannot call tools, which agent mode needs.")
         running = RunningAsk(request, backend, self._clock, self._parts.config.resumable_s)
         place = backend.expect(running.id)
-        progress = Progress(running.id, request.question, named=_is_named(request))
+        progress = AskProgress(running.id, request.question, named=_is_named(request))
         progress.conversation_id = request.conversation_id
         self._running[running.id] = running
 
@@ -93,51 +93,51 @@ class Asks:
     async def list(
         self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
     ) -> tuple[Sequence[ListedAsk], str | None]:
-        """Those that are meant, newest first; the second value continues the list."""
+        """Return the asks that match, newest first, and the cursor that continues the list."""
         asks, more = await self._records.list(limit, cursor, filters)
         return [self._with_live_status(ask) for ask in asks], more
 
     def running(self, ask_id: str) -> RunningAsk | None:
-        """The ask if it runs in this process; who reads it says `join` first."""
+        """Return the ask if it runs in this process; a reader has to call its `join` first."""
         return self._running.get(ask_id)
 
-    def look_in(self, ask: StoredAsk) -> None:
-        """Somebody is shown how an ask stands, and may look again: see `RunningAsk.look_in`."""
+    def keep_alive(self, ask: StoredAsk) -> None:
+        """Note that a page showed the ask and may reload: see `RunningAsk.keep_alive`."""
         running = self._running.get(ask.id)
         if running is not None:
-            running.look_in()
+            running.keep_alive()
 
     async def events(self, ask_id: str, after: int = 0) -> Sequence[dict[str, object]]:
-        """The transcript after event number `after`, so far as there is one; raises `NotFound`."""
+        """Return the transcript so far, behind event number `after`. Raises `NotFound`."""
         running = self._running.get(ask_id)
         if running is not None:
-            return resumed(transcript(running.events, running.times), after)
+            return rows_after(transcript(running.events, running.times), after)
         await self._records.get(ask_id)
-        return resumed(await self._records.events(ask_id, after), after)
+        return rows_after(await self._records.events(ask_id, after), after)
 
     async def replay(self, ask_id: str) -> Replay:
-        """The stored transcript of an ended ask, played again; raises `NotFound`."""
+        """Replay the stored transcript of an ended ask. Raises `NotFound`."""
         return replay(await self.events(ask_id))
 
     async def cancel(self, ask_id: str) -> StoredAsk:
-        """End a running ask, whoever reads it; a finished one is returned as it is. Raises
-        `NotFound`."""
+        """End a running ask, whether it has readers or not, and return it; a finished one is
+        returned as it is. Raises `NotFound`."""
         await self._stop(ask_id)
         return await self.get(ask_id)
 
     async def delete(self, ask_id: str) -> None:
-        """Remove an ask and its transcript, ending it first if it runs here."""
+        """Remove an ask and its transcript; end it first if it runs here. Raises `NotFound`."""
         await self._stop(ask_id)
         await self._records.delete(ask_id)
 
     async def stop_conversation(self, conversation_id: str) -> None:
-        """End the asks of a conversation that run here."""
+        """End the asks of a conversation that run in this process."""
         for running in list(self._running.values()):
             if running.request.conversation_id == conversation_id:
                 await running.stop(AskStatus.CANCELLED)
 
     async def close(self) -> None:
-        """Interrupt what still runs and wait until it is stored."""
+        """Interrupt the running asks and wait until they are stored."""
         running = list(self._running.values())
         await asyncio.gather(*(ask.stop(AskStatus.INTERRUPTED) for ask in running))
 
@@ -166,11 +166,11 @@ class Asks:
         running = self._running.get(stored.id)
         return replace(stored, status=running.status) if running else stored
 
-    async def _work(self, running: RunningAsk, progress: Progress) -> LastEvent:
+    async def _work(self, running: RunningAsk, progress: AskProgress) -> LastEvent:
         request, backend = running.request, running.backend
         if request.conversation_id is not None:
             progress.turns = await self._records.turns(request.conversation_id)
-        # Beside retrieval: nobody hears of the ask before it is stored, and nobody waits for it.
+        # Stored while retrieval runs: no event is published before the ask is stored.
         storing = asyncio.create_task(
             self._records.insert(running.id, request, backend.name, backend.machine)
         )
@@ -179,31 +179,31 @@ class Asks:
             async with aclosing(run_ask(request, backend, progress, self._parts)) as events:
                 async for event in events:
                     await storing
-                    if isinstance(event, Done | Failed):
+                    if isinstance(event, AskDone | AskFailed):
                         return event
                     running.publish(event)
             raise AssertionError("run_ask ends with Done")
         finally:
-            await _ended(storing)
+            await _wait_until_stored(storing)
 
     async def _end(
-        self, running: RunningAsk, progress: Progress, work: asyncio.Task[LastEvent]
+        self, running: RunningAsk, progress: AskProgress, work: asyncio.Task[LastEvent]
     ) -> LastEvent:
         last = _last_event(running, progress, work)
         try:
-            await self._keep(running, last)
+            await self._store(running, last)
         except BylineError as error:
-            # A lost database must not take the answer from the person who waits for it.
+            # A lost database must not keep the answer from the person who waits for it.
             log.warning("an ask could not be stored", ask_id=running.id, reason=error.message)
-        except Exception:  # whatever it is, a reader without a last event would wait for ever
+        except Exception:  # whatever it is: a reader without a last event would wait for ever
             log.exception("an ask could not be stored", ask_id=running.id)
         finally:
             del self._running[running.id]
         return last
 
-    async def _keep(self, running: RunningAsk, last: LastEvent) -> None:
-        """Count and store what became of an ask; a wrong request was none."""
-        if isinstance(last, Failed) and isinstance(last.error, BadRequest | NotFound):
+    async def _store(self, running: RunningAsk, last: LastEvent) -> None:
+        """Count and store the outcome of an ask; one that was a wrong request is discarded."""
+        if isinstance(last, AskFailed) and isinstance(last.error, BadRequest | NotFound):
             await self._records.discard(running.id)
             return
         seconds = time.monotonic() - running.begun_at
@@ -212,9 +212,9 @@ class Asks:
         await self._records.finish(last.answer, transcript(events, times))
 
 
-async def _ended(storing: asyncio.Task[None]) -> None:
-    """Wait for a row that is being stored, also when the ask is cancelled meanwhile: its end
-    updates that row. Whether storing failed is for whoever awaits the task itself."""
+async def _wait_until_stored(storing: asyncio.Task[None]) -> None:
+    """Wait until the row of an ask is stored, also if the ask is cancelled meanwhile: its end
+    updates that row. An error of `storing` is left to whoever awaits the task itself."""
     try:
         await asyncio.wait([storing])
     except asyncio.CancelledError:
@@ -230,9 +230,9 @@ def _is_named(request: AskRequest) -> bool:
 
 
 def _last_event(
-    running: RunningAsk, progress: Progress, work: asyncio.Task[LastEvent]
+    running: RunningAsk, progress: AskProgress, work: asyncio.Task[LastEvent]
 ) -> LastEvent:
-    """What became of the work, as the ask's last event.
+    """Return the last event of an ask, by the result of its work.
 
     1. it was stopped                                → done, cancelled or interrupted
     2. it ended by itself                            → its own last event
@@ -240,7 +240,7 @@ def _last_event(
     4. any other error, or half an answer sent       → error
     """
     if work.cancelled():
-        return Done(progress.stopped(running.stopped_as))  # 1
+        return AskDone(progress.stopped(running.stopped_as))  # 1
     error = work.exception()
     if error is None:
         return work.result()  # 2
@@ -250,8 +250,8 @@ def _last_event(
         error = Internal(error_id)
     answer = progress.failed(error)
     if answer.status is AskStatus.LLM_ERROR and not progress.text:
-        return Done(answer)  # 3
-    return Failed(error, answer)  # 4
+        return AskDone(answer)  # 3
+    return AskFailed(error, answer)  # 4
 
 
 @asynccontextmanager
@@ -262,12 +262,12 @@ async def running_asks(
     metrics: Metrics,
     clock: Clock,
 ) -> AsyncIterator[Asks]:
-    """Asks for as long as Byline runs; those left over from dead processes are marked first."""
+    """Open the service for as long as Byline runs. Asks of dead processes are marked first."""
     interrupted = await records.interrupt_orphans()
     if interrupted:
         log.info("asks of a process that died are marked interrupted", count=interrupted)
     asks = Asks(parts, dispatcher, records, metrics, clock)
-    reading = asyncio.create_task(records.make_findable(), name="make asks findable")
+    reading = asyncio.create_task(records.update_search_terms(), name="make asks findable")
     try:
         yield asks
     finally:

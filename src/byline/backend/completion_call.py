@@ -35,7 +35,7 @@ from byline.backend.http_session import Link, read_at_most
 from byline.backend.key_masking import MaskedDeltas
 from byline.backend.request_bodies import chat_body, max_tokens
 from byline.config.schema import OpenAIBackend
-from byline.domain.chat import ChatRequest, Delta, Served
+from byline.domain.chat import ChatRequest, Delta, ServedModel
 from byline.errors import BackendUnavailable, LlmError
 
 _ANSWER_BYTES_BASE: Final = 1024 * 1024
@@ -247,9 +247,9 @@ class Call:
             if mismatch:
                 raise unavailable(self._link.to, "model_mismatch", mismatch)
 
-    def _served(self, verdict: Verdict) -> Served:
+    def _served(self, verdict: Verdict) -> ServedModel:
         self._refuse_other_model()
-        return Served(
+        return ServedModel(
             self._exchange.peer or self._link.to.address,
             verdict.model_loaded,
             verdict.verified,

@@ -30,8 +30,8 @@ from byline.dispatch.gate.local_gate import Gate, Slot
 from byline.dispatch.health.health_monitor import Lookout
 from byline.dispatch.health.health_states import Good
 from byline.dispatch.record.call_record import Trace
-from byline.domain.chat import ChatRequest, Delta, Served
-from byline.domain.gates import AskedBy, Asker, Priority, Queued, Started, Who
+from byline.domain.chat import ChatRequest, Delta, ServedModel
+from byline.domain.gates import AskedBy, Asker, CallOrigin, Priority, Queued, Started
 from byline.errors import (
     BackendUnavailable,
     BylineError,
@@ -179,7 +179,7 @@ class Calls:
         except GateFull as error:
             trace = Trace(self.lookout.clock)
             trace.failed(error)
-            who = Who(self._name, AskedBy(Asker.ASK))  # under its id nothing will be found
+            who = CallOrigin(self._name, AskedBy(Asker.ASK))  # under its id nothing will be found
             self.lookout.tell(trace.told(who, self._gate.machine, Priority.FOREGROUND))
             raise
 
@@ -231,7 +231,7 @@ class Calls:
             trace.failed(error)
             raise
         finally:
-            who = Who(self._name, request.asked_by)
+            who = CallOrigin(self._name, request.asked_by)
             self.lookout.tell(trace.told(who, self._gate.machine, priority))
 
     async def _enter(
@@ -358,7 +358,7 @@ class Calls:
         deltas_left = tokens_max + DELTAS_SLACK
         chars_left = deltas_left * TOKEN_CHARS_MAX
         answering = finished = False
-        served: Served | None = None
+        served: ServedModel | None = None
         async with aclosing(self._client.stream(request)) as deltas:
             async for delta in deltas:
                 if not answering:

@@ -40,13 +40,13 @@ from byline.config.schema import Config, OpenAIBackend
 from byline.dispatch.connection_test_keys import TrialKeys
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.connection_trials import (
-    Proposal,
-    Speed,
+from byline.domain.connection_tests import (
+    AnswerSpeed,
+    ConfigurationProposal,
+    ConnectionTest,
+    ConnectionTestRequest,
+    ConnectionTestStep,
     StepState,
-    Trial,
-    TrialRequest,
-    TrialStep,
 )
 from byline.domain.echo import quoted
 from byline.domain.gates import AskedBy, Asker, Priority
@@ -101,14 +101,14 @@ class Trials:
         self._keys = TrialKeys(config)
         self.file = file
 
-    async def run(self, request: TrialRequest) -> Trial:
+    async def run(self, request: ConnectionTestRequest) -> ConnectionTest:
         """Raises BadRequest for what is not tried at all; what a server fails at is in its steps.
 
         Takes at most as long as the steps together. Cancelling it closes every connection.
         """
         base_url = self._checked_url(request.base_url)
         self._keys.check(request.api_key_env, base_url)
-        walk = _Walk(Trial(base_url, ()))
+        walk = _Walk(ConnectionTest(base_url, ()))
         await walk.step("connect", lambda: _connect(base_url))
         async with AsyncExitStack() as stack:
             if not walk.ended:
@@ -124,7 +124,9 @@ class Trials:
                     await walk.step("tools", lambda: self._call_tool(client, base_url, walk))
         return walk.whole()
 
-    def proposal(self, trial: Trial, request: TrialRequest) -> Proposal | None:
+    def proposal(
+        self, trial: ConnectionTest, request: ConnectionTestRequest
+    ) -> ConfigurationProposal | None:
         """What to paste to have the server answer from now on; None for one that did not.
 
         Reads the configuration file as it is now, for names that are taken, and holds what the
@@ -137,7 +139,7 @@ class Trials:
         except FileNotFoundError:
             now = ""
         except (OSError, UnicodeDecodeError) as error:
-            return Proposal("", self.file, (f"{self.file} cannot be read: {error}",))
+            return ConfigurationProposal("", self.file, (f"{self.file} cannot be read: {error}",))
         found = Found(
             trial.base_url, trial.model, trial.tools, trial.context_tokens, request.api_key_env
         )
@@ -145,8 +147,8 @@ class Trials:
         try:
             check_text(f"{now.rstrip()}\n\n{text}".lstrip(), self.file)
         except ConfigInvalid as error:
-            return Proposal(text, self.file, error.faults)
-        return Proposal(text, self.file)
+            return ConfigurationProposal(text, self.file, error.faults)
+        return ConfigurationProposal(text, self.file)
 
     def _checked_url(self, base_url: str) -> str:
         base_url = base_url.strip().rstrip("/")
@@ -213,7 +215,7 @@ class Trials:
 class _Walk:
     """The trial so far, step by step."""
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: ConnectionTest) -> None:
         self.trial = trial
         self.ended = False
 
@@ -228,18 +230,18 @@ class _Walk:
             said, failure = error.message, error
         took_ms = (time.perf_counter() - begun) * 1000
         if failure is None:
-            made = TrialStep(name, StepState.OK, said, took_ms)
+            made = ConnectionTestStep(name, StepState.OK, said, took_ms)
         else:
             reason = failure.reason if isinstance(failure, MachineError) else failure.code
             remedy = failure.remedy
-            made = TrialStep(name, StepState.FAILED, said, took_ms, reason, remedy)
+            made = ConnectionTestStep(name, StepState.FAILED, said, took_ms, reason, remedy)
             self.ended = True
         self.trial = replace(self.trial, steps=(*self.trial.steps, made))
 
-    def whole(self) -> Trial:
+    def whole(self) -> ConnectionTest:
         """With the steps that were not reached."""
         done = self.trial.steps
-        left = (TrialStep(name, StepState.SKIPPED) for name in STEPS[len(done) :])
+        left = (ConnectionTestStep(name, StepState.SKIPPED) for name in STEPS[len(done) :])
         return replace(self.trial, steps=(*done, *left))
 
 
@@ -278,7 +280,7 @@ async def _connect(base_url: str) -> str:
     return f"Somebody answers at {to.address}."
 
 
-async def _meet(link: Link, request: TrialRequest, walk: _Walk) -> str:
+async def _meet(link: Link, request: ConnectionTestRequest, walk: _Walk) -> str:
     met = await introduce(link.ask)
     model = request.model or _first_choice(met)
     walk.trial = replace(
@@ -303,7 +305,7 @@ def _first_choice(met: Introduced) -> str | None:
     return next(iter((*listed, *met.models, *met.loaded)), None)
 
 
-async def _timed(client: OpenAIClient, request: ChatRequest) -> Speed:
+async def _timed(client: OpenAIClient, request: ChatRequest) -> AnswerSpeed:
     begun = time.perf_counter()
     first = last = None
     tokens = 0
@@ -321,20 +323,20 @@ async def _timed(client: OpenAIClient, request: ChatRequest) -> Speed:
     tokens = usage_tokens or tokens
     span_s = last - first
     rate = (tokens - 1) / span_s if tokens > 1 and span_s >= SPAN_S_MIN else None
-    return Speed((first - begun) * 1000, rate)
+    return AnswerSpeed((first - begun) * 1000, rate)
 
 
 def _says(delta: Delta) -> bool:
     return bool(delta.content or delta.reasoning)
 
 
-def _link(base_url: str, request: TrialRequest) -> Link:
+def _link(base_url: str, request: ConnectionTestRequest) -> Link:
     to = upstream(NAME, urlsplit(base_url).hostname or NAME, base_url)
     limits = replace(LIMITS, make_socket=open_bounded_socket)
     return Link(to, base_url, CONNECT_S_MAX, environment_key(request.api_key_env), limits)
 
 
-def _client(base_url: str, model: str, request: TrialRequest) -> OpenAIClient:
+def _client(base_url: str, model: str, request: ConnectionTestRequest) -> OpenAIClient:
     config = OpenAIBackend(
         kind="openai",
         machine=NAME,

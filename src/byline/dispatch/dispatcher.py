@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from byline.backend.chat_client import ChatClient
 from byline.backend.decode import assemble_message
@@ -152,7 +152,7 @@ class Backend:
         received = await self.collect(request, priority)
         text = "".join(delta.content for delta in received)
         if not text.strip():
-            self._refuse_empty(received)
+            raise self.empty_answer(received[-1])
         return text
 
     async def generate_with_tools(
@@ -173,7 +173,7 @@ class Backend:
         received = await self.collect(request, priority)
         message = assemble_message(received)
         if not message.get("tool_calls") and not (message.get("content") or "").strip():
-            self._refuse_empty(received)
+            raise self.empty_answer(received[-1])
         return message
 
     async def count_tokens(self, text: str) -> int | None:
@@ -210,12 +210,13 @@ class Backend:
         if request.tools and not self.tools and self.kind != "quotes":
             raise ToolsUnsupported(f"The backend {self.name} is not configured to call tools.")
 
-    def _refuse_empty(self, received: Sequence[Delta]) -> NoReturn:
-        raise LlmError(
+    def empty_answer(self, last: Delta) -> LlmError:
+        """Return the error for a stream that ended well with `last` and holds no answer."""
+        return LlmError(
             self.name,
             "empty_answer",
             machine=self.machine,
-            text=f"no text came (finish_reason {received[-1].finish_reason})",
+            text=f"no text came (finish_reason {last.finish_reason})",
         )
 
 

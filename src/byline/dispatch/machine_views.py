@@ -14,8 +14,8 @@ from byline.config.schema import (
 )
 from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.dispatch.record.machine_records import Day, MachineRecords
-from byline.domain.gates import Roster
-from byline.domain.machine_reports import BackendView, FirstTokens, MachineView
+from byline.domain.gates import QueueSnapshot
+from byline.domain.machine_reports import BackendView, FirstTokenTimes, MachineView
 from byline.errors import NotFound
 
 WAITING_SHOWN: Final = 50
@@ -74,7 +74,7 @@ class Machines:
             if backend.machine == name
         )
         if name == QUOTES_MACHINE:
-            return MachineView(name, None, Roster(), views)
+            return MachineView(name, None, QueueSnapshot(), views)
         gate = self._dispatcher.gate(name)
         return MachineView(
             name=name,
@@ -98,5 +98,5 @@ class Machines:
             tools=backend.tools,
             health=backend.health(),
             states=tuple(day.states.get(backend.name, ())),
-            first_tokens=day.first_tokens.get(backend.name, FirstTokens()),
+            first_tokens=day.first_tokens.get(backend.name, FirstTokenTimes()),
         )

@@ -12,7 +12,7 @@ from typing import Final
 
 from byline.backend.llama_cpp import bundled_model
 from byline.config import schema
-from byline.domain.findings import Disk, DiskState, Finding, FindingState
+from byline.domain.findings import DiskState, DiskStatus, Finding, FindingState
 from byline.ingest.readers.image_reader import find_ocr, needs_ocr
 
 ROOM_LITTLE_BYTES: Final = 2_000_000_000
@@ -66,17 +66,17 @@ def disk_finding(folder: Path) -> Finding:
     return Finding("disk", _FINDING_OF_DISK[disk.state], said, disk.remedy or "")
 
 
-def disk_of(folders: Iterable[Path]) -> Disk:
+def disk_of(folders: Iterable[Path]) -> DiskStatus:
     """The disk with the least room among those of `folders`, which need not all exist."""
     least, folder = min(
         (shutil.disk_usage(existing).free, existing) for existing in map(_existing, folders)
     )
     remedy = "Make room, or set BYLINE_HOME to a larger disk."
     if least < ROOM_NONE_BYTES:
-        return Disk(str(folder), DiskState.FULL, least, remedy)
+        return DiskStatus(str(folder), DiskState.FULL, least, remedy)
     if least < ROOM_LITTLE_BYTES:
-        return Disk(str(folder), DiskState.LOW, least, remedy)
-    return Disk(str(folder), DiskState.OK, least)
+        return DiskStatus(str(folder), DiskState.LOW, least, remedy)
+    return DiskStatus(str(folder), DiskState.OK, least)
 
 
 def ocr_finding(config: schema.Ingest, environ: Mapping[str, str]) -> Finding:

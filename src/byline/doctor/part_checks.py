@@ -20,11 +20,11 @@ from byline.config import schema
 from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.doctor.host_checks import disk_of
 from byline.domain.findings import (
-    Backlog,
     BacklogState,
-    Disk,
+    BacklogStatus,
+    DiskStatus,
     EmbedderState,
-    Embedding,
+    EmbeddingStatus,
     Finding,
     FindingState,
     Readiness,
@@ -69,18 +69,18 @@ class Checkup:
             async with asyncio.timeout(_READY_S_MAX), self.database.connection() as connection:
                 embedding = await embedding_of(connection, self.config.embedder)
         except TimeoutError:
-            embedding = Embedding(self.config.embedder.kind, EmbedderState.UNKNOWN)
+            embedding = EmbeddingStatus(self.config.embedder.kind, EmbedderState.UNKNOWN)
         return Readiness(self.proved_at, embedding, await self.backlog(), await self.disk())
 
-    async def backlog(self) -> Backlog:
+    async def backlog(self) -> BacklogStatus:
         """What waits to be read; `unknown` when the database does not say in 2 s."""
         try:
             async with asyncio.timeout(_READY_S_MAX), self.database.connection() as connection:
                 return await backlog_of(connection, self.config.ingest.extract_s_max)
         except (TimeoutError, BylineError):
-            return Backlog(BacklogState.UNKNOWN)
+            return BacklogStatus(BacklogState.UNKNOWN)
 
-    async def disk(self) -> Disk:
+    async def disk(self) -> DiskStatus:
         """The disk with the least room of those Byline writes to."""
         return await asyncio.to_thread(disk_of, self.files.folders())
 
@@ -171,16 +171,18 @@ async def passages_finding(config: schema.Config, database: Database) -> Finding
     return Finding("passages", WARNING, also, REMEDY)
 
 
-async def embedding_of(connection: AsyncConnection[DictRow], config: schema.Embedder) -> Embedding:
+async def embedding_of(
+    connection: AsyncConnection[DictRow], config: schema.Embedder
+) -> EmbeddingStatus:
     """How far the passages are embedded, by what the last attempts left in the database."""
     if config.kind == "none":
-        return Embedding(config.kind, EmbedderState.OFF)
+        return EmbeddingStatus(config.kind, EmbedderState.OFF)
     row = await (await connection.execute(statements("checkup")["embedding"])).fetchone() or {}
     state = EmbedderState.FILLING if row["is_waiting"] else EmbedderState.READY
     if row["error_message"] is not None:
         state = EmbedderState.DEGRADED
     reason, remedy = row["error_message"], row["error_remedy"]
-    return Embedding(config.kind, state, row["embedded"], row["passages"], reason, remedy)
+    return EmbeddingStatus(config.kind, state, row["embedded"], row["passages"], reason, remedy)
 
 
 async def embedder_finding(

@@ -1,1 +1,1 @@
-"""The words Byline thinks in: frozen values without behaviour of their own."""
+"""The words of the product as frozen dataclasses, without behaviour."""

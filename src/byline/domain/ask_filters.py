@@ -1,4 +1,4 @@
-"""The history of asks: which of them are meant, and what a list tells of each."""
+"""The filters of the history of asks, and an ask as a list shows it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from byline.domain.asks import AskStatus
 
 @dataclass(frozen=True, slots=True)
 class AskFilters:
-    """Which asks are meant. What is empty is not asked; several values of one are alternatives.
+    """Which asks to list. An empty field does not filter; the values of one field are alternatives.
 
-    `words` are looked for in questions and answers: all of them must be there. `asked_from` is
-    included, `asked_until` is not. `cites` is the id of a document that the answer cites. A waiting
-    and a running ask are both unfinished: who looks for one finds the other.
+    All of `words` must be in the question or the answer. `asked_from` is included, `asked_until` is
+    not. `cites` is the id of a document that the answer cites. The statuses `queued` and `running`
+    both match every unfinished ask.
     """
 
     words: str = ""
@@ -34,7 +34,7 @@ EVERY_ASK: Final = AskFilters()
 
 @dataclass(frozen=True, slots=True)
 class ListedAsk:
-    """An ask as a list shows it: who answered, or why nobody did, and how the answer begins.
+    """An ask as a list shows it: who answered, or why nobody did, and an excerpt of the answer.
 
     `byline` and `refusal` are those of the `done` JSON; `error` is the message of its error.
     """

@@ -1,4 +1,4 @@
-"""An ask from receipt to answer: its statuses, sources, citations, byline and events."""
+"""An ask from receipt to answer: its request, statuses, sources, citations, byline and events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from byline.domain.chat import Usage
 from byline.domain.gates import Queued
-from byline.domain.searches import EVERYTHING, AlsoIn, Filters
+from byline.domain.searches import EVERYTHING, DuplicatePassage, Filters
 from byline.errors import BylineError
 
 
@@ -61,9 +61,9 @@ class RefusedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AskRequest:
-    """One question. `backend` None means the default; `named` rules follow from that alone.
-    `resumable`: it goes on for a while after its last reader has gone. `collection` is short for
-    that of `filters`."""
+    """One question. `backend` None or blank means the default backend, which then was not named.
+    `resumable`: the ask goes on for a while after its last reader has gone. `collection` is
+    a shorthand for `filters.collection`."""
 
     question: str
     backend: str | None = None
@@ -76,7 +76,7 @@ class AskRequest:
 
     @property
     def where(self) -> Filters:
-        """The filters, with the collection."""
+        """The filters, confined to `collection` if that is given."""
         return self.filters.confined_to(self.collection)
 
 
@@ -84,8 +84,8 @@ class AskRequest:
 class Source:
     """A passage shown to the model for one ask, as `[n]` (from 1).
 
-    `also_in` are worse passages that say the same, left out for it. A source of several passages
-    that follow one another has `page_starts`: where in the document each begins, and on which page.
+    `also_in` are lower-ranked passages that say the same and were left out. A source merged from
+    several passages has `page_starts`: the offset in the document and the page of each.
     """
 
     n: int
@@ -99,18 +99,18 @@ class Source:
     end: int
     text: str
     score: float
-    also_in: tuple[AlsoIn, ...] = ()
+    also_in: tuple[DuplicatePassage, ...] = ()
     page_starts: tuple[tuple[int, int], ...] = ()
 
     def page_at(self, place: int) -> int | None:
-        """The page of a place of the document, in code points; None where there are no pages."""
+        """Return the page at offset `place` of the document, or None if it has no pages."""
         pages = [page for start, page in self.page_starts if start <= place]
         return pages[-1] if pages else self.page
 
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A checked `[n]`: `quote` is `document text[start:end]`, the words that stand behind it."""
+    """A checked `[n]`: `quote` is the document's text `[start:end]` that supports the sentence."""
 
     n: int
     document_id: str
@@ -141,8 +141,8 @@ class CheckedSentence:
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """How many sentences the model cited sources for were found supported, weak, unsupported; how
-    many it did not cite Byline attributed to a source, and how many are left uncited."""
+    """Counts of sentences: those the model cited sources for, by support; those without a citation
+    that Byline attributed to a source; and those that stay uncited."""
 
     supported: int = 0
     weak: int = 0
@@ -153,7 +153,7 @@ class Grounding:
 
 @dataclass(frozen=True, slots=True)
 class CheckedAnswer:
-    """An answer after verification; unknown citation numbers are already gone from `answer`."""
+    """An answer after verification; `answer` has no unknown citation numbers any more."""
 
     answer: str
     sentences: tuple[CheckedSentence, ...]
@@ -163,7 +163,7 @@ class CheckedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Byline:
-    """Who answered. `verified` is False, with a `note` why, where the server cannot tell."""
+    """Who answered. `verified` is False, and `note` says why, if the server cannot tell."""
 
     backend: str
     machine: str
@@ -175,9 +175,9 @@ class Byline:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the documents do not answer: a code, and the same sentence for page, terminal and log.
+    """Why the documents do not answer: a code, and one sentence for page, terminal and log.
 
-    Codes: `no_documents`, `no_match`, `low_evidence`; `not_answered` where the model said so, in
+    Codes: `no_documents`, `no_match`, `low_evidence`, and `not_answered` if the model said so in
     the words of `said`.
     """
 
@@ -188,17 +188,18 @@ class Refusal:
 
 
 REPETITION: Final = "repetition"
-"""The model wrote the same again and again, and was stopped."""
+"""The finish reason of a model that repeated itself and was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
 class AskAnswer:
-    """The whole outcome of an ask, as stored and as sent (`done`). `timings_ms` in milliseconds:
-    `retrieve`, `tools`, `queue`, `first_token`, `generate`, `verify`. `partial_answer` is what had
-    been written, unchecked, when an ask ended before its answer was whole; `answer` is None then.
-    `searched_for` is what was searched where that was not the question itself. `finish_reason` is
-    why the model's last message ended: as its server said (`stop`, `length` at the limit of
-    `max_tokens`, …), or `REPETITION`.
+    """The whole outcome of an ask, as stored and as sent (`done`).
+
+    `timings_ms` in milliseconds: `retrieve`, `tools`, `queue`, `first_token`, `generate`, `verify`.
+    If the ask ended before its answer was whole, `answer` is None and `partial_answer` is the text
+    so far, unchecked. `searched_for` is the query, if it is not the question. `finish_reason` says
+    why the model's last message ended: the server's word (`stop`, `length` at the limit of
+    `max_tokens`, …) or `REPETITION`.
     """
 
     ask_id: str
@@ -224,7 +225,7 @@ class AskAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SourcesFound:
-    """The first event of an ask: by `ask_id` it can be read again, or cancelled."""
+    """The first event of an ask. With `ask_id` the ask can be read again or cancelled."""
 
     sources: tuple[Source, ...]
     ask_id: str
@@ -262,9 +263,9 @@ class ToolOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ToolCalled:
-    """The model asks for a tool. `round` counts its messages from 1; `arguments` is the JSON as it
-    wrote it. `said` is the text of the message beside its calls: it is no part of the answer, nor
-    are the tokens it was streamed as."""
+    """The model calls a tool. `round` counts its messages from 1; `arguments` is the JSON as the
+    model wrote it. `said` is the text beside the calls; it and the tokens that streamed it are no
+    part of the answer."""
 
     round: int
     call_id: str
@@ -275,7 +276,7 @@ class ToolCalled:
 
 @dataclass(frozen=True, slots=True)
 class ToolReturned:
-    """What the model was told about its call, word for word, and the sources that showed it."""
+    """The result of a tool call: the exact text the model was sent, and the sources in it."""
 
     round: int
     call_id: str
@@ -286,8 +287,8 @@ class ToolReturned:
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
-    """Something in the course of an ask that its reader should know: a code, and a sentence."""
+class AskNote:
+    """A note on the course of an ask for its reader: a code and a sentence."""
 
     code: str
     message: str
@@ -295,22 +296,22 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class CitationFound:
-    """A finished sentence was checked: its verdict, and the words of the documents behind it."""
+    """A finished sentence was checked: its verdict, and the quotes that support it."""
 
     sentence: CheckedSentence
     citations: tuple[Citation, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class AskDone:
     """The last event of an ask that ends in HTTP 200."""
 
     answer: AskAnswer
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """The last event of an ask that ends in an error; `answer` is what was stored of it."""
+class AskFailed:
+    """The last event of an ask that ends in an error; `answer` is its stored outcome."""
 
     error: BylineError
     answer: AskAnswer
@@ -323,10 +324,10 @@ AskEvent = (
     | Token
     | ToolCalled
     | ToolReturned
-    | Noted
+    | AskNote
     | CitationFound
-    | Done
-    | Failed
+    | AskDone
+    | AskFailed
 )
 
 

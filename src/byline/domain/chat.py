@@ -1,4 +1,4 @@
-"""What is said to a model and what comes back: requests, stream deltas, who served them."""
+"""Requests to a model, the deltas of its answer, and the model that served them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from byline.domain.gates import NOBODY, AskedBy
+from byline.domain.gates import UNKNOWN_ORIGIN, AskedBy
 
 Message = Mapping[str, Any]
 """One chat message in the OpenAI wire shape: `role`, `content`, maybe `tool_calls`."""
@@ -19,13 +19,13 @@ ToolChoice = Literal["auto", "none"]
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One call to a model, before anyone decides when it may run.
+    """One call to a model, before a gate decides when it may run.
 
     `tools=()` with `tool_choice="none"` forces a final answer: no `tools` key goes upstream,
     `tool_choice` still does. With no tools and `"auto"` neither key is sent.
     `max_tokens` None means the backend's own configured limit. `options` are further fields of the
     OpenAI request (temperature, seed, stop, response_format …), sent as they are. `asked_by` is
-    for our own record; no server hears of it.
+    for the call record and is not sent.
     """
 
     messages: tuple[Message, ...]
@@ -34,7 +34,7 @@ class ChatRequest:
     timeout_read_s: float = 300.0
     max_tokens: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    asked_by: AskedBy = NOBODY.asked_by
+    asked_by: AskedBy = UNKNOWN_ORIGIN.asked_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts as the server reported them; None where it said nothing."""
+    """Token counts as the server reported them; None for those it did not report."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -57,11 +57,11 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """Who really answered: our record of the socket plus what the server says it has loaded.
+class ServedModel:
+    """The model that really answered: our record of the socket, and what the server has loaded.
 
-    `address` is `host:port` of the peer of the socket used. `model_loaded` is None where the
-    server cannot tell; then `verified` is False and `note` says why.
+    `address` is `host:port` of the peer of the socket used. `model_loaded` is None if the server
+    cannot tell; then `verified` is False and `note` says why.
     """
 
     address: str
@@ -74,9 +74,9 @@ class Served:
 class Delta:
     """One piece of a streamed answer. The last one, and only it, has a `finish_reason`.
 
-    `finish_reason` is `stop`, `length`, `tool_calls` or what else the server said. The last delta
-    also carries `usage` (where the server sent it) and `served`; the first one that comes after
-    `served` is known carries it as well, for an answer may break off.
+    `finish_reason` is `stop`, `length`, `tool_calls` or another word of the server. The last delta
+    also carries `usage` (if the server sent it) and `served`. The first delta after `served` is
+    known carries it too, since an answer may break off.
     """
 
     content: str = ""
@@ -84,4 +84,4 @@ class Delta:
     tool_calls: tuple[ToolCallDelta, ...] = ()
     finish_reason: str | None = None
     usage: Usage | None = None
-    served: Served | None = None
+    served: ServedModel | None = None

@@ -1,4 +1,4 @@
-"""Asks that follow one another."""
+"""Conversations: asks that refer to the ones before them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """`turns` counts its asks; `title` is the first question until it is renamed."""
+    """A conversation of `turns` asks. `title` is the first question until it is renamed."""
 
     id: str
     title: str
@@ -19,8 +19,8 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class PastTurn:
-    """What a later question may refer to: an earlier one, what was searched for it (where that was
-    something else), and the answer if there was one."""
+    """An earlier question that a later one may refer to, the query it was searched by (if that was
+    not the question), and its answer, if there was one."""
 
     question: str
     searched_for: str | None

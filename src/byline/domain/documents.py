@@ -1,6 +1,6 @@
-"""Documents, what was read out of them, and the passages they are searched by.
+"""Documents, their extracted text, and the passages by which they are searched.
 
-Offsets everywhere are Unicode code points of the document's extracted text, end exclusive.
+Offsets are Unicode code points of the document's extracted text, end exclusive, everywhere.
 """
 
 from __future__ import annotations
@@ -34,21 +34,23 @@ class DocumentSort(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """What a list of documents shows beside its filters: those whose path and title hold all of
-    `words` (in pieces of words too, case aside), in one of `states` (none given: any)."""
+class DocumentSelection:
+    """Which documents a list shows, beside its filters, and in which order: those whose path and
+    title contain all of `words` (also inside words, ignoring case) and whose state is one of
+    `states` (any if empty)."""
 
     words: str = ""
     states: tuple[DocumentState, ...] = ()
     sort: DocumentSort = DocumentSort.NEWEST
 
 
-ANY_DOCUMENT = Choice()
+ANY_DOCUMENT = DocumentSelection()
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentChanges:
-    """What to change of a document; None leaves it. A blank `title` is the file's own again."""
+    """Changes to a document; None leaves a field as it is. A blank `title` restores the file's
+    own."""
 
     title: str | None = None
     tags: tuple[str, ...] | None = None
@@ -66,9 +68,9 @@ class DocumentError:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of one collection. `passages` and `embedded` are counts; `pages` may be None
-    for kinds without pages; `bytes_len` is the size of the original file in bytes. `path` is the
-    name with the folders it lay in; `language` is ISO 639-1, None where the text does not tell."""
+    """One document of one collection. `passages` and `embedded` are counts; `pages` is None for
+    formats without pages; `bytes_len` is the size of the original file in bytes. `path` is the name
+    with its folders; `language` is ISO 639-1, None if it is not known."""
 
     id: str
     name: str
@@ -91,7 +93,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class RemovedDocument:
-    """A document that was removed and can be brought back, surely until `until`."""
+    """A removed document, which can be restored at least until `until`."""
 
     document: Document
     removed_at: datetime
@@ -100,7 +102,7 @@ class RemovedDocument:
 
 @dataclass(frozen=True, slots=True)
 class PageSpan:
-    """Where page `number` (from 1) lies in the extracted text."""
+    """The span of page `number` (from 1) in the extracted text."""
 
     number: int
     start: int
@@ -109,8 +111,8 @@ class PageSpan:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading of `level` (1 = top) and where its line lies in the extracted text; `text` may say
-    more than the line. Level 0 is no line, but what stands above all headings from there on."""
+    """A heading of `level` (1 = top) and the span of its line in the extracted text; `text` may say
+    more than the line. Level 0 has no line: its text stands above all headings from there on."""
 
     level: int
     text: str
@@ -120,9 +122,9 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class ExtractedText:
-    """What extraction read out of one file. `pages` is empty for kinds without pages; `language`
-    is ISO 639-1, None where the text does not tell; `code` tells where code lies, as (start, end),
-    in kinds that mark it other than in the text itself."""
+    """The text that extraction read from one file. `pages` is empty for formats without pages;
+    `language` is ISO 639-1, None if it is not known; `code` are the spans of code, for formats that
+    mark it outside the text."""
 
     text: str
     title: str
@@ -138,8 +140,8 @@ class Chunk:
     """A passage before it is stored: `text == extracted.text[start:end]`.
 
     `heading` is its context line: the path of headings above it, joined by " > " ("" at the top),
-    and the header row of the table it begins inside of.
-    `fingerprint` tells what says the same (`search/near_duplicates.py`; None: not worked out yet).
+    and the header row of the table it begins in. `fingerprint` finds near duplicates
+    (`search/near_duplicates.py`; None: not computed yet).
     """
 
     ordinal: int

@@ -1,15 +1,15 @@
-"""What of a caller's words is repeated to them, or in the log: never more than a line or two."""
+"""Shortens a caller's words before an error or the log repeats them."""
 
 from __future__ import annotations
 
 from typing import Final
 
 ECHO_CHARS_MAX: Final = 120
-"""Of what a caller sent no message repeats more, in characters."""
+"""The most characters of a caller's text that a message repeats."""
 
 
 def shortened(text: str, chars_max: int = ECHO_CHARS_MAX) -> str:
-    """`text`, or of a longer one its beginning and its end."""
+    """Return `text`, or only its beginning and end if it is longer than `chars_max`."""
     if len(text) <= chars_max:
         return text
     end = chars_max // 4
@@ -17,5 +17,5 @@ def shortened(text: str, chars_max: int = ECHO_CHARS_MAX) -> str:
 
 
 def quoted(text: str) -> str:
-    """What a caller sent, in quotes, shortened, and with what does not print written out."""
+    """Return `text` in quotes, shortened, with unprintable characters escaped."""
     return shortened(repr(shortened(text)))

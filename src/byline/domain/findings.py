@@ -1,4 +1,4 @@
-"""What an examination of a Byline finds, and how far its search by meaning has come."""
+"""What `byline doctor` and `/readyz` find: checks, vectors, the backlog of documents, the disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class FindingState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found, in words; `took_ms` where how long it takes matters."""
+    """The result of one check, in words; `took_ms` is set if the duration matters."""
 
     check: str
     state: FindingState
@@ -44,8 +44,9 @@ class EmbedderState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Embedding:
-    """Passages with vectors of the configured embedder, of how many; why it fails, if it does."""
+class EmbeddingStatus:
+    """The state of the configured embedder: how many of all `passages` are `embedded`, and why it
+    fails, if it does."""
 
     kind: str
     state: EmbedderState
@@ -71,9 +72,10 @@ class BacklogState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
-    """Documents that wait to be read, and those being read; `oldest_s` is for how long the first of
-    them does so, in seconds. `reason` and `remedy` say why it is stalled, and what moves it."""
+class BacklogStatus:
+    """The numbers of documents that wait to be read and that are being read; `oldest_s` is how long
+    the first has waited, in seconds. If it is stalled, `reason` says why and `remedy` what to
+    do."""
 
     state: BacklogState
     waiting: int = 0
@@ -92,8 +94,8 @@ class DiskState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Disk:
-    """The disk with the least room of those Byline writes to."""
+class DiskStatus:
+    """The disk with the least free space of those Byline writes to."""
 
     folder: str
     state: DiskState
@@ -103,15 +105,14 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """A Byline that can serve. `proved_at` is when its search was last seen to find something."""
+    """The state of a Byline that can serve. `proved_at` is when a search last found something."""
 
     proved_at: datetime
-    embedding: Embedding
-    backlog: Backlog
-    disk: Disk
+    embedding: EmbeddingStatus
+    backlog: BacklogStatus
+    disk: DiskStatus
 
     @property
     def is_degraded(self) -> bool:
-        """Whether something that was asked of Byline does not get done: documents are not read, or
-        there is no room for more."""
+        """Whether documents are not read, or there is no space for more."""
         return self.backlog.state is BacklogState.STALLED or self.disk.state is DiskState.FULL

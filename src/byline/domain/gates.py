@@ -1,4 +1,4 @@
-"""Machines, gates and backends as the rest of Byline sees them."""
+"""The states of gates, calls and backends, as the rest of Byline sees them."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ class Asker(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AskedBy:
-    """Who wants a call: `asker`, and the id of the ask it is part of, if it is part of one."""
+    """On whose behalf a call is made, and the id of the ask it is part of, if any."""
 
     asker: Asker = Asker.PROGRAM
     ask_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
-    """What a gate shows of a call: the backend it is for (or `embedder`), and who wants it."""
+class CallOrigin:
+    """What a gate shows of a call: the backend it is for (or `embedder`), and who asked for it."""
 
     backend: str = ""
     asked_by: AskedBy = AskedBy()
 
 
-NOBODY: Final = Who()
-"""Of whom nothing is known."""
+UNKNOWN_ORIGIN: Final = CallOrigin()
+"""The origin of a call of which nothing is known."""
 
 
 class BackendState(StrEnum):
@@ -64,8 +64,8 @@ class Queued:
     """A call waits at a gate. `position` counts from 1; `ahead` calls run or wait before it.
 
     `eta_s` is an estimate in seconds from measured durations, None before any was measured.
-    `preemptions` is how often the call has given the machine to a person who waits; above 0 that
-    is why it waits again.
+    `preemptions` counts how often the call was preempted; if it is above 0, that is why the call
+    waits again.
     """
 
     position: int
@@ -83,7 +83,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class GateStatus:
-    """A gate at one instant. Lengths in calls."""
+    """The state of a gate at one instant; all numbers count calls."""
 
     machine: str
     capacity: int
@@ -95,10 +95,10 @@ class GateStatus:
 
 @dataclass(frozen=True, slots=True)
 class CallAtGate:
-    """A call that runs, or waits at `place`. It has done so for `for_s` seconds, after waiting
-    `waited_s` before."""
+    """A call that waits at `place`, or runs (`place` None). It has done so for `for_s` seconds;
+    `waited_s` is the sum of its waits before."""
 
-    who: Who
+    who: CallOrigin
     priority: Priority
     for_s: float
     waited_s: float
@@ -107,9 +107,9 @@ class CallAtGate:
 
 
 @dataclass(frozen=True, slots=True)
-class Roster:
-    """Everyone at a gate: those who run, in the order they began, and those who wait, in the order
-    they will be served; of these only the first, `waiting_count` has them all."""
+class QueueSnapshot:
+    """The calls at a gate: those that run, in the order they began, and the first of those that
+    wait, in the order they will be served; `waiting_count` counts all that wait."""
 
     running: tuple[CallAtGate, ...] = ()
     waiting: tuple[CallAtGate, ...] = ()
@@ -118,7 +118,7 @@ class Roster:
 
 @dataclass(frozen=True, slots=True)
 class BackendHealth:
-    """The state of one backend, since when, and the last failure in words (None: never one)."""
+    """The state of one backend, since when, and its last failure in words (None: no failure)."""
 
     state: BackendState
     since: datetime
@@ -128,7 +128,7 @@ class BackendHealth:
 
 @dataclass(frozen=True, slots=True)
 class BackendChanged:
-    """The state of a backend has become another one than `was`. `busy` is never told of so."""
+    """Event: the state of a backend is no longer `was`. Changes to `busy` make no event."""
 
     backend: str
     machine: str

@@ -1,4 +1,4 @@
-"""What each machine does and did: its calls, how its backends were known to be, who is at it."""
+"""Reports on a machine: its calls, the states of its backends over time, and its queue."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from byline.domain.gates import (
     BackendState,
     GateStatus,
     Priority,
-    Roster,
+    QueueSnapshot,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class CallEnded:
-    """A call of a model has ended, or never began.
+class CallRecord:
+    """The record of a model call that has ended, or was never granted.
 
-    Times in milliseconds: `queued_ms` all its waits together, `first_token_ms` from the grant to
-    the first piece of an answer (None: none came), `total_ms` from its coming to the end of its
-    upstream. `outcome` is `completed`, `cancelled`, or the code of its error; `reason` that error's
-    word, if it has one.
+    Times in milliseconds: `queued_ms` is the sum of its waits, `first_token_ms` the time from the
+    grant to the first piece of the answer (None: none came), `total_ms` the time from its arrival
+    to the end of its upstream. `outcome` is `completed`, `cancelled`, or the code of its error;
+    `reason` is the reason of that error, if it has one.
     """
 
     machine: str
@@ -39,7 +39,8 @@ class CallEnded:
 
 @dataclass(frozen=True, slots=True)
 class StateSpan:
-    """A backend was known to be in a state, from a time until at least another."""
+    """A time during which a backend was known to be in one state; it lasted at least until
+    `seen_until`."""
 
     state: BackendState
     reason: str | None
@@ -48,9 +49,10 @@ class StateSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstTokens:
-    """How long a backend took to begin its answers in the last day: of `count` calls the median and
-    the nine in ten, in milliseconds, and the newest ones as (when the call came, milliseconds)."""
+class FirstTokenTimes:
+    """How long the answers of a backend took to begin in the last day: median and 90th percentile
+    of `count` calls, in milliseconds, and the newest ones as (arrival of the call,
+    milliseconds)."""
 
     count: int = 0
     median_ms: float | None = None
@@ -60,8 +62,8 @@ class FirstTokens:
 
 @dataclass(frozen=True, slots=True)
 class BackendView:
-    """One backend: how it is, and how it was in the last day. `model` and `address` are None where
-    it has none; the address is `host:port`."""
+    """One backend: its state now and in the last day. `model` and `address` (`host:port`) are None
+    if it has none."""
 
     name: str
     kind: str
@@ -71,17 +73,17 @@ class BackendView:
     tools: bool
     health: BackendHealth
     states: tuple[StateSpan, ...] = ()
-    first_tokens: FirstTokens = FirstTokens()
+    first_tokens: FirstTokenTimes = FirstTokenTimes()
 
 
 @dataclass(frozen=True, slots=True)
 class MachineView:
-    """One machine with its backends. `gate` is None for Byline itself, which has none; `calls` are
-    the newest, newest first; `paused_since` is set while background work rests."""
+    """One machine with its backends. `gate` is None for Byline itself, which has no gate; `calls`
+    are the newest calls, newest first; `paused_since` is set while background work is paused."""
 
     name: str
     gate: GateStatus | None
-    roster: Roster
+    roster: QueueSnapshot
     backends: tuple[BackendView, ...]
-    calls: tuple[CallEnded, ...] = ()
+    calls: tuple[CallRecord, ...] = ()
     paused_since: datetime | None = None

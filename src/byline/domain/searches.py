@@ -1,4 +1,4 @@
-"""A search and what it finds."""
+"""A search request and its result."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which documents may be found: all of them, unless something is said.
+    """Which documents may be found. Empty fields allow all.
 
-    The values of one field are alternatives; what several fields say must all hold. `types` are
-    media types or short names (`pdf`), `languages` ISO 639-1 codes; `added_from` counts, and
-    `added_until` does not; `path` is how a document's path begins.
+    The values of one field are alternatives; all fields must match. `types` are media types or
+    short names (`pdf`), `languages` ISO 639-1 codes; `added_from` is included, `added_until` is
+    not; `path` is the beginning of a document's path.
     """
 
     collection: str | None = None
@@ -28,7 +28,7 @@ class Filters:
     path: str = ""
 
     def confined_to(self, collection: str | None) -> Filters:
-        """These, in `collection` if that is one."""
+        """Return these filters, with `collection` if one is given."""
         return self if collection is None else replace(self, collection=collection)
 
 
@@ -36,8 +36,8 @@ EVERYTHING: Final = Filters()
 
 
 class QueryForm(StrEnum):
-    """How a query is to be read: as a search with marks, `"exact words" -word`, or as a question
-    in plain language, in which a quote or hyphen is only that."""
+    """How to read a query: as a search with operators (`"exact words" -word`), or as a question in
+    plain language, in which quotes and hyphens have no special meaning."""
 
     SEARCH = "search"
     QUESTION = "question"
@@ -45,8 +45,8 @@ class QueryForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """What to look for, and in which documents. `limit` passages at most; `collection` is short
-    for that of `filters`."""
+    """What to search for, and in which documents. `limit` is the most passages to return;
+    `collection` is a shorthand for `filters.collection`."""
 
     query: str
     limit: int = 10
@@ -56,22 +56,22 @@ class SearchRequest:
 
     @property
     def where(self) -> Filters:
-        """The filters, with the collection."""
+        """The filters, confined to `collection` if that is given."""
         return self.filters.confined_to(self.collection)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a passage lies: the `ordinal`-th of its document, from 0, behind `gap`, the blanks that
-    follow the passage before it (None: not known)."""
+class PassagePosition:
+    """The position of a passage: its `ordinal` in the document, from 0, and `gap`, the white space
+    between it and the passage before (None: not known)."""
 
     ordinal: int
     gap: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class AlsoIn:
-    """Another passage that says the same, left out of the results for it."""
+class DuplicatePassage:
+    """A passage that was left out of the results because a better one says the same."""
 
     document_id: str
     title: str
@@ -82,9 +82,9 @@ class AlsoIn:
 class SearchHit:
     """One passage found. `start`/`end` are code points of the document's text, end exclusive.
 
-    `legs` holds the score of each retrieval leg that found it (`lexical`, `dense`), `place` where
-    it lies in its document, `also_in` the worse hits that say the same, and `fingerprint` what that
-    is judged by first (`search/near_duplicates.py`; None where it is not known).
+    `legs` holds the score of each retrieval leg that found it (`lexical`, `dense`), `place` its
+    position in the document, `also_in` the lower-ranked hits that say the same, and `fingerprint`
+    what near duplicates are first found by (`search/near_duplicates.py`; None: not known).
     """
 
     passage_id: int
@@ -98,16 +98,17 @@ class SearchHit:
     text: str
     score: float
     legs: Mapping[str, float] = field(default_factory=dict)
-    also_in: tuple[AlsoIn, ...] = ()
+    also_in: tuple[DuplicatePassage, ...] = ()
     fingerprint: int | None = None
-    place: Place | None = None
+    place: PassagePosition | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ReadAs:
-    """What of a query was read as more than words: phrases that a passage must hold as they are
-    written, words and phrases that it must not hold, for each prefix (`inv*`) the words it stands
-    for, and for each word that nobody wrote those one slip away; those in most passages first."""
+class QueryInterpretation:
+    """What a query was understood to mean beside plain words: phrases that a passage must contain
+    exactly, words and phrases it must not contain, for each prefix (`inv*`) the words it matches,
+    and for each unknown word the known words one typing error away. The latter two list the words
+    of most passages first."""
 
     phrases: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
@@ -117,19 +118,22 @@ class ReadAs:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits, best first. `coverage` is the share (0 to 1) of the query's IDF weight that the
-    terms of one hit cover at most: evidence that the documents speak of what was asked at all.
-    `notes` are sentences on how the search was understood, such as a tag that no document has.
-    `legs` says of each retrieval leg whether it took part: `ok`, or why not or not wholly.
-    `nearest` is the hits' best cosine similarity to the query, in the vectors of `embedder` (its
-    fingerprint); both are None where the dense leg took no part."""
+    """The hits, best first, and how they were found.
+
+    `coverage` is the largest share (0 to 1) of the query's IDF weight that the terms of one hit
+    cover: evidence that the documents treat the subject at all. `notes` are sentences on how the
+    search was understood, such as a tag that no document has. `legs` says of each retrieval leg
+    whether it took part: `ok`, or why not, or why only in part. `nearest` is the hits' best cosine
+    similarity to the query in the vectors of `embedder` (its fingerprint); both are None if the
+    dense leg took no part.
+    """
 
     query: str
     hits: tuple[SearchHit, ...]
     coverage: float
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    read_as: ReadAs = ReadAs()
+    read_as: QueryInterpretation = QueryInterpretation()
     legs: Mapping[str, str] = field(default_factory=dict)
     nearest: float | None = None
     embedder: str | None = None

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from byline.domain.documents import DocumentState
-from byline.domain.findings import Backlog, BacklogState
+from byline.domain.findings import BacklogState, BacklogStatus
 from byline.ingest.library.document_removal import JobQueue
 from byline.store.document_states import change_state
 from byline.store.statements import statements
@@ -37,7 +37,7 @@ _REMEDY: Final = (
 )
 
 
-async def backlog_of(connection: AsyncConnection[DictRow], extract_s_max: float) -> Backlog:
+async def backlog_of(connection: AsyncConnection[DictRow], extract_s_max: float) -> BacklogStatus:
     """What waits to be read, and whether reading makes progress. `extract_s_max` is the configured
     value."""
     found = await connection.execute(
@@ -46,7 +46,7 @@ async def backlog_of(connection: AsyncConnection[DictRow], extract_s_max: float)
     return backlog_state(await found.fetchone() or {}, extract_s_max)
 
 
-def backlog_state(row: DictRow, extract_s_max: float) -> Backlog:
+def backlog_state(row: DictRow, extract_s_max: float) -> BacklogStatus:
     """The backlog described by a row of the statement `backlog.standing`.
 
         1. nothing waits or is read                                → idle
@@ -61,7 +61,7 @@ def backlog_state(row: DictRow, extract_s_max: float) -> Backlog:
     waits_s, reads_s = row["waits_s"] or 0.0, row["reads_s"] or 0.0
     oldest_s = round(max(waits_s, reads_s), 1)
     if not waiting and not reading:  # 1
-        return Backlog(BacklogState.IDLE)
+        return BacklogStatus(BacklogState.IDLE)
     read_s_max = 2 * extract_s_max + _STORE_S_MAX
     reason = None
     if reads_s > read_s_max:  # 2
@@ -73,7 +73,7 @@ def backlog_state(row: DictRow, extract_s_max: float) -> Backlog:
         reason = f"{waiting} documents wait to be read, and none is read."
     state = BacklogState.MOVING if reason is None else BacklogState.STALLED  # 4
     remedy = None if reason is None else _REMEDY
-    return Backlog(state, waiting, reading, oldest_s, reason, remedy)
+    return BacklogStatus(state, waiting, reading, oldest_s, reason, remedy)
 
 
 async def give_jobs(connection: AsyncConnection[DictRow], queue: JobQueue) -> int:

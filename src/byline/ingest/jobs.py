@@ -30,7 +30,7 @@ from psycopg_pool import AsyncConnectionPool
 from byline.background import Work, end_task, in_background
 from byline.config import schema
 from byline.domain.documents import DocumentError
-from byline.domain.findings import Backlog, BacklogState
+from byline.domain.findings import BacklogState, BacklogStatus
 from byline.errors import (
     BylineError,
     DatabaseUnavailable,
@@ -232,7 +232,7 @@ class DocumentJobs:
         self._suspects = frozenset(job.id for job in idle if job.id is not None)
         return left
 
-    async def _log_stalled(self, backlog: Backlog) -> None:
+    async def _log_stalled(self, backlog: BacklogStatus) -> None:
         """Log that reading has stalled, every ten minutes for as long as it has."""
         now = asyncio.get_running_loop().time()
         if backlog.state is BacklogState.STALLED and now >= self._told_at + _TELL_AGAIN_S:

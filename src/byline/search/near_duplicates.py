@@ -26,7 +26,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from byline.domain.searches import AlsoIn, SearchHit
+from byline.domain.searches import DuplicatePassage, SearchHit
 from byline.search.index.term_columns import distinct, ends_in, ids_in, keys_of
 from byline.text.cache import BoundedCache
 from byline.text.terms import terms
@@ -105,7 +105,7 @@ def collapse(hits: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
             kept.append(compared)
         else:
             best.others += (
-                AlsoIn(hit.document_id, hit.title, hit.passage_id),
+                DuplicatePassage(hit.document_id, hit.title, hit.passage_id),
                 *hit.also_in,
             )
     return tuple(compared.collapsed() for compared in kept)

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from byline.domain.searches import Place, SearchHit
+from byline.domain.searches import PassagePosition, SearchHit
 from byline.search.fusion import Fused
 from byline.search.lexical import WeightedQuery
 from byline.store.binary_copy import int4_array, int8_array
@@ -61,5 +61,5 @@ def _hit(row: Mapping[str, Any], fused: Fused) -> SearchHit:
         score=fused.score,
         legs=legs,
         fingerprint=row["fingerprint"],
-        place=Place(row["ordinal"], row["gap"]),
+        place=PassagePosition(row["ordinal"], row["gap"]),
     )

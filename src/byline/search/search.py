@@ -25,7 +25,13 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from byline.domain.echo import quoted
-from byline.domain.searches import QueryForm, ReadAs, SearchHit, SearchRequest, SearchResult
+from byline.domain.searches import (
+    QueryForm,
+    QueryInterpretation,
+    SearchHit,
+    SearchRequest,
+    SearchResult,
+)
 from byline.errors import BadRequest, DatabaseUnavailable
 from byline.search.dense import DenseQuery, search_dense
 from byline.search.exact_word_places import RankedSearch, promote_exact_words
@@ -135,7 +141,7 @@ class Searcher:
             legs={"lexical": "ok", "dense": query_vector.status},
             timings_ms=stopwatch.total(),
             notes=notes or _notes(parsed, prefixes, shown),
-            read_as=ReadAs(
+            read_as=QueryInterpretation(
                 parsed.phrases,
                 (*parsed.excluded, *parsed.excluded_phrases),
                 {expansion.prefix: expansion.words for expansion in prefixes},

@@ -1,4 +1,4 @@
-"""Where the sources speak of what a sentence says: the few sentences that share its words. Pure."""
+"""Aligns a claim with the few sentences of its sources that share its words. Pure."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from functools import cached_property
 from itertools import islice
 from typing import Final
 
-from byline.verify.checked_source import ReadSentence, ReadSource, ReadText, count_letters
+from byline.verify.checked_source import AnalysedSource, AnalysedText, SourceSentence, count_letters
 from byline.verify.facts.exact_facts import Facts
-from byline.verify.weighted_terms import Weights, overlap
+from byline.verify.weighted_terms import TermWeights, overlap
 
 SENTENCES_MAX: Final = 3
 GAIN_MIN: Final = 0.15
-"""A further sentence is looked at only if it has this share of the content that none has yet."""
+"""A further sentence is aligned only if it adds at least this share of the claim's content."""
 CONTEXT_WEIGHT: Final = 0.5
 FACTS_COUNTED_MAX: Final = 24
 VERBATIM_CHARS_MIN: Final = 8
 
 
 @dataclass(frozen=True)
-class Aligned:
-    """The aligned sentences, best first, each as (index of its source, sentence)."""
+class Alignment:
+    """The sentences of the sources that share a claim's words, best first, each as (index of its
+    source, sentence); `recall` is the share of the claim's content in them."""
 
-    sentences: tuple[tuple[int, ReadSentence], ...]
+    sentences: tuple[tuple[int, SourceSentence], ...]
     recall: float
     verbatim: bool
     other_language: bool
@@ -38,30 +39,34 @@ class Aligned:
         return " ".join(sentence.plain for _, sentence in self.sentences)
 
 
-def align(claim: ReadText, sources: Sequence[ReadSource]) -> Aligned:
+def align(claim: AnalysedText, sources: Sequence[AnalysedSource]) -> Alignment:
     """Align `claim` with the sentences of `sources`."""
-    candidates = [(n, s) for n, source in enumerate(sources) for s in source.said]
+    candidates = [(n, s) for n, source in enumerate(sources) for s in source.evidence]
     for candidate in candidates:
-        if len(claim.squeezed) >= VERBATIM_CHARS_MIN and candidate[1].squeezed == claim.squeezed:
-            return Aligned((candidate,), 1.0, verbatim=True, other_language=False)
-    chosen = _cover(claim, candidates)
+        if (
+            len(claim.alphanumerics) >= VERBATIM_CHARS_MIN
+            and candidate[1].alphanumerics == claim.alphanumerics
+        ):
+            return Alignment((candidate,), 1.0, verbatim=True, other_language=False)
+    chosen = _choose_sentences(claim, candidates)
     total = claim.weights.total
     found = overlap(claim.weights, *(sentence.terms for _, sentence in chosen))
     contexts = (sources[n].context.terms for n, _ in chosen)
     around = overlap(claim.weights.without(found), *contexts)
     recall = (found.total + CONTEXT_WEIGHT * around.total) / total if total else 1.0
     written = count_letters(claim.folded), *(source.letters for source in sources)
-    other = bool(chosen) and _script(written[:1]) != _script(written[1:])
-    return Aligned(tuple(chosen), recall, verbatim=False, other_language=other)
+    other = bool(chosen) and _main_script(written[:1]) != _main_script(written[1:])
+    return Alignment(tuple(chosen), recall, verbatim=False, other_language=other)
 
 
-def _cover(
-    claim: ReadText, candidates: Sequence[tuple[int, ReadSentence]]
-) -> list[tuple[int, ReadSentence]]:
-    """Sentences that together have most of the claim's content, each adding to those before."""
+def _choose_sentences(
+    claim: AnalysedText, candidates: Sequence[tuple[int, SourceSentence]]
+) -> list[tuple[int, SourceSentence]]:
+    """Choose sentences that together have most of the claim's content, each adding to those
+    before."""
     total = claim.weights.total or 1.0
     left = claim.weights
-    chosen: list[tuple[int, ReadSentence]] = []
+    chosen: list[tuple[int, SourceSentence]] = []
     while len(chosen) < SENTENCES_MAX:
         scored = [
             (_gain(claim, left, sentence, chosen), -place, n, sentence)
@@ -79,18 +84,18 @@ def _cover(
 
 
 def _gain(
-    claim: ReadText,
-    left: Weights,
-    sentence: ReadSentence,
-    chosen: Sequence[tuple[int, ReadSentence]],
+    claim: AnalysedText,
+    left: TermWeights,
+    sentence: SourceSentence,
+    chosen: Sequence[tuple[int, SourceSentence]],
 ) -> float:
     gain = overlap(left, sentence.terms).total
-    if not chosen:  # between two like sentences, the one with its facts
+    if not chosen:  # of two similar sentences, the one with the claim's facts
         facts = islice(claim.facts, FACTS_COUNTED_MAX)
-        gain += 0.3 * sum(sentence.facts.have(fact) for fact in facts)
+        gain += 0.3 * sum(sentence.facts.contains(fact) for fact in facts)
     return gain
 
 
-def _script(written: Sequence[tuple[int, int]]) -> str:
+def _main_script(written: Sequence[tuple[int, int]]) -> str:
     hangul, latin = map(sum, zip(*written, strict=True))
     return "hangul" if hangul * 3 > latin else "latin"

@@ -1,7 +1,7 @@
-"""A source as the check reads it: its sentences, and what each holds. Pure; read when asked for.
+"""Analyses a source for the check: its sentences, with their terms, facts, names and denials. Pure.
 
-A passage is cited by several sentences of an answer, and while it streams: what was read of it is
-kept.
+Each property is computed when it is first read and then kept: several sentences of an answer cite
+the same passage.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from byline.domain.asks import Source
 from byline.text.terms import term_strings
 from byline.verify.citation_markers import strip_markers
 from byline.verify.facts.exact_facts import Fact, Facts, facts_in, plain
-from byline.verify.facts.names import Name, Words, names_in, words_in
-from byline.verify.negation import Denial, denials_in
-from byline.verify.prompt_injection import is_order
+from byline.verify.facts.names import Name, NameWords, names_in, words_in
+from byline.verify.negation import DeniedSpans, denials_in
+from byline.verify.prompt_injection import is_injection
 from byline.verify.sentences import split_sentences
-from byline.verify.weighted_terms import Terms, Weights, content_terms
+from byline.verify.weighted_terms import TermSet, TermWeights, content_terms
 
 _HANGUL: Final = re.compile("[가-힣]")
 _LATIN: Final = re.compile("[a-z]")
 
 
-class ReadText:
-    """A text and, each read once when asked for, its terms, facts, names and denials."""
+class AnalysedText:
+    """A text with its terms, facts, names and denials, each computed when first read."""
 
     def __init__(self, text: str) -> None:
         self.written = text
@@ -37,18 +37,18 @@ class ReadText:
         return self.plain.casefold()
 
     @cached_property
-    def squeezed(self) -> str:
-        """Letters and digits alone: equal for two texts that say the same, word for word."""
+    def alphanumerics(self) -> str:
+        """Only the letters and digits: equal for two texts with the same words."""
         return "".join(c for c in self.folded if c.isalnum())
 
     @cached_property
-    def weights(self) -> Weights:
+    def weights(self) -> TermWeights:
         return content_terms(self.folded)
 
     @cached_property
-    def terms(self) -> Terms:
-        """All that a claim's terms may be found by: stems, and every pair of syllables."""
-        return Terms(self.weights.keys() | set(term_strings(self.folded)))
+    def terms(self) -> TermSet:
+        """The terms in which a claim's terms are looked up: stems, and every pair of syllables."""
+        return TermSet(self.weights.keys() | set(term_strings(self.folded)))
 
     @cached_property
     def facts(self) -> Facts:
@@ -59,26 +59,26 @@ class ReadText:
         return names_in(self.plain)
 
     @cached_property
-    def words(self) -> Words:
+    def words(self) -> NameWords:
         return words_in(self.plain)
 
     @cached_property
-    def denial(self) -> Denial:
+    def denial(self) -> DeniedSpans:
         return denials_in(self.folded)
 
     @cached_property
-    def denied(self) -> Sequence[Weights]:
-        """The content of what is denied, span by span."""
+    def denied(self) -> Sequence[TermWeights]:
+        """The content of each denied span."""
         return [content_terms(self.folded[slice(*span)]) for span in self.denial.spans]
 
     @cached_property
-    def doubted(self) -> Sequence[Terms]:
-        """The terms of all that is denied, plainly or by its words."""
+    def possibly_denied(self) -> Sequence[TermSet]:
+        """The terms of each span that is denied, plainly or by a word that may deny."""
         soft = (content_terms(self.folded[slice(*span)]) for span in self.denial.soft)
-        return [Terms(terms) for terms in (*self.denied, *soft)]
+        return [TermSet(terms) for terms in (*self.denied, *soft)]
 
 
-class ReadSentence(ReadText):
+class SourceSentence(AnalysedText):
     """A sentence of a source, at `start … end` of the source's text."""
 
     def __init__(self, text: str, start: int, end: int, place: int) -> None:
@@ -88,51 +88,51 @@ class ReadSentence(ReadText):
         self.place = place
 
 
-class ReadSource:
-    """One source: its sentences, and `context`, the title and headings above it."""
+class AnalysedSource:
+    """A source: its sentences, and `context`, its title and the headings above it."""
 
     def __init__(self, text: str, context: str = "") -> None:
         self.text = text
         self._context = context
 
     @classmethod
-    def of(cls, source: Source) -> ReadSource:
+    def of(cls, source: Source) -> AnalysedSource:
         return cls(source.text, f"{source.title}\n{source.heading}\n{source.name}")
 
     @cached_property
-    def sentences(self) -> Sequence[ReadSentence]:
+    def sentences(self) -> Sequence[SourceSentence]:
         spans = split_sentences(self.text) or [(0, len(self.text))]
-        return [ReadSentence(self.text, *span, place) for place, span in enumerate(spans)]
+        return [SourceSentence(self.text, *span, place) for place, span in enumerate(spans)]
 
     @cached_property
-    def said(self) -> Sequence[ReadSentence]:
-        """The sentences that say something: orders to the model that reads them are no evidence."""
-        return [sentence for sentence in self.sentences if not is_order(sentence.folded)]
+    def evidence(self) -> Sequence[SourceSentence]:
+        """The sentences that can support a claim: orders to the model that reads them cannot."""
+        return [sentence for sentence in self.sentences if not is_injection(sentence.folded)]
 
     @cached_property
-    def context(self) -> ReadText:
-        return ReadText(self._context.replace("_", " "))
+    def context(self) -> AnalysedText:
+        return AnalysedText(self._context.replace("_", " "))
 
     @cached_property
     def facts(self) -> Sequence[Fact]:
-        """The facts of the whole, its context's too."""
-        return [*self.context.facts, *(fact for s in self.said for fact in s.facts)]
+        """The facts of the whole source and of its context."""
+        return [*self.context.facts, *(fact for s in self.evidence for fact in s.facts)]
 
     @cached_property
-    def words(self) -> Words:
-        return Words(self.context.words.union(*(s.words for s in self.said)))
+    def words(self) -> NameWords:
+        return NameWords(self.context.words.union(*(s.words for s in self.evidence)))
 
     @cached_property
-    def squeezed(self) -> str:
-        """Its letters and digits alone."""
-        return "".join(sentence.squeezed for sentence in self.said)
+    def alphanumerics(self) -> str:
+        """Only the letters and digits of its evidence."""
+        return "".join(sentence.alphanumerics for sentence in self.evidence)
 
     @cached_property
     def letters(self) -> tuple[int, int]:
-        """How many syllables of Hangul it has, and how many Latin letters."""
+        """The numbers of its Hangul syllables and its Latin letters."""
         return count_letters(self.text)
 
 
 def count_letters(text: str) -> tuple[int, int]:
-    """How many syllables of Hangul a text has, and how many Latin letters."""
+    """Return the numbers of Hangul syllables and Latin letters in `text`."""
     return len(_HANGUL.findall(text)), len(_LATIN.findall(text.casefold()))

@@ -1,9 +1,9 @@
-"""Citations as models spell them: `[1]`, `[1, 2]`, `[1-3]`, `【1】`, `［1］`, `\\[1\\]`,
-`[source 1]`, `[2번]`, `[①]`, `[1, p. 4]`, `(출처: 2)`, `(see [1])`. Pure.
+"""Finds and rewrites citations as models spell them: `[1]`, `[1, 2]`, `[1-3]`, `【1】`, `［1］`,
+`\\[1\\]`, `[source 1]`, `[2번]`, `[①]`, `[1, p. 4]`, `(출처: 2)`, `(see [1])`. Pure.
 
-`(1)` is no citation, nor is a bracketed year or date, the index of an array (`arr[1]`), nor what
-stands inside `code`; `[1/2]` is one only where it can be no fraction. What a document has in
-brackets itself (footnotes, mostly) is the document's: a copy of it in an answer is none.
+No citations are: `(1)`, a bracketed year or date, the index of an array (`arr[1]`), and anything
+inside `code`. `[1/2]` is one only where it cannot be a fraction. Bracketed numbers of a document
+(mostly footnotes) belong to the document: a copy of one in an answer is no citation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 RANGE_LEN_MAX: Final = 20
-"""`[1-999]` is not a citation of a thousand sources."""
+"""The longest range of numbers: `[1-999]` does not cite a thousand sources."""
 MARKER_CHARS_MAX: Final = 560
 
 _NUMBER: Final = r"(?:\d{1,3}(?!\d)|[①-⑳])"
@@ -71,12 +71,13 @@ _TAIL_CHARS: Final = 16
 _TAIL_CHARS_MIN: Final = 8
 _TAIL_LOOK_BACK: Final = 200
 
-OwnMarkers = Mapping[tuple[int, ...], Mapping[str, frozenset[int]]]
-"""Of the sources: the numbers of a marker of their own → the letters before it → who has it."""
+DocumentMarkers = Mapping[tuple[int, ...], Mapping[str, frozenset[int]]]
+"""Markers in the sources' own texts: numbers of the marker → the letters before it → the sources
+that have it."""
 
 
 def markers_in(text: str) -> Iterator[re.Match[str]]:
-    """The citations of a text, in order; each holds its numbers (`marker_numbers`)."""
+    """Yield the citations of `text`, in order; `marker_numbers` reads their numbers."""
     index_end = -1
     for match in _candidates(text):
         if _is_index(text, match, index_end):
@@ -86,7 +87,7 @@ def markers_in(text: str) -> Iterator[re.Match[str]]:
 
 
 def _candidates(text: str) -> Iterator[re.Match[str]]:
-    """As `MARKER.finditer`, which would try every letter."""
+    """Yield what `MARKER.finditer` would, without trying every letter."""
     at = 0
     while opening := _OPENING.search(text, at):
         match = MARKER.match(text, opening.start())
@@ -96,7 +97,7 @@ def _candidates(text: str) -> Iterator[re.Match[str]]:
 
 
 def strip_markers(text: str, by: str | Callable[[re.Match[str]], str] = "") -> str:
-    """`text` with `by` in the place of each citation."""
+    """Return `text` with each citation replaced by `by`."""
     written: list[str] = []
     at = 0
     for match in markers_in(text):
@@ -106,7 +107,7 @@ def strip_markers(text: str, by: str | Callable[[re.Match[str]], str] = "") -> s
 
 
 def marker_numbers(marker: str) -> list[int]:
-    """The numbers a marker names, ranges counted out; a range backwards or too long names none."""
+    """Return the numbers in a marker, ranges expanded; a range backwards or too long has none."""
     numbers: list[int] = []
     for part in _PART.finditer(_NO_NUMBER.sub("", marker).translate(_CIRCLED)):
         low, high = int(part[1]), int(part[2] or part[1])
@@ -115,17 +116,19 @@ def marker_numbers(marker: str) -> list[int]:
     return numbers
 
 
-_NONE: Final[OwnMarkers] = MappingProxyType({})
+_NO_MARKERS: Final[DocumentMarkers] = MappingProxyType({})
 
 
-def normalise_markers(answer: str, known: Mapping[int, object], own: OwnMarkers = _NONE) -> str:
-    """Every marker rewritten as `[1][2]…`; numbers not in `known`, and copies of a document's own
-    markers (`own`), are dropped."""
+def normalise_markers(
+    answer: str, known: Mapping[int, object], own: DocumentMarkers = _NO_MARKERS
+) -> str:
+    """Return `answer` with every marker rewritten as `[1][2]…`, without numbers that are not in
+    `known` and without copies of a document's own markers (`own`)."""
     code_ends = {match.start(): match.end() for match in _CODE.finditer(answer)}
     code_starts = sorted(code_ends)
     written: list[str] = []
     at = 0
-    for match, tail in _behind_words(answer):
+    for match, tail in _with_letters_before(answer):
         code = bisect_right(code_starts, match.start()) - 1
         if code >= 0 and match.start() < code_ends[code_starts[code]]:
             continue
@@ -142,11 +145,11 @@ def normalise_markers(answer: str, known: Mapping[int, object], own: OwnMarkers 
     return "".join((*written, answer[at:]))
 
 
-def own_markers(texts: Iterable[tuple[int, str]]) -> OwnMarkers:
-    """The markers that stand in the sources' own texts, given as (source number, text)."""
+def document_markers(texts: Iterable[tuple[int, str]]) -> DocumentMarkers:
+    """Return the markers in the texts of the sources, given as (source number, text)."""
     own: dict[tuple[int, ...], dict[str, frozenset[int]]] = {}
     for n, text in texts:
-        for match, tail in _behind_words(text):
+        for match, tail in _with_letters_before(text):
             if tail:
                 holders = own.setdefault(tuple(marker_numbers(match.group())), {})
                 holders[tail] = holders.get(tail, frozenset()) | {n}
@@ -154,8 +157,8 @@ def own_markers(texts: Iterable[tuple[int, str]]) -> OwnMarkers:
 
 
 def without_markers(text: str) -> str:
-    """`text` with nothing that reads as a citation: a document's `[7]` becomes `(7)`; what has
-    more words than "source" keeps them, `[1, p. 4]` becomes `‹1, p. 4›`."""
+    """Return `text` without anything that reads as a citation: `[7]` becomes `(7)`. A marker with
+    more words than "source" keeps them: `[1, p. 4]` becomes `‹1, p. 4›`."""
     return strip_markers(text, _disarmed)
 
 
@@ -169,7 +172,7 @@ def _disarmed(match: re.Match[str]) -> str:
 
 
 def _is_index(text: str, match: re.Match[str], index_end: int) -> bool:
-    """Whether what looks like a citation is code: `arr[1]`, `x[1] = 5`, `m[1][2]`."""
+    """Return whether a match is the index of an array: `arr[1]`, `x[1] = 5`, `m[1][2]`."""
     if match.start() == index_end:
         return True
     if not match.group().startswith("["):
@@ -178,14 +181,14 @@ def _is_index(text: str, match: re.Match[str], index_end: int) -> bool:
     if not name or not (name[-1].isascii() and (name[-1].isalnum() or name[-1] == "_")):
         return False
     return (
-        match.group() == "[0]"  # which no source is
+        match.group() == "[0]"  # no source has this number
         or _INDEXED.search(name) is not None
         or _ASSIGNED.match(text, match.end()) is not None
     )
 
 
 def _is_no_fraction(text: str, match: re.Match[str]) -> bool:
-    """Whether `[1/2]` stands where citations do: behind words, and with nothing behind it."""
+    """Return whether `[1/2]` stands where citations do: behind words, at the end of a clause."""
     if "](" in match.group():
         return True
     before = text[max(0, match.start() - 2) : match.start()].rstrip(" \t")
@@ -194,9 +197,9 @@ def _is_no_fraction(text: str, match: re.Match[str]) -> bool:
     )
 
 
-def _behind_words(text: str) -> Iterator[tuple[re.Match[str], str]]:
-    """The citations of a text, each with the last letters before it, other citations left out:
-    those by which a copy of it is known; empty where they are too few."""
+def _with_letters_before(text: str) -> Iterator[tuple[re.Match[str], str]]:
+    """Yield the citations of `text`, each with the last letters before it, other citations left
+    out. A copy is recognised by these letters; they are empty if there are too few."""
     letters: list[tuple[int, str]] = []
     at = 0
     for match in markers_in(text):

@@ -1,5 +1,5 @@
-"""Closed lists the check knows by name, in English and Korean: words that carry no claim, words
-that begin sentences, peoples and their countries, negations. Tables only."""
+"""Word lists of the check, in English and Korean: words without a claim, words that begin
+sentences, peoples and their countries, negations. Tables only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FUNCTION_TEXT: Final = """
     called known named
 """
 FUNCTION_EN: Final = frozenset(_FUNCTION_TEXT.split())
-"""Words whose absence from a source says nothing."""
+"""Words that carry no claim: their absence from a source means nothing."""
 
 _OPENER_TEXT: Final = """
     additionally afterwards although among another anyone approximately because besides both certain
@@ -43,7 +43,7 @@ _OPENER_TEXT: Final = """
     please note answer question source sources document documents passage text
 """
 OPENERS_EN: Final = frozenset(_OPENER_TEXT.split()) | FUNCTION_EN
-"""Words that begin sentences, capitalised, without being names."""
+"""Words that are capitalised at the beginning of a sentence without being names."""
 
 NOT_NAMES: Final = frozenset(
     [
@@ -108,7 +108,7 @@ NOT_NAMES: Final = frozenset(
         "central",
     ]
 )
-"""Capitalised words whose absence says nothing of whom a sentence speaks."""
+"""Capitalised words that do not tell whom or what a sentence names."""
 
 _PEOPLES_TEXT: Final = """
     france french frenchman; england english englishman; britain british briton uk; germany german;
@@ -123,7 +123,7 @@ _PEOPLES_TEXT: Final = """
 PEOPLES: Final[dict[str, str]] = {
     name: names.split()[0] for names in _PEOPLES_TEXT.split(";") for name in names.split()
 }
-"""A country's adjectives → one word for it."""
+"""The names of a country and its people → one word for all of them."""
 
 NEGATIONS_EN: Final = re.compile(
     r"\b(?:not|never|no|none|nobody|nothing|neither|nor|without|cannot|nowhere|no longer)\b|n't\b"

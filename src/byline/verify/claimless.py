@@ -1,10 +1,10 @@
-"""Sentences of an answer that need no source, because they claim nothing. Pure.
+"""Recognises sentences of an answer that need no source because they claim nothing. Pure.
 
-1. code blocks, rules, table heads and headings;
+1. code blocks, horizontal rules, table heads and headings;
 2. lines that only introduce what follows ("Here is what I found:");
-3. greetings, politenesses and questions put back;
-4. saying that the sources do not answer;
-5. lines that only name a source, as lists of references do.
+3. greetings, polite phrases and questions to the user;
+4. statements that the sources do not answer;
+5. lines that only name a source, as in lists of references.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _FOLLOWS: Final = re.compile(r"[:：]\s*(?:\*\*)?$|(?:다음과|아래와) 같(?
 def needs_no_source(
     sentence: str, source_names: Collection[str], cited: Collection[int] = ()
 ) -> bool:
-    """`sentence` without citations, as the model wrote it; `source_names` folded; `cited` are the
-    numbers it had."""
+    """Return whether a sentence claims nothing. `sentence` is as the model wrote it, without its
+    citations; `cited` are their numbers; `source_names` are folded."""
     written = sentence.strip()
     if _FURNITURE.match(written) or _BOLD_LINE.match(written):
         return True  # 1

@@ -1,4 +1,4 @@
-"""What in a sentence its sources contradict: a fact, a name, a denial; each with a sentence why."""
+"""Finds what in a sentence contradicts its sources: a fact, a name or a denial."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
-from byline.verify.alignment import Aligned
-from byline.verify.checked_source import ReadSource, ReadText
-from byline.verify.facts.calendar_dates import Clock, Date
-from byline.verify.facts.exact_facts import Fact, Facts, is_idle, rivals
+from byline.verify.alignment import Alignment
+from byline.verify.checked_source import AnalysedSource, AnalysedText
+from byline.verify.facts.calendar_dates import Date, TimeOfDay
+from byline.verify.facts.exact_facts import Fact, Facts, competing_facts, is_spelled_one
 from byline.verify.facts.names import Name
 from byline.verify.facts.quantities import Code, Quantity
 from byline.verify.facts.units import DIMENSIONS
 from byline.verify.slot_diff import swapped_name
-from byline.verify.weighted_terms import Terms, Weights, overlap
+from byline.verify.weighted_terms import TermSet, TermWeights, overlap
 
 DISPLACED_RECALL_MIN: Final = 0.5
 DENIAL_RECALL_MIN: Final = 0.5
@@ -23,13 +23,14 @@ SAID_MIN: Final = 0.5
 NEAR_CHARS_MIN: Final = 5
 NEAR_CHARS_MAX: Final = 40
 NEAR_NAMES_MAX: Final = 8
-"""Each is laid beside every word of the sources; more are no slip of the pen."""
+"""Each name is compared with every word of the sources; more names are no spelling mistake."""
 NEAR_MIN: Final = 0.86
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
-    """`doubtful` where it only keeps the sentence from being called supported."""
+class Contradiction:
+    """A contradiction: `reason` for programs, `why` for people. `doubtful`: the sentence is then
+    weak, not unsupported."""
 
     reason: str
     why: str
@@ -37,37 +38,46 @@ class Conflict:
 
 
 def conflicting_fact(
-    claim: ReadText, aligned: Aligned, sources: Sequence[ReadSource]
-) -> Conflict | None:
-    """A number, amount, date, time or code that the sources do not have, or have elsewhere."""
-    absent = [fact for fact in claim.facts if not is_idle(fact) and not aligned.facts.have(fact)]
+    claim: AnalysedText, aligned: Alignment, sources: Sequence[AnalysedSource]
+) -> Contradiction | None:
+    """Return the contradiction of a number, amount, date, time or code that the sources do not
+    have, or have only elsewhere."""
+    absent = [
+        fact
+        for fact in claim.facts
+        if not is_spelled_one(fact) and not aligned.facts.contains(fact)
+    ]
     if not absent:
         return None
     everywhere = Facts(fact for source in sources for fact in source.facts)
-    free = [fact for fact in aligned.facts if not is_idle(fact) and not claim.facts.have(fact)]
+    free = [
+        fact
+        for fact in aligned.facts
+        if not is_spelled_one(fact) and not claim.facts.contains(fact)
+    ]
     for fact in absent:
-        others = rivals(fact, free)
+        others = competing_facts(fact, free)
         spelled = isinstance(fact, Quantity) and fact.spelled
-        if not everywhere.have(fact):
+        if not everywhere.contains(fact):
             if spelled and not others:
-                continue  # "the two of them": counted, not read
-            return _fact_conflict(fact, others)
+                continue  # "the two of them": the model counted, it did not read
+            return _fact_contradiction(fact, others)
         if others and not spelled and aligned.recall >= DISPLACED_RECALL_MIN:
-            return _displaced(fact, others)
+            return _fact_elsewhere(fact, others)
     return None
 
 
-def _fact_conflict(fact: Fact, others: Sequence[Fact]) -> Conflict:
+def _fact_contradiction(fact: Fact, others: Sequence[Fact]) -> Contradiction:
     kind = _kind(fact)
     if others:
-        return Conflict(
+        return Contradiction(
             f"{kind}_mismatch", f"The source says {others[0].text}, the answer {fact.text}."
         )
-    return Conflict(f"{kind}_missing", f"The source does not have {fact.text}.")
+    return Contradiction(f"{kind}_missing", f"The source does not have {fact.text}.")
 
 
-def _displaced(fact: Fact, others: Sequence[Fact]) -> Conflict | None:
-    return Conflict(
+def _fact_elsewhere(fact: Fact, others: Sequence[Fact]) -> Contradiction | None:
+    return Contradiction(
         f"{_kind(fact)}_elsewhere",
         f"The source says {others[0].text} here; {fact.text} stands elsewhere in it.",
     )
@@ -77,7 +87,7 @@ def _kind(fact: Fact) -> str:
     match fact:
         case Date():
             return "date"
-        case Clock():
+        case TimeOfDay():
             return "time"
         case Code():
             return "code"
@@ -86,10 +96,10 @@ def _kind(fact: Fact) -> str:
 
 
 def conflicting_name(
-    claim: ReadText, aligned: Aligned, sources: Sequence[ReadSource]
-) -> Conflict | None:
-    """A name that the sources do not have."""
-    missing = [n for n in claim.names if not any(source.words.have(n) for source in sources)]
+    claim: AnalysedText, aligned: Alignment, sources: Sequence[AnalysedSource]
+) -> Contradiction | None:
+    """Return the contradiction of a name that the sources do not have, or have only elsewhere."""
+    missing = [n for n in claim.names if not any(source.words.contains(n) for source in sources)]
     if not missing:
         return _swapped_name(claim, aligned)
     together = _written_together(claim.names, missing, sources)
@@ -99,21 +109,21 @@ def conflicting_name(
     sure = [name for name in missing if name.sure]
     if near := _misspelled(sure, sources):
         why = f"The source writes {near}, the answer {missing[0].text}."
-        return Conflict("name_spelling", why, doubtful=True)
+        return Contradiction("name_spelling", why, doubtful=True)
     rival = _rival_names(claim, aligned)
     if not sure and not rival:
-        return None  # a common word that begins the sentence, as likely as not
+        return None  # it may be a common word at the beginning of the sentence
     said = " ".join(name.text for name in missing if name.run == missing[0].run)
     if rival:
-        return Conflict("name_mismatch", f"The source names {rival}, the answer {said}.")
-    return Conflict("name_missing", f"The source does not name {said}.")
+        return Contradiction("name_mismatch", f"The source names {rival}, the answer {said}.")
+    return Contradiction("name_missing", f"The source does not name {said}.")
 
 
 def _written_together(
-    names: Sequence[Name], missing: Sequence[Name], sources: Sequence[ReadSource]
+    names: Sequence[Name], missing: Sequence[Name], sources: Sequence[AnalysedSource]
 ) -> set[int]:
-    """The runs of more than one name that the sources have in one word (`AppleTalk`) or with other
-    separators."""
+    """Return the runs of several words that the sources have as one word (`AppleTalk`) or with
+    other separators."""
     wanted = {name.run for name in missing}
     runs: dict[int, list[str]] = {}
     for name in names:
@@ -122,13 +132,13 @@ def _written_together(
     return {
         run
         for run, keys in runs.items()
-        if len(keys) > 1 and any("".join(keys) in source.squeezed for source in sources)
+        if len(keys) > 1 and any("".join(keys) in source.alphanumerics for source in sources)
     }
 
 
-def _misspelled(names: Sequence[Name], sources: Sequence[ReadSource]) -> str:
-    """The word of a source that the first of `names` is spelled nearly like (Shelly, Shelley), if
-    each of them is like one."""
+def _misspelled(names: Sequence[Name], sources: Sequence[AnalysedSource]) -> str:
+    """Return the source's spelling of the first of `names` (Shelley for Shelly) if every one of
+    them is spelled nearly like a word of the sources, else ""."""
     if not 0 < len(names) <= NEAR_NAMES_MAX:
         return ""
     words = frozenset[str]().union(*(source.words for source in sources))
@@ -144,40 +154,41 @@ def _misspelled(names: Sequence[Name], sources: Sequence[ReadSource]) -> str:
     return first
 
 
-def _swapped_name(claim: ReadText, aligned: Aligned) -> Conflict | None:
-    """A name the sources have, but not where the claim has it."""
+def _swapped_name(claim: AnalysedText, aligned: Alignment) -> Contradiction | None:
+    """Return the contradiction of a name the sources have, but not where the claim has it."""
     for _, sentence in aligned.sentences:
         if swapped := swapped_name(claim.plain, sentence.plain):
             why = f"The source says {swapped[1]} here, the answer {swapped[0]}."
-            return Conflict("name_elsewhere", why)
+            return Contradiction("name_elsewhere", why)
     return None
 
 
-def _rival_names(claim: ReadText, aligned: Aligned) -> str:
-    """A name of the sentence aligned best that the claim does not have."""
+def _rival_names(claim: AnalysedText, aligned: Alignment) -> str:
+    """Return a name in the best aligned sentence that the claim does not have, else ""."""
     for _, sentence in aligned.sentences[:1]:
-        others = [name for name in sentence.names if name.sure and not claim.words.have(name)]
+        others = [name for name in sentence.names if name.sure and not claim.words.contains(name)]
         if others:
             return " ".join(name.text for name in others if name.run == others[0].run)
     return ""
 
 
-def conflicting_denial(claim: ReadText, aligned: Aligned) -> Conflict | None:
-    """A denial of what the source says, or a plain saying of what it denies."""
+def conflicting_denial(claim: AnalysedText, aligned: Alignment) -> Contradiction | None:
+    """Return the contradiction of a claim that denies what the source says, or says what it
+    denies."""
     if aligned.recall < DENIAL_RECALL_MIN or not aligned.sentences:
         return None
     sentences = [sentence for _, sentence in aligned.sentences]
-    if any(_is_said(denied, sentences) for denied in claim.denied):
-        return Conflict("negation_added", "The answer denies what the source says.")
+    if any(_is_affirmed(denied, sentences) for denied in claim.denied):
+        return Contradiction("negation_added", "The answer denies what the source says.")
     if claim.denial.soft:
         return None
-    if any(_is_said(denied, [claim]) for other in sentences for denied in other.denied):
-        return Conflict("negation_missing", "The source denies what the answer says.")
+    if any(_is_affirmed(denied, [claim]) for other in sentences for denied in other.denied):
+        return Contradiction("negation_missing", "The source denies what the answer says.")
     return None
 
 
-def _is_said(denied: Weights, others: Sequence[ReadText]) -> bool:
-    """Whether what one text denies is said plainly by `others`, and denied by none."""
+def _is_affirmed(denied: TermWeights, others: Sequence[AnalysedText]) -> bool:
+    """Return whether `others` affirm what another text denies, and none of them denies it."""
     if not denied:
         return not any(other.denial.spans or other.denial.soft for other in others)
     said = False
@@ -190,10 +201,10 @@ def _is_said(denied: Weights, others: Sequence[ReadText]) -> bool:
     return said
 
 
-def _denies_near(text: ReadText, wanted: Weights) -> bool:
-    """Whether `text` denies something near one of the `wanted` terms, plainly or by its words."""
-    return any(_share(wanted, terms) > 0 for terms in text.doubted)
+def _denies_near(text: AnalysedText, wanted: TermWeights) -> bool:
+    """Return whether `text` denies, or may deny, something near one of the `wanted` terms."""
+    return any(_share(wanted, terms) > 0 for terms in text.possibly_denied)
 
 
-def _share(wanted: Weights, terms: Terms) -> float:
+def _share(wanted: TermWeights, terms: TermSet) -> float:
     return overlap(wanted, terms).total / wanted.total

@@ -1,8 +1,8 @@
-"""What a sentence denies: the words that stand in the reach of a "not". Pure.
+"""Finds what a sentence denies: the words in the scope of a negation. Pure.
 
-In English a negation reaches the words behind it in its clause; in Korean (않다, 없다, 안, 못),
-where verbs come last, the clause before it. "Not only", "뿐만 아니라" and the like deny nothing;
-"unable", "금지" and the like may, so where a source has them nothing is concluded.
+In English the scope is the words behind the negation in its clause; in Korean (않다, 없다, 안, 못),
+where verbs come last, it is the clause before. "Not only", "뿐만 아니라" and the like deny nothing.
+"Unable", "금지" and the like may deny, so nothing is concluded from a source that has them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from byline.verify.claim_words import (
 T = TypeVar("T")
 
 _DENIALS_MAX: Final = 24
-"""Of each sort, in one sentence: each is held against each of another sentence."""
+"""The most negations of each sort that are read in one sentence: each is compared with each of
+another sentence."""
 _REACH_WORDS: Final = 3
 _SOFT_CHARS: Final = 50
 _CLAUSE_END: Final = re.compile(r"[,;:.!?()]|\b(?:but|and|or|although|while|because|which|that)\b")
@@ -35,33 +36,35 @@ _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Denial:
-    """`spans` of the folded text that are denied; `soft` are those near words that may deny
-    something too."""
+class DeniedSpans:
+    """The `spans` of a folded text that are denied, and the `soft` ones around words that may
+    deny."""
 
     spans: tuple[tuple[int, int], ...]
     soft: tuple[tuple[int, int], ...]
 
 
-def denials_in(text: str) -> Denial:
-    """What a folded sentence denies."""
+def denials_in(text: str) -> DeniedSpans:
+    """Return the spans that a folded sentence denies."""
     english = _masked(text, NO_NEGATIONS_EN)
-    spans = [_behind(english, m.end()) for m in _first(NEGATIONS_EN.finditer(english))]
-    soft = [_near(m, _SOFT_CHARS) for m in _first(SOFT_NEGATIONS_EN.finditer(english))]
+    spans = [_scope_behind(english, m.end()) for m in _first(NEGATIONS_EN.finditer(english))]
+    soft = [_span_around(m, _SOFT_CHARS) for m in _first(SOFT_NEGATIONS_EN.finditer(english))]
     if not text.isascii():
         korean = _masked(text, NO_NEGATIONS_KO)
         found = _merged([m.span() for m in NEGATIONS_KO.finditer(korean)])
         clauses = _clause_starts(korean)
-        spans += [_around(korean, clauses, *span) for span in _first(found)]
-        soft += [_near(m, _SOFT_CHARS // 2) for m in _first(SOFT_NEGATIONS_KO.finditer(text))]
-    return Denial(tuple(spans), tuple(soft))
+        spans += [_scope_around(korean, clauses, *span) for span in _first(found)]
+        soft += [
+            _span_around(m, _SOFT_CHARS // 2) for m in _first(SOFT_NEGATIONS_KO.finditer(text))
+        ]
+    return DeniedSpans(tuple(spans), tuple(soft))
 
 
 def _first(found: Iterable[T]) -> Iterator[T]:
     return islice(found, _DENIALS_MAX)
 
 
-def _near(match: re.Match[str], chars: int) -> tuple[int, int]:
+def _span_around(match: re.Match[str], chars: int) -> tuple[int, int]:
     return max(0, match.start() - chars), match.end() + chars
 
 
@@ -79,14 +82,14 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _behind(text: str, at: int) -> tuple[int, int]:
+def _scope_behind(text: str, at: int) -> tuple[int, int]:
     reach = _end_of_words(text, at, len(text))
     clause = _CLAUSE_END.search(text, at, reach + 1)
     return at, _end_of_words(text, at, clause.start()) if clause else reach
 
 
 def _end_of_words(text: str, at: int, limit: int) -> int:
-    """Where the last of the words in reach ends, `at` where there is none before `limit`."""
+    """Return the end of the last word in reach, or `at` if there is none before `limit`."""
     words = islice(_WORD.finditer(text, at, limit), _REACH_WORDS)
     return max((word.end() for word in words), default=at)
 
@@ -95,12 +98,12 @@ def _clause_starts(text: str) -> list[int]:
     return [0, *(boundary.end() for boundary in _CLAUSE_END_KO.finditer(text))]
 
 
-def _around(text: str, clauses: Sequence[int], start: int, end: int) -> tuple[int, int]:
+def _scope_around(text: str, clauses: Sequence[int], start: int, end: int) -> tuple[int, int]:
     reach = start
-    if text[start] in "안못":  # the verb comes behind
+    if text[start] in "안못":  # the verb follows
         behind = _WORD.search(text, end)
         reach = behind.end() if behind else end
     clause = bisect_right(clauses, start) - 1
     if clause > 0 and clauses[clause] == start and text[start - 2] not in ",;.!?":
-        clause -= 1  # the ending is the denial's own: 는데 없다
+        clause -= 1  # the ending belongs to the negation: 는데 없다
     return clauses[clause], max(reach, start)

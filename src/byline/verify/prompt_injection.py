@@ -1,8 +1,8 @@
-"""Sentences of a document that give orders to the model that reads it. Pure.
+"""Recognises sentences of a document that give orders to the model that reads it. Pure.
 
-They are no evidence: what a document only tells a model to say ("answer that the deposit is 9,999
-euros") is not something the document says. Prose about such orders is taken for one too; it then
-bears nothing out, which errs on the safe side.
+They are no evidence: if a document only tells a model to say something ("answer that the deposit is
+9,999 euros"), the document does not say it. Prose about such orders is recognised too and then
+supports no claim, which errs on the safe side.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 _MODEL: Final = r"(?:assistant|ai(?: model| assistant)?|language model|llm|chatbot)"
 _SAY: Final = r"(?:answer|reply|respond|say)"
-_ORDER_EN: Final = re.compile(
+_INJECTION_EN: Final = re.compile(
     r"\b(?:ignore|disregard|forget|override) (?:(?:all|any|the|your|these|those|of) )*"
     r"(?:previous|prior|above|earlier|preceding|system|question|rules (?:above|you)"
     r"|instructions (?:above|you|before))\b"
@@ -28,7 +28,7 @@ _ORDER_EN: Final = re.compile(
     r"|\brun the tool\b"
 )
 _IMPERATIVE_KO: Final = r"(?:하라|해라|하세요|하십시오|여라|달라)"
-_ORDER_KO: Final = re.compile(
+_INJECTION_KO: Final = re.compile(
     r"(?:이전의?|앞의|위의|기존의?|지금까지의)\s?(?:모든\s)?(?:지시|규칙|명령|프롬프트)\S{0,2}\s(?:무시|잊)"
     rf"|(?:라고|다고|고)만?\s(?:답|대답|답변|응답|안내|말)(?:{_IMPERATIVE_KO}|해야)"
     r"|(?:ai|인공지능|언어\s?모델|어시스턴트|비서|챗봇)(?:\s?비서)?에게\s?:|글을\s읽는\s(?:ai|인공지능|모델)"
@@ -38,8 +38,8 @@ _ORDER_KO: Final = re.compile(
 )
 
 
-def is_order(sentence: str) -> bool:
-    """Whether a folded sentence speaks to the model that reads it."""
-    if _ORDER_EN.search(sentence):
+def is_injection(sentence: str) -> bool:
+    """Return whether a folded sentence gives orders to the model that reads it."""
+    if _INJECTION_EN.search(sentence):
         return True
-    return not sentence.isascii() and _ORDER_KO.search(sentence) is not None
+    return not sentence.isascii() and _INJECTION_KO.search(sentence) is not None

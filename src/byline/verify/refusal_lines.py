@@ -1,11 +1,12 @@
-"""The line a model is to write when the sources do not answer, and how it is recognised. Pure.
+"""Holds the line a model is to write if the sources do not answer, and recognises refusals. Pure.
 
-An answer is a refusal when, its repetitions, citations and markup apart,
+An answer is a refusal if, without its repetitions, citations and markup,
  1. it is short,
- 2. at least one sentence says that the sources do not answer, in the fixed line's words or the
-    usual others, and adds nothing ("… but the deposit is 1,800 euros" is an answer); one that cites
-    a source must speak of the answer ("The documents have no signatures [1]" is one), and
- 3. every other sentence is a politeness or an offer: it claims nothing.
+ 2. at least one sentence says that the sources do not answer, in the words of the fixed line or
+    other usual ones, and adds nothing ("… but the deposit is 1,800 euros" is an answer); if it
+    cites a source, it must be about the answer ("The documents have no signatures [1]" is itself an
+    answer), and
+ 3. every other sentence is a polite phrase or an offer and claims nothing.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ _REFUSES_KO: Final = tuple(
         r"(?:이|그|해당)?\s?질문\S{0,3}\s.{0,20}(?:답할|답변할|답변드릴|대답할|알)\s?수\s?없",
     )
 )
-_ONLY: Final = re.compile(
+_REFUSES_WHOLE: Final = re.compile(
     r"(?:(?:there is |i have )?no (?:relevant |specific |further )?(?:answer|information|data"
     r"|details?|mention|match(?:es)?|results?)"
     r"(?: (?:was |is |were )?(?:found|available|given|provided))?"
@@ -113,8 +114,8 @@ _ONLY: Final = re.compile(
     r" 수 (?:없습니다|없어요|없다)"
     r")(?:,? (?:죄송합니다|sorry))?"
 )
-"""The whole of a sentence, where it cites nothing."""
-_ELSEWHERE: Final = tuple(
+"""Matches a whole sentence that cites nothing."""
+_REFUSES_OTHER_LANGUAGE: Final = tuple(
     map(
         re.compile,
         (
@@ -136,17 +137,17 @@ _ELSEWHERE: Final = tuple(
         ),
     )
 )
-"""Japanese, Chinese, French, German, Spanish: the fixed line as models translate it."""
+"""The fixed line as models translate it: Japanese, Chinese, French, German, Spanish."""
 _OF_THE_ANSWER: Final = re.compile(
     r"\b(?:answer|mention|speci(?:fy|fied)|address|discuss|indicat|stat(?:e|ed)\b|say|said|tell"
     r"|information|details?\b|know|determine|find|found|nothing|anything|evidence)"
     r"|답|질문|언급|찾을|찾지|알 수"
 )
-_HOLDS_NO: Final = re.compile(
+_LACKS_SOMETHING: Final = re.compile(
     rf"{_LEAD}(?:none of )?{_MATERIAL} (?:do|does|did)(?: not|n't) (?:\w+ )?(?:have|contain|provide"
     rf"|include|cover|give|offer)\b(?! (?:\w+ ){{0,4}}?{_LOOKED}\b)"
 )
-_TURNS: Final = re.compile(
+_ADDS_AN_ANSWER: Final = re.compile(
     r"\b(?:but|however|although|though|except|nevertheless|only that|it does|they do say|instead)\b"
     r"|[;:](?= \w)|(?:지만|으나|는데|다만|그러나|대신)(?=[\s,])"
 )
@@ -165,7 +166,7 @@ _POLITE: Final = re.compile(
 
 
 def is_refusal(answer: str) -> bool:
-    """Whether a whole answer says only that the sources do not answer the question."""
+    """Return whether an answer says only that the sources do not answer the question."""
     sentences: dict[str, bool] = {}
     chars = 0
     for sentence, cites in _sentences(answer):
@@ -184,43 +185,45 @@ def is_refusal(answer: str) -> bool:
 
 
 def is_refusing(sentence: str) -> bool:
-    """Whether a folded sentence that cites nothing says that the sources do not answer."""
-    said = _said(sentence)
+    """Return whether a folded sentence that cites nothing says that the sources do not answer."""
+    said = _bare_sentence(sentence)
     return (
         _is_fixed_line(said)
-        or _denies(said)
-        or bool(_ONLY.fullmatch(_without_sorry(said)))
-        or _tells_elsewhere(said)
+        or _refuses(said)
+        or bool(_REFUSES_WHOLE.fullmatch(_without_sorry(said)))
+        or _refuses_in_other_language(said)
     )
 
 
 def is_refusing_with_citations(sentence: str) -> bool:
-    """Whether a folded sentence says so although it cites sources: it is of the answer they lack,
-    not of something in the world that documents do not have."""
-    said = _said(sentence)
+    """Return whether a folded sentence that cites sources says that they do not answer: it must be
+    about the missing answer, not about something else that documents do not have."""
+    said = _bare_sentence(sentence)
     if _is_fixed_line(said):
         return True
-    of_the_answer = _OF_THE_ANSWER.search(said) is not None and not _HOLDS_NO.match(said)
-    return of_the_answer and _denies(said)
+    of_the_answer = _OF_THE_ANSWER.search(said) is not None and not _LACKS_SOMETHING.match(said)
+    return of_the_answer and _refuses(said)
 
 
-def _said(sentence: str) -> str:
+def _bare_sentence(sentence: str) -> str:
     said = sentence.strip(" .!。！\"'“”>-:")
     return said.removeprefix("answer:").removeprefix("답변:").strip()
 
 
 def _is_fixed_line(said: str) -> bool:
-    return any(_alike(said, fold(line).rstrip(".")) for line in (REFUSAL_EN, REFUSAL_KO))
+    return any(_is_alike(said, fold(line).rstrip(".")) for line in (REFUSAL_EN, REFUSAL_KO))
 
 
-def _denies(said: str) -> bool:
-    if _TURNS.search(_without_sorry(said)):
+def _refuses(said: str) -> bool:
+    if _ADDS_AN_ANSWER.search(_without_sorry(said)):
         return False
     return any(pattern.match(said) for pattern in (*_REFUSES_EN, *_REFUSES_KO))
 
 
-def _tells_elsewhere(said: str) -> bool:
-    return not _DIGIT.search(said) and any(pattern.match(said) for pattern in _ELSEWHERE)
+def _refuses_in_other_language(said: str) -> bool:
+    return not _DIGIT.search(said) and any(
+        pattern.match(said) for pattern in _REFUSES_OTHER_LANGUAGE
+    )
 
 
 def _without_sorry(said: str) -> str:
@@ -228,7 +231,7 @@ def _without_sorry(said: str) -> str:
 
 
 def _sentences(answer: str) -> Iterator[tuple[str, bool]]:
-    """Each sentence folded and without its citations, and whether it had any."""
+    """Yield each sentence, folded and without citations, and whether it had any."""
     for start, end in split_sentences(answer):
         written = answer[start:end]
         bare = strip_markers(written)
@@ -237,7 +240,7 @@ def _sentences(answer: str) -> Iterator[tuple[str, bool]]:
             yield folded, bare != written
 
 
-def _alike(said: str, line: str) -> bool:
+def _is_alike(said: str, line: str) -> bool:
     if abs(len(said) - len(line)) > len(line) // 2:
         return False
     return SequenceMatcher(None, said, line, autojunk=False).ratio() >= _ALIKE_MIN

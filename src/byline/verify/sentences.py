@@ -1,17 +1,17 @@
-"""Cuts text into sentences, in English, Korean and other scripts, keeping exact offsets. Pure.
+"""Splits text into sentences, in English, Korean and other scripts, with exact offsets. Pure.
 
 A sentence ends
  1. at a code fence: ``` opens a block that is one "sentence" up to the fence that closes it;
- 2. at a terminator, where `search.sentence_boundaries` says that one ends there;
+ 2. at a terminator, if `text.sentence_boundaries` says that a sentence ends there;
  3. at a line break that is not a soft wrap: before a list item, table row or heading, after a
     short line, or at a blank line;
- 4. where it would be longer than SENTENCE_CHARS_MAX, before its last word: whatever reads it then
-    reads no more than that at a time, and none of them grows with the square of an answer.
+ 4. before its last word if it would be longer than SENTENCE_CHARS_MAX: so no check of sentences
+    takes time that grows with the square of an answer.
 Citation markers that follow the end (`… two years. [1]`), also alone on the next line, belong to
 the sentence they follow.
 
-Every decision looks back as far as it likes and ahead no further than LOOKAHEAD_CHARS of text, so
-a sentence that much text stands behind is the same whatever comes later: `settled_sentences`.
+A decision may depend on all text before it, but on no more than LOOKAHEAD_CHARS behind it. So a
+sentence with that much text behind it cannot change any more: `settled_sentences`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from byline.text.sentence_boundaries import TERMINATOR, Boundary, boundary
 from byline.verify.citation_markers import MARKER, MARKER_CHARS_MAX
 
 SENTENCE_CHARS_MAX: Final = 2_000
-"""More than any sentence a person would write; the citations behind it come on top, and what is
-looked ahead for."""
+"""Longer than any sentence a person would write; citations behind it and the lookahead are not
+counted."""
 LOOKAHEAD_CHARS: Final = 32
 WRAPPED_LINE_WIDTH_MIN: Final = 50
-"""A line at least this wide (Hangul and Han count double) that ends without a terminator is taken
-as wrapped, not finished."""
+"""A line of at least this width (Hangul and Han count double) that ends without a terminator is
+taken as wrapped, not finished."""
 _MARKERS_MAX: Final = 40
 _MARKER_RUN_CHARS_MAX: Final = _MARKERS_MAX * 64
 
@@ -43,7 +43,7 @@ _OPENING: Final = "[［【〔⟦(（†\\"
 _NOT_BLANK: Final = re.compile(r"\S")
 _NOT_OF_MARKER: Final = re.compile(r"[^ \t\r\n0123456789\[\]［］【】〔〕⟦⟧\\①-⑳,;、，·&~∼〜–—^-]")
 _LAST_BLANKS: Final = (
-    re.compile(r".*(?<![0-9,;、，·&~∼〜–—^-])\s", re.DOTALL),  # none that a marker may hold
+    re.compile(r".*(?<![0-9,;、，·&~∼〜–—^-])\s", re.DOTALL),  # none inside a marker
     re.compile(r".*\s", re.DOTALL),
 )
 _FENCE: Final = re.compile(r"[ \t]*(```+|~~~+)")
@@ -53,20 +53,20 @@ _STARTS_BLOCK: Final = re.compile(
 
 
 def split_sentences(text: str, at: int = 0) -> list[tuple[int, int]]:
-    """(start, end) of each sentence of `text` from offset `at` on, in order, not empty, with
-    white space trimmed; `at` is 0 or the end of a sentence."""
+    """Return (start, end) of each sentence of `text` from offset `at` on, in order, not empty,
+    without surrounding white space. `at` is 0 or the end of a sentence."""
     spans: list[tuple[int, int]] = []
-    while (span := _next(text, at)) is not None:
+    while (span := _next_sentence(text, at)) is not None:
         spans.append(span)
         at = span[1]
     return spans
 
 
 def settled_sentences(text: str, at: int) -> list[tuple[int, int]]:
-    """Those sentences from offset `at` on that no further text can change; `at` is 0 or the end
-    of a settled sentence."""
+    """Return the sentences from offset `at` on that no further text can change. `at` is 0 or the
+    end of a settled sentence."""
     spans: list[tuple[int, int]] = []
-    while (span := _next(text, at)) is not None and _is_settled(text, span[1]):
+    while (span := _next_sentence(text, at)) is not None and _is_settled(text, span[1]):
         spans.append(span)
         at = span[1]
     return spans
@@ -84,14 +84,14 @@ def _is_settled(text: str, end: int) -> bool:
     )
 
 
-def _next(text: str, at: int) -> tuple[int, int] | None:
+def _next_sentence(text: str, at: int) -> tuple[int, int] | None:
     found = _NOT_BLANK.search(text, at)
     if found is None:
         return None
     start = found.start()
     begins_line = at == 0 or "\n" in text[at:start]
     end = _fence_end(text, start) if begins_line else None
-    return start, start + len(text[start : end or _end(text, start)].rstrip())
+    return start, start + len(text[start : end or _sentence_end(text, start)].rstrip())
 
 
 def _fence_end(text: str, start: int) -> int | None:
@@ -102,27 +102,29 @@ def _fence_end(text: str, start: int) -> int | None:
     return closing.end() if closing else len(text)
 
 
-def _end(text: str, start: int) -> int:
+def _sentence_end(text: str, start: int) -> int:
     limit = start + SENTENCE_CHARS_MAX
     for match in _CANDIDATE.finditer(text, start, limit + LOOKAHEAD_CHARS):
         if match.end() > limit:
             break
         if match["line"] is not None:
             if match.start() > start and not _is_soft_wrap(text, match):
-                return _with_markers(text, match.start())
+                return _end_with_markers(text, match.start())
         elif boundary(text, match) is not Boundary.NONE:
-            return _with_markers(text, match.end())
-    return _cut(text, start, limit) if limit + LOOKAHEAD_CHARS < len(text) else len(text)
+            return _end_with_markers(text, match.end())
+    return (
+        _cut_long_sentence(text, start, limit) if limit + LOOKAHEAD_CHARS < len(text) else len(text)
+    )
 
 
-def _cut(text: str, start: int, limit: int) -> int:
+def _cut_long_sentence(text: str, start: int, limit: int) -> int:
     for last_blank in _LAST_BLANKS:
         if found := last_blank.match(text, start + SENTENCE_CHARS_MAX // 2, limit):
             return found.end()
     return limit
 
 
-def _with_markers(text: str, end: int) -> int:
+def _end_with_markers(text: str, end: int) -> int:
     markers = _TRAILING_MARKERS.match(text, end)
     return markers.end() if markers else end
 

@@ -1,7 +1,8 @@
-"""A claim laid beside the source's sentence, word by word: where only a name differs. Pure.
+"""Compares a claim with a source's sentence word by word, to find a swapped name. Pure.
 
-Most cited sentences are near copies of their source. Where the two run alike but for one slot,
-what stands in the slot is compared; a claim that is put quite otherwise has no such slots.
+Most cited sentences are near copies of their source. Where the two differ in a few words between
+equal ones (a slot), the words in the slot are compared. A claim in quite different words has no
+slots.
 """
 
 from __future__ import annotations
@@ -19,27 +20,26 @@ from byline.verify.facts.names import fold_word, is_person, is_place, words_in
 from byline.verify.weighted_terms import stem_ko
 
 ALIKE_MIN: Final = 0.5
-"""Share of the claim's words that must run as in the source's sentence."""
+"""Share of the claim's words that must be in the source's sentence in the same order."""
 SLOT_WORDS_MAX: Final = 5
 WORDS_MAX: Final = 400
 PAIRS_MAX: Final = 2_000
-"""Two sentences are laid beside each other in at most so many ways, one for each pair of like
-words: where a few words are repeated over and over, there is nothing to see."""
+"""The most pairs of equal words in two sentences that are compared: sentences that repeat a few
+words over and over would take too long and show nothing."""
 
 _WORD: Final = re.compile(r"[^\W_]+(?:['.-][^\W_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """The words of the claim and of the source's sentence where the two part, and whether like
-    words stand on both sides."""
+class DiffSlot:
+    """The words of the claim and those of the source's sentence in a place where the two differ."""
 
     ours: tuple[str, ...]
     theirs: tuple[str, ...]
 
 
-def slots(claim: str, source: str) -> Iterator[Slot]:
-    """The places where two plain sentences that run alike part."""
+def slots(claim: str, source: str) -> Iterator[DiffSlot]:
+    """Yield the places where two sentences with mostly equal words differ."""
     ours, theirs = _WORD.findall(claim), _WORD.findall(source)
     if not ours or max(len(ours), len(theirs)) > WORDS_MAX:
         return
@@ -55,11 +55,11 @@ def slots(claim: str, source: str) -> Iterator[Slot]:
             place + 1 == len(blocks) or blocks[place + 1][0] == "equal"
         )
         if tag == "replace" and framed and max(i2 - i1, j2 - j1) <= SLOT_WORDS_MAX:
-            yield Slot(tuple(ours[i1:i2]), tuple(theirs[j1:j2]))
+            yield DiffSlot(tuple(ours[i1:i2]), tuple(theirs[j1:j2]))
 
 
 def _may_run_alike(ours: Counter[str], theirs: Counter[str]) -> bool:
-    """Whether there are enough words to run alike, and not too many ways for them to."""
+    """Return whether two sentences share enough words, with no more than PAIRS_MAX equal pairs."""
     pairs = sum(count * theirs[word] for word, count in ours.items())
     return pairs <= PAIRS_MAX and (ours & theirs).total() >= ALIKE_MIN * ours.total()
 
@@ -70,7 +70,7 @@ def _key(word: str) -> str:
 
 
 def swapped_name(claim: str, source: str) -> tuple[str, str] | None:
-    """(the claim's name, the source's) where one stands in the other's place."""
+    """Return (the claim's name, the source's name) if one stands in place of the other."""
     claimed, known = words_in(claim), words_in(source)
     for slot in slots(claim, source):
         if (swapped := _korean(slot)) and not any(swapped[0] in word for word in known):
@@ -94,8 +94,9 @@ def _names(words: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _korean(slot: Slot) -> tuple[str, str] | None:
-    """The last word on both sides where both are names of people, or of the same sort of place."""
+def _korean(slot: DiffSlot) -> tuple[str, str] | None:
+    """Return the last word of both sides if both are names of people, or of the same sort of
+    place."""
     ours, theirs = stem_ko(slot.ours[-1]), stem_ko(slot.theirs[-1])
     if len(slot.ours) != len(slot.theirs) or ours == theirs or not "가" <= ours[0] <= "힣":
         return None

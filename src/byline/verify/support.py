@@ -1,21 +1,21 @@
-"""Does a source say what a sentence says? A verdict with a reason. Pure.
+"""Decides whether sources support a sentence: a verdict with a reason. Pure.
 
-The sentence is held against the whole of what it cites (that is where its facts and names must
-be) and against the few sentences of it that share most of its words, the *aligned* ones. The
+The sentence is checked against the whole of the sources it cites, where its facts and names must
+be, and against the few sentences of them that share most of its words, the *aligned* ones. The
 decision, in order:
 
  1. a sentence with nothing to check (no content, or a bare yes or no)         → weak
  2. the same words as a sentence of a source                                   → supported
  3. a number, amount, date, time or code that no cited source has              → unsupported
- 4. one that a source has elsewhere, where the aligned sentences have another  → unsupported
+ 4. such a fact elsewhere in a source, but another in the aligned sentences    → unsupported
  5. a name that no cited source has                                            → unsupported
- 6. a denial of what the aligned sentences say, or what they deny said plainly → unsupported
+ 6. a denial of what the aligned sentences say, or a claim of what they deny   → unsupported
  7. another language than the sources'                                         → undecided, weak
  8. share of the content found in the aligned sentences ≥ SUPPORTED_MIN        → supported
- 9. … ≥ WEAK_MIN, or with several facts that are all there                     → undecided, weak
+ 9. … ≥ WEAK_MIN, or several facts that are all there                          → undecided, weak
 10. otherwise                                                                  → unsupported
 
-Where 7 and 9 leave it undecided, the similarity of meaning decides if it can be had.
+If 7 or 9 leave it undecided, the similarity of meaning decides, if it is available.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from byline.domain.asks import Support
-from byline.verify.alignment import Aligned, align
-from byline.verify.checked_source import ReadSource, ReadText
+from byline.verify.alignment import Alignment, align
+from byline.verify.checked_source import AnalysedSource, AnalysedText
 from byline.verify.contradictions import (
     conflicting_denial,
     conflicting_fact,
     conflicting_name,
 )
-from byline.verify.facts.exact_facts import is_idle
+from byline.verify.facts.exact_facts import is_spelled_one
 
 SUPPORTED_MIN: Final = 0.55
 WEAK_MIN: Final = 0.35
@@ -41,35 +41,35 @@ SIMILAR_MIN: Final = 0.88
 DISSIMILAR_MAX: Final = 0.80
 
 Similarity = Callable[[str, str], float | None]
-"""How alike in meaning a sentence and the source's words are (a cosine); None when unknown."""
+"""Returns the similarity in meaning (a cosine) of a sentence and a source's text, or None."""
 
 _BARE: Final = frozenset(["yes", "no", "네", "예", "아니요", "아니오", "그렇습니다", "맞습니다"])
 
 
 @dataclass(frozen=True, slots=True)
 class SupportVerdict:
-    """`reason` is for programs, `why` for people; `aligned` is where the source speaks of it.
-    `content` is how many words of the sentence say anything, `recall` the share that is found."""
+    """A verdict: `reason` is for programs, `why` for people; `aligned` are the source's sentences
+    on it. `content` is the number of words with content, `recall` the share of them found."""
 
     support: Support
     reason: str
     why: str
     recall: float
     content: float
-    aligned: Aligned
+    aligned: Alignment
 
 
 def check_support(
-    sentence: str, sources: Sequence[ReadSource], similarity: Similarity | None = None
+    sentence: str, sources: Sequence[AnalysedSource], similarity: Similarity | None = None
 ) -> SupportVerdict:
-    """Hold `sentence` against the sources it cites, as if they were one."""
-    return check_claim(ReadText(sentence), sources, similarity)
+    """Check `sentence` against the sources it cites, as if they were one."""
+    return check_claim(AnalysedText(sentence), sources, similarity)
 
 
 def check_claim(
-    claim: ReadText, sources: Sequence[ReadSource], similarity: Similarity | None = None
+    claim: AnalysedText, sources: Sequence[AnalysedSource], similarity: Similarity | None = None
 ) -> SupportVerdict:
-    """As `check_support`, of a sentence that is read already."""
+    """Check a sentence that is already analysed; else as `check_support`."""
     aligned = align(claim, sources)
 
     def verdict(support: Support, reason: str, why: str) -> SupportVerdict:
@@ -92,7 +92,7 @@ def check_claim(
         undecided = "other_language", "It is in another language than its source."  # 7
     elif aligned.recall >= SUPPORTED_MIN:
         return verdict(Support.SUPPORTED, "words_found", "The source says it in like words.")  # 8
-    elif aligned.recall >= WEAK_MIN or sum(not is_idle(fact) for fact in claim.facts) > 1:
+    elif aligned.recall >= WEAK_MIN or sum(not is_spelled_one(fact) for fact in claim.facts) > 1:
         undecided = "some_words", "The source has only part of its words."  # 9
     else:
         return verdict(

@@ -1,8 +1,8 @@
-"""The content of a sentence as weighted terms: stems of words, and bigrams of Korean stems. Pure.
+"""Reads the content of a sentence as weighted terms: stems, and bigrams of Korean stems. Pure.
 
-Words that carry no claim are left out, and numbers: they are facts. A word weighs one whatever its
-script: the bigrams of a Korean word share its weight. Rarity is not asked for: a check must not
-depend on the collection.
+Words without a claim are left out, and so are numbers, which are facts. Every word weighs one in
+any script: the bigrams of a Korean word share its weight. Rarity does not count, since a check must
+not depend on the collection.
 """
 
 from __future__ import annotations
@@ -108,9 +108,9 @@ _KO_TAIL: Final = re.compile(
 )
 
 
-def content_terms(text: str) -> Weights:
-    """Term → weight, of a folded text."""
-    found = Weights()
+def content_terms(text: str) -> TermWeights:
+    """Return the terms of a folded text with their weights."""
+    found = TermWeights()
     for chunk in _CHUNK.findall(text):
         word = chunk.strip(".'’-–—*_#")
         if word in FUNCTION_EN or word in NUMBER_WORDS or word in UNITS or _DIGIT.search(word):
@@ -122,7 +122,8 @@ def content_terms(text: str) -> Weights:
 
 
 def stem_ko(word: str) -> str:
-    """A Korean word without its particle or verb ending; itself where nothing would be left."""
+    """Return a Korean word without its particle or verb ending, or unchanged if nothing would be
+    left."""
     bare = _KO_TAIL.sub("", word)
     if len(bare) < len(word) and len(bare) > 1:
         return bare
@@ -132,21 +133,21 @@ def stem_ko(word: str) -> str:
     return word
 
 
-class Terms(frozenset[str]):
-    """The terms of a text, to look others up in."""
+class TermSet(frozenset[str]):
+    """The terms of a text, in which other terms are looked up."""
 
     @cached_property
     def beginnings(self) -> frozenset[str]:
-        """What the longer ones begin with."""
+        """The beginnings of the longer terms."""
         return frozenset(t[:_PREFIX_CHARS_MIN] for t in self if len(t) >= _PREFIX_CHARS_MIN)
 
 
-class Weights(dict[str, float]):
-    """Terms and what each weighs."""
+class TermWeights(dict[str, float]):
+    """The weight of each term."""
 
     @cached_property
     def by_beginning(self) -> dict[str, list[str]]:
-        """The words that another may stand for, by what both begin with."""
+        """The words that another word may match by its beginning, grouped by their beginnings."""
         found: dict[str, list[str]] = {}
         for term in self:
             if len(term) >= _PREFIX_CHARS_MIN and term.isascii() and term.isalpha():
@@ -155,19 +156,19 @@ class Weights(dict[str, float]):
 
     @property
     def total(self) -> float:
-        """What all weigh; the same whatever their order."""
+        """The sum of all weights, independent of their order."""
         return math.fsum(self.values())
 
-    def without(self, found: Container[str]) -> Weights:
-        """Those that are not in `found`."""
-        return Weights((term, weight) for term, weight in self.items() if term not in found)
+    def without(self, found: Container[str]) -> TermWeights:
+        """Return the terms that are not in `found`, with their weights."""
+        return TermWeights((term, weight) for term, weight in self.items() if term not in found)
 
 
-def overlap(wanted: Weights, *among: Terms) -> Weights:
-    """Of `wanted`, what the terms `among` have: a term's weight, or most of it where another begins
-    alike (`invest`, `investor`)."""
-    found = Weights()
-    for terms in among:  # the fewer of both are looked up in the other
+def overlap(wanted: TermWeights, *among: TermSet) -> TermWeights:
+    """Return the terms of `wanted` that are in `among`: each with its weight, or with most of it if
+    only another term with the same beginning is there (`invest`, `investor`)."""
+    found = TermWeights()
+    for terms in among:  # the intersection looks the smaller set up in the larger
         for start in wanted.by_beginning.keys() & terms.beginnings:
             found.update((term, _ALIKE * wanted[term]) for term in wanted.by_beginning[start])
     for terms in among:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from byline.ask.running_ask import RunningAsk
-from byline.domain.asks import AskMode, AskRequest, Failed, StoredAsk
+from byline.domain.asks import AskFailed, AskMode, AskRequest, StoredAsk
 from byline.errors import BadRequest, BylineError
 
 FIELDS: Final = ("question", "backend", "mode", "collection")
@@ -56,5 +56,5 @@ def blank_form_like(ask: StoredAsk) -> AskForm:
 def raise_if_rejected(running: RunningAsk) -> None:
     """Raise the BadRequest of an ask that was rejected and therefore not stored."""
     last = running.events[-1] if running.events else None
-    if isinstance(last, Failed) and isinstance(last.error, BadRequest):
+    if isinstance(last, AskFailed) and isinstance(last.error, BadRequest):
         raise last.error

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from byline.domain.documents import Choice, DocumentSort, DocumentState, RemovedDocument
+from byline.domain.documents import DocumentSelection, DocumentSort, DocumentState, RemovedDocument
 from byline.domain.formats import format_of
 from byline.domain.searches import Filters
 from byline.errors import BadRequest
@@ -47,7 +47,7 @@ class DocumentListQuery:
             types=(self.type,) if self.type else (),
         )
 
-    def choice(self) -> Choice:
+    def choice(self) -> DocumentSelection:
         """The words, states and order, in the catalogue's terms. Raises `BadRequest` for an unknown
         state or order."""
         if self.state and self.state not in GROUPS:
@@ -56,7 +56,7 @@ class DocumentListQuery:
             sort = DocumentSort(self.sort or DocumentSort.NEWEST)
         except ValueError:
             raise BadRequest(f"There is no such order: {self.sort[:40]!r}.") from None
-        return Choice(self.q, GROUPS.get(self.state, ()), sort)
+        return DocumentSelection(self.q, GROUPS.get(self.state, ()), sort)
 
     def page(self, cursor: str | None = None) -> DocumentListQuery:
         """The same query at `cursor`; at its first page if none is given."""

@@ -18,7 +18,7 @@ async def turn_now(parts: PageParts, ask: StoredAsk) -> dict[str, Any]:
     steps), `here` whether this process answers it, `state` the state of its backend, and
     `elapsed_ms`.
     """
-    parts.asks.look_in(ask)
+    parts.asks.keep_alive(ask)
     running = parts.asks.running(ask.id)
     if running is None and ask.finished_at is None:
         ask = await parts.asks.get(ask.id)  # it may have ended since it was read

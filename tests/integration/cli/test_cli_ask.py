@@ -12,13 +12,13 @@ from cli_server import LaidOut
 from typer.testing import Result
 
 from byline.domain.asks import (
+    AskDone,
+    AskFailed,
     AskQueued,
     AskStarted,
     AskStatus,
     Byline,
     CheckedSentence,
-    Done,
-    Failed,
     Refusal,
     RefusedBy,
     SourcesFound,
@@ -38,7 +38,7 @@ def test_an_ask_prints_the_answer_its_sources_and_who_wrote_it(server: LaidOut, 
         AskStarted("qwen-macbook", "macbook", "qwen", 12.0),
         Token("On the 3rd "),
         Token("working day [1]."),
-        Done(ANSWER),
+        AskDone(ANSWER),
     )
     result = run("ask", "When is the rent due?", "-b", "qwen-macbook", "--timeout", "30")
     assert result.exit_code == 0
@@ -68,7 +68,7 @@ def test_an_ask_prints_the_answer_its_sources_and_who_wrote_it(server: LaidOut, 
 def test_a_source_cited_twice_is_listed_once_with_both_quotes(server: LaidOut, run: Run) -> None:
     (first,) = ANSWER.citations
     second = replace(first, quote="of the month")
-    server.streams(Done(changed(citations=(first, second, first))))
+    server.streams(AskDone(changed(citations=(first, second, first))))
     sources = run("ask", "q").stdout.partition("Sources\n")[2]
     assert sources.splitlines()[:4] == [
         "[1] lease.pdf, page 4  Rent > When",
@@ -79,33 +79,33 @@ def test_a_source_cited_twice_is_listed_once_with_both_quotes(server: LaidOut, r
 
 
 def test_an_answer_that_the_check_changed_is_printed_as_checked(server: LaidOut, run: Run) -> None:
-    server.streams(Token("On the 3rd working day [1][9]."), Done(ANSWER))
+    server.streams(Token("On the 3rd working day [1][9]."), AskDone(ANSWER))
     result = run("ask", "q")
     assert "As checked, without what no source stands behind:\nOn the 3rd" in result.stdout
 
 
 def test_a_sentence_its_sources_do_not_bear_out_is_pointed_at(server: LaidOut, run: Run) -> None:
     sentence = CheckedSentence(0, 27, (1,), Support.UNSUPPORTED)
-    server.streams(Token("On the 3rd working day [1]."), Done(changed(sentences=(sentence,))))
+    server.streams(Token("On the 3rd working day [1]."), AskDone(changed(sentences=(sentence,))))
     result = run("ask", "q")
     assert "! not borne out by its source: On the 3rd working day [1]." in result.stdout
 
 
 def test_an_answer_that_cites_nothing_is_pointed_at(server: LaidOut, run: Run) -> None:
-    server.streams(Done(changed(citations=(), sentences=())))
+    server.streams(AskDone(changed(citations=(), sentences=())))
     assert "! It cites no source, so nothing in it could be checked." in run("ask", "q").stdout
 
 
 def test_quotes_are_signed_as_what_they_are(server: LaidOut, run: Run) -> None:
     byline = Byline("quotes", "byline", "quotes", "quotes", verified=True)
-    server.streams(Done(changed(byline=byline)))
+    server.streams(AskDone(changed(byline=byline)))
     shown = run("ask", "q").stdout
     assert "— by quotes on byline, word for word from your documents\n" in shown
 
 
 def test_an_unverified_byline_says_why(server: LaidOut, run: Run) -> None:
     byline = Byline("x", "m", "asked-for", None, verified=False, note="The server cannot tell.")
-    server.streams(Done(changed(byline=byline)))
+    server.streams(AskDone(changed(byline=byline)))
     shown = run("ask", "q").stdout
     assert "— by x on m, model asked-for, not verified: The server cannot tell\n" in shown
 
@@ -113,7 +113,7 @@ def test_an_unverified_byline_says_why(server: LaidOut, run: Run) -> None:
 def test_no_evidence_is_an_answer(server: LaidOut, run: Run) -> None:
     refusal = Refusal("no_match", "Nothing in your documents speaks of this.")
     answer = changed(status=AskStatus.NO_EVIDENCE, answer=None, refusal=refusal, byline=None)
-    server.streams(Done(answer))
+    server.streams(AskDone(answer))
     result = run("ask", "q")
     assert (result.exit_code, result.stdout) == (0, "Nothing in your documents speaks of this.\n")
 
@@ -136,7 +136,7 @@ def test_a_named_machine_that_is_down_is_said_with_the_sources_found(
 
 
 def test_an_error_in_the_middle_of_an_answer_is_said_after_it(server: LaidOut, run: Run) -> None:
-    server.streams(Token("On the"), Failed(DOWN, ANSWER))
+    server.streams(Token("On the"), AskFailed(DOWN, ANSWER))
     result = run("ask", "q")
     assert result.exit_code == 3
     assert result.stdout == "On the\n"
@@ -154,7 +154,7 @@ def test_a_default_machine_that_is_down_ends_in_the_same_exit_code(
         error_reason="macbook_unavailable",
         reason="ConnectError",
     )
-    server.streams(SourcesFound((LEASE,), "a1"), Done(answer))
+    server.streams(SourcesFound((LEASE,), "a1"), AskDone(answer))
     result = run("ask", "q")
     assert result.exit_code == 3
     assert "qwen-macbook unavailable: ConnectError" in result.stderr
@@ -187,7 +187,7 @@ def test_an_answer_that_breaks_off_is_a_failure(server: LaidOut, run: Run) -> No
 
 
 def test_a_question_is_read_from_standard_input(server: LaidOut, run: Run) -> None:
-    server.streams(Done(ANSWER))
+    server.streams(AskDone(ANSWER))
     assert run("ask", "-", stdin="언제까지 내나요?\n").exit_code == 0
     assert server.requests[-1][1]["question"] == "언제까지 내나요?"
 
@@ -208,7 +208,7 @@ def test_a_question_that_is_no_text_is_wrong_use(run: Run) -> None:
 def test_a_sentence_that_is_not_borne_out_says_why(server: LaidOut, run: Run) -> None:
     why = "The source says 3rd, the answer 4th."
     sentence = CheckedSentence(0, 27, (1,), Support.UNSUPPORTED, "number_mismatch", why)
-    server.streams(Done(changed(sentences=(sentence,))))
+    server.streams(AskDone(changed(sentences=(sentence,))))
     assert f"  {why}\n" in run("ask", "q").stdout
 
 
@@ -216,7 +216,7 @@ def test_a_models_refusal_is_an_answer_signed_by_it(server: LaidOut, run: Run) -
     said = "The sources do not answer this question."
     refusal = Refusal("not_answered", "The model says so.", RefusedBy.MODEL, said)
     answer = changed(status=AskStatus.NO_EVIDENCE, answer=None, refusal=refusal)
-    server.streams(Token(said), Done(answer))
+    server.streams(Token(said), AskDone(answer))
     result = run("ask", "q")
     assert result.exit_code == 0
     assert "The model says so.\n— by qwen-macbook on macbook" in result.stdout

@@ -22,7 +22,7 @@ from cli_server import LaidOut
 from typer.testing import Result
 
 from byline.domain.asks import (
-    Done,
+    AskDone,
     Token,
 )
 
@@ -41,7 +41,7 @@ def byline(*words: str, **options: Any) -> subprocess.Popen[str]:
 
 def test_nothing_is_coloured_or_wrapped_in_a_pipe(server: LaidOut) -> None:
     long = "word " * 60
-    server.streams(Token(long), Done(changed(answer=long.strip())))
+    server.streams(Token(long), AskDone(changed(answer=long.strip())))
     stdout, stderr = byline("ask", "q", "--server", server.url).communicate(timeout=60)
     assert stdout.startswith(long.strip() + "\n")
     assert "\x1b" not in stdout + stderr
@@ -49,7 +49,7 @@ def test_nothing_is_coloured_or_wrapped_in_a_pipe(server: LaidOut) -> None:
 
 def test_on_a_terminal_the_answer_is_coloured_and_wrapped_to_its_width(server: LaidOut) -> None:
     long = "word " * 40
-    server.streams(Token(long), Done(changed(answer=long.strip())))
+    server.streams(Token(long), AskDone(changed(answer=long.strip())))
     screen, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
     process = byline("ask", "q", "--server", server.url, stdout=terminal, stderr=terminal)

@@ -20,19 +20,19 @@ from byline.api.services import Parts, Services
 from byline.ask.ask_json import answer_json
 from byline.ask.running_ask import RunningAsk
 from byline.domain.asks import (
+    AskDone,
     AskEvent,
+    AskFailed,
     AskQueued,
     AskRequest,
     AskStarted,
     AskStatus,
-    Done,
-    Failed,
 )
 from byline.errors import BylineError
 
 router = APIRouter(tags=["ask"], route_class=StrictJsonRoute)
 
-ADMITTED = (AskQueued, AskStarted, Done, Failed)
+ADMITTED = (AskQueued, AskStarted, AskDone, AskFailed)
 """The first of these events decides how the ask is answered: as a stream or as an error."""
 
 _CODES = (
@@ -113,13 +113,13 @@ def wants_events(request: Request) -> bool:
 
 
 async def _whole(request: Request, running: RunningAsk) -> Response:
-    last = await run_while_connected(request.receive, first_event(running, (Done, Failed)))
+    last = await run_while_connected(request.receive, first_event(running, (AskDone, AskFailed)))
     return _settled(running, last)
 
 
 async def _streamed(request: Request, running: RunningAsk) -> Response:
     first = await run_while_connected(request.receive, first_event(running, ADMITTED))
-    if isinstance(first, Failed):
+    if isinstance(first, AskFailed):
         return _settled(running, first)
     return ask_event_stream(request, running)
 
@@ -129,12 +129,12 @@ async def first_event(running: RunningAsk, kinds: tuple[type[AskEvent], ...]) ->
     async for event in running:
         if isinstance(event, kinds):
             return event
-    raise AssertionError("an ask ends with Done or Failed")
+    raise AssertionError("an ask ends with AskDone or Failed")
 
 
 def _settled(running: RunningAsk, event: AskEvent) -> Response:
     headers = ask_headers(running)
-    assert isinstance(event, Done | Failed)
-    if isinstance(event, Failed) and event.answer.status is not AskStatus.LLM_ERROR:
+    assert isinstance(event, AskDone | AskFailed)
+    if isinstance(event, AskFailed) and event.answer.status is not AskStatus.LLM_ERROR:
         return failure(event.error, body=error_body(event.error, event.answer), headers=headers)
     return json_response(answer_json(event.answer), headers=headers)

@@ -11,7 +11,7 @@ from byline.api.http.event_streams import EventStream
 from byline.api.http.http_bytes import byline_headers, sse_event
 from byline.ask.ask_json import event_data, event_name
 from byline.ask.running_ask import RunningAsk
-from byline.domain.asks import AskEvent, Failed
+from byline.domain.asks import AskEvent, AskFailed
 from byline.errors import BadRequest
 
 
@@ -67,6 +67,6 @@ async def _encoded(
 
 
 def _event_bytes(event: AskEvent, sequence: int) -> bytes:
-    if isinstance(event, Failed):
+    if isinstance(event, AskFailed):
         return sse_event("error", error_body(event.error, event.answer), sequence)
     return sse_event(event_name(event), event_data(event), sequence)

@@ -15,7 +15,7 @@ from byline.api.failures import status_of
 from byline.api.http.event_streams import CallerLeft, run_while_connected, sleep_until
 from byline.api.services import Services
 from byline.ask.running_ask import RunningAsk
-from byline.domain.asks import AskEvent, AskStatus, Done, Failed
+from byline.domain.asks import AskDone, AskEvent, AskFailed, AskStatus
 from byline.errors import BylineError
 
 T = TypeVar("T")
@@ -63,9 +63,9 @@ class FormPort:
     async def _admission(self, request: Request, running: RunningAsk) -> None:
         if RESPOND_ASYNC in request.headers.get("prefer", ""):
             await self._at_most(WHOLE_ANSWER_S, running, ADMITTED)
-            await self._at_most(FOLLOWED_S, running, (Done, Failed))
+            await self._at_most(FOLLOWED_S, running, (AskDone, AskFailed))
         else:
-            await self._at_most(WHOLE_ANSWER_S, running, (Done, Failed))
+            await self._at_most(WHOLE_ANSWER_S, running, (AskDone, AskFailed))
         await running.stored.wait()
 
     async def _at_most(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from byline.domain.connection_trials import Proposal, Trial
+from byline.domain.connection_tests import ConfigurationProposal, ConnectionTest
 from byline.domain.gates import CallAtGate
-from byline.domain.machine_reports import BackendView, CallEnded, MachineView
+from byline.domain.machine_reports import BackendView, CallRecord, MachineView
 
 Json = dict[str, Any]
 
@@ -33,7 +33,7 @@ def machine_json(view: MachineView) -> Json:
     }
 
 
-def trial_json(trial: Trial, proposal: Proposal | None) -> Json:
+def trial_json(trial: ConnectionTest, proposal: ConfigurationProposal | None) -> Json:
     """The result of testing an address."""
     speed = trial.speed
     return {
@@ -112,7 +112,7 @@ def _backend_json(view: BackendView) -> Json:
     }
 
 
-def _call_json(call: CallEnded) -> Json:
+def _call_json(call: CallRecord) -> Json:
     return {
         "at": call.came_at.isoformat(),
         "backend": call.backend,

@@ -16,7 +16,7 @@ from byline.api.machines.machine_json import machine_json, trial_json
 from byline.api.machines.machine_shapes import MachineShape, MachinesShape, TrialShape
 from byline.api.parameters import NoParameters, TrialBody
 from byline.api.services import Parts, Services
-from byline.domain.connection_trials import TrialRequest
+from byline.domain.connection_tests import ConnectionTestRequest
 
 router = APIRouter(prefix="/api/machines", tags=["machines"], route_class=StrictJsonRoute)
 
@@ -76,7 +76,7 @@ async def test_address(
     the text that adds it to the configuration. Nothing is recorded or configured; link-local and
     metadata addresses are refused. At the address of a configured machine the test waits at its
     gate. It ends when its caller leaves."""
-    wanted = TrialRequest(sent.base_url, sent.model, sent.api_key_env)
+    wanted = ConnectionTestRequest(sent.base_url, sent.model, sent.api_key_env)
     try:
         trial = await run_while_connected(request.receive, parts.trials.run(wanted))
     except CallerLeft:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from byline.api.result_shapes import Shape
-from byline.domain.connection_trials import StepState
+from byline.domain.connection_tests import StepState
 from byline.domain.gates import Asker, BackendState
 
 

@@ -9,13 +9,13 @@ from typing import Any, Final, NoReturn
 from byline.api.http.http_bytes import json_bytes
 from byline.api.http.json_input import parse_json
 from byline.ask.ask_json import byline_json
+from byline.ask.model_call import byline_of
 from byline.backend.decode import assemble_message
 from byline.config.schema import QuotesBackend
 from byline.dispatch.dispatcher import Backend, Dispatcher
-from byline.domain.asks import Byline
 from byline.domain.chat import ChatRequest, Delta, Message, Tool, ToolChoice, Usage
 from byline.domain.gates import AskedBy, Asker
-from byline.errors import BadRequest, LlmError, ToolsUnsupported, UnknownBackend
+from byline.errors import BadRequest, ToolsUnsupported, UnknownBackend
 
 HANDLED_FIELDS: Final = frozenset(
     {
@@ -211,7 +211,7 @@ def completion(
             }
         ],
         "usage": usage_json(last.usage),
-        "byline": byline_of(call.backend, last),
+        "byline": byline_json(byline_of(call.backend, last)),
     }
 
 
@@ -238,7 +238,7 @@ class ChunkWriter:
         choice = json_bytes({"index": 0, "delta": said, "finish_reason": delta.finish_reason})
         if delta.finish_reason is None:
             return b"".join((self._head, choice, b"]}\n\n"))
-        byline = json_bytes(byline_of(self._call.backend, delta))
+        byline = json_bytes(byline_json(byline_of(self._call.backend, delta)))
         return b"".join((self._head, choice, b'],"byline":', byline, b"}\n\n"))
 
     def end(self, last: Delta) -> bytes:
@@ -276,16 +276,6 @@ def says_something(delta: Delta) -> bool:
     return bool(delta.content or delta.reasoning or delta.tool_calls)
 
 
-def empty_answer(backend: Backend, last: Delta) -> LlmError:
-    """The error for a stream that ended well and said nothing."""
-    return LlmError(
-        backend.name,
-        "empty_answer",
-        machine=backend.machine,
-        text=f"no text came (finish_reason {last.finish_reason})",
-    )
-
-
 def usage_json(usage: Usage | None) -> dict[str, Any] | None:
     """Token counts in OpenAI's terms; None if the server gave none."""
     if usage is None or (usage.prompt_tokens is None and usage.completion_tokens is None):
@@ -298,18 +288,3 @@ def usage_json(usage: Usage | None) -> dict[str, Any] | None:
     if usage.cached_tokens is not None:
         told["prompt_tokens_details"] = {"cached_tokens": usage.cached_tokens}
     return told
-
-
-def byline_of(backend: Backend, last: Delta) -> dict[str, Any] | None:
-    """The byline: our record of the socket, and the model that the server says it has loaded."""
-    served = last.served
-    return byline_json(
-        Byline(
-            backend=backend.name,
-            machine=backend.machine,
-            model_requested=backend.model,
-            model_loaded=served.model_loaded if served else None,
-            verified=served.verified if served else False,
-            note=served.note if served else "the server was not asked what it has loaded",
-        )
-    )

@@ -24,7 +24,6 @@ from byline.api.openai.chat_completions import (
     ChunkWriter,
     CompletionCall,
     completion,
-    empty_answer,
     model_backends,
     read_call,
     says_something,
@@ -79,7 +78,7 @@ async def _whole(request: Request, call: CompletionCall, headers: dict[str, str]
     reading = call.backend.collect(call.request, Priority.FOREGROUND)
     said = await run_while_connected(request.receive, reading)
     if not any(map(says_something, said)):
-        raise empty_answer(call.backend, said[-1])
+        raise call.backend.empty_answer(said[-1])
     return json_response(completion(call, _new_id(), int(time.time()), said), headers=headers)
 
 
@@ -117,7 +116,7 @@ async def _chunks(
             said = said or says_something(last)
             yield writer.chunk(last)
         if not said:
-            raise empty_answer(call.backend, last)
+            raise call.backend.empty_answer(last)
     except BylineError as error:
         yield _error_chunk(error)
     except Exception as exception:  # noqa: BLE001 - the status is sent; only a chunk can say it

@@ -1,11 +1,12 @@
-"""The messages of an agent's run, cut to the model's context. Pure.
+"""Builds the messages of an agent's run, cut to the model's context. Pure.
 
     system rules · question with the sources of the first search · then, for each turn of the run,
-    the model's message and what it was told
+    the model's message and the reply to it
 
-What never changes comes first, so that servers reuse their prompt cache. When it grows too long the
-oldest tool results are dropped first, then sources of the first search from the last on, then whole
-turns, oldest first; the question never.
+What never changes comes first, so that servers reuse their prompt cache. If the messages are too
+long, tool results are dropped first (oldest first), then earlier messages of the conversation, then
+sources of the first search (from the last), then whole turns (oldest first). The question is never
+dropped.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from byline.ask.agent.step import Turn
+from byline.ask.agent.step import AgentTurn
 from byline.ask.agent.tools import tool_schemas
+from byline.ask.prompt.prompt_budget import TokenBudget
 from byline.ask.prompt.source_fence import fenced
 from byline.ask.prompt.token_calibration import Calibration
-from byline.ask.prompt.token_estimate import Tokens
+from byline.ask.prompt.token_estimate import TokenCount
 from byline.domain.asks import Source
 from byline.domain.chat import Message, Tool
 from byline.errors import ContextTooLong
@@ -46,66 +48,44 @@ ANSWER_NOW: Final = (
 )
 DROPPED: Final = "(This result was dropped to make room. Ask again if it is needed.)"
 SAID_CHARS_MAX: Final = 2_000
-"""Of a message that was no answer, no more than this is shown to the model again."""
+"""The most that the model is shown again of its own message, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
-    """What a run begins with; `history` are earlier messages of a conversation."""
+class RunOpening:
+    """The question and first sources of a run; `history` are earlier messages of a conversation."""
 
     question: str
     sources: tuple[Source, ...]
     history: tuple[Message, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """How much fits, in tokens: the context, and of it the part kept for the answer; and how
-    tokens are estimated."""
-
-    context_tokens: int
-    answer_tokens: int
-    calibration: Calibration
-
-    @property
-    def prompt_max(self) -> int:
-        """The largest estimate of a prompt that surely leaves room for the answer."""
-        left = self.context_tokens - self.answer_tokens
-        return int(left / (1 + self.calibration.margin))
-
-    @property
-    def result_tokens(self) -> int:
-        """What one tool result may take: so much that several fit."""
-        return max(200, self.context_tokens // 6)
-
-
-def room_of(context_tokens: int, max_tokens: int, calibration: Calibration) -> Room:
-    """A quarter of the context is enough for an answer, and leaves the rest to the sources."""
-    return Room(context_tokens, min(max_tokens, context_tokens // 4), calibration)
-
-
 def plain_tokens(
     messages: Sequence[Message], tools: Sequence[Tool], calibration: Calibration
-) -> Tokens:
-    """What a call takes at the prices of the model's family; templates write the tools as JSON."""
+) -> TokenCount:
+    """Return the uncorrected token estimate of a call; chat templates write the tools as JSON."""
     plain = calibration.plain(messages)
     return plain + calibration.plain_text(json.dumps(tools)) if tools else plain
 
 
-def talk_with_tools(opening: Opening, turns: Sequence[Turn], room: Room) -> tuple[Message, ...]:
-    """The messages for a call with tools; raises `ContextTooLong`."""
-    return _fitted(opening, turns, room, tools=tool_schemas())
+def messages_with_tools(
+    opening: RunOpening, turns: Sequence[AgentTurn], budget: TokenBudget
+) -> tuple[Message, ...]:
+    """Return the messages of a call with tools. Raises `ContextTooLong`."""
+    return _fit_to_budget(opening, turns, budget, tools=tool_schemas())
 
 
-def talk_for_answer(opening: Opening, turns: Sequence[Turn], room: Room) -> tuple[Message, ...]:
-    """The messages for the last call, which can only answer; raises `ContextTooLong`."""
-    return _fitted(opening, turns, room, closing=ANSWER_NOW)
+def messages_for_answer(
+    opening: RunOpening, turns: Sequence[AgentTurn], budget: TokenBudget
+) -> tuple[Message, ...]:
+    """Return the messages of the last call, which can only answer. Raises `ContextTooLong`."""
+    return _fit_to_budget(opening, turns, budget, closing=ANSWER_NOW)
 
 
-def _fitted(
-    opening: Opening,
-    turns: Sequence[Turn],
-    room: Room,
+def _fit_to_budget(
+    opening: RunOpening,
+    turns: Sequence[AgentTurn],
+    budget: TokenBudget,
     *,
     tools: Sequence[Tool] = (),
     closing: str = "",
@@ -116,11 +96,13 @@ def _fitted(
 
     def messages() -> list[Message]:
         told = [m for turn in kept for m in turn]
-        return _closed([*_opened(opening.question, sources, history), *told], closing)
+        return _with_closing(
+            [*_opening_messages(opening.question, sources, history), *told], closing
+        )
 
     def is_too_long() -> bool:
-        plain = plain_tokens(messages(), tools, room.calibration)
-        return room.calibration.corrected(plain) > room.prompt_max
+        plain = plain_tokens(messages(), tools, budget.calibration)
+        return budget.calibration.corrected(plain) > budget.prompt_max
 
     results = [m for turn in kept for m in turn if m["role"] in ("tool", "user")]
     while is_too_long():
@@ -136,14 +118,16 @@ def _fitted(
             sources.pop()
         else:
             raise ContextTooLong(
-                f"The question takes about {room.calibration.tokens(opening.question)} tokens; "
+                f"The question takes about {budget.calibration.tokens(opening.question)} tokens; "
                 "with the rules and tools of agent mode and room for an answer that is more than "
                 "the backend's context."
             )
     return tuple(messages())
 
 
-def _opened(question: str, sources: Sequence[Source], history: Sequence[Message]) -> list[Message]:
+def _opening_messages(
+    question: str, sources: Sequence[Source], history: Sequence[Message]
+) -> list[Message]:
     shown = "\n".join(map(fenced, sources)) or "(The first search found nothing.)"
     asked = f"Sources:\n{shown}\n\nQuestion: {question}"
     return [
@@ -153,18 +137,22 @@ def _opened(question: str, sources: Sequence[Source], history: Sequence[Message]
     ]
 
 
-def _turn_messages(turns: Sequence[Turn]) -> list[list[dict[str, Any]]]:
+def _turn_messages(turns: Sequence[AgentTurn]) -> list[list[dict[str, Any]]]:
     return [
-        _in_words(turn) if turn.in_words or not turn.calls else _as_calls(turn) for turn in turns
+        _turn_as_text(turn) if turn.as_text or not turn.calls else _turn_as_calls(turn)
+        for turn in turns
     ]
 
 
-def _as_calls(turn: Turn) -> list[dict[str, Any]]:
+def _turn_as_calls(turn: AgentTurn) -> list[dict[str, Any]]:
     calls = [
         {
             "id": call.call_id,
             "type": "function",
-            "function": {"name": call.tool or "unnamed", "arguments": _sent_back(call.arguments)},
+            "function": {
+                "name": call.tool or "unnamed",
+                "arguments": _valid_arguments(call.arguments),
+            },
         }
         for call in turn.calls
     ]
@@ -178,20 +166,21 @@ def _as_calls(turn: Turn) -> list[dict[str, Any]]:
     ]
 
 
-def _in_words(turn: Turn) -> list[dict[str, Any]]:
-    """A model that writes its calls gets results it can read: its template may know no tools."""
+def _turn_as_text(turn: AgentTurn) -> list[dict[str, Any]]:
+    """Return a turn with calls and results as text: the template of a model that writes its calls
+    as text may know no tools."""
     written = [json.dumps({"name": c.tool, "arguments": c.arguments}) for c in turn.calls]
     said = "\n".join([turn.content, *written]).strip()[:SAID_CHARS_MAX]
     told = [f"Result of {result.tool}:\n{result.text}" for result in turn.results]
     return [
         {"role": "assistant", "content": said or "(nothing)"},
-        {"role": "user", "content": "\n\n".join(told) or turn.told},
+        {"role": "user", "content": "\n\n".join(told) or turn.reply},
     ]
 
 
-def _sent_back(arguments: str) -> str:
-    """The arguments as servers can take them: several break, or refuse, at what is no JSON object.
-    What was wrong with them the tool result says."""
+def _valid_arguments(arguments: str) -> str:
+    """Return `arguments`, or `{}` if they are no JSON object: several servers break or refuse then.
+    The tool result says what was wrong with them."""
     try:
         is_object = isinstance(json.loads(arguments or "{}"), dict)
     except (ValueError, RecursionError):
@@ -199,9 +188,9 @@ def _sent_back(arguments: str) -> str:
     return arguments if arguments and is_object and len(arguments) <= SAID_CHARS_MAX else "{}"
 
 
-def _closed(messages: list[Message], closing: str) -> list[Message]:
-    """With `closing` said last, in the last message where that is the user's: templates may insist
-    that user and assistant take turns."""
+def _with_closing(messages: list[Message], closing: str) -> list[Message]:
+    """Return the messages with `closing` at the end. It joins a last message of the user: templates
+    may insist that user and assistant take turns."""
     if not closing:
         return messages
     last = messages[-1]

@@ -1,7 +1,7 @@
-"""Performs what `step` decides: calls the model through its gate, runs the tools, tells of both.
+"""Performs what `step` decides: calls the model through its gate, runs tools, yields the events.
 
-The gate is held while the model writes and at no other time. Whatever ends the run early, the
-sources found so far are in `progress`.
+The gate is held only while the model writes. If the run ends early, `progress` holds the sources
+found so far.
 """
 
 from __future__ import annotations
@@ -12,33 +12,36 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from byline.ask.agent.agent_messages import Opening, room_of, talk_for_answer, talk_with_tools
+from byline.ask.agent.agent_messages import (
+    RunOpening,
+    messages_for_answer,
+    messages_with_tools,
+)
 from byline.ask.agent.step import (
-    Answer,
-    AskForAnswer,
-    AskWithTools,
-    Begin,
-    Effect,
+    AgentEffect,
+    AgentState,
+    CallForAnswer,
+    CallWithTools,
     Fail,
-    MadeCall,
-    Ran,
+    Finish,
+    ModelMessage,
+    Publish,
+    RequestedCall,
     RunTools,
-    Said,
-    State,
-    Tell,
+    SearchDone,
+    ToolsRan,
     step,
 )
-from byline.ask.agent.text_tool_calls import Holdback
+from byline.ask.agent.text_tool_calls import CallHoldback
 from byline.ask.agent.toolbox import Toolbox
 from byline.ask.agent.tools import tool_schemas
-from byline.ask.answer_text import answer_text
+from byline.ask.answer_text import StreamFilter, answer_text
 from byline.ask.ask_parts import AskParts
-from byline.ask.ask_progress import Progress
-from byline.ask.model_call import call_events, signed
-from byline.ask.prompt.prompt_budget import SOURCE_TOKENS
+from byline.ask.ask_progress import AskProgress
+from byline.ask.model_call import byline_after, call_events
+from byline.ask.prompt.prompt_budget import SOURCE_TOKENS, TokenBudget
 from byline.ask.prompt.token_calibration import Calibration
 from byline.ask.query_rewrite import history_messages
-from byline.ask.stream_filter import Listening
 from byline.backend.decode import assemble_message
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import (
@@ -56,36 +59,36 @@ from byline.errors import LlmError
 
 
 async def run_agent(
-    request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+    request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
-    """Answer `request` in rounds of tool calls; `progress.sources` is the first search's.
+    """Answer `request` in rounds of tool calls. `progress.sources` holds the first search's result.
 
-    Ends with the answer in `progress.text` and every passage shown in `progress.sources`. Raises
-    what a call raises, and `LlmError` (`empty_answer`) where the model never answers.
+    At the end `progress.text` is the answer and `progress.sources` every passage the model saw.
+    Raises what a call raises, and `LlmError` (`empty_answer`) if the model never answers.
     """
-    run = _Run(request, backend, progress, parts)
-    state, effects = step(State(), Begin())
-    waiting: deque[Effect] = deque(effects)
-    while waiting:
-        effect = waiting.popleft()
+    run = _AgentCalls(request, backend, progress, parts)
+    state, effects = step(AgentState(), SearchDone())
+    pending: deque[AgentEffect] = deque(effects)
+    while pending:
+        effect = pending.popleft()
         match effect:
-            case Tell(event):
+            case Publish(event):
                 yield event
-            case AskWithTools() | AskForAnswer():
+            case CallWithTools() | CallForAnswer():
                 async with aclosing(run.call(effect)) as events:
                     async for event in events:
                         yield event
-                state, effects = step(state, run.said)
-                waiting.extend(effects)
-                run.take_back_unless_answered(effects)
+                state, effects = step(state, run.message)
+                pending.extend(effects)
+                run.discard_text_unless_answered(effects)
             case RunTools(calls):
                 begun = time.perf_counter()
                 results = await run.toolbox.run(calls)
                 progress.sources = run.toolbox.sources
-                run.took("tools", begun)
-                state, effects = step(state, Ran(results))
-                waiting.extend(effects)
-            case Answer(text):
+                run.add_time("tools", begun)
+                state, effects = step(state, ToolsRan(results))
+                pending.extend(effects)
+            case Finish(text):
                 if rest := run.not_yet_shown(text):
                     yield Token(rest)
                 progress.text = text
@@ -93,58 +96,58 @@ async def run_agent(
                 raise LlmError(backend.name, "empty_answer", machine=backend.machine, text=text)
 
 
-class _Run:
-    """What the calls of one run have in common, and what the latest of them said."""
+class _AgentCalls:
+    """The model calls of one run: what they share, and the latest `message` of the model."""
 
     def __init__(
-        self, request: AskRequest, backend: Backend, progress: Progress, parts: AskParts
+        self, request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
     ) -> None:
         self._backend = backend
         self._progress = progress
         self._calibrations = parts.calibrations
-        # The same to the end: from round to round the messages' beginning must not change.
+        # Kept for the whole run: the beginning of the messages must not change between rounds.
         self._calibration = parts.calibrations.of(backend.name, backend.model)
-        self._room = room_of(backend.context_tokens, backend.max_tokens, self._calibration)
+        self._budget = TokenBudget(backend.context_tokens, backend.max_tokens, self._calibration)
         self._options = {"temperature": parts.config.temperature}
         self._timeout_read_s = request.timeout_read_s or parts.config.timeout_read_s
-        self._holdback = Holdback()
-        self.said = Said("")
+        self._holdback = CallHoldback()
+        self.message = ModelMessage("")
         self.toolbox = Toolbox(
             parts.searcher,
             parts.reader,
             request.where,
-            self._room.result_tokens,
+            self._budget.result_tokens,
             self._calibration,
         )
         found = tuple(progress.sources)
-        shown = _fitting(found, backend.context_tokens // 3, self._calibration)
-        self.toolbox.open_with(found, shown)
+        shown = _sources_that_fit(found, backend.context_tokens // 3, self._calibration)
+        self.toolbox.seed(found, shown)
         progress.sources = shown
         history = history_messages(progress.turns, backend.context_tokens // 6, self._calibration)
-        self._opening = Opening(request.question, shown, history)
+        self._opening = RunOpening(request.question, shown, history)
 
-    async def call(self, effect: AskWithTools | AskForAnswer) -> AsyncGenerator[AskEvent, None]:
-        """One message of the model, streamed; then it is `said`."""
+    async def call(self, effect: CallWithTools | CallForAnswer) -> AsyncGenerator[AskEvent, None]:
+        """Yield the events of one model call; the message is in `self.message` afterwards."""
         deltas: list[Delta] = []
         try:
             async with aclosing(self._stream(effect, deltas)) as events:
                 async for event in events:
                     yield event
         except LlmError as error:
-            self.said = _said(deltas, finish="length")
-            if error.reason != "bad_response" or not self.said.calls:
+            self.message = _model_message(deltas, finish="length")
+            if error.reason != "bad_response" or not self.message.calls:
                 raise
         else:
             repeats = self._progress.finish_reason == REPETITION
-            self.said = _said(deltas, finish="length" if repeats else "")
+            self.message = _model_message(deltas, finish="length" if repeats else "")
 
     async def _stream(
-        self, effect: AskWithTools | AskForAnswer, deltas: list[Delta]
+        self, effect: CallWithTools | CallForAnswer, deltas: list[Delta]
     ) -> AsyncGenerator[AskEvent, None]:
-        """The events of one call, whose deltas are added to `deltas`."""
+        """Yield the events of one call and append its deltas to `deltas`."""
         backend, progress = self._backend, self._progress
-        self._holdback = Holdback()
-        listening = Listening(progress)
+        self._holdback = CallHoldback()
+        stream = StreamFilter(progress)
         begun = time.perf_counter()
         request = self._request(effect)
         events = call_events(backend, request, Priority.FOREGROUND)
@@ -159,75 +162,77 @@ class _Run:
                         timings["queue"] = timings.get("queue", 0.0) + queue_ms
                         yield AskStarted(backend.name, backend.machine, backend.model, queue_ms)
                     case Delta():
-                        progress.byline = signed(
+                        progress.byline = byline_after(
                             backend, event, progress.byline if deltas else None
                         )
                         deltas.append(event)
                         if shown := self._holdback.feed(event.content):
                             progress.timings_ms.setdefault("first_token", _ms_since(begun))
-                            for told in listening.took(shown):
+                            for told in stream.feed(shown):
                                 yield told
                         progress.finish_reason = event.finish_reason
-                        if listening.repeats_itself():
+                        if stream.repeats_itself():
                             progress.finish_reason = REPETITION
                             break
-        self.took("generate", begun)
+        self.add_time("generate", begun)
         usage = deltas[-1].usage
-        progress.usage = _sum(progress.usage, usage)
-        # What a template makes of tools nobody knows: some write them out, some leave them out.
+        progress.usage = _usage_sum(progress.usage, usage)
+        # A call with tools teaches nothing: some templates write the tools out, some omit them.
         if usage and usage.prompt_tokens and not request.tools:
             plain = self._calibration.plain(request.messages)
             self._calibrations.learn(backend.name, backend.model, plain, usage.prompt_tokens)
 
-    def take_back_unless_answered(self, effects: tuple[Effect, ...]) -> None:
-        """The text beside a tool call is no part of an answer."""
-        if not any(isinstance(effect, Answer) for effect in effects):
+    def discard_text_unless_answered(self, effects: tuple[AgentEffect, ...]) -> None:
+        """Clear the streamed text unless it was the answer: text beside a tool call is no part of
+        one."""
+        if not any(isinstance(effect, Finish) for effect in effects):
             self._progress.text = ""
 
     def not_yet_shown(self, answer: str) -> str:
-        """What of the answer was held back while it was streamed."""
+        """Return the end of the answer that was held back from the stream."""
         shown = self._progress.text
         return answer[len(shown) :] if answer.startswith(shown) else ""
 
-    def took(self, part: str, begun: float) -> None:
+    def add_time(self, part: str, begun: float) -> None:
+        """Add the time since `begun` to `timings_ms[part]`."""
         timings = self._progress.timings_ms
         timings[part] = timings.get(part, 0.0) + _ms_since(begun)
 
-    def _request(self, effect: AskWithTools | AskForAnswer) -> ChatRequest:
+    def _request(self, effect: CallWithTools | CallForAnswer) -> ChatRequest:
         messages: tuple[Message, ...]
-        if isinstance(effect, AskWithTools):
-            messages = talk_with_tools(self._opening, effect.turns, self._room)
+        if isinstance(effect, CallWithTools):
+            messages = messages_with_tools(self._opening, effect.turns, self._budget)
             offered: dict[str, Any] = {"tools": tool_schemas(), "tool_choice": "auto"}
         else:
-            messages = talk_for_answer(self._opening, effect.turns, self._room)
+            messages = messages_for_answer(self._opening, effect.turns, self._budget)
             offered = {"tool_choice": "none"}
         return ChatRequest(
             messages,
             timeout_read_s=self._timeout_read_s,
-            max_tokens=self._room.answer_tokens,
+            max_tokens=self._budget.answer_min,
             options=self._options,
             asked_by=AskedBy(Asker.AGENT, self._progress.ask_id),
             **offered,
         )
 
 
-def _said(deltas: list[Delta], finish: str = "") -> Said:
-    """The message in `deltas`; `finish` is why it ended, where its server could not read the tool
-    call in it and broke off with that."""
+def _model_message(deltas: list[Delta], finish: str = "") -> ModelMessage:
+    """Return the message in `deltas`. `finish` overrides the finish reason, for streams that broke
+    off: the server could not read the tool call, or the model repeated itself."""
     message = assemble_message(deltas)
     calls = tuple(
-        MadeCall(call["function"]["name"], call["function"]["arguments"])
+        RequestedCall(call["function"]["name"], call["function"]["arguments"])
         for call in message.get("tool_calls", ())
     )
-    return Said(
+    return ModelMessage(
         answer_text(message["content"] or ""), calls, finish or deltas[-1].finish_reason or "stop"
     )
 
 
-def _fitting(
+def _sources_that_fit(
     sources: tuple[Source, ...], tokens: int, calibration: Calibration
 ) -> tuple[Source, ...]:
-    """Sources from the top while they fit, the first in any case."""
+    """Return the sources from the first on that fit into `tokens`; the first one always."""
     for count, source in enumerate(sources):
         tokens -= SOURCE_TOKENS + calibration.tokens(source.text + source.title)
         if tokens < 0 and count:
@@ -235,17 +240,17 @@ def _fitting(
     return sources
 
 
-def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
+def _usage_sum(one: Usage | None, other: Usage | None) -> Usage | None:
     if one is None or other is None:
         return one or other
     return Usage(
-        _added(one.prompt_tokens, other.prompt_tokens),
-        _added(one.completion_tokens, other.completion_tokens),
-        _added(one.cached_tokens, other.cached_tokens),
+        _optional_sum(one.prompt_tokens, other.prompt_tokens),
+        _optional_sum(one.completion_tokens, other.completion_tokens),
+        _optional_sum(one.cached_tokens, other.cached_tokens),
     )
 
 
-def _added(one: int | None, other: int | None) -> int | None:
+def _optional_sum(one: int | None, other: int | None) -> int | None:
     return None if one is None and other is None else (one or 0) + (other or 0)
 
 

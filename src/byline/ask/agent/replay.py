@@ -1,13 +1,13 @@
-"""A stored transcript played again: what the model was told and said, and whether today's code
-would decide the same. Pure; nobody is asked.
+"""Replays a stored transcript and says where today's code would decide otherwise. Pure; no model is
+called.
 
-    1. the events are cut into messages of the model, each from its `started` to the next
-    2. a run of agent mode: each message goes through `step` as it was, each result comes from the
-       transcript; what `step` tells of and does next has to be what was told and done
-    3. the text of the last message is checked anew against the sources it had; answer and verdicts
-       have to be those of `done`
+    1. The events are cut into messages of the model, each from one `started` to the next.
+    2. For a run of agent mode, each message goes through `step`, with the tool results of the
+       transcript. What `step` publishes and decides must equal what the transcript has.
+    3. The text of the last message is checked again against its sources. Answer and verdicts must
+       equal those of `done`.
 
-What differs is said in words; a difference means that the code has changed since, or is wrong.
+Differences are sentences. A difference means that the code has changed since, or is wrong.
 """
 
 from __future__ import annotations
@@ -18,39 +18,38 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from byline.ask.agent.step import (
-    Answer,
-    AskForAnswer,
-    AskWithTools,
-    Begin,
-    Effect,
+    AgentEffect,
+    AgentPhase,
+    AgentState,
+    CallForAnswer,
+    CallWithTools,
     Fail,
-    MadeCall,
-    Phase,
-    Ran,
+    Finish,
+    ModelMessage,
+    Publish,
+    RequestedCall,
     RunTools,
-    Said,
-    State,
-    Tell,
+    SearchDone,
+    ToolsRan,
     step,
 )
-from byline.ask.answer_text import answer_text
+from byline.ask.answer_text import THOUGHT_ALOUD, answer_text
 from byline.ask.ask_json import sentence_json, tool_json
-from byline.ask.stream_filter import THOUGHT_ALOUD
-from byline.domain.asks import Noted, Source, ToolCalled, ToolOutcome, ToolReturned
+from byline.domain.asks import AskNote, Source, ToolCalled, ToolOutcome, ToolReturned
 from byline.verify.citations import check_answer
 from byline.verify.refusal_lines import is_refusal
 
-Row = Mapping[str, Any]
+TranscriptRow = Mapping[str, Any]
 """One event of a transcript: `{seq, type, data}`."""
 
 _HAD_NO_END = '```json\n{"name": "'
-"""Stands for a call in words that was cut off: its own words are not kept."""
+"""Stands for a cut-off call that was written as text: transcripts do not keep its own text."""
 
 
 @dataclass(slots=True)
-class Message:
-    """A message of the model, as the transcript has it: the text it was streamed as, the calls it
-    made, what they returned, and what was noted of it."""
+class RecordedMessage:
+    """A message of the model in the transcript: its streamed text, its calls, their results, and
+    the codes of the notes on it."""
 
     text: str = ""
     calls: list[ToolCalled] = field(default_factory=list)
@@ -60,21 +59,21 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """`answer` is the one the events give, None where they end without one; `differences` are
-    sentences, none where everything was decided as it would be now."""
+    """`answer` is the answer the events spell, None if there is none; `differences` are sentences,
+    empty if today's code decides the same."""
 
     answer: str | None
-    messages: tuple[Message, ...]
+    messages: tuple[RecordedMessage, ...]
     differences: tuple[str, ...]
 
 
-def replay(rows: Sequence[Row]) -> Replay:
-    """Play the transcript of an ended ask again."""
+def replay(rows: Sequence[TranscriptRow]) -> Replay:
+    """Replay the transcript of an ended ask."""
     messages = tuple(_messages(rows))
     done = next((row["data"] for row in rows if row["type"] == "done"), None)
     text = answer_text(messages[-1].text) if messages else ""
     is_run = len(messages) > 1 or any(one.calls or one.notes for one in messages)
-    differences = list(_run_again(messages, done)) if is_run else []
+    differences = list(_differences(messages, done)) if is_run else []
     if done is None or done["status"] not in ("completed", "no_evidence"):
         return Replay(None, messages, tuple(differences))
     if done["status"] == "no_evidence":
@@ -91,16 +90,16 @@ def replay(rows: Sequence[Row]) -> Replay:
     return Replay(checked.answer, messages, tuple(differences))
 
 
-def _messages(rows: Sequence[Row]) -> Iterator[Message]:
-    message: Message | None = None
+def _messages(rows: Sequence[TranscriptRow]) -> Iterator[RecordedMessage]:
+    message: RecordedMessage | None = None
     for row in rows:
         data = row["data"]
         if row["type"] == "started":
             if message is not None:
                 yield message
-            message = Message()
+            message = RecordedMessage()
         elif message is None:
-            continue  # before the first message: the search, the queue, a question rewritten
+            continue  # before the first message: search, queue, rewriting of the question
         elif row["type"] == "token":
             message.text += data["text"]
         elif row["type"] == "note" and data["code"] == THOUGHT_ALOUD.code:
@@ -110,71 +109,74 @@ def _messages(rows: Sequence[Row]) -> Iterator[Message]:
         elif row["type"] == "tool_call":
             message.calls.append(ToolCalled(**data))
         elif row["type"] == "tool_result":
-            message.results.append(_result(data))
+            message.results.append(_tool_result(data))
     if message is not None:
         yield message
 
 
-def _run_again(messages: Sequence[Message], done: Row | None) -> Iterator[str]:
-    """The messages through the step machine; what it does otherwise than it did."""
-    state, effects = step(State(), Begin())
+def _differences(messages: Sequence[RecordedMessage], done: TranscriptRow | None) -> Iterator[str]:
+    """Pass the messages through `step` and yield a sentence for what it now does otherwise."""
+    state, effects = step(AgentState(), SearchDone())
     for number, message in enumerate(messages, start=1):
-        if state.phase not in (Phase.MESSAGE, Phase.ANSWER):
+        if state.phase not in (AgentPhase.MESSAGE, AgentPhase.ANSWER):
             yield f"After message {number - 1} the run would have ended."
             return
         is_silent = not (message.text or message.calls or message.notes)
-        if is_silent and number == len(messages) and not _failed(done):
-            return  # it was stopped, or its machine went away, before it said anything
+        if is_silent and number == len(messages) and not _ended_empty(done):
+            return  # the ask was stopped, or its machine failed, before the model wrote anything
         before = effects
-        state, effects = step(state, _said(message, is_last=isinstance(before[-1], AskForAnswer)))
-        told = [*_told(effects)]
+        state, effects = step(
+            state, _model_message(message, is_last=isinstance(before[-1], CallForAnswer))
+        )
+        told = [*_published(effects)]
         if isinstance(effects[-1], RunTools):
             wanted = {call.call_id for call in effects[-1].calls}
             ran = tuple(one for one in message.results if one.call_id in wanted)
             if len(ran) < len(wanted):
-                return  # it was stopped while tools ran
+                return  # the ask was stopped while tools ran
             if any(map(_is_refused, ran)):
-                yield f"Message {number} would be taken otherwise: {_ends(effects)}."
+                yield f"Message {number} would be taken otherwise: {_next_in_words(effects)}."
                 return
-            state, effects = step(state, Ran(ran))
-            told += _told(effects)
-        if told != [*_shown(message)]:
-            yield f"Message {number} would be taken otherwise: {_ends(effects)}."
+            state, effects = step(state, ToolsRan(ran))
+            told += _published(effects)
+        if told != [*_recorded(message)]:
+            yield f"Message {number} would be taken otherwise: {_next_in_words(effects)}."
             return
-    if isinstance(effects[-1], AskWithTools | AskForAnswer) and done and done["answer"]:
+    if isinstance(effects[-1], CallWithTools | CallForAnswer) and done and done["answer"]:
         yield "The run would not have ended with this answer."
 
 
-def _failed(done: Row | None) -> bool:
+def _ended_empty(done: TranscriptRow | None) -> bool:
     return done is not None and done["reason"] == "empty_answer"
 
 
-def _said(message: Message, *, is_last: bool) -> Said:
-    """The message as the step machine got it; what the transcript does not keep of it (calls in
-    words, what was cut) stands there in a form that reads the same."""
-    calls = tuple(MadeCall(call.tool, call.arguments) for call in message.calls)
+def _model_message(message: RecordedMessage, *, is_last: bool) -> ModelMessage:
+    """Return the message as `step` got it. What the transcript does not keep (calls written as
+    text, a cut-off end) is replaced by a form that `step` reads the same way."""
+    calls = tuple(RequestedCall(call.tool, call.arguments) for call in message.calls)
     cut = "message_cut" in message.notes
     if "call_in_words" in message.notes:
         written = [json.dumps({"name": c.name, "arguments": c.arguments}) for c in calls]
         blocks = "\n".join(f"```json\n{one}\n```" for one in written)
         said = message.calls[0].said if message.calls else message.text
-        return Said(f"{said}\n{blocks}")
+        return ModelMessage(f"{said}\n{blocks}")
     if cut and not calls:
-        return Said(f"{message.text}\n{_HAD_NO_END}", finish_reason="length")
+        return ModelMessage(f"{message.text}\n{_HAD_NO_END}", finish_reason="length")
     if "call_after_last_round" in message.notes and is_last:
-        return Said(message.text, (MadeCall("search", "{}"),), "tool_calls")
+        return ModelMessage(message.text, (RequestedCall("search", "{}"),), "tool_calls")
     text = message.calls[0].said if message.calls else message.text
-    return Said(text, calls, "length" if cut else "stop")
+    return ModelMessage(text, calls, "length" if cut else "stop")
 
 
-def _told(effects: Sequence[Effect]) -> Iterator[tuple[Any, ...]]:
+def _published(effects: Sequence[AgentEffect]) -> Iterator[tuple[Any, ...]]:
     for effect in effects:
-        if isinstance(effect, Tell):
-            yield _key(effect.event)
+        if isinstance(effect, Publish):
+            yield _comparison_key(effect.event)
 
 
-def _shown(message: Message) -> Iterator[tuple[Any, ...]]:
-    """What was told of a message, as `_told` has it, in the order the machine tells it in."""
+def _recorded(message: RecordedMessage) -> Iterator[tuple[Any, ...]]:
+    """Yield what the transcript has on a message, in the form of `_published` and the order in
+    which `step` publishes."""
     refused = [one for one in message.results if _is_refused(one)]
     ran = [one for one in message.results if not _is_refused(one)]
     first = [code for code in message.notes if code in ("call_in_words", "empty_message")]
@@ -183,10 +185,10 @@ def _shown(message: Message) -> Iterator[tuple[Any, ...]]:
     last = [code for code in message.notes if code in ("last_round", "no_progress")]
     for code in first:
         yield ("note", code)
-    yield from map(_key, message.calls)
+    yield from map(_comparison_key, message.calls)
     for code in cut:
         yield ("note", code)
-    yield from map(_key, (*refused, *ran))
+    yield from map(_comparison_key, (*refused, *ran))
     for code in last:
         yield ("note", code)
 
@@ -195,9 +197,9 @@ def _is_refused(result: ToolReturned) -> bool:
     return result.outcome not in (ToolOutcome.OK, ToolOutcome.FAILED)
 
 
-def _key(event: object) -> tuple[Any, ...]:
+def _comparison_key(event: object) -> tuple[Any, ...]:
     match event:
-        case Noted(code, _):
+        case AskNote(code, _):
             return ("note", code)
         case ToolCalled():
             return ("call", event.round, event.call_id, event.tool, event.arguments)
@@ -206,22 +208,22 @@ def _key(event: object) -> tuple[Any, ...]:
     return (type(event).__name__,)
 
 
-def _ends(effects: Sequence[Effect]) -> str:
+def _next_in_words(effects: Sequence[AgentEffect]) -> str:
     match effects[-1]:
-        case AskWithTools():
+        case CallWithTools():
             return "the model would be asked on, with tools"
-        case AskForAnswer():
+        case CallForAnswer():
             return "the model could only answer then"
         case RunTools():
             return "its calls would be run"
-        case Answer():
+        case Finish():
             return "it would be the answer"
         case Fail():
             return "the run would fail"
     return "something else would be told"
 
 
-def _result(data: Row) -> ToolReturned:
+def _tool_result(data: TranscriptRow) -> ToolReturned:
     return ToolReturned(
         data["round"],
         data["call_id"],
@@ -232,8 +234,8 @@ def _result(data: Row) -> ToolReturned:
     )
 
 
-def _source(data: Row) -> Source:
-    """A source as it was shown; whose pages it spans is not kept, nor needed for a verdict."""
+def _source(data: TranscriptRow) -> Source:
+    """Return a source as it was shown. The pages it spans are not stored; no verdict needs them."""
     return Source(
         n=data["n"],
         passage_id=data["passage_id"],
@@ -250,7 +252,7 @@ def _source(data: Row) -> Source:
 
 
 def replay_json(replayed: Replay) -> dict[str, Any]:
-    """As the API gives it."""
+    """Return the JSON that the API sends."""
     return {
         "answer": replayed.answer,
         "agrees": not replayed.differences,

@@ -1,31 +1,31 @@
-"""What the agent does next: a pure step machine. State and event in, new state and effects out.
+"""Decides what the agent does next: state and event in, new state and effects out. Pure.
 
-The first search is made by the server before the machine starts, so no answer comes from nowhere.
-Then the model may call tools for `ROUNDS_MAX` messages; whatever it does, one last message follows
-in which it can only answer.
+The server makes the first search before the agent starts, so no answer is written without sources.
+The model may then call tools in `ROUNDS_MAX` messages. If it has not answered by then, it writes
+one last message, in which it can only answer.
 
-    begin                        1  ask the model, with tools
+    the search is done           1  call the model, with tools
     a message, tools offered     2  its end is cut off (token limit, JSON without an end)
                                     2a  and it calls tools        → run none, say so, go on at 6
                                     2b  and it is text            → that is the answer
-                                 3  it calls tools, as calls or in words; each call is
-                                    3a  of no tool there is       → told which there are
-                                    3b  wrong in its arguments    → told what is wrong
-                                    3c  one that was run before   → told so
-                                    3d  beyond CALLS_A_MESSAGE_MAX → told so
-                                    3e  else to be run
-                                    some to be run → run them;  none → go on at 6
+                                 3  it calls tools, as calls or as text; each call
+                                    3a  names an unknown tool     → refuse, list the tools
+                                    3b  has wrong arguments       → refuse, say what is wrong
+                                    3c  was run before            → refuse, say so
+                                    3d  exceeds CALLS_A_MESSAGE_MAX → refuse, say so
+                                    3e  else                      → run it
+                                    none to run                   → go on at 6
                                  4  it is text                    → that is the answer
                                  5  it is empty (a call the server dropped) → say so, go on at 6
-    results                      go on at 6
-    go on                        6a ROUNDS_MAX messages had, or BARREN_MAX in a row ran nothing
-                                                                  → ask for the answer, no tools
-                                 6b else                          → ask the model, with tools
-    a message, no tools offered  7a it has text                   → that is the answer, calls apart
+    the tools' results           go on at 6
+    go on                        6a after ROUNDS_MAX messages, or FRUITLESS_MAX in a row that ran
+                                    no tool                       → call for the answer, no tools
+                                 6b else                          → call the model, with tools
+    a message, no tools offered  7a it has text                   → that is the answer, less calls
                                  7b it has none                   → fail: empty_answer
 
-So a run is at most `ROUNDS_MAX` + 1 calls of the model, whatever the model does, and nothing that
-was not checked is ever run.
+So a run calls the model at most `ROUNDS_MAX` + 1 times, whatever the model does, and runs no tool
+call that was not checked.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from enum import StrEnum
 from json import JSONDecodeError, loads
 from typing import Final
 
-from byline.ask.agent.text_tool_calls import ends_early, read_spoken
+from byline.ask.agent.text_tool_calls import ends_early, read_text_calls
 from byline.ask.agent.tools import (
     TOOL_NAMES,
     Arguments,
-    ArgumentsRefused,
+    InvalidArguments,
+    call_key,
     read_arguments,
-    same_call,
 )
-from byline.domain.asks import AskEvent, Noted, ToolCalled, ToolOutcome, ToolReturned
+from byline.domain.asks import AskEvent, AskNote, ToolCalled, ToolOutcome, ToolReturned
 
 ROUNDS_MAX: Final = 6
-BARREN_MAX: Final = 2
+FRUITLESS_MAX: Final = 2
 CALLS_A_MESSAGE_MAX: Final = 4
 
 CUT: Final = "Your message was cut off by its length limit, so nothing was run. Write less."
@@ -56,8 +56,8 @@ EMPTY: Final = (
 )
 
 
-class Phase(StrEnum):
-    """What is waited for."""
+class AgentPhase(StrEnum):
+    """What a run waits for."""
 
     START = "start"
     MESSAGE = "message"
@@ -67,35 +67,35 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class MadeCall:
-    """A tool call of a message: `arguments` is the JSON string as it came."""
+class RequestedCall:
+    """A tool call of a message, unchecked: `arguments` is the JSON string as it came."""
 
     name: str
     arguments: str
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
-    """The first search is done."""
+class SearchDone:
+    """The first search has ended."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ModelMessage:
     """A whole message of the model."""
 
     content: str
-    calls: tuple[MadeCall, ...] = ()
+    calls: tuple[RequestedCall, ...] = ()
     finish_reason: str = "stop"
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """What the tools returned, in the order of `RunTools.calls`."""
+class ToolsRan:
+    """The results of the tools, in the order of `RunTools.calls`."""
 
     results: tuple[ToolReturned, ...]
 
 
-Event = Begin | Said | Ran
+AgentEvent = SearchDone | ModelMessage | ToolsRan
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,113 +109,117 @@ class CheckedCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A message of the model that was no answer, and what it was told: the results of its calls in
-    their order, or, where it made none, `told`. `in_words`: the calls were text, so are the
-    results."""
+class AgentTurn:
+    """A message of the model that was no answer, and what it was sent back.
+
+    That is `results`, in the order of `calls`, or the text `reply` if the message made no calls.
+    `as_text`: the model wrote its calls as text, so the results are sent as text too.
+    """
 
     content: str
     calls: tuple[ToolCalled, ...] = ()
     results: tuple[ToolReturned, ...] = ()
-    told: str = ""
-    in_words: bool = False
+    reply: str = ""
+    as_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """Where a run stands. `made` are the calls that were run, `barren` the messages in a row that
-    ran nothing, `running` the turn whose calls are being run."""
+class AgentState:
+    """The state of a run. `rounds` counts the model's messages, `fruitless` the latest ones in a
+    row that ran no tool; `run_keys` are the keys (`call_key`) of the calls that were run, and
+    `running` is the turn whose calls are being run."""
 
-    phase: Phase = Phase.START
+    phase: AgentPhase = AgentPhase.START
     rounds: int = 0
-    barren: int = 0
-    made: frozenset[str] = frozenset()
-    turns: tuple[Turn, ...] = ()
-    running: Turn | None = None
+    fruitless: int = 0
+    run_keys: frozenset[str] = frozenset()
+    turns: tuple[AgentTurn, ...] = ()
+    running: AgentTurn | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
-    """Publish an event."""
+class Publish:
+    """Effect: publish an event of the ask."""
 
     event: AskEvent
 
 
 @dataclass(frozen=True, slots=True)
-class AskWithTools:
-    """Call the model with `turns` behind it and the tools offered."""
+class CallWithTools:
+    """Effect: call the model with the `turns` so far and offer the tools."""
 
-    turns: tuple[Turn, ...]
+    turns: tuple[AgentTurn, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class AskForAnswer:
-    """Call the model with `turns` behind it and no tools: it can only answer."""
+class CallForAnswer:
+    """Effect: call the model with the `turns` so far and no tools, so that it can only answer."""
 
-    turns: tuple[Turn, ...]
+    turns: tuple[AgentTurn, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RunTools:
-    """Run these, side by side."""
+    """Effect: run these calls, concurrently."""
 
     calls: tuple[CheckedCall, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The run is over: this is the answer, unchecked."""
+class Finish:
+    """Effect: end the run with this answer; its citations are not checked yet."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The run is over without an answer; `text` says what came instead."""
+    """Effect: end the run without an answer; `text` says what came instead."""
 
     text: str
 
 
-Effect = Tell | AskWithTools | AskForAnswer | RunTools | Answer | Fail
-Step = tuple[State, tuple[Effect, ...]]
+AgentEffect = Publish | CallWithTools | CallForAnswer | RunTools | Finish | Fail
+AgentStep = tuple[AgentState, tuple[AgentEffect, ...]]
 
 
-def step(state: State, event: Event) -> Step:
-    """The decision tree above. ValueError for an event the state does not wait for."""
+def step(state: AgentState, event: AgentEvent) -> AgentStep:
+    """Decide by the tree above. Raises ValueError for an event that `state` does not wait for."""
     match state.phase, event:
-        case Phase.START, Begin():  # 1
-            return replace(state, phase=Phase.MESSAGE), (AskWithTools(()),)
-        case Phase.MESSAGE, Said():
-            return _message(replace(state, rounds=state.rounds + 1), event)
-        case Phase.RESULTS, Ran(results):
-            return _go_on(*_with_results(state, results))
-        case Phase.ANSWER, Said():
-            return _last_message(state, event)
+        case AgentPhase.START, SearchDone():  # 1
+            return replace(state, phase=AgentPhase.MESSAGE), (CallWithTools(()),)
+        case AgentPhase.MESSAGE, ModelMessage():
+            return _after_message(replace(state, rounds=state.rounds + 1), event)
+        case AgentPhase.RESULTS, ToolsRan(results):
+            return _go_on(*_add_results(state, results))
+        case AgentPhase.ANSWER, ModelMessage():
+            return _after_last_message(state, event)
     raise ValueError(f"{event} while waiting for {state.phase}")
 
 
-def _message(state: State, said: Said) -> Step:
-    spoken = read_spoken(said.content)
-    made = said.calls or tuple(MadeCall(c.name, c.arguments) for c in spoken.calls)
-    in_words = not said.calls and bool(made)
-    text = spoken.rest.strip() if in_words else said.content.strip()
-    turn = Turn(text, in_words=in_words)
-    if _is_cut(said, made) and (made or spoken.is_cut):  # 2a
-        return _cut(state, turn, made)
-    if made:  # 3
-        return _calls(state, turn, made)
+def _after_message(state: AgentState, message: ModelMessage) -> AgentStep:
+    text_calls = read_text_calls(message.content)
+    requested = message.calls or tuple(RequestedCall(c.name, c.arguments) for c in text_calls.calls)
+    as_text = not message.calls and bool(requested)
+    text = text_calls.rest.strip() if as_text else message.content.strip()
+    turn = AgentTurn(text, as_text=as_text)
+    if _is_cut(message, requested) and (requested or text_calls.is_cut):  # 2a
+        return _after_cut_message(state, turn, requested)
+    if requested:  # 3
+        return _after_calls(state, turn, requested)
     if text:  # 2b, 4
-        return replace(state, phase=Phase.END), (Answer(said.content),)
-    note = Noted("empty_message", "The model said nothing; it was asked to go on.")  # 5
-    return _go_on(_barren(state, replace(turn, told=EMPTY)), (Tell(note),))
+        return replace(state, phase=AgentPhase.END), (Finish(message.content),)
+    note = AskNote("empty_message", "The model said nothing; it was asked to go on.")  # 5
+    return _go_on(_add_fruitless_turn(state, replace(turn, reply=EMPTY)), (Publish(note),))
 
 
-def _is_cut(said: Said, made: Sequence[MadeCall]) -> bool:
-    """By the server's word, or because JSON breaks off: some servers call that `tool_calls`."""
-    return said.finish_reason == "length" or not made or any(map(_breaks_off, made))
+def _is_cut(message: ModelMessage, requested: Sequence[RequestedCall]) -> bool:
+    """Return whether a message is cut off: the server says so, or the JSON of a call breaks off,
+    for which some servers report `tool_calls`."""
+    return message.finish_reason == "length" or not requested or any(map(_breaks_off, requested))
 
 
-def _breaks_off(call: MadeCall) -> bool:
+def _breaks_off(call: RequestedCall) -> bool:
     try:
         loads(call.arguments or "{}")
     except JSONDecodeError as error:
@@ -225,105 +229,119 @@ def _breaks_off(call: MadeCall) -> bool:
     return False
 
 
-def _cut(state: State, turn: Turn, made: Sequence[MadeCall]) -> Step:
-    note = Noted("message_cut", "A message of the model was cut off; its tools were not run.")
-    called = _called(state, turn, made)
-    results = tuple(_refused(call, ToolOutcome.CUT, CUT) for call in called)
-    turn = replace(turn, calls=called, results=results, told="" if called else CUT)
-    told: list[AskEvent] = [*called, note, *results]
-    return _go_on(_barren(state, turn), [Tell(one) for one in told])
+def _after_cut_message(
+    state: AgentState, turn: AgentTurn, requested: Sequence[RequestedCall]
+) -> AgentStep:
+    note = AskNote("message_cut", "A message of the model was cut off; its tools were not run.")
+    called = _tool_calls(state, turn, requested)
+    results = tuple(_refused_call(call, ToolOutcome.CUT, CUT) for call in called)
+    turn = replace(turn, calls=called, results=results, reply="" if called else CUT)
+    published: list[AskEvent] = [*called, note, *results]
+    return _go_on(_add_fruitless_turn(state, turn), [Publish(one) for one in published])
 
 
-def _calls(state: State, turn: Turn, made: Sequence[MadeCall]) -> Step:
-    called = _called(state, turn, made)
+def _after_calls(
+    state: AgentState, turn: AgentTurn, requested: Sequence[RequestedCall]
+) -> AgentStep:
+    called = _tool_calls(state, turn, requested)
     checked: list[CheckedCall] = []
     results: list[ToolReturned] = []
-    keys = set(state.made)
+    keys = set(state.run_keys)
     for call in called:
-        verdict = _check(call, keys, len(checked))
+        verdict = _check_call(call, keys, len(checked))
         if isinstance(verdict, CheckedCall):
             checked.append(verdict)
-            keys.add(same_call(verdict.tool, verdict.arguments))
+            keys.add(call_key(verdict.tool, verdict.arguments))
         else:
             results.append(verdict)
     turn = replace(turn, calls=called, results=tuple(results))
     events: list[AskEvent] = [*called, *results]
-    tells: tuple[Effect, ...] = tuple(map(Tell, events))
-    if turn.in_words:
-        note = Noted("call_in_words", "The model wrote a tool call as text; it was taken as one.")
-        tells = (Tell(note), *tells)
+    published: tuple[AgentEffect, ...] = tuple(map(Publish, events))
+    if turn.as_text:
+        note = AskNote("call_in_words", "The model wrote a tool call as text; it was taken as one.")
+        published = (Publish(note), *published)
     if not checked:
-        return _go_on(_barren(state, turn), tells)
-    state = replace(state, phase=Phase.RESULTS, barren=0, made=frozenset(keys), running=turn)
-    return state, (*tells, RunTools(tuple(checked)))
+        return _go_on(_add_fruitless_turn(state, turn), published)
+    state = replace(
+        state, phase=AgentPhase.RESULTS, fruitless=0, run_keys=frozenset(keys), running=turn
+    )
+    return state, (*published, RunTools(tuple(checked)))
 
 
-def _check(call: ToolCalled, made: set[str], running: int) -> CheckedCall | ToolReturned:
+def _check_call(call: ToolCalled, run_keys: set[str], running: int) -> CheckedCall | ToolReturned:
     if call.tool not in TOOL_NAMES:  # 3a
         text = f"There is no tool {call.tool[:80]!r}. There are: {', '.join(TOOL_NAMES)}."
-        return _refused(call, ToolOutcome.UNKNOWN_TOOL, text)
+        return _refused_call(call, ToolOutcome.UNKNOWN_TOOL, text)
     try:
         arguments = read_arguments(call.tool, call.arguments)
-    except ArgumentsRefused as refused:  # 3b
-        return _refused(call, ToolOutcome.BAD_ARGUMENTS, str(refused))
-    if same_call(call.tool, arguments) in made:  # 3c
+    except InvalidArguments as refused:  # 3b
+        return _refused_call(call, ToolOutcome.BAD_ARGUMENTS, str(refused))
+    if call_key(call.tool, arguments) in run_keys:  # 3c
         text = "This very call was made before; its result is above. Do something else, or answer."
-        return _refused(call, ToolOutcome.REPEATED, text)
+        return _refused_call(call, ToolOutcome.REPEATED, text)
     if running == CALLS_A_MESSAGE_MAX:  # 3d
         text = f"Not run: at most {CALLS_A_MESSAGE_MAX} calls in one message."
-        return _refused(call, ToolOutcome.TOO_MANY, text)
+        return _refused_call(call, ToolOutcome.TOO_MANY, text)
     return CheckedCall(call.round, call.call_id, call.tool, arguments)  # 3e
 
 
-def _with_results(state: State, results: Sequence[ToolReturned]) -> tuple[State, tuple[Tell, ...]]:
+def _add_results(
+    state: AgentState, results: Sequence[ToolReturned]
+) -> tuple[AgentState, tuple[Publish, ...]]:
     assert state.running is not None
     by_id = {one.call_id: one for one in (*state.running.results, *results)}
     turn = replace(
         state.running, results=tuple(by_id[call.call_id] for call in state.running.calls)
     )
-    told = tuple(Tell(one) for one in results)
-    return replace(state, turns=(*state.turns, turn), running=None), told
+    published = tuple(Publish(one) for one in results)
+    return replace(state, turns=(*state.turns, turn), running=None), published
 
 
-def _go_on(state: State, tells: Sequence[Effect]) -> Step:
+def _go_on(state: AgentState, published: Sequence[AgentEffect]) -> AgentStep:
     if state.rounds >= ROUNDS_MAX:  # 6a
-        note = Noted("last_round", f"After {ROUNDS_MAX} rounds the model may only answer.")
-    elif state.barren >= BARREN_MAX:  # 6a
-        note = Noted("no_progress", "The model got no further with tools; it may only answer.")
+        note = AskNote("last_round", f"After {ROUNDS_MAX} rounds the model may only answer.")
+    elif state.fruitless >= FRUITLESS_MAX:  # 6a
+        note = AskNote("no_progress", "The model got no further with tools; it may only answer.")
     else:  # 6b
-        return replace(state, phase=Phase.MESSAGE), (*tells, AskWithTools(state.turns))
-    return replace(state, phase=Phase.ANSWER), (*tells, Tell(note), AskForAnswer(state.turns))
+        return replace(state, phase=AgentPhase.MESSAGE), (*published, CallWithTools(state.turns))
+    return replace(state, phase=AgentPhase.ANSWER), (
+        *published,
+        Publish(note),
+        CallForAnswer(state.turns),
+    )
 
 
-def _last_message(state: State, said: Said) -> Step:
-    spoken = read_spoken(said.content)
-    state = replace(state, phase=Phase.END)
-    calls = len(said.calls) + len(spoken.calls)
-    tells: tuple[Effect, ...] = ()
-    if calls or spoken.is_cut:
+def _after_last_message(state: AgentState, message: ModelMessage) -> AgentStep:
+    text_calls = read_text_calls(message.content)
+    state = replace(state, phase=AgentPhase.END)
+    calls = len(message.calls) + len(text_calls.calls)
+    published: tuple[AgentEffect, ...] = ()
+    if calls or text_calls.is_cut:
         note = "The model called a tool where only an answer was asked for; nothing was run."
-        tells = (Tell(Noted("call_after_last_round", note)),)
-    text = spoken.rest if spoken.calls else said.content
-    if text.strip() and not spoken.is_cut:  # 7a
-        return state, (*tells, Answer(text))
-    instead = "it only called tools" if tells else "no text came"  # 7b
-    return state, (*tells, Fail(f"{instead} (finish_reason {said.finish_reason})"))
+        published = (Publish(AskNote("call_after_last_round", note)),)
+    text = text_calls.rest if text_calls.calls else message.content
+    if text.strip() and not text_calls.is_cut:  # 7a
+        return state, (*published, Finish(text))
+    instead = "it only called tools" if published else "no text came"  # 7b
+    return state, (*published, Fail(f"{instead} (finish_reason {message.finish_reason})"))
 
 
-def _barren(state: State, turn: Turn) -> State:
-    return replace(state, barren=state.barren + 1, turns=(*state.turns, turn))
+def _add_fruitless_turn(state: AgentState, turn: AgentTurn) -> AgentState:
+    return replace(state, fruitless=state.fruitless + 1, turns=(*state.turns, turn))
 
 
-def _called(state: State, turn: Turn, made: Sequence[MadeCall]) -> tuple[ToolCalled, ...]:
-    # Ids of our own: servers repeat theirs from message to message, and some templates want nine
-    # letters and digits.
+def _tool_calls(
+    state: AgentState, turn: AgentTurn, requested: Sequence[RequestedCall]
+) -> tuple[ToolCalled, ...]:
+    # Our own ids: servers repeat theirs from message to message, and some chat templates require
+    # nine letters and digits.
     return tuple(
         ToolCalled(
             state.rounds, f"call{state.rounds:02}{n:03}", call.name, call.arguments, turn.content
         )
-        for n, call in enumerate(made[:999])
+        for n, call in enumerate(requested[:999])
     )
 
 
-def _refused(call: ToolCalled, outcome: ToolOutcome, text: str) -> ToolReturned:
+def _refused_call(call: ToolCalled, outcome: ToolOutcome, text: str) -> ToolReturned:
     return ToolReturned(call.round, call.call_id, call.tool, outcome, text)

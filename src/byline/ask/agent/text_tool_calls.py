@@ -1,8 +1,8 @@
-"""Tool calls that a model wrote as text instead of making them. Pure.
+"""Reads tool calls that a model wrote as text instead of making them. Pure.
 
 Small models, and large ones whose server has no parser for their format, put the call into the
-message: as JSON in a code block, in a tag, or bare; or as a line of Python. What is read here is
-only recognised, never run: the step machine treats it like any other call.
+message: as JSON in a code block, in a tag, or bare; or as a line of Python. This module only
+recognises calls and runs none: `step` checks them like any other call.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ _BARE: Final = re.compile(r"(?:\A|\n)[ \t]*(?=[{\[])")
 _PYTHON: Final = re.compile(r"\s*+\[?+\s*+(?:\w+\.)?\w++\(.*\)\s*+\]?+\s*+", re.DOTALL)
 _NAME_KEYS: Final = ("name", "tool", "tool_name", "function")
 _ARGUMENT_KEYS: Final = ("arguments", "parameters", "args", "input")
-_BEGUN: Final = re.compile(r'"(?:name|tool|tool_name|function)"\s*:')
+_CALL_BEGUN: Final = re.compile(r'"(?:name|tool|tool_name|function)"\s*:')
 _OPENS: Final = re.compile(r"```|<(?:tool|function)|(?:\A|\n)[ \t]*(?:\{|\[(?!\d))")
 _MAY_OPEN: Final = re.compile(r"(?:`{1,2}|<[a-z_]{0,8}|(?:\A|\n)[ \t]{0,32}\[?)\Z")
 _BARE_MAX: Final = 64
-"""Lines that begin like JSON and are looked at: with more, a message is data and no call."""
+"""The most lines beginning like JSON that are tried: a message with more is data and no call."""
 _PYTHON_CHARS_MAX: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenCall:
-    """A call in words: `arguments` is a JSON string."""
+class TextCall:
+    """A call written as text: `arguments` is a JSON string."""
 
     name: str
     arguments: str
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """The calls in a text, the text without them, and whether a call in it breaks off."""
+class TextCalls:
+    """The calls in a text, the `rest` without them, and whether a call in it breaks off."""
 
-    calls: tuple[SpokenCall, ...] = ()
+    calls: tuple[TextCall, ...] = ()
     rest: str = ""
     is_cut: bool = False
 
 
-def read_spoken(text: str) -> Spoken:
-    """The tool calls that `text` spells out; a text without any comes back whole as `rest`."""
-    calls: list[SpokenCall] = []
+def read_text_calls(text: str) -> TextCalls:
+    """Return the tool calls written in `text`; a text without any comes back whole as `rest`."""
+    calls: list[TextCall] = []
     kept: list[str] = []
     at = 0
     is_cut = False
@@ -69,41 +69,42 @@ def read_spoken(text: str) -> Spoken:
         at = end
     kept.append(text[at:])
     rest = "".join(kept).strip()
-    return Spoken(tuple(calls), rest if calls else text, is_cut and not calls)
+    return TextCalls(tuple(calls), rest if calls else text, is_cut and not calls)
 
 
-class Holdback:
-    """Lets a streamed text through up to where a call may begin; the rest waits for the end."""
+class CallHoldback:
+    """Passes a streamed text on up to where a call may begin, and holds the rest back."""
 
     def __init__(self) -> None:
         self._text = ""
-        self._given = 0
-        self._held = False
+        self._released = 0
+        self._holds_back = False
 
     def feed(self, piece: str) -> str:
-        """What of the text so far may be shown now."""
+        """Add `piece` and return what may be shown now."""
         self._text += piece
-        if self._held:
+        if self._holds_back:
             return ""
-        opened = _OPENS.search(self._text, self._given)
+        opened = _OPENS.search(self._text, self._released)
         if opened is not None:
-            self._held = True
-            return self._give(opened.start())
-        may_open = _MAY_OPEN.search(self._text, self._given)
-        return self._give(may_open.start() if may_open else len(self._text))
+            self._holds_back = True
+            return self._release(opened.start())
+        may_open = _MAY_OPEN.search(self._text, self._released)
+        return self._release(may_open.start() if may_open else len(self._text))
 
     @property
     def given(self) -> str:
-        """What has been shown."""
-        return self._text[: self._given]
+        """The text that has been shown."""
+        return self._text[: self._released]
 
-    def _give(self, end: int) -> str:
-        shown, self._given = self._text[self._given : end], max(end, self._given)
+    def _release(self, end: int) -> str:
+        shown, self._released = self._text[self._released : end], max(end, self._released)
         return shown
 
 
 def _candidates(text: str) -> Iterator[tuple[int, int, str]]:
-    """Where a call may stand: blocks first, then JSON at the start of a line, then the whole."""
+    """Yield (start, end, text) of what may be a call: blocks; if there are none, JSON at the start
+    of a line, then the whole text."""
     blocks = [
         (m.start(), m.end(), m["fenced"] or m["tagged"] or "") for m in _BLOCKS.finditer(text)
     ]
@@ -121,8 +122,8 @@ def _candidates(text: str) -> Iterator[tuple[int, int, str]]:
         yield 0, len(text), text
 
 
-def _calls_in(body: str) -> list[SpokenCall] | None:
-    """The calls a block holds; None where it holds anything else."""
+def _calls_in(body: str) -> list[TextCall] | None:
+    """Return the calls in a block, or None if it holds anything else."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
@@ -130,8 +131,8 @@ def _calls_in(body: str) -> list[SpokenCall] | None:
     return _json_calls(value)
 
 
-def _json_lines(body: str) -> list[SpokenCall] | None:
-    calls: list[SpokenCall] = []
+def _json_lines(body: str) -> list[TextCall] | None:
+    calls: list[TextCall] = []
     for line in body.strip().splitlines():
         try:
             found = _json_calls(json.loads(line))
@@ -143,7 +144,7 @@ def _json_lines(body: str) -> list[SpokenCall] | None:
     return calls or None
 
 
-def _json_calls(value: object) -> list[SpokenCall] | None:
+def _json_calls(value: object) -> list[TextCall] | None:
     if isinstance(value, Mapping):
         if isinstance(value.get("tool_calls"), list):
             return _json_calls(value["tool_calls"])
@@ -157,17 +158,17 @@ def _json_calls(value: object) -> list[SpokenCall] | None:
     return None
 
 
-def _json_call(value: Mapping[str, Any]) -> SpokenCall | None:
+def _json_call(value: Mapping[str, Any]) -> TextCall | None:
     name = next((value[key] for key in _NAME_KEYS if isinstance(value.get(key), str)), None)
     arguments = next((value[key] for key in _ARGUMENT_KEYS if key in value), None)
     if name is None or not isinstance(arguments, Mapping | str):
-        return None  # a record of the documents may well have a name
+        return None  # a record in the documents may have a name too
     if not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
-    return SpokenCall(name, arguments)
+    return TextCall(name, arguments)
 
 
-def _python_calls(body: str) -> list[SpokenCall] | None:
+def _python_calls(body: str) -> list[TextCall] | None:
     if len(body) > _PYTHON_CHARS_MAX or not _PYTHON.fullmatch(body):
         return None
     try:
@@ -179,8 +180,9 @@ def _python_calls(body: str) -> list[SpokenCall] | None:
     return [call for call in calls if call] if calls and all(calls) else None
 
 
-def _python_call(node: ast.expr) -> SpokenCall | None:
-    """`search(query="…")`, also as `tools.search(…)` or inside `print(…)`; names of tools only."""
+def _python_call(node: ast.expr) -> TextCall | None:
+    """Return the call of `search(query="…")`, also as `tools.search(…)` or inside `print(…)`; None
+    for a function that is no tool."""
     if not isinstance(node, ast.Call):
         return None
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -189,12 +191,12 @@ def _python_call(node: ast.expr) -> SpokenCall | None:
     if name not in TOOL_NAMES or node.args:
         return None
     arguments = {key.arg: ast.literal_eval(key.value) for key in node.keywords if key.arg}
-    return SpokenCall(name, json.dumps(arguments, ensure_ascii=False, default=str))
+    return TextCall(name, json.dumps(arguments, ensure_ascii=False, default=str))
 
 
 def _breaks_off(body: str) -> bool:
-    """A call was begun and its JSON has no end."""
-    if not _BEGUN.search(body):
+    """Return whether `body` begins a call whose JSON has no end."""
+    if not _CALL_BEGUN.search(body):
         return False
     try:
         json.JSONDecoder().raw_decode(body.strip())
@@ -206,5 +208,5 @@ def _breaks_off(body: str) -> bool:
 
 
 def ends_early(error: json.JSONDecodeError, text: str) -> bool:
-    """Whether JSON is broken only by its end: what a token limit does to it."""
+    """Return whether JSON is broken only at its end, as by a token limit."""
     return error.msg.startswith("Unterminated string") or error.pos >= len(text.rstrip())

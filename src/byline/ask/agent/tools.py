@@ -1,7 +1,7 @@
-"""The tools a model may call: their schemas, and the check of what it sends them. Pure.
+"""Defines the tools a model may call: their schemas, and the check of their arguments. Pure.
 
-All of them only read, and only the user's own documents. A wrong call is answered with a sentence
-that says how to make it right: the model reads it and may try again.
+The tools only read, and only the user's own documents. A wrong call is answered with a sentence
+that says how to correct it: the model reads it and may try again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from byline.domain.chat import Tool
 
 SEARCH_LIMIT_MAX: Final = 10
-_NO_TEXT: Final = re.compile(r"[\x00\ud800-\udfff]")
+_INVALID_CHARACTERS: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
 class _Arguments(BaseModel):
@@ -26,7 +26,7 @@ class _Arguments(BaseModel):
     @field_validator("*")
     @classmethod
     def _is_text(cls, value: object) -> object:
-        if isinstance(value, str) and _NO_TEXT.search(value):
+        if isinstance(value, str) and _INVALID_CHARACTERS.search(value):
             raise ValueError("holds characters that are no text")
         return value
 
@@ -75,15 +75,15 @@ _TOOLS: Final[Mapping[str, type[Arguments]]] = {
 TOOL_NAMES: Final = tuple(_TOOLS)
 
 
-class ArgumentsRefused(Exception):
-    """The arguments of a call are wrong; the text tells the model what to send instead."""
+class InvalidArguments(Exception):
+    """The arguments of a call are wrong. The text tells the model what to send instead."""
 
 
 @cache
 def tool_schemas() -> tuple[Tool, ...]:
-    """The tools in OpenAI's shape, in a fixed order: servers keep the prompt's beginning cached.
+    """Return the tools in OpenAI's shape, in a fixed order: servers can then reuse their cache.
 
-    Worked out once (6 ms): every round of every agent shows them. Nobody may change them.
+    Computed once (6 ms), since every round sends them. The result must not be changed.
     """
     return tuple(
         {
@@ -99,31 +99,31 @@ def tool_schemas() -> tuple[Tool, ...]:
 
 
 def read_arguments(tool: str, raw: str) -> Arguments:
-    """The checked arguments of a known tool, from the JSON string a model sent.
+    """Return the checked arguments of a known tool, from the JSON string a model sent.
 
-    Raises `ArgumentsRefused`.
+    Raises `InvalidArguments`.
     """
     shape = _TOOLS[tool]
     usage = f"{tool} takes {_usage(shape)}."
     value: object = raw.strip() or "{}"
-    for _ in range(2):  # some servers send the JSON of a string that is the JSON
+    for _ in range(2):  # some servers send the JSON encoded twice
         if isinstance(value, str):
             try:
                 value = json.loads(value)
             except (ValueError, RecursionError) as error:
-                raise ArgumentsRefused(f"The arguments are not JSON: {error}. {usage}") from error
+                raise InvalidArguments(f"The arguments are not JSON: {error}. {usage}") from error
     if not isinstance(value, Mapping):
-        raise ArgumentsRefused(f"The arguments must be a JSON object. {usage}")
+        raise InvalidArguments(f"The arguments must be a JSON object. {usage}")
     given = {name: one for name, one in value.items() if one is not None}
     try:
         return shape.model_validate(given)
     except ValidationError as error:
-        faults = "; ".join(_fault(one) for one in error.errors()[:4])
-        raise ArgumentsRefused(f"Wrong arguments: {faults}. {usage}") from error
+        faults = "; ".join(_fault_text(one) for one in error.errors()[:4])
+        raise InvalidArguments(f"Wrong arguments: {faults}. {usage}") from error
 
 
-def same_call(tool: str, arguments: Arguments) -> str:
-    """Equal for two calls that would do the same."""
+def call_key(tool: str, arguments: Arguments) -> str:
+    """Return a key that is equal for two calls that would do the same."""
     told = arguments.model_dump_json().casefold()
     return f"{tool} {' '.join(told.split())}"
 
@@ -143,7 +143,8 @@ def _schema(shape: type[Arguments]) -> dict[str, Any]:
 
 
 def _plain(described: Mapping[str, Any]) -> dict[str, Any]:
-    """`anyOf [X, null]` as X: grammars of small servers know no more, and absent means null."""
+    """Return `anyOf [X, null]` as X: the grammars of small servers support no more, and an absent
+    argument means null."""
     options = [one for one in described.get("anyOf", ()) if one.get("type") != "null"]
     plain = {key: one for key, one in described.items() if key not in ("anyOf", "default")}
     return plain | options[0] if options else plain
@@ -157,7 +158,7 @@ def _usage(shape: type[Arguments]) -> str:
     return ", ".join(fields)
 
 
-def _fault(fault: Any) -> str:
+def _fault_text(fault: Any) -> str:
     name = ".".join(str(step) for step in fault["loc"]) or "the object"
     if fault["type"] == "extra_forbidden":
         return f'there is no "{name}"'

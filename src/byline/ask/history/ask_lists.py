@@ -1,12 +1,14 @@
-"""Lists of asks: which of them are meant, as SQL, and what a list tells of each."""
+"""Lists asks: their filters as SQL, the cursor of a list, and the rows of one page."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from byline.ask.history.list_cursors import decode_cursor, dumps_cursor
 from byline.ask.history.search_terms import wanted_terms
 from byline.domain.ask_filters import AskFilters, ListedAsk
 from byline.domain.asks import AskStatus
@@ -15,7 +17,7 @@ from byline.store.database import Database
 from byline.store.statements import statements
 
 EXCERPT_CHARS: Final = 400
-"""Of an answer, so much is in a list."""
+"""Characters of an answer that a list shows."""
 
 _UNFINISHED: Final = frozenset({AskStatus.QUEUED, AskStatus.RUNNING})
 
@@ -23,9 +25,9 @@ _UNFINISHED: Final = frozenset({AskStatus.QUEUED, AskStatus.RUNNING})
 async def list_asks(
     database: Database, filters: AskFilters, limit: int, cursor: str | None
 ) -> tuple[Sequence[ListedAsk], str | None]:
-    """Newest first; the second value continues the list, None at its end.
+    """Return a page of asks, newest first, and the cursor that continues it (None at the end).
 
-    Raises `BadRequest` for a cursor that is none and for an empty range of dates.
+    Raises `BadRequest` for an invalid cursor and for an empty range of dates.
     """
     before_at, before_id = decode_cursor(cursor) if cursor else (None, None)
     params = parameters(filters)
@@ -44,12 +46,30 @@ async def list_asks(
         )
         rows = await found.fetchall()
     asks = [_listed(row) for row in rows[:limit]]
-    more = dumps_cursor(asks[-1].created_at, asks[-1].id) if len(rows) > limit else None
+    more = encode_cursor(asks[-1].created_at, asks[-1].id) if len(rows) > limit else None
     return asks, more
 
 
+def encode_cursor(at: datetime, row_id: str) -> str:
+    """Return the cursor behind a row of a list that is ordered by time and id."""
+    return base64.urlsafe_b64encode(f"{at.isoformat()} {row_id}".encode()).decode()
+
+
+def decode_cursor(cursor: str) -> tuple[datetime, UUID]:
+    """Return the time and id in a cursor. Raises `BadRequest`."""
+    try:
+        at, _, row_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition(" ")
+        return datetime.fromisoformat(at), UUID(row_id)
+    except (ValueError, binascii.Error):
+        raise BadRequest(
+            "The cursor is not one this server gave out.",
+            remedy="Leave `cursor` out to start over.",
+        ) from None
+
+
 def parameters(filters: AskFilters) -> dict[str, Any]:
-    """What the conditions of `asks.sql` ask for. Raises `BadRequest` for an empty range."""
+    """Return the parameters of the conditions in `asks.sql`. Raises `BadRequest` for an empty range
+    of dates."""
     since, until = filters.asked_from, filters.asked_until
     if since and until and since >= until:
         raise BadRequest(
@@ -72,15 +92,16 @@ def parameters(filters: AskFilters) -> dict[str, Any]:
 
 
 def finds_nothing(filters: AskFilters, params: Mapping[str, Any]) -> bool:
-    """Whether there are words, and nothing in them to look for: `???`. Every ask holds nothing."""
+    """Return whether the search words hold no term, like `???`. Without this check they would match
+    every ask."""
     return bool(filters.words.strip()) and not params["terms"]
 
 
 def with_conditions(statement: str, filters: AskFilters) -> str:
-    """A statement with the conditions on asks at its `{conditions}`.
+    """Return `statement` with the conditions on asks at its `{conditions}`.
 
-    Words and a cited document are conditions of their own: only so are their indexes used by a
-    prepared statement.
+    Words and a cited document are separate conditions: otherwise a prepared statement does not use
+    their indexes.
     """
     sql = statements("asks")
     words = f"{sql['with_words']} AND " if filters.words.strip() else ""

@@ -1,4 +1,4 @@
-"""History: asks and their transcripts in the database."""
+"""Stores and reads asks and their transcripts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from byline.ask.ask_json import answer_json
 from byline.ask.history.ask_lists import list_asks
-from byline.ask.history.search_terms import ask_terms, make_findable
+from byline.ask.history.search_terms import ask_terms, update_search_terms
 from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
 from byline.domain.asks import AskAnswer, AskMode, AskRequest, AskStatus, StoredAsk
 from byline.domain.conversations import PastTurn
@@ -21,14 +21,14 @@ from byline.store.database import Database
 from byline.store.statements import statements
 
 TURNS_REMEMBERED_MAX: Final = 20
-"""A model is shown fewer still: what its context has room for."""
+"""The most turns read for a follow-up; a model is shown those that fit its context."""
 
 TITLE_CHARS: Final = 80
-"""Of a first question, so much is the title of its conversation."""
+"""Characters of the first question that make the title of its conversation."""
 
 
 class AskRecords:
-    """Reads and writes asks. `owner` is this process's sign of life (`store.presence`)."""
+    """Reads and writes asks. `owner` identifies this process as alive (`store.presence`)."""
 
     def __init__(self, database: Database, owner: int) -> None:
         self._database = database
@@ -54,7 +54,7 @@ class AskRecords:
                 await connection.execute(statements("conversations")["touch"], title)
 
     async def turns(self, conversation_id: str) -> Sequence[PastTurn]:
-        """What a follow-up in a conversation may refer to, oldest first; raises `NotFound`."""
+        """Return the turns a follow-up may refer to, oldest first. Raises `NotFound`."""
         sql = statements("conversations")
         row = {"id": _uuid(conversation_id, "conversation"), "limit": TURNS_REMEMBERED_MAX}
         async with self._database.connection() as connection:
@@ -62,11 +62,11 @@ class AskRecords:
             if found is None:
                 raise NotFound(f"There is no conversation {conversation_id}.")
             rows = await (await connection.execute(sql["latest_asks"], row)).fetchall()
-        return [_past(row) for row in rows if row["finished_at"] is not None]
+        return [_past_turn(row) for row in rows if row["finished_at"] is not None]
 
     async def finish(self, answer: AskAnswer, transcript: Sequence[Mapping[str, Any]]) -> None:
-        """Store the outcome and the transcript, both or neither. An ask that was stopped before it
-        was stored, or deleted meanwhile, is left alone."""
+        """Store the outcome and the transcript, both or neither. Does nothing for an ask that was
+        stopped before it was stored, or deleted meanwhile."""
         row = {
             "id": answer.ask_id,
             "status": answer.status.value,
@@ -78,7 +78,7 @@ class AskRecords:
             await connection.execute(self._sql["finish_ask"], row)
 
     async def interrupt_orphans(self) -> int:
-        """Mark the unfinished asks of dead processes `interrupted`; return how many there were."""
+        """Mark the unfinished asks of dead processes `interrupted` and return their number."""
         interrupted = 0
         async with self._database.connection() as connection:
             owners = await connection.execute(
@@ -103,12 +103,12 @@ class AskRecords:
     async def list(
         self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
     ) -> tuple[Sequence[ListedAsk], str | None]:
-        """Newest first; the second value continues the list, None at its end."""
+        """Return a page of asks, newest first, and the cursor that continues it, or None."""
         return await list_asks(self._database, filters, limit, cursor)
 
-    async def make_findable(self) -> None:
-        """Let the history find asks that were stored by other rules, or before there were any."""
-        await make_findable(self._database)
+    async def update_search_terms(self) -> None:
+        """Compute the search terms of asks that have none, or those of older rules."""
+        await update_search_terms(self._database)
 
     async def events(self, ask_id: str, after: int) -> Sequence[dict[str, Any]]:
         async with self._database.connection() as connection:
@@ -116,10 +116,12 @@ class AskRecords:
                 self._sql["list_events"], {"id": _uuid(ask_id), "after": after}
             )
             rows = await cursor.fetchall()
-        return [{**row, "since": _told(row["since"]), "at": _told(row["at"])} for row in rows]
+        return [
+            {**row, "since": _iso_time(row["since"]), "at": _iso_time(row["at"])} for row in rows
+        ]
 
     async def discard(self, ask_id: str) -> None:
-        """Forget an ask that turned out to be none; one that was never stored is no matter."""
+        """Remove an ask that was a wrong request; does nothing if it was never stored."""
         async with self._database.connection() as connection:
             await connection.execute(self._sql["delete_ask"], {"id": ask_id})
 
@@ -131,7 +133,7 @@ class AskRecords:
 
 
 def title_of(question: str) -> str:
-    """What a conversation that begins with this question is called."""
+    """Return the title of a conversation that begins with `question`."""
     words = " ".join(question.split())
     return words if len(words) <= TITLE_CHARS else f"{words[: TITLE_CHARS - 1]}…"
 
@@ -148,17 +150,17 @@ def _uuid(text: str, what: str = "ask") -> UUID:
         raise NotFound(f"There is no {what} {text[:64]}.") from None
 
 
-def _told(moment: datetime | None) -> str | None:
+def _iso_time(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 
 
-def _past(row: dict[str, Any]) -> PastTurn:
+def _past_turn(row: dict[str, Any]) -> PastTurn:
     answer = row["answer"] or {}
     return PastTurn(row["question"], answer.get("searched_for"), answer.get("answer"))
 
 
 def stored_ask(row: dict[str, Any]) -> StoredAsk:
-    """The ask of a row of `asks`."""
+    """Return the ask in a row of `asks`."""
     conversation_id = row["conversation_id"]
     return StoredAsk(
         id=str(row["id"]),

@@ -1,4 +1,4 @@
-"""Conversations in the database: made, listed, read, renamed, removed."""
+"""Creates, lists, reads, renames and removes conversations in the database."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from byline.ask.history import ask_lists
+from byline.ask.history.ask_lists import decode_cursor, encode_cursor
 from byline.ask.history.ask_records import stored_ask, title_of
-from byline.ask.history.list_cursors import decode_cursor, dumps_cursor
 from byline.domain.ask_filters import EVERY_ASK, AskFilters
 from byline.domain.asks import StoredAsk
 from byline.domain.conversations import Conversation
@@ -36,12 +36,12 @@ class Conversations:
         self._sql = statements("conversations")
 
     async def create(self, title: str = "") -> Conversation:
-        """A new one, without turns; raises `BadRequest` for a title that is too long."""
+        """Create a conversation without turns. Raises `BadRequest` for a title that is too long."""
         row = {"id": uuid.uuid4(), "title": clean_title(title)}
         return _conversation((await self._rows("create", **row))[0])
 
     async def around(self, ask: StoredAsk) -> Conversation:
-        """The conversation an ask belongs to; one that begins with it where there is none yet."""
+        """Return the conversation of an ask; create one that begins with it if it has none."""
         row = {"id": uuid.uuid4(), "ask": _uuid(ask.id)}
         async with self._database.connection() as connection:
             found = await connection.execute(self._sql["conversation_of_ask"], row)
@@ -60,10 +60,11 @@ class Conversations:
     async def list(
         self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
     ) -> tuple[Sequence[Conversation], str | None]:
-        """Those used last first; the second value continues the list, None at its end.
+        """Return a page of conversations, last used first, and the cursor that continues it (None
+        at the end).
 
-        With filters, those one of whose asks is meant by all of them; where there are words and
-        nothing else, those too whose title has the words.
+        With filters, only those with an ask that matches all of them. If words are the only filter,
+        those whose title has the words match too.
         """
         before_at, before_id = decode_cursor(cursor) if cursor else (None, None)
         page = {"before_at": before_at, "before_id": before_id, "limit": limit + 1}
@@ -72,7 +73,7 @@ class Conversations:
         else:
             rows = await self._matching(filters, page)
         found = [_conversation(row) for row in rows[:limit]]
-        more = dumps_cursor(found[-1].updated_at, found[-1].id) if len(rows) > limit else None
+        more = encode_cursor(found[-1].updated_at, found[-1].id) if len(rows) > limit else None
         return found, more
 
     async def _matching(
@@ -82,7 +83,7 @@ class Conversations:
         if ask_lists.finds_nothing(filters, asked):
             return []
         only_words = filters == AskFilters(words=filters.words)
-        titles = {"in_title": [f"%{_escaped(w)}%" for w in filters.words.split()]}
+        titles = {"in_title": [f"%{_like_escaped(w)}%" for w in filters.words.split()]}
         sql = ask_lists.with_conditions(self._sql["search"], filters)
         async with self._database.connection() as connection:
             found = await connection.execute(
@@ -91,29 +92,29 @@ class Conversations:
             return await found.fetchall()
 
     async def rename(self, conversation_id: str, title: str) -> Conversation:
-        """Raises `BadRequest` for a title that is blank or too long."""
+        """Change the title. Raises `BadRequest` if it is blank or too long."""
         title = clean_title(title)
         if not title:
             raise BadRequest("The title is empty.", remedy="Send the title as text.")
         return await self._one("rename", conversation_id, title=title)
 
     async def delete(self, conversation_id: str) -> None:
-        """Remove it with all its asks."""
+        """Remove the conversation with all its asks."""
         async with self._database.connection() as connection:
             row = {"id": _uuid(conversation_id)}
             gone = await connection.execute(self._sql["delete"], row)
         if gone.rowcount == 0:
-            raise _unknown(conversation_id)
+            raise _unknown_conversation(conversation_id)
 
     async def asks(self, conversation_id: str) -> builtins.list[StoredAsk]:
-        """Its asks, oldest first, the latest `TURNS_SHOWN_MAX` of them."""
+        """Return its latest `TURNS_SHOWN_MAX` asks, oldest first."""
         rows = await self._rows("latest_asks", id=_uuid(conversation_id), limit=TURNS_SHOWN_MAX)
         return [stored_ask(row) for row in rows]
 
     async def _one(self, statement: str, conversation_id: str, **values: Any) -> Conversation:
         rows = await self._rows(statement, id=_uuid(conversation_id), **values)
         if not rows:
-            raise _unknown(conversation_id)
+            raise _unknown_conversation(conversation_id)
         return _conversation(rows[0])
 
     async def _rows(self, statement: str, **values: Any) -> builtins.list[dict[str, Any]]:
@@ -123,7 +124,7 @@ class Conversations:
 
 
 def clean_title(title: str) -> str:
-    """On one line; raises `BadRequest` where it is too long."""
+    """Return `title` on one line. Raises `BadRequest` if it is too long."""
     title = " ".join("".join(c if c.isprintable() else " " for c in title).split())
     if len(title) > TITLE_CHARS_MAX:
         raise BadRequest(f"A title has {TITLE_CHARS_MAX} characters at most.")
@@ -135,7 +136,7 @@ def _conversation(row: dict[str, Any]) -> Conversation:
     return Conversation(str(row["id"]), row["title"], *at, row["turns"])
 
 
-def _escaped(text: str) -> str:
+def _like_escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
 
 
@@ -143,10 +144,10 @@ def _uuid(text: str) -> uuid.UUID:
     try:
         return uuid.UUID(text)
     except ValueError:
-        raise _unknown(text) from None
+        raise _unknown_conversation(text) from None
 
 
-def _unknown(conversation_id: str) -> NotFound:
+def _unknown_conversation(conversation_id: str) -> NotFound:
     return NotFound(
         f"There is no conversation {conversation_id[:64]!r}.",
         remedy="Begin one with POST /api/conversations.",

@@ -1,7 +1,7 @@
-"""Which sources fit a model's context, and how long the answer may be. Pure.
+"""How many tokens of a model's context the prompt may take, and the answer. Pure.
 
-A server that is sent too much refuses, or cuts the prompt without a word; so the sum is made here,
-on the safe side by what the estimate may be off (`Calibration.margin`).
+A server that is sent too much refuses, or cuts the prompt without a word. So the tokens are counted
+here, with the estimate's possible error (`Calibration.margin`) on the safe side.
 """
 
 from __future__ import annotations
@@ -11,41 +11,53 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-MESSAGE_TOKENS: Final = 6
-"""What a chat template adds around one message."""
+from byline.ask.prompt.token_calibration import Calibration
+
 SOURCE_TOKENS: Final = 30
-"""What the fence around one source takes, its title apart."""
+"""Tokens of the fence around one source, without its title."""
 ANSWER_SHARE: Final = 0.25
-"""Share of the context that sources may never take from the answer, nor the question."""
+"""Share of the context that is kept for the answer, whatever sources and question take."""
+RESULT_TOKENS_MIN: Final = 200
+RESULTS_IN_CONTEXT: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """A context and the longest answer allowed in it, in tokens; the estimate's margin, a share."""
+class TokenBudget:
+    """A model's context and its longest answer, in tokens, and how its tokens are estimated."""
 
     context_tokens: int
     max_tokens: int
-    margin: float
+    calibration: Calibration
 
     @property
     def answer_min(self) -> int:
-        """Tokens kept for the answer whatever else there is."""
+        """Tokens kept for the answer in any case."""
         return max(1, min(self.max_tokens, int(self.context_tokens * ANSWER_SHARE)))
 
     @property
+    def prompt_space(self) -> int:
+        """Tokens left for the prompt beside `answer_min`, counted and not estimated."""
+        return self.context_tokens - self.answer_min
+
+    @property
     def prompt_max(self) -> int:
-        """The largest estimate of a prompt that surely leaves room for the answer."""
-        return int((self.context_tokens - self.answer_min) / (1 + self.margin))
+        """The largest estimate of a prompt that surely leaves `answer_min` for the answer."""
+        return int(self.prompt_space / (1 + self.calibration.margin))
+
+    @property
+    def result_tokens(self) -> int:
+        """The most that one tool result may take: several fit into the context."""
+        return max(RESULT_TOKENS_MIN, self.context_tokens // RESULTS_IN_CONTEXT)
 
     def answer_max(self, prompt_tokens: int) -> int:
         """The longest answer that surely fits behind a prompt estimated at `prompt_tokens`."""
-        left = self.context_tokens - math.ceil(prompt_tokens * (1 + self.margin))
-        return max(1, min(self.max_tokens, left))
+        prompt_most = math.ceil(prompt_tokens * (1 + self.calibration.margin))
+        return max(1, min(self.max_tokens, self.context_tokens - prompt_most))
 
 
-def how_many_fit(source_tokens: Sequence[int], fixed_tokens: int, room: Room) -> int:
-    """How many sources fit, from the top and whole, beside what the prompt takes without any."""
-    left = room.prompt_max - fixed_tokens
+def sources_that_fit(source_tokens: Sequence[int], fixed_tokens: int, budget: TokenBudget) -> int:
+    """Return how many sources, whole and from the first on, fit beside `fixed_tokens`."""
+    left = budget.prompt_max - fixed_tokens
     for kept, needed in enumerate(source_tokens):
         left -= needed
         if left < 0:

@@ -1,8 +1,8 @@
-"""The one prompt builder. Pure.
+"""Builds the prompt of an ask without tools. Pure.
 
-What changes least comes first, for servers reuse the longest beginning they have seen: the rules
-are the same for every ask, then come the sources, and the question with the wish for its language
-comes last. So another question on the same sources costs only itself, and what a model is to do
+What changes least comes first, since servers reuse the longest prompt beginning they have seen: the
+rules, which are the same for every ask, then the sources, then the question with the language to
+answer in. So another question on the same sources costs only itself, and what the model is to do
 stands nearest to where it begins to write.
 """
 
@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from byline.ask.prompt.prompt_budget import Room, how_many_fit
+from byline.ask.prompt.prompt_budget import TokenBudget, sources_that_fit
 from byline.ask.prompt.source_fence import fenced
-from byline.ask.prompt.token_calibration import Calibration
-from byline.ask.prompt.token_estimate import Tokens
+from byline.ask.prompt.token_estimate import TokenCount
 from byline.domain.asks import Source
 from byline.domain.chat import Message
 from byline.errors import ContextTooLong
@@ -44,55 +43,44 @@ _ANSWER_IN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The messages, the sources they show (a prefix of those offered), the answer's limit.
+    """The messages, the sources in them (a prefix of those offered), the limit of the answer.
 
-    `plain` is what the messages take before any correction, for `Calibrations.learn`. Corrected,
+    `plain` is the uncorrected token estimate of the messages, for `Calibrations.learn`. Corrected,
     with the estimate's margin and `max_tokens`, it stays inside the context.
     """
 
     messages: tuple[Message, ...]
     sources: tuple[Source, ...]
     max_tokens: int
-    plain: Tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What a prompt has to fit: the model's context, its longest answer (both in tokens), and how
-    its tokens are estimated."""
-
-    context_tokens: int
-    max_tokens: int
-    calibration: Calibration
+    plain: TokenCount
 
 
 def build_prompt(
     question: str,
     sources: Sequence[Source],
-    bounds: Bounds,
+    budget: TokenBudget,
     history: Sequence[Message] = (),
 ) -> Prompt:
-    """Fit rules, sources and question into the context: sources are left out whole, from the
-    end; the question is never cut. Raises `ContextTooLong` where not even one source fits.
+    """Fit rules, sources and question into the context. Sources are left out whole, from the end;
+    the question is never cut. Raises `ContextTooLong` if not even one source fits.
 
-    `history` are earlier messages of the conversation, cut to their part of the context already;
-    where there is no room for a source beside them, the oldest turns go.
+    `history` are earlier messages of the conversation, already cut to their part of the context. If
+    no source fits beside them, the oldest turns are dropped.
     """
-    calibration = bounds.calibration
-    room = Room(bounds.context_tokens, bounds.max_tokens, calibration.margin)
+    calibration = budget.calibration
     shown = [fenced(source) for source in sources]
     each = [calibration.plain_text(f"{text}\n") for text in shown]
     needed = [calibration.corrected(tokens) for tokens in each]
     while True:
         fixed = calibration.plain(_messages(question, (), history))
-        kept = how_many_fit(needed, calibration.corrected(fixed), room)
+        kept = sources_that_fit(needed, calibration.corrected(fixed), budget)
         if kept or not history:
             break
-        history = history[2:]  # a turn; rather without what was said before than without an answer
+        history = history[2:]  # one turn: an answer without its history is better than none
     if kept == 0:
-        raise _too_long(question, each, room, calibration)
+        raise _context_too_long(question, each, budget)
     plain = sum(each[:kept], fixed)
-    max_answer = room.answer_max(calibration.corrected(plain))
+    max_answer = budget.answer_max(calibration.corrected(plain))
     messages = _messages(question, shown[:kept], history)
     return Prompt(messages, tuple(sources[:kept]), max_answer, plain)
 
@@ -110,16 +98,17 @@ def _messages(
     )
 
 
-def _too_long(
-    question: str, each: Sequence[Tokens], room: Room, calibration: Calibration
+def _context_too_long(
+    question: str, each: Sequence[TokenCount], budget: TokenBudget
 ) -> ContextTooLong:
+    calibration = budget.calibration
     asked = calibration.corrected(calibration.plain_text(question))
     rules = calibration.corrected(calibration.plain(_messages("", ())))
     source = calibration.corrected(each[0]) if each else 0
     message = (
         f"The question takes about {asked} tokens, the rules {rules} and the first source {source};"
-        f" with {room.answer_min} for the answer that is more than the backend's context of "
-        f"{room.context_tokens}."
+        f" with {budget.answer_min} for the answer that is more than the backend's context of "
+        f"{budget.context_tokens}."
     )
     if asked > source:
         return ContextTooLong(message)

@@ -1,18 +1,18 @@
-"""A source as the model is shown it: fenced as data, so that nothing inside can leave the fence.
+"""Fences a source as data for the prompt, so that nothing inside it can leave the fence. Pure.
 
-Documents are written by others. What in their text could speak to the model or its server in
-another voice is spelled differently in the prompt, and only there: offsets and quotes are of the
-document's own text.
+Documents are written by others. Text in them that the model or its server could take for markup is
+spelled differently in the prompt, and only there: offsets and quotes refer to the document's own
+text.
 
     our own fence            `</source>`                 → `‹/source>`
     marks of chat templates  `<|im_end|>`, `</s>`        → `‹|im_end|>`, `‹/s>`
                              `[INST]`                    → `(INST)`
     marks of thought, tools  `</think>`, `<tool_call>`   → `‹/think>`, `‹tool_call>`
     numbers like citations   `[1]`, `【2】`, `[3-5]`      → `(1)`, `(2)`, `(3, 4, 5)`
-    what nobody sees         turned directions, tags     → left out
+    hidden characters        text direction, tags        → left out
 
-Servers such as llama.cpp read a chat template's marks wherever they stand in a prompt: left as
-they are, a document with `<|im_end|>` in it would end the user's turn.
+Servers such as llama.cpp obey a chat template's marks anywhere in a prompt: left unchanged, a
+document with `<|im_end|>` in it would end the user's turn.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _TEMPLATE_BRACKET: Final = re.compile(
 
 @lru_cache(maxsize=TEXTS_REMEMBERED_MAX)
 def fenced(source: Source) -> str:
-    """The source inside its fence: `<source number="1" title="…" section="…" page="3">`, text,
-    `</source>`. A table's rows come with the names of its columns, which are in its section."""
+    """Return the source in its fence: `<source number="1" title="…" section="…" page="3">`, text,
+    `</source>`. Table rows keep the names of their columns, which are in the section."""
     page = f' page="{source.page}"' if source.page is not None else ""
     section = f' section="{_attribute(source.heading)}"' if source.heading else ""
     where = f'number="{source.n}" title="{_attribute(source.title)}"{section}{page}'
@@ -57,7 +57,7 @@ def _attribute(text: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """`text` with nothing that reads as a fence, a template's mark or a citation of ours."""
+    """Return `text` without anything that reads as a fence, a template's mark or a citation."""
     text = _TAG.sub("‹", _NEVER_SEEN.sub("", text))
     text = _TEMPLATE_BRACKET.sub(r"(\1)", text)
     return without_markers(text)

@@ -1,8 +1,8 @@
-"""What a backend's own counts teach: estimates for it, corrected by every call it has answered.
+"""Corrects the token estimates of each backend by the counts that its server reports.
 
-A model's name tells its family, not its exact vocabulary nor its chat template. But each answer
-says how many tokens its prompt took, and we know that prompt; so the second estimate for a backend
-is close whatever the first one was. Nothing is asked of a server for it.
+A model's name tells its family, but not its exact vocabulary or chat template. Each answer reports
+how many tokens its prompt took, and we know that prompt, so the second estimate for a backend is
+close whatever the first one was. It needs no extra request to the server.
 """
 
 from __future__ import annotations
@@ -15,32 +15,35 @@ from typing import Final
 
 import structlog
 
-from byline.ask.prompt.prompt_budget import MESSAGE_TOKENS
-from byline.ask.prompt.token_estimate import UNKNOWN, Tokens, estimate_tokens, family_of
+from byline.ask.prompt.token_estimate import UNKNOWN, TokenCount, estimate_tokens, family_of
 from byline.domain.chat import Message
 
+MESSAGE_TOKENS: Final = 6
+"""Tokens that a chat template adds around one message."""
 TEMPLATE_TOKENS: Final = 4
-"""What it adds around all of them: the start, and the mark before the answer."""
+"""Tokens it adds around all messages: the start, and the mark before the answer."""
 KNOWN_BOUNDS: Final = (0.7, 1.5)
 UNKNOWN_BOUNDS: Final = (0.3, 2.5)
-"""How far counts may correct estimates; further off, something else is wrong than the estimate."""
+"""The limits of the correction factors; a factor outside them has another cause than the
+estimate."""
 FIRST_MARGIN: Final = 0.1
 MARGIN: Final = 0.05
-"""Share of a prompt's estimate that it may be larger: before and after a first count."""
+"""Share by which a prompt may exceed its estimate: before and after the first count."""
 STEP_MIN: Final = 0.3
-"""Weight of the latest count, once there have been some: prompts differ more than tokenizers."""
+"""Smallest weight of the latest count: prompts differ more than tokenizers."""
 
 CUT_SHARE: Final = 0.6
 UNKNOWN_CUT_SHARE: Final = 0.2
-"""A server that counts less than this share of what is expected has not read the whole prompt: it
-has cut it to a smaller context, or counts only what its cache did not have."""
+"""A server that counts less than this share of the expected tokens has not counted the whole
+prompt: it cut it to a smaller context, or counts only what its cache did not have."""
 
 log = structlog.get_logger("byline.ask")
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Token estimates for one model: its family's prices times what its counts have shown."""
+    """The token estimates of one model: the prices of its family times factors learnt from counts
+    (`western`, `other`)."""
 
     family: str = UNKNOWN
     western: float = 1.0
@@ -49,35 +52,38 @@ class Calibration:
 
     @property
     def margin(self) -> float:
-        """Share of an estimate by which the real number may be higher, as far as is known."""
+        """The share by which the real number of tokens may exceed an estimate."""
         return MARGIN if self.counts else FIRST_MARGIN
 
-    def plain(self, messages: Iterable[Message]) -> Tokens:
-        """What a prompt of these messages takes at the family's prices, chat template included."""
-        tokens = Tokens(TEMPLATE_TOKENS)
+    def plain(self, messages: Iterable[Message]) -> TokenCount:
+        """Return the uncorrected estimate of these messages, chat template included."""
+        tokens = TokenCount(TEMPLATE_TOKENS)
         for message in messages:
-            tokens += self.plain_text(str(message.get("content") or "")) + Tokens(MESSAGE_TOKENS)
+            tokens += self.plain_text(str(message.get("content") or "")) + TokenCount(
+                MESSAGE_TOKENS
+            )
             if calls := message.get("tool_calls"):
                 tokens += self.plain_text(json.dumps(calls, ensure_ascii=False))
         return tokens
 
-    def plain_text(self, text: str) -> Tokens:
-        """What `text` takes at the family's prices."""
+    def plain_text(self, text: str) -> TokenCount:
+        """Return the uncorrected estimate of `text`, at the family's prices."""
         return estimate_tokens(text, self.family)
 
     def tokens(self, text: str) -> int:
-        """About how many tokens `text` really takes; rounded up."""
+        """Return the corrected estimate of `text`, rounded up."""
         return self.corrected(self.plain_text(text))
 
-    def corrected(self, plain: Tokens) -> int:
-        """How many tokens that will really be, as far as is known; rounded up."""
+    def corrected(self, plain: TokenCount) -> int:
+        """Return the corrected number of tokens, rounded up."""
         return math.ceil(plain.western * self.western + plain.other * self.other)
 
-    def learnt(self, plain: Tokens, counted: int) -> Calibration:
-        """The calibration after a server has `counted` the tokens of a prompt.
+    def learnt(self, plain: TokenCount, counted: int) -> Calibration:
+        """Return the calibration after a server has `counted` the tokens of a prompt.
 
-        The error goes to the two parts of the text by the squares of what they take (normalised
-        least mean squares): a long Korean prompt under English rules corrects the Korean.
+        The error is split between the two parts of the text by the squares of their token counts
+        (normalised least mean squares): a long Korean prompt under English rules corrects the
+        factor of Korean.
         """
         error = counted - self.corrected(plain)
         step = max(STEP_MIN, 1 / (self.counts + 1))
@@ -90,8 +96,8 @@ class Calibration:
             counts=self.counts + 1,
         )
 
-    def measured(self, plain: Tokens, counted: int) -> Calibration:
-        """The calibration by which a text that takes `plain` takes what a tokenizer `counted`."""
+    def measured(self, plain: TokenCount, counted: int) -> Calibration:
+        """Return the calibration that corrects `plain` to exactly the `counted` tokens."""
         ratio = counted / max(1.0, plain.western * self.western + plain.other * self.other)
         return replace(
             self,
@@ -102,21 +108,23 @@ class Calibration:
 
 
 class Calibrations:
-    """The calibration of each backend, for as long as the process lives."""
+    """Keeps the calibration of each backend for the life of the process."""
 
     def __init__(self) -> None:
         self._known: dict[str, Calibration] = {}
 
     def of(self, backend: str, model: str) -> Calibration:
-        """What is known of `backend`, whose configured model is `model`."""
+        """Return the calibration of `backend`, whose configured model is `model`."""
         return self._known.get(backend) or Calibration(family_of(model))
 
-    def measure(self, backend: str, model: str, plain: Tokens, counted: int) -> None:
-        """The tokenizer of `backend` has counted a text alone: what was known before gives way."""
+    def measure(self, backend: str, model: str, plain: TokenCount, counted: int) -> None:
+        """Take over a count of a text without chat template by the tokenizer of `backend`; it
+        replaces what was learnt before."""
         self._known[backend] = self.of(backend, model).measured(plain, counted)
 
-    def learn(self, backend: str, model: str, plain: Tokens, counted: int) -> None:
-        """`backend` has counted `counted` tokens in a prompt; `plain` is what `of` made of it."""
+    def learn(self, backend: str, model: str, plain: TokenCount, counted: int) -> None:
+        """Learn from the tokens that `backend` counted in a prompt with the estimate `plain`; warn
+        and learn nothing if they are far too few."""
         before = self.of(backend, model)
         expected = before.corrected(plain)
         sure = before.counts or before.family != UNKNOWN

@@ -1,9 +1,9 @@
-"""How many tokens a text takes in a model's vocabulary, estimated from what it is written in. Pure.
+"""Estimates how many tokens a text takes in a model's vocabulary, from its script. Pure.
 
-A vocabulary is learnt from text, so what a text costs depends on its script most of all, and one
-model's Hangul costs four times another's. `measure` counts what a tokenizer would see: words, long
-words, digits, syllables, marks. A family of models has a price for each of them (`token_prices`),
-fitted to its real tokenizer; which family a model is of, its name tells.
+A vocabulary is learnt from text, so the cost of a text depends mostly on its script: Hangul takes
+four times as many tokens in one model as in another. `measure` counts what a tokenizer would see:
+words, long words, digits, syllables, punctuation. A family of models has a price in tokens for each
+of them (`token_prices`), fitted to its real tokenizer. A model's name tells its family.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from typing import Final
 from byline.ask.prompt.token_prices import PRICES
 
 TEXTS_REMEMBERED_MAX: Final = 64
-"""The sources of a few asks: whether they fit is asked twice, before they are counted and after."""
+"""The sources of a few asks: whether they fit is computed twice, before and after a count."""
 
 UNKNOWN: Final = "unknown"
-"""The family of a model whose name tells nothing: each text at its dearest family's price."""
+"""The family of a model whose name tells nothing; its prices are fitted to the family in
+which a text is dearest."""
 
 _LATIN: Final = r"A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ"
 _CJK_MARKS: Final = r"\u3000-\u3004\u3008-\u3020\u3030\uff01-\uff20\uff3b-\uff40\uff5b-\uff65"
@@ -79,7 +80,7 @@ _RARER: Final = re.compile(
     r"\ufb00-\ufe0f\ufe70-\ufeff\U00010000-\U0001ffff]"
 )
 COUNTED: Final = tuple(name for kind in _KINDS for name in kind)
-"""What `measure` counts, in its order and in that of a family's prices."""
+"""What `measure` counts, in the order of its result and of a family's prices."""
 _WESTERN: Final = sum(map(len, _KINDS[:3]))
 
 _FAMILIES: Final = (
@@ -99,36 +100,36 @@ _FAMILIES: Final = (
 
 
 def family_of(model: str) -> str:
-    """The family of a model, by its name (`mlx-community/Qwen3-32B-4bit`), else `UNKNOWN`."""
+    """Return the family of a model by its name (`mlx-community/Qwen3-32B-4bit`), else `UNKNOWN`."""
     name = model.casefold().replace("_", "-")
     return next((family for family, sign in _FAMILIES if re.search(sign, name)), UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """A number of tokens, by the part of the text that takes them: what Western languages and
-    code are written in, and all other scripts. Models differ in the second far more."""
+class TokenCount:
+    """A number of tokens, split into those of Western scripts and code and those of all other
+    scripts, in which models differ far more."""
 
     western: float = 0.0
     other: float = 0.0
 
-    def __add__(self, more: Tokens) -> Tokens:
-        return Tokens(self.western + more.western, self.other + more.other)
+    def __add__(self, more: TokenCount) -> TokenCount:
+        return TokenCount(self.western + more.western, self.other + more.other)
 
 
 def measure(text: str) -> list[int]:
-    """How often `text` has each thing of `COUNTED`."""
-    # Most of a text is in few scripts: it is not searched for the letters of every other one.
+    """Return how often each thing of `COUNTED` is in `text`."""
+    # Most texts use few scripts, so they are not searched for the letters of all others.
     beyond = " ".join(_NOT_ASCII.findall(text))
     rarer = beyond if _RARER.search(beyond) else ""
-    # A syllable of Vietnamese is mostly one token, whatever stands above and below its letters.
+    # A syllable of Vietnamese is mostly one token, whatever accents its letters have.
     latin = (beyond, "") if _IS_VIETNAMESE.search(beyond) else ("", beyond)
     parts = zip((text, *latin, beyond, rarer), _PATTERNS, strict=True)
     return [len(p.findall(part)) if part else 0 for part, kind in parts for p in kind]
 
 
 @lru_cache(maxsize=TEXTS_REMEMBERED_MAX)
-def estimate_tokens(text: str, family: str = UNKNOWN) -> Tokens:
-    """About how many tokens `text` takes in the vocabulary of `family`."""
+def estimate_tokens(text: str, family: str = UNKNOWN) -> TokenCount:
+    """Return about how many tokens `text` takes in the vocabulary of `family`."""
     costs = [count * price for count, price in zip(measure(text), PRICES[family], strict=True)]
-    return Tokens(math.fsum(costs[:_WESTERN]), math.fsum(costs[_WESTERN:]))
+    return TokenCount(math.fsum(costs[:_WESTERN]), math.fsum(costs[_WESTERN:]))

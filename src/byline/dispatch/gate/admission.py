@@ -66,7 +66,7 @@ from byline.dispatch.gate.queue_state import (
     put_back,
     with_duration,
 )
-from byline.domain.gates import NOBODY, Priority, Queued, Who
+from byline.domain.gates import UNKNOWN_ORIGIN, CallOrigin, Priority, Queued
 
 OVERDUE_SHARE = 0.25
 """A call that runs longer than the mean is expected to need this share of the mean still."""
@@ -173,7 +173,7 @@ class Admission:
         return None
 
     def on_request(
-        self, ticket: int, priority: Priority, now: float, who: Who = NOBODY
+        self, ticket: int, priority: Priority, now: float, who: CallOrigin = UNKNOWN_ORIGIN
     ) -> list[Effect]:
         """A call wants the machine."""
         queue = self._waiting[priority]

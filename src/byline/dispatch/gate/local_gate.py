@@ -30,14 +30,14 @@ from byline.dispatch.gate.admission import (
 from byline.dispatch.gate.arrivals import Arrivals, Place
 from byline.dispatch.gate.queue_state import Call
 from byline.domain.gates import (
-    NOBODY,
+    UNKNOWN_ORIGIN,
     AskedBy,
     CallAtGate,
+    CallOrigin,
     GateStatus,
     Priority,
     Queued,
-    Roster,
-    Who,
+    QueueSnapshot,
 )
 from byline.errors import BylineError, GateFull, GateTimeout, Stopping
 
@@ -158,7 +158,7 @@ class Gate:
         backend: str,
         priority: Priority,
         on_queued: Callable[[Queued], None] | None = None,
-        asked_by: AskedBy = NOBODY.asked_by,
+        asked_by: AskedBy = UNKNOWN_ORIGIN.asked_by,
     ) -> Slot:
         """Wait for the machine; `with await gate.enter(…):` holds it.
 
@@ -171,7 +171,7 @@ class Gate:
         ticket = next(self._tickets)
         slot = Slot(self, ticket, backend, on_queued)
         caller = _Caller(backend, asyncio.get_running_loop().create_future(), on_queued)
-        who = Who(backend, asked_by)
+        who = CallOrigin(backend, asked_by)
         request = Event(
             ticket, lambda admission, now: admission.on_request(ticket, priority, now, who)
         )
@@ -208,7 +208,7 @@ class Gate:
             background_paused=self._admission.paused,
         )
 
-    def roster(self, waiting_max: int) -> Roster:
+    def roster(self, waiting_max: int) -> QueueSnapshot:
         """Everyone at the gate at this instant; of those who wait, the first `waiting_max`."""
         now = self._now()
         calls = self._admission.state().calls
@@ -217,7 +217,7 @@ class Gate:
             key=lambda call: call.started or 0,
         )
         waiting = [(calls[ticket], place) for ticket, place in self._admission.positions(now)]
-        return Roster(
+        return QueueSnapshot(
             tuple(_at_gate(call, None, now) for call in running),
             tuple(_at_gate(call, place, now) for call, place in waiting[:waiting_max]),
             len(waiting),

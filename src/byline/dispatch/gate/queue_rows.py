@@ -13,7 +13,7 @@ from typing import Any
 
 from byline.dispatch.gate.admission import Admission, Limits
 from byline.dispatch.gate.queue_state import BG, FG, Call, State
-from byline.domain.gates import AskedBy, Asker, Priority, Who
+from byline.domain.gates import AskedBy, Asker, CallOrigin, Priority
 from byline.store.gate_session import Change, MachineRows
 
 Row = Mapping[str, Any]
@@ -87,7 +87,7 @@ def _call(row: Row) -> Call:
         stopping=row["stopping"],
         undisturbed=row["undisturbed"],
         started=row["started"],
-        who=Who(row["backend"], AskedBy(Asker(row["asker"]), row["ask_id"])),
+        who=CallOrigin(row["backend"], AskedBy(Asker(row["asker"]), row["ask_id"])),
     )
 
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from byline.domain.gates import NOBODY, Priority, Who
+from byline.domain.gates import UNKNOWN_ORIGIN, CallOrigin, Priority
 
 FG, BG = Priority.FOREGROUND, Priority.BACKGROUND
 
@@ -37,7 +37,7 @@ class Call:
     stopping: bool = False
     undisturbed: bool = False
     started: int | None = None
-    who: Who = NOBODY
+    who: CallOrigin = UNKNOWN_ORIGIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from byline.dispatch.gate.admission import (
 )
 from byline.dispatch.gate.local_gate import Event, Gate, Slot
 from byline.dispatch.gate.queue_state import Call, State
-from byline.domain.gates import NOBODY, AskedBy, Priority, Queued
+from byline.domain.gates import UNKNOWN_ORIGIN, AskedBy, Priority, Queued
 from byline.errors import BylineError, DatabaseUnavailable, Stopping
 
 TICK_LATE_S = 0.001
@@ -63,7 +63,7 @@ class SharedGate(Gate):
         backend: str,
         priority: Priority,
         on_queued: Callable[[Queued], None] | None = None,
-        asked_by: AskedBy = NOBODY.asked_by,
+        asked_by: AskedBy = UNKNOWN_ORIGIN.asked_by,
     ) -> Slot:
         """As `Gate.enter`; raises DatabaseUnavailable too, when the database has been away for
         longer than one waits for it."""

@@ -18,7 +18,7 @@ from byline.dispatch.clock import Clock
 from byline.dispatch.gate.local_gate import Gate
 from byline.dispatch.health.health_states import Evidence, Good, first_health, next_health
 from byline.domain.gates import BackendChanged, BackendHealth, BackendState
-from byline.domain.machine_reports import CallEnded
+from byline.domain.machine_reports import CallRecord
 from byline.errors import BackendUnavailable, LlmError
 from byline.observe import Feed
 
@@ -75,7 +75,7 @@ class Lookout:
         )
         return True
 
-    def tell(self, call: CallEnded) -> None:
+    def tell(self, call: CallRecord) -> None:
         """A call has ended: whoever keeps a record hears of it."""
         self._feed.publish(call)
 

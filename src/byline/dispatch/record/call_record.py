@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from byline.dispatch.clock import Clock
 from byline.domain.chat import Delta
-from byline.domain.gates import Priority, Who
-from byline.domain.machine_reports import CallEnded
+from byline.domain.gates import CallOrigin, Priority
+from byline.domain.machine_reports import CallRecord
 from byline.errors import BylineError, MachineError
 
 
@@ -51,7 +51,7 @@ class Trace:
         self._error = error
 
     def outcome(self) -> str:
-        """See `CallEnded`. A reader who leaves once the answer is whole has not cancelled it."""
+        """See `CallRecord`. A reader who leaves once the answer is whole has not cancelled it."""
         if self._error is None or self._whole:
             return "completed"
         if isinstance(self._error, BylineError):
@@ -59,7 +59,7 @@ class Trace:
         left = isinstance(self._error, GeneratorExit | asyncio.CancelledError)
         return "cancelled" if left else "internal"
 
-    def told(self, who: Who, machine: str, priority: Priority) -> CallEnded:
+    def told(self, who: CallOrigin, machine: str, priority: Priority) -> CallRecord:
         """The call as it is kept."""
         now = self._clock.monotonic()
         ended = now if self._ended is None else self._ended
@@ -67,7 +67,7 @@ class Trace:
         if self._first is not None and self._granted is not None:
             first_ms = (self._first - self._granted) * 1000
         queued_s = self.queued_s if self._granted is not None else ended - self._came
-        return CallEnded(
+        return CallRecord(
             machine=machine,
             backend=who.backend,
             priority=priority,

@@ -20,7 +20,7 @@ from byline.dispatch.clock import Clock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.dispatch.record.machine_records import MachineRecords
 from byline.domain.gates import BackendChanged
-from byline.domain.machine_reports import CallEnded
+from byline.domain.machine_reports import CallRecord
 from byline.errors import BylineError
 from byline.observe import Feed, Metrics
 
@@ -48,7 +48,7 @@ class Recorder:
         self._records = records
         self._metrics = metrics
         self._clock = clock
-        self._calls: list[CallEnded] = []
+        self._calls: list[CallRecord] = []
         self._changes = [
             BackendChanged(backend.name, backend.machine, backend.health().state, backend.health())
             for backend in dispatcher.backends()
@@ -61,12 +61,12 @@ class Recorder:
     async def listen(self, feed: Feed) -> None:
         """Until the feed closes. One that let us go for reading too slowly is read anew."""
         while not feed.closed:
-            async for happening in feed.read(CallEnded, BackendChanged):
+            async for happening in feed.read(CallRecord, BackendChanged):
                 self.hear(happening)
 
-    def hear(self, happening: CallEnded | BackendChanged) -> None:
+    def hear(self, happening: CallRecord | BackendChanged) -> None:
         """Remember it until it is written; dropped and counted if too much waits already."""
-        if isinstance(happening, CallEnded) and len(self._calls) < KEPT_MAX:
+        if isinstance(happening, CallRecord) and len(self._calls) < KEPT_MAX:
             self._calls.append(happening)
         elif isinstance(happening, BackendChanged) and len(self._changes) < KEPT_MAX:
             self._changes.append(happening)

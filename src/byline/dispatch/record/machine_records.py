@@ -10,7 +10,7 @@ from typing import Any, Final
 from psycopg.types.json import Jsonb
 
 from byline.domain.gates import AskedBy, Asker, BackendChanged, BackendState, Priority
-from byline.domain.machine_reports import CallEnded, FirstTokens, StateSpan
+from byline.domain.machine_reports import CallRecord, FirstTokenTimes, StateSpan
 from byline.store.database import Database
 from byline.store.statements import statements
 
@@ -29,8 +29,8 @@ class Day:
     """The last day: calls by machine, newest first; first tokens and states by backend; and since
     when background work rests, by machine."""
 
-    calls: Mapping[str, Sequence[CallEnded]]
-    first_tokens: Mapping[str, FirstTokens]
+    calls: Mapping[str, Sequence[CallRecord]]
+    first_tokens: Mapping[str, FirstTokenTimes]
     states: Mapping[str, Sequence[StateSpan]]
     paused_since: Mapping[str, datetime]
 
@@ -55,7 +55,7 @@ class MachineRecords:
             await connection.execute(self._sql[wish], {"machine": machine})
             await connection.execute(self._sql["tell"], {"machine": machine})
 
-    async def add_calls(self, calls: Sequence[CallEnded]) -> None:
+    async def add_calls(self, calls: Sequence[CallRecord]) -> None:
         """Keep calls that have ended."""
         async with self._database.connection() as connection:
             await connection.execute(self._sql["hasten"])
@@ -114,7 +114,7 @@ class MachineRecords:
         async with self._database.connection() as connection:
             for name in ("newest_calls", "first_tokens", "states", "pauses"):
                 rows[name] = await (await connection.execute(self._sql[name], wanted)).fetchall()
-        calls: dict[str, list[CallEnded]] = {}
+        calls: dict[str, list[CallRecord]] = {}
         for row in rows["newest_calls"]:
             calls.setdefault(row["machine"], []).append(_call(row))
         states: dict[str, list[StateSpan]] = {}
@@ -131,12 +131,12 @@ class MachineRecords:
         )
 
 
-def _first_tokens(row: Mapping[str, Any]) -> FirstTokens:
+def _first_tokens(row: Mapping[str, Any]) -> FirstTokenTimes:
     newest = tuple(zip(row["came"], row["first_ms"], strict=True))
-    return FirstTokens(row["count"], row["median_ms"], row["p90_ms"], newest)
+    return FirstTokenTimes(row["count"], row["median_ms"], row["p90_ms"], newest)
 
 
-def _call_row(call: CallEnded) -> dict[str, Any]:
+def _call_row(call: CallRecord) -> dict[str, Any]:
     return {
         "machine": call.machine,
         "backend": call.backend,
@@ -152,8 +152,8 @@ def _call_row(call: CallEnded) -> dict[str, Any]:
     }
 
 
-def _call(row: Mapping[str, Any]) -> CallEnded:
-    return CallEnded(
+def _call(row: Mapping[str, Any]) -> CallRecord:
+    return CallRecord(
         machine=row["machine"],
         backend=row["backend"],
         priority=Priority(row["class"]),

@@ -17,7 +17,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from byline.domain.documents import ANY_DOCUMENT, Choice, DocumentSort, DocumentState
+from byline.domain.documents import ANY_DOCUMENT, DocumentSelection, DocumentSort, DocumentState
 from byline.domain.searches import EVERYTHING, Filters
 from byline.errors import BadRequest
 from byline.search import filters as filtering
@@ -28,7 +28,7 @@ from byline.store.statements import statements
 LIST_MAX: Final = 500
 FACETS_MAX: Final = 200
 WORDS_MAX: Final = 10
-"""How many words of `Choice.words` are searched for; the others are ignored."""
+"""How many words of `DocumentSelection.words` are searched for; the others are ignored."""
 
 _MARKS: Final = re.compile(r"([\\%_])")
 
@@ -75,7 +75,7 @@ class Catalogue:
         cursor: str | None,
         collection: str | None = None,
         filters: Filters = EVERYTHING,
-        choice: Choice = ANY_DOCUMENT,
+        choice: DocumentSelection = ANY_DOCUMENT,
     ) -> DocumentPage:
         """A page of documents in the order of `choice`; `collection` is short for that of
         `filters`.
@@ -104,10 +104,10 @@ class Catalogue:
         return DocumentPage([document_of(row) for row in rows[:limit]], more)
 
     async def counts(
-        self, filters: Filters = EVERYTHING, choice: Choice = ANY_DOCUMENT
+        self, filters: Filters = EVERYTHING, choice: DocumentSelection = ANY_DOCUMENT
     ) -> Mapping[DocumentState, int]:
         """The number of documents in each state; the states in `choice` are ignored."""
-        chosen = Choice(choice.words, (), choice.sort)
+        chosen = DocumentSelection(choice.words, (), choice.sort)
         async with self._database.connection() as connection:
             found = await connection.execute(
                 _with_choice("counts"), _parameters(filtering.checked_filters(filters), chosen)
@@ -153,7 +153,7 @@ class Catalogue:
         return PassagePage(passages, str(passages[-1].ordinal) if len(rows) > limit else None)
 
 
-def _parameters(filters: Filters, choice: Choice) -> dict[str, Any]:
+def _parameters(filters: Filters, choice: DocumentSelection) -> dict[str, Any]:
     return {
         **filtering.document_parameters(filters),
         "states": [state.value for state in choice.states] or None,

@@ -24,7 +24,7 @@ from byline.domain.documents import (
     PageSpan,
 )
 from byline.domain.echo import quoted
-from byline.domain.findings import Backlog
+from byline.domain.findings import BacklogStatus
 from byline.errors import (
     DatabaseUnavailable,
     Invalid,
@@ -266,7 +266,7 @@ class Library:
                 job for work in self._unqueued_work for job in await work.jobs(connection)
             ] + queued
 
-    async def backlog(self) -> Backlog:
+    async def backlog(self) -> BacklogStatus:
         """What waits to be read, and whether reading makes progress."""
         async with self._database.connection() as connection:
             return await backlog_of(connection, self._config.extract_s_max)

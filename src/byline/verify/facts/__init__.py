@@ -1,1 +1,1 @@
-"""The facts of a text that must be exact: numbers, dates, names, units. Pure."""
+"""Facts of a text that must be exact: numbers, dates, names, units. Pure."""

@@ -1,7 +1,7 @@
-"""Dates and times of day, however English and Korean texts write them. Pure.
+"""Finds dates and times of day in English and Korean texts. Pure.
 
 `2024-05-01`, `May 1, 2024`, `1st of May`, `2024년 5월 1일`, `2024. 5. 1.` and `05/01/2024` (read
-both ways) are dates; parts that are not said are None. `3:30 pm` and `오후 3시 반` are times.
+both ways) are dates; missing parts are None. `3:30 pm` and `오후 3시 반` are times.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Day = tuple[int | None, int | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """`readings` are (year, month, day)."""
+    """A date. `readings` are its possible (year, month, day)."""
 
     readings: frozenset[Day]
     text: str
@@ -24,9 +24,9 @@ class Date:
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
-    """A time of day; `minutes` since midnight, two readings where morning or evening is not
-    said."""
+class TimeOfDay:
+    """A time of day. `minutes` are since midnight; there are two readings if the text does not tell
+    morning from evening."""
 
     minutes: frozenset[int]
     text: str
@@ -72,7 +72,7 @@ _PATTERNS: Final = tuple(
         r"|(?<=\bin )(?P<may>may|march)\b",
     )
 )
-_CLOCKS: Final = (
+_TIMES: Final = (
     re.compile(r"(?<![\d:])(?P<h>\d{1,2}):(?P<min>\d{2})(?!\d)(?:\s?(?P<half>[ap])\.?\s?m\b\.?)?"),
     re.compile(r"(?<![\d:.])(?P<h>\d{1,2})\s?(?P<half>[ap])\.?\s?m\b\.?"),
     re.compile(
@@ -83,7 +83,7 @@ _CLOCKS: Final = (
 
 
 def find_dates(text: str) -> Iterator[tuple[Date, int]]:
-    """The dates of a folded text, each with its end; none overlaps another."""
+    """Yield the dates of a folded text, each with its end; none overlaps another."""
     taken = bytearray(len(text))
     for pattern in _PATTERNS:
         for match in pattern.finditer(text):
@@ -95,17 +95,17 @@ def find_dates(text: str) -> Iterator[tuple[Date, int]]:
                 yield Date(readings, match.group().strip(), match.start()), match.end()
 
 
-def find_clocks(text: str) -> Iterator[tuple[Clock, int]]:
-    """The times of day of a folded text, each with its end. Dates are blank in it by now."""
+def find_times(text: str) -> Iterator[tuple[TimeOfDay, int]]:
+    """Yield the times of day of a folded text, each with its end. Its dates must be blanked."""
     taken = bytearray(len(text))
-    for pattern in _CLOCKS:
+    for pattern in _TIMES:
         for match in pattern.finditer(text):
             if taken.find(1, *match.span()) >= 0:
                 continue
             minutes = _minutes(match.groupdict())
             if minutes:
                 taken[slice(*match.span())] = b"\1" * len(match.group())
-                yield Clock(minutes, match.group().strip(), match.start()), match.end()
+                yield TimeOfDay(minutes, match.group().strip(), match.start()), match.end()
 
 
 def _days(match: re.Match[str]) -> Iterator[Day]:

@@ -1,7 +1,8 @@
-"""The facts of a text that must be exact: numbers, amounts, dates, times, codes. Pure.
+"""Finds and compares the facts of a text that must be exact: numbers, amounts, dates, times, codes.
+Pure.
 
-`facts_in` finds them, `Facts.have` says whether a text has one, by value: `May 1, 2024` is
-`2024년 5월 1일`, `₩1,234` is `1,234원`, `24 months` is `two years`, and 5 km is never 5 miles.
+`facts_in` finds them; `Facts.contains` compares them by value: `May 1, 2024` is `2024년 5월 1일`,
+`₩1,234` is `1,234원`, `24 months` is `two years`, and 5 km is never 5 miles.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Final
 
-from byline.verify.facts.calendar_dates import Clock, Date, Day, find_clocks, find_dates
+from byline.verify.facts.calendar_dates import Date, Day, TimeOfDay, find_dates, find_times
 from byline.verify.facts.quantities import Code, Quantity, find_codes, find_quantities
 from byline.verify.facts.units import DIMENSIONS, compatible
 
-Fact = Quantity | Date | Clock | Code
+Fact = Quantity | Date | TimeOfDay | Code
 
 _INVISIBLE: Final = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _MARKUP: Final = re.compile(r"</?[a-zA-Z][^<>\n]{0,80}>|[*`]+|(?<!\w)_+|_+(?!\w)|~~")
@@ -29,12 +30,13 @@ _LIST_NUMBER: Final = re.compile(r"^\s*(?:[-*•·○●□■]\s*)?(?:\(?\d{1,3
 
 
 def fold(text: str) -> str:
-    """NFKC and case-folded, with ASCII digits; markup and what cannot be seen are gone."""
+    """Return `text` in NFKC, case-folded, with ASCII digits, without markup and invisible
+    characters."""
     return plain(text).casefold()
 
 
 def plain(text: str) -> str:
-    """As `fold`, but with its capitals."""
+    """Return `text` as `fold` does, but not case-folded."""
     text = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
     text = text.replace("−", "-").replace("’", "'")
     if not text.isascii():
@@ -43,14 +45,14 @@ def plain(text: str) -> str:
 
 
 def facts_in(text: str) -> list[Fact]:
-    """The facts of a folded text, in order; a list's own number is none."""
+    """Return the facts of a folded text, in order; the number of a list item is none."""
     listed = _LIST_NUMBER.match(text)
     rest = _blank(text, [listed.span()]) if listed else text
     dates = list(find_dates(rest))
     found: list[Fact] = [date for date, _ in dates]
     rest = _blank(rest, [(date.start, end) for date, end in dates])
     if _DIGITS.search(rest):
-        clocks = list(find_clocks(rest))
+        clocks = list(find_times(rest))
         found += [clock for clock, _ in clocks]
         rest = _blank(rest, [(clock.start, end) for clock, end in clocks])
         codes = list(find_codes(rest))
@@ -61,13 +63,12 @@ def facts_in(text: str) -> list[Fact]:
 
 
 class Facts:
-    """The facts of a text, and which of them a claim may stand on: found by value, not one by one,
-    for a text may have hundreds, and a claim as many."""
+    """The facts of a text, indexed by value: a text may have hundreds, and so may a claim."""
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         self._facts = tuple(facts)
         self._units: dict[Decimal, set[str]] = {}
-        self._parts: set[Decimal] = set()  # of dates and times: numbers they have without a unit
+        self._parts: set[Decimal] = set()  # the numbers in dates and times, without their units
         self._minutes: set[int] = set()
         self._codes: set[str] = set()
         self._days: dict[int | None, set[Day]] = {}
@@ -78,14 +79,14 @@ class Facts:
     def __iter__(self) -> Iterator[Fact]:
         return iter(self._facts)
 
-    def have(self, fact: Fact) -> bool:
-        """Whether one of them is `fact`, or says more (`May 1, 2024` says `May 2024`)."""
+    def contains(self, fact: Fact) -> bool:
+        """Return whether one equals `fact` or is more precise (`May 1, 2024` for `May 2024`)."""
         match fact:
             case Quantity():
-                return self._have_quantity(fact)
+                return self._contains_quantity(fact)
             case Date():
-                return any(self._have_day(day) for day in fact.readings)
-            case Clock():
+                return any(self._contains_day(day) for day in fact.readings)
+            case TimeOfDay():
                 return not self._minutes.isdisjoint(fact.minutes)
             case Code():
                 return fact.key in self._codes
@@ -101,13 +102,13 @@ class Facts:
                     self._parts.update(Decimal(part) for part in day if part is not None)
                     if day[0] is not None:
                         self._years.add(day[0])
-            case Clock():
+            case TimeOfDay():
                 self._minutes |= fact.minutes
                 self._parts.update(Decimal(part) for m in fact.minutes for part in divmod(m, 60))
             case Code():
                 self._codes.add(fact.key)
 
-    def _have_quantity(self, claim: Quantity) -> bool:
+    def _contains_quantity(self, claim: Quantity) -> bool:
         if not claim.unit and not self._parts.isdisjoint(claim.values):
             return True
         units = (unit for value in claim.values for unit in self._units.get(value, ()))
@@ -128,8 +129,8 @@ class Facts:
                 values.setdefault(unit, []).append(value)
         return values
 
-    def _have_day(self, day: Day) -> bool:
-        """Every part that is said must be there, in one date or with its year elsewhere."""
+    def _contains_day(self, day: Day) -> bool:
+        """Return whether every part of `day` is in one date, or in one with its year elsewhere."""
         year, month, dom = day
         if month is None:
             return year in self._years or Decimal(year or 0) in self._units
@@ -144,14 +145,15 @@ class Facts:
         return False
 
 
-def is_idle(fact: Fact) -> bool:
-    """Whether a fact may stand without a source: "one" and "first" are mostly no numbers."""
+def is_spelled_one(fact: Fact) -> bool:
+    """Return whether a fact is a spelled-out "one" or "first": these are mostly no numbers and need
+    no source."""
     return isinstance(fact, Quantity) and fact.spelled and fact.values == _IGNORED_ALONE
 
 
-def rivals(fact: Fact, others: Sequence[Fact]) -> list[Fact]:
-    """What a source says where the claim says `fact`: those of its kind of `others`, which the
-    source has and the claim has not."""
+def competing_facts(fact: Fact, others: Sequence[Fact]) -> list[Fact]:
+    """Return what a source says in place of the claim's `fact`: the facts of its kind among
+    `others`, which the source has and the claim has not."""
     alike = [other for other in others if _kind(other) == _kind(fact)]
     if alike or not isinstance(fact, Quantity) or fact.is_year:
         return alike
@@ -168,15 +170,14 @@ def _kind(fact: Fact) -> str:
             return "date" if fact.is_year else DIMENSIONS.get(fact.unit, f"number {fact.unit}")
         case Date():
             return "date"
-        case Clock():
+        case TimeOfDay():
             return "time"
         case Code():
             return "code"
 
 
 def _rounds_to_one_of(values: Sequence[Decimal], rounded: Decimal) -> bool:
-    """Whether `rounded`, at the digits it has, may stand for one of the sorted `values` ("about 3
-    million")."""
+    """Return whether one of the sorted `values` may round to `rounded` ("about 3 million")."""
     if not rounded:
         return False
     step = Decimal(1).scaleb(_trailing_exponent(rounded))
@@ -190,7 +191,7 @@ def _trailing_exponent(value: Decimal) -> int:
 
 
 def _blank(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """`text` with blanks in the place of `spans`, of which none overlaps another."""
+    """Return `text` with blanks in place of `spans`, which do not overlap."""
     kept: list[str] = []
     at = 0
     for start, end in sorted(spans):

@@ -1,4 +1,4 @@
-"""The names of a text: runs of capitalised words, and Korean words that are used as names. Pure."""
+"""Finds the names in a text: runs of capitalised words, and Korean words used as names. Pure."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _ENDING_CHARS_MAX: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One word of a name, folded: `key`. `sure` is False where it may be a common word that only
-    begins its sentence; `run` tells the words of one name from those of the next."""
+    """One word of a name; `key` is the folded word. `sure` is False if it may be a common word at
+    the beginning of its sentence; the words of one name have the same `run`."""
 
     key: str
     text: str
@@ -56,7 +56,7 @@ class Name:
 
 
 def fold_word(word: str) -> str:
-    """A word without accents, possessive and case; peoples become their countries."""
+    """Return a word without accents, possessive and case; peoples become their countries."""
     bare = unicodedata.normalize("NFKD", word.casefold().removesuffix("'s").removesuffix("'"))
     bare = "".join(c for c in bare if not unicodedata.combining(c)) if not bare.isascii() else bare
     bare = unicodedata.normalize("NFC", bare)
@@ -64,16 +64,16 @@ def fold_word(word: str) -> str:
 
 
 def names_in(text: str) -> list[Name]:
-    """The words of names in a plain (not case-folded) text, in order."""
+    """Return the words of names in a plain (not case-folded) text, in order."""
     return [*_capitalised(text), *_korean(text)]
 
 
-class Words(frozenset[str]):
-    """Folded words, and which names they have: looked up by their beginnings, not one by one."""
+class NameWords(frozenset[str]):
+    """The folded words of a text, in which names are looked up by their beginnings."""
 
     @cached_property
     def _beginnings(self) -> frozenset[str]:
-        """Every word without up to `_ENDING_CHARS_MAX` last letters."""
+        """Every word without its last one to `_ENDING_CHARS_MAX` letters."""
         return frozenset(
             word[: len(word) - cut]
             for word in self
@@ -85,8 +85,8 @@ class Words(frozenset[str]):
     def _hangul(self) -> str:
         return "\n".join(word for word in self if not word.isascii())
 
-    def have(self, name: Name) -> bool:
-        """Whether one is this name, or one that it is made from (Norman, Normans, Normandy)."""
+    def contains(self, name: Name) -> bool:
+        """Return whether a word is this name or a related form (Norman, Normans, Normandy)."""
         key = name.key
         if key in self:
             return True
@@ -100,15 +100,15 @@ class Words(frozenset[str]):
         )
 
 
-def words_in(text: str) -> Words:
-    """Every word a name may match, folded; initials of capitalised runs are words too."""
+def words_in(text: str) -> NameWords:
+    """Return every word a name may match, folded, and the initials of capitalised runs."""
     found = {fold_word(part) for word in _WORD.findall(text) for part in (word, *word.split("-"))}
     runs: dict[int, str] = {}
     for name in _capitalised(text):
         runs[name.run] = runs.get(name.run, "") + name.text[0]
     found.update(initials.casefold() for initials in runs.values() if len(initials) > 1)
     found.update(re.sub(r"\.", "", m.group()).casefold() for m in _DOTTED.finditer(text))
-    return Words(found)
+    return NameWords(found)
 
 
 _DOTTED: Final = re.compile(r"\b(?:[A-Z]\.){2,}")
@@ -145,7 +145,7 @@ def _begins_sentence(text: str, at: int) -> bool:
 
 
 def _is_title_case(text: str) -> bool:
-    """A heading in capitals has no names that could be told apart."""
+    """Return whether `text` is a heading in title case, in which names cannot be recognised."""
     words = [word for word in _WORD.findall(text) if len(word) > 3 and word.isascii()]
     return len(words) > 3 and sum(word[0].isupper() for word in words) > 0.8 * len(words)
 
@@ -171,10 +171,10 @@ def _korean(text: str) -> Iterator[Name]:
 
 
 def is_person(stem: str) -> bool:
-    """Whether a Korean word is made like the name of a person."""
+    """Return whether a Korean word has the form of a person's name."""
     return _SURNAMED.fullmatch(stem) is not None
 
 
 def is_place(stem: str) -> bool:
-    """Whether a Korean word is made like the name of a place or an institution."""
+    """Return whether a Korean word has the form of the name of a place or an institution."""
     return len(stem) > 2 and _PLACE.fullmatch(stem) is not None

@@ -1,7 +1,7 @@
-"""Numbers with their units, amounts and codes, as English and Korean texts write them. Pure.
+"""Finds numbers with their units, amounts and codes in English and Korean texts. Pure.
 
 `1,234`, `3.5 million`, `₩1,234`, `3만 5천 원`, `두 달`, `twenty-five`, `10th`, `1990s`, `5kg`. A
-number that can be read in two ways (`1.234`) has both readings. Texts are folded beforehand.
+number that can be read in two ways (`1.234`) has both readings. Texts must be folded.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from byline.verify.facts.units import CURRENCY_SIGNS, UNITS, unit_pattern
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """`values` in units of `unit` (a base of `units`, "" for none, `ordinal` for 3rd)."""
+    """A number with its unit. `values` are its possible readings in `unit` (a base of `units`, ""
+    for none, `ordinal` for 3rd). `spelled`: written as a word; `hedged`: behind "about" and the
+    like."""
 
     values: frozenset[Decimal]
     unit: str
@@ -33,7 +35,7 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A name with digits in it: `W7`, `COVID-19`, `02-123-4567`. `key` has no separators."""
+    """A code with digits: `W7`, `COVID-19`, `02-123-4567`. `key` is without separators."""
 
     key: str
     text: str
@@ -131,7 +133,7 @@ _SINO_DIGITS: Final = dict(zip("일이삼사오육칠팔구", range(1, 10), stri
 _SINO_SCALES: Final = {"십": 10, "백": 100, "천": 1_000}
 _MYRIADS: Final = {"만": 10**4, "억": 10**8, "조": 10**12}
 NUMBER_WORDS: Final = frozenset([*_ONES, *_TENS, *_ORDINALS, *(s for s in _SCALES if len(s) > 2)])
-"""The English words that `find_quantities` reads as numbers or parts of them."""
+"""The English words that `find_quantities` reads as numbers or as parts of numbers."""
 
 _NUM: Final = r"\d+(?:[.,]\d+)*"
 _HANGUL_NUM: Final = (
@@ -179,14 +181,14 @@ _NOT_CODES: Final = re.compile(r"(?:usd|krw|eur|gbp)\d+|(?:1\d|20)\d\d-(?:1\d|20
 
 
 def find_codes(text: str) -> Iterator[Code]:
-    """The codes of a folded text, in order."""
+    """Yield the codes of a folded text, in order."""
     for match in _CODE.finditer(text):
         if match.group() not in UNITS and not _NOT_CODES.fullmatch(match.group()):
             yield Code(re.sub(r"[-.]", "", match.group()), match.group(), match.start())
 
 
 def find_quantities(text: str) -> Iterator[Quantity]:
-    """The quantities of a folded text. Spans of dates, times and codes are blank in it by now."""
+    """Yield the quantities of a folded text. Its dates, times and codes must be blanked."""
     if _NUMERAL_AT.search(text):
         for match in _ARTICLE.finditer(text):
             yield Quantity(
@@ -227,7 +229,7 @@ def _numeral(text: str, match: re.Match[str]) -> Quantity:
     base, factor = UNITS[unit] if unit else ("", Decimal(1))
     if sign:
         base, factor = CURRENCY_SIGNS[sign.strip()], Decimal(1)
-    elif scale == "m":  # `5m` is five metres unless it is money
+    elif scale == "m":  # `5m` is five metres, unless it is money
         base, factor, scale = "m", Decimal(1), ""
     if match["decade"]:
         base = "decade-of"
@@ -281,7 +283,7 @@ def _sino(word: str) -> Decimal | None:
     for c in word:
         if c in _SINO_DIGITS:
             if digit:
-                return None  # two digits in a row are no number but a word
+                return None  # two digits in a row are a word, not a number
             digit = _SINO_DIGITS[c]
         elif c in _SINO_SCALES:
             part, digit = part + (digit or 1) * _SINO_SCALES[c], 0

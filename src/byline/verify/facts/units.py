@@ -1,7 +1,7 @@
-"""What stands beside a number: units of measure and currencies in English and Korean, as a table.
+"""The units of measure and currencies, in English and Korean, as a table.
 
-Units of one kind that convert exactly share a base (24 months are two years); those that do not
-are apart (a mile is no number of kilometres anybody writes).
+Units that convert exactly share a base (24 months are two years). Others do not (nobody writes a
+mile as a number of kilometres).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ UNITS: Final[dict[str, tuple[str, Decimal]]] = {
     for base, factor in [head.split()]
     for name in names.split()
 }
-"""A unit as written, folded → (its base, how many of the base it is)."""
+"""A unit as written, folded → (its base, its size in the base)."""
 
 DIMENSIONS: Final = {
     base: dimension
@@ -92,7 +92,7 @@ DIMENSIONS: Final = {
     }.items()
     for base in bases.split()
 }
-"""What a base measures: where a text says 5 km, "5 miles" is said of the same thing."""
+"""What a base measures: 5 km and 5 miles may be said of the same thing."""
 
 CURRENCY_SIGNS: Final = {
     "$": "usd",
@@ -121,7 +121,7 @@ _HANGUL_NOT_BEFORE: Final = {
 
 
 def unit_pattern() -> str:
-    """A regular expression of every unit as written, to stand behind a number."""
+    """Return a regular expression that matches every unit as written behind a number."""
     latin = sorted((u for u in UNITS if u[0].isascii()), key=len, reverse=True)
     hangul = sorted((u for u in UNITS if u[0] >= "가"), key=len, reverse=True)
     spelt = "|".join(
@@ -132,8 +132,8 @@ def unit_pattern() -> str:
 
 
 def compatible(one: str, other: str) -> bool:
-    """Whether amounts in these bases may be the same; a number without a unit fits any but a
-    decade's."""
+    """Return whether amounts in two bases may be equal; a number without a unit fits every base but
+    a decade's."""
     if one == other:
         return True
     pair = {one, other}

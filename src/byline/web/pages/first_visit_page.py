@@ -12,7 +12,11 @@ from starlette.responses import RedirectResponse, Response
 
 from byline.backend.llama_cpp import bundled_model
 from byline.config.schema import LlamaCppBackend, QuotesBackend
-from byline.domain.connection_trials import Proposal, Trial, TrialRequest
+from byline.domain.connection_tests import (
+    ConfigurationProposal,
+    ConnectionTest,
+    ConnectionTestRequest,
+)
 from byline.domain.documents import DEFAULT_COLLECTION
 from byline.errors import BylineError
 from byline.samples import sample_files
@@ -45,8 +49,8 @@ class _TrialForm:
     """The form as it was sent, and the result of the test."""
 
     form: Mapping[str, str] = field(default_factory=dict)
-    trial: Trial | None = None
-    proposal: Proposal | None = None
+    trial: ConnectionTest | None = None
+    proposal: ConfigurationProposal | None = None
     error: BylineError | None = None
 
 
@@ -74,7 +78,9 @@ class FirstVisitPages:
         """Test an address; show the result and the text to paste into the configuration."""
         form = await page_forms.read_form(request, set(FIELDS))
         sent = {name: form.get(name, "").strip() for name in FIELDS}
-        wanted = TrialRequest(sent["base_url"], sent["model"] or None, sent["api_key_env"] or None)
+        wanted = ConnectionTestRequest(
+            sent["base_url"], sent["model"] or None, sent["api_key_env"] or None
+        )
         try:
             trial = await self.parts.http.run_while_connected(
                 request, self.parts.trials.run(wanted)

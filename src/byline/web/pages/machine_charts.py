@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from byline.domain.machine_reports import FirstTokens, StateSpan
+from byline.domain.machine_reports import FirstTokenTimes, StateSpan
 
 DAY: Final = timedelta(hours=24)
 STRIP_WIDTH: Final = 1440
@@ -119,7 +119,7 @@ class Plot:
     most_ms: float
 
 
-def plot(tokens: FirstTokens) -> Plot | None:
+def plot(tokens: FirstTokenTimes) -> Plot | None:
     """The plot of the latest first tokens; None if there are none."""
     if not tokens.newest or tokens.median_ms is None:
         return None

@@ -1,4 +1,4 @@
-"""A test of an address somebody thinks a model server is at: what was tried and what came of it."""
+"""The test of an address at which a model server may listen: its steps and their results."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class TrialRequest:
-    """What is to be tested. `model` None: whichever the server has loaded, else lists first."""
+class ConnectionTestRequest:
+    """What to test. `model` None means the one the server has loaded, else the first it lists."""
 
     base_url: str
     model: str | None = None
@@ -25,9 +25,9 @@ class StepState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TrialStep:
-    """One step: `connect`, `server`, `answer` or `tools`. `said` is a sentence; `reason` a word of
-    the fixed vocabulary and `remedy` what to do, where it failed."""
+class ConnectionTestStep:
+    """One step: `connect`, `server`, `answer` or `tools`. `said` is a sentence on its result. If it
+    failed, `reason` is a word of the fixed vocabulary and `remedy` what to do."""
 
     name: str
     state: StepState
@@ -38,37 +38,37 @@ class TrialStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Speed:
-    """How quick one short answer was: its first token from the request, and tokens a second after
-    that (None: too few came)."""
+class AnswerSpeed:
+    """The speed of one short answer: the time from the request to the first token, and the tokens a
+    second after that (None if too few came)."""
 
     first_token_ms: float
     tokens_per_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """What is known of the server. `kind` None: one that does not tell; `tools` None: not tried."""
+class ConnectionTest:
+    """What is known of the server. `kind` None: it does not tell; `tools` None: not tested."""
 
     base_url: str
-    steps: tuple[TrialStep, ...]
+    steps: tuple[ConnectionTestStep, ...]
     kind: str | None = None
     models: tuple[str, ...] = ()
     model: str | None = None
     context_tokens: int | None = None
-    speed: Speed | None = None
+    speed: AnswerSpeed | None = None
     tools: bool | None = None
 
     @property
     def answered(self) -> bool:
-        """Whether its model has said something."""
+        """Whether the model has written anything."""
         return self.speed is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """The text to add to the configuration in `file`, and what would be wrong with the file then,
-    a line each."""
+class ConfigurationProposal:
+    """The text to add to the configuration in `file`, and the faults the file would then have, one
+    a line."""
 
     text: str
     file: Path
