@@ -73,7 +73,7 @@ class Reply:
     def is_unstored(self) -> bool:
         """Whether it says that the database was away and nothing was stored."""
         error = self.body.get("error") if isinstance(self.body, dict) else None
-        return bool(error) and error["code"] == "database_unavailable"
+        return isinstance(error, dict) and error["code"] == "database_unavailable"
 
     @property
     def words(self) -> str:
@@ -279,7 +279,7 @@ class Site:
         return str(reply.body["state"]) if reply.status == 200 else ""
 
     async def reached(self, document: Added, states: Sequence[str], s_max: float = 30) -> str:
-        """The first of `states` the document is in. Raises `RuntimeError` where it comes to none."""
+        """The first of `states` the document is in. Raises `RuntimeError` if it comes to none."""
         state = ""
         deadline = time.monotonic() + s_max
         while time.monotonic() < deadline:
@@ -375,9 +375,8 @@ async def refused(home: Path, config: str) -> tuple[int, str]:
 
     An exit code of -1 stands for one that served instead, and was ended.
     """
-    home.mkdir(parents=True, exist_ok=True)
     path = home / "refused.toml"
-    await asyncio.to_thread(path.write_text, config, "utf-8")
+    await asyncio.to_thread(_written, path, config)
     environ = {"BYLINE_HOME": str(home), "BYLINE_CONFIG": str(path), "COLUMNS": "1000"}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", SERVE, "serve"),
@@ -395,10 +394,16 @@ async def refused(home: Path, config: str) -> tuple[int, str]:
         return -1, f"no refusal within {REFUSED_S_MAX:g} s"
 
 
+def _written(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
 async def while_(
     lasts: Awaitable[Any], act: Callable[[], Awaitable[str]], beside: int = 1
 ) -> dict[str, int]:
-    """Do `act` again and again, `beside` at a time, until `lasts` is over; how often it told what."""
+    """Do `act` again and again, `beside` at a time, until `lasts` is over; how often it told
+    what."""
     over = asyncio.ensure_future(lasts)
     told: dict[str, int] = {}
 

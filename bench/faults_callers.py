@@ -83,7 +83,7 @@ async def breaks_off(place: Site) -> Outcome:
     began = time.monotonic()
     writer.close()
     spool = place.home / "spool"
-    while any(spool.iterdir()) and time.monotonic() < began + SETTLED_S_MAX:
+    while any(spool.iterdir()) and time.monotonic() < began + SETTLED_S_MAX:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     seconds = await place.well(began)
     after = (await place.call("GET", "/api/documents?limit=200")).body["documents"]

@@ -11,13 +11,14 @@ from typing import Final
 import psutil
 
 from bench.fault import Fault, Outcome, linux
-from bench.fault_site import READ, Site, counted, large, while_
+from bench.fault_site import READ, Added, Site, counted, large, while_
 from bench.faults_processes import answering
 
-FROZEN_S: Final = 8.0
+FROZEN_S: Final = 12.0
 LOCKED_S: Final = 4.0
-BOUND_S: Final = 8.0
-"""`connect_s_max` of the site, what a silent connection is given, and some air."""
+BOUND_S: Final = 10.0
+"""`database.connect_s_max` of the site (3 s), a second until that is looked at, 5 s that a newcomer
+waits for a word of a database that stands still, and some air."""
 CONNECTION: Final = "byline byline"
 AT_ONCE: Final = 4
 
@@ -82,7 +83,7 @@ async def frozen(place: Site) -> Outcome:
         async with _frozen(place):
             await asyncio.sleep(FROZEN_S)
 
-    told = await while_(freeze(), ask)
+    told = await while_(freeze(), ask, AT_ONCE)
     seconds = await place.well(time.monotonic())
     lost = await place.losses()
     if longest > BOUND_S:
@@ -108,6 +109,19 @@ async def frozen_while_answering(place: Site) -> Outcome:
         lost.append("the answer")
     seen = f"{heard.words}; afterwards the history has it as `{stored.body['status']}`"
     return Outcome(seen, seconds, lost)
+
+
+async def crashed_while_answering(place: Site) -> Outcome:
+    """A connection is killed as soon as the first tokens are there; the machine goes on."""
+    heard, reading = await answering(place, mode="hold")
+    began = time.monotonic()
+    place.processes(CONNECTION)[-1].kill()
+    await place.machine.release()
+    await reading
+    seconds = await place.well(began)
+    stored = await place.call("GET", f"/api/asks/{heard.ask_id}")
+    lost = await place.losses()
+    return Outcome(f"{heard.words}; afterwards the history has: {stored.words}", seconds, lost)
 
 
 class _frozen(contextlib.AbstractAsyncContextManager[None]):
@@ -166,11 +180,16 @@ def locked(table: str) -> Callable[[Site], Awaitable[Outcome]]:
     return attempt
 
 
+async def _behind_others(place: Site) -> Added:
+    """A document whose job waits until those of two large ones are done."""
+    for _ in range(2):
+        await place.add(large())
+    return await place.add()
+
+
 async def job_lost(place: Site) -> Outcome:
     """The row of a job is deleted while its document waits for the reader."""
-    first = await place.add(large())
-    await place.reached(first, ["extracting"])
-    waiting = await place.add()
+    waiting = await _behind_others(place)
     began = time.monotonic()
     async with place.database() as connection:
         deleted = await connection.execute(
@@ -186,9 +205,7 @@ async def job_lost(place: Site) -> Outcome:
 
 async def clock_set_back(place: Site) -> Outcome:
     """A document waits for its next try, and the clock is set back an hour: its time is far off."""
-    first = await place.add(large())
-    await place.reached(first, ["extracting"])
-    waiting = await place.add()
+    waiting = await _behind_others(place)
     began = time.monotonic()
     async with place.database() as connection:
         put_off = await connection.execute(
@@ -241,14 +258,19 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     Fault(
         "The database stands still",
-        "SIGSTOP to all of PostgreSQL for 8 s; `database.connect_s_max` is 3 s; one ask after the "
-        "other",
+        "SIGSTOP to all of PostgreSQL for 12 s, among asks four at a time; "
+        "`database.connect_s_max` is 3 s",
         frozen,
     ),
     Fault(
         "The database stands still while an answer comes to its end",
-        "SIGSTOP to all of PostgreSQL for 8 s after the first tokens; the machine goes on",
+        "SIGSTOP to all of PostgreSQL for 12 s after the first tokens; the machine goes on",
         frozen_while_answering,
+    ),
+    Fault(
+        "A connection of the database is killed while an answer streams",
+        "SIGKILL to a PostgreSQL backend after the first tokens; the machine goes on",
+        crashed_while_answering,
     ),
     Fault(
         "All connections of the database are cut",

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from bench.fault import Fault, Outcome, root
-from bench.fault_site import NO_VECTORS, SETTINGS, Site, counted, site
+from bench.fault_site import NO_VECTORS, READ, SETTINGS, Site, counted, site
 from bench.faults_processes import answering
 from bench.program import byline
 from byline.testing.machine import black_hole
@@ -33,6 +33,13 @@ def behaving(mode: str, **behaviour: Any) -> Callable[[Site], Awaitable[Outcome]
         return Outcome(f"after {told.seconds:.1f} s {told.words}", seconds, lost)
 
     return attempt
+
+
+async def other_model(place: Site) -> Outcome:
+    """A model is loaded by hand in place of the one that was there. A connection is asked for its
+    model when it is new, and one that is idle for two seconds is not used again."""
+    await asyncio.sleep(3)
+    return await behaving("ok", loaded_model="somebody/else")(place)
 
 
 def streaming(mode: str, **behaviour: Any) -> Callable[[Site], Awaitable[Outcome]]:
@@ -61,7 +68,7 @@ async def default_refuses(place: Site) -> Outcome:
     other = Site(place.home / "default", place.machine, settings)
     try:
         await other.start()
-        await other.add()
+        await other.reached(await other.add(), READ)
         await place.machine.set_mode("refuse")
         told = await other.ask(None)
         sources = len(told.body.get("sources", ()))
@@ -189,8 +196,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault("A machine still loads its model", "llama.cpp's own 503", behaving("loading")),
     Fault(
         "A machine has another model loaded than was asked for",
-        "it names another model",
-        behaving("ok", loaded_model="somebody/else"),
+        "it names another model, three seconds after the last call",
+        other_model,
     ),
     Fault("A machine answers with nothing", "200 without a body", behaving("empty")),
     Fault("Something else answers at a machine's port", "it speaks SSH", behaving("not_http")),

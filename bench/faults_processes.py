@@ -117,6 +117,7 @@ def stopped_by(number: signal.Signals) -> Callable[[Site], Any]:
     async def attempt(place: Site) -> Outcome:
         heard, reading = await answering(place)
         events = asyncio.create_task(place.call("GET", "/api/events"))
+        await asyncio.sleep(0.2)
         began = time.monotonic()
         await place.kill(number)
         stopped_s = time.monotonic() - began
@@ -366,6 +367,7 @@ FAULTS = (
         "A file needs more memory to be read than is allowed",
         "a text of 28 MB, with `ingest.extract_memory_bytes_max` of 256 MB",
         reader_out_of_memory,
+        slow=True,
     ),
     Fault(
         "The processes that embed die",

@@ -121,12 +121,12 @@ async def serve(
     on_ready: Callable[[RunningServer], None],
     file: Path | None = None,
 ) -> None:
-    """Run until SIGINT or SIGTERM; `on_ready` is called once the server answers."""
+    """Run until one of `stop_signals`; `on_ready` is called once the server answers."""
     configure_log(config.log)
     serving = asyncio.current_task()
     assert serving is not None
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = stop_signals()
 
     def stop() -> None:
         for name in signals:
@@ -144,6 +144,13 @@ async def serve(
             gc.freeze()
             await asyncio.Event().wait()
     log.info("stopped")
+
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """The signals that end Byline in good order: Ctrl-C, SIGTERM, and the SIGHUP of a terminal that
+    is closed, unless whoever started it wants that one ignored, as `nohup` does."""
+    is_ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return (signal.SIGINT, signal.SIGTERM, *(() if is_ignored else (signal.SIGHUP,)))
 
 
 async def examined(config: schema.Config, home: Path) -> list[Finding]:

@@ -121,6 +121,14 @@ async def test_ctrl_c_ends_a_stream_of_v1_with_an_error_and_not_as_done(
     assert "[DONE]" not in rest
 
 
+async def test_a_closed_terminal_ends_it_in_good_order(tmp_path: Path, database_url: str) -> None:
+    config = write_config(tmp_path / "byline.toml", database_url=database_url)
+    async with serve(tmp_path / "home", config) as (process, _):
+        process.send_signal(signal.SIGHUP)
+        await asyncio.wait_for(process.wait(), STOP_S_MAX)
+    assert process.returncode == 0
+
+
 async def test_after_a_kill_nothing_is_left_running_and_the_next_start_has_everything(
     tmp_path: Path,
 ) -> None:

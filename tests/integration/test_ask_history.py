@@ -251,3 +251,14 @@ async def test_every_event_of_a_transcript_has_its_time(history: History) -> Non
         times[5],
     ]
     assert datetime.fromisoformat(rows[2]["since"]) == times[2]
+
+
+async def test_an_end_that_is_stored_twice_is_stored_once(database: Database) -> None:
+    history = History(database)
+    ask_id = await history.keep(DEPOSIT, status=AskStatus.RUNNING)
+    for words in ("the first", "the second"):
+        done = AskAnswer(ask_id, DEPOSIT, AskStatus.COMPLETED, words)
+        told = transcript([Done(done)], [NOON])
+        await history.records.finish(done, told)
+    assert ((await history.records.get(ask_id)).answer or {})["answer"] == "the first"
+    assert len(await history.records.events(ask_id, 0)) == 1

@@ -29,7 +29,7 @@ from byline.cli.terminal import Exit, Screen, open_screen
 from byline.config.load import home_path
 from byline.config.schema import Ask, Config, Log, Machine, OpenAIBackend, Server
 from byline.errors import BylineError
-from byline.main import running
+from byline.main import running, stop_signals
 from byline.observe import configure_log
 from byline.samples import sample_files
 
@@ -73,7 +73,8 @@ def show_demo(afterwards: Afterwards) -> Exit:
 async def _demo(screen: Screen, afterwards: Afterwards) -> Exit:
     shown = asyncio.current_task()
     assert shown is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, shown.cancel)
+    for name in set(stop_signals()) - {signal.SIGINT}:  # which `asyncio.run` takes care of
+        asyncio.get_running_loop().add_signal_handler(name, shown.cancel)
     home = home_path(os.environ) / "demo"
     with _closed_port() as closed:
         config = demo_config(closed_port=closed)

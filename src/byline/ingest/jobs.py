@@ -36,7 +36,7 @@ from byline.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from byline.ingest.backlog import PAUSE_S_MAX
+from byline.ingest.backlog import PAUSE_S_MAX, QUEUE
 from byline.ingest.cutting import decide_length, join_length
 from byline.ingest.embed import Filler
 from byline.ingest.extract import WorkerDied, open_extractor
@@ -49,7 +49,6 @@ from byline.store.statements import statements
 
 log: Final = structlog.get_logger(__name__)
 
-QUEUE: Final = "documents"
 READ_DOCUMENT: Final = "read_document"
 PASSING: Final = (
     *(DatabaseUnavailable, StorageUnavailable, StorageFull),

@@ -167,14 +167,18 @@ class Database:
         """
         while True:
             await asyncio.sleep(_WATCH_S)
-            late = [one for one, due in self._lent.items() if due < time.monotonic()]
+            late = self._late()
             if late and not await _greets(self.url):
-                for connection in late:
-                    if connection in self._lent:
-                        _hang_up(connection)
+                for connection in self._late():  # others have come to wait too long meanwhile
+                    _hang_up(connection)
             elif late:
                 due = time.monotonic() + self._pool.timeout
                 self._lent.update((one, due) for one in late if one in self._lent)
+
+    def _late(self) -> list[AsyncConnection[DictRow]]:
+        """Connections that somebody has had for longer than one waits for them."""
+        now = time.monotonic()
+        return [connection for connection, due in self._lent.items() if due < now]
 
 
 async def _greets(url: str) -> bool:

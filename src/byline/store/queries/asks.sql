@@ -9,12 +9,13 @@ SELECT %(id)s, %(owner)s, %(question)s, %(backend)s, %(machine)s, %(mode)s, %(co
 FROM unhurried;
 
 -- name: finish_ask
--- One statement: somebody waits for it.
+-- One statement: somebody waits for it. An ask that has been finished is left alone: its end may be
+-- stored a second time where nobody heard whether the first was.
 WITH finished AS (
     UPDATE asks
     SET status = %(status)s, answer = %(answer)s, finished_at = now(),
         terms = %(terms)s::integer[], analysis = %(analysis)s
-    WHERE id = %(id)s
+    WHERE id = %(id)s AND NOT EXISTS (SELECT FROM ask_events WHERE ask_id = %(id)s)
     RETURNING id
 )
 INSERT INTO ask_events (ask_id, seq, type, since, at, data)
