@@ -36,6 +36,7 @@ QUESTION: Final = "How much is the deposit of the lease?"
 LEASE: Final = "The lease begins on 1 May 2024. The deposit of the lease is 1,800 euros."
 READ: Final = ("indexed", "embedded", "enriched")
 ENDED: Final = ("completed", "no_evidence", "unavailable", "llm_error", "cancelled", "interrupted")
+UNSTORED: Final = ("database_unavailable", "storage_full")
 GONE: Final = (aiohttp.ClientError, OSError, TimeoutError)
 """What a client sees of a server that is not there (any more), or not in time."""
 
@@ -71,9 +72,9 @@ class Reply:
 
     @property
     def is_unstored(self) -> bool:
-        """Whether it says that the database was away and nothing was stored."""
+        """Whether it says that the database was away or full, and nothing was stored."""
         error = self.body.get("error") if isinstance(self.body, dict) else None
-        return isinstance(error, dict) and error["code"] == "database_unavailable"
+        return isinstance(error, dict) and error["code"] in UNSTORED
 
     @property
     def words(self) -> str:
@@ -158,7 +159,8 @@ class Site:
 
     @property
     def url(self) -> str:
-        assert self.program is not None
+        if self.program is None:
+            raise ConnectionRefusedError("no program runs")
         return self.program.url
 
     @property
@@ -426,12 +428,9 @@ def shown(text: str) -> str:
     """Words of the program without what is different each time: addresses, folders, numbers."""
     text = re.sub(r"127\.0\.0\.1:\d+", "HOST:PORT", " ".join(text.split()))
     text = re.sub(r"port \d+", "port PORT", text)
-    text = re.sub(r"\bpid \d+|\bPID \d+", "pid PID", text)
-    return re.sub(r"(?:file://)?/[\w./-]*byline-bench-[^/\s]+(/[\w./-]+)?", _folder, text)
-
-
-def _folder(found: re.Match[str]) -> str:
-    return f"…{found[1] or ''}".rstrip(".") + ("." if found[0].endswith(".") else "")
+    text = re.sub(r"\bprocess \d+", "process PID", text)
+    text = re.sub(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "ID", text)
+    return re.sub(r"/\S*?byline-bench-\w+/(site|slow-\d+)/\d+", "…", text)
 
 
 def _ended(error: BaseException) -> str:

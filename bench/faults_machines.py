@@ -18,6 +18,8 @@ from byline.testing.network import NotPermitted, network
 
 VANISHED_S_MAX: Final = 15.0
 CROWD: Final = 200
+IDLE_S: Final = 2.5
+"""After which a connection to a machine is not used again."""
 
 
 def behaving(mode: str, **behaviour: Any) -> Callable[[Site], Awaitable[Outcome]]:
@@ -38,7 +40,7 @@ def behaving(mode: str, **behaviour: Any) -> Callable[[Site], Awaitable[Outcome]
 async def other_model(place: Site) -> Outcome:
     """A model is loaded by hand in place of the one that was there. A connection is asked for its
     model when it is new, and one that is idle for two seconds is not used again."""
-    await asyncio.sleep(3)
+    await asyncio.sleep(IDLE_S)
     return await behaving("ok", loaded_model="somebody/else")(place)
 
 
@@ -78,8 +80,15 @@ async def default_refuses(place: Site) -> Outcome:
         await other.stop()
 
 
+async def refuses(place: Site) -> Outcome:
+    """Nobody listens. A connection that is idle for two seconds is not used again."""
+    await asyncio.sleep(IDLE_S)
+    return await behaving("refuse")(place)
+
+
 async def comes_back(place: Site) -> Outcome:
     """Away long enough to be known as away, then there again."""
+    await asyncio.sleep(IDLE_S)
     await place.machine.set_mode("refuse")
     first, known = await place.ask("model"), await place.ask("model")
     await place.machine.set_mode("ok")
@@ -182,7 +191,7 @@ async def crowd(place: Site) -> Outcome:
 
 
 FAULTS: Final[tuple[Fault, ...]] = (
-    Fault("A machine refuses the connection", "its port is closed", behaving("refuse")),
+    Fault("A machine refuses the connection", "its port is closed", refuses),
     Fault(
         "A machine takes a request and never answers",
         "no byte comes; the ask gives it 2 s (`timeout_read_s`)",

@@ -26,8 +26,10 @@ async def terminate(url: str, pid: int) -> None:
 
 
 async def test_a_sign_of_life_whose_connection_is_lost_is_given_again(database_url: str) -> None:
-    async with presence(database_url) as key:
-        for _ in range(2):
+    async with presence(database_url) as held:
+        key = held.key
+        for losses in range(2):
+            assert held.losses == losses
             [first] = await holders(database_url, key)
             await terminate(database_url, first)
             async with asyncio.timeout(10):

@@ -252,7 +252,10 @@ async def _finish(cluster: Cluster, folder: Path, command: Sequence[str], typed:
 def start_failure(what: str, said: str) -> StartFailed | StorageFull:
     """The error for a program of PostgreSQL that failed, with the line of `said` that tells why."""
     if "No space left on device" in said:
-        return StorageFull(f"{what}: no space left on the disk.")
+        return StorageFull(
+            f"{what}: no space left on the disk.",
+            remedy="Free some disk space under BYLINE_HOME and start Byline again.",
+        )
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     marked = [line for line in lines if "FATAL:" in line or "PANIC:" in line or "error:" in line]
     why = (marked or lines or ["it gave no reason"])[-1]

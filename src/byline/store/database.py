@@ -47,7 +47,10 @@ def as_byline_error(error: psycopg.Error) -> BylineError | None:
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return None
     if error.sqlstate == "53100":
-        return StorageFull("The disk of the database is full; nothing was stored.")
+        return StorageFull(
+            "The disk of the database is full; nothing was stored.",
+            remedy="Free some disk space where the database keeps its data, then try again.",
+        )
     if error.sqlstate is None:
         if isinstance(error, _DOWN_WITHOUT_SQLSTATE):
             return None

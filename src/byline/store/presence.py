@@ -12,6 +12,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import psycopg
@@ -30,15 +31,27 @@ _PAUSE_S: Final = 0.2
 """Before a connection that was lost is made again."""
 
 
+@dataclass(slots=True)
+class Presence:
+    """A process's sign of life: `key` is its advisory lock, a positive 62-bit number.
+
+    `losses` counts how often its connection was lost: each time the database may have crashed, and
+    what was not on its disk yet is gone.
+    """
+
+    key: int
+    losses: int = 0
+
+
 @asynccontextmanager
-async def presence(url: str) -> AsyncIterator[int]:
-    """Hold a fresh advisory lock key (a positive 62-bit number) until the block ends, through every
-    restart of the database. Raises `DatabaseUnavailable` where it is away at the beginning."""
-    key = secrets.randbits(62)
+async def presence(url: str) -> AsyncIterator[Presence]:
+    """Hold a fresh lock until the block ends, through every restart of the database. Raises
+    `DatabaseUnavailable` where it is away at the beginning."""
+    held = Presence(secrets.randbits(62))
     with database_errors():
-        connection = await _held(url, key)
-    async with in_background({"the sign of life": lambda: _hold(url, key, connection)}):
-        yield key
+        connection = await _held(url, held.key)
+    async with in_background({"the sign of life": lambda: _hold(url, held, connection)}):
+        yield held
 
 
 async def _held(url: str, key: int) -> _Connection:
@@ -55,7 +68,7 @@ async def _held(url: str, key: int) -> _Connection:
     return connection
 
 
-async def _hold(url: str, key: int, connection: _Connection) -> None:
+async def _hold(url: str, held: Presence, connection: _Connection) -> None:
     """Hold the lock until cancelled: on `connection`, and on others once that is lost."""
     while True:
         try:
@@ -64,8 +77,9 @@ async def _hold(url: str, key: int, connection: _Connection) -> None:
                     pass
         except psycopg.Error as error:
             log.warning("the sign of life was lost", reason=str(error).strip())
+        held.losses += 1
         await asyncio.sleep(_PAUSE_S)
-        connection = await _again(url, key)
+        connection = await _again(url, held.key)
 
 
 async def _again(url: str, key: int) -> _Connection:
