@@ -311,3 +311,30 @@ async def test_after_the_database_dropped_every_connection_the_next_ask_is_answe
     answers = [await quoting.ask() for _ in range(2)]
     assert answers[-1].status == 200
     assert answers[-1]["status"] == "completed"
+
+
+REFUSE_ENDS = """
+CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'away' USING ERRCODE = 'cannot_connect_now'; END $$;
+CREATE TRIGGER away BEFORE UPDATE ON asks EXECUTE FUNCTION away();
+"""
+
+
+async def test_an_answer_that_could_not_be_stored_is_stored_once_the_database_takes_it(
+    quoting: Site, database_url: str
+) -> None:
+    import psycopg
+
+    unfinished = "SELECT count(*) FROM asks WHERE finished_at IS NULL"
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        await connection.execute(REFUSE_ENDS)
+        asked = await quoting.ask()
+        assert asked["status"] == "completed"
+        assert await (await connection.execute(unfinished)).fetchone() == (1,)
+        path = f"/api/asks/{asked['ask_id']}"
+        assert (await quoting.get(path))["status"] == "completed"
+        await connection.execute("DROP TRIGGER away ON asks")
+        async with asyncio.timeout(20):
+            while await (await connection.execute(unfinished)).fetchone() != (0,):
+                pass
+    assert (await quoting.get(path))["answer"] == asked.body

@@ -27,6 +27,7 @@ from byline.domain.asks import (
 from byline.domain.gates import Queued
 from byline.errors import BackendUnavailable, BadRequest
 from byline.store.database import Database
+from byline.store.presence import Presence
 from byline.text.terms import ANALYSIS_VERSION
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -39,7 +40,7 @@ class History:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.records = AskRecords(database, owner=1)
+        self.records = AskRecords(database, Presence(1))
         self.conversations = Conversations(database)
 
     async def keep(
@@ -251,3 +252,32 @@ async def test_every_event_of_a_transcript_has_its_time(history: History) -> Non
         times[5],
     ]
     assert datetime.fromisoformat(rows[2]["since"]) == times[2]
+
+
+async def test_an_end_that_is_stored_twice_is_stored_once(database: Database) -> None:
+    history = History(database)
+    ask_id = await history.keep(DEPOSIT, status=AskStatus.RUNNING)
+    for words in ("the first", "the second"):
+        done = AskAnswer(ask_id, DEPOSIT, AskStatus.COMPLETED, words)
+        told = transcript([AskDone(done)], [NOON])
+        await history.records.finish(done, told)
+    assert ((await history.records.get(ask_id)).answer or {})["answer"] == "the first"
+    assert len(await history.records.events(ask_id, 0)) == 1
+
+
+@pytest.mark.parametrize("losses", [0, 1])
+async def test_an_ask_whose_row_a_crash_took_is_stored_with_its_answer(
+    database: Database, losses: int
+) -> None:
+    owner = Presence(1)
+    records = AskRecords(database, owner)
+    ask_id = str(uuid.uuid4())
+    await records.insert(ask_id, AskRequest(DEPOSIT), "quotes", "byline")
+    async with database.connection() as connection:
+        await connection.execute("DELETE FROM asks")
+    owner.losses += losses
+    done = AskAnswer(ask_id, DEPOSIT, AskStatus.COMPLETED, "the answer")
+    for _ in range(2):
+        await records.finish(done, transcript([AskDone(done)], [NOON]))
+    asks, _ = await records.list(10, None)
+    assert [ask.status for ask in asks] == [AskStatus.COMPLETED] * losses

@@ -17,6 +17,7 @@ from byline.domain.searches import Filters
 from byline.errors import BadRequest
 from byline.ingest.library.document_catalogue import Catalogue
 from byline.store.database import Database
+from byline.store.presence import Presence
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -154,7 +155,7 @@ async def test_asks_that_cite_a_document_are_told_newest_first(database: Databas
                     Jsonb({"citations": [{"n": 1, "document_id": cited}], "sources": []}),
                 ],
             )
-    records = AskRecords(database, 1)
+    records = AskRecords(database, Presence(1))
     cited = AskFilters(cites=document_id)
     newest, more = await records.list(1, None, cited)
     oldest, end = await records.list(1, more, cited)

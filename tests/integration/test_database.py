@@ -14,6 +14,7 @@ import pytest
 
 from byline.config import schema
 from byline.errors import DatabaseUnavailable, StartFailed
+from byline.store import database as database_module
 from byline.store.bundled.bundled_server import embedded_postgres
 from byline.store.database import Database, open_database
 
@@ -270,3 +271,36 @@ async def test_a_lone_statement_that_is_cut_off_leaves_a_transaction_for_the_nex
     async with database.connection() as connection:
         assert not connection.autocommit
         assert await (await connection.execute("SELECT 1 AS n")).fetchone() == {"n": 1}
+
+
+async def test_a_server_that_greets_nobody_is_hung_up_on_by_all_who_waited_too_long_meanwhile(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    greetings = 0
+    monkeypatch.setattr(database_module, "_WATCH_S", 0.01)
+    async with open_database(QUICK, database_url) as database:
+        both_are_late = asyncio.Event()
+
+        async def greets(url: str) -> bool:
+            nonlocal greetings
+            greetings += 1
+            await both_are_late.wait()
+            return False
+
+        monkeypatch.setattr(database_module, "_greets", greets)
+
+        async def wait_long() -> None:
+            async with database.connection() as connection:
+                await connection.execute("SELECT pg_sleep(60)")
+
+        tasks = [asyncio.create_task(wait_long())]
+        async with asyncio.timeout(10):
+            while not greetings:  # noqa: ASYNC110  no event tells of it
+                await asyncio.sleep(0.01)
+            tasks.append(asyncio.create_task(wait_long()))
+            while len(database._late()) < 2:  # noqa: ASYNC110  time passes
+                await asyncio.sleep(0.01)
+            both_are_late.set()
+            told = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(one) for one in told] == [DatabaseUnavailable, DatabaseUnavailable]
+    assert greetings == 1

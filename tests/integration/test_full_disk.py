@@ -71,9 +71,10 @@ async def test_nothing_of_a_copy_too_large_for_the_disk_is_kept(
 async def test_a_database_that_has_no_room_says_so_and_can_be_made_later(
     small_disk: Path,
 ) -> None:
-    with pytest.raises(StorageFull, match="could not be set up: no space left"):
+    with pytest.raises(StorageFull, match="could not be set up: no space left") as refusal:
         async with embedded_postgres(small_disk):
             pass
+    assert "start Byline again" in (refusal.value.remedy or "")
     grow(small_disk)
     async with embedded_postgres(small_disk) as url:
         assert url

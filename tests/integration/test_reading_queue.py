@@ -183,3 +183,18 @@ async def test_a_fault_nobody_knows_does_not_end_reading(
     assert [line["event"] for line in logs if line["log_level"] == "error"] == [
         "reading documents failed and begins anew"
     ]
+
+
+async def test_a_document_put_off_by_a_clock_that_was_set_back_is_read_at_once(
+    database: Database, tmp_path: Path
+) -> None:
+    document_id = await left_without_job(database, tmp_path, "queued")
+    async with database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, scheduled_at)"
+            " VALUES ('documents', 'read_document', jsonb_build_object('document_id', %s::text),"
+            " now() + interval '1 hour')",
+            (document_id,),
+        )
+    async with scripted_library(database, tmp_path, ScriptedExtractor()) as parts:
+        assert (await settled(parts.library, document_id)).state is DocumentState.INDEXED

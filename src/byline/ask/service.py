@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -20,6 +21,8 @@ from byline.ask.ask_progress import AskProgress
 from byline.ask.history.ask_records import AskRecords
 from byline.ask.run import run_ask
 from byline.ask.running_ask import LastEvent, RunningAsk
+from byline.ask.unstored import Unstored
+from byline.background import in_background
 from byline.dispatch.clock import Clock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
@@ -63,6 +66,7 @@ class Asks:
         self._dispatcher = dispatcher
         self._records = records
         self._running: dict[str, RunningAsk] = {}
+        self.unstored = Unstored()
 
     def start(self, request: AskRequest) -> RunningAsk:
         """Check the request, resolve its backend and start the ask.
@@ -164,7 +168,8 @@ class Asks:
 
     def _with_live_status(self, stored: Known) -> Known:
         running = self._running.get(stored.id)
-        return replace(stored, status=running.status) if running else stored
+        status = running.status if running else self.unstored.status(stored.id)
+        return replace(stored, status=status) if status else stored
 
     async def _work(self, running: RunningAsk, progress: AskProgress) -> LastEvent:
         request, backend = running.request, running.backend
@@ -191,25 +196,29 @@ class Asks:
     ) -> LastEvent:
         last = _last_event(running, progress, work)
         try:
-            await self._store(running, last)
-        except BylineError as error:
-            # A lost database must not keep the answer from the person who waits for it.
-            log.warning("an ask could not be stored", ask_id=running.id, reason=error.message)
-        except Exception:  # whatever it is: a reader without a last event would wait for ever
+            await self._keep(running, last)
+        except Exception:  # whatever it is, a reader without a last event would wait for ever
             log.exception("an ask could not be stored", ask_id=running.id)
         finally:
             del self._running[running.id]
         return last
 
-    async def _store(self, running: RunningAsk, last: LastEvent) -> None:
-        """Count and store the outcome of an ask; one that was a wrong request is discarded."""
+    async def _keep(self, running: RunningAsk, last: LastEvent) -> None:
+        """Count and store what became of an ask; a wrong request was none."""
         if isinstance(last, AskFailed) and isinstance(last.error, BadRequest | NotFound):
-            await self._records.discard(running.id)
-            return
-        seconds = time.monotonic() - running.begun_at
-        self._metrics.ask_ended(running.backend.name, last.answer.status, seconds)
-        events, times = [*running.events, last], [*running.times, self._clock.now()]
-        await self._records.finish(last.answer, transcript(events, times))
+            store, status = partial(self._records.discard, running.id), None
+        else:
+            seconds = time.monotonic() - running.begun_at
+            self._metrics.ask_ended(running.backend.name, last.answer.status, seconds)
+            events, times = [*running.events, last], [*running.times, self._clock.now()]
+            told = transcript(events, times)
+            store, status = partial(self._records.finish, last.answer, told), last.answer.status
+        try:
+            await store()
+        except BylineError as error:
+            # A lost database must not take the answer from the person who waits for it.
+            log.warning("an ask is stored later", ask_id=running.id, reason=error.message)
+            self.unstored.keep(running.id, status, store)
 
 
 async def _wait_until_stored(storing: asyncio.Task[None]) -> None:
@@ -269,7 +278,8 @@ async def running_asks(
     asks = Asks(parts, dispatcher, records, metrics, clock)
     reading = asyncio.create_task(records.update_search_terms(), name="make asks findable")
     try:
-        yield asks
+        async with in_background({"storing asks": asks.unstored.run}):
+            yield asks
     finally:
         reading.cancel()
         await asyncio.wait([reading])

@@ -1,8 +1,9 @@
 """The backlog: whether waiting documents are being read, and jobs for those that lost theirs.
 
-A document waits in state `queued` or `extracting` and has a job. A crash of the database may
-separate the two: then nobody would ever read the document, while adding it again says that it
-exists. So all waiting documents are checked now and then, and one without a job gets one.
+A document waits in state `queued` or `extracting` with a job beside it. A crash of the database
+may part the two: then nobody would ever read the document, while adding it again says that it is
+there. So all that wait are looked through now and then, and one without a job gets one. So does one
+whose job is due in a future that only a clock set back can explain.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ log: Final = structlog.get_logger(__name__)
 
 WAIT_S_MAX: Final = 60.0
 """How long documents may wait while none is read before reading counts as stalled, in seconds."""
+
+QUEUE: Final = "documents"
+"""The queue of the jobs that read documents."""
 
 PAUSE_S_MAX: Final = 60
 """The longest pause before a document is tried again, in seconds."""
@@ -77,10 +81,15 @@ def backlog_state(row: DictRow, extract_s_max: float) -> BacklogStatus:
 
 
 async def give_jobs(connection: AsyncConnection[DictRow], queue: JobQueue) -> int:
-    """Give every waiting document without a job one, and queue documents that wait for vectors of
-    which the embedder does not know. Returns how many documents got a job. Runs in the caller's
-    transaction."""
+    """Give every waiting document without a job one, have those done at once that are put off for
+    longer than any is, and queue for embedding what waits for that unknown to it; how many
+    documents. In the caller's transaction."""
     sql = statements("backlog")
+    put_off = await connection.execute(
+        sql["bring_forward"], {"queue": QUEUE, "pause_s_max": PAUSE_S_MAX}
+    )
+    if put_off.rowcount:
+        log.warning("documents waited for a time far ahead", documents=put_off.rowcount)
     rows = await (await connection.execute(sql["without_job"], {"limit": _AT_ONCE})).fetchall()
     for row in rows:
         document_id = str(row["id"])
@@ -91,4 +100,4 @@ async def give_jobs(connection: AsyncConnection[DictRow], queue: JobQueue) -> in
     documents = int((unembedded or {})["documents"])
     if documents:
         log.warning("documents waited for vectors unknown to the embedder", documents=documents)
-    return len(rows) + documents
+    return len(rows) + put_off.rowcount + documents

@@ -38,7 +38,7 @@ from byline.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from byline.ingest.backlog import PAUSE_S_MAX
+from byline.ingest.backlog import PAUSE_S_MAX, QUEUE
 from byline.ingest.extraction.file_extractor import ExtractWorkerDied, open_extractor
 from byline.ingest.library.document_library import Library, LibraryHooks
 from byline.ingest.passages.passage_length import decide_length, join_length
@@ -52,7 +52,6 @@ from byline.vectors.vector_filling import VectorFiller
 
 log: Final = structlog.get_logger(__name__)
 
-QUEUE: Final = "documents"
 READ_DOCUMENT: Final = "read_document"
 TRANSIENT_ERRORS: Final = (
     DatabaseUnavailable,

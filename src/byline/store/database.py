@@ -47,7 +47,10 @@ def as_byline_error(error: psycopg.Error) -> BylineError | None:
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return None
     if error.sqlstate == "53100":
-        return StorageFull("The disk of the database is full; nothing was stored.")
+        return StorageFull(
+            "The disk of the database is full; nothing was stored.",
+            remedy="Free some disk space where the database keeps its data, then try again.",
+        )
     if error.sqlstate is None:
         if isinstance(error, _DOWN_WITHOUT_SQLSTATE):
             return None
@@ -167,14 +170,18 @@ class Database:
         """
         while True:
             await asyncio.sleep(_WATCH_S)
-            late = [one for one, due in self._lent.items() if due < time.monotonic()]
+            late = self._late()
             if late and not await _greets(self.url):
-                for connection in late:
-                    if connection in self._lent:
-                        _hang_up(connection)
+                for connection in self._late():  # others have come to wait too long meanwhile
+                    _hang_up(connection)
             elif late:
                 due = time.monotonic() + self._pool.timeout
                 self._lent.update((one, due) for one in late if one in self._lent)
+
+    def _late(self) -> list[AsyncConnection[DictRow]]:
+        """Connections that somebody has had for longer than one waits for them."""
+        now = time.monotonic()
+        return [connection for connection, due in self._lent.items() if due < now]
 
 
 async def _greets(url: str) -> bool:

@@ -18,6 +18,7 @@ from byline.domain.asks import AskAnswer, AskMode, AskRequest, AskStatus, Stored
 from byline.domain.conversations import PastTurn
 from byline.errors import NotFound
 from byline.store.database import Database
+from byline.store.presence import Presence
 from byline.store.statements import statements
 
 TURNS_REMEMBERED_MAX: Final = 20
@@ -28,17 +29,19 @@ TITLE_CHARS: Final = 80
 
 
 class AskRecords:
-    """Reads and writes asks. `owner` identifies this process as alive (`store.presence`)."""
+    """Reads and writes asks. `owner` is this process's sign of life."""
 
-    def __init__(self, database: Database, owner: int) -> None:
+    def __init__(self, database: Database, owner: Presence) -> None:
         self._database = database
         self._owner = owner
         self._sql = statements("asks")
+        self._unfinished: dict[str, tuple[dict[str, Any], int]] = {}
 
     async def insert(self, ask_id: str, request: AskRequest, backend: str, machine: str) -> None:
+        losses = self._owner.losses
         row = {
             "id": ask_id,
-            "owner": self._owner,
+            "owner": self._owner.key,
             "question": request.question,
             "backend": backend,
             "machine": machine,
@@ -47,10 +50,14 @@ class AskRecords:
             "conversation_id": request.conversation_id,
             **ask_terms(request.question, None),
         }
+        await self._insert(row)
+        self._unfinished[ask_id] = row, losses
+
+    async def _insert(self, row: Mapping[str, Any]) -> None:
         async with self._database.connection() as connection:
             await connection.execute(self._sql["insert_ask"], row)
-            if request.conversation_id is not None:
-                title = {"id": request.conversation_id, "title": title_of(request.question)}
+            if row["conversation_id"] is not None:
+                title = {"id": row["conversation_id"], "title": title_of(row["question"])}
                 await connection.execute(statements("conversations")["touch"], title)
 
     async def turns(self, conversation_id: str) -> Sequence[PastTurn]:
@@ -65,8 +72,9 @@ class AskRecords:
         return [_past_turn(row) for row in rows if row["finished_at"] is not None]
 
     async def finish(self, answer: AskAnswer, transcript: Sequence[Mapping[str, Any]]) -> None:
-        """Store the outcome and the transcript, both or neither. Does nothing for an ask that was
-        stopped before it was stored, or deleted meanwhile."""
+        """Store the outcome and the transcript, both or neither. An ask that was stopped before it
+        was stored, or deleted meanwhile, is left alone; one whose row a crash of the database took
+        is stored again. To store an outcome twice does no harm."""
         row = {
             "id": answer.ask_id,
             "status": answer.status.value,
@@ -74,15 +82,24 @@ class AskRecords:
             "events": Jsonb(transcript, dumps=_dumps),
             **ask_terms(answer.question, answer.answer or answer.partial_answer),
         }
+        if not await self._finish(row):
+            begun, losses = self._unfinished.get(answer.ask_id, ({}, 0))
+            if begun and losses != self._owner.losses:
+                await self._insert(begun)
+                await self._finish(row)
+        self._unfinished.pop(answer.ask_id, None)
+
+    async def _finish(self, row: Mapping[str, Any]) -> bool:
+        """Whether there was such an ask, not finished yet, and a transcript to store with it."""
         async with self._database.autocommit() as connection:
-            await connection.execute(self._sql["finish_ask"], row)
+            return (await connection.execute(self._sql["finish_ask"], row)).rowcount > 0
 
     async def interrupt_orphans(self) -> int:
         """Mark the unfinished asks of dead processes `interrupted` and return their number."""
         interrupted = 0
         async with self._database.connection() as connection:
             owners = await connection.execute(
-                self._sql["unfinished_owners"], {"owner": self._owner}
+                self._sql["unfinished_owners"], {"owner": self._owner.key}
             )
             for row in await owners.fetchall():
                 cursor = await connection.execute(self._sql["owner_is_gone"], row)
@@ -124,6 +141,7 @@ class AskRecords:
         """Remove an ask that was a wrong request; does nothing if it was never stored."""
         async with self._database.connection() as connection:
             await connection.execute(self._sql["delete_ask"], {"id": ask_id})
+        self._unfinished.pop(ask_id, None)
 
     async def delete(self, ask_id: str) -> None:
         async with self._database.connection() as connection:

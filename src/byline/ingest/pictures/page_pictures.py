@@ -167,7 +167,7 @@ class Pictures:
             sys.executable,
             "-P",
             "-m",
-            "byline.ingest.pictures.picture_worker",
+            "byline.ingest.pictures.page_pictures.picture_worker",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -194,9 +194,10 @@ class Pictures:
                 remedy="Open the original file, or raise ingest.picture_memory_bytes_max.",
             )
         last = said.strip()[-_STDERR_CHARS_KEPT:]
+        ended = f"The page could not be drawn: the process that drew it ended with {code}."
         return ExtractionFailed(
             "extraction_failed",
-            f"The page could not be drawn: the process that drew it ended with {code}. {last}",
+            f"{ended} {last}" if last else ended,
             remedy="Open the original file instead.",
         )
 

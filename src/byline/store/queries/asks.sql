@@ -1,20 +1,23 @@
 -- name: insert_ask
--- Nobody waits for the disk: the answer's own commit does. What a power cut takes in the second
--- before is the trace of a question that nobody had an answer to.
+-- Nobody waits for the disk: the answer's own commit does. What a crash of the database takes in the
+-- second before is inserted again with the answer; what a power cut does is the trace of a question
+-- that nobody had an answer to.
 WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO asks (id, owner, question, backend, machine, mode, collection, conversation_id, status,
                   terms, analysis)
 SELECT %(id)s, %(owner)s, %(question)s, %(backend)s, %(machine)s, %(mode)s, %(collection)s,
        %(conversation_id)s::uuid, 'running', %(terms)s::integer[], %(analysis)s
-FROM unhurried;
+FROM unhurried
+ON CONFLICT (id) DO NOTHING;
 
 -- name: finish_ask
--- One statement: somebody waits for it.
+-- One statement: somebody waits for it. An ask that has been finished is left alone: its end may be
+-- stored a second time where nobody heard whether the first was.
 WITH finished AS (
     UPDATE asks
     SET status = %(status)s, answer = %(answer)s, finished_at = now(),
         terms = %(terms)s::integer[], analysis = %(analysis)s
-    WHERE id = %(id)s
+    WHERE id = %(id)s AND NOT EXISTS (SELECT FROM ask_events WHERE ask_id = %(id)s)
     RETURNING id
 )
 INSERT INTO ask_events (ask_id, seq, type, since, at, data)

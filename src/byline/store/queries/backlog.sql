@@ -12,6 +12,12 @@ ORDER BY created_at DESC
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED
 
+-- name: bring_forward
+-- Jobs put off for longer than any is: the clock was set back since. They are due at once.
+UPDATE procrastinate_jobs SET scheduled_at = NULL
+WHERE queue_name = %(queue)s AND status = 'todo'
+  AND scheduled_at > now() + make_interval(secs => 2 * %(pause_s_max)s)
+
 -- name: has_another_job
 -- Whether a document has a job besides this one.
 SELECT EXISTS (
