@@ -27,7 +27,7 @@ def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "FEW", 12)
     monkeypatch.setattr(candidates, "AT_LEAST", 10)
     # Of few passages many words are in as many as another one by chance.
-    monkeypatch.setattr(candidates, "_ALIKE", 1.01)
+    monkeypatch.setattr(candidates, "_SAME_FREQUENCY", 1.01)
     monkeypatch.setattr(filters, "NARROW_PASSAGES_MAX", 5)
 
 

@@ -88,7 +88,7 @@ async def test_files_nobody_has_or_expects_are_found_and_go_after_a_day(
         kept = await settled(parts.library, (await parts.add("kept")).id)
         (tmp_path / "lost").write_text("nobody's", encoding="utf-8")
         lost = await parts.blobs.put(tmp_path / "lost")
-        await parts.library._originals.compare()
+        await parts.library._source_files.compare()
         assert await rows(database.url, "SELECT sha256 FROM expected_files") == [(lost,)]
         await parts.library.sweep()
         assert await parts.blobs.exists(lost), "its document may be on its way"
@@ -96,4 +96,4 @@ async def test_files_nobody_has_or_expects_are_found_and_go_after_a_day(
         await parts.library.sweep()
         assert not await parts.blobs.exists(lost)
         assert await parts.blobs.exists(kept.sha256)
-        assert await parts.library._originals.compare() == 0
+        assert await parts.library._source_files.compare() == 0

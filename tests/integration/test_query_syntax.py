@@ -108,7 +108,7 @@ async def test_a_phrase_obeys_filters(searcher: Searcher, database: Database) ->
 async def test_a_phrase_is_found_among_many_passages_with_its_words(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lexical, "_READ_AT_MOST", (10, 100))
+    monkeypatch.setattr(lexical, "_PHRASE_READS_MAX", (10, 100))
     await add(database, *[f"garden {n} red {n} the red {n} garden red" for n in range(60)])
     wanted = "all of it was written long ago in a book about this: the red garden is where they met"
     await add(database, wanted)

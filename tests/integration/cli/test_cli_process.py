@@ -30,7 +30,9 @@ Run = Callable[..., Result]
 
 
 def byline(*words: str, **options: Any) -> subprocess.Popen[str]:
-    environ = {k: v for k, v in os.environ.items() if k not in ("FORCE_COLOR", "BYLINE_CONFIG")}
+    # COLUMNS and LINES: those of a test runner would be taken for the terminal's.
+    ours = ("FORCE_COLOR", "BYLINE_CONFIG", "COLUMNS", "LINES")
+    environ = {k: v for k, v in os.environ.items() if k not in ours}
     return subprocess.Popen(
         [sys.executable, "-c", "from byline.cli.app import main; main()", *words],
         text=True,
