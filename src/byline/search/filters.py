@@ -1,4 +1,4 @@
-"""Filters: what a caller may say of the documents to look in, checked, and as SQL for both legs.
+"""The filters of a search: checks them, counts what they let through, and makes SQL of them.
 
 `checked_filters` turns short names into media types and raises `BadRequest` for impossible values;
 `measure_scope` counts what a filter lets through and gives it as a condition on any column that
@@ -33,8 +33,8 @@ TAG_CHARS_MAX: Final = 64
 PATH_CHARS_MAX: Final = 1_000
 
 NARROW_PASSAGES_MAX: Final = 12_000
-"""A filter that lets through no more passages than this is searched whole, without any index of
-terms or vectors."""
+"""Of a filter that lets through at most this many, every passage is compared, without the index of
+terms or of vectors."""
 
 TYPES: Final = media_types()
 """Short names of kinds of files, and what they stand for."""
@@ -60,8 +60,9 @@ LANGUAGES: Final = frozenset(_LANGUAGES_TEXT.split())
 
 @dataclass(frozen=True, slots=True)
 class SearchScope:
-    """Where a search looks. `documents` and `passages` count what a filter lets through; both are
-    None where at most a collection is named, which needs no counting."""
+    """The part of the library that a search is limited to. `documents` and `passages` count what
+    the filter lets through; both are None if there is no filter but a collection, which needs no
+    counting."""
 
     collection: str | None = None
     documents: int | None = None
@@ -71,26 +72,28 @@ class SearchScope:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether there is more to it than the collection."""
+        """Whether there is a filter besides the collection."""
         return self.passages is not None
 
     @property
     def is_narrow(self) -> bool:
-        """Whether so few passages are let through that scoring every one of them is quickest."""
+        """Whether the filter lets through so few passages that scoring all of them is quickest."""
         return self.passages is not None and self.passages <= NARROW_PASSAGES_MAX
 
     def condition(self, column: str) -> str:
-        """SQL to stand after a WHERE and a condition: `AND …`, with `params`, or nothing at all.
+        """The scope as SQL, `AND …` or an empty string, to follow another condition; it needs
+        `params`. It includes the collection.
 
-        `column` holds ids of documents, such as `passages.document_id`. The collection is in it.
+        `column` is a column of document ids, such as `passages.document_id`.
         """
         return self._clause.replace("{document}", column)
 
 
 def checked_filters(filters: Filters) -> Filters:
-    """The same filters, short names of types as media types, tags as they are stored.
+    """The same filters, with media types for short names and tags in their stored form.
 
-    Raises `BadRequest` for a type, language or id that there cannot be, and for an empty range.
+    Raises `BadRequest` for an impossible type, language or id, for too many values, and for an
+    empty range of dates.
     """
     for name in ("documents", "types", "languages", "tags"):
         if len(getattr(filters, name)) > VALUES_MAX:
@@ -111,7 +114,7 @@ def checked_filters(filters: Filters) -> Filters:
 
 
 def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """Tags as they are stored: NFKC, case-folded, in order, each once.
+    """Tags in their stored form: NFKC, case-folded, in order, each once.
 
     Raises `BadRequest` for one that is blank, too long, or holds a comma or control characters.
     """
@@ -119,7 +122,7 @@ def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
 
 
 def document_parameters(filters: Filters) -> dict[str, Any]:
-    """What the conditions of `filters.sql` ask for, from checked filters."""
+    """The parameters of the conditions in `filters.sql`, from checked filters."""
     return {
         "in_collection": filters.collection,
         "in_documents": [uuid.UUID(id_) for id_ in filters.documents] or None,
@@ -133,14 +136,14 @@ def document_parameters(filters: Filters) -> dict[str, Any]:
 
 
 def with_conditions(statement: str) -> str:
-    """A statement with the conditions on documents at its `{conditions}`."""
+    """The statement with the conditions on documents in place of its `{conditions}`."""
     return statement.replace("{conditions}", statements("filters")["conditions"])
 
 
 async def measure_scope(connection: AsyncConnection[DictRow], filters: Filters) -> SearchScope:
-    """Measure checked filters: one round trip, or none where at most a collection is named.
+    """The scope of checked filters: one round trip, or none if there is at most a collection.
 
-    Whether the collection exists is not asked here.
+    It does not check that the collection exists.
     """
     sql = statements("filters")
     params = document_parameters(filters)
@@ -165,7 +168,7 @@ async def measure_scope(connection: AsyncConnection[DictRow], filters: Filters) 
 async def scope_notes(
     connection: AsyncConnection[DictRow], filters: Filters, scope: SearchScope
 ) -> tuple[str, ...]:
-    """Why nothing can be found within `scope`, in sentences; none where something can."""
+    """Sentences on why nothing can be found in `scope`; empty if something can."""
     if not scope.is_filtered or scope.passages:
         return ()
     if scope.documents:

@@ -1,8 +1,8 @@
 """The lexical leg: the best passages for a query, by BM25.
 
-Two round trips: the statistics of the query's terms, then the scoring of candidates. Which passages
-are candidates is decided by `candidates.py`; where common terms decide it, a third asks how often
-passages have them. The index itself is `lexical.py`.
+Two round trips: the statistics of the query's terms, then the scoring of candidates. `candidates`
+decides which passages are candidates; where common terms decide it, a third round trip asks how
+often passages have them. `index/lexical_index.py` writes the index that is read here.
 """
 
 from __future__ import annotations
@@ -33,28 +33,30 @@ from byline.store.statements import statements
 from byline.text.terms import whole_term
 
 _PHRASE_READS_MAX: Final = (200, 2_000)
-"""Passages read for a phrase, first and if those were not enough; by falling score."""
+"""Passages whose text is read for a phrase, best first: in the first round, and in the second."""
 
 _WIDER: Final = 16.0
-"""So many times the candidates are taken where too few of them passed a filter or an exclusion."""
+"""How many times more candidates are taken when too few passed a filter or an exclusion."""
 
 _HASHED_DOCUMENTS_MAX: Final = 200_000
-"""Documents whose ids the server holds in a hash (some 10 MB) to test what was gathered by it."""
+"""A filter of at most so many documents is tested by a hash of their ids (some 10 MB) in the
+database server."""
 
 _SCAN: Final[Sequence[TermCondition]] = ()
-"""Whatever has any term of the query, looked for where it may be found, not by its terms."""
+"""No condition: all passages in scope are read, and those that have any term are scored."""
 
 ALL_WORDS: Final = as_words("")
 
 
 @dataclass(frozen=True, slots=True)
 class LexicalQuery:
-    """What is looked for: term ids (with repeats), where, and how many passages at most.
+    """A query of the lexical leg: term ids (with repeats), a scope, and at most `limit` passages.
 
-    `telling` are those of the terms that a passage must have to speak of what was asked; `reading`
-    says which passages may not be found at all. The terms of each set of `alike` weigh as if they
-    were one term: all of them are what one prefix stands for. Of the words `spelt`, those that
-    nobody wrote are taken to be misspelt. `endings` weigh less than other terms.
+    `content_terms` are the terms without those of stop words: they say what the query is about.
+    `parsed` has the phrases and exclusions that a passage must satisfy. Each set of `groups` is
+    weighted as one term: its terms are the words of one prefix, or of one misspelt word. Words of
+    `correctable` that no document has are taken to be misspelt. `endings` weigh less than other
+    terms.
     """
 
     terms: list[int]
@@ -67,7 +69,7 @@ class LexicalQuery:
     endings: frozenset[int] = frozenset()
 
     def with_corrections(self, corrections: Sequence[SpellingCorrection]) -> LexicalQuery:
-        """The same with what misspelt words stand for in their place."""
+        """The same query with each misspelt word replaced by its corrections."""
         gone = {whole_term(each.word) for each in corrections}
         return replace(
             self,
@@ -79,10 +81,13 @@ class LexicalQuery:
 
 @dataclass(frozen=True, slots=True)
 class WeightedQuery:
-    """A query by the statistics of the moment: what its terms weigh, how many passages hold each
-    (`df`) of how many `passages` (`everywhere`: in all collections), and which of them tell what it
-    is about. Terms that count as one have a number below 0 for it in `df`, in `telling`, and in
-    `group_of` by their own."""
+    """A query weighted by the statistics of the moment.
+
+    `weights` has the weight of each term and `df` the number of passages that hold it. `passages`
+    counts those of the collection, `all_passages` those of all collections. A group of terms that
+    count as one has an id below 0: `df` and `content_terms` hold it, `group_of` maps each of its
+    terms to it.
+    """
 
     weights: Mapping[int, float]
     df: Mapping[int, int]
@@ -92,15 +97,15 @@ class WeightedQuery:
     all_passages: int = 0
 
     def coverage(self, held: Iterable[int]) -> float:
-        """The share (0 to 1) of the weight of the telling terms that lies on those `held`."""
+        """The share (0 to 1) of the content terms' weight that is on the terms `held`."""
         meant = {self.group_of.get(term, term) for term in held}
         return bm25.coverage(self.content_terms & meant, self.content_terms, self.df, self.passages)
 
 
 @dataclass(frozen=True, slots=True)
 class LexicalResult:
-    """Passage ids and their BM25 scores, best first (ties by id), the query they are for, and which
-    of its words were taken to be misspelt."""
+    """Passage ids with their BM25 scores, best first (ties by id), the weighted query, and the
+    corrections of its misspelt words."""
 
     scores: Mapping[int, float]
     query: WeightedQuery
@@ -110,10 +115,10 @@ class LexicalResult:
 async def search_lexical(
     connection: AsyncConnection[DictRow], query: LexicalQuery
 ) -> LexicalResult:
-    """The best passages for a query, in two round trips: the statistics, then the scoring. A word
-    that nobody wrote costs up to three more: what it may stand for, and the statistics of that.
+    """The best passages for a query, in two round trips: the statistics, then the scoring. Up to
+    three more where a word is in no document: its corrections, and their statistics.
 
-    A term weighs what it weighs in the collection, whatever else the query is confined to.
+    The weight of a term is that in the collection, whatever other filters there are.
     """
     weighted = await _weight_query(connection, query)
     unknown = [word for word in query.correctable if whole_term(word) not in weighted.df]
@@ -129,7 +134,7 @@ async def search_lexical(
 async def matching_passages(
     connection: AsyncConnection[DictRow], parsed: ParsedQuery, passage_ids: Collection[int]
 ) -> frozenset[int]:
-    """Those of the passages that may be found, as the query was read; their texts are looked at."""
+    """Those passages whose text satisfies the phrases and exclusions of the query."""
     if parsed.is_plain or not passage_ids:
         return frozenset(passage_ids)
     found = await connection.execute(
@@ -163,8 +168,8 @@ async def _weight_query(connection: AsyncConnection[DictRow], query: LexicalQuer
 
 
 class _TermCounts(NamedTuple):
-    """How many passages hold each id (none that nobody holds), of how many in the collection asked
-    about and `everywhere`."""
+    """How many passages hold each id (ids that none holds are left out), how many `passages` the
+    collection has, and how many there are in all collections."""
 
     df: Mapping[int, int]
     passages: int
@@ -186,15 +191,15 @@ async def _term_counts(
 async def _score(
     connection: AsyncConnection[DictRow], query: LexicalQuery, weighted: WeightedQuery
 ) -> dict[int, float]:
-    """The best passages that may be found.
+    """The best passages that satisfy the query, scored.
 
-    1. A term of a phrase that nobody has: none.
-    2. Of a phrase, every passage has all the terms: those are scored.
-    3. Of few passages all are scored that have any term: by the terms, or where a filter or a
-       collection lets through but few of many, by where they stand.
-    4. Else the candidates are (`candidates.py`). Where others may not be found there are more.
-    5. Where too few of those passed a filter or an exclusion, many more are;
-    6. and then whatever has any term, by the shorter way.
+    1. A phrase has a term that no passage has: there are none.
+    2. The query has phrases: the passages with all terms of the phrases are scored.
+    3. There are few passages: all that have any term are scored. They are found by the terms, or
+       by the scope where it lets through few of many.
+    4. Else the candidates are scored (`candidates.py`), more of them under a filter or exclusion.
+    5. Too few candidates passed the filter or exclusions: many more candidates are scored.
+    6. Still too few: all that have any term are scored, found by the cheaper way of 3.
     """
     required, scope = query.parsed.required_terms, query.scope
     if any(term not in weighted.df for term in required):  # 1
@@ -228,7 +233,7 @@ async def _score(
 
 
 def _terms(weighted: WeightedQuery) -> list[QueryTerm]:
-    """The query's terms that there are; the words of a prefix as one."""
+    """The terms of the query that passages have; a group is one term."""
     ids: dict[int, list[int]] = {}
     for term in weighted.weights:
         if term in weighted.df:
@@ -245,7 +250,8 @@ async def _choose_candidates(
     weighted: WeightedQuery,
     within: CandidateBounds,
 ) -> CandidateChoice:
-    """The candidates; where they are many, again by how often passages have the common terms."""
+    """Choose the candidates; where they are too many, choose again by how often passages have the
+    common terms."""
     terms = _terms(weighted)
     choice = candidates.choose(terms, weighted.passages, within)
     if choice.expected <= within.many:
@@ -277,7 +283,7 @@ async def _best_matching(
     weighted: WeightedQuery,
     conditions: Sequence[TermCondition],
 ) -> dict[int, float]:
-    """The best passages for which the query's reading has room."""
+    """The best passages that satisfy the query's phrases and exclusions."""
     if query.parsed.is_plain:
         return await _best(connection, query, weighted, conditions)
     scores: dict[int, float] = {}
@@ -321,7 +327,7 @@ async def _best(
 
 
 def _conditions_sql(conditions: Sequence[TermCondition]) -> tuple[str, dict[str, Packed]]:
-    """Gatherings as SQL, with its parameters."""
+    """The conditions as SQL, with its parameters."""
     sql = statements("lexical")
     if conditions == _SCAN:
         return sql["with_any_weight"], {}

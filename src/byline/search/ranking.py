@@ -18,8 +18,8 @@ from byline.vectors.query_vector import NoQueryVector, QueryVector
 
 @dataclass(frozen=True, slots=True)
 class DenseLeg:
-    """What the dense leg found: passages' similarities, and when the query's vector was there
-    (`time.perf_counter`)."""
+    """The result of the dense leg: the query's vector, the similarities of passages, and when the
+    vector was there (`time.perf_counter`)."""
 
     query_vector: QueryVector | NoQueryVector
     scores: Mapping[int, float]
@@ -27,7 +27,7 @@ class DenseLeg:
 
 
 class BothScores(NamedTuple):
-    """A passage's score in either leg; `dense` is None where it has no vector (yet)."""
+    """A passage's score in each leg; `dense` is None where it has no vector (yet)."""
 
     lexical: float
     dense: float | None
@@ -39,8 +39,8 @@ async def rank(
     words: LexicalResult,
     dense_leg: DenseLeg,
 ) -> dict[int, Fused]:
-    """The candidates of both legs, each with its score in both, best first. What may not be found,
-    as the query was read, is left out. One round trip, or two for a query with marks."""
+    """The candidates of both legs, each scored in both, best first. Passages that fail the query's
+    phrases or exclusions are left out. One round trip, or two for a query that has any."""
     query_vector = dense_leg.query_vector
     if isinstance(query_vector, NoQueryVector):
         return {id_: Fused(score, score, None) for id_, score in words.scores.items()}
@@ -62,8 +62,7 @@ async def both_scores(
     query_vector: QueryVector,
     passage_ids: Sequence[int],
 ) -> Mapping[int, BothScores]:
-    """What given passages score for the query's words and for its vector; those that are gone are
-    left out."""
+    """The lexical and the dense score of each passage; passages that were deleted are left out."""
     if not passage_ids:
         return {}
     cursor = connection.cursor(row_factory=tuple_row)

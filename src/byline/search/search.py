@@ -1,14 +1,14 @@
-"""One search from words to passages: what is refused, what is asked of the legs, how long it took.
+"""A search, from the query to the hits: checks the request, runs both legs, fuses, times each part.
 
-    check → measure the filter → look prefixes up ─┬─ by words ─────────────────────┬─►
-                                                   └─ embed the query → by meaning ─┘
-          → score each candidate by both → fuse → read → collapse what says the same
+    check → measure the filter → expand prefixes ─┬─ lexical leg ──────────────────┬─►
+                                                  └─ embed the query → dense leg ──┘
+          → score each candidate by both → fuse → read → collapse near duplicates
 
-The two legs go beside each other, each on a connection of its own; neither keeps one while it waits
-for the other, so searches that find few connections free wait in turn and never for each other.
+The two legs run concurrently, each on a connection of its own. Neither keeps a connection while it
+waits for the other, so searches that are short of connections queue and cannot deadlock.
 
-Without vectors (no embedder, none made yet, an embedder that is down) a search goes by words alone,
-and `legs` says why. Nothing is left out in silence.
+Without vectors (no embedder, none made yet, an embedder that is down) only the lexical leg runs, and
+`legs` says why. Nothing is left out in silence.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ from byline.vectors.query_vector import (
 
 LIMIT_MAX: Final = 100
 QUERY_CHARS_READ_MAX: Final = 20_000
-"""What stands further on in a query is not looked at: its first words say what it is about."""
+"""The rest of a longer query is ignored: its first words say what it is about."""
 
 READ_FOR_EACH: Final = 2
-"""Passages read for each that is wanted: some say the same as others."""
+"""Passages read for each hit wanted: some are near duplicates of others."""
 
 _COLLECTIONS_NAMED_MAX: Final = 20
 _MEANT_BY_PREFIX: Final = 3
@@ -74,15 +74,15 @@ _READERS: Final = {QueryForm.SEARCH: parse_query, QueryForm.QUESTION: as_words}
 
 
 class Searcher:
-    """Searches the passages of one database, by words and, given `embedders`, by meaning."""
+    """Searches the passages of one database by words and, if it has `embedders`, by vectors."""
 
     def __init__(self, database: Database, embedders: QueryEmbedders | None = None) -> None:
         self._database = database
         self._embedders = embedders
 
     async def prepare(self) -> None:
-        """Let the first search be as quick as the next, where there are vectors to search. Never
-        raises what a search would not name."""
+        """Start the embedder of the vectors to search, if there are any: the first search is then
+        as quick as the next. An unavailable database is left for the search to report."""
         with suppress(DatabaseUnavailable):
             async with self._database.autocommit() as connection:
                 space = await find_space(connection, self._embedders, None)
@@ -92,14 +92,13 @@ class Searcher:
     async def search(self, request: SearchRequest) -> SearchResult:
         """The best passages, best first.
 
-        Without vectors there are none where no passage has a word of the query. Passages that say
-        the same are one hit (`also_in`), so there may be fewer than `limit`.
+        Without vectors, only passages that have a word of the query are found. Near duplicates are
+        one hit (`also_in`), so there may be fewer than `limit`.
 
-        `timings_ms`: `analyse`; `lexical`; `embed`, what was waited for the query's vector beyond
-        that; `dense`, what was waited for the nearest passages beyond that, with fusing and
-        reading; `total`. Raises `BadRequest` (a blank query, a limit
-        outside 1 to 100, a collection that is not there, a filter nobody could have meant) and
-        `DatabaseUnavailable`.
+        `timings_ms` has `analyse`, `lexical`, then `embed` and `dense`: the further time until the
+        query's vector was there, and until the nearest passages were found, fused and read; and
+        `total`. Raises `BadRequest` (a blank query, a limit outside 1 to 100, an unknown
+        collection, an impossible filter) and `DatabaseUnavailable`.
         """
         stopwatch = _Stopwatch()
         _check(request)
@@ -165,15 +164,16 @@ class Searcher:
 
 
 class _LegTexts(NamedTuple):
-    """What the legs look for: by `words`, besides those of prefixes, and by what is `meant`."""
+    """The text each leg searches for: `words` the lexical leg, which has the words of prefixes
+    apart, `meant` the dense leg."""
 
     words: str
     meant: str
 
 
 def _leg_texts(parsed: ParsedQuery, prefixes: Sequence[PrefixExpansion]) -> _LegTexts:
-    """A prefix that no word has is looked for as it is; half a word means nothing to an embedder,
-    which gets the commonest of the whole ones."""
+    """The text for each leg. A prefix that no word begins with is searched as a word. Part of a
+    word means nothing to an embedder, so it gets the commonest words with that prefix."""
     unknown = [expansion.prefix for expansion in prefixes if not expansion.words]
     words = " ".join([parsed.words, *unknown]) if unknown else parsed.words
     known = [word for expansion in prefixes for word in expansion.words[:_MEANT_BY_PREFIX]]
@@ -228,7 +228,7 @@ def _coverage(passages: list[FoundPassage], shown: tuple[SearchHit, ...]) -> flo
 
 
 class _DenseTask:
-    """The search by meaning, beside that by words; a search that fails drops it."""
+    """Runs the dense leg as a task beside the lexical leg, and cancels it if the search fails."""
 
     def __init__(self) -> None:
         self._task: asyncio.Task[DenseLeg] | None = None
@@ -255,14 +255,15 @@ class _DenseTask:
 
 
 class _Stopwatch:
-    """How long each part took, in milliseconds."""
+    """Measures how long each part of a search takes, in milliseconds."""
 
     def __init__(self) -> None:
         self._began = self._last = time.perf_counter()
         self._laps: dict[str, float] = {}
 
     def end(self, part: str, at: float | None = None) -> None:
-        """The part ended now, or at a moment that may have been before the last part's end."""
+        """Note that `part` ended now, or at the time `at`, which may be before the previous part's
+        end: then it took no time."""
         now = time.perf_counter() if at is None else max(at, self._last)
         self._laps[part] = (now - self._last) * 1000
         self._last = now
@@ -282,7 +283,7 @@ def _check(request: SearchRequest) -> None:
 
 
 async def _check_sendable(connection: AsyncConnection[DictRow], collection: str | None) -> None:
-    """PostgreSQL takes no NUL in a text: such a name cannot even be looked for."""
+    """Refuse an unprintable name before it is queried for: PostgreSQL takes no NUL in a text."""
     if collection is not None and not collection.isprintable():
         await _check_collection(connection, collection)
 
