@@ -1,7 +1,7 @@
-"""Does an answer hold what was expected, and did it refuse? Pure.
+"""Tells whether an answer contains what was expected, and whether it refuses. Pure.
 
-Both sides are read alike: NFKC, case folded, white space narrowed, quotation marks and dashes made
-plain, separators inside numbers (`1,800`, `1 800` with a narrow space) left out.
+Answer and expectation are normalised alike: NFKC, case folded, white space collapsed, quotation
+marks and dashes made plain, separators in numbers (`1,800`, `1 800` with a narrow space) left out.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SAYS_NO: Final = re.compile(
 
 
 def normalised(text: str) -> str:
-    """`text` as answers are compared."""
+    """The form of `text` in which answers are compared."""
     whole = _THOUSANDS.sub("", text)
     whole = unicodedata.normalize("NFKC", whole).translate(_PLAIN)
     whole = _THOUSANDS.sub("", whole)
@@ -39,8 +39,8 @@ def normalised(text: str) -> str:
 
 
 def contains_answer(text: str, expected: Iterable[str]) -> bool:
-    """Whether `text` holds one of the `expected` answers as words of its own: `35` is not in
-    `1935`. Korean, Chinese and Japanese are compared without white space, particles may follow."""
+    """Whether `text` contains one of the `expected` answers as whole words: `35` is not in `1935`.
+    Korean, Chinese and Japanese are compared without white space, and particles may follow."""
     said = normalised(_MARKER.sub("", text))
     closed = said.replace(" ", "")
     for answer in expected:
@@ -57,7 +57,7 @@ def contains_answer(text: str, expected: Iterable[str]) -> bool:
 
 
 def says_no(answer: str, citations: int) -> bool:
-    """Whether a model refused in words: it cites nothing and says that an answer is not there."""
+    """Whether a model refused in words: it cites nothing and says that there is no answer."""
     return citations == 0 and _SAYS_NO.search(normalised(answer)) is not None
 
 

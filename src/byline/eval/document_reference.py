@@ -1,4 +1,4 @@
-"""Which documents of the library a question means: by id, name, path or title. Pure."""
+"""Finds the documents that a question file names by id, name, path or title. Pure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 class DocumentLookup:
-    """The library's documents as questions name them.
+    """Looks up the library's documents by the names that questions use.
 
     A name is tried as an id, a file name, the end of a path, a file name without its ending, and
-    a title, in this order; the first that anything bears decides. Several documents may bear one
-    name: each of them is as good as the others.
+    a title, in this order; the first that matches decides. If several documents match, any of them
+    counts as the expected one.
     """
 
     def __init__(self, documents: Iterable[Mapping[str, Any]]) -> None:
@@ -32,7 +32,7 @@ class DocumentLookup:
         return len(self._ids)
 
     def find(self, expected: str) -> frozenset[str]:
-        """The ids of the documents meant; empty where there is none."""
+        """The ids of the documents named `expected`; empty if there is none."""
         if expected in self._ids:
             return frozenset({expected})
         name = _plain(expected)

@@ -1,4 +1,4 @@
-"""A judged run as one HTML page that needs nothing else: no script, no request, light and dark."""
+"""Renders a judged run as one self-contained HTML page: no script, no request, light and dark."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _EXPLAINED: Final = {
 
 
 def report_page(run: Json) -> str:
-    """The page. Everything in the run is shown as text: nothing in it can become markup."""
+    """The page, as HTML. Everything in the run is escaped: nothing in it can become markup."""
     return _template().render(
         run=run,
         meanings=_MEANINGS,
@@ -81,7 +81,7 @@ def _ms(value: float | None) -> str:
 
 
 def measure_label(name: str) -> str:
-    """A measure as people read it."""
+    """A measure's name as people read it."""
     if name == "RR":
         return "MRR"
     return name.replace("R@", "Recall@") if "@" in name else name.capitalize()

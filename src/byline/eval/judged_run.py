@@ -1,6 +1,6 @@
-"""One run of questions as JSON: what was asked, each question's outcome, and the figures. Pure.
+"""Makes the JSON of a run of questions: the setting, each question's outcome, the figures. Pure.
 
-The JSON is what `byline eval --json` prints and `--against` reads; `VERSION` counts its shapes.
+`byline eval --json` prints this JSON and `--against` reads it; `VERSION` is that of its shape.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _GROUNDINGS: Final = ("supported", "weak", "unsupported")
 
 @dataclass(frozen=True, slots=True)
 class SearchOutcome:
-    """What a search found, best first, as the API's hits; or why there was none."""
+    """The outcome of a search: the API's hits, best first, or the failure."""
 
     hits: Sequence[Mapping[str, Any]] = ()
     coverage: float | None = None
@@ -40,8 +40,8 @@ class SearchOutcome:
 
 @dataclass(slots=True)
 class JudgedQuestion:
-    """A question and what became of it. `expected` holds for each expected document the ids it
-    goes by; `missing` are the expected documents the library does not have."""
+    """A question with its outcomes. `expected` has the ids that match each expected document;
+    `missing` are the expected documents that the library does not have."""
 
     question: EvalQuestion
     expected: tuple[frozenset[str], ...] = ()
@@ -51,7 +51,7 @@ class JudgedQuestion:
 
     @property
     def ranked(self) -> bool:
-        """Whether its search can be judged: all it expects is there, and it was searched."""
+        """Whether its search can be judged: it succeeded, and no expected document is missing."""
         searched = self.searched is not None and not self.searched.failure
         return searched and bool(self.expected) and not self.missing and self.question.answerable
 
@@ -67,7 +67,7 @@ class JudgedQuestion:
 
 
 def run_json(setting: Json, backends: Sequence[str], judged: Sequence[JudgedQuestion]) -> Json:
-    """The whole run. `setting` is what was asked of whom (`depth` in it, questions' file, time)."""
+    """The JSON of the whole run. `setting` is how it was run (`depth`, question file, time)."""
     ranked = [it for it in judged if it.ranked]
     scores = score_rankings(
         {it.question.id: [f"expected {n}" for n in range(len(it.expected))] for it in ranked},
@@ -111,7 +111,7 @@ def _retrieval(judged: Sequence[JudgedQuestion], scores: Mapping[str, Scores]) -
 
 
 def _backend(name: str, judged: Sequence[JudgedQuestion]) -> Json:
-    """The figures of one backend. A share is None where nothing could be counted."""
+    """The figures of one backend. A share of nothing is None."""
     asked = [(it.question, it.asks[name]) for it in judged if name in it.asks]
     done = [(question, ask) for question, ask in asked if ask.verdict is not AnswerVerdict.FAILED]
     counts = Counter(ask.verdict for _, ask in asked)
@@ -198,7 +198,7 @@ def _worst_first(result: Json) -> tuple[float, float, int]:
 
 
 def leading_measure(run: Json) -> str:
-    """The measure of retrieval a question is sorted and shown by."""
+    """The retrieval measure by which questions are sorted and shown."""
     return measure_names(run["depth"])[0]
 
 

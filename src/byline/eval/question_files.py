@@ -1,6 +1,6 @@
-"""A question file, JSONL or CSV, as questions: every fault in it is listed with its line. Pure.
+"""Reads a question file, JSONL or CSV, and lists every fault in it with its line. Pure.
 
-Field names are English or Korean (`_FIELDS`). What a file has beside them is not read, and said.
+Field names are English or Korean (`_FIELDS`). Other fields are not read, and a note names them.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _ENCODINGS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class EvalQuestion:
-    """One question and what is expected of it.
+    """One question and its expected result.
 
     `documents` are names, paths, titles or ids of the documents that answer it; `answers` are
-    alternatives. `answerable` False: the documents do not answer it, a refusal is right.
+    alternatives. `answerable` is False if the documents do not answer it and a refusal is right.
     """
 
     id: str
@@ -53,14 +53,14 @@ class EvalQuestion:
 
 @dataclass(frozen=True, slots=True)
 class QuestionFile:
-    """What was read; `notes` are sentences a person should know (an encoding, ignored fields)."""
+    """The questions of a file; `notes` are sentences for people (an encoding, ignored fields)."""
 
     questions: tuple[EvalQuestion, ...]
     notes: tuple[str, ...] = ()
 
 
 class _Faults:
-    """What is wrong, with the line it stands on."""
+    """Collects the faults of a file with their lines."""
 
     def __init__(self) -> None:
         self._found: list[tuple[int, str]] = []
@@ -72,7 +72,7 @@ class _Faults:
         return len(self._found)
 
     def listed(self) -> list[str]:
-        """In the order of their lines."""
+        """The faults as sentences, in the order of their lines."""
         return [f"line {line}: {sentence}" for line, sentence in sorted(self._found)[:FAULTS_MAX]]
 
 
@@ -209,13 +209,13 @@ def _csv_rows(text: str, faults: _Faults) -> Iterator[_Row]:
 
 
 def _delimiter(text: str) -> str:
-    """What the header line is cut by most: a comma, a semicolon or a tab."""
+    """The commonest separator of the header line: a comma, a semicolon or a tab."""
     header = text.lstrip().partition("\n")[0]
     return max(",;\t", key=header.count)
 
 
 def _cell(name: str, cell: str) -> Any:
-    """A cell's value: several documents or answers stand one to a line or between bars."""
+    """A cell's value; several documents or answers are separated by line breaks or bars."""
     if _NAMES.get(name.strip().casefold()) not in ("documents", "answers"):
         return cell.strip() or None
     for separator in _CELL_SEPARATORS[1:]:

@@ -1,6 +1,6 @@
 """The measures of retrieval, as `ir-measures` defines them, and two of our own. Pure.
 
-Named as everybody names them: `nDCG@10`, `R@10` (recall), `RR` (reciprocal rank; its mean is MRR),
+They have their usual names: `nDCG@10`, `R@10` (recall), `RR` (reciprocal rank; its mean is MRR),
 `P@1`. All are shares from 0 to 1, 1 is best.
 """
 
@@ -26,15 +26,15 @@ class MeasuresMissing(Exception):
 
 
 def measure_names(depth: int) -> tuple[str, ...]:
-    """What is measured of the first `depth` found, the leading one first."""
+    """The names of the measures of the first `depth` hits, the leading one first."""
     return (f"nDCG@{depth}", f"R@{depth}", "RR", "P@1")
 
 
 def score_rankings(
     expected: Mapping[str, Iterable[str]], found: Mapping[str, Sequence[str]], depth: int
 ) -> dict[str, Scores]:
-    """Question → its scores. `expected` are the right keys of each question, `found` its ranking,
-    best first. A question that found nothing has 0 everywhere. Raises `MeasuresMissing`."""
+    """The scores of each question. `expected` are the right keys of each question, `found` its
+    ranking, best first. A question that found nothing scores 0. Raises `MeasuresMissing`."""
     if not expected:
         return {}
     ir = _library()
@@ -85,12 +85,13 @@ class PairedDifference:
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out 0: more than these questions' own scatter."""
+        """Whether the interval excludes 0, so that the difference is more than scatter."""
         return self.low > 0 or self.high < 0
 
 
 def paired_difference(differences: Sequence[float]) -> PairedDifference | None:
-    """None without any. The resampling is seeded: the same figures give the same interval."""
+    """The mean of paired differences with its interval; None if there are none. The resampling is
+    seeded: the same figures give the same interval."""
     if not differences:
         return None
     count, draw = len(differences), random.Random(_SEED)

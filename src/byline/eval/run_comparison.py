@@ -1,4 +1,4 @@
-"""Two runs of the same questions, or two backends of one run, question by question. Pure."""
+"""Compares two runs of the same questions, or two backends of one run, by question. Pure."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _ANSWERED: Final = ("right", "wrong", "unjudged")
 
 
 class InvalidRun(Exception):
-    """What was given as an earlier run is none."""
+    """A file given as an earlier run is not one."""
 
     remedy = "Give a file that `byline eval --save` or `--json` wrote."
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """One half of a comparison: a run's asks of one backend, or its searches (None)."""
+    """One side of a comparison: a run's asks of one backend, or its searches (`backend` None)."""
 
     label: str
     run: Json
@@ -36,7 +36,7 @@ class ComparedRun:
 
 
 def read_run(data: bytes) -> Json:
-    """A run written earlier. Raises `InvalidRun`."""
+    """The run in a file written earlier. Raises `InvalidRun`."""
     try:
         run = json.loads(data)
     except (ValueError, RecursionError):
@@ -56,10 +56,11 @@ def read_run(data: bytes) -> Json:
 
 
 def compare(one: ComparedRun, two: ComparedRun) -> Json:
-    """`two` less `one`, over the questions both have (same id, same words).
+    """Compare `two` with `one`, over the questions both have (same id, same words).
 
-    For each measure both have: the two means, their difference and its 95 % interval; `clear` says
-    whether that leaves out 0. `changed` lists the questions that went up or down, worst first.
+    For each measure both have, the result has both means, their difference and its 95 % interval;
+    `clear` says whether that excludes 0. `changed` lists questions that went up or down, worst
+    first.
     """
     shared = _texts(one.run).items() & _texts(two.run).items()
     ids = {id_ for id_, _ in shared}
@@ -118,8 +119,8 @@ def _searches(run: Json) -> Values:
 
 
 def _answers(run: Json, backend: str) -> Values:
-    """Every measure as one number a question. A refusal is scored apart from an answer: whether
-    it was right where it should come, and whether it stayed away where it should not."""
+    """One number per measure and question. Refusals have measures of their own: refused where the
+    documents do not answer, and not refused where they do."""
     values: Values = {}
     for it in run["results"]:
         ask = it["asks"].get(backend)

@@ -1,4 +1,4 @@
-"""What one ask is worth: right, wrong, refused, not refused, or no answer at all. Pure."""
+"""Judges one ask: right, wrong, refused, not refused, or failed. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Json = Mapping[str, Any]
 
 
 class AnswerVerdict(StrEnum):
-    """In the order of how much they want looking at. REFUSED: though the documents answer it;
-    NOT_REFUSED: though they do not; UNJUDGED: nothing is known to compare the answer with."""
+    """The verdict on an ask; those that most need a look come first. REFUSED though the documents
+    answer it; NOT_REFUSED though they do not; UNJUDGED if no expected answer is known."""
 
     WRONG = "wrong"
     REFUSED = "refused"
@@ -28,10 +28,10 @@ class AnswerVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JudgedAsk:
-    """One ask and its verdict; times in ms, as the asker's clock had them.
+    """One ask and its verdict; times are in ms, by the client's clock.
 
-    `failure` says in a few words why there is no answer; `unavailable` that it was for its machine.
-    `cites_expected` is None where no document was expected or nothing was answered.
+    `failure` says in a few words why there is no answer; `unavailable` if that was the machine.
+    `cites_expected` is None if no document was expected or nothing was answered.
     """
 
     verdict: AnswerVerdict
@@ -48,7 +48,7 @@ class JudgedAsk:
 def judge_ask(
     question: EvalQuestion, reply: Json, expected: Iterable[frozenset[str]], ms: float
 ) -> JudgedAsk:
-    """`reply` is the API's answer to an ask; `expected` the ids each expected document goes by.
+    """Judge `reply`, the API's answer to an ask; `expected` has the ids of each expected document.
 
     1. it ended neither `completed` nor `no_evidence`    → FAILED, and scored nowhere
     2. refused (`no_evidence`, or in words)              → RIGHTLY_REFUSED or REFUSED
@@ -83,12 +83,12 @@ def judge_ask(
 
 
 def documents_of(passage: Json) -> list[str]:
-    """The documents a hit or a source stands for: its own, and those that say the same."""
+    """The ids of the documents of a hit or a source: its own and those of its near duplicates."""
     return [passage["document_id"], *(it["document_id"] for it in passage.get("also_in") or ())]
 
 
 def failed(reason: str, error_reason: object, ms: float) -> JudgedAsk:
-    """An ask without an answer; nobody's answer is wrong for it."""
+    """The verdict on an ask without an answer: FAILED, which counts in no measure."""
     unavailable = str(error_reason or "").endswith(("_unavailable", "_busy"))
     named = f"{error_reason} ({reason})" if error_reason else reason
     return JudgedAsk(AnswerVerdict.FAILED, failure=named, unavailable=unavailable, ms=ms)

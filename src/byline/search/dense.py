@@ -1,8 +1,8 @@
 """The dense leg: passages whose vectors are nearest to the query's.
 
-Similarities are cosines, from -1 to 1: every vector has length 1. They are computed from numbers of
-half precision, exact to about 0.001. The index (HNSW) is approximate; scans go on under a filter
-until enough passages pass it, and a narrow one is searched whole, without the index.
+Similarities are cosines, from -1 to 1: every vector has length 1. They are computed at half
+precision, exact to about 0.001. The index (HNSW) is approximate. Under a filter its scan goes on
+until enough passages pass; a narrow filter is searched exactly, without the index.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from byline.vectors.vector_spaces import VectorSpace
 Vector = Sequence[float]
 
 EF_SEARCH_MIN: Final = 200
-"""Candidates the index keeps while it walks a graph of many; never fewer than are asked for.
+"""Candidates the index keeps while it walks a large graph; never fewer than the query's limit.
 
 Of the exact ten nearest of 250,000 vectors in clusters 200 candidates found 0.935, 400 found 0.969
 and 1,000 found 0.987.
@@ -31,17 +31,17 @@ and 1,000 found 0.987.
 
 EF_SEARCH_FEW: Final = 120
 VECTORS_FEW: Final = 20_000
-"""Among no more vectors than these so many candidates do: of 12,000 they find 0.999 of the exact
-ten nearest, as 200 do, in 4.1 ms instead of 6.3."""
+"""Up to so many vectors `EF_SEARCH_FEW` candidates are enough: of 12,000 they find 0.999 of the
+exact ten nearest, as 200 do, in 4.1 ms instead of 6.3."""
 
 EF_SEARCH_GROWS_FROM: Final = 250_000
-"""Vectors from which on more candidates are kept: by the square root of how many times as many."""
+"""Above so many vectors the candidates grow with the square root of their number."""
 
 EF_SEARCH_MAX: Final = 1_000
 """pgvector's own limit."""
 
 SCANNED_MAX: Final = 40_000
-"""Vectors looked at before a search under a filter makes do with what it has."""
+"""Vectors that a scan under a filter visits before it ends with what it has."""
 
 
 EVERYWHERE: Final = SearchScope()
@@ -49,8 +49,8 @@ EVERYWHERE: Final = SearchScope()
 
 @dataclass(frozen=True, slots=True)
 class DenseQuery:
-    """What to look for, and where. `vector` has `space.dimensions` numbers; `among` is about how
-    many vectors the space has."""
+    """A query of the dense leg. `vector` has `space.dimensions` numbers; `vectors_total` is about
+    how many vectors the space has."""
 
     space: VectorSpace
     vector: Vector
@@ -67,7 +67,7 @@ class DenseResult:
 
 
 async def search_dense(connection: AsyncConnection[DictRow], query: DenseQuery) -> DenseResult:
-    """The nearest passages. Fewer than `limit` where there are fewer, or hardly any pass.
+    """The nearest passages; fewer than `limit` if there are fewer, or hardly any pass the filter.
 
     One round trip; one more in a collection."""
     space, scope = query.space, query.scope
@@ -103,7 +103,7 @@ async def search_dense(connection: AsyncConnection[DictRow], query: DenseQuery) 
 
 
 def ef_search(query: DenseQuery) -> int:
-    """How many candidates the index keeps for a query: the more, the more vectors there are."""
+    """How many candidates the index keeps for a query: more, the more vectors there are."""
     if query.vectors_total <= VECTORS_FEW:
         return max(query.limit, EF_SEARCH_FEW)
     grown = EF_SEARCH_MIN * sqrt(max(1.0, query.vectors_total / EF_SEARCH_GROWS_FROM))
@@ -122,5 +122,5 @@ async def _is_narrow(connection: AsyncConnection[DictRow], query: DenseQuery) ->
 
 
 def _ranked(hits: Sequence[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
-    """The scan may give what it finds later out of order."""
+    """The hits, best first: a scan that goes on returns its later hits out of order."""
     return tuple(sorted(hits, key=lambda hit: (-hit[1], hit[0])))

@@ -1,4 +1,4 @@
-"""Reading documents in order and by exact words, beside searching them: only ever reads."""
+"""Reads documents in order and by exact words, for the agent's tools. It writes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ReadableDocument:
 
 @dataclass(frozen=True, slots=True)
 class ReadPassage:
-    """A passage and its place in the document, from 1."""
+    """A passage and its number in the document, from 1."""
 
     number: int
     hit: SearchHit
@@ -44,7 +44,7 @@ class DocumentReader:
     async def documents(
         self, filters: Filters, *, name_contains: str = "", first: int = 1, limit: int = 20
     ) -> tuple[Sequence[ReadableDocument], int]:
-        """Documents from the `first`th on (from 1), newest first, and how many there are."""
+        """Documents from number `first` (from 1), newest first, and how many there are in all."""
         rows = await self._rows(
             "documents",
             **document_parameters(checked_filters(filters)),
@@ -56,7 +56,7 @@ class DocumentReader:
         return [_document(row) for row in rows], total
 
     async def document(self, filters: Filters, name: str) -> ReadableDocument | None:
-        """The newest document with this id, name or title; case does not matter."""
+        """The newest document with this id, name or title, whatever its case; None if none has."""
         rows = await self._rows(
             "document_named",
             **document_parameters(checked_filters(filters)),
@@ -68,14 +68,14 @@ class DocumentReader:
     async def passages(
         self, document_id: str, *, first: int = 1, page: int | None = None, limit: int = 8
     ) -> Sequence[ReadPassage]:
-        """Passages in order, from number `first`, or from `page` on."""
+        """Passages in order, from number `first`, or from the page `page`."""
         rows = await self._rows(
             "passages_from", document_id=document_id, first=first - 1, page=page, limit=limit
         )
         return [_passage(row) for row in rows]
 
     async def find(self, document_id: str, text: str, *, limit: int = 8) -> Sequence[ReadPassage]:
-        """Passages that hold the words of `text`: those with all of it first."""
+        """Passages with words of `text`; those with the whole of it come first."""
         words = [word for word in dict.fromkeys(text.split()) if len(word) > 1][:_WORDS_MAX]
         whole = _containing(" ".join(text.split()))
         rows = await self._rows(

@@ -1,12 +1,12 @@
-"""The place among the first hits of what alone has an exact word of the query.
+"""Promotes to the first hits a passage of the only document that has an exact word of the query.
 
-1. Exact words (`exact_words.py`) are looked for that are rare in what is searched.
-2. Where each stands in a hit that is among the first anyway, all is as it was: as nearly always,
-   and without a question to the database.
-3. Else it is asked who has them. Of a word that one document alone has, the passage of it that
-   ranks best comes last of the first hits, and goes before what says the same without the word.
-4. The hit that makes room is the last one of those that has none of these words. Where all have
-   one, no more are lifted: the most specific, then the rarest words come first.
+1. Of the exact words (`exact_words.py`), those count that are rare in the scope of the search.
+2. If each is in one of the first hits, the ranking stays as it is. That is nearly always so, and
+   takes no query of the database.
+3. Else the database is asked which passages have the words. If one document alone has a word, its
+   best-ranked passage becomes the last of the first hits; near duplicates without the word follow.
+4. It takes the place of the last of the first hits that has none of these words. If all have one,
+   no more are promoted: the most specific, then the rarest words come first.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ _RARE_PASSAGES_MAX: Final[Mapping[ExactWordKind, int]] = {
     ExactWordKind.NAME: 500,
     ExactWordKind.WORD: 16,
 }
-"""Passages of what is searched that hold a word, about, for one document to be taken to. A code in
-the title of a long document is in all of its passages."""
+"""About how many passages of the scope may have a word that counts as rare. A code in the title of
+a long document is in all of its passages."""
 
 _HELD_PASSAGES_MAX: Final = 5_000
-"""Passages of a collection that hold a word, however few of them a filter lets through."""
+"""How many passages of the collection may have a rare word, however few the filter lets through."""
 
 _SEEN_MAX: Final = 200
-"""Passages whose texts are looked at for one word."""
+"""Passages whose text is searched for one word."""
 
 
 @dataclass(frozen=True, slots=True)
 class RankedSearch:
-    """What a search found: what was asked, what both legs said, the ranking of all candidates, and
-    its first passages as they were read."""
+    """A search before promotion: the query, the results of both legs, the scores of all candidates,
+    and the first passages, read."""
 
     query: LexicalQuery
     words: LexicalResult
@@ -57,7 +57,7 @@ class RankedSearch:
 
 
 class _HoldingPassage(NamedTuple):
-    """A passage that has a word, and its score by words."""
+    """A passage that has a word, and its lexical score."""
 
     passage_id: int
     document_id: str
@@ -70,8 +70,8 @@ async def promote_exact_words(
     exact: Sequence[ExactWord],
     limit: int,
 ) -> list[FoundPassage]:
-    """The passages read, best first, those lifted among them; a score never rises from one to the
-    next. No round trip where all is as it was, else two to five."""
+    """The passages read, best first, with the promoted ones; a score never rises from one to the
+    next. No round trip if nothing is promoted, else two to five."""
     places = min(PLACES, limit)
     sought = _rare_words(exact, ranked.words.query, ranked.query.scope)  # 1
     if all(_has(passage, word) for word in sought for passage in ranked.passages[:1]):
@@ -99,7 +99,7 @@ async def promote_exact_words(
 def _rare_words(
     exact: Sequence[ExactWord], query: WeightedQuery, scope: SearchScope
 ) -> list[ExactWord]:
-    """Those words that few passages of what is searched hold, the most specific first."""
+    """Those words that few passages of the scope have, the most specific first."""
     share = 1.0 if scope.passages is None else scope.passages / max(query.passages, 1)
     held = {}
     for word in exact:
@@ -112,7 +112,7 @@ def _rare_words(
 
 
 def _first_hits(passages: Sequence[FoundPassage], places: int) -> list[FoundPassage]:
-    """Those shown first; maybe fewer, where many say the same."""
+    """The passages shown first; maybe fewer, if many are near duplicates."""
     some = passages[: 2 * places]
     ids = [hit.passage_id for hit in collapse([passage.hit for passage in some])[:places]]
     return [passage for passage in some if passage.hit.passage_id in ids]
@@ -128,7 +128,7 @@ def _has(passage: FoundPassage, word: ExactWord) -> bool:
 async def _sole_holders(
     connection: AsyncConnection[DictRow], ranked: RankedSearch, sought: Sequence[ExactWord]
 ) -> dict[ExactWord, list[_HoldingPassage]]:
-    """The passages of each word that only one document has, the best by words first."""
+    """For each word that only one document has, its passages, the best lexical score first."""
     holders = await _holders(connection, ranked, sought)
     seen = await _seen(connection, holders)
     having = {
@@ -145,8 +145,8 @@ async def _sole_holders(
 async def _seen(
     connection: AsyncConnection[DictRow], holders: Mapping[ExactWord, Sequence[_HoldingPassage]]
 ) -> dict[ExactWord, frozenset[int]]:
-    """Of words that must be seen, the passages in which they are; none where too many would have to
-    be looked at."""
+    """For each word that must be seen in the text, the passages that have it; none if too many
+    would have to be read."""
     to_see = {
         word: frozenset(each.passage_id for each in held)
         for word, held in holders.items()
@@ -174,7 +174,7 @@ async def _seen(
 async def _holders(
     connection: AsyncConnection[DictRow], ranked: RankedSearch, sought: Sequence[ExactWord]
 ) -> dict[ExactWord, list[_HoldingPassage]]:
-    """The passages that have all terms of each word, as far as they may be found."""
+    """For each word, the passages that have all of its terms and satisfy the query."""
     scope, parsed = ranked.query.scope, ranked.query.parsed
     most = max(_RARE_PASSAGES_MAX.values())
     found = await connection.execute(
@@ -205,8 +205,8 @@ def _to_promote(
     holders: Mapping[ExactWord, Sequence[_HoldingPassage]],
     kept: Collection[int],
 ) -> dict[int, _HoldingPassage]:
-    """The passages to lift: of each word the one that ranks best, unless one with it is there; of
-    words without any sign that they are exact, one."""
+    """The passages to promote: for each word the one that ranks best, unless a passage with it is
+    kept or chosen already. Of words without any sign that they are exact, only one is promoted."""
     chosen: dict[int, _HoldingPassage] = {}
     for word, held in holders.items():
         by_id = {each.passage_id: each for each in held}
@@ -240,8 +240,8 @@ async def _read(
 def _promote(
     passages: Sequence[FoundPassage], one: FoundPassage, kept: Collection[int], places: int
 ) -> list[FoundPassage]:
-    """The passages with `one` last of those shown first, or in the place of the first that says the
-    same; as they were where each of those is `kept`."""
+    """The passages with `one` as the last of those shown first, or in the place of its first near
+    duplicate; unchanged if each of those shown first is `kept`."""
     others = [each for each in passages if each.hit.passage_id != one.hit.passage_id]
     place_of = {each.hit.passage_id: place for place, each in enumerate(others)}
     shown, *rest = collapse([one.hit, *(each.hit for each in others)])
@@ -261,7 +261,7 @@ def _promote(
 
 
 def _with_falling_scores(passages: Sequence[FoundPassage]) -> list[FoundPassage]:
-    """The same, what was lifted with a score no less than that of what it stands before."""
+    """The same passages; the score of a promoted one is raised to that of the passage behind it."""
     least = accumulate((each.hit.score for each in reversed(passages)), max)
     return [
         each if each.hit.score == score else replace(each, hit=replace(each.hit, score=score))

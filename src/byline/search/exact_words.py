@@ -1,18 +1,18 @@
-"""Words of a query that name one thing, and where the hits that hold them go. Pure.
+"""Exact words: words of a query that name one thing. Pure.
 
-Vectors know little of what a code, a number or a name says, and may put all of a library before the
-one document that has it. So an exact word that stands in one document only is among the first
-`PLACES` hits (`lifting.py` finds that document). What is an exact word, the most specific first:
+Vectors say little about a code, a number or a name, and may rank a whole library before the one
+document that has it. So an exact word that only one document has is in one of the first `PLACES`
+hits (`exact_word_places.py` sees to that). Exact words are, the most specific first:
 
     1. a code: with digits (`XK-4471`, `제3조`, `F03`, but no number below 1,000 and no `2nd`),
        an address or a file's name (`anna@mill.example`, `lease_2024.pdf`), a day
     2. a name: with a capital letter that no sentence gave it
-    3. any other word of a query of few (`WORDS_MAX`), which are names written small or in letters
-       without capitals; of Korean words those that are no verbs. Only one of these has its place
-       made for it: it may be a filler.
+    3. any other word of a short query (`WORDS_MAX`): it may be a name in small letters, or in a
+       script without capitals; of Korean words those that are no verbs. Only one of these is
+       promoted, since it may be a filler.
 
-A Korean word is meant without what follows it as a particle, and stands wherever a passage has its
-syllables in a row; any other in its forms, whole.
+A Korean word counts without its particle, and matches wherever a passage has its syllables in a
+row; any other word matches as a whole, in its inflected forms.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from byline.text.terms import (
 )
 
 PLACES: Final = 3
-"""Hits that an exact word is among the first of."""
+"""An exact word is in one of so many first hits."""
 
 WORDS_MAX: Final = 6
 WORDS_WITH_CAPITALS_MAX: Final = 4
-"""Telling words of a query in which a word without any sign of it can be an exact one: fewer where
-the query has capitals, which would most likely have marked a name."""
+"""Content words of a query that may have an exact word without any sign of one: fewer if the query
+has capitals, which would most likely have marked a name."""
 
 EXACT_MAX: Final = 6
-"""Exact words of one query that are looked for."""
+"""Exact words of one query that are searched for."""
 
 _READ_MAX: Final = 128
-"""Words of a query that are looked at; the first ones."""
+"""Only so many words of a query are read; the first ones."""
 
 _NUMBER_DIGITS_MIN: Final = 4
 _CODE_CHARS_MIN: Final = 3
@@ -71,7 +71,7 @@ _ENDS_SENTENCE: Final = (".", "!", "?", ":")
 
 
 class ExactWordKind(IntEnum):
-    """What makes a word exact; what is smaller is more specific."""
+    """Why a word is exact; a smaller number is more specific."""
 
     CODE = 1
     NAME = 2
@@ -80,8 +80,8 @@ class ExactWordKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExactWord:
-    """A word, case-folded, and the ids of the terms that a passage with it has, all of them; those
-    in a row (`must_be_seen`) where each by itself says less than the word."""
+    """A case-folded word and the ids of its terms: a passage with the word has all of them. Several
+    terms must stand in a row (`must_be_seen`), since each alone says less than the word."""
 
     text: str
     kind: ExactWordKind
@@ -89,11 +89,11 @@ class ExactWord:
 
     @property
     def must_be_seen(self) -> bool:
-        """Whether only a passage's text tells whether the word stands there."""
+        """Whether the passage's text must be read to tell that it has the word."""
         return len(self.terms) > 1
 
     def stands_in(self, *parts: str) -> bool:
-        """Whether the word's terms stand in a row in the text, the heading or the title."""
+        """Whether one of the texts (text, heading, title) has the word's terms in a row."""
         return any(_in_a_row(self.terms, terms(part)) for part in parts if part)
 
 
@@ -106,7 +106,7 @@ def exact_words(query: str) -> tuple[ExactWord, ...]:
 
 
 def _days(query: str) -> Iterator[ExactWord]:
-    """Days; one with a year is not meant without it."""
+    """The days of a query; one written with its year is not searched for without it."""
     if not _DIGIT.search(query):
         return
     plain, with_year = folded(query), False
@@ -136,7 +136,7 @@ def _words(query: str) -> Iterator[ExactWord]:
 
 
 def _has_capital(chunk: str, begins: bool) -> bool:
-    """Whether a chunk has a capital letter; at the beginning of a sentence, one behind others."""
+    """Whether a chunk has a capital letter, beside the first letter of a sentence (`begins`)."""
     if chunk == chunk.lower():
         return False
     letters = chunk.strip(PUNCTUATION)
@@ -145,8 +145,8 @@ def _has_capital(chunk: str, begins: bool) -> bool:
 
 
 def _exact(plain: str, is_name: bool) -> Iterator[tuple[ExactWordKind, str]]:
-    """The exact words of a chunk, case-folded: what is written in letters that words have spaces
-    between, and, where there are others, the whole without its ending."""
+    """The exact words of a case-folded chunk: its runs in scripts that put spaces between words,
+    and, if it has letters of other scripts, the whole chunk without its ending."""
     if len(plain) > _CHARS_MAX or (_DAY_ONLY.fullmatch(plain) and any(days(plain))):
         return
     if plain.isascii() and plain.isalpha():  # most words of most queries
@@ -181,7 +181,7 @@ def _kind(word: str, is_name: bool) -> ExactWordKind | None:
 
 
 def _without_ending(word: str) -> str:
-    """A noun without its ending; nothing of a verb."""
+    """A noun without its ending; an empty string for a verb."""
     inflected = INFLECTED_KO.fullmatch(word)
     if inflected is not None and inflected[2] not in ENDINGS_OF_NOUNS_KO:
         return word if inflected[2] in _NOUNS_END_SO else ""

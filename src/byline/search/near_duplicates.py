@@ -1,8 +1,8 @@
-"""Which passages say the same, so that a search shows each thing once and names where else it is.
+"""Near duplicates: passages that say the same are shown as one hit, with the other places named.
 
-Every passage has a fingerprint: a 64-bit simhash (Charikar 2002) of its terms, worked out once,
-when it is indexed. Passages with much the same words differ in few of its bits, others in half of
-them. It only picks the pairs worth a look, which is what makes this cheap; words decide:
+Every passage has a fingerprint: a 64-bit simhash (Charikar 2002) of its terms, computed once, when
+it is indexed. Passages with much the same words differ in few of its bits, others in half of them.
+It only picks the pairs to compare, which is what makes this cheap; the words decide:
 
     1. the same words in the same order (letter case, punctuation, line breaks and the `>` of
        quoted mail apart) are the same
@@ -33,10 +33,10 @@ from byline.text.terms import terms
 
 FINGERPRINT_BITS: Final = 64
 DISTANCE_MAX: Final = 12
-"""Bits in which fingerprints of nearly the same words differ at most; strangers differ in 32,
-give or take 4."""
+"""Fingerprints of nearly the same words differ in at most so many bits; those of unrelated passages
+differ in 32, give or take 4."""
 ADDED_SHARE_MAX: Final = 0.1
-"""The most that one of two nearly equal passages may have beyond the other, as a share of words."""
+"""One of two near duplicates may have at most this share of its words beyond the other."""
 ALSO_IN_MAX: Final = 20
 
 FINGERPRINTED_TERMS_MAX: Final = 20_000
@@ -53,22 +53,21 @@ _CHANGES_MEANING: Final = re.compile(
 
 
 def fingerprint(term_ids: Iterable[int]) -> int:
-    """The simhash of a passage's terms (`analyse.terms`), as PostgreSQL's signed 64-bit integer.
+    """The simhash of a passage's terms (`text.terms`), as PostgreSQL's signed 64-bit integer.
 
-    Bit `n` is set when more than half of the different terms have it set in their hash. (Counted
-    as often as they occur, "the" and "of" would make all English passages alike.)
+    Bit `n` is set if more than half of the distinct terms have it set in their hash. (Counted by
+    occurrence, "the" and "of" would make all English passages alike.)
     """
     keys, _ = distinct(keys_of([list(islice(term_ids, FINGERPRINTED_TERMS_MAX))]))
     return int(fingerprints(keys, 1)[0])
 
 
 def fingerprints(keys: npt.NDArray[np.int64], passages: int) -> npt.NDArray[np.int64]:
-    """The fingerprints of so many passages whose terms are the `keys` (`columns.py`; rising, each
-    once).
+    """The fingerprints of `passages` passages, whose terms are the `keys` (`term_columns.py`;
+    rising, each once).
 
-    Each bit of a hash is counted in a lane of its own, of 8 or 16 bits where those are enough for
-    the terms of any passage; eight or four lanes are one number, so that an addition counts for all
-    of them.
+    Each bit of a hash is counted in a lane of 8 bits, or of 16 if a passage has too many terms for
+    8. Eight or four lanes make one number, so that one addition counts for all of them.
     """
     sizes = np.diff(ends_in(keys, passages), prepend=0)
     lane = np.uint8 if sizes.max(initial=0) < 256 else np.uint16
@@ -86,16 +85,16 @@ def fingerprints(keys: npt.NDArray[np.int64], passages: int) -> npt.NDArray[np.i
 
 
 def distance(one: int, other: int) -> int:
-    """In how many bits two fingerprints differ (0 to 64)."""
+    """The number of bits in which two fingerprints differ (0 to 64)."""
     return ((one ^ other) & ((1 << FINGERPRINT_BITS) - 1)).bit_count()
 
 
 def collapse(hits: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
-    """The hits in their order, each that says the same as a better one moved into its `also_in`.
+    """The hits in their order; a near duplicate of a better hit moves into that hit's `also_in`.
 
-    Nothing is lost: every hit is in the result or in the `also_in` (`ALSO_IN_MAX` at most) of one
-    that is. Hits already collapsed keep what they list. 50 hits without duplicates take 0.2 ms
-    where the fingerprints are known.
+    Every hit is in the result or in the `also_in` (`ALSO_IN_MAX` at most) of one that is. Hits
+    collapsed before keep their lists. 50 hits without duplicates take 0.2 ms if their fingerprints
+    are known.
     """
     kept: list[_ComparedHit] = []
     for hit in hits:
@@ -112,7 +111,7 @@ def collapse(hits: Sequence[SearchHit]) -> tuple[SearchHit, ...]:
 
 
 class _ComparedHit:
-    """A hit among others; its words are looked at only when its fingerprint is near another's."""
+    """A hit to compare; its words are read only if its fingerprint is near another's."""
 
     def __init__(self, hit: SearchHit) -> None:
         self.hit = hit

@@ -1,4 +1,4 @@
-"""Passages as they are shown: read from the database once it is known which ones."""
+"""Reads the ranked passages from the database, as hits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from byline.store.statements import statements
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """A hit, the share (0 to 1) of what the query is about that its terms cover, and which of the
-    query's terms it has."""
+    """A hit, its `coverage` (the share, 0 to 1, of the content terms' weight that it has), and
+    which of the query's terms it has."""
 
     hit: SearchHit
     coverage: float
@@ -29,7 +29,7 @@ class FoundPassage:
 async def read_passages(
     connection: AsyncConnection[DictRow], query: WeightedQuery, ranked: Mapping[int, Fused]
 ) -> list[FoundPassage]:
-    """The passages in the order of `ranked`; those deleted meanwhile are left out."""
+    """The passages in the order of `ranked`; those deleted since are left out."""
     found = await connection.execute(
         statements("lexical")["passages"],
         {"terms": int4_array(list(query.weights)), "passages": int8_array(list(ranked))},

@@ -1,25 +1,25 @@
-"""How a query is read: phrases and exclusions, and everything else as words. Pure.
+"""The syntax of a query: phrases, exclusions and prefixes; everything else is words. Pure.
 
-    "exact words"    passages that hold these words so, as they are written, are the only ones found
-    -word  -"words"  passages that hold these are not found
-    word*            any of the words that begin so is looked for
+    "exact words"    only passages with these words, as written, are found
+    -word  -"words"  passages with these are not found
+    word*            stands for any word that begins so
 
-    1. Quotes are a phrase when they stand in a pair, the first after white space or at the start,
-       the last before anything but a letter or digit, with something to look for between them.
-    2. A hyphen excludes when it stands after white space or at the start, right before a letter or
-       a phrase: `-5` is a number, `10-20` a range, `--all` an option, `- ` a dash. Words that only
-       ask (`-the`) exclude nothing.
-    3. A star makes a prefix of what stands before it when that is a word with a script of spaces,
-       the whole of it from white space or the start on, ending in 3 letters or digits, with nothing
-       but punctuation behind: not `**bold**`, `2*3`, `*`. In Korean, Japanese and Chinese it means
+    1. A pair of quotes makes a phrase if the first follows white space or the start, no letter or
+       digit follows the last, and there are terms between them.
+    2. A hyphen excludes if it follows white space or the start and stands right before a letter or
+       a phrase: `-5` is a number, `10-20` a range, `--all` an option, `- ` a dash. A stop word
+       (`-the`) excludes nothing.
+    3. A star makes a prefix of the word before it if the script puts spaces between words, the word
+       follows white space or the start and ends in 3 letters or digits, and only punctuation stands
+       behind the star: not `**bold**`, `2*3`, `*`. In Korean, Japanese and Chinese it means
        nothing: their pairs of characters find beginnings without it.
-    4. Where nothing is left to look for, all of it is words: so is `-kimchi` alone.
-    5. So is a question: what ends in a question mark, or has more than ten words beside its marks.
-       Who quotes a title in a question wants the answer, not the passages that spell the title.
+    4. If no words are left to search for, all of the query is words: so is `-kimchi` alone.
+    5. A question is words: a query that ends in a question mark, or has more than ten words outside
+       phrases. Whoever quotes a title in a question wants the answer, not passages with the title.
        (As conditions, the quotes in 14 of 200 such questions cost 0.017 of nDCG@10.)
 
-Nothing is an error: whatever is not one of these is text. A question put to a model is not read
-this way at all; see `as_words`.
+Nothing is an error: all else is text. A question put to a model is not parsed at all; see
+`as_words`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from byline.text.terms import MARKS, UNSPACED, folded, is_stop_word, term_string
 
 _PHRASE_CHARS_MAX: Final = 300
 _PARTS_MAX: Final = 32
-"""Phrases, and exclusions, of one query; what comes after them is words."""
+"""Phrases, exclusions and prefixes of one query; the rest of the query is words."""
 
 _QUOTED: Final = rf'["“”„]([^"“”„]{{1,{_PHRASE_CHARS_MAX}}})["“”](?!\w)'
 _JOINED: Final = rf"[^\W_{UNSPACED}]"
@@ -57,8 +57,8 @@ _ALIKE: Final = str.maketrans(
 
 @dataclass(frozen=True)
 class ParsedQuery:
-    """A query as it was read. `words` is what passages are scored by: all that is looked for,
-    without its marks and `prefixes`. Those are case-folded, the others as they were written."""
+    """A query as it was parsed. Passages are scored by `words`: all words searched for, phrases
+    included, without `prefixes`. `prefixes` are case-folded, the other fields as written."""
 
     words: str
     phrases: tuple[str, ...] = ()
@@ -68,21 +68,21 @@ class ParsedQuery:
 
     @property
     def is_plain(self) -> bool:
-        """Whether any passage may be found."""
+        """Whether there is no phrase and no exclusion, so that every passage matches."""
         return not (self.phrases or self.excluded or self.excluded_phrases)
 
     @cached_property
     def required_terms(self) -> list[int]:
-        """Term ids that every passage with the phrases has; fewer than the phrases' own."""
+        """Ids of terms that every passage with the phrases has; fewer than the phrases' terms."""
         return sorted({term for phrase in self.phrases for term in _certain_terms(phrase)})
 
     @cached_property
     def excluded_terms(self) -> list[frozenset[int]]:
-        """For each excluded word its term ids: a passage that has all of them is not found."""
+        """The term ids of each excluded word; a passage that has all of them does not match."""
         return [ids for word in self.excluded if (ids := frozenset(terms(word)))]
 
     def matches(self, *parts: str) -> bool:
-        """Whether a passage may be found, given its text, its heading and its title."""
+        """Whether a passage satisfies phrases and exclusions, given text, heading and title."""
         written = [_comparable(part) for part in parts if part]
         if not all(_is_in_any(pattern, written) for pattern in self._phrase_patterns):
             return False
@@ -103,12 +103,12 @@ class ParsedQuery:
 
 
 def as_words(query: str) -> ParsedQuery:
-    """A question in plain language: all of it is words, whatever signs are in it."""
+    """A query in plain language: all of it is words, whatever signs it has."""
     return ParsedQuery(query)
 
 
 def parse_query(query: str) -> ParsedQuery:
-    """A query with its marks understood."""
+    """The query parsed by the rules above."""
     if _ASKS.search(query):  # 5
         return as_words(query)
     phrases: list[str] = []
@@ -153,19 +153,18 @@ def parse_query(query: str) -> ParsedQuery:
 
 
 def split_compounds(text: str) -> str:
-    """A text whose compounds are words beside each other: what holds `2024-05-01` holds `2024 05`
-    too, but not as a whole."""
+    """The text with its compounds split into words: `2024-05-01` becomes `2024 05 01`."""
     return _SIGNS.sub(" ", _comparable(text))
 
 
 def _comparable(text: str) -> str:
-    """Text as phrases are compared: NFKC, case-folded, white space narrowed, quotes, apostrophes
-    and dashes each in one form."""
+    """The form in which phrases are compared: NFKC, case-folded, white space collapsed, quotes,
+    apostrophes and dashes each in one form."""
     return " ".join(folded(text.translate(_ALIKE)).split())
 
 
 def _pattern(phrase: str) -> re.Pattern[str]:
-    """Finds a phrase, but not the end or beginning of a longer word where words have spaces."""
+    """A pattern that finds a phrase, but in scripts with spaces not inside a longer word."""
     written = _comparable(phrase)
     before = rf"(?<!{_JOINED})" if _SPACED.match(written[0]) else ""
     after = rf"(?!{_JOINED}|(?<=\d),\d{{3}})" if _SPACED.match(written[-1]) else ""
@@ -177,10 +176,10 @@ def _is_in_any(pattern: re.Pattern[str], parts: Iterable[str]) -> bool:
 
 
 def _certain_terms(phrase: str) -> list[int]:
-    """Terms of a phrase that cannot hang on what stands around it in a passage.
+    """Those terms of a phrase that do not depend on what surrounds it in a passage.
 
-    Compounds are taken apart (`2024-05` may stand in `2024-05-01`), and single characters are left
-    out: whether they are terms of their own hangs on their neighbours.
+    Compounds are split (`2024-05` may stand in `2024-05-01`), and single characters are left out:
+    whether they are terms of their own depends on their neighbours.
     """
     apart = split_compounds(phrase)
     return [

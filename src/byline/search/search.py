@@ -7,8 +7,8 @@
 The two legs run concurrently, each on a connection of its own. Neither keeps a connection while it
 waits for the other, so searches that are short of connections queue and cannot deadlock.
 
-Without vectors (no embedder, none made yet, an embedder that is down) only the lexical leg runs, and
-`legs` says why. Nothing is left out in silence.
+Without vectors (no embedder, none made yet, an embedder that is down) only the lexical leg runs,
+and `legs` says why. Nothing is left out in silence.
 """
 
 from __future__ import annotations

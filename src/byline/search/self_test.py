@@ -1,7 +1,7 @@
-"""Proof, at every start, that search finds what is in documents, in Korean and in English.
+"""A test at every start that search finds text in documents, in Korean and in English.
 
-An index that finds nothing looks like documents that say nothing. So a start adds a small document,
-asks for it, and takes all of it back: nothing is committed, nobody else sees it.
+An index that finds nothing looks like documents that say nothing. So every start indexes a small
+document, searches for it, and rolls back: nothing is committed, and no other connection sees it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _REMEDY: Final = (
 
 
 async def prove_search(database: Database) -> None:
-    """Index and find a passage of each language. A few milliseconds.
+    """Index and find a passage of each language, in a few milliseconds.
 
-    Raises `StartFailed` where that does not work, and `DatabaseUnavailable`.
+    Raises `StartFailed` if that does not work, and `DatabaseUnavailable`.
     """
     async with database.connection() as connection:
         try:

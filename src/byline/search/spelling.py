@@ -1,12 +1,12 @@
-"""Misspellings: words of a query that no passage holds, and the written words one slip away.
+"""Spelling correction: query words that no passage has, and the known words one edit away.
 
-A slip is one letter too many, one missing, one wrong, or two in the wrong order, anywhere but at
-the beginning of a word of five letters or more, in a script with an alphabet. Only a word that
-nobody wrote is taken for misspelt, so a search of words that are there is what it was. What it may
-stand for counts as one term, as the words of a prefix do.
+An edit is one letter too many, one missing, one wrong, or two transposed, anywhere but in the first
+letter, in words of five letters or more of a script with an alphabet. Only a word that no document
+has is taken to be misspelt, so other searches do not change. All corrections of a word count as one
+term, as the words of a prefix do.
 
-All slips of a word are a few hundred; looking each up in the list of words needs no other index and
-no extension of the database (`pg_trgm` is not everywhere).
+A word has a few hundred edits. Looking each up in the list of words needs no other index and no
+extension of the database (`pg_trgm` is not everywhere).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from byline.store.statements import statements
 from byline.text.terms import PUNCTUATION, folded, is_stop_word, whole_term
 
 CHARS_MIN: Final = 5
-"""A shorter word is one slip away from too many others."""
+"""A shorter word is one edit away from too many others."""
 
 CHARS_MAX: Final = 20
 WORDS_MAX: Final = 2
-"""Misspelt words of one query that are looked up; the first ones."""
+"""Misspelt words of one query that are corrected; the first ones."""
 
 MEANT_MAX: Final = 3
-"""Written words that one misspelt word stands for at most, those in most passages."""
+"""Corrections of one misspelt word; those that most passages have."""
 
 _ALPHABETS: Final = (
     "abcdefghijklmnopqrstuvwxyz",
@@ -41,7 +41,7 @@ _ALPHABETS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class SpellingCorrection:
-    """A misspelt word, what it stands for, those in most passages first, and their term ids."""
+    """A misspelt word, its replacements (those in most passages first), and their term ids."""
 
     word: str
     replacements: tuple[str, ...]
@@ -49,7 +49,7 @@ class SpellingCorrection:
 
 
 def correctable_words(text: str) -> tuple[str, ...]:
-    """The words of a query that could be misspelt, case-folded, each once, in their order."""
+    """The words of a query that can be corrected, case-folded, each once, in their order."""
     found = (chunk.strip(PUNCTUATION) for chunk in folded(text).split())
     return tuple(
         dict.fromkeys(word for word in found if _alphabet(word) and not is_stop_word(word))
@@ -57,15 +57,15 @@ def correctable_words(text: str) -> tuple[str, ...]:
 
 
 def single_edits(word: str) -> frozenset[str]:
-    """Every text one slip away from a word, case-folded; none of a word without an alphabet."""
+    """Every text one edit away from a case-folded word; none for a word without an alphabet."""
     return frozenset(_edits(word, _alphabet(word))) - {word}
 
 
 async def correct_spelling(
     connection: AsyncConnection[DictRow], collection: str | None, words: Sequence[str]
 ) -> tuple[SpellingCorrection, ...]:
-    """What misspelt words stand for, as far as passages of the collection (None: of any) hold it.
-    Two round trips, or none."""
+    """The corrections of misspelt words that passages of the collection (None: of any) have. Two
+    round trips, or none."""
     words = words[:WORDS_MAX]
     if not words:
         return ()
@@ -95,7 +95,7 @@ def _correction(
 
 
 def _alphabet(word: str) -> str:
-    """The letters a word is written in; none where it is too short, too long or not all letters."""
+    """The alphabet of a word; empty if the word is too short, too long or not all letters."""
     if CHARS_MIN <= len(word) <= CHARS_MAX:
         letters = set(word)
         for alphabet in _ALPHABETS:

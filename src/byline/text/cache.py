@@ -1,4 +1,4 @@
-"""What a function makes of a key, remembered for as many keys as are worth the memory."""
+"""A bounded cache of a function's results."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ V = TypeVar("V")
 
 
 class BoundedCache(dict[K, V]):
-    """`remembered[key]` is what `make` makes of it; `most` keys are kept at most. When there are
-    too many, those that were not asked for since that last happened are forgotten.
+    """`cache[key]` is `make(key)`, computed or cached; at most `most` keys are kept. When half of
+    that is reached, keys that were not read since the last time it was are dropped.
 
-    A third faster than `lru_cache` for words that are mostly known, which is what texts are.
+    A third faster than `lru_cache` for the words of texts, most of which are cached.
     """
 
     def __init__(self, make: Callable[[K], V], most: int) -> None:

@@ -1,4 +1,4 @@
-"""Days, however they are written, as one term each. Pure.
+"""Finds days in a text; each is one term, however it is written. Pure.
 
 `2024-05-01`, `2024.5.1`, `2024년 5월 1일`, `2024年5月1日`, `May 1, 2024`, `1 May 2024`
 and `the 1st of May 2024` are `day 2024-05-01`; with or without a year all of them are `day 05-01`
@@ -46,7 +46,7 @@ _MONTH_CHARS_MAX: Final = len(" september. ")
 
 
 def days(text: str) -> Iterator[str]:
-    """The days a case-folded text speaks of, as terms, in order."""
+    """The days in a case-folded text, as terms, in order."""
     for found in _DATE.finditer(text):
         if _cannot_be_a_day(text, found.start(), found[0]):
             continue
@@ -60,14 +60,15 @@ def days(text: str) -> Iterator[str]:
 
 
 def _cannot_be_a_day(text: str, start: int, date: str) -> bool:
-    """What most numbers are: of three digits or more, or after a word that is no month's name."""
+    """Whether a number is surely no day: it has three digits or more, or follows a word that is no
+    month's name. Most numbers are ruled out here."""
     if not date.isdecimal():
         return start > 0 and text[start - 1] in ".,-/"
     return len(date) > 2 or start < 4 or text[start - 2] not in _MONTHS_END_IN
 
 
 def _day(text: str, found: re.Match[str]) -> tuple[int, int, int] | None:
-    """(year, month, day), year 0 where none is said; None for what is no day."""
+    """(year, month, day), with year 0 if there is none; None if the match is no day."""
     numbers = [int(number) for number in _NUMBERS.findall(found[0])]
     named = _MONTH_WITHIN.search(found[0])
     if named is None and len(numbers) < 3 and not _is_numbered(found[0]):

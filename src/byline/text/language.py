@@ -1,6 +1,7 @@
-"""Which language a text is written in, by the library that also tells encodings apart.
+"""Detects the language of a document's text with chardet, which also detects encodings.
 
-Runs in the worker process: loading its model takes a tenth of a second.
+Runs in the worker process: loading its model takes a tenth of a second. The language to answer a
+question in is told by its letters: see `question_language.py`.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from typing import Final
 _SAMPLES: Final = 3
 _SAMPLE_CHARS: Final = 1_500
 _LETTERS_MIN: Final = 24
-"""Fewer letters than this tell nothing: any of ten languages may be in `WLAN 2024`."""
+"""A text with fewer letters has no language: `WLAN 2024` may be in any of ten."""
 _DENSE_LETTERS_MIN: Final = 6
-"""Of Hangul, Han or Kana, which hold more each."""
+"""The same for letters of Hangul, Han or Kana, each of which says more."""
 _DECISIVE: Final = (("\x80", "\u0250", 0.04), ("\u0250", "\U0010ffff", 0.2))
-"""Accented Latin letters, other scripts: in at least which share of the words they decide."""
+"""For accented Latin letters, and for other scripts: the least share of the words that must have
+them for those words to count."""
 
 
 def language_of(text: str) -> str | None:
-    """The language (ISO 639-1) most of a text is in; None where it does not tell."""
+    """The language (ISO 639-1) of most of a text; None if it cannot be told."""
     import chardet
 
     sample = _letters(text)
@@ -31,10 +33,10 @@ def language_of(text: str) -> str | None:
 
 
 def _letters(text: str) -> str:
-    """The words of the beginning, the middle and near the end of a text, without signs.
+    """A sample of words, letters only, from the beginning, the middle and the end of a text.
 
-    A dash, a name with an accent or a word in another script would decide for their language at
-    once, in a text of thousands of plain letters; so words with few of their kind are left out.
+    A single dash, accented name or word in another script would decide the language of thousands of
+    plain letters, so such words are left out where they are few.
     """
     step = max(1, (len(text) - _SAMPLE_CHARS) // max(1, _SAMPLES - 1))
     starts = range(0, max(1, len(text) - _SAMPLE_CHARS + 1), step)

@@ -1,6 +1,6 @@
-"""In which language an answer is wanted: that of the question, told by its letters. Pure.
+"""Tells the language of a question, in which it is to be answered, by its letters. Pure.
 
-1. words in quotation marks do not count: they are what is asked about
+1. words in quotation marks do not count: the question is about them
 2. Hangul                → Korean, unless an English question surrounds it
 3. Kana                  → Japanese, likewise
 4. Han                   → Chinese, likewise
@@ -16,7 +16,7 @@ from typing import Final
 
 
 class Language(StrEnum):
-    """The languages whose instruction is given in so many words."""
+    """The languages that the prompt can name to the model."""
 
     ENGLISH = "en"
     KOREAN = "ko"
@@ -44,7 +44,7 @@ _ENGLISH_AROUND_MIN: Final = 2
 
 
 def question_language(question: str) -> Language | None:
-    """The language of `question`; None where its letters do not tell."""
+    """The language of `question`; None if its letters do not tell."""
     text = _QUOTED.sub(" ", question)
     if not re.search(r"[^\W\d_]", text):
         text = question

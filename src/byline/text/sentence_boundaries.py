@@ -1,4 +1,4 @@
-"""Where a sentence may end, in English, Korean and other scripts: one answer for all who cut. Pure.
+"""Finds the ends of sentences in English, Korean and other scripts, for all that splits text. Pure.
 
 A terminator (`.`, `!`, `?`, `…`, their forms in other scripts) with the quotes, brackets and
 emphasis that close there is
@@ -9,9 +9,9 @@ emphasis that close there is
     that ends in `Mr.`);
  3. a sure end otherwise.
 
-Who needs every sentence takes likely and sure ends; who looks for one good place to cut takes sure
-ones. A boundary is told from LOOK_BACK_CHARS before it and LOOK_AHEAD_CHARS behind it, so that it
-is the same whatever comes later, and costs the same wherever it stands.
+To split into sentences, take likely and sure ends; to find one good place to cut, take sure ones.
+A boundary depends only on LOOK_BACK_CHARS before it and LOOK_AHEAD_CHARS behind it, so it is the
+same whatever comes later, and costs the same at any place.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ TERMINATOR: Final = re.compile(
     rf"(?<![{_TERMINATORS}])[{_TERMINATORS}]++[{_IN_CLASS}]*+(?=\s|$|[\[［【〔]\s?(?:\d|\^|[sS출자]))"
     rf"|[。！？｡]++[”’」』）\)]*+|(?<=[다요죠까])\.(?=[가-힣](?!고\s))"
 )
-"""A terminator and what closes with it, where white space, the text's end or a citation follows;
-CJK ones, and a dot behind the ending of a Korean verb, wherever they stand."""
+"""A terminator with the quotes and brackets it closes, before white space, the end of the text or a
+citation; a CJK terminator, or a dot behind the ending of a Korean verb, before anything."""
 
 _BEFORE_WORD: Final = r"(?:^|[\s(\"“‘\[*_]|(?<!\w)')"  # the apostrophe of `Ann's` begins none
 _ABBREVIATION: Final = re.compile(
@@ -68,7 +68,7 @@ _SAYS: Final = re.compile(r"(?:이?라고|이?라며|이?라는|하고|라면서
 
 
 def boundary(text: str, match: re.Match[str]) -> Boundary:
-    """How surely a sentence ends at `match`, one of `TERMINATOR` in `text`."""
+    """How surely a sentence ends at `match`, a match of `TERMINATOR` in `text`."""
     terminators = match.group().rstrip(_CLOSERS)
     closed = terminators != match.group()
     before = text[max(0, match.start() - LOOK_BACK_CHARS) : match.start() + 1]
@@ -85,7 +85,7 @@ def boundary(text: str, match: re.Match[str]) -> Boundary:
 
 
 def last_sure_end(text: str, least: int, reach: int) -> int | None:
-    """The last place in `text[least:reach]` that is surely behind a sentence."""
+    """The last sure end of a sentence in `text[least:reach]`; None if there is none."""
     for match in reversed(list(TERMINATOR.finditer(text, least, reach))):
         # What stands behind `reach` was not looked at; only these need nothing behind them.
         told = match.end() < reach or match.group()[0] in "。！？｡"

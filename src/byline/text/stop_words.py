@@ -1,4 +1,4 @@
-"""The closed lists of words the analysis treats by name, in English and Korean."""
+"""The closed word lists of the analysis, English and Korean: stop words, particles, endings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STOP_WORDS_EN_TEXT: Final = """
     those to was we were what when where which who whom whose why will with would you your
 """
 STOP_WORDS_EN: Final = frozenset(_STOP_WORDS_EN_TEXT.split())
-"""Left out of questions, kept in passages. nDCG@10 with them left out of neither / of questions /
+"""Left out of queries, kept in passages. nDCG@10 with them left out of neither / of questions /
 of both: 0.907 / 0.909 / 0.908 on squad2_en, 0.671 / 0.684 / 0.679 on multihop_en. `us` and other
 words that are also names are not here."""
 
@@ -21,21 +21,21 @@ STOP_WORDS_KO: Final = re.compile(
     "|수|(?:있|없|하|되)(?:나요|는가|는지|습니까|어요)|해야|(?:합|됩|입)니까|인가요?"
     "|(?:알려|설명해|보여)(?:줘|주세요)"
 )
-"""The same in Korean: question words with their particles, and the verbs that make a question."""
+"""Korean stop words: question words with their particles, and the verbs that make a question."""
 
 _PARTICLES_TEXT: Final = """
     은 는 이 가 을 를 에 의 로 와 과 도 만
     에서 에는 에게 으로 까지 부터 이나 이란 처럼 보다 마다
 """
 PARTICLES_KO: Final = frozenset(_PARTICLES_TEXT.split())
-"""What may follow a noun; after a single syllable it tells that the syllable is one."""
+"""Particles that follow a noun; after a single syllable they show that it is a noun."""
 
 _AFTER_NOUNS_TEXT: Final = """
     나 랑 께 란 에도 밖에 조차 마저 라도 하고 이랑 이라도 에서는 에서도 으로는 까지는 부터는 에게는
     입니까 입니다 인가 인가요 인지 이에요 예요 이죠
 """
 ENDINGS_OF_NOUNS_KO: Final = frozenset((_PARTICLES_TEXT + _AFTER_NOUNS_TEXT).split())
-"""What may follow a name, or a code written in any letters."""
+"""Endings that may follow a name, or a code in any letters."""
 
 _OF_VERBS_TEXT: Final = """
     하다 한다 하는 하면 하여 해서 하기 하려면 하려고 합니다 합니까 하나요 한가요 했나요 했습니까
@@ -45,7 +45,7 @@ _OF_VERBS_TEXT: Final = """
 """
 _ENDINGS: Final = (_PARTICLES_TEXT + _AFTER_NOUNS_TEXT + _OF_VERBS_TEXT).split()
 INFLECTED_KO: Final = re.compile(f"([\uac00-\ud7a3]+?)({'|'.join(_ENDINGS)})")
-"""A Korean word and what it ends in, the longest such: a particle, or the ending of a verb."""
+"""Splits a Korean word into its stem and its longest ending: a particle, or a verb's ending."""
 
 CONTRACTIONS_EN: Final = frozenset(("t", "d", "m", "ll", "re", "ve"))
-"""What may follow an apostrophe as part of the word before it (`don't`), the possessive apart."""
+"""Letters after an apostrophe that belong to the word before it (`don't`); not the possessive."""

@@ -1,7 +1,7 @@
-"""What a text is findable by: from characters to terms, and from terms to their ids.
+"""The analysis of text: from characters to terms, and from terms to their ids.
 
-The same rules read passages and queries, so whatever is written in a passage is found by writing
-it again. A text is NFKC-normalised, case-folded and cut at white space; each chunk then gives
+Passages and queries are analysed by the same rules, so a passage is found by the words it has. A
+text is NFKC-normalised, case-folded and split at white space; each chunk then gives
 
 - words: runs of letters; Latin ones without their accents, reduced to their English Snowball stem;
 - numbers: as written, without thousands separators (`1,000` is `1000`);
@@ -41,8 +41,8 @@ from byline.text.stop_words import (
 )
 
 ANALYSIS_VERSION: Final = 5
-"""The number of the rules in this module, in `words`, `dates` and `vocabulary`, and of the weights
-in `bm25`."""
+"""The version of the rules in this module, `stop_words`, `date_terms` and `vocabulary`, and of the
+weights in `bm25`."""
 
 TERM_IDS_MAX: Final = 1_000_000_000
 """Ids are 1 … TERM_IDS_MAX - 1; 0 and below are free for the statistics to use."""
@@ -77,63 +77,63 @@ PUNCTUATION: Final = "()[]{}<>\"'“”‘’«».,;:!?…*_–—-"
 
 
 def terms(text: str) -> list[int]:
-    """The ids of a text's terms in order, with repeats; last the days it speaks of.
+    """The ids of a text's terms in order, with repeats, then those of its days.
 
-    Never raises; no terms is an empty list.
+    Never raises; a text without terms gives an empty list.
     """
     plain = folded(text)
     return _ids(plain.split()) + day_terms(plain)
 
 
 def packed_terms(plain: str, chunks: list[str]) -> bytes:
-    """The same of a text that is folded, and cut at white space, already: 4-byte integers as they
-    lie in memory."""
+    """The same for a text that is folded (`plain`) and split at white space (`chunks`) already:
+    4-byte integers in the machine's byte order."""
     return _packed_ids(chunks) + _packed(day_terms(plain))
 
 
 def term_strings(text: str) -> list[str]:
-    """The terms themselves, as `terms` numbers them."""
+    """The terms of a text as strings, in the order of `terms`."""
     plain = folded(text)
     return [term for chunk in plain.split() for term in _chunk_terms(chunk)] + list(days(plain))
 
 
 def query_terms(text: str) -> list[int]:
-    """The ids of a question's terms: without words that only ask, unless there are no others."""
+    """The ids of a query's terms, without stop words unless it has nothing else."""
     plain = folded(text)
     words = _ids(_content_chunks(plain)) or _ids(plain.split())
     return words + day_terms(plain)
 
 
 def content_terms(text: str) -> list[int]:
-    """The ids of what a question is about: `query_terms`, with Korean words without endings.
+    """The ids of a query's content terms: `query_terms`, with Korean words without their endings.
 
-    Whether a passage speaks of 김치찌개 must not hang on the question having said 김치찌개를.
+    Whether a passage is about 김치찌개 must not depend on the query having 김치찌개를.
     """
     return _ids(list(map(_without_ending, _content_chunks(folded(text))))) or query_terms(text)
 
 
 def ending_terms(text: str) -> frozenset[int]:
-    """Those of the `query_terms` that only the endings of Korean words bring: of 판매자가 that is
-    자가, which says nothing of sellers."""
+    """Those of the `query_terms` that come only from the endings of Korean words: of 판매자가 that
+    is 자가, which says nothing about sellers."""
     chunks = _content_chunks(folded(text))
     return frozenset(_ids(chunks)).difference(_ids(list(map(_without_ending, chunks))))
 
 
 def whole_term(word: str) -> int | None:
-    """The id of the one term that stands for all of a word or compound, case-folded; None where
-    there is none: it has too many parts, or is no word."""
+    """The id of the term for the whole of a case-folded word or compound; None if it has none
+    because it has too many parts or is no word."""
     found = _chunk_terms(word)
     parts = sum(part[0].isalnum() for part in _PARTS.findall(word))
     return _term_id(found[-1]) if found and parts <= _COMPOUND_PARTS_MAX else None
 
 
 def word_terms(word: str) -> list[int]:
-    """The ids of a word, case-folded, in order, without the days it may speak of."""
+    """The ids of a case-folded word's terms, in order, without days."""
     return _ids(word.split())
 
 
 def day_terms(plain: str) -> list[int]:
-    """The ids of the days a case-folded text speaks of, in the order of `days`."""
+    """The ids of the days in a case-folded text, in the order of `days`."""
     return list(map(_term_id, days(plain)))
 
 
@@ -170,7 +170,7 @@ def _packed(ids: Iterable[int]) -> bytes:
 
 
 def is_stop_word(chunk: str) -> bool:
-    """Whether a word, case-folded, asks and tells nothing: `who`, `언제부터`."""
+    """Whether a case-folded word is a stop word: `who`, `언제부터`."""
     word = chunk.strip(PUNCTUATION)
     if word.isascii():
         return word in STOP_WORDS_EN
@@ -178,7 +178,7 @@ def is_stop_word(chunk: str) -> bool:
 
 
 def folded(text: str) -> str:
-    """NFKC, case-folded, without characters nobody sees: how all text is compared."""
+    """The form in which all text is compared: NFKC, case-folded, without invisible characters."""
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).casefold()
@@ -206,7 +206,7 @@ def _chunk_terms(chunk: str) -> list[str]:
 
 
 def _compound_terms(parts: list[str]) -> list[str]:
-    """Terms of one run of parts and the separators between them."""
+    """The terms of a compound, given its parts and the separators between them."""
     found: list[str] = []
     run: list[str] = []  # spaced parts and separators not yet written out
     for part in parts:

@@ -1,1 +1,1 @@
-"""Texts as vectors: embedders, the spaces they make, their graph, and the filling of both."""
+"""Texts as vectors: embedders, vector spaces, their HNSW graphs, and filling them."""

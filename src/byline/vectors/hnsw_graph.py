@@ -1,10 +1,10 @@
-"""The graph over a space's vectors (HNSW): made dense, and made again where an earlier Byline made
-it thin.
+"""Rebuilds the HNSW graph over a space's vectors where an earlier Byline made it too thin.
 
-What a graph finds hangs on how many neighbours each vector keeps (`m`) and how many were looked at
-to choose them (`ef_construction`). pgvector's own 16 and 64 do for a few ten thousand vectors; of
-the exact ten nearest of 250,000 such a graph found 0.82, one of 24 and 128 found 0.94 in the same
-time, for 4 % more disk and two to three times the time to build (`docs/decisions`, 0060).
+The recall of a graph depends on how many neighbours each vector keeps (`m`) and how many were
+compared to choose them (`ef_construction`). pgvector's defaults, 16 and 64, are enough for a few
+ten thousand vectors; of the exact ten nearest of 250,000 such a graph found 0.82, one of 24 and 128
+found 0.94 in the same time, for 4 % more disk and two to three times the time to build
+(`docs/decisions`, 0060).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _CONNECT_S: Final = 10
 
 @asynccontextmanager
 async def rebuilding_graphs(url: str) -> AsyncIterator[None]:
-    """Thin graphs of the database at `url` are made dense beside whatever the block does; one that
-    could not be is tried again by the next block."""
+    """Rebuild thin graphs of the database at `url` in the background while the block runs. One that
+    could not be rebuilt is tried again by the next block."""
     task = asyncio.create_task(rebuild_graphs(url), name="make graphs dense")
     try:
         yield
@@ -40,8 +40,8 @@ async def rebuilding_graphs(url: str) -> AsyncIterator[None]:
 
 
 async def rebuild_graphs(url: str) -> None:
-    """Make every thin graph of the database dense, one after the other. Never raises: search goes
-    on with what there is."""
+    """Rebuild every thin graph of the database, one after the other. Errors of the database are
+    logged, not raised: search goes on with the graphs there are."""
     try:
         async with await AsyncConnection[DictRow].connect(
             url, autocommit=True, row_factory=dict_row, connect_timeout=_CONNECT_S
@@ -53,8 +53,8 @@ async def rebuild_graphs(url: str) -> None:
 
 
 async def rebuild_graph(connection: AsyncConnection[DictRow], space: VectorSpace) -> bool:
-    """Put a dense graph in the place of a thin one; whether there was one. Searches and writers go
-    on meanwhile, but for the moment of the exchange. `connection` is one with autocommit."""
+    """Replace a thin graph by a dense one; return whether it was thin. Searches and writers go on
+    meanwhile, except at the moment of the exchange. `connection` must have autocommit."""
     found = await (await connection.execute(space.sql("graph_is_thin"))).fetchone()
     if found is None or not found["is_thin"]:
         return False

@@ -1,12 +1,12 @@
-"""A query as a vector, or why it has none: where the dense leg of a search begins.
+"""Makes the vector of a query for the dense leg of a search, or tells why there is none.
 
     1. no embedder is configured                                       → `off`
-    2. no embedder at hand made any vectors, or not one is there yet   → `waiting: …`
-    3. the embedder gives none for this query                          → `unavailable: …`
-    4. some passages still wait for theirs                             → `partial: …`
+    2. no embedder at hand has made a vector yet                       → `waiting: …`
+    3. the embedder fails for this query                               → `unavailable: …`
+    4. some passages have no vector yet                                → `partial: …`
     5. otherwise                                                       → `ok`
 
-These words are what `legs.dense` says of a search.
+These words are `legs.dense` of a search.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NO_VECTORS = "waiting: no passage has been embedded yet"
 
 
 class QueryEmbedder(Protocol):
-    """Turns a query into a vector of length 1, soon. Raises EmbedderUnavailable."""
+    """Turns a query into a vector of length 1, in bounded time. Raises EmbedderUnavailable."""
 
     async def embed_query(self, text: str) -> Sequence[float]: ...
 
@@ -44,8 +44,8 @@ class QueryEmbedders(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SearchableSpace:
-    """A space that can be searched, the embedder that made it, the share (0 to 1) of the passages
-    that are in it, and how many vectors it has in all collections."""
+    """A space that can be searched, its embedder, the share (0 to 1) of the passages that have a
+    vector in it, and the number of its vectors in all collections."""
 
     space: VectorSpace
     embedder: QueryEmbedder
@@ -55,8 +55,7 @@ class SearchableSpace:
 
 @dataclass(frozen=True, slots=True)
 class QueryVector:
-    """A query as a vector of `space`, which has so many `vectors`. `status` is what `legs.dense`
-    says."""
+    """The vector of a query in `space`, which has `vectors` vectors. `status` is `legs.dense`."""
 
     space: VectorSpace
     vector: Sequence[float]
@@ -66,7 +65,7 @@ class QueryVector:
 
 @dataclass(frozen=True, slots=True)
 class NoQueryVector:
-    """The search goes by words alone; `status` says why."""
+    """There is no vector, so only the lexical leg searches; `status` says why."""
 
     status: str
 
@@ -74,7 +73,7 @@ class NoQueryVector:
 async def find_space(
     connection: AsyncConnection[DictRow], embedders: QueryEmbedders | None, collection: str | None
 ) -> SearchableSpace | NoQueryVector:
-    """The vectors to search, in one round trip."""
+    """The space to search, or why there is none. At most one round trip."""
     if embedders is None or not embedders.fingerprints:  # 1
         return NoQueryVector(OFF)
     found = await searchable_space(connection, embedders.fingerprints, collection)
@@ -85,7 +84,8 @@ async def find_space(
 
 
 async def embed(found: SearchableSpace | NoQueryVector, text: str) -> QueryVector | NoQueryVector:
-    """The query's vector. The embedder bounds the wait; that it is down is no error of a search."""
+    """The query's vector, or why there is none: an embedder that is down is no error of a search.
+    The embedder bounds the wait."""
     if isinstance(found, NoQueryVector):
         return found
     try:

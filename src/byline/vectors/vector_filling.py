@@ -1,13 +1,13 @@
-"""Filling in vectors behind the index: newest documents first, one filler for each database.
+"""Embeds the indexed passages in the background: newest documents first, one filler a database.
 
     wait for work ──► take the next passages ──► embed them ──► store them ──► (again)
           ▲                    │ none left: let searches use the space
           └────────────────────┘
     the embedder fails: note why, pause (1 s, 2 s, 4 s … 60 s), again
 
-Every batch is stored with how far its document has come, in one transaction, so a process that dies
-loses at most one batch. What the filler works on may be removed or read anew meanwhile: it locks
-the document before it stores, and stores nothing for a reading that is not the last any more.
+Every batch is stored with its document's progress in one transaction, so a process that dies loses
+at most one batch. The document may be removed or read again meanwhile: the filler locks it before
+it stores, and stores nothing for a reading that is no longer the last.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ log: Final = structlog.get_logger(__name__)
 
 _CONNECT_S: Final = 10
 _IDLE_S: Final = 30.0
-"""Without a word from the database it is asked whether it is there, and looked for work."""
+"""Without a notification for so long, the filler checks the connection and looks for work."""
 _TURN_S: Final = 5.0
-"""How soon another process takes over from one that died."""
+"""How often another process tries to take over from one that died."""
 _PAUSE_S_MAX: Final = 60.0
 _CHANGES_MAX: Final = 64
 _REFUSED: Final = frozenset({"http_400", "http_413", "http_422", "http_500"})
-"""The server may take another text; llama.cpp answers 500 to one that is too long for it."""
+"""Reasons that may be about one text only; llama.cpp answers 500 to one that is too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class _Passage:
 
 
 class _FillStep(Enum):
-    """What the filler found to do."""
+    """What the filler did in one step."""
 
     WORKED = auto()
     COMPLETE = auto()
@@ -76,36 +76,36 @@ class _FillStep(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Passages to embed; `complete` are documents of which nothing is left."""
+    """The next passages to embed; `complete` are documents without any left."""
 
     passages: Sequence[_Passage]
     complete: Sequence[UUID]
 
 
 async def queue_embedding(connection: AsyncConnection[DictRow], document_id: str) -> None:
-    """Let a document that was just read be embedded, in the caller's transaction."""
+    """Queue a document that was just read for embedding, in the caller's transaction."""
     await connection.execute(statements("embedding")["queue_document"], {"id": document_id})
 
 
 def pause_s(failures: int) -> float:
-    """Seconds to wait after so many failures one after the other."""
+    """Seconds to wait after `failures` consecutive failures."""
     return float(min(2 ** min(failures - 1, 10), _PAUSE_S_MAX))
 
 
 class VectorFiller:
-    """Embeds what waits for it, until cancelled. One process of those on a database does."""
+    """Embeds queued passages until cancelled. Only one process on a database does so at a time."""
 
     def __init__(self, database: Database, embedder: Embedder) -> None:
         self._database = database
         self._embedder = embedder
 
     async def jobs(self, connection: AsyncConnection[DictRow]) -> Sequence[JobStatus]:
-        """All of the embedding as one job; none while nothing waits."""
+        """All embedding work as one job; an empty list while nothing waits."""
         found = await connection.execute(statements("embedding")["job"])
         return [job_of(row) for row in await found.fetchall()]
 
     async def run(self) -> None:
-        """Work through every failure of the embedder and every restart of the database."""
+        """Fill until cancelled, through failures of the embedder and restarts of the database."""
         failures = 0
         while True:
             try:
@@ -119,7 +119,7 @@ class VectorFiller:
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[AsyncConnection[DictRow]]:
-        """Wait to be the only filler; a connection that hears of new work."""
+        """Wait to be the only filler, and yield a connection that is notified of new work."""
         sql = statements("embedding")
         async with await AsyncConnection[DictRow].connect(
             self._database.url, autocommit=True, row_factory=dict_row, connect_timeout=_CONNECT_S
@@ -153,9 +153,9 @@ class VectorFiller:
                 space = None
 
     async def _target(self) -> VectorSpace:
-        """The space to fill, made if need be; by then every document waits for it.
+        """The space to fill, created if need be, with every document queued for it.
 
-        Raises EmbedderUnavailable where only a first vector tells its dimensions.
+        Raises EmbedderUnavailable if a first vector is needed to know the dimensions and fails.
         """
         dimensions = self._embedder.dimensions
         if dimensions is None:
@@ -165,7 +165,7 @@ class VectorFiller:
             return await _choose_space(connection, self._embedder.fingerprint, dimensions)
 
     async def _step(self, space: VectorSpace) -> _FillStep:
-        """Embed the next passages, or do what there is to do once there are none."""
+        """Embed and store the next passages, or settle documents and spaces if there are none."""
         async with self._database.connection() as connection:
             batch = await _next(connection, space, self._embedder.batch_len)
             if not batch.passages:
@@ -176,7 +176,7 @@ class VectorFiller:
         return _FillStep.WORKED
 
     async def _vectors(self, passages: Sequence[_Passage]) -> list[Vector | None]:
-        """A vector for each passage; None for one whose text the embedder will not take."""
+        """A vector for each passage; None for one whose text the embedder refuses."""
         texts = [passage.text for passage in passages]
         try:
             return list(await self._embedder.embed_passages(texts))
@@ -203,7 +203,7 @@ class VectorFiller:
     async def _note(
         self, space: VectorSpace | None, error: EmbedderUnavailable, failures: int
     ) -> None:
-        """Let people see why it pauses."""
+        """Log the failure, and store it for the page to show why embedding pauses."""
         log.warning("embedding pauses", reason=error.message, pause_s=pause_s(failures))
         async with self._database.connection() as connection:
             for target in [space] if space else (await known_spaces(connection))[-1:]:
@@ -222,7 +222,7 @@ class VectorFiller:
 async def _settle(
     connection: AsyncConnection[DictRow], space: VectorSpace, complete: Sequence[UUID]
 ) -> _FillStep:
-    """Nothing is to be embedded: settle documents and spaces."""
+    """Settle documents and spaces when no passage is left to embed."""
     if complete:
         await _finish(connection, space, complete)
         return _FillStep.WORKED
@@ -294,7 +294,7 @@ async def _store(
     batch: _Batch,
     vectors: Sequence[Vector | None],
 ) -> None:
-    """Vectors, how far each document has come, and its state, all or nothing."""
+    """Store the vectors, each document's progress and its state, in one transaction."""
     sql = statements("embedding")
     began = {passage.document: passage.queued_at for passage in batch.passages}
     locked = await connection.execute(sql["lock_documents"], {"ids": list(began)})
@@ -323,7 +323,7 @@ async def _store(
 async def _finish(
     connection: AsyncConnection[DictRow], space: VectorSpace, documents: Sequence[UUID]
 ) -> None:
-    """Documents of which nothing is left are `embedded`."""
+    """Set the state of documents without passages left to `embedded`."""
     finished = await connection.execute(
         space.about(statements("embedding")["finish_documents"]), {"documents": list(documents)}
     )

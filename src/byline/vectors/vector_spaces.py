@@ -1,4 +1,4 @@
-"""Vector spaces: what one embedder makes of the passages, each in a table of its own.
+"""Vector spaces: the passages' vectors of one embedder, each space in a table of its own.
 
     (none) ──► current ──────────────────────────────► retired ──► its table is dropped
                  │  another embedder is configured        ▲
@@ -23,18 +23,18 @@ from psycopg.rows import DictRow
 from byline.store.statements import statements
 
 DIMENSIONS_MAX: Final = 4_000
-"""What pgvector's index takes of half-precision numbers."""
+"""The most half-precision dimensions that pgvector's index takes."""
 
 GRAPH: Final = "m=24,ef_construction=128"
 """How dense the index of vectors is (`docs/decisions/0060-a-denser-graph-of-vectors.md`)."""
 
 SEARCH_S_MAX: Final = 60.0
-"""A search that began to use a space has ended by then, in seconds."""
+"""The longest a search uses a space, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class VectorSpace:
-    """The vectors of one embedder. `is_current`: it has been complete, or is the only one."""
+    """The vectors of one embedder. `is_current` if it has been complete, or is the only space."""
 
     id: int
     fingerprint: str
@@ -49,7 +49,7 @@ class VectorSpace:
         return self.about(statements("vectors")[name], within)
 
     def about(self, statement: str, within: str = "") -> str:
-        """A statement with the name of this space's table in it."""
+        """The statement with this space's table, dimensions and id filled in."""
         for mark, meant in (
             ("{vectors}", f"vectors_{self.id}"),
             ("{dimensions}", str(self.dimensions)),
@@ -63,8 +63,8 @@ class VectorSpace:
 
 @dataclass(frozen=True, slots=True)
 class CountedSpace:
-    """A space, how many vectors it has, and how many passages there are: in all, or in the one
-    collection that was asked about. `all_vectors` are those of all collections."""
+    """A space with the number of its vectors and of passages, in one collection if one was given,
+    else in all. `all_vectors` counts the vectors of all collections."""
 
     space: VectorSpace
     vectors: int
@@ -88,8 +88,8 @@ async def searchable_space(
     fingerprints: Collection[str],
     collection: str | None = None,
 ) -> CountedSpace | None:
-    """The space to search with one of the embedders at hand: the current one if one of them made
-    it, else the one that is being filled. None when there is none of either. One round trip."""
+    """The space to search with the embedders at hand: the current space if one of them made it,
+    else the one being filled; None if neither is theirs. One round trip."""
     found = await connection.execute(
         statements("vectors")["counted_spaces"], {"collection": collection}
     )
@@ -117,12 +117,12 @@ async def add_space(
 
 
 async def retire_space(connection: AsyncConnection[DictRow], space: VectorSpace) -> None:
-    """Let no search begin to use `space` once the caller's transaction has ended."""
+    """Retire `space`: no search begins to use it once the caller's transaction has ended."""
     await connection.execute(statements("vectors")["retire_space"], {"id": space.id})
 
 
 async def make_current(connection: AsyncConnection[DictRow], space: VectorSpace) -> None:
-    """Let searches use `space` from the end of the caller's transaction on, and no other."""
+    """Make `space` current and retire the others, in the caller's transaction."""
     for other in await known_spaces(connection):
         if other.id != space.id:
             await retire_space(connection, other)
@@ -132,8 +132,8 @@ async def make_current(connection: AsyncConnection[DictRow], space: VectorSpace)
 async def drop_retired(
     connection: AsyncConnection[DictRow], since_s: float = SEARCH_S_MAX
 ) -> list[str]:
-    """Remove the tables of spaces retired so long ago that no search uses them any more; their
-    fingerprints. In the caller's transaction."""
+    """Drop the tables of spaces retired at least `since_s` seconds ago, which no search uses any
+    more, in the caller's transaction; return their fingerprints."""
     sql = statements("vectors")
     found = await connection.execute(sql["retired_spaces"], {"since_s": since_s})
     spaces = [VectorSpace(**row) for row in await found.fetchall()]

@@ -1,8 +1,8 @@
-"""What a document's passages are indexed by, worked out in one process and used in another.
+"""The terms, fingerprints and words of a document's passages, passed between processes as bytes.
 
-The process that reads a file also analyses it, so that the server has only to weigh and to store.
-Numbers side by side in arrays pass between them as they lie in memory: about as many bytes as the
-text has, and nothing to parse.
+The process that reads a file also analyses it, so that the server only weights and stores. The
+arrays pass between them as they lie in memory: about as many bytes as the text has, and nothing to
+parse.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ N = TypeVar("N", bound=np.generic)
 
 _COUNTS: Final = struct.Struct("=QQ")
 PASSAGES_AT_ONCE: Final = 512
-"""Passages whose terms are counted, and passed on, at once: a few MB of arrays, about 0.1 s."""
+"""Passages that are counted and passed on together: a few MB of arrays, about 0.1 s."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalysedPassages:
-    """The terms and fingerprints of passages that follow one another in a document, in their order,
-    and the words written in them and above them, as `vocabulary.py` lists them, that stand in none
-    of the document's passages before."""
+    """The terms and fingerprints of consecutive passages of a document, in their order, and the
+    words (see `vocabulary.py`) of their texts, headings and title that no earlier passage of the
+    document has."""
 
     columns: TermColumns
     fingerprints: npt.NDArray[np.int64]
@@ -42,7 +42,7 @@ class AnalysedPassages:
         return len(self.fingerprints)
 
     def to_bytes(self) -> bytes:
-        """All of it, for another process on this machine."""
+        """The passages as bytes, for another process on this machine."""
         held = self.columns
         columns = (self.fingerprints, held.lengths, held.ends, held.ids, held.occurrences)
         counts = _COUNTS.pack(len(self), len(held.ids))
@@ -50,7 +50,7 @@ class AnalysedPassages:
 
     @classmethod
     def from_bytes(cls, packed: bytes) -> AnalysedPassages:
-        """What `to_bytes` made. The columns stand on `packed`, which they keep."""
+        """The passages that `to_bytes` packed. The columns are views of `packed` and keep it."""
         passages, ids = _COUNTS.unpack_from(packed)
         place = _COUNTS.size
 
@@ -69,9 +69,9 @@ class AnalysedPassages:
 def analysed(
     passages: Sequence[tuple[str, str]], *, title: str, at_once: int = PASSAGES_AT_ONCE
 ) -> Iterator[AnalysedPassages]:
-    """Analyse the passages, (text, heading) each, of a document called `title`, so many at a time;
-    the last ones may be half as many, or half as many more. What comes of all of them is the same,
-    however many those are."""
+    """Analyse the passages, (text, heading) each, of a document called `title`, in blocks of
+    `at_once`; the last block has 0.5 to 1.5 times as many. The sum of all blocks is the same for
+    any `at_once`."""
     chunks: set[str] = set()
     words: set[str] = set()
     written = set(folded(title).split())
@@ -102,12 +102,13 @@ def analysed(
 
 
 def _block_end(start: int, passages: int, at_once: int) -> int:
-    """A few passages by themselves take as many statements to store as a whole block."""
+    """The end of the block that starts at `start`. A few passages left over join it, since storing
+    them alone takes as many statements as a whole block."""
     end = start + at_once
     return end if passages - end >= at_once // 2 else passages
 
 
 @lru_cache(maxsize=64)  # passages of one section come one after the other
 def context_terms(title: str, heading: str) -> frozenset[int]:
-    """The terms by which a passage is found besides its own, at less weight."""
+    """The terms of a passage's title and heading, by which it is found too, at less weight."""
     return frozenset(terms(f"{title} {heading}"))

@@ -36,30 +36,31 @@ from byline.text.terms import TERM_IDS_MAX
 Id = TypeVar("Id", int, npt.NDArray[np.int64])
 
 IMPACT_BOUNDS: Final = (1.25, 1.35, 1.45)
-"""Bounds of a term's weight in a passage (`bm25.passage_weights`, below 1.6): a passage of average
-length reaches about the first with a term twice, the second three times, the third six times."""
+"""Lower bounds of a term's weight in a passage (`bm25.passage_weights`, below 1.6). In a passage of
+average length a term reaches about the first if it occurs twice, the second three times, the third
+six times."""
 
 _ASSUMED_WEIGHTS: Final = (1.0, 1.3, 1.4, 1.5)
-"""What a term is taken to weigh in a passage that reaches none, the first, second, third bound."""
+"""The assumed weight of a term in a passage that reaches none, the first, second, third bound."""
 
 ENOUGH: Final = 2_000
 MANY: Final = 4_000
 FEW: Final = 300
 AT_LEAST: Final = 200
-"""Passages expected (see above)."""
+"""Numbers of expected passages (see above)."""
 
 TERMS_MAX: Final = 9
-"""Sets are made of so many of the query's heaviest terms."""
+"""Sets are made of at most so many terms of the query, the heaviest."""
 
 _SETS_MAX: Final = 32
 
 _SAME_FREQUENCY: Final = 0.99
-"""Terms whose document frequencies differ by less than 1 % are taken to stand together."""
+"""Terms whose document frequencies differ by less than 1 % are assumed to occur together."""
 
 
 class ImpactLevel(NamedTuple):
-    """How many passages (`df`) are found by any of `ids`. More than one: what a prefix stands for,
-    which counts as one term."""
+    """The number of passages (`df`) that any of `ids` finds. Several ids are those of a group that
+    counts as one term, such as the words of a prefix."""
 
     ids: tuple[int, ...]
     df: int
@@ -67,15 +68,15 @@ class ImpactLevel(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class QueryTerm:
-    """A term of a query: its weight there, and its levels, as far as they are known; the first is
-    the term wherever it stands."""
+    """A term of a query, its weight there, and those of its levels that are known; the first is the
+    term at any weight in a passage."""
 
     weight: float
     levels: tuple[ImpactLevel, ...]
 
 
 class TermCondition(NamedTuple):
-    """Passages that hold one id of each of `every` and, unless it is empty, one of `some`."""
+    """A condition on passages: one id of each of `every` and, unless it is empty, one of `some`."""
 
     every: tuple[tuple[int, ...], ...]
     some: tuple[int, ...]
@@ -83,21 +84,22 @@ class TermCondition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CandidateChoice:
-    """What the index is to be asked for, and how many passages are expected to come of it."""
+    """The conditions to query the index with, any of which is enough, and how many passages are
+    expected."""
 
     conditions: tuple[TermCondition, ...]
     expected: float
 
 
 class _TermAtLevel(NamedTuple):
-    """A term at a level. `mask` has a bit for this level of the term and for each below it, so that
-    one set holds another where its bits are among those."""
+    """A term at a level. `mask` has a bit for this level and for each level below it, so that one
+    set contains another if it has all of the other's bits."""
 
     mask: int
     weight: float
     share: float
     df: int
-    """Of the term wherever it stands."""
+    """The document frequency of the term at any weight."""
     level: ImpactLevel
 
 
@@ -108,8 +110,8 @@ class _TermSet(NamedTuple):
 
 
 def impact_id(term: Id, level: int) -> Id:
-    """The id by which the index has a term at a level: 0 is the term itself, 1 to 3 are the
-    passages in which its weight reaches `IMPACTS[level - 1]`. A 4-byte integer, as terms are."""
+    """The id of a term at a level in the index: at 0 the term itself, at 1 to 3 an id that those
+    passages have in which its weight reaches `IMPACT_BOUNDS[level - 1]`. A 4-byte integer."""
     high = TERM_IDS_MAX * (level // 2)
     return term + high if level % 2 == 0 else -1 - term - high
 
@@ -117,8 +119,8 @@ def impact_id(term: Id, level: int) -> Id:
 def impact_ids(
     terms: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The further ids that passages are found by, given terms and what they weigh: of each id the
-    place of its term in `terms`, and the id."""
+    """The ids above level 0 of terms with these weights in a passage: the place in `terms` of each
+    id's term, and the id."""
     places = [np.flatnonzero(weights >= bound) for bound in IMPACT_BOUNDS]
     ids = [impact_id(terms[some], level) for level, some in enumerate(places, start=1)]
     return np.concatenate(places), np.concatenate(ids)
@@ -126,7 +128,7 @@ def impact_ids(
 
 @dataclass(frozen=True, slots=True)
 class CandidateBounds:
-    """How many passages to expect: see above."""
+    """The bounds `ENOUGH`, `FEW` and `MANY` of one query, in passages of the whole library."""
 
     enough: float
     few: float
@@ -134,9 +136,9 @@ class CandidateBounds:
 
 
 def bounds(found_of: float = 1.0, standing_of: float = 1.0) -> CandidateBounds:
-    """Bounds where only the share `found_of` (0 to 1) of all passages may be found, which is the
-    share `standing_of` of those that document frequencies are of. Of fewer passages fewer are
-    needed (by the square root of the share), but `AT_LEAST` of those that may be found."""
+    """The bounds for a search within a scope. `found_of` is the scope's share (0 to 1) of all
+    passages, `standing_of` its share of those that document frequencies count. Fewer passages need
+    fewer candidates (by the square root of the share), but at least `AT_LEAST` in the scope."""
     times = sqrt(found_of) / standing_of
     enough = ENOUGH * times
     return CandidateBounds(
@@ -147,7 +149,7 @@ def bounds(found_of: float = 1.0, standing_of: float = 1.0) -> CandidateBounds:
 def choose(
     terms: Sequence[QueryTerm], passages: int, within: CandidateBounds | None = None
 ) -> CandidateChoice:
-    """The sets for a query's terms, given how many `passages` their `df` are of."""
+    """Choose the sets for a query's terms; `passages` is the number their `df` are counted of."""
     within = within or bounds()
     heaviest = sorted(terms, key=lambda term: -term.weight)[:TERMS_MAX]
     heaviest.sort(key=lambda term: term.levels[0].df)
@@ -193,7 +195,7 @@ def _items(place: int, term: QueryTerm, passages: int) -> Iterator[_TermAtLevel]
 
 
 def _share(items: Sequence[_TermAtLevel]) -> float:
-    """Of terms by rising frequency: the share of passages expected to hold them all."""
+    """The share of passages expected to have all of the terms, given by rising frequency."""
     share, last, least = 1.0, 0, 1.0
     for item in items:
         if last >= _SAME_FREQUENCY * item.df:
@@ -207,8 +209,7 @@ def _share(items: Sequence[_TermAtLevel]) -> float:
 
 
 def _conditions(sets: Iterable[_TermSet]) -> Iterator[TermCondition]:
-    """The sets in as few questions to the index as it takes: those that differ in what most
-    passages hold are one."""
+    """The sets as few conditions: sets that differ only in their most frequent term become one."""
     alike: dict[tuple[tuple[int, ...], ...], list[int]] = {}
     for each in sets:
         held = [item.level for item in each.items]

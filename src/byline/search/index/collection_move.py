@@ -1,7 +1,7 @@
-"""A document moved to another collection: its index rows and vectors, and what counts them.
+"""Moves a document to another collection: its index rows, its vectors, and the statistics.
 
-What a passage weighs does not depend on its collection (the average length is that of all), so only
-the rows' collection changes, and the statistics of both collections.
+The weights of a passage do not depend on its collection (the average length is that of all), so
+only the collection of the rows changes, and the statistics of both collections.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from byline.vectors.vector_spaces import known_spaces
 async def move_document(
     connection: AsyncConnection[DictRow], document_id: str, before: str, after: str
 ) -> None:
-    """Let a document be found in collection `after`, no more in `before`, in the caller's
-    transaction, which has locked its row."""
+    """Move a document from collection `before` to `after`, in the caller's transaction, which has
+    locked its row."""
     move = {"document_id": document_id, "before": before, "after": after}
     await connection.execute(statements("lexical")["move_document"], move)
     for space in await known_spaces(connection):

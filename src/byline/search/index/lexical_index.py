@@ -1,4 +1,4 @@
-"""The lexical index: passages indexed by their terms in PostgreSQL (`lexical_search.py` asks it).
+"""Writes the lexical index: the terms of passages in PostgreSQL (`search/lexical.py` reads it).
 
 Three tables hold it (`store/migrations/0002_lexical.sql`): `lexical_passages`, a row a passage,
 found by its terms and by further ids of those that weigh much in it (`candidates.py`);
@@ -6,9 +6,9 @@ found by its terms and by further ids of those that weigh much in it (`candidate
 went since those were last brought up to date. Writers only append changes: no two of them ever
 wait for each other's rows, so concurrent ingest and deletes cannot deadlock, and a common term is
 not a row that everybody writes. A search adds changes to counts, so its statistics are those of
-the moment. Whoever finds enough changes folds them into the counts, one at a time (an advisory
-lock nobody waits for), in the transaction it is in; the last ones are folded when all is quiet
-(`folding.py`).
+the moment. A writer that finds enough changes compacts them into the counts, one writer at a time
+(an advisory lock nobody waits for), in its own transaction; the last ones are compacted when
+nothing changes any more (`stats_compaction.py`).
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ _SLICE: Final = 16
 """Passages analysed before the event loop may serve others: about 3 ms."""
 
 _ANALYSED_SLICE: Final = 8 * _SLICE
-"""The same of passages analysed before."""
+"""The same for passages that were analysed before."""
 
 _ROWS_WAITING_MAX: Final = 16
-"""Slices that may wait for the server: about 3 MB at most."""
+"""Slices of rows that may wait for the database server: about 3 MB at most."""
 
 _COUNTED_AT_ONCE: Final = 4096
-"""Passages that make one change of the statistics."""
+"""Passages whose statistics are written as one change."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedPassage:
-    """A passage as it is indexed. `id` is that of its row in `passages`; `heading` and `title` are
-    findable with it, at less weight than its own text."""
+    """A passage to index. `id` is that of its row in `passages`; it is also found by `heading` and
+    `title`, at less weight than by its own text."""
 
     id: int
     heading: str
@@ -72,7 +72,7 @@ class StoredPassages:
 async def index_passages(
     connection: AsyncConnection[DictRow], collection: str, passages: Sequence[IndexedPassage]
 ) -> None:
-    """Make stored passages findable, in the connection's transaction. None may be indexed yet.
+    """Index stored passages, in the connection's transaction. None may be indexed yet.
 
     Many at a time are faster: the server inserts some while the next ones are analysed.
     """
@@ -96,11 +96,11 @@ async def index_passages(
 
 
 class DocumentIndexing:
-    """Makes the passages of one document findable, block by block, in the connection's transaction.
+    """Indexes the passages of one document, block by block, in the connection's transaction.
 
     Call `add` for each block, in order, then `finish` once. None of the passages may be indexed
-    yet. Every block but the last holds a multiple of `_SLICE` passages, since so many are weighed
-    together. Words are listed by the caller (`vocabulary.add_listed`).
+    yet. Every block but the last holds a multiple of `_SLICE` passages, since so many are weighted
+    together. The caller lists the words (`vocabulary.add_listed`).
     """
 
     def __init__(self, connection: AsyncConnection[DictRow], collection: str) -> None:
@@ -116,9 +116,9 @@ class DocumentIndexing:
             await self._write_change()
 
     async def finish(self) -> None:
-        """Write what is not counted yet, and fold the counts if that is due.
+        """Write the statistics that are not written yet, and compact if that is due.
 
-        The fold comes last: until the transaction ends it keeps others from theirs.
+        Compaction comes last: until the transaction ends no other connection can compact.
         """
         await self._write_change()
         await compact_if_due(self._connection)
@@ -146,8 +146,8 @@ async def remove_document(connection: AsyncConnection[DictRow], document_id: str
 
 
 async def remove_postings(connection: AsyncConnection[DictRow], document_id: str) -> None:
-    """The same for a document whose new passages are indexed next: `DocumentIndexing.finish` folds,
-    and a fold here would keep others from theirs until then."""
+    """The same for a document whose new passages are indexed next, without compaction: that is left
+    to `DocumentIndexing.finish`, since no other connection could compact until then."""
     await connection.execute(statements("lexical")["remove_document"], {"document_id": document_id})
 
 
@@ -156,7 +156,7 @@ _Slice: TypeAlias = tuple[PassageKeys, TermColumns]
 
 @dataclass(slots=True)
 class _Totals:
-    """Of some passages: how many, and of how many terms together."""
+    """A number of passages, and their length together, in terms."""
 
     passages: int = 0
     length: int = 0
@@ -164,8 +164,8 @@ class _Totals:
 
 @dataclass(slots=True)
 class _Tally:
-    """What there was `before`, what was `added`, and the ids that those are found by: in how many
-    of some of them, some after the other."""
+    """The statistics of a change: the totals `before` it, those `added`, and for each slice written
+    the distinct ids (`terms`) and how many of its passages have each (`counts`)."""
 
     before: _Totals
     added: _Totals = field(default_factory=_Totals)
@@ -179,7 +179,7 @@ async def _totals(connection: AsyncConnection[DictRow]) -> _Totals:
 
 
 async def _documents(connection: AsyncConnection[DictRow], ids: list[int]) -> list[bytes]:
-    """The documents are asked for rather than given: the rows that were stored cannot be wrong."""
+    """The documents of passages, read from their rows rather than given: those cannot be wrong."""
     found = await connection.execute(statements("lexical")["documents_of"], {"passages": ids})
     documents = {row["id"]: row["document_id"].bytes for row in await found.fetchall()}
     return [documents[id_] for id_ in ids]
@@ -192,7 +192,7 @@ async def _new_tally(connection: AsyncConnection[DictRow]) -> _Tally:
 async def _write(
     connection: AsyncConnection[DictRow], tally: _Tally, slices: Iterator[_Slice]
 ) -> None:
-    """Write the rows of passages; the server inserts some while the next ones are packed."""
+    """Write the rows of passages; the server inserts a slice while the next one is packed."""
     rows: asyncio.Queue[bytes] = asyncio.Queue(_ROWS_WAITING_MAX)
     try:
         async with asyncio.TaskGroup() as group:
@@ -218,7 +218,7 @@ async def _pack(tally: _Tally, slices: Iterator[_Slice], rows: asyncio.Queue[byt
 async def _write_change(
     connection: AsyncConnection[DictRow], collection: str, tally: _Tally
 ) -> None:
-    """The row of `lexical_changes` for all that were written."""
+    """Write one row of `lexical_changes` for all passages of the tally."""
     terms_, df = summed(np.concatenate(tally.terms), np.concatenate(tally.counts))
     change = binary_copy.copy_row(
         collection.encode(),
@@ -234,8 +234,8 @@ async def _write_change(
 def _averages(
     before: _Totals, added: _Totals, lengths: npt.NDArray[np.uint32]
 ) -> npt.NDArray[np.float64]:
-    """The average length of passages when each of some was indexed: taken anew for every `_SLICE`
-    of them, over all until then. They are counted in `added`."""
+    """The average length that each passage is weighted by: computed anew for every `_SLICE` of
+    them, over all passages up to those. The passages are counted in `added`."""
     averages = np.empty(len(lengths))
     for first in range(0, len(lengths), _SLICE):
         some = lengths[first : first + _SLICE]

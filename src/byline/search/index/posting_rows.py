@@ -1,4 +1,4 @@
-"""Rows of the lexical index from the terms of passages: weighed, and laid out as bytes. Pure."""
+"""Makes the rows of the lexical index, as bytes, from the terms of passages. Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from byline.store import binary_copy
 _ID_BITS: Final = 32
 _LEAST_ID: Final = -(1 << 31)
 _HEAD: Final = struct.Struct(">hiqi16si")
-"""Six fields; the passage's id, its document's, the length of its collection's name."""
+"""The beginning of a row of six fields: the passage's id, its document's id, the length of its
+collection's name."""
 _TWO: Final = struct.Struct(">ii")
 _ONE: Final = struct.Struct(">i")
 
 
 @dataclass(frozen=True, slots=True)
 class PassageKeys:
-    """Where passages stand: ids of theirs and of their documents, the name of their collection."""
+    """The ids of passages, the ids of their documents, and the name of their collection."""
 
     passages: Sequence[int]
     documents: Sequence[bytes]
@@ -35,8 +36,8 @@ class PassageKeys:
 def posting_rows(
     places: PassageKeys, columns: TermColumns, averages: npt.NDArray[np.float64]
 ) -> tuple[bytes, npt.NDArray[np.int64]]:
-    """Binary COPY rows of `lexical_passages`, and the ids that the passages are found by, of one
-    after the other. `averages`: the average length of passages when each was indexed."""
+    """Binary COPY rows of `lexical_passages`, and the ids that find the passages, passage by
+    passage. `averages` has for each passage the average length at the time."""
     numbers = columns.numbers()
     weights = bm25.saturated(
         columns.occurrences.astype(np.float64),
@@ -77,8 +78,8 @@ def posting_rows(
 def _posting_ids(
     columns: TermColumns, numbers: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The ids that passages are found by, rising in each: their terms, and further ones where these
-    weigh much; and where each passage's end."""
+    """The ids that find each passage, rising: its terms, and the ids of the impact levels that they
+    reach; and the place where each passage's ids end."""
     ids = columns.ids.astype(np.int64)
     places, further = impact_ids(ids, weights)
     keys = np.concatenate([numbers, numbers[places]]) << _ID_BITS

@@ -1,7 +1,7 @@
-"""Indexes every passage again when the rules it was indexed by are no longer ours.
+"""Indexes every passage again after the analysis has changed.
 
-Passages and queries must be read by the same rules, or documents are there and not found, without
-a word. So the index carries the number of its rules, and a start compares.
+Passages and queries must be analysed by the same rules, or documents silently stop being found. So
+the index has the version of its rules, and every start compares it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _BATCH: Final = 4_096
 
 
 async def ensure_current_index(database: Database) -> None:
-    """Index all passages by today's rules unless they are: all of them, or as before.
+    """Index all passages by the current rules unless they are; it succeeds as a whole or changes
+    nothing.
 
     Searches of other processes wait meanwhile, about a second for 2 MB of text. Several processes
     that start at once do it once. Raises `DatabaseUnavailable`.
@@ -42,7 +43,7 @@ async def ensure_current_index(database: Database) -> None:
 
 
 async def _index_collection(connection: AsyncConnection[Any], collection: str) -> int:
-    """Index one collection's passages; how many they were."""
+    """Index one collection's passages and return their number."""
     after = indexed = 0
     while True:
         found = await connection.execute(

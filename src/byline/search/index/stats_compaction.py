@@ -1,9 +1,10 @@
-"""Folding: what came and went is added to the index's counts (`lexical.py` says why it is apart).
+"""Compaction: adds the appended changes to the index's counts (`lexical_index.py` says why they are
+apart).
 
-A search reads the changes beside the counts, up to 3 ms for a few dozen. So writers fold once there
-are many, and what is left when a library has come to rest is folded behind it. The same goes for
-new postings, which the index of terms keeps in a list of up to 4 MB that every search reads through
-(2 to 4 ms when it is full) until they are put in their places.
+A search reads the changes besides the counts, up to 3 ms for a few dozen. So writers compact once
+there are many, and the rest is compacted in the background when nothing changes any more. The same
+goes for new postings: the GIN index keeps them in a pending list of up to 4 MB that every search
+scans (2 to 4 ms when it is full) until they are merged into it.
 """
 
 from __future__ import annotations
@@ -27,22 +28,24 @@ log: Final = structlog.get_logger("byline.search")
 
 _CHANGES_MAX: Final = 64
 _CHANGED_PASSAGES_MAX: Final = 8_000
-"""More changes than this, in rows or passages, are folded by who adds to them. A fold touches each
-different term once, however many passages have it: 8,000 at a time take a third of what 1,000 eight
-times do."""
+"""A writer that leaves more changes than this, in rows or passages, compacts them. A compaction
+touches each distinct term once, however many passages have it: 8,000 passages at a time take a
+third of the time of 1,000 eight times."""
 
 _LOOK_S: Final = 5.0
 
 
 async def compact_if_due(connection: AsyncConnection[DictRow]) -> None:
-    """Fold once there are many changes, in the connection's transaction; nobody waits for it."""
+    """Compact if there are many changes, in the connection's transaction. It never waits for
+    another compaction."""
     await _compact_above(connection, _CHANGES_MAX, _CHANGED_PASSAGES_MAX)
 
 
 async def _compact_above(
     connection: AsyncConnection[DictRow], changes_max: int, passages_max: int
 ) -> bool:
-    """Whether it was this connection that folded."""
+    """Compact if there are more changes than this and no other connection compacts; return whether
+    this one did."""
     sql = statements("lexical")
     bounds = {"changes_max": changes_max, "passages_max": passages_max}
     row = await (await connection.execute(sql["take_fold"], bounds)).fetchone() or {}
@@ -55,15 +58,15 @@ async def _compact_above(
 
 
 class StatsCompactor:
-    """Folds what is left once nothing has changed between two looks. Any number of processes may
-    have one: whoever comes first does it."""
+    """Compacts the remaining changes once nothing has changed between two looks. Any number of
+    processes may have one: the first to come does it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._seen: tuple[int, int | None] | None = None
 
     async def run(self) -> None:
-        """Look every few seconds, until cancelled. A database that is away is looked at again."""
+        """Look every few seconds, until cancelled. After an error of the database it goes on."""
         while True:
             await asyncio.sleep(_LOOK_S)
             try:
@@ -72,8 +75,7 @@ class StatsCompactor:
                 log.debug("changes of the index are folded later", reason=str(error))
 
     async def look(self) -> None:
-        """Fold all changes, and put new postings in their places, if they are those of the look
-        before."""
+        """Compact all changes and merge new postings if the changes are those of the last look."""
         async with self._database.autocommit() as connection:
             found = await connection.execute(statements("lexical")["changes"])
             row = await found.fetchone() or {}
@@ -89,6 +91,6 @@ class StatsCompactor:
 
 @asynccontextmanager
 async def compacting(database: Database) -> AsyncIterator[None]:
-    """A `StatsCompactor` at work for as long as the block lasts."""
+    """Run a `StatsCompactor` in the background for as long as the block lasts."""
     async with in_background({"folding at rest": StatsCompactor(database).run}):
         yield

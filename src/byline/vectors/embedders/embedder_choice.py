@@ -1,4 +1,4 @@
-"""From the configuration to the embedders at hand."""
+"""Makes the embedders from the configuration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from byline.vectors.embedders.http_embedder import HttpEmbedder
 class Embedders:
     """The configured embedder, and the bundled one while its vectors are still being searched.
 
-    `configured` is None for kind "none": then nothing is embedded and no search goes by meaning.
+    `configured` is None for kind "none": then nothing is embedded, and searches have no dense leg.
     """
 
     def __init__(self, config: schema.Embedder, dispatcher: Dispatcher) -> None:
@@ -26,11 +26,11 @@ class Embedders:
 
     @property
     def fingerprints(self) -> frozenset[str]:
-        """Whose vectors can be searched: see `spaces.searchable_space`."""
+        """The embedders whose vectors can be searched: see `vector_spaces.searchable_space`."""
         return frozenset(self._at_hand)
 
     def of(self, fingerprint: str) -> Embedder:
-        """The embedder that made a space; KeyError for one that is not at hand."""
+        """The embedder that made a space. Raises KeyError if it is not at hand."""
         return self._at_hand[fingerprint]
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """An embedder on a server of yours: anything that answers `/v1/embeddings`.
 
-Where it names a machine, its calls go through that machine's gate: passages as BACKGROUND work,
-which gives way to people, a question as FOREGROUND with a bound of its own.
+If it names a machine, its calls go through that machine's gate: passages as BACKGROUND work, which
+is preempted by people's calls, a query as FOREGROUND with a time limit of its own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _EMBEDDING: Final = AskedBy(Asker.EMBEDDING)
 
 
 class HttpEmbedder:
-    """An Embedder. `gate` is that of `config.machine`, None where it names none."""
+    """An Embedder over HTTP. `gate` is that of `config.machine`, None if it names none."""
 
     def __init__(
         self, config: schema.Embedder, gate: Gate | None, read_key: Callable[[], str]
@@ -78,7 +78,7 @@ class HttpEmbedder:
         return vectors
 
     async def prepare(self) -> None:
-        """Nothing is to be prepared: the server is somebody else's."""
+        """Does nothing: the server is not ours."""
 
     async def close(self) -> None:
         await self._client.close()
@@ -135,7 +135,7 @@ def _stopping(call: asyncio.Task[Any]) -> Callable[[], None]:
 
 
 async def _ended(call: asyncio.Task[Any]) -> None:
-    """Wait until `call` has ended; whoever is cancelled meanwhile takes it along."""
+    """Wait until `call` has ended; if the wait is cancelled, cancel the call too."""
     try:
         await asyncio.wait({call})
     except BaseException:

@@ -1,7 +1,6 @@
-"""Texts cut into pieces of a vocabulary, the likeliest way (SentencePiece's unigram model). Pure.
+"""SentencePiece's unigram tokenizer: the likeliest pieces of a vocabulary for a text. Pure.
 
-No piece reaches over a space, so words are cut one by one, and a word that came before is not cut
-again.
+No piece contains a space, so words are tokenized one by one, and cached.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _WORD_CHARS_KEPT_MAX: Final = 64
 
 
 class UnigramTokenizer:
-    """Cuts texts by one vocabulary."""
+    """Tokenizes texts with one vocabulary."""
 
     def __init__(self, vocabulary: PieceVocabulary) -> None:
         self._vocabulary = vocabulary
@@ -29,7 +28,7 @@ class UnigramTokenizer:
         self._words: dict[str, tuple[int, ...]] = {}
 
     def tokenize(self, text: str, pieces_max: int) -> list[int]:
-        """The ids of the first `pieces_max` pieces, between those of begin and end."""
+        """The ids of the first `pieces_max` pieces, between the ids of begin and end."""
         read = _SPACES.sub(" ", text.translate(self._vocabulary.replacements))
         ids = [self._vocabulary.begin]
         for word in read.removeprefix(" ").split(" "):
@@ -50,7 +49,7 @@ class UnigramTokenizer:
         return ids
 
     def _likeliest(self, word: str) -> tuple[int, ...]:
-        """Viterbi: the best way to each place, by what went before it."""
+        """The likeliest pieces of a word, by the Viterbi algorithm."""
         ids, scores, unknown = (
             self._vocabulary.ids,
             self._vocabulary.scores,
