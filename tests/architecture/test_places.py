@@ -6,6 +6,7 @@ import ast
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from source_tree import (
@@ -161,3 +162,24 @@ def test_no_module_has_the_name_of_another() -> None:
             places[path.stem].add(path.parent.relative_to(SOURCE).as_posix())
     shared = {name: sorted(there) for name, there in places.items() if len(there) > 1}
     assert shared.keys() == SAME_THING_IN_TWO_PACKAGES.keys(), shared
+
+
+def test_every_module_started_as_a_process_is_there() -> None:
+    """A module that is named after `-m` in a string moves without its importers noticing."""
+    named = re.compile(r"byline(?:\.\w+)+")
+    gone = []
+    for path in python_files("src", "tests", "bench"):
+        for node in ast.walk(syntax_tree(path)):
+            if not isinstance(node, ast.List | ast.Tuple | ast.Call):
+                continue
+            words = node.args if isinstance(node, ast.Call) else node.elts
+            values = [word.value if isinstance(word, ast.Constant) else None for word in words]
+            for flag, module_name in pairwise(values):
+                if flag != "-m" or not isinstance(module_name, str):
+                    continue
+                if not named.fullmatch(module_name):
+                    continue
+                file = SOURCE.joinpath(*module_name.split(".")[1:])
+                if not (file.with_suffix(".py").is_file() or (file / "__main__.py").is_file()):
+                    gone.append(f"{shown(path, node)}: {module_name}")
+    assert not gone, "\n".join(gone)

@@ -167,7 +167,7 @@ class Pictures:
             sys.executable,
             "-P",
             "-m",
-            "byline.ingest.pictures.page_pictures.picture_worker",
+            "byline.ingest.pictures.picture_worker",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
