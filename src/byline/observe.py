@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from byline.config import schema
 from byline.domain.findings import Backlog, BacklogState, Disk
 from byline.domain.gates import BackendChanged, GateStatus
-from byline.domain.machine_reports import CallEnded
+from byline.domain.machine_reports import CallRecord
 
 QUIET_LOGGERS = ("aiohttp.access", "uvicorn.access", "uvicorn.error", "procrastinate", "psycopg")
 """Libraries that report their own routine at INFO; only their warnings concern the owner."""
@@ -27,7 +27,7 @@ FEED_BEHIND_MAX = 1_000
 REPEAT_S_MIN = 60.0
 """Seconds between two lines of the log that say the same of something that goes on."""
 
-Happening = BackendChanged | CallEnded
+Happening = BackendChanged | CallRecord
 """What the feed tells of: one frozen class of `domain` for each kind of event."""
 
 

@@ -15,7 +15,7 @@ from byline.backend.server_detection import is_out_of_bounds
 from byline.config.config_file import check_text
 from byline.config.schema import Config, Machine, OpenAIBackend, Server
 from byline.dispatch.clock import LoopClock
-from byline.dispatch.connection_test import Trials
+from byline.dispatch.connection_test import ConnectionTester
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.connection_trials import StepState, Trial, TrialRequest
 from byline.domain.gates import Asker, Priority
@@ -45,10 +45,10 @@ async def machine(_machine: FakeMachine) -> FakeMachine:
     return _machine
 
 
-def trials(folder: Path, config: Config | None = None) -> Trials:
+def trials(folder: Path, config: Config | None = None) -> ConnectionTester:
     config = config or Config()
     dispatcher = Dispatcher(config, partial(make_client, home=folder), LoopClock(), Feed())
-    return Trials(config, dispatcher, folder / "byline.toml")
+    return ConnectionTester(config, dispatcher, folder / "byline.toml")
 
 
 def states(trial: Trial) -> list[str]:
@@ -271,7 +271,7 @@ async def test_at_a_configured_machine_a_test_waits_at_its_gate(
     with await gate.enter("qwen", Priority.FOREGROUND):
         testing = asyncio.create_task(tried.run(TrialRequest(machine.base_url)))
         await gate.until(lambda status: status.waiting_foreground == 1)
-        assert gate.roster(1).waiting[0].who.asked_by.asker is Asker.TRIAL
+        assert gate.queue_snapshot(1).waiting[0].who.asked_by.asker is Asker.TRIAL
         assert await machine.chats() == []
     assert states(await testing) == ["ok"] * 4
     assert gate.status().running == 0

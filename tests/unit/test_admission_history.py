@@ -11,9 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from byline.dispatch.gate.admission import (
     Admission,
     Effect,
+    GateLimits,
     Grant,
-    Limits,
-    Moved,
+    PositionsChanged,
     Preempt,
     RefuseClosed,
     RefuseFull,
@@ -51,7 +51,7 @@ class AdmissionHistory(RuleBasedStateMachine):
     def open_gate(
         self, capacity: int, queue_len_max: int, times_s: tuple[int, ...], preemptions_max: int
     ) -> None:
-        self.limits = Limits(capacity, queue_len_max, *map(float, times_s), preemptions_max)
+        self.limits = GateLimits(capacity, queue_len_max, *map(float, times_s), preemptions_max)
         self.gate = Admission(self.limits)
         self.now = 0.0
         self.closed = False
@@ -79,7 +79,7 @@ class AdmissionHistory(RuleBasedStateMachine):
                     self.leave_queue(ticket)
                 case RefuseFull():
                     raise AssertionError("only a newcomer can find the queue full")
-                case Moved():
+                case PositionsChanged():
                     pass
 
     def watch_grant(self, ticket: int, waited_s: float) -> None:

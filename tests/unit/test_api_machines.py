@@ -11,9 +11,9 @@ from typing import Any
 from api_doubles import office
 from history_doubles import NOON
 
-from byline.dispatch.record.machine_records import Day
+from byline.dispatch.record.machine_records import DayRecord
 from byline.domain.gates import AskedBy, Asker, BackendState, Priority
-from byline.domain.machine_reports import CallEnded, FirstTokens, StateSpan
+from byline.domain.machine_reports import CallRecord, FirstTokens, StateSpan
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -59,7 +59,7 @@ async def test_who_runs_and_who_waits_at_a_gate_is_told(tmp_path: Path) -> None:
 
 
 async def test_the_last_day_is_told(tmp_path: Path) -> None:
-    call = CallEnded(
+    call = CallRecord(
         machine="macmini",
         backend="gemma-macmini",
         priority=Priority.FOREGROUND,
@@ -73,7 +73,7 @@ async def test_the_last_day_is_told(tmp_path: Path) -> None:
     )
     span = StateSpan(BackendState.LOADING, "loading", NOON, NOON + timedelta(hours=1))
     async with office(tmp_path) as byline:
-        byline.machine_records.day_before = Day(
+        byline.machine_records.day_before = DayRecord(
             {"macmini": [call]},
             {"gemma-macmini": FirstTokens(3, 410.0, 900.04, ((NOON, 410.0),))},
             {"gemma-macmini": [span]},

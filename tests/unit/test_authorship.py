@@ -10,12 +10,12 @@ import pytest
 
 from byline.backend.authorship import (
     KIND_S_MAX,
-    KINDS,
+    SERVER_KINDS,
     Authorship,
-    Loaded,
-    Unheard,
-    detect,
-    judge,
+    LoadedModels,
+    ServerSilent,
+    compare_models,
+    detect_kind,
     kind_of_header,
 )
 from byline.backend.connections import Exchange
@@ -72,7 +72,7 @@ SILENT = [
 
 @pytest.mark.parametrize(("kind", "requested", "said"), SAME)
 def test_the_same_model_is_verified(kind: str, requested: str, said: Mapping[str, Any]) -> None:
-    verdict = judge(KINDS[kind], requested, KINDS[kind].read(said))
+    verdict = compare_models(SERVER_KINDS[kind], requested, SERVER_KINDS[kind].read(said))
     assert verdict.verified
     assert verdict.model_loaded
     assert not verdict.mismatch
@@ -80,7 +80,7 @@ def test_the_same_model_is_verified(kind: str, requested: str, said: Mapping[str
 
 @pytest.mark.parametrize(("kind", "requested", "said"), OTHER)
 def test_another_model_is_a_mismatch(kind: str, requested: str, said: Mapping[str, Any]) -> None:
-    verdict = judge(KINDS[kind], requested, KINDS[kind].read(said))
+    verdict = compare_models(SERVER_KINDS[kind], requested, SERVER_KINDS[kind].read(said))
     assert not verdict.verified
     assert requested in verdict.mismatch
 
@@ -89,15 +89,15 @@ def test_another_model_is_a_mismatch(kind: str, requested: str, said: Mapping[st
 def test_a_server_that_does_not_tell_is_not_verified_and_says_why(
     kind: str, said: Mapping[str, Any]
 ) -> None:
-    verdict = judge(KINDS[kind], "qwen", KINDS[kind].read(said))
+    verdict = compare_models(SERVER_KINDS[kind], "qwen", SERVER_KINDS[kind].read(said))
     assert not verdict.verified
     assert not verdict.mismatch
     assert verdict.note
 
 
 def test_some_servers_give_themselves_away_by_a_header() -> None:
-    assert kind_of_header("llama.cpp") is KINDS["llama.cpp"]
-    assert kind_of_header("mlx_vlm/0.7.10") is KINDS["mlx-vlm"]
+    assert kind_of_header("llama.cpp") is SERVER_KINDS["llama.cpp"]
+    assert kind_of_header("mlx_vlm/0.7.10") is SERVER_KINDS["mlx-vlm"]
     assert kind_of_header("uvicorn") is None
 
 
@@ -129,13 +129,13 @@ class Server:
 async def test_the_kind_is_found_out_from_what_the_server_lists(
     pages: Mapping[str, Any], kind: str | None
 ) -> None:
-    assert await detect(Server(pages).get) is (KINDS[kind] if kind else None)
+    assert await detect_kind(Server(pages).get) is (SERVER_KINDS[kind] if kind else None)
 
 
 async def test_a_server_that_answers_no_question_is_asked_again_next_time() -> None:
     server = Server({"/v1/models": None, "/health": None})
-    with pytest.raises(Unheard):
-        await detect(server.get)
+    with pytest.raises(ServerSilent):
+        await detect_kind(server.get)
     authorship = Authorship("qwen", server.get, lambda: 0.0)
     exchange = connected()
     authorship.seen(exchange, "")
@@ -217,5 +217,7 @@ async def test_another_server_at_the_same_address_is_found_out(change: str) -> N
 
 
 def test_names_to_show_are_all_that_are_loaded() -> None:
-    verdict = judge(KINDS["ollama"], "gemma3", Loaded(("qwen3:8b", "llama4:17b")))
+    verdict = compare_models(
+        SERVER_KINDS["ollama"], "gemma3", LoadedModels(("qwen3:8b", "llama4:17b"))
+    )
     assert "qwen3:8b, llama4:17b" in verdict.mismatch

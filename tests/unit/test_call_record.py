@@ -10,7 +10,7 @@ from dispatch_doubles import ANSWER, Lab, two_macs
 
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.gates import AskedBy, Asker, Priority
-from byline.domain.machine_reports import CallEnded
+from byline.domain.machine_reports import CallRecord
 from byline.errors import BackendUnavailable, BylineError, LlmError
 from byline.observe import Reading
 
@@ -20,14 +20,14 @@ ASKED = AskedBy(Asker.ASK, "an-ask")
 REQUEST = ChatRequest(({"role": "user", "content": "Hi"},), asked_by=ASKED)
 
 
-async def told(lab: Lab, reading: Reading) -> list[CallEnded]:
+async def told(lab: Lab, reading: Reading) -> list[CallRecord]:
     lab.feed.close()
-    return [happening async for happening in reading if isinstance(happening, CallEnded)]
+    return [happening async for happening in reading if isinstance(happening, CallRecord)]
 
 
 async def test_a_call_is_told_with_its_times() -> None:
     lab = Lab(two_macs())
-    reading = lab.feed.read(CallEnded)
+    reading = lab.feed.read(CallRecord)
     gemma = lab.dispatcher.get_backend(GEMMA)
     with await lab.dispatcher.gate("macmini").enter("phi-macmini", FG):
         calling = asyncio.create_task(gemma.collect(REQUEST, FG))
@@ -56,7 +56,7 @@ async def test_a_call_that_fails_is_told_with_its_reason(
     fault: Exception, outcome: str, reason: str | None
 ) -> None:
     lab = Lab(two_macs(), [Delta(content="half "), fault])
-    reading = lab.feed.read(CallEnded)
+    reading = lab.feed.read(CallRecord)
     with pytest.raises(type(fault)):
         await lab.dispatcher.get_backend(GEMMA).collect(REQUEST, FG)
     (record,) = await told(lab, reading)
@@ -66,7 +66,7 @@ async def test_a_call_that_fails_is_told_with_its_reason(
 
 async def test_a_call_its_gate_refuses_is_told_with_its_wait_and_no_first_token() -> None:
     lab = Lab(two_macs(queue_wait_s_max=5.0))
-    reading = lab.feed.read(CallEnded)
+    reading = lab.feed.read(CallRecord)
     with await lab.dispatcher.gate("macmini").enter("phi-macmini", FG):
         calling = asyncio.create_task(lab.dispatcher.get_backend(GEMMA).collect(REQUEST, FG))
         await lab.dispatcher.gate("macmini").until(lambda s: s.waiting_foreground == 1)
@@ -80,7 +80,7 @@ async def test_a_call_its_gate_refuses_is_told_with_its_wait_and_no_first_token(
 
 async def test_a_reader_who_leaves_in_the_middle_has_cancelled_and_after_the_end_has_not() -> None:
     lab = Lab(two_macs())
-    reading = lab.feed.read(CallEnded)
+    reading = lab.feed.read(CallRecord)
     gemma = lab.dispatcher.get_backend(GEMMA)
     async with aclosing(gemma.call(REQUEST, FG)) as deltas:
         reads = asyncio.ensure_future(anext(deltas))
@@ -99,7 +99,7 @@ async def test_a_reader_who_leaves_in_the_middle_has_cancelled_and_after_the_end
 
 async def test_a_slow_reader_does_not_make_the_machines_time_longer() -> None:
     lab = Lab(two_macs(), ANSWER)
-    reading = lab.feed.read(CallEnded)
+    reading = lab.feed.read(CallRecord)
     async with aclosing(lab.dispatcher.get_backend(GEMMA).call(REQUEST, FG)) as deltas:
         await anext(deltas)
         await lab.dispatcher.gate("macmini").until(lambda status: status.running == 0)
@@ -112,7 +112,7 @@ async def test_a_slow_reader_does_not_make_the_machines_time_longer() -> None:
 
 async def test_background_work_that_starts_again_is_one_call() -> None:
     lab = Lab(two_macs())
-    reading = lab.feed.read(CallEnded)
+    reading = lab.feed.read(CallRecord)
     gemma = lab.dispatcher.get_backend(GEMMA)
     background = asyncio.create_task(gemma.collect(REQUEST, BG))
     await lab.clients[GEMMA].call()

@@ -15,8 +15,8 @@ from aiohttp import client_exceptions, http_exceptions
 
 from byline.backend.decode import StreamFailed
 from byline.backend.failures import (
-    KINDS,
-    Phase,
+    FAILURE_KINDS,
+    ExchangePhase,
     Upstream,
     kind_of,
     of_network,
@@ -40,7 +40,7 @@ def test_every_error_class_of_aiohttp_s_client_is_named_in_the_table() -> None:
     classes = set(descendants(aiohttp.ClientError))
     classes |= {one for one in vars(client_exceptions).values() if _is_client_error(one)}
     own = {cls for cls in classes if cls.__module__.startswith("aiohttp.")}
-    unnamed = sorted(cls.__name__ for cls in own if cls not in KINDS)
+    unnamed = sorted(cls.__name__ for cls in own if cls not in FAILURE_KINDS)
     assert not unnamed, f"aiohttp has grown {unnamed}; say in failures.KINDS what they mean"
 
 
@@ -51,12 +51,12 @@ def _is_client_error(value: object) -> bool:
 def test_every_parse_error_of_aiohttp_is_a_protocol_error() -> None:
     for cls in descendants(http_exceptions.HttpProcessingError):
         error = cls.__new__(cls)
-        assert reason_of(error, Phase.READ) == "RemoteProtocolError", cls
+        assert reason_of(error, ExchangePhase.READ) == "RemoteProtocolError", cls
 
 
 def test_every_kind_in_every_phase_has_a_word_of_the_vocabulary() -> None:
-    for cls in KINDS:
-        for phase in Phase:
+    for cls in FAILURE_KINDS:
+        for phase in ExchangePhase:
             reason = reason_of(cls.__new__(cls), phase)
             assert reason in UNAVAILABLE_REASONS, (cls, phase)
 
@@ -67,26 +67,34 @@ REFUSED = OSError(errno.ECONNREFUSED, "refused")
 @pytest.mark.parametrize(
     ("error", "phase", "reason"),
     [
-        (aiohttp.ConnectionTimeoutError(), Phase.CONNECT, "ConnectTimeout"),
-        (aiohttp.ClientConnectorError(Mock(), REFUSED), Phase.CONNECT, "ConnectError"),
-        (aiohttp.ClientConnectorDNSError(Mock(), socket.gaierror(-2, "?")), Phase.CONNECT, None),
-        (aiohttp.ClientOSError(errno.ETIMEDOUT, "timed out"), Phase.CONNECT, "ConnectTimeout"),
-        (ssl.SSLError(1, "handshake"), Phase.CONNECT, "ConnectError"),
-        (TimeoutError(), Phase.WRITE, "WriteTimeout"),
-        (aiohttp.ClientOSError(errno.EPIPE, "pipe"), Phase.WRITE, "WriteError"),
-        (aiohttp.ServerDisconnectedError(), Phase.WRITE, "WriteError"),
-        (TimeoutError(), Phase.READ, "ReadTimeout"),
-        (aiohttp.SocketTimeoutError(), Phase.READ, "ReadTimeout"),
-        (aiohttp.ClientOSError(errno.ECONNRESET, "reset"), Phase.READ, "ReadError"),
-        (aiohttp.ClientOSError(errno.ETIMEDOUT, "vanished"), Phase.READ, "ReadError"),
-        (ConnectionResetError(errno.ECONNRESET, "reset"), Phase.READ, "ReadError"),
-        (aiohttp.ServerDisconnectedError(), Phase.READ, "RemoteProtocolError"),
-        (aiohttp.ClientPayloadError("cut"), Phase.READ, "RemoteProtocolError"),
-        (http_exceptions.BadStatusLine("SSH-2.0"), Phase.READ, "RemoteProtocolError"),
+        (aiohttp.ConnectionTimeoutError(), ExchangePhase.CONNECT, "ConnectTimeout"),
+        (aiohttp.ClientConnectorError(Mock(), REFUSED), ExchangePhase.CONNECT, "ConnectError"),
+        (
+            aiohttp.ClientConnectorDNSError(Mock(), socket.gaierror(-2, "?")),
+            ExchangePhase.CONNECT,
+            None,
+        ),
+        (
+            aiohttp.ClientOSError(errno.ETIMEDOUT, "timed out"),
+            ExchangePhase.CONNECT,
+            "ConnectTimeout",
+        ),
+        (ssl.SSLError(1, "handshake"), ExchangePhase.CONNECT, "ConnectError"),
+        (TimeoutError(), ExchangePhase.WRITE, "WriteTimeout"),
+        (aiohttp.ClientOSError(errno.EPIPE, "pipe"), ExchangePhase.WRITE, "WriteError"),
+        (aiohttp.ServerDisconnectedError(), ExchangePhase.WRITE, "WriteError"),
+        (TimeoutError(), ExchangePhase.READ, "ReadTimeout"),
+        (aiohttp.SocketTimeoutError(), ExchangePhase.READ, "ReadTimeout"),
+        (aiohttp.ClientOSError(errno.ECONNRESET, "reset"), ExchangePhase.READ, "ReadError"),
+        (aiohttp.ClientOSError(errno.ETIMEDOUT, "vanished"), ExchangePhase.READ, "ReadError"),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), ExchangePhase.READ, "ReadError"),
+        (aiohttp.ServerDisconnectedError(), ExchangePhase.READ, "RemoteProtocolError"),
+        (aiohttp.ClientPayloadError("cut"), ExchangePhase.READ, "RemoteProtocolError"),
+        (http_exceptions.BadStatusLine("SSH-2.0"), ExchangePhase.READ, "RemoteProtocolError"),
     ],
 )
 def test_what_went_wrong_and_when_give_the_word(
-    error: Exception, phase: Phase, reason: str | None
+    error: Exception, phase: ExchangePhase, reason: str | None
 ) -> None:
     failure = of_network(error, phase, TO)
     assert isinstance(failure, BackendUnavailable)
@@ -101,12 +109,12 @@ def test_an_unknown_error_of_the_library_counts_as_a_broken_connection() -> None
     class BrandNew(aiohttp.ClientError):
         pass
 
-    assert kind_of(BrandNew()) is KINDS[aiohttp.ClientError]
-    assert reason_of(BrandNew(), Phase.READ) == "ReadError"
+    assert kind_of(BrandNew()) is FAILURE_KINDS[aiohttp.ClientError]
+    assert reason_of(BrandNew(), ExchangePhase.READ) == "ReadError"
 
 
 def test_an_address_nobody_can_call_is_our_own_fault() -> None:
-    failure = of_network(aiohttp.InvalidURL("http://:80"), Phase.CONNECT, TO)
+    failure = of_network(aiohttp.InvalidURL("http://:80"), ExchangePhase.CONNECT, TO)
     assert isinstance(failure, LlmError)
     assert failure.reason == "misconfigured"
 
@@ -172,7 +180,7 @@ WORDLESS = [
 
 @pytest.mark.parametrize("error", WORDLESS, ids=lambda error: type(error).__name__)
 def test_no_failure_of_the_network_is_without_words(error: Exception) -> None:
-    failure = of_network(error, Phase.READ, TO)
+    failure = of_network(error, ExchangePhase.READ, TO)
     assert isinstance(failure, BackendUnavailable)
     said = failure.detail.removeprefix("macbook:8080: ")
     assert said.strip(" .")

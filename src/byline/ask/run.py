@@ -60,12 +60,12 @@ async def run_ask(
 
     Raises any `BylineError` but nothing is lost by it: `progress` holds what was found so far.
     """
-    backend.knock()  # a machine known to be down gets its chance while the sources are looked for
+    backend.try_connect()  # a backend known to be down is tried while the search runs
     calibration = parts.calibrations.of(backend.name, backend.model)
     async with aclosing(stand_alone(request, backend, progress, calibration)) as events:
         async for event in events:
             yield event
-    backend.knock()  # the same where it was the rewriting that found it down
+    backend.try_connect()  # the same if the call that rewrote the question found it down
     with _timed(progress, "retrieve"):
         found = await parts.searcher.search(
             SearchRequest(

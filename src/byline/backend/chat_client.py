@@ -10,7 +10,7 @@ from byline.domain.chat import ChatRequest, Delta
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
+class ProbeResult:
     """What is known of a server that was looked at without running a model; None: it cannot tell.
 
     `said` is a sentence. `reachable` is False for a server of our own that is not started now, so
@@ -36,7 +36,7 @@ class ChatClient(Protocol):
         """
         ...
 
-    async def probe(self) -> Probed:
+    async def probe(self) -> ProbeResult:
         """Ask the server how it is; runs and loads no model, starts no server.
 
         Raises `BackendUnavailable` or `LlmError`.

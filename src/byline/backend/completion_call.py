@@ -19,19 +19,19 @@ from typing import Final
 
 import aiohttp
 
-from byline.backend.authorship import Authorship, Verdict
+from byline.backend.authorship import Authorship, ModelCheck
 from byline.backend.connections import Exchange, TimedBody
 from byline.backend.decode import AnswerDecoder, AnswerUnusable, StreamFailed
 from byline.backend.failures import (
     FOREIGN,
-    Phase,
+    ExchangePhase,
     bad_response,
     of_network,
     of_status,
     of_stream,
     unavailable,
 )
-from byline.backend.http_session import Link, read_at_most
+from byline.backend.http_session import ServerLink, read_at_most
 from byline.backend.key_masking import MaskedDeltas
 from byline.backend.request_bodies import chat_body, max_tokens
 from byline.config.schema import OpenAIBackend
@@ -46,18 +46,18 @@ _SETTLE_CHUNKS_MAX: Final = 16
 
 _VANISHED: Final = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH})
 
-_NOT_CHECKED: Final = Verdict(None, verified=False, note="verify_model is false")
-_NOT_IN_TIME: Final = Verdict(None, verified=False, note="the server did not tell it in time")
+_NOT_CHECKED: Final = ModelCheck(None, verified=False, note="verify_model is false")
+_NOT_IN_TIME: Final = ModelCheck(None, verified=False, note="the server did not tell it in time")
 
 
-class Call:
+class CompletionCall:
     """Open it, read it until it is `over`, settle it, and close it whatever happens.
 
     Nothing it gives has the key it was made with; making it raises LlmError where that is missing.
     """
 
     def __init__(
-        self, link: Link, authorship: Authorship, config: OpenAIBackend, request: ChatRequest
+        self, link: ServerLink, authorship: Authorship, config: OpenAIBackend, request: ChatRequest
     ) -> None:
         self._headers = {"Accept": "text/event-stream", **link.headers()}
         self._masked = MaskedDeltas(link.to.mask)
@@ -80,7 +80,7 @@ class Call:
         )
         self._exchange = Exchange(lambda: None)
         self._response: aiohttp.ClientResponse | None = None
-        self._check: asyncio.Task[Verdict] | None = None
+        self._check: asyncio.Task[ModelCheck] | None = None
         self._served_told = False
 
     @property
@@ -93,7 +93,7 @@ class Call:
         body = chat_body(self._config, self._request, self._authorship.also_sent)
         try:
             response = await self._post(self._link.pooled(), body)
-        except _DiedIdle:
+        except _IdleConnectionDied:
             response = await self._post(self._link.fresh(), body)
         self._response = response
         if response.status != 200:
@@ -188,7 +188,7 @@ class Call:
             if limit.expired():
                 raise unavailable(self._link.to, "ReadTimeout", "no answer in time") from error
             if exchange.reused and _died(error):
-                raise _DiedIdle from error
+                raise _IdleConnectionDied from error
             raise of_network(error, exchange.phase, self._link.to) from error
 
     async def _error_body(self, response: aiohttp.ClientResponse) -> bytes:
@@ -218,7 +218,7 @@ class Call:
             if self._decoder.finish_seen:
                 return b""
             cause = self._exchange.cause_of(error)
-            raise of_network(cause, Phase.READ, self._link.to) from error
+            raise of_network(cause, ExchangePhase.READ, self._link.to) from error
 
     def _limit(self) -> tuple[float, str]:
         if self._decoder.finish_seen:
@@ -247,7 +247,7 @@ class Call:
             if mismatch:
                 raise unavailable(self._link.to, "model_mismatch", mismatch)
 
-    def _served(self, verdict: Verdict) -> Served:
+    def _served(self, verdict: ModelCheck) -> Served:
         self._refuse_other_model()
         return Served(
             self._exchange.peer or self._link.to.address,
@@ -256,12 +256,12 @@ class Call:
             verdict.note,
         )
 
-    async def _verdict(self) -> Verdict:
+    async def _verdict(self) -> ModelCheck:
         if self._check is not None:
             await asyncio.wait({self._check}, timeout=self._link.limits.ask_s)
         return self._verdict_so_far() or _NOT_IN_TIME
 
-    def _verdict_so_far(self) -> Verdict | None:
+    def _verdict_so_far(self) -> ModelCheck | None:
         if not self._config.verify_model:
             return _NOT_CHECKED
         if self._check is None:
@@ -269,7 +269,7 @@ class Call:
         return self._check.result() if self._check.done() else None
 
 
-class _DiedIdle(Exception):
+class _IdleConnectionDied(Exception):
     """A pooled connection was dead before it carried a byte of the answer."""
 
 

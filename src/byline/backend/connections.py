@@ -22,7 +22,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from byline.backend.failures import Phase
+from byline.backend.failures import ExchangePhase
 
 IDLE_S_MAX: Final = 2.0
 """A pooled connection that was idle longer, in seconds, is not used again."""
@@ -47,14 +47,14 @@ class Exchange:
     """
 
     on_connected: Callable[[], None]
-    phase: Phase = Phase.CONNECT
+    phase: ExchangePhase = ExchangePhase.CONNECT
     peer: str = ""
     reused: bool = False
     protocol: ResponseHandler | None = field(default=None, repr=False)
 
     def connected(self, connection: Connection, reused: bool) -> None:
         """Record the socket; the request goes out now."""
-        self.phase = Phase.WRITE
+        self.phase = ExchangePhase.WRITE
         self.reused = reused
         self.protocol = connection.protocol
         transport = connection.transport
@@ -86,10 +86,10 @@ class TimedBody(aiohttp.BytesPayload):
         async with asyncio.timeout(self._write_s):
             await super().write_with_length(writer, content_length)
             await writer.drain()
-        self.exchange.phase = Phase.READ
+        self.exchange.phase = ExchangePhase.READ
 
 
-class Dialler(aiohttp.TCPConnector):
+class Dialer(aiohttp.TCPConnector):
     """Pools connections, and tells the exchange of each request which one it got."""
 
     def __init__(

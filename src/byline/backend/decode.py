@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from byline.backend.error_body import find_error, is_of_a_call, upstream_text
-from byline.backend.key_masking import NO_KEY, Mask
-from byline.backend.sse import LINE_BYTES_MAX, Event, EventReader, LineTooLong
+from byline.backend.key_masking import NO_KEY, KeyMask
+from byline.backend.sse import LINE_BYTES_MAX, LineTooLong, SseEvent, SseReader
 from byline.backend.thinking_filter import ThinkSplitter
 from byline.domain.chat import Delta, ToolCallDelta, Usage
 
@@ -52,7 +52,7 @@ class AnswerDecoder:
         *,
         answer_bytes_max: int = ANSWER_BYTES_MAX,
         line_bytes_max: int = LINE_BYTES_MAX,
-        mask: Mask = NO_KEY,
+        mask: KeyMask = NO_KEY,
     ) -> None:
         """`mask` hides the key from errors; deltas are `MaskedDeltas`' to mask."""
         self.ended = False
@@ -63,7 +63,7 @@ class AnswerDecoder:
         """Chunks of the model so far; comments of a keep-alive are none."""
         self._bytes_left = answer_bytes_max
         self._mask = mask
-        self._reader = EventReader(line_bytes_max)
+        self._reader = SseReader(line_bytes_max)
         self._body: bytearray | None = None
         self._begun = False
         self._choice_seen = False
@@ -121,7 +121,7 @@ class AnswerDecoder:
             return first
         return chunk
 
-    def _events(self, events: Iterable[Event]) -> list[Delta]:
+    def _events(self, events: Iterable[SseEvent]) -> list[Delta]:
         deltas: list[Delta] = []
         for event in events:
             if self.ended or self.failure is not None:
@@ -134,7 +134,7 @@ class AnswerDecoder:
                 self.failure = failure  # what came in one piece with it is not lost
         return deltas
 
-    def _event(self, event: Event) -> list[Delta]:
+    def _event(self, event: SseEvent) -> list[Delta]:
         data = event.data.strip()
         if data == b"[DONE]":
             if not self._choice_seen:

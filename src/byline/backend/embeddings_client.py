@@ -21,7 +21,7 @@ from byline.backend.failures import (
     of_status,
     unavailable,
 )
-from byline.backend.http_session import Link, read_at_most, upstream
+from byline.backend.http_session import ServerLink, read_at_most, upstream
 
 _ANSWER_BYTES_BASE: Final = 65_536
 _ANSWER_BYTES_PER_TEXT: Final = 262_144  # 4,000 dimensions, written out in full, and white space
@@ -35,7 +35,7 @@ class EmbeddingsClient:
     def __init__(
         self, name: str, machine: str, base_url: str, connect_s: float, read_key: Callable[[], str]
     ) -> None:
-        self._link = Link(upstream(name, machine, base_url), base_url, connect_s, read_key)
+        self._link = ServerLink(upstream(name, machine, base_url), base_url, connect_s, read_key)
 
     async def embed(
         self, model: str, texts: Sequence[str], timeout_read_s: float

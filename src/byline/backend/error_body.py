@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from byline.backend.key_masking import NO_KEY, Mask
+from byline.backend.key_masking import NO_KEY, KeyMask
 
 TEXT_CHARS_MAX: Final = 500
 """Longest text taken from a server's error, in characters."""
@@ -34,7 +34,7 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.DOTALL | re.IGNORECASE)
 
 
 def upstream_text(
-    body: bytes, fallback: str = "an error without a text", mask: Mask = NO_KEY
+    body: bytes, fallback: str = "an error without a text", mask: KeyMask = NO_KEY
 ) -> str:
     """What the server says, in one line of at most `TEXT_CHARS_MAX` characters; never empty.
 
@@ -49,7 +49,7 @@ def upstream_text(
     return _one_line(mask.text(said)) or fallback
 
 
-def find_error(parsed: Mapping[str, Any], mask: Mask = NO_KEY) -> str:
+def find_error(parsed: Mapping[str, Any], mask: KeyMask = NO_KEY) -> str:
     """The text of an error inside a body of HTTP 200, without the key; "" where there is none.
 
     `{"error": null}` is no error; a `detail`, or a `message` marked as an error, is one only where

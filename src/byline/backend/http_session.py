@@ -13,29 +13,29 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from byline.backend.connections import IDLE_S_MAX, Dialler, MakeSocket
+from byline.backend.connections import IDLE_S_MAX, Dialer, MakeSocket
 from byline.backend.decode import ANSWER_BYTES_MAX
 from byline.backend.failures import (
     FOREIGN,
-    Phase,
+    ExchangePhase,
     Upstream,
     misconfigured,
     of_network,
     of_status,
     unavailable,
 )
-from byline.backend.key_masking import Mask
+from byline.backend.key_masking import KeyMask
 from byline.backend.request_bodies import address_of, server_root
 from byline.backend.sse import LINE_BYTES_MAX
 
-ASKED_BYTES_MAX: Final = 1024 * 1024
+JSON_BYTES_MAX: Final = 1024 * 1024
 """Most that is read of an answer other than a chat completion, in bytes."""
 
 _NEXT_ADDRESS_S: Final = 0.25  # RFC 8305; a name may have an IPv6 address nobody answers at
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class HttpLimits:
     """Limits that are no setting. Times in seconds.
 
     `finish_s`: how long usage and end mark may take after the model said it is done. `ask_s`: one
@@ -56,10 +56,10 @@ class Limits:
     make_socket: MakeSocket | None = None
 
 
-LIMITS: Final = Limits()
+HTTP_LIMITS: Final = HttpLimits()
 
 
-class Link:
+class ServerLink:
     """Everything that is needed to talk to the server of one backend. Opens nothing until used.
 
     `read_key` returns the API key, "" for none; it raises LookupError with a sentence where one is
@@ -72,7 +72,7 @@ class Link:
         base_url: str,
         connect_s: float,
         read_key: Callable[[], str],
-        limits: Limits = LIMITS,
+        limits: HttpLimits = HTTP_LIMITS,
     ) -> None:
         self.to = to
         self.limits = limits
@@ -81,7 +81,7 @@ class Link:
         self._connect_s = connect_s
         self._read_key = read_key
         self._key = ""
-        self._dialler: Dialler | None = None
+        self._dialler: Dialer | None = None
         self._pooled: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._trusted: ssl.SSLContext | None = None
@@ -102,14 +102,14 @@ class Link:
     def pooled(self) -> aiohttp.ClientSession:
         """The session whose connections are used again."""
         if self._pooled is None:
-            self._dialler = Dialler(idle_s_max=IDLE_S_MAX, make_socket=self.limits.make_socket)
+            self._dialler = Dialer(idle_s_max=IDLE_S_MAX, make_socket=self.limits.make_socket)
             self._pooled = _session(self._dialler)
         return self._pooled
 
     def fresh(self) -> aiohttp.ClientSession:
         """A session that dials anew for each request: after a pooled connection turned out dead."""
         if self._fresh is None:
-            self._fresh = _session(Dialler(idle_s_max=0, make_socket=self.limits.make_socket))
+            self._fresh = _session(Dialer(idle_s_max=0, make_socket=self.limits.make_socket))
         return self._fresh
 
     def headers(self) -> dict[str, str]:
@@ -119,7 +119,7 @@ class Link:
         except LookupError as error:
             raise misconfigured(self.to, str(error.args[0])) from error
         if key != self._key:
-            self._key, self.to = key, replace(self.to, mask=Mask(key))
+            self._key, self.to = key, replace(self.to, mask=KeyMask(key))
         return {"Authorization": f"Bearer {key}"} if key else {}
 
     async def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
@@ -127,7 +127,7 @@ class Link:
 
         Raises BackendUnavailable, LlmError.
         """
-        phase = Phase.CONNECT
+        phase = ExchangePhase.CONNECT
         try:
             async with asyncio.timeout(self._connect_s + self.limits.ask_s):
                 request = self.pooled().request(
@@ -139,11 +139,13 @@ class Link:
                     allow_redirects=False,
                 )
                 async with request as answer:
-                    phase = Phase.READ
-                    said = await read_at_most(answer.content, ASKED_BYTES_MAX)
+                    phase = ExchangePhase.READ
+                    said = await read_at_most(answer.content, JSON_BYTES_MAX)
         except (*FOREIGN, ValueError) as error:
             if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
-                phase = Phase.READ  # our own clock; connecting is on aiohttp's, which is shorter
+                phase = (
+                    ExchangePhase.READ
+                )  # our own clock; connecting is on aiohttp's, which is shorter
             raise of_network(error, phase, self.to) from error
         if answer.status != 200:
             raise of_status(answer.status, answer.reason or "", said, self.to)
@@ -165,7 +167,7 @@ class Link:
             said = f"the name {url.hostname} cannot be resolved"
             raise unavailable(self.to, "ConnectError", said) from error
         except (OSError, ValueError) as error:
-            raise of_network(error, Phase.CONNECT, self.to) from error
+            raise of_network(error, ExchangePhase.CONNECT, self.to) from error
         writer.close()
 
     def _tls(self) -> ssl.SSLContext | None:
@@ -199,7 +201,7 @@ async def read_at_most(content: aiohttp.StreamReader, bytes_max: int) -> bytes:
     return bytes(body[:bytes_max])
 
 
-def _session(dialler: Dialler) -> aiohttp.ClientSession:
+def _session(dialler: Dialer) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=dialler,
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -29,7 +29,7 @@ MASK: Final = "[hidden key]"
 """What stands where the key was. It has no character that JSON or HTML would escape."""
 
 
-class Mask:
+class KeyMask:
     """Hides one key, "" for none; immutable."""
 
     __slots__ = ("_forms", "_pattern", "firsts")
@@ -95,7 +95,7 @@ class Mask:
         return begins
 
 
-NO_KEY: Final = Mask()
+NO_KEY: Final = KeyMask()
 
 
 class MaskedText:
@@ -103,7 +103,7 @@ class MaskedText:
 
     __slots__ = ("_held", "_mask")
 
-    def __init__(self, mask: Mask) -> None:
+    def __init__(self, mask: KeyMask) -> None:
         self._mask = mask
         self._held = ""
 
@@ -127,7 +127,7 @@ class MaskedDeltas:
     them is held back.
     """
 
-    def __init__(self, mask: Mask) -> None:
+    def __init__(self, mask: KeyMask) -> None:
         self._mask = mask
         self._content = MaskedText(mask)
         self._reasoning = MaskedText(mask)

@@ -19,8 +19,8 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final
 
-from byline.backend.chat_client import Probed
-from byline.backend.key_masking import Mask
+from byline.backend.chat_client import ProbeResult
+from byline.backend.key_masking import KeyMask
 from byline.backend.openai_client import OpenAIClient
 from byline.config.schema import LlamaCppBackend, OpenAIBackend
 from byline.domain.chat import ChatRequest, Delta
@@ -46,8 +46,8 @@ class LlamaCppClient:
         self._config = config
         self._home = home
         self._slots = slots
-        self._child: _Child | None = None
-        self._starting: asyncio.Task[tuple[_Child, OpenAIClient]] | None = None
+        self._child: _ServerProcess | None = None
+        self._starting: asyncio.Task[tuple[_ServerProcess, OpenAIClient]] | None = None
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """See `ChatClient.stream`. Waits for the model to load; `timeout_read_s` runs from then."""
@@ -61,15 +61,15 @@ class LlamaCppClient:
                 raise self._unavailable(error.reason, f"it ended: {child.last_words()}") from error
             raise
 
-    async def probe(self) -> Probed:
+    async def probe(self) -> ProbeResult:
         """See `ChatClient.probe`. Starts nothing."""
         model = self._model_file()
         if (client := self._live_client()) is not None:
             return await client.probe()
         if self._starting is not None and not self._starting.done():
-            return Probed(f"llama.cpp is loading {model.name}.", loading=True)
+            return ProbeResult(f"llama.cpp is loading {model.name}.", loading=True)
         said = f"llama.cpp starts with the first call and loads {model.name} then."
-        return Probed(said, reachable=False)
+        return ProbeResult(said, reachable=False)
 
     async def reach(self) -> None:
         """See `ChatClient.reach`. A server that is not started now is one a call can reach."""
@@ -97,7 +97,7 @@ class LlamaCppClient:
         child = self._child
         return child.client if child is not None and child.alive else None
 
-    async def _running(self) -> tuple[_Child, OpenAIClient]:
+    async def _running(self) -> tuple[_ServerProcess, OpenAIClient]:
         """The live process; one start is shared by all who wait, whoever of them leaves."""
         child = self._child
         if child is not None and child.alive and child.client is not None:
@@ -114,7 +114,7 @@ class LlamaCppClient:
                 raise self._unavailable("ConnectError", "Byline is stopping") from error
             raise
 
-    async def _start(self) -> tuple[_Child, OpenAIClient]:
+    async def _start(self) -> tuple[_ServerProcess, OpenAIClient]:
         if self._child is not None:
             await self._child.stop()
             self._child = None
@@ -129,7 +129,7 @@ class LlamaCppClient:
             limit=_LOG_LINE_BYTES_MAX,
             start_new_session=True,  # Ctrl-C is for Byline, which then stops its child
         )
-        child = _Child(process, key)
+        child = _ServerProcess(process, key)
         try:
             address = await self._wait_until_loaded(child)
             client = OpenAIClient(self._name, self._as_openai(address), read_key=lambda: key)
@@ -140,7 +140,7 @@ class LlamaCppClient:
         self._child = child
         return child, client
 
-    async def _wait_until_loaded(self, child: _Child) -> str:
+    async def _wait_until_loaded(self, child: _ServerProcess) -> str:
         try:
             async with asyncio.timeout(self._config.start_s_max):
                 line = await child.announcement()
@@ -207,14 +207,14 @@ class LlamaCppClient:
         )
 
 
-class _Child:
+class _ServerProcess:
     """A `llama_server` process and the last lines it wrote, without its `key`. `client` talks to it
     once it is up."""
 
     def __init__(self, process: asyncio.subprocess.Process, key: str) -> None:
         self.client: OpenAIClient | None = None
         self._key = key
-        self._mask = Mask(key)
+        self._mask = KeyMask(key)
         self._process = process
         self._lines: deque[str] = deque(maxlen=_LOG_LINES_MAX)
         self._reading = asyncio.create_task(self._read_log())
@@ -281,7 +281,7 @@ def _spare_cores() -> int:
     return max(1, (os.cpu_count() or 2) - 1)
 
 
-def _note_failure(start: asyncio.Task[tuple[_Child, OpenAIClient]]) -> None:
+def _note_failure(start: asyncio.Task[tuple[_ServerProcess, OpenAIClient]]) -> None:
     """Every caller may have left before a start failed; asyncio would complain to the log."""
     if not start.cancelled():
         start.exception()

@@ -13,11 +13,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from byline.backend.authorship import Authorship
-from byline.backend.chat_client import Probed
-from byline.backend.completion_call import Call
+from byline.backend.chat_client import ProbeResult
+from byline.backend.completion_call import CompletionCall
 from byline.backend.failures import unavailable
-from byline.backend.http_session import LIMITS, Limits, Link, upstream
-from byline.backend.server_probe import look
+from byline.backend.http_session import HTTP_LIMITS, HttpLimits, ServerLink, upstream
+from byline.backend.server_probe import probe_server
 from byline.backend.token_counting import AGAIN_S, COUNT_S_MAX, PATH, counting_body, read_count
 from byline.config.schema import OpenAIBackend
 from byline.domain.chat import ChatRequest, Delta
@@ -33,12 +33,12 @@ class OpenAIClient:
         config: OpenAIBackend,
         *,
         read_key: Callable[[], str],
-        limits: Limits = LIMITS,
+        limits: HttpLimits = HTTP_LIMITS,
     ) -> None:
-        """`read_key`: see `Link`; `environment_key` makes one from the configuration."""
+        """`read_key`: see `ServerLink`; `environment_key` makes one from the configuration."""
         self._config = config
         to = upstream(name, config.machine, config.base_url)
-        self._link = Link(to, config.base_url, config.timeout_connect_s, read_key, limits)
+        self._link = ServerLink(to, config.base_url, config.timeout_connect_s, read_key, limits)
         self._authorship = Authorship(config.model, self._ask_quietly, time.monotonic)
         self._places: asyncio.Semaphore | None = None
         self._counts_from = 0.0  # monotonic seconds
@@ -46,7 +46,7 @@ class OpenAIClient:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """See `ChatClient.stream`."""
         async with self._place():
-            call = Call(self._link, self._authorship, self._config, request)
+            call = CompletionCall(self._link, self._authorship, self._config, request)
             try:
                 await call.open()
                 while not call.over:
@@ -54,17 +54,17 @@ class OpenAIClient:
                         yield delta
                 await call.settle()
             except BackendUnavailable:
-                self._distrust()
+                self._forget_server()
                 raise
             finally:
                 call.close()
 
-    async def probe(self) -> Probed:
+    async def probe(self) -> ProbeResult:
         """See `ChatClient.probe`."""
         try:
-            return await look(self._link.ask, self._config.model)
+            return await probe_server(self._link.ask, self._config.model)
         except BackendUnavailable:
-            self._distrust()
+            self._forget_server()
             raise
 
     async def reach(self) -> None:
@@ -72,7 +72,7 @@ class OpenAIClient:
         try:
             await self._link.reach()
         except BackendUnavailable:
-            self._distrust()
+            self._forget_server()
             raise
 
     async def count_tokens(self, text: str) -> int | None:
@@ -94,7 +94,7 @@ class OpenAIClient:
         """See `ChatClient.close`."""
         await self._link.close()
 
-    def _distrust(self) -> None:
+    def _forget_server(self) -> None:
         """The server failed: whatever answers next may be another one, and connections to this
         one may be dead without knowing it."""
         self._authorship.forget()

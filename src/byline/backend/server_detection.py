@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from byline.backend.authorship import Get, Unheard, detect
+from byline.backend.authorship import GetJson, ServerSilent, detect_kind
 from byline.backend.connections import AddressInfo, open_socket
 from byline.errors import BackendUnavailable, LlmError
 
@@ -23,7 +23,7 @@ _METADATA: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Introduced:
+class DetectedServer:
     """What a server tells of itself, no model having run. `loaded` has what is in its memory."""
 
     kind: str | None
@@ -32,7 +32,7 @@ class Introduced:
     context_tokens: int | None
 
 
-async def introduce(ask: Get) -> Introduced:
+async def detect_server(ask: GetJson) -> DetectedServer:
     """`ask` is `Link.ask`. Raises BackendUnavailable, LlmError for a server that refuses its list
     and everything else."""
     listed = await ask("/v1/models")
@@ -46,15 +46,15 @@ async def introduce(ask: Get) -> Introduced:
             return {}
 
     try:
-        kind = await detect(quietly)
-    except Unheard:
+        kind = await detect_kind(quietly)
+    except ServerSilent:
         kind = None
     told = await quietly(kind.path) if kind is not None else {}
     told = told if isinstance(told, Mapping) else {}
     entries = listed.get("data") if isinstance(listed, Mapping) else None
     entries = [one for one in entries or () if isinstance(one, Mapping)]
     names = [name for one in entries if isinstance(name := one.get("id"), str) and name]
-    return Introduced(
+    return DetectedServer(
         kind=kind.name if kind is not None else None,
         models=tuple(dict.fromkeys(names))[:MODELS_MAX],
         loaded=kind.read(told).names if kind is not None else (),

@@ -16,14 +16,14 @@ class LineTooLong(Exception):
         self.limit = limit
 
 
-class Event(NamedTuple):
+class SseEvent(NamedTuple):
     """One event: its `event:` field ("" when there was none) and its joined `data:` lines."""
 
     name: str
     data: bytes
 
 
-class EventReader:
+class SseReader:
     """Feed it bytes as they come, take the events they complete.
 
     CRLF and LF end a line; comment lines (`: keepalive`) are skipped. llama.cpp used to send
@@ -39,7 +39,7 @@ class EventReader:
         self.stray = b""
         """The first line that belongs to no event stream: a server that answers something else."""
 
-    def feed(self, chunk: bytes) -> list[Event]:
+    def feed(self, chunk: bytes) -> list[SseEvent]:
         """Events completed by `chunk`. Raises LineTooLong."""
         lines = (self._tail + chunk).split(b"\n")
         self._tail = lines.pop()
@@ -47,7 +47,7 @@ class EventReader:
             raise LineTooLong(self._line_bytes_max)
         if len(self._tail) > self._line_bytes_max:
             raise LineTooLong(self._line_bytes_max)
-        events: list[Event] = []
+        events: list[SseEvent] = []
         for line in lines:
             if line.startswith(b"data: "):  # nearly every line that is not empty
                 self._started = True
@@ -56,13 +56,13 @@ class EventReader:
                 events.append(event)
         return events
 
-    def close(self) -> list[Event]:
+    def close(self) -> list[SseEvent]:
         """What the end of the stream completes: some servers forget the last blank line."""
         last_line, self._tail = self._tail.removesuffix(b"\r"), b""
         events = [self._line(last_line) if last_line else None, self._line(b"")]
         return [event for event in events if event is not None]
 
-    def _line(self, line: bytes) -> Event | None:
+    def _line(self, line: bytes) -> SseEvent | None:
         if not self._started:
             self._started = True
             line = line.removeprefix(b"\xef\xbb\xbf")
@@ -81,10 +81,10 @@ class EventReader:
             self.stray = line
         return None
 
-    def _complete(self) -> Event | None:
+    def _complete(self) -> SseEvent | None:
         if not self._data:
             self._name = ""
             return None
-        event = Event(self._name, b"\n".join(self._data))
+        event = SseEvent(self._name, b"\n".join(self._data))
         self._name, self._data = "", []
         return event

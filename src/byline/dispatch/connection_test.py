@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from byline.backend.http_session import LIMITS, Link, upstream
+from byline.backend.http_session import HTTP_LIMITS, ServerLink, upstream
 from byline.backend.openai_client import OpenAIClient, environment_key
 from byline.backend.server_detection import (
-    Introduced,
+    DetectedServer,
     addresses_of,
-    introduce,
+    detect_server,
     is_out_of_bounds,
     open_bounded_socket,
 )
@@ -64,11 +64,11 @@ CONNECT_S_MAX: Final = 5.0
 ANSWER_S_MAX: Final = 120.0
 """A server that loads its model with the first call may take its time."""
 TOOLS_S_MAX: Final = 60.0
-SPAN_S_MIN: Final = 0.05
+SPEED_SPAN_S_MIN: Final = 0.05
 """Tokens that come within less, in seconds, tell nothing of the speed."""
 ANSWER_TOKENS: Final = 64
 TOOLS_TOKENS: Final = 512
-NAME: Final = "test"
+TRIAL_NAME: Final = "test"
 
 _URL_CHARS_MAX: Final = 300
 _URL: Final = re.compile(r"https?://[^/\s@?#\\]+(/[^\s?#]*)?")
@@ -91,7 +91,7 @@ _LOCAL_TIME: Final = {
 }
 
 
-class Trials:
+class ConnectionTester:
     """Tries addresses. `config` says which are known machines, and where Byline itself is."""
 
     def __init__(self, config: Config, dispatcher: Dispatcher, file: Path) -> None:
@@ -108,21 +108,23 @@ class Trials:
         """
         base_url = self._checked_url(request.base_url)
         self._keys.check(request.api_key_env, base_url)
-        walk = _Walk(Trial(base_url, ()))
-        await walk.step("connect", lambda: _connect(base_url))
+        progress = _TrialProgress(Trial(base_url, ()))
+        await progress.step("connect", lambda: _connect(base_url))
         async with AsyncExitStack() as stack:
-            if not walk.ended:
+            if not progress.ended:
                 self._keys.send(request.api_key_env, base_url)
                 link = _link(base_url, request)
                 stack.push_async_callback(link.close)
-                await walk.step("server", lambda: _meet(link, request, walk))
-            if walk.trial.model is not None:
-                client = _client(base_url, walk.trial.model, request)
+                await progress.step("server", lambda: _detect(link, request, progress))
+            if progress.trial.model is not None:
+                client = _client(base_url, progress.trial.model, request)
                 stack.push_async_callback(client.close)
-                await walk.step("answer", lambda: self._speak(client, base_url, walk))
-                if not walk.ended:
-                    await walk.step("tools", lambda: self._call_tool(client, base_url, walk))
-        return walk.whole()
+                await progress.step("answer", lambda: self._time_answer(client, base_url, progress))
+                if not progress.ended:
+                    await progress.step(
+                        "tools", lambda: self._call_tool(client, base_url, progress)
+                    )
+        return progress.finished()
 
     def proposal(self, trial: Trial, request: TrialRequest) -> Proposal | None:
         """What to paste to have the server answer from now on; None for one that did not.
@@ -141,7 +143,7 @@ class Trials:
         found = Found(
             trial.base_url, trial.model, trial.tools, trial.context_tokens, request.api_key_env
         )
-        text = proposed_text(found, _tree(now))
+        text = proposed_text(found, _parsed_toml(now))
         try:
             check_text(f"{now.rstrip()}\n\n{text}".lstrip(), self.file)
         except ConfigInvalid as error:
@@ -172,37 +174,41 @@ class Trials:
         return [one for one in configured if address_of(one.base_url) == address]
 
     @asynccontextmanager
-    async def _turn(self, base_url: str) -> AsyncIterator[None]:
+    async def _at_gate(self, base_url: str) -> AsyncIterator[None]:
         """At a configured machine: after waiting at its gate."""
         machines = [one.machine for one in self._backends_at(base_url)]
         if not machines:
             yield
             return
         gate, who = self._dispatcher.gate(machines[0]), AskedBy(Asker.TRIAL)
-        with await gate.enter(NAME, Priority.FOREGROUND, None, who):
+        with await gate.enter(TRIAL_NAME, Priority.FOREGROUND, None, who):
             yield
 
-    async def _speak(self, client: OpenAIClient, base_url: str, walk: _Walk) -> str:
+    async def _time_answer(
+        self, client: OpenAIClient, base_url: str, progress: _TrialProgress
+    ) -> str:
         request = ChatRequest((_COUNT,), max_tokens=ANSWER_TOKENS, timeout_read_s=ANSWER_S_MAX)
-        async with self._turn(base_url):
-            speed = await _timed(client, request)
-        walk.trial = replace(walk.trial, speed=speed)
+        async with self._at_gate(base_url):
+            speed = await _measure_speed(client, request)
+        progress.trial = replace(progress.trial, speed=speed)
         rate = f", then {speed.tokens_per_s:.1f} tokens a second" if speed.tokens_per_s else ""
         return f"The first token came after {speed.first_token_ms / 1000:.2f} s{rate}."
 
-    async def _call_tool(self, client: OpenAIClient, base_url: str, walk: _Walk) -> str:
+    async def _call_tool(
+        self, client: OpenAIClient, base_url: str, progress: _TrialProgress
+    ) -> str:
         request = ChatRequest(
             (_TIME,), (_LOCAL_TIME,), max_tokens=TOOLS_TOKENS, timeout_read_s=TOOLS_S_MAX
         )
         called = False
         refusal = ""
         try:
-            async with self._turn(base_url), aclosing(client.stream(request)) as deltas:
+            async with self._at_gate(base_url), aclosing(client.stream(request)) as deltas:
                 async for delta in deltas:
                     called = called or any(call.name for call in delta.tool_calls)
         except LlmError as error:
             refusal = error.text or error.reason
-        walk.trial = replace(walk.trial, tools=called)
+        progress.trial = replace(progress.trial, tools=called)
         if called:
             return "The model called the tool it was offered."
         if refusal:
@@ -210,7 +216,7 @@ class Trials:
         return "The model answered in words instead of calling the tool it was offered."
 
 
-class _Walk:
+class _TrialProgress:
     """The trial so far, step by step."""
 
     def __init__(self, trial: Trial) -> None:
@@ -236,14 +242,14 @@ class _Walk:
             self.ended = True
         self.trial = replace(self.trial, steps=(*self.trial.steps, made))
 
-    def whole(self) -> Trial:
+    def finished(self) -> Trial:
         """With the steps that were not reached."""
         done = self.trial.steps
         left = (TrialStep(name, StepState.SKIPPED) for name in STEPS[len(done) :])
         return replace(self.trial, steps=(*done, *left))
 
 
-def _tree(text: str) -> dict[str, Any]:
+def _parsed_toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
@@ -255,12 +261,12 @@ async def _connect(base_url: str) -> str:
     url = urlsplit(base_url)
     host = url.hostname or ""
     port = url.port or (443 if url.scheme == "https" else 80)
-    to = upstream(NAME, host, base_url)
+    to = upstream(TRIAL_NAME, host, base_url)
     try:
         found = await addresses_of(host, port)
     except (OSError, TimeoutError, UnicodeError):
         raise BackendUnavailable(
-            NAME,
+            TRIAL_NAME,
             "ConnectError",
             machine=host,
             address=to.address,
@@ -273,76 +279,78 @@ async def _connect(base_url: str) -> str:
             "metadata addresses are out of bounds.",
             remedy="Give an address in your own network, by name or number.",
         )
-    link = Link(to, base_url, CONNECT_S_MAX, environment_key(None))
+    link = ServerLink(to, base_url, CONNECT_S_MAX, environment_key(None))
     await link.reach()
     return f"Somebody answers at {to.address}."
 
 
-async def _meet(link: Link, request: TrialRequest, walk: _Walk) -> str:
-    met = await introduce(link.ask)
-    model = request.model or _first_choice(met)
-    walk.trial = replace(
-        walk.trial,
-        kind=met.kind,
-        models=met.models,
+async def _detect(link: ServerLink, request: TrialRequest, progress: _TrialProgress) -> str:
+    server = await detect_server(link.ask)
+    model = request.model or _first_choice(server)
+    progress.trial = replace(
+        progress.trial,
+        kind=server.kind,
+        models=server.models,
         model=model,
-        context_tokens=met.context_tokens,
+        context_tokens=server.context_tokens,
     )
     if model is None:
         raise LlmError(
-            NAME, "bad_response", machine=link.to.machine, text="it lists no model; name one"
+            TRIAL_NAME, "bad_response", machine=link.to.machine, text="it lists no model; name one"
         )
-    kind = met.kind or "A server that speaks OpenAI's language and does not tell its kind"
-    count = len(met.models)
+    kind = server.kind or "A server that speaks OpenAI's language and does not tell its kind"
+    count = len(server.models)
     return f"{kind}, with {count} model{'' if count == 1 else 's'}; trying {model}."
 
 
-def _first_choice(met: Introduced) -> str | None:
+def _first_choice(server: DetectedServer) -> str | None:
     """What is loaded goes before what is listed; by the name it is listed under."""
-    listed = [name for name in met.loaded if name in met.models]
-    return next(iter((*listed, *met.models, *met.loaded)), None)
+    listed = [name for name in server.loaded if name in server.models]
+    return next(iter((*listed, *server.models, *server.loaded)), None)
 
 
-async def _timed(client: OpenAIClient, request: ChatRequest) -> Speed:
+async def _measure_speed(client: OpenAIClient, request: ChatRequest) -> Speed:
     begun = time.perf_counter()
     first = last = None
     tokens = 0
     usage_tokens: int | None = None
     async with aclosing(client.stream(request)) as deltas:
         async for delta in deltas:
-            if _says(delta):
+            if _has_text(delta):
                 last = time.perf_counter()
                 first = first or last
                 tokens += 1
             if delta.usage is not None:
                 usage_tokens = delta.usage.completion_tokens
     if first is None or last is None:
-        raise LlmError(NAME, "empty_answer", machine=NAME, text="no text came")
+        raise LlmError(TRIAL_NAME, "empty_answer", machine=TRIAL_NAME, text="no text came")
     tokens = usage_tokens or tokens
     span_s = last - first
-    rate = (tokens - 1) / span_s if tokens > 1 and span_s >= SPAN_S_MIN else None
+    rate = (tokens - 1) / span_s if tokens > 1 and span_s >= SPEED_SPAN_S_MIN else None
     return Speed((first - begun) * 1000, rate)
 
 
-def _says(delta: Delta) -> bool:
+def _has_text(delta: Delta) -> bool:
     return bool(delta.content or delta.reasoning)
 
 
-def _link(base_url: str, request: TrialRequest) -> Link:
-    to = upstream(NAME, urlsplit(base_url).hostname or NAME, base_url)
-    limits = replace(LIMITS, make_socket=open_bounded_socket)
-    return Link(to, base_url, CONNECT_S_MAX, environment_key(request.api_key_env), limits)
+def _link(base_url: str, request: TrialRequest) -> ServerLink:
+    to = upstream(TRIAL_NAME, urlsplit(base_url).hostname or TRIAL_NAME, base_url)
+    limits = replace(HTTP_LIMITS, make_socket=open_bounded_socket)
+    return ServerLink(to, base_url, CONNECT_S_MAX, environment_key(request.api_key_env), limits)
 
 
 def _client(base_url: str, model: str, request: TrialRequest) -> OpenAIClient:
     config = OpenAIBackend(
         kind="openai",
-        machine=NAME,
+        machine=TRIAL_NAME,
         base_url=base_url,
         model=model,
         timeout_connect_s=CONNECT_S_MAX,
         api_key_env=request.api_key_env,
         tools=True,
     )
-    limits = replace(LIMITS, make_socket=open_bounded_socket)
-    return OpenAIClient(NAME, config, read_key=environment_key(request.api_key_env), limits=limits)
+    limits = replace(HTTP_LIMITS, make_socket=open_bounded_socket)
+    return OpenAIClient(
+        TRIAL_NAME, config, read_key=environment_key(request.api_key_env), limits=limits
+    )

@@ -19,11 +19,11 @@ from byline.config.schema import (
     OpenAIBackend,
     QuotesBackend,
 )
-from byline.dispatch.calls import CallObserver, Calls
+from byline.dispatch.calls import BackendCalls, CallObserver
 from byline.dispatch.clock import Clock
-from byline.dispatch.gate.arrivals import NO_PLACE, Place
+from byline.dispatch.gate.arrivals import NO_RESERVATION, Reservation
 from byline.dispatch.gate.local_gate import Gate, gate_limits
-from byline.dispatch.health.health_monitor import Lookout
+from byline.dispatch.health.health_monitor import HealthMonitor
 from byline.domain.chat import ChatRequest, Delta, Message, Tool, ToolChoice
 from byline.domain.gates import BackendHealth, BackendState, GateStatus, Priority
 from byline.errors import BadRequest, LlmError, ToolsUnsupported, UnknownBackend
@@ -33,30 +33,30 @@ ModelBackend = OpenAIBackend | LlamaCppBackend
 """The configuration of a backend that has a model."""
 
 
-class _Lookout(Protocol):
-    """How a backend is known to be: `Lookout`, or `_NothingToSee`."""
+class _HealthSource(Protocol):
+    """How a backend is known to be: `HealthMonitor`, or `_AlwaysOnline`."""
 
     @property
-    def heard_at(self) -> float | None: ...
+    def last_evidence_at(self) -> float | None: ...
 
     def health(self) -> BackendHealth: ...
 
     async def probe(self) -> BackendHealth: ...
 
-    def knock(self) -> None: ...
+    def try_connect(self) -> None: ...
 
     async def refuse_unless_back(self) -> None: ...
 
     def refuse_if_down(self) -> None: ...
 
 
-class _Way(Protocol):
-    """How a backend's calls are made: `Calls`, or `_NoModel`."""
+class _Calls(Protocol):
+    """How a backend's calls are made: `BackendCalls`, or `_NoModelCalls`."""
 
     @property
-    def lookout(self) -> _Lookout: ...
+    def monitor(self) -> _HealthSource: ...
 
-    def expect(self, ask_id: str) -> Place: ...
+    def reserve(self, ask_id: str) -> Reservation: ...
 
     def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
@@ -77,11 +77,11 @@ class Backend:
     `max_tokens` and `context_tokens` are in tokens; both are 0 for `quotes`, which has no model.
     """
 
-    def __init__(self, name: str, config: ModelBackend | QuotesBackend, way: _Way) -> None:
+    def __init__(self, name: str, config: ModelBackend | QuotesBackend, calls: _Calls) -> None:
         self.name = name
         self.kind: str = config.kind
         self.config = config
-        self._way = way
+        self._calls = calls
         if isinstance(config, QuotesBackend):
             self.machine = QUOTES_MACHINE
             self.model: str = config.kind
@@ -92,10 +92,10 @@ class Backend:
             self.max_tokens, self.context_tokens = config.max_tokens, config.context_tokens
             self.tools = config.tools
 
-    def expect(self, ask_id: str) -> Place:
+    def reserve(self, ask_id: str) -> Reservation:
         """Keep a place at the machine's gate for an ask that will call later, with `ask_id` in its
         `asked_by`. Give it back when the ask ends. Raises GateFull: so would the call."""
-        return self._way.expect(ask_id)
+        return self._calls.reserve(ask_id)
 
     def call(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None = None
@@ -108,7 +108,7 @@ class Backend:
         GateFull, GateTimeout, BackendUnavailable, LlmError, Stopping.
         """
         self._refuse_tools(request)
-        return self._way.stream(request, priority, observer)
+        return self._calls.stream(request, priority, observer)
 
     async def collect(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None = None
@@ -120,7 +120,7 @@ class Backend:
         piece ends as Preempted, and whoever makes it anew begins at the tail, with a count of 0.
         """
         self._refuse_tools(request)
-        return await self._way.collect(request, priority, observer)
+        return await self._calls.collect(request, priority, observer)
 
     def stream(
         self,
@@ -179,32 +179,32 @@ class Backend:
     async def count_tokens(self, text: str) -> int | None:
         """The tokens of `text` by the server's own count; None where it gives none at once. Needs
         no slot: no model runs for it."""
-        return await self._way.count_tokens(text)
+        return await self._calls.count_tokens(text)
 
     def health(self) -> BackendHealth:
         """What is known of the backend, from the calls and probes so far."""
-        return self._way.lookout.health()
+        return self._calls.monitor.health()
 
     @property
-    def heard_at(self) -> float | None:
+    def last_evidence_at(self) -> float | None:
         """Monotonic seconds of the latest call or probe that told something; None: never yet."""
-        return self._way.lookout.heard_at
+        return self._calls.monitor.last_evidence_at
 
     async def probe(self) -> BackendHealth:
         """Ask the server how it is, running no model, and return what is known then."""
-        return await self._way.lookout.probe()
+        return await self._calls.monitor.probe()
 
-    def knock(self) -> None:
+    def try_connect(self) -> None:
         """Where the backend is known to be unreachable, try to connect; returns at once."""
-        self._way.lookout.knock()
+        self._calls.monitor.try_connect()
 
     async def refuse_unless_back(self) -> None:
-        """As `refuse_if_down`, with a moment for a `knock` that is under way: 5 ms at most."""
-        await self._way.lookout.refuse_unless_back()
+        """As `refuse_if_down`, with a moment for a `try_connect` that is under way: 5 ms at most."""
+        await self._calls.monitor.refuse_unless_back()
 
     def refuse_if_down(self) -> None:
-        """Raise the BackendUnavailable that is known, if no `knock` or call has proved it wrong."""
-        self._way.lookout.refuse_if_down()
+        """Raise the BackendUnavailable that is known, if no `try_connect` or call has proved it wrong."""
+        self._calls.monitor.refuse_if_down()
 
     def _refuse_tools(self, request: ChatRequest) -> None:
         if request.tools and not self.tools and self.kind != "quotes":
@@ -242,7 +242,7 @@ class Dispatcher:
             for name, machine in config.machines.items()
         }
         self._backends: dict[str, Backend] = {}
-        self._ways: list[_Way] = []
+        self._opened_calls: list[_Calls] = []
 
     def get_backend(self, name: str | None) -> Backend:
         """The backend of that name, trimmed and case-folded; the default one for None and blanks.
@@ -287,32 +287,34 @@ class Dispatcher:
         """Grant no machine any more, end the running calls, close every client."""
         for gate in self._gates.values():
             gate.close()
-        closed = await asyncio.gather(*(way.close() for way in self._ways), return_exceptions=True)
+        closed = await asyncio.gather(
+            *(calls.close() for calls in self._opened_calls), return_exceptions=True
+        )
         for failure in closed:
             if isinstance(failure, BaseException):
                 raise failure
 
     def _build(self, name: str, config: ModelBackend | QuotesBackend) -> Backend:
-        way: _Way
+        calls: _Calls
         if isinstance(config, QuotesBackend):
-            way = _NoModel(name, self._clock)
+            calls = _NoModelCalls(name, self._clock)
         else:
             gate, client = self._gates[config.machine], self._make_client(name, config)
-            lookout = Lookout(name, client, gate, self._clock, self._feed)
-            way = Calls(name, config, client, gate, lookout)
-        self._ways.append(way)
-        return Backend(name, config, way)
+            monitor = HealthMonitor(name, client, gate, self._clock, self._feed)
+            calls = BackendCalls(name, config, client, gate, monitor)
+        self._opened_calls.append(calls)
+        return Backend(name, config, calls)
 
 
-class _NoModel:
+class _NoModelCalls:
     """The way of a `quotes` backend: there is no model to call, and nothing that could be down."""
 
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
-        self.lookout = _NothingToSee(clock)
+        self.monitor = _AlwaysOnline(clock)
 
-    def expect(self, ask_id: str) -> Place:
-        return NO_PLACE
+    def reserve(self, ask_id: str) -> Reservation:
+        return NO_RESERVATION
 
     def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
@@ -337,10 +339,10 @@ class _NoModel:
         return None
 
 
-class _NothingToSee:
+class _AlwaysOnline:
     """The health of what has no server."""
 
-    heard_at: float | None = None
+    last_evidence_at: float | None = None
 
     def __init__(self, clock: Clock) -> None:
         self._health = BackendHealth(BackendState.ONLINE, since=clock.now())
@@ -351,7 +353,7 @@ class _NothingToSee:
     async def probe(self) -> BackendHealth:
         return self._health
 
-    def knock(self) -> None:
+    def try_connect(self) -> None:
         return None
 
     async def refuse_unless_back(self) -> None:

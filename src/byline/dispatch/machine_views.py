@@ -13,8 +13,8 @@ from byline.config.schema import (
     QuotesBackend,
 )
 from byline.dispatch.dispatcher import Backend, Dispatcher
-from byline.dispatch.record.machine_records import Day, MachineRecords
-from byline.domain.gates import Roster
+from byline.dispatch.record.machine_records import DayRecord, MachineRecords
+from byline.domain.gates import QueueSnapshot
 from byline.domain.machine_reports import BackendView, FirstTokens, MachineView
 from byline.errors import NotFound
 
@@ -22,7 +22,7 @@ WAITING_SHOWN: Final = 50
 """Of those who wait at a gate, so many are told of one by one."""
 
 
-class Machines:
+class MachineViews:
     """All machines of the configuration, and Byline itself where a backend quotes."""
 
     def __init__(self, config: Config, dispatcher: Dispatcher, records: MachineRecords) -> None:
@@ -30,7 +30,7 @@ class Machines:
         self._dispatcher = dispatcher
         self._records = records
 
-    async def survey(self) -> list[MachineView]:
+    async def load_views(self) -> list[MachineView]:
         """Every machine, in the configuration's order, Byline itself last.
 
         Raises DatabaseUnavailable.
@@ -38,11 +38,11 @@ class Machines:
         names = list(self._config.machines)
         return self._views(await self._records.day(names, list(self._config.backends)))
 
-    def present(self) -> list[MachineView]:
-        """As `survey`, but of this moment only: what is known without the database."""
-        return self._views(Day({}, {}, {}, {}))
+    def current_views(self) -> list[MachineView]:
+        """As `load_views`, but of this moment only: what is known without the database."""
+        return self._views(DayRecord({}, {}, {}, {}))
 
-    def _views(self, day: Day) -> list[MachineView]:
+    def _views(self, day: DayRecord) -> list[MachineView]:
         names = list(self._config.machines)
         backends = self._dispatcher.backends()
         if any(isinstance(backend.config, QuotesBackend) for backend in backends):
@@ -67,25 +67,25 @@ class Machines:
             known = ", ".join(self._config.machines) or "none"
             raise NotFound(f"There is no machine {machine[:64]!r}.", remedy=f"Known: {known}.")
 
-    def _view(self, name: str, day: Day) -> MachineView:
+    def _view(self, name: str, day: DayRecord) -> MachineView:
         views = tuple(
             self._backend(backend, day)
             for backend in self._dispatcher.backends()
             if backend.machine == name
         )
         if name == QUOTES_MACHINE:
-            return MachineView(name, None, Roster(), views)
+            return MachineView(name, None, QueueSnapshot(), views)
         gate = self._dispatcher.gate(name)
         return MachineView(
             name=name,
             gate=gate.status(),
-            roster=gate.roster(WAITING_SHOWN),
+            queue_snapshot=gate.queue_snapshot(WAITING_SHOWN),
             backends=views,
             calls=tuple(day.calls.get(name, ())),
             paused_since=day.paused_since.get(name),
         )
 
-    def _backend(self, backend: Backend, day: Day) -> BackendView:
+    def _backend(self, backend: Backend, day: DayRecord) -> BackendView:
         config = backend.config
         address = address_of(config.base_url) if isinstance(config, OpenAIBackend) else None
         has_model = isinstance(config, OpenAIBackend | LlamaCppBackend)

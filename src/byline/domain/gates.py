@@ -107,7 +107,7 @@ class CallAtGate:
 
 
 @dataclass(frozen=True, slots=True)
-class Roster:
+class QueueSnapshot:
     """Everyone at a gate: those who run, in the order they began, and those who wait, in the order
     they will be served; of these only the first, `waiting_count` has them all."""
 

@@ -11,12 +11,12 @@ from byline.domain.gates import (
     BackendState,
     GateStatus,
     Priority,
-    Roster,
+    QueueSnapshot,
 )
 
 
 @dataclass(frozen=True, slots=True)
-class CallEnded:
+class CallRecord:
     """A call of a model has ended, or never began.
 
     Times in milliseconds: `queued_ms` all its waits together, `first_token_ms` from the grant to
@@ -81,7 +81,7 @@ class MachineView:
 
     name: str
     gate: GateStatus | None
-    roster: Roster
+    queue_snapshot: QueueSnapshot
     backends: tuple[BackendView, ...]
-    calls: tuple[CallEnded, ...] = ()
+    calls: tuple[CallRecord, ...] = ()
     paused_since: datetime | None = None

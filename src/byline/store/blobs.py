@@ -106,7 +106,7 @@ class BlobStore:
             await self._store.delete_async(_key(sha256))
 
     async def identity(self) -> str | None:
-        """The id this store was given by `bear`; None for one that bears none."""
+        """The id this store was given by `write_identity`; None for one that bears none."""
         try:
             with _lookup_errors():
                 found = await self._store.get_async(_IDENTITY)
@@ -114,7 +114,7 @@ class BlobStore:
         except NotFound:
             return None
 
-    async def bear(self, identity: str) -> None:
+    async def write_identity(self, identity: str) -> None:
         """Give this store its id."""
         with _storage_errors():
             await self._store.put_async(

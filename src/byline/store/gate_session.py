@@ -2,7 +2,7 @@
 
 `gate_session` is the one that holds a process's locks: its sign of life, and a lock for each slot
 it has. Whatever it changes in the shared queues goes through that same connection, so a process
-that has lost its locks can change nothing any more. `gate_notices` listens, and `until_gone` waits
+that has lost its locks can change nothing any more. `gate_notices` listens, and `wait_until_gone` waits
 for the end of another process; each has a connection of its own.
 """
 
@@ -28,7 +28,7 @@ from byline.store.statements import statements
 ANSWER_S_MAX: Final = 5.0
 """A database that takes longer for a statement on the gates, in seconds, does not answer."""
 
-_LINE: Final[Mapping[str, Any]] = {
+_CONNECTION_OPTIONS: Final[Mapping[str, Any]] = {
     "autocommit": True,
     "connect_timeout": 5,
     # We are to know of a dead line (11 s) before the server does (30 s) and frees what we hold.
@@ -55,7 +55,7 @@ class MachineRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class QueueChange:
     """What is to become of a machine's queue. `slots` are the numbers of those this process is to
     hold the locks of."""
 
@@ -75,7 +75,7 @@ class GateSession:
 
     connection: AsyncConnection[DictRow]
     owner: int
-    on_line: Callable[[], None]
+    on_connection_event: Callable[[], None]
     _slots: dict[str, frozenset[int]] = field(default_factory=dict)
     _sql: Mapping[str, str] = field(default_factory=lambda: statements("gates"))
 
@@ -84,7 +84,7 @@ class GateSession:
         """The number of the server process, by which notices tell who sent them."""
         return self.connection.info.backend_pid
 
-    async def check(self) -> None:
+    async def ping(self) -> None:
         """One round trip."""
         await self._run("check")
 
@@ -115,11 +115,11 @@ class GateSession:
         await self._run("watch", owner=owner)
         await self._run("unwatch", owner=owner)
 
-    async def try_alone(self) -> bool:
+    async def try_take_alone(self) -> bool:
         """Become the one process that keeps its queues to itself, unless another is there."""
         return bool((await self._run("try_alone"))[0]["alone"])
 
-    async def share(self) -> bool:
+    async def take_shared(self) -> bool:
         """Take part in what is shared; False while another process keeps its queues to itself."""
         try:
             await self._run("share")
@@ -127,12 +127,12 @@ class GateSession:
             return False
         return True
 
-    async def no_more_alone(self) -> None:
-        """Let others share; the call before must have been `share`."""
+    async def release_alone(self) -> None:
+        """Let others share; the call before must have been `take_shared`."""
         await self._run("not_alone")
 
-    async def no_more_sharing(self) -> None:
-        """Be alone in earnest; the call before must have been a `try_alone` that succeeded."""
+    async def release_shared(self) -> None:
+        """Be alone in earnest; the call before must have been a `try_take_alone` that succeeded."""
         await self._run("unshare")
 
     async def now(self) -> float:
@@ -143,7 +143,7 @@ class GateSession:
         """The machines on which background work is to rest."""
         return frozenset(row["machine"] for row in await self._run("paused"))
 
-    async def know(self, machine: str, limits: Mapping[str, Any]) -> None:
+    async def put_machine(self, machine: str, limits: Mapping[str, Any]) -> None:
         """There is such a machine, and its limits are these from now on, for all."""
         await self._run("know_machine", machine=machine, limits=Jsonb(limits))
 
@@ -155,8 +155,8 @@ class GateSession:
         """The queue as it is. This process has the locks of all its slots in it afterwards."""
         held = self._slots.get(machine, frozenset())
         wanted = {"machine": machine, "owner": self.owner, "held": list(held)}
-        async with self._answering():
-            results = await self._together(["machine", "tickets_and_slots", "time"], wanted)
+        async with self._in_use():
+            results = await self._run_batch(["machine", "tickets_and_slots", "time"], wanted)
         rows = _machine_rows(results)
         slots = frozenset(
             row["slot"]
@@ -170,9 +170,9 @@ class GateSession:
 
     async def begin(self, machine: str) -> MachineRows:
         """The queue, which nobody else changes until `commit`. Raises MachineLocked."""
-        async with self._answering():
+        async with self._in_use():
             try:
-                results = await self._together(
+                results = await self._run_batch(
                     ["begin", "lock_machine", "tickets", "time"], {"machine": machine}
                 )
             except psycopg.errors.LockNotAvailable:
@@ -180,7 +180,7 @@ class GateSession:
                 raise MachineLocked(machine) from None
         return _machine_rows(results[1:])
 
-    async def commit(self, machine: str, change: Change) -> None:
+    async def commit(self, machine: str, change: QueueChange) -> None:
         """Write the change, give up and take the locks of slots, and tell all processes."""
         held = self._slots.get(machine, frozenset())
         left, taken = list(held - change.slots), list(change.slots - held)
@@ -202,11 +202,13 @@ class GateSession:
             "removed": list(change.removed),
             "put": Jsonb(list(change.put)),
         }
-        async with self._answering():
-            await self._together([name for name, needed in statements_of.items() if needed], values)
+        async with self._in_use():
+            await self._run_batch(
+                [name for name, needed in statements_of.items() if needed], values
+            )
         self._slots[machine] = change.slots
 
-    async def _together(
+    async def _run_batch(
         self, names: Sequence[str], values: Mapping[str, Any]
     ) -> list[list[DictRow]]:
         """Run several statements in one round trip: values are written into their text, since
@@ -221,12 +223,12 @@ class GateSession:
                 return results
 
     async def _run(self, name: str, **values: Any) -> list[DictRow]:
-        async with self._answering():
+        async with self._in_use():
             cursor = await self.connection.execute(self._sql[name], values)
             return [] if cursor.description is None else await cursor.fetchall()
 
     @asynccontextmanager
-    async def _answering(self) -> AsyncIterator[None]:
+    async def _in_use(self) -> AsyncIterator[None]:
         """Around each use of the connection. In between, the line is watched: the server only has
         something to say then when it ends."""
         loop = asyncio.get_running_loop()
@@ -244,22 +246,24 @@ class GateSession:
                 ) from None
             finally:
                 if not self.connection.closed:
-                    loop.add_reader(self.connection.fileno(), self._heard_line)
+                    loop.add_reader(self.connection.fileno(), self._on_readable)
 
-    def _heard_line(self) -> None:
+    def _on_readable(self) -> None:
         asyncio.get_running_loop().remove_reader(self.connection.fileno())
-        self.on_line()
+        self.on_connection_event()
 
-    def unwatch_line(self) -> None:
+    def stop_watching(self) -> None:
         """Before the connection is closed: its number may be another's afterwards."""
         with contextlib.suppress(psycopg.Error):
             asyncio.get_running_loop().remove_reader(self.connection.fileno())
 
 
 @asynccontextmanager
-async def gate_session(url: str, on_line: Callable[[], None]) -> AsyncIterator[GateSession]:
-    """Connect and hold a fresh sign of life. `on_line` is called when the connection may be lost:
-    `GateSession.check` tells. Raises DatabaseUnavailable."""
+async def gate_session(
+    url: str, on_connection_event: Callable[[], None]
+) -> AsyncIterator[GateSession]:
+    """Connect and hold a fresh sign of life. `on_connection_event` is called when the connection may be lost:
+    `GateSession.ping` tells. Raises DatabaseUnavailable."""
     owner = secrets.randbits(62)
     async with _connection(url, _application(owner)) as connection:
         sql = statements("gates")
@@ -268,11 +272,11 @@ async def gate_session(url: str, on_line: Callable[[], None]) -> AsyncIterator[G
             with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # not on every system
                 await connection.execute(sql["notice_hang_up"])
             await connection.execute(sql["hold"], {"owner": owner})
-        session = GateSession(connection, owner, on_line)
+        session = GateSession(connection, owner, on_connection_event)
         try:
             yield session
         finally:
-            session.unwatch_line()
+            session.stop_watching()
 
 
 @asynccontextmanager
@@ -286,7 +290,7 @@ async def gate_notices(url: str) -> AsyncIterator[AsyncIterator[psycopg.Notify]]
             yield connection.notifies()
 
 
-async def until_gone(url: str, owner: int) -> None:
+async def wait_until_gone(url: str, owner: int) -> None:
     """Wait for the end of the process with that sign of life. Raises DatabaseUnavailable."""
     async with _connection(url, "byline gates, watching") as connection:
         with database_errors():
@@ -297,7 +301,7 @@ async def until_gone(url: str, owner: int) -> None:
 async def _connection(url: str, application: str) -> AsyncIterator[AsyncConnection[DictRow]]:
     with database_errors():
         connection = await AsyncConnection.connect(
-            url, row_factory=dict_row, application_name=application, **_LINE
+            url, row_factory=dict_row, application_name=application, **_CONNECTION_OPTIONS
         )
     try:
         with database_errors():

@@ -28,7 +28,7 @@ NEWER_REMEDY: Final = "Start the newer Byline that wrote it, or restore a backup
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MigrationStep:
     """One transaction of a migration: `sql`, and the names it is recorded by."""
 
     names: tuple[str, ...]
@@ -36,14 +36,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Component:
+class SchemaComponent:
     """A part of the schema: all its steps in order, and the short cut for an empty database."""
 
     name: str
-    steps: tuple[Step, ...]
-    whole: Step | None = None
+    steps: tuple[MigrationStep, ...]
+    whole: MigrationStep | None = None
 
-    def missing(self, applied: set[str]) -> Sequence[Step]:
+    def missing(self, applied: set[str]) -> Sequence[MigrationStep]:
         """The steps still to take. `StartFailed` when `applied` has one we have never heard of."""
         known = {name for step in self.steps for name in step.names}
         if unknown := sorted(applied - known):
@@ -57,25 +57,26 @@ class Component:
         return tuple(step for step in self.steps if not applied.issuperset(step.names))
 
 
-def _sql_files(folder: Traversable) -> tuple[Step, ...]:
+def _sql_files(folder: Traversable) -> tuple[MigrationStep, ...]:
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
     return tuple(
-        Step((file.name.removesuffix(".sql"),), file.read_text(encoding="utf-8")) for file in files
+        MigrationStep((file.name.removesuffix(".sql"),), file.read_text(encoding="utf-8"))
+        for file in files
     )
 
 
-def byline_component() -> Component:
+def byline_component() -> SchemaComponent:
     """Byline's own tables, from `store/migrations`."""
-    return Component("byline", _sql_files(resources.files(__package__) / "migrations"))
+    return SchemaComponent("byline", _sql_files(resources.files(__package__) / "migrations"))
 
 
-def procrastinate_component() -> Component:
+def procrastinate_component() -> SchemaComponent:
     """The tables of the job queue, from the installed library."""
     folder = resources.files("procrastinate") / "sql"
     steps = _sql_files(folder / "migrations")
     names = tuple(name for step in steps for name in step.names)
     schema = (folder / "schema.sql").read_text(encoding="utf-8")
-    return Component("procrastinate", steps, whole=Step(names, schema))
+    return SchemaComponent("procrastinate", steps, whole=MigrationStep(names, schema))
 
 
 def check_versions(row: Mapping[str, object]) -> None:
@@ -112,7 +113,7 @@ def check_encoding(row: Mapping[str, object]) -> None:
 
 
 async def migrate(
-    connection: AsyncConnection[DictRow], components: Sequence[Component] | None = None
+    connection: AsyncConnection[DictRow], components: Sequence[SchemaComponent] | None = None
 ) -> list[str]:
     """Apply what is missing and return the names of it, in order.
 
@@ -136,7 +137,7 @@ async def migrate(
 
 
 @dataclass(frozen=True, slots=True)
-class Versions:
+class SchemaVersions:
     """What a server is, as it says itself."""
 
     server: str
@@ -147,7 +148,7 @@ class Versions:
 class SchemaState:
     """A database before `migrate`: what it is, and the names of what would be applied."""
 
-    versions: Versions
+    versions: SchemaVersions
     missing: Sequence[str]
 
 
@@ -170,11 +171,11 @@ async def outstanding(connection: AsyncConnection[DictRow]) -> SchemaState:
         for step in component.missing({r["name"] for r in rows if r["component"] == component.name})
     ]
     vector = versions["vector_installed"] or versions["vector_available"]
-    return SchemaState(Versions(versions["server_text"], vector), missing)
+    return SchemaState(SchemaVersions(versions["server_text"], vector), missing)
 
 
 async def _apply(
-    connection: AsyncConnection[DictRow], components: Sequence[Component]
+    connection: AsyncConnection[DictRow], components: Sequence[SchemaComponent]
 ) -> list[str]:
     sql = statements("migrate")
     with _as_start_failure("schema_migrations"):

@@ -41,7 +41,7 @@ async def pair(database: Database, blobs: BlobStore) -> None:
         if known is None:
             raise _of_another_database(blobs)
         if borne is None and not known["is_borne"]:
-            await blobs.bear(known["id"])
+            await blobs.write_identity(known["id"])
             await connection.execute(sql["is_borne"], {"place": blobs.place})
         elif borne != known["id"]:
             raise _another_store(blobs, known["id"], known["place"])

@@ -12,7 +12,7 @@ from typing import Any, Final
 from babel.dates import format_date, format_datetime
 
 from byline.domain.asks import StoredAsk
-from byline.domain.machine_reports import CallEnded
+from byline.domain.machine_reports import CallRecord
 from byline.errors import BylineError
 from byline.web.translations import N_, Speech
 
@@ -215,7 +215,7 @@ class Words:
         said = self._say(N_("%(hours)d h %(minutes)d min"))
         return said % {"hours": minutes // 60, "minutes": minutes % 60}
 
-    def call_outcome(self, call: CallEnded) -> str:
+    def call_outcome(self, call: CallRecord) -> str:
         """How a call of a model ended."""
         if call.reason in REASONS or (call.reason or "").startswith("http_"):
             return self.reason(call.reason)

@@ -6,7 +6,7 @@ from typing import Any
 
 from byline.domain.connection_trials import Proposal, Trial
 from byline.domain.gates import CallAtGate
-from byline.domain.machine_reports import BackendView, CallEnded, MachineView
+from byline.domain.machine_reports import BackendView, CallRecord, MachineView
 
 Json = dict[str, Any]
 
@@ -19,9 +19,9 @@ def machine_json(view: MachineView) -> Json:
         "gate": gate
         and {
             "capacity": gate.capacity,
-            "running": [_at_gate_json(call) for call in view.roster.running],
-            "waiting": [_at_gate_json(call) for call in view.roster.waiting],
-            "waiting_count": view.roster.waiting_count,
+            "running": [_at_gate_json(call) for call in view.queue_snapshot.running],
+            "waiting": [_at_gate_json(call) for call in view.queue_snapshot.waiting],
+            "waiting_count": view.queue_snapshot.waiting_count,
         },
         "background": gate
         and {
@@ -112,7 +112,7 @@ def _backend_json(view: BackendView) -> Json:
     }
 
 
-def _call_json(call: CallEnded) -> Json:
+def _call_json(call: CallRecord) -> Json:
     return {
         "at": call.came_at.isoformat(),
         "backend": call.backend,

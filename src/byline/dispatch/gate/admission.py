@@ -57,12 +57,12 @@ from operator import itemgetter
 from byline.dispatch.gate.queue_state import (
     BG,
     FG,
-    Call,
+    GateCall,
     Queue,
-    State,
+    QueueState,
+    arrival_order,
     expected_s,
-    first,
-    order,
+    first_call,
     put_back,
     with_duration,
 )
@@ -76,7 +76,7 @@ PREEMPTIONS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class GateLimits:
     """What one gate may do. Lengths in calls, counted per class; times in seconds."""
 
     capacity: int
@@ -119,7 +119,7 @@ class RefuseClosed:
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class PositionsChanged:
     """Some waiting calls have another position than before; `positions` has them all.
 
     One effect for any number of calls: with thousands waiting, spelling out every move would make
@@ -134,15 +134,15 @@ class Preempt:
     ticket: int
 
 
-Effect = Grant | RefuseFull | RefuseTimeout | RefuseClosed | Moved | Preempt
+Effect = Grant | RefuseFull | RefuseTimeout | RefuseClosed | PositionsChanged | Preempt
 
 
 class Admission:
     """The state of one machine's gate. A ticket is any number its owner uses once."""
 
-    def __init__(self, limits: Limits, state: State | None = None) -> None:
+    def __init__(self, limits: GateLimits, state: QueueState | None = None) -> None:
         """`state` is where another left off; its calls are this one's from now on."""
-        state = state or State()
+        state = state or QueueState()
         self.limits = limits
         self._closed = False
         self._last_number = state.last_number
@@ -150,7 +150,7 @@ class Admission:
         started = [(call.started, ticket, call) for ticket, call in calls if call.started]
         self._running = {ticket: call for _, ticket, call in sorted(started, key=itemgetter(0))}
         self._stopping = sum(call.stopping for call in self._running.values())
-        waiting = sorted((item for item in calls if not item[1].started), key=order)
+        waiting = sorted((item for item in calls if not item[1].started), key=arrival_order)
         self._waiting: Mapping[Priority, Queue] = {
             priority: OrderedDict(item for item in waiting if item[1].priority is priority)
             for priority in (FG, BG)
@@ -159,13 +159,13 @@ class Admission:
         self._mean_s = state.mean_s
         self.paused = state.paused
 
-    def state(self) -> State:
+    def state(self) -> QueueState:
         """A copy of all there is to know."""
         everyone = (self._running, *self._waiting.values())
         calls = {ticket: replace(call) for group in everyone for ticket, call in group.items()}
-        return State(calls, self._turn, self._mean_s, self._last_number, self.paused)
+        return QueueState(calls, self._turn, self._mean_s, self._last_number, self.paused)
 
-    def call(self, ticket: int) -> Call | None:
+    def call(self, ticket: int) -> GateCall | None:
         """The call of a ticket, running or waiting; not to be changed."""
         for group in (self._running, *self._waiting.values()):
             if (call := group.get(ticket)) is not None:
@@ -179,21 +179,21 @@ class Admission:
         queue = self._waiting[priority]
         if self._closed:  # 1
             return [RefuseClosed(ticket)]
-        call = Call(priority, self._number(now), came=now, since=now, who=who)
+        call = GateCall(priority, self._next_number(now), came=now, since=now, who=who)
         if len(self._running) < self.limits.capacity and not (self.paused and priority is BG):  # 2
             self._start(ticket, call, now)
             return [Grant(ticket, waited_s=0.0)]
         if len(queue) >= self.limits.queue_len_max:  # 3
             return [RefuseFull(ticket, len(queue))]
         queue[ticket] = call  # 4
-        return [Moved(), *self._preempt()]
+        return [PositionsChanged(), *self._preempt_for_people()]
 
     def on_cancel(self, ticket: int, now: float) -> list[Effect]:
         """The caller has gone, before or just after its grant; what it held is given on."""
         for queue in self._waiting.values():  # 5
             if queue.pop(ticket, None) is not None:
-                return [Moved()]
-        return [] if self._free(ticket) is None else self._fill(now)
+                return [PositionsChanged()]
+        return [] if self._free(ticket) is None else self._grant_free_slots(now)
 
     def on_done(self, ticket: int, now: float) -> list[Effect]:
         """The call has ended, well or badly; how long it held the machine is remembered, unless
@@ -203,7 +203,7 @@ class Admission:
             return []
         if not call.stopping:
             self._mean_s = with_duration(self._mean_s, call.priority, now - call.since)
-        return self._fill(now)
+        return self._grant_free_slots(now)
 
     def on_preempted(self, ticket: int, now: float) -> list[Effect]:
         """The call was told to stop, has stopped, and is to start again."""
@@ -217,18 +217,18 @@ class Admission:
         call.preemptions += 1
         call.since = now
         put_back(self._waiting[call.priority], ticket, call)
-        return self._fill(now)
+        return self._grant_free_slots(now)
 
     def on_tick(self, now: float) -> list[Effect]:
         """Time has passed."""
         effects: list[Effect] = []
         for priority, queue in self._waiting.items():  # 9
             wait_s_max = self.wait_s_max(priority)
-            while queue and first(queue).came + wait_s_max <= now:
+            while queue and first_call(queue).came + wait_s_max <= now:
                 ticket, call = queue.popitem(last=False)
                 effects.append(RefuseTimeout(ticket, call.waited_s + now - call.since))
         if effects:
-            effects.append(Moved())
+            effects.append(PositionsChanged())
         return effects
 
     def on_close(self) -> list[Effect]:
@@ -240,24 +240,27 @@ class Admission:
             queue.clear()
         return effects
 
-    def on_return(self, calls: Mapping[int, Call], now: float) -> list[Effect]:
+    def on_return(self, calls: Mapping[int, GateCall], now: float) -> list[Effect]:
         """Calls that waited, by ticket, wait again, each where it did."""
         if self._closed:
             return [RefuseClosed(ticket) for ticket in calls]
         for ticket, call in calls.items():  # 11
             if self.call(ticket) is None:
                 put_back(self._waiting[call.priority], ticket, replace(call))
-        return [*self._fill(now), *self._preempt()]
+        return [*self._grant_free_slots(now), *self._preempt_for_people()]
 
     def on_pause(self, now: float) -> list[Effect]:
         """Grant no background work until `on_resume`; a second time does nothing new."""
         self.paused = True
-        return [Moved(), *map(self._stop, filter(self._may_be_disturbed, self._running))]  # 12
+        return [
+            PositionsChanged(),
+            *map(self._preempt_call, filter(self._is_preemptible, self._running)),
+        ]  # 12
 
     def on_resume(self, now: float) -> list[Effect]:
         """Grant background work again."""
         self.paused = False
-        return self._fill(now)  # 13
+        return self._grant_free_slots(now)  # 13
 
     def next_deadline(self) -> float | None:
         """When `on_tick` has something to do next, None while nobody waits."""
@@ -265,9 +268,9 @@ class Admission:
         people, background = self._waiting[FG], self._waiting[BG]
         deadlines = []
         if people:
-            deadlines.append(first(people).came + self.limits.queue_wait_s_max)
+            deadlines.append(first_call(people).came + self.limits.queue_wait_s_max)
         if background:
-            deadlines.append(first(background).came + self.limits.background_give_up_s)
+            deadlines.append(first_call(background).came + self.limits.background_give_up_s)
         return min(deadlines, default=None)
 
     def running(self) -> int:
@@ -285,11 +288,11 @@ class Admission:
         class, and a running one for what is left of that. A call told to stop frees its slot at
         once and needs one again when its turn comes.
         """
-        free_in_s = [self._left_s(call, now) for call in self._running.values()]
+        free_in_s = [self._remaining_s(call, now) for call in self._running.values()]
         heapq.heapify(free_in_s)
         ahead = len(self._running)
         position = 0
-        for ticket, call in self._line(now):
+        for ticket, call in self._serving_order(now):
             mean_s = expected_s(self._mean_s, call.priority)
             eta_s = None
             if mean_s is not None and not (self.paused and call.priority is BG):
@@ -301,17 +304,21 @@ class Admission:
             yield ticket, Queued(position, ahead, eta_s, call.preemptions)
             ahead += 1
 
-    def _line(self, now: float) -> Iterator[tuple[int, Call]]:
+    def _serving_order(self, now: float) -> Iterator[tuple[int, GateCall]]:
         """All who wait, and those who will again, as 7 serves them."""
         people = list(self._waiting[FG].items())
-        returning = sorted((i for i in self._running.items() if i[1].stopping), key=order)
-        background = list(heapq.merge(returning, self._waiting[BG].items(), key=order))
+        returning = sorted((i for i in self._running.items() if i[1].stopping), key=arrival_order)
+        background = list(heapq.merge(returning, self._waiting[BG].items(), key=arrival_order))
         served = min(self._stopping, len(people))
         yield from people[:served]
         turn = BG if served else self._turn
         passed = 0
         while served < len(people):
-            if turn is BG and passed < len(background) and self._old(background[passed][1], now):
+            if (
+                turn is BG
+                and passed < len(background)
+                and self._is_overdue(background[passed][1], now)
+            ):
                 yield background[passed]
                 passed += 1
                 turn = FG
@@ -321,13 +328,17 @@ class Admission:
                 turn = BG
         yield from background[passed:]
 
-    def _fill(self, now: float) -> list[Effect]:
+    def _grant_free_slots(self, now: float) -> list[Effect]:
         effects: list[Effect] = []
         people, background = self._waiting[FG], self._waiting[BG]
         while (people or (background and not self.paused)) and (
             len(self._running) < self.limits.capacity
         ):
-            old = bool(background) and self._turn is BG and self._old(first(background), now)
+            old = (
+                bool(background)
+                and self._turn is BG
+                and self._is_overdue(first_call(background), now)
+            )
             if people and old:  # 7.1
                 ticket, call = background.popitem(last=False)
                 call.undisturbed = True
@@ -343,33 +354,33 @@ class Admission:
             effects.append(Grant(ticket, call.waited_s))
         if people or background:
             # Even with nobody granted, fewer calls are ahead of those who wait.
-            effects.append(Moved())
+            effects.append(PositionsChanged())
         return effects
 
-    def _start(self, ticket: int, call: Call, now: float) -> None:
-        call.started = self._number(now)
+    def _start(self, ticket: int, call: GateCall, now: float) -> None:
+        call.started = self._next_number(now)
         self._running[ticket] = call
 
-    def _number(self, now: float) -> int:
+    def _next_number(self, now: float) -> int:
         # From the time, so that calls keep their order also where the last number was forgotten.
         self._last_number = max(self._last_number + 1, int(now * 1e6))
         return self._last_number
 
-    def _preempt(self) -> list[Effect]:
+    def _preempt_for_people(self) -> list[Effect]:
         effects: list[Effect] = []
         for ticket in reversed(self._running):  # 8: the last to start comes first
             if len(self._waiting[FG]) <= self._stopping:
                 break
-            if self._may_be_disturbed(ticket):
-                effects.append(self._stop(ticket))
+            if self._is_preemptible(ticket):
+                effects.append(self._preempt_call(ticket))
         return effects
 
-    def _stop(self, ticket: int) -> Preempt:
+    def _preempt_call(self, ticket: int) -> Preempt:
         self._running[ticket].stopping = True
         self._stopping += 1
         return Preempt(ticket)
 
-    def _may_be_disturbed(self, ticket: int) -> bool:
+    def _is_preemptible(self, ticket: int) -> bool:
         call = self._running[ticket]
         return (
             call.priority is BG
@@ -378,14 +389,14 @@ class Admission:
             and call.preemptions < self.limits.preemptions_max
         )
 
-    def _free(self, ticket: int) -> Call | None:
+    def _free(self, ticket: int) -> GateCall | None:
         call = self._running.pop(ticket, None)
         if call is not None and call.stopping:
             self._stopping -= 1
             self._turn = FG  # the slot was taken for a person
         return call
 
-    def _old(self, call: Call, now: float) -> bool:
+    def _is_overdue(self, call: GateCall, now: float) -> bool:
         return not self.paused and call.came + self.limits.background_wait_s_max <= now
 
     def wait_s_max(self, priority: Priority) -> float:
@@ -393,7 +404,7 @@ class Admission:
         limits = self.limits
         return limits.queue_wait_s_max if priority is FG else limits.background_give_up_s
 
-    def _left_s(self, call: Call, now: float) -> float:
+    def _remaining_s(self, call: GateCall, now: float) -> float:
         if call.stopping:
             return 0.0
         mean_s = expected_s(self._mean_s, call.priority) or 0.0

@@ -22,7 +22,7 @@ from typing import Final
 from byline.domain.gates import AskedBy, Asker, GateStatus
 
 
-class Place:
+class Reservation:
     """The right of an ask to come later. It ends by itself once the ask is at the gate."""
 
     __slots__ = ("_on_return",)
@@ -35,7 +35,7 @@ class Place:
         self._on_return()
 
 
-NO_PLACE: Final = Place(lambda: None)
+NO_RESERVATION: Final = Reservation(lambda: None)
 """Of an ask that needs none."""
 
 
@@ -61,11 +61,11 @@ class Arrivals:
         queue = max(0, queue_len_max - status.waiting_foreground)
         return slots + queue - len(self)
 
-    def keep(self, ask_id: str) -> Place:
+    def keep(self, ask_id: str) -> Reservation:
         """The ask is on its way."""
         self._kept.add(ask_id)
         self._coming.add(ask_id)
-        return Place(lambda: self._forget(ask_id))
+        return Reservation(lambda: self._forget(ask_id))
 
     def enters(self, ticket: int, asked_by: AskedBy) -> None:
         """A call comes to the gate."""

@@ -11,24 +11,24 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from byline.dispatch.gate.admission import Admission, Limits
-from byline.dispatch.gate.queue_state import BG, FG, Call, State
+from byline.dispatch.gate.admission import Admission, GateLimits
+from byline.dispatch.gate.queue_state import BG, FG, GateCall, QueueState
 from byline.domain.gates import AskedBy, Asker, Priority, Who
-from byline.store.gate_session import Change, MachineRows
+from byline.store.gate_session import MachineRows, QueueChange
 
 Row = Mapping[str, Any]
 
 
 def admission_of(rows: MachineRows) -> Admission:
     """The gate as the rows say it is."""
-    return Admission(Limits(**rows.machine["limits"]), state_of(rows))
+    return Admission(GateLimits(**rows.machine["limits"]), state_of(rows))
 
 
-def state_of(rows: MachineRows) -> State:
+def state_of(rows: MachineRows) -> QueueState:
     """The same without the limits that are agreed upon."""
     machine = rows.machine
     means = {FG: machine["mean_foreground_s"], BG: machine["mean_background_s"]}
-    return State(
+    return QueueState(
         calls={row["ticket"]: _call(row) for row in rows.tickets},
         turn=Priority(machine["turn"]),
         mean_s={priority: mean_s for priority, mean_s in means.items() if mean_s is not None},
@@ -37,12 +37,12 @@ def state_of(rows: MachineRows) -> State:
     )
 
 
-def limits_row(limits: Limits) -> dict[str, Any]:
+def limits_row(limits: GateLimits) -> dict[str, Any]:
     """Limits as they stand in `gate_machines`."""
     return asdict(limits)
 
 
-def change(rows: MachineRows, admission: Admission, owner: int) -> Change:
+def queue_change(rows: MachineRows, admission: Admission, owner: int) -> QueueChange:
     """What has to be written so that the rows say what `admission` does. A call the rows do not
     have yet is `owner`'s; one that has just been granted gets the lowest free slot."""
     before = {row["ticket"]: row for row in rows.tickets}
@@ -68,16 +68,16 @@ def change(rows: MachineRows, admission: Admission, owner: int) -> Change:
         if owned_by == owner and ticket in slots:
             mine.add(slots[ticket])
     removed = [ticket for ticket in before if ticket not in state.calls]
-    return Change(_machine_columns(state), put, removed, frozenset(mine))
+    return QueueChange(_machine_columns(state), put, removed, frozenset(mine))
 
 
-def removal(rows: MachineRows) -> Change:
+def queue_removal(rows: MachineRows) -> QueueChange:
     """What has to be written so that the tables hold no call of the machine."""
-    return Change({}, [], [row["ticket"] for row in rows.tickets], frozenset())
+    return QueueChange({}, [], [row["ticket"] for row in rows.tickets], frozenset())
 
 
-def _call(row: Row) -> Call:
-    return Call(
+def _call(row: Row) -> GateCall:
+    return GateCall(
         priority=Priority(row["class"]),
         order=row["sequence"],
         came=row["came"],
@@ -91,7 +91,7 @@ def _call(row: Row) -> Call:
     )
 
 
-def _columns(call: Call) -> dict[str, Any]:
+def _columns(call: GateCall) -> dict[str, Any]:
     return {
         "class": int(call.priority),
         "sequence": call.order,
@@ -108,7 +108,7 @@ def _columns(call: Call) -> dict[str, Any]:
     }
 
 
-def _machine_columns(state: State) -> dict[str, Any]:
+def _machine_columns(state: QueueState) -> dict[str, Any]:
     return {
         "turn": int(state.turn),
         "mean_foreground_s": state.mean_s.get(FG),

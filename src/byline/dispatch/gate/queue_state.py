@@ -1,6 +1,6 @@
 """What a gate knows of its calls: the plain data that `admission.py` decides about.
 
-A `State` is all of it at one instant. It can be written down and read again, here or in another
+A `QueueState` is all of it at one instant. It can be written down and read again, here or in another
 process: an `Admission` made of it goes on as if nothing had happened.
 """
 
@@ -20,10 +20,10 @@ DURATION_WEIGHT = 0.3
 
 
 @dataclass(slots=True)
-class Call:
+class GateCall:
     """A call from its request to its end. Times are in seconds of the gate's clock.
 
-    `order` rises with the coming of calls, `started` with the grants; it is None for a call that
+    `arrival_order` rises with the coming of calls, `started` with the grants; it is None for a call that
     waits. `since` is when it began what it does now, `waited_s` the sum of its waits, without the
     one it is in. Of `who` nothing depends.
     """
@@ -41,33 +41,33 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class QueueState:
     """A gate at one instant: its calls by ticket, whose turn it is (see 7.1 of `admission.py`), how
     long calls of a class hold the machine, the last number given to a coming or a grant, and
     whether background work rests."""
 
-    calls: Mapping[int, Call] = field(default_factory=dict)
+    calls: Mapping[int, GateCall] = field(default_factory=dict)
     turn: Priority = BG
     mean_s: Mapping[Priority, float] = field(default_factory=dict)
     last_number: int = 0
     paused: bool = False
 
 
-Queue = OrderedDict[int, Call]
+Queue = OrderedDict[int, GateCall]
 # OrderedDict: the head of a plain dict takes longer to find the more heads have gone.
 
 
-def first(queue: Queue) -> Call:
+def first_call(queue: Queue) -> GateCall:
     """The call at the head of a queue that has one."""
     return next(iter(queue.values()))
 
 
-def order(item: tuple[int, Call]) -> int:
+def arrival_order(item: tuple[int, GateCall]) -> int:
     """The key by which (ticket, call) stand in a queue."""
     return item[1].order
 
 
-def put_back(queue: Queue, ticket: int, call: Call) -> None:
+def put_back(queue: Queue, ticket: int, call: GateCall) -> None:
     """Before everyone who came after it: to the head, but behind older calls put back before."""
     older = list(itertools.takewhile(lambda t: queue[t].order < call.order, queue))
     queue[ticket] = call

@@ -16,20 +16,20 @@ import structlog
 from byline.backend.chat_client import ChatClient
 from byline.dispatch.clock import Clock
 from byline.dispatch.gate.local_gate import Gate
-from byline.dispatch.health.health_states import Evidence, Good, first_health, next_health
+from byline.dispatch.health.health_states import Evidence, GoodEvidence, first_health, next_health
 from byline.domain.gates import BackendChanged, BackendHealth, BackendState
-from byline.domain.machine_reports import CallEnded
+from byline.domain.machine_reports import CallRecord
 from byline.errors import BackendUnavailable, LlmError
 from byline.observe import Feed
 
 log = structlog.get_logger("byline.dispatch")
 
-_TRY_LONGER_S: Final = 0.005
+_CONNECT_GRACE_S: Final = 0.005
 """Half of what a refusal may take beyond the search."""
 
 
-class Lookout:
-    """The health of one backend. `heard_at`: monotonic seconds of the latest evidence, or None."""
+class HealthMonitor:
+    """The health of one backend. `last_evidence_at`: monotonic seconds of the latest evidence, or None."""
 
     def __init__(self, name: str, client: ChatClient, gate: Gate, clock: Clock, feed: Feed) -> None:
         self._name = name
@@ -39,9 +39,9 @@ class Lookout:
         self._feed = feed
         self._health = first_health(clock.now())
         self._failure: BackendUnavailable | None = None
-        self._trying: asyncio.Task[None] | None = None
-        self._tried_at = 0.0
-        self.heard_at: float | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._last_try_at = 0.0
+        self.last_evidence_at: float | None = None
 
     def health(self) -> BackendHealth:
         """What is known at this instant."""
@@ -52,7 +52,7 @@ class Lookout:
 
     def learn(self, evidence: Evidence) -> bool:
         """Take evidence into account; whether it changed the state."""
-        self.heard_at = self.clock.monotonic()
+        self.last_evidence_at = self.clock.monotonic()
         before = self._health
         self._health = next_health(before, evidence, self.clock.now())
         if isinstance(evidence, BackendUnavailable):
@@ -75,7 +75,7 @@ class Lookout:
         )
         return True
 
-    def tell(self, call: CallEnded) -> None:
+    def publish_call(self, call: CallRecord) -> None:
         """A call has ended: whoever keeps a record hears of it."""
         self._feed.publish(call)
 
@@ -84,16 +84,16 @@ class Lookout:
         try:
             self.learn(await self._client.probe())
         except (BackendUnavailable, LlmError) as error:
-            self._learn_again(error)
+            self._learn_and_warn(error)
         return self.health()
 
-    def knock(self) -> None:
+    def try_connect(self) -> None:
         """Try to connect, if the backend is known to be down and no such try is under way.
 
         Returns at once. The try takes at most `timeout_connect_s`, whoever waits for it or not.
         """
-        if self._health.state is BackendState.UNREACHABLE and self._trying is None:
-            self._trying = asyncio.create_task(self._try(), name=f"knock at {self._name}")
+        if self._health.state is BackendState.UNREACHABLE and self._connecting is None:
+            self._connecting = asyncio.create_task(self._connect(), name=f"connection try of {self._name}")
 
     @property
     def is_down(self) -> bool:
@@ -104,22 +104,22 @@ class Lookout:
         """The time, for `refuse_unless_reached`."""
         return self.clock.monotonic()
 
-    async def refuse_unless_reached(self, came_at: float) -> None:
+    async def refuse_unless_reached(self, arrived_at: float) -> None:
         """Wait for the quick try of a backend that is down, and raise as `refuse_if_down` does.
 
-        A try that has ended since `came_at` is taken for one's own.
+        A try that has ended since `arrived_at` is taken for one's own.
         """
-        if self._tried_at <= came_at:
-            self.knock()
-            if self._trying is not None:
-                await asyncio.wait([self._trying])
+        if self._last_try_at <= arrived_at:
+            self.try_connect()
+            if self._connecting is not None:
+                await asyncio.wait([self._connecting])
         self.refuse_if_down()
 
     async def refuse_unless_back(self) -> None:
         """As `refuse_if_down`, but a quick try that is under way may take a moment longer: a search
         of a small library is over before a connection across the room is there."""
-        if self.is_down and self._trying is not None:
-            await asyncio.wait([self._trying], timeout=_TRY_LONGER_S)
+        if self.is_down and self._connecting is not None:
+            await asyncio.wait([self._connecting], timeout=_CONNECT_GRACE_S)
         self.refuse_if_down()
 
     def refuse_if_down(self) -> None:
@@ -150,21 +150,21 @@ class Lookout:
 
     async def close(self) -> None:
         """Give up a try that is under way."""
-        if (trying := self._trying) is not None:
-            trying.cancel()
-            await asyncio.wait([trying])
+        if (connecting := self._connecting) is not None:
+            connecting.cancel()
+            await asyncio.wait([connecting])
 
-    async def _try(self) -> None:
+    async def _connect(self) -> None:
         try:
             await self._client.reach()
-            self.learn(Good.CONNECTED)
+            self.learn(GoodEvidence.CONNECTED)
         except (BackendUnavailable, LlmError) as error:
-            self._learn_again(error)
+            self._learn_and_warn(error)
         finally:
-            self._trying = None
-            self._tried_at = self.clock.monotonic()
+            self._connecting = None
+            self._last_try_at = self.clock.monotonic()
 
-    def _learn_again(self, error: BackendUnavailable | LlmError) -> None:
+    def _learn_and_warn(self, error: BackendUnavailable | LlmError) -> None:
         """Probes and tries come again and again: only one that brings news is worth a warning."""
         if self.learn(error) and isinstance(error, BackendUnavailable):
             self.warn(error)

@@ -18,7 +18,7 @@ from byline.config.schema import QuotesBackend
 from byline.dispatch.clock import Clock, Timer
 from byline.dispatch.dispatcher import Dispatcher
 
-FIRST_S_MAX: Final = 2.0
+FIRST_PROBE_S_MAX: Final = 2.0
 """The first look at a backend comes within this time, in seconds, after the start."""
 
 JITTER: Final = 0.2
@@ -28,9 +28,9 @@ log = structlog.get_logger("byline.dispatch")
 
 
 @asynccontextmanager
-async def probing(dispatcher: Dispatcher, clock: Clock, chance: Random) -> AsyncIterator[None]:
+async def probing(dispatcher: Dispatcher, clock: Clock, random: Random) -> AsyncIterator[None]:
     """Probe the backends for as long as the block lasts; none is under way after it."""
-    probes = Probes(dispatcher, clock, chance)
+    probes = Prober(dispatcher, clock, random)
     probes.start()
     try:
         yield
@@ -38,15 +38,15 @@ async def probing(dispatcher: Dispatcher, clock: Clock, chance: Random) -> Async
         await probes.close()
 
 
-class Probes:
+class Prober:
     """One timer for each backend that is probed. Lives in one event loop."""
 
-    def __init__(self, dispatcher: Dispatcher, clock: Clock, chance: Random) -> None:
+    def __init__(self, dispatcher: Dispatcher, clock: Clock, random: Random) -> None:
         self._dispatcher = dispatcher
         self._clock = clock
-        self._chance = chance
+        self._random = random
         self._timers: dict[str, Timer] = {}
-        self._looks: set[asyncio.Task[None]] = set()
+        self._running_probes: set[asyncio.Task[None]] = set()
         self._closed = False
 
     def start(self) -> None:
@@ -54,17 +54,17 @@ class Probes:
         for backend in self._dispatcher.backends():
             period_s = self._period_s(backend.name)
             if period_s:
-                self._arm(backend.name, self._chance.uniform(0, min(FIRST_S_MAX, period_s)))
+                self._arm(backend.name, self._random.uniform(0, min(FIRST_PROBE_S_MAX, period_s)))
 
     async def close(self) -> None:
         """Stop, giving up what is under way."""
         self._closed = True
         for timer in self._timers.values():
             timer.cancel()
-        for look in self._looks:
-            look.cancel()
-        if self._looks:
-            await asyncio.wait(self._looks)
+        for task in self._running_probes:
+            task.cancel()
+        if self._running_probes:
+            await asyncio.wait(self._running_probes)
 
     def _period_s(self, name: str) -> float:
         config = self._dispatcher.get_backend(name).config
@@ -73,20 +73,22 @@ class Probes:
     def _arm(self, name: str, wait_s: float) -> None:
         if not self._closed:
             when = self._clock.monotonic() + wait_s
-            self._timers[name] = self._clock.call_at(when, lambda: self._ring(name))
+            self._timers[name] = self._clock.call_at(when, lambda: self._on_timer(name))
 
-    def _ring(self, name: str) -> None:
-        heard_at = self._dispatcher.get_backend(name).heard_at
-        if heard_at is not None:
-            fresh_s = heard_at + self._period_s(name) * (1 - JITTER) - self._clock.monotonic()
-            if fresh_s > 0:  # a call has told it meanwhile
-                self._arm(name, fresh_s + self._jitter_s(name))
+    def _on_timer(self, name: str) -> None:
+        last_evidence_at = self._dispatcher.get_backend(name).last_evidence_at
+        if last_evidence_at is not None:
+            not_due_s = (
+                last_evidence_at + self._period_s(name) * (1 - JITTER) - self._clock.monotonic()
+            )
+            if not_due_s > 0:  # a call has told it meanwhile
+                self._arm(name, not_due_s + self._jitter_s(name))
                 return
-        look = asyncio.create_task(self._look(name), name=f"probe of {name}")
-        self._looks.add(look)
-        look.add_done_callback(self._looks.discard)
+        task = asyncio.create_task(self._probe(name), name=f"probe of {name}")
+        self._running_probes.add(task)
+        task.add_done_callback(self._running_probes.discard)
 
-    async def _look(self, name: str) -> None:
+    async def _probe(self, name: str) -> None:
         try:
             await self._dispatcher.get_backend(name).probe()
         except Exception:
@@ -94,4 +96,4 @@ class Probes:
         self._arm(name, self._period_s(name) * (1 - JITTER) + self._jitter_s(name))
 
     def _jitter_s(self, name: str) -> float:
-        return self._chance.uniform(0, 2 * JITTER * self._period_s(name))
+        return self._random.uniform(0, 2 * JITTER * self._period_s(name))

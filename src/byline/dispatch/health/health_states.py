@@ -39,12 +39,12 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from byline.backend.chat_client import Probed
+from byline.backend.chat_client import ProbeResult
 from byline.domain.gates import BackendHealth, BackendState
 from byline.errors import BackendUnavailable, LlmError
 
 
-class Good(Enum):
+class GoodEvidence(Enum):
     """Evidence that speaks for a backend."""
 
     ANSWERING = "answering"
@@ -52,7 +52,7 @@ class Good(Enum):
     CONNECTED = "connected"
 
 
-Evidence = Good | Probed | BackendUnavailable | LlmError
+Evidence = GoodEvidence | ProbeResult | BackendUnavailable | LlmError
 
 MODEL_MISSING: Final = "model_missing"
 
@@ -77,14 +77,14 @@ def next_health(health: BackendHealth, evidence: Evidence, now: datetime) -> Bac
     """
     reason = None
     match evidence:
-        case Good():
+        case GoodEvidence():
             state = _after_good(health, evidence)
-        case Probed():
+        case ProbeResult():
             state, reason, last_error = _after_probe(health, evidence)
             health = replace(health, last_error=last_error)
         case _:
             state, reason = _after_failure(health.state, evidence), evidence.reason
-            health = replace(health, last_error=in_words(evidence))
+            health = replace(health, last_error=failure_sentence(evidence))
     if state is None:
         return health
     if state is health.state and reason == health.reason:
@@ -93,24 +93,24 @@ def next_health(health: BackendHealth, evidence: Evidence, now: datetime) -> Bac
     return replace(health, state=state, since=since, reason=reason)
 
 
-def in_words(error: BackendUnavailable | LlmError) -> str:
+def failure_sentence(error: BackendUnavailable | LlmError) -> str:
     """What went wrong, for a person: with whom, how, and what was said."""
     if isinstance(error, BackendUnavailable) and error.detail:
         return f"{error.message}: {error.detail}"
     return error.message
 
 
-def _after_good(health: BackendHealth, evidence: Good) -> BackendState | None:
-    if evidence is Good.CONNECTED:  # 5
+def _after_good(health: BackendHealth, evidence: GoodEvidence) -> BackendState | None:
+    if evidence is GoodEvidence.CONNECTED:  # 5
         refuted = health.state is BackendState.UNREACHABLE and health.reason in _NO_CONNECTION
         return BackendState.UNKNOWN if refuted else None
-    if evidence is Good.ANSWERING and health.state is BackendState.MISCONFIGURED:  # 2
+    if evidence is GoodEvidence.ANSWERING and health.state is BackendState.MISCONFIGURED:  # 2
         return None
     return BackendState.ONLINE  # 1
 
 
 def _after_probe(
-    health: BackendHealth, probed: Probed
+    health: BackendHealth, probed: ProbeResult
 ) -> tuple[BackendState | None, str | None, str | None]:
     """The state (None: as before), its reason and the last error."""
     if not probed.reachable:  # 4.1

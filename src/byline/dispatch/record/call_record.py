@@ -8,17 +8,26 @@ from datetime import timedelta
 from byline.dispatch.clock import Clock
 from byline.domain.chat import Delta
 from byline.domain.gates import Priority, Who
-from byline.domain.machine_reports import CallEnded
+from byline.domain.machine_reports import CallRecord
 from byline.errors import BylineError, MachineError
 
 
-class Trace:
+class CallRecordBuilder:
     """The times of one call, in monotonic seconds of the clock.
 
     A call that is preempted is granted again: its first token counts from the last grant.
     """
 
-    __slots__ = ("_came", "_clock", "_ended", "_error", "_first", "_granted", "_whole", "queued_s")
+    __slots__ = (
+        "_came",
+        "_clock",
+        "_complete",
+        "_ended",
+        "_error",
+        "_first",
+        "_granted",
+        "queued_s",
+    )
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -27,7 +36,7 @@ class Trace:
         self._first: float | None = None
         self._ended: float | None = None
         self._error: BaseException | None = None
-        self._whole = False
+        self._complete = False
         self.queued_s = 0.0
 
     def granted(self, waited_s: float) -> None:
@@ -41,25 +50,25 @@ class Trace:
         if self._first is None and (delta.content or delta.reasoning or delta.tool_calls):
             self._first = self._clock.monotonic()
 
-    def upstream_ended(self, *, whole: bool) -> None:
-        """The machine is done with it; `whole`: the answer has come to its end."""
+    def upstream_ended(self, *, complete: bool) -> None:
+        """The machine is done with it; `complete`: the answer has come to its end."""
         self._ended = self._clock.monotonic()
-        self._whole = whole
+        self._complete = complete
 
     def failed(self, error: BaseException) -> None:
         """Whoever made the call has left, or got this."""
         self._error = error
 
     def outcome(self) -> str:
-        """See `CallEnded`. A reader who leaves once the answer is whole has not cancelled it."""
-        if self._error is None or self._whole:
+        """See `CallRecord`. A reader who leaves once the answer is whole has not cancelled it."""
+        if self._error is None or self._complete:
             return "completed"
         if isinstance(self._error, BylineError):
             return self._error.code
         left = isinstance(self._error, GeneratorExit | asyncio.CancelledError)
         return "cancelled" if left else "internal"
 
-    def told(self, who: Who, machine: str, priority: Priority) -> CallEnded:
+    def build(self, who: Who, machine: str, priority: Priority) -> CallRecord:
         """The call as it is kept."""
         now = self._clock.monotonic()
         ended = now if self._ended is None else self._ended
@@ -67,7 +76,7 @@ class Trace:
         if self._first is not None and self._granted is not None:
             first_ms = (self._first - self._granted) * 1000
         queued_s = self.queued_s if self._granted is not None else ended - self._came
-        return CallEnded(
+        return CallRecord(
             machine=machine,
             backend=who.backend,
             priority=priority,
@@ -81,6 +90,6 @@ class Trace:
         )
 
     def _reason(self) -> str | None:
-        if self._whole or not isinstance(self._error, MachineError):
+        if self._complete or not isinstance(self._error, MachineError):
             return None
         return self._error.reason

@@ -20,26 +20,26 @@ from byline.dispatch.clock import Clock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.dispatch.record.machine_records import MachineRecords
 from byline.domain.gates import BackendChanged
-from byline.domain.machine_reports import CallEnded
+from byline.domain.machine_reports import CallRecord
 from byline.errors import BylineError
 from byline.observe import Feed, Metrics
 
-KEPT_MAX: Final = 2_000
+UNWRITTEN_MAX: Final = 2_000
 """Calls, and states, that wait to be written at most."""
 
-WRITE_S: Final = 1.0
+WRITE_INTERVAL_S: Final = 1.0
 """What has happened is written that much later at most, in seconds, while the database answers."""
 
-STILL_SO_S: Final = 30.0
+STATE_WRITE_S: Final = 30.0
 """How often the states that last are put forward, in seconds; after a kill so much is unknown."""
 
-SWEEP_S: Final = 60.0
+SWEEP_INTERVAL_S: Final = 60.0
 CLOSE_S_MAX: Final = 1.0
 
 log = structlog.get_logger("byline.dispatch")
 
 
-class Recorder:
+class CallRecorder:
     """One process's part in the record. Lives in one event loop."""
 
     def __init__(
@@ -48,28 +48,28 @@ class Recorder:
         self._records = records
         self._metrics = metrics
         self._clock = clock
-        self._calls: list[CallEnded] = []
+        self._calls: list[CallRecord] = []
         self._changes = [
             BackendChanged(backend.name, backend.machine, backend.health().state, backend.health())
             for backend in dispatcher.backends()
         ]
         self._open_ids: Mapping[str, int] = {}
-        self._put_forward_at = clock.monotonic()
+        self._states_written_at = clock.monotonic()
         self._swept_at: float | None = None
         self._failing = False
 
     async def listen(self, feed: Feed) -> None:
         """Until the feed closes. One that let us go for reading too slowly is read anew."""
         while not feed.closed:
-            async for happening in feed.read(CallEnded, BackendChanged):
-                self.hear(happening)
+            async for event in feed.read(CallRecord, BackendChanged):
+                self.add(event)
 
-    def hear(self, happening: CallEnded | BackendChanged) -> None:
+    def add(self, event: CallRecord | BackendChanged) -> None:
         """Remember it until it is written; dropped and counted if too much waits already."""
-        if isinstance(happening, CallEnded) and len(self._calls) < KEPT_MAX:
-            self._calls.append(happening)
-        elif isinstance(happening, BackendChanged) and len(self._changes) < KEPT_MAX:
-            self._changes.append(happening)
+        if isinstance(event, CallRecord) and len(self._calls) < UNWRITTEN_MAX:
+            self._calls.append(event)
+        elif isinstance(event, BackendChanged) and len(self._changes) < UNWRITTEN_MAX:
+            self._changes.append(event)
         else:
             self._metrics.record_dropped()
 
@@ -77,7 +77,7 @@ class Recorder:
         """Write until cancelled."""
         while True:
             await self.write()
-            await asyncio.sleep(WRITE_S)
+            await asyncio.sleep(WRITE_INTERVAL_S)
 
     async def write(self) -> None:
         """Write what waits; when the database is away it waits on."""
@@ -95,7 +95,7 @@ class Recorder:
 
     async def close(self) -> None:
         """Write what is left, and until when the states lasted."""
-        self._put_forward_at = float("-inf")
+        self._states_written_at = float("-inf")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S_MAX):
                 await self.write()
@@ -112,16 +112,16 @@ class Recorder:
         if calls:
             await self._records.add_calls(calls)
             del self._calls[: len(calls)]
-        if now - self._put_forward_at >= STILL_SO_S:
-            await self._records.still_so(self._open_ids, self._clock.now())
-            self._put_forward_at = now
-        if self._swept_at is None or now - self._swept_at >= SWEEP_S:
+        if now - self._states_written_at >= STATE_WRITE_S:
+            await self._records.extend_states(self._open_ids, self._clock.now())
+            self._states_written_at = now
+        if self._swept_at is None or now - self._swept_at >= SWEEP_INTERVAL_S:
             await self._records.sweep()
             self._swept_at = now
 
 
 @asynccontextmanager
-async def recording(recorder: Recorder, feed: Feed) -> AsyncIterator[None]:
+async def recording(recorder: CallRecorder, feed: Feed) -> AsyncIterator[None]:
     """Keep the record for as long as the block lasts."""
     try:
         async with (

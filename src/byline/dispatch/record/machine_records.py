@@ -10,7 +10,7 @@ from typing import Any, Final
 from psycopg.types.json import Jsonb
 
 from byline.domain.gates import AskedBy, Asker, BackendChanged, BackendState, Priority
-from byline.domain.machine_reports import CallEnded, FirstTokens, StateSpan
+from byline.domain.machine_reports import CallRecord, FirstTokens, StateSpan
 from byline.store.database import Database
 from byline.store.statements import statements
 
@@ -25,11 +25,11 @@ POINTS_SHOWN: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DayRecord:
     """The last day: calls by machine, newest first; first tokens and states by backend; and since
     when background work rests, by machine."""
 
-    calls: Mapping[str, Sequence[CallEnded]]
+    calls: Mapping[str, Sequence[CallRecord]]
     first_tokens: Mapping[str, FirstTokens]
     states: Mapping[str, Sequence[StateSpan]]
     paused_since: Mapping[str, datetime]
@@ -44,18 +44,18 @@ class MachineRecords:
 
     async def pause(self, machine: str) -> None:
         """Let background work on the machine rest, in every process and until `resume`."""
-        await self._wish("pause", machine)
+        await self._set_pause("pause", machine)
 
     async def resume(self, machine: str) -> None:
         """Let background work on the machine go on."""
-        await self._wish("resume", machine)
+        await self._set_pause("resume", machine)
 
-    async def _wish(self, wish: str, machine: str) -> None:
+    async def _set_pause(self, statement: str, machine: str) -> None:
         async with self._database.connection() as connection:
-            await connection.execute(self._sql[wish], {"machine": machine})
+            await connection.execute(self._sql[statement], {"machine": machine})
             await connection.execute(self._sql["tell"], {"machine": machine})
 
-    async def add_calls(self, calls: Sequence[CallEnded]) -> None:
+    async def add_calls(self, calls: Sequence[CallRecord]) -> None:
         """Keep calls that have ended."""
         async with self._database.connection() as connection:
             await connection.execute(self._sql["hasten"])
@@ -68,12 +68,12 @@ class MachineRecords:
     ) -> Mapping[str, int]:
         """Keep states that have begun, in order; returns the rows of the states that last, by
         backend. `open_ids` are those of before."""
-        lasting = dict(open_ids)
+        open_now = dict(open_ids)
         async with self._database.connection() as connection:
             await connection.execute(self._sql["hasten"])
             for change in changes:
                 began_at = change.health.since
-                if (ended := lasting.get(change.backend)) is not None:
+                if (ended := open_now.get(change.backend)) is not None:
                     await connection.execute(self._sql["end_state"], {"id": ended, "at": began_at})
                 row = {
                     "backend": change.backend,
@@ -85,15 +85,15 @@ class MachineRecords:
                 cursor = await connection.execute(self._sql["begin_state"], row)
                 begun = await cursor.fetchone()
                 assert begun is not None
-                lasting[change.backend] = begun["id"]
-        return lasting
+                open_now[change.backend] = begun["id"]
+        return open_now
 
-    async def still_so(self, open_ids: Mapping[str, int], at: datetime) -> None:
+    async def extend_states(self, open_ids: Mapping[str, int], at: datetime) -> None:
         """The states of these rows have lasted until now."""
         async with self._database.connection() as connection:
             await connection.execute(self._sql["hasten"])
             await connection.execute(
-                self._sql["still_so"], {"ids": list(open_ids.values()), "at": at}
+                self._sql["extend_states"], {"ids": list(open_ids.values()), "at": at}
             )
 
     async def sweep(self) -> None:
@@ -102,7 +102,7 @@ class MachineRecords:
             await connection.execute(self._sql["sweep_calls"], {"calls_max": CALLS_KEPT_MAX})
             await connection.execute(self._sql["sweep_states"], {"states_max": STATES_KEPT_MAX})
 
-    async def day(self, machines: Sequence[str], backends: Sequence[str]) -> Day:
+    async def day(self, machines: Sequence[str], backends: Sequence[str]) -> DayRecord:
         """What is on record of these machines and backends."""
         wanted = {
             "machines": list(machines),
@@ -114,7 +114,7 @@ class MachineRecords:
         async with self._database.connection() as connection:
             for name in ("newest_calls", "first_tokens", "states", "pauses"):
                 rows[name] = await (await connection.execute(self._sql[name], wanted)).fetchall()
-        calls: dict[str, list[CallEnded]] = {}
+        calls: dict[str, list[CallRecord]] = {}
         for row in rows["newest_calls"]:
             calls.setdefault(row["machine"], []).append(_call(row))
         states: dict[str, list[StateSpan]] = {}
@@ -123,7 +123,7 @@ class MachineRecords:
                 BackendState(row["state"]), row["reason"], row["began_at"], row["seen_until"]
             )
             states.setdefault(row["backend"], []).append(span)
-        return Day(
+        return DayRecord(
             calls,
             {row["backend"]: _first_tokens(row) for row in rows["first_tokens"]},
             states,
@@ -136,7 +136,7 @@ def _first_tokens(row: Mapping[str, Any]) -> FirstTokens:
     return FirstTokens(row["count"], row["median_ms"], row["p90_ms"], newest)
 
 
-def _call_row(call: CallEnded) -> dict[str, Any]:
+def _call_row(call: CallRecord) -> dict[str, Any]:
     return {
         "machine": call.machine,
         "backend": call.backend,
@@ -152,8 +152,8 @@ def _call_row(call: CallEnded) -> dict[str, Any]:
     }
 
 
-def _call(row: Mapping[str, Any]) -> CallEnded:
-    return CallEnded(
+def _call(row: Mapping[str, Any]) -> CallRecord:
+    return CallRecord(
         machine=row["machine"],
         backend=row["backend"],
         priority=Priority(row["class"]),

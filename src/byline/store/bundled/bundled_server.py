@@ -74,7 +74,7 @@ async def embedded_postgres(home: Path, *, start_s_max: float = 300) -> AsyncIte
             cluster = open_cluster(home)
             await end_leftovers(cluster)
             password = await ensure_data(cluster)
-            server = _Server(await _start(cluster, start_s_max))
+            server = _BundledServer(await _start(cluster, start_s_max))
         watch = asyncio.create_task(_keep_running(cluster, server, start_s_max))
         try:
             with database_url(cluster, password) as url:
@@ -86,13 +86,13 @@ async def embedded_postgres(home: Path, *, start_s_max: float = 300) -> AsyncIte
 
 
 @dataclass
-class _Server:
+class _BundledServer:
     """The server process of the moment."""
 
     process: Process
 
 
-async def _keep_running(cluster: Cluster, server: _Server, start_s_max: float) -> None:
+async def _keep_running(cluster: Cluster, server: _BundledServer, start_s_max: float) -> None:
     """Start the server again whenever it dies, until cancelled."""
     log = structlog.get_logger("byline.store")
     pause_s = 0.0

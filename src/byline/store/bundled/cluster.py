@@ -27,7 +27,7 @@ from urllib.parse import quote
 from byline.errors import StartFailed, StorageFull
 from byline.processes import end_process
 from byline.store.bundled.programs import (
-    Account,
+    ServerAccount,
     become,
     environment,
     find_programs,
@@ -50,7 +50,7 @@ class Cluster:
 
     home: Path
     programs: Path
-    account: Account
+    account: ServerAccount
 
     @property
     def folder(self) -> Path:
@@ -167,14 +167,14 @@ def _short_path(folder: Path) -> Iterator[Path]:
             os.close(lock)
 
 
-def _let_through(folder: Path, account: Account) -> None:
+def _let_through(folder: Path, account: ServerAccount) -> None:
     """Let the account walk through a folder of root's, in which it can put nothing else in place
     of what root is going to use there."""
-    _give(folder, Account(0, account.gid))
+    _give(folder, ServerAccount(0, account.gid))
     folder.chmod(0o710)
 
 
-def _give(path: Path, account: Account) -> None:
+def _give(path: Path, account: ServerAccount) -> None:
     if os.geteuid() != 0:
         return
     try:

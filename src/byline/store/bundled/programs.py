@@ -29,32 +29,32 @@ _CACHES: Final = (Path("/var/cache/byline"), Path("/var/tmp/byline"))
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ServerAccount:
     """The system account that runs the server."""
 
     uid: int
     gid: int
 
 
-def server_account(data: Path) -> Account:
+def server_account(data: Path) -> ServerAccount:
     """PostgreSQL refuses to run as root: then it is the owner of the data, or `nobody`."""
     if os.geteuid() != 0:
-        return Account(os.geteuid(), os.getegid())
+        return ServerAccount(os.geteuid(), os.getegid())
     if data.exists() and (owner := data.stat()).st_uid != 0:
-        return Account(owner.st_uid, owner.st_gid)
+        return ServerAccount(owner.st_uid, owner.st_gid)
     for name in ("byline", "nobody"):
         try:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(entry.pw_uid, entry.pw_gid)
+        return ServerAccount(entry.pw_uid, entry.pw_gid)
     raise StartFailed(
         "PostgreSQL cannot run as root, and this system has no user named `byline` or `nobody`.",
         remedy="Add a user named `byline`, or run Byline as a user who is not root.",
     )
 
 
-def become(account: Account, program: Path, *arguments: str) -> list[str]:
+def become(account: ServerAccount, program: Path, *arguments: str) -> list[str]:
     """The command line of a process that becomes `program` as `account` and ends with this one."""
     return [
         *(sys.executable, "-I", "-S", launch.__file__),
@@ -69,7 +69,7 @@ def environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
-def find_programs(account: Account) -> Path:
+def find_programs(account: ServerAccount) -> Path:
     """The folder of the wheel's programs, or of a copy where `account` can reach them."""
     spec = util.find_spec(_PACKAGE)  # found, not imported: its own start-up code is not wanted
     if spec is None or spec.origin is None:
@@ -98,7 +98,7 @@ def find_programs(account: Account) -> Path:
     )
 
 
-def _can_run(account: Account, programs: Path) -> bool:
+def _can_run(account: ServerAccount, programs: Path) -> bool:
     command = become(account, programs / "postgres", "--version")
     try:
         ran = subprocess.run(

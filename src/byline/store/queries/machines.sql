@@ -31,7 +31,7 @@ RETURNING id;
 -- name: end_state
 UPDATE backend_states SET seen_until = greatest(began_at, %(at)s) WHERE id = %(id)s;
 
--- name: still_so
+-- name: extend_states
 UPDATE backend_states SET seen_until = greatest(seen_until, %(at)s)
 WHERE id = ANY(%(ids)s::bigint[]);
 
