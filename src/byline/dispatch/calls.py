@@ -1,15 +1,15 @@
-"""The calls of one backend: through its machine's gate, drained into a buffer, learnt from.
+"""The calls of one backend: each goes through its machine's gate and is drained into a buffer.
 
 A call is two tasks. The *pump* holds the slot and drains the upstream as fast as it sends; the
-reader takes deltas from the buffer at its own pace. So the slot is free again when the upstream
-has ended, however slow the reader, and the upstream ends at once when the reader goes away.
+reader takes deltas from the buffer at its own pace. So the slot is free again when the upstream has
+ended, however slow the reader, and the upstream ends at once when the reader goes away.
 
-A background call may have to give its slot to a person: its pump is cancelled. A reader who has
-had nothing of it yet sees it wait and start again; any other gets Preempted. `collect` gives
-nothing away before the end, so what it reads always starts again.
+A background call may have to give its slot to a person: its pump is cancelled. If its reader has
+not had any delta yet, the call waits and starts again; otherwise the reader gets Preempted.
+`collect` returns nothing before the end, so what it reads always starts again.
 
-A machine that is known to be down gets one quick try, which all who call wait for outside the gate;
-if it fails, so do they.
+For a machine that is known to be down, one connection try is made outside the gate. All callers
+wait for it; if it fails, so do they.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ from byline.errors import (
 )
 
 DELTAS_SLACK = 32
-"""Deltas a server may send beyond one a token: roles, empty pieces, the last one."""
+"""Deltas a server may send beyond one per token: roles, empty pieces, the last one."""
 
 TOKEN_CHARS_MAX = 128
-"""Characters a token may stand for on average; a buffered answer is no longer than its tokens."""
+"""Characters per token on average; bounds the length of a buffered answer."""
 
 log = structlog.get_logger("byline.dispatch")
 
 
 class CallObserver(Protocol):
-    """Hears how a call fares; called in the event loop, so it must not take long."""
+    """Told how a call fares. It is called in the event loop, so it must not take long."""
 
     def queued(self, queued: Queued) -> None:
-        """The call waits, or its place in the queue has changed."""
+        """The call waits, or its position in the queue has changed."""
         ...
 
     def started(self, started: Started) -> None:
@@ -64,14 +64,14 @@ class CallObserver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _EndOfStream:
-    """What stands in the buffer behind the last delta."""
+    """The item in the buffer behind the last delta."""
 
     error: BaseException | None
 
 
 class _DeltaBuffer:
-    """What has come and not been read yet, for one reader. An `asyncio.Queue` has locks and counts
-    for many, which every delta would pay for."""
+    """The deltas that have come and have not been read yet, for one reader. An `asyncio.Queue` has
+    locks and counts for many readers, which every delta would pay for."""
 
     __slots__ = ("_items", "_waiter")
 
@@ -91,18 +91,19 @@ class _DeltaBuffer:
         return self._items.popleft()
 
     def take_all(self) -> list[Delta | _EndOfStream]:
-        """All there is at this instant."""
+        """Empty the buffer and return its items."""
         items = list(self._items)
         self._items.clear()
         return items
 
 
 class _Attempt:
-    """One time the upstream is called: its pump, and what the reader has had of it.
+    """One request to the upstream: its pump, and how far the reader has come.
 
-    `restarts` is set once a pump that was preempted has ended and its call is to start again; until
-    then the slot is held. In every other case the end of the pump frees it. `outcome_known` is done once it
-    is known which it was. `revocation` is why the slot was the call's no longer.
+    `delivered`: the reader has had a delta. `restarts` is set once a preempted pump has ended and
+    its call is to start again; until then the slot is held. In every other case the end of the pump
+    frees it. `outcome_known` is done once it is known which it was. `revocation` is why the slot
+    was revoked.
     """
 
     __slots__ = (
@@ -131,12 +132,13 @@ class _Attempt:
         self.preempted = self.pump.cancel() or self.preempted
 
     def revoke(self, reason: BylineError) -> None:
-        """Stop because the machine may be another's by now, unless the upstream has just ended."""
+        """Stop because another process may have the machine by now, unless the upstream has just
+        ended."""
         if self.pump.cancel():
             self.revocation = reason
 
     def deltas(self) -> list[Delta]:
-        """All that came, once the pump has ended. Raises what ended it."""
+        """Return all deltas, once the pump has ended. Raises the error that ended it."""
         received: list[Delta] = []
         for item in self.buffer.take_all():
             if not isinstance(item, _EndOfStream):
@@ -154,7 +156,8 @@ class _Attempt:
 
 
 class BackendCalls:
-    """The way to one backend's model, and what is known of it. It knows no other backend."""
+    """BackendCalls makes the calls of one backend, and reports to `monitor` what they show. It
+    knows no other backend."""
 
     def __init__(
         self,
@@ -164,7 +167,6 @@ class BackendCalls:
         gate: Gate,
         monitor: HealthMonitor,
     ) -> None:
-        """`monitor` is told what the calls show."""
         self._name = name
         self._config = config
         self._client = client
@@ -177,9 +179,10 @@ class BackendCalls:
         return await self._client.count_tokens(text)
 
     def reserve(self, ask_id: str) -> Reservation:
-        """A place at the gate for an ask that will call later. Raises GateFull.
+        """Reserve a place at the gate for an ask that will call later. Raises GateFull.
 
-        Where the backend is known to be down the ask needs none: that is what it is to be told.
+        An ask for a backend that is known to be down gets no place: it will be refused for that
+        reason.
         """
         if self.monitor.is_down:
             return NO_RESERVATION
@@ -188,14 +191,14 @@ class BackendCalls:
         except GateFull as error:
             record = CallRecordBuilder(self.monitor.clock)
             record.failed(error)
-            who = Who(self._name, AskedBy(Asker.ASK))  # under its id nothing will be found
+            who = Who(self._name, AskedBy(Asker.ASK))  # without the id: this ask is not stored
             self.monitor.publish_call(record.build(who, self._gate.machine, Priority.FOREGROUND))
             raise
 
     async def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
     ) -> AsyncGenerator[Delta, None]:
-        """Queue for the machine, call it, yield its deltas.
+        """Wait for the machine, call it, yield its deltas.
 
         Raises what `Gate.enter` and `ChatClient.stream` raise, Preempted, and Stopping when Byline
         stops while the call runs. Closing the generator ends the upstream before it returns.
@@ -207,9 +210,8 @@ class BackendCalls:
                     while True:
                         item = await attempt.buffer.get()
                         if attempt.preempted and not attempt.delivered:
-                            await asyncio.wait(
-                                [attempt.pump]
-                            )  # only its end says what becomes of it
+                            # Whether the call restarts is known only when the pump has ended.
+                            await asyncio.wait([attempt.pump])
                         if attempt.restarts:
                             break
                         if isinstance(item, _EndOfStream):
@@ -222,8 +224,8 @@ class BackendCalls:
     async def collect(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
     ) -> list[Delta]:
-        """`stream` read to its end. Never raises Preempted: the call keeps its place and its count
-        of preemptions, and runs undisturbed in the end."""
+        """Return all deltas of `stream`. Never raises Preempted: the call keeps its place and its
+        count of preemptions, and is not preempted any more in the end."""
         with self._recorded(request, priority) as record:
             slot = await self._enter(request, priority, observer)
             while True:
@@ -234,7 +236,7 @@ class BackendCalls:
 
     @contextmanager
     def _recorded(self, request: ChatRequest, priority: Priority) -> Iterator[CallRecordBuilder]:
-        """Around a call: what became of it is told when it is over."""
+        """Wrap a call; publish its record when it is over."""
         record = CallRecordBuilder(self.monitor.clock)
         try:
             yield record
@@ -257,7 +259,7 @@ class BackendCalls:
             None if observer is None else observer.queued,
             request.asked_by,
         )
-        if self.monitor.is_down:  # since it came; the first in the queue tries for all of them
+        if self.monitor.is_down:  # since it arrived; the first in the queue tries for all
             await self._try_holding(slot, arrived_at)
         return slot
 
@@ -282,7 +284,7 @@ class BackendCalls:
         observer: CallObserver | None,
         record: CallRecordBuilder,
     ) -> AsyncIterator[_Attempt]:
-        """One run; where it is to start again, the slot has been waited for at the end."""
+        """Run one attempt. If it restarts, wait for the slot again before leaving the block."""
         record.granted(slot.waited_s)
         attempt = self._start(slot, request, record)
         try:
@@ -393,7 +395,7 @@ class BackendCalls:
                         machine=self._gate.machine,
                         reason="the server sends more than max_tokens",
                     )
-                    if deltas_left > 0:  # some servers send a whole answer as one piece
+                    if deltas_left > 0:  # some servers send the whole answer in one delta
                         buffer.put(Delta(content=delta.content[:chars_had]))
                     buffer.put(Delta(finish_reason="length", served=served))
                     return

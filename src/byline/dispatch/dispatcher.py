@@ -1,4 +1,4 @@
-"""From a name to the one backend that bears it. Nothing here ever picks another one.
+"""Resolves a name to the one backend of that name. No code here ever picks another one.
 
 `Dispatcher.get_backend` resolves a name, and the `Backend` it returns is the only way to a model:
 every call goes through the gate of the backend's machine.
@@ -34,7 +34,7 @@ ModelBackend = OpenAIBackend | LlamaCppBackend
 
 
 class _HealthSource(Protocol):
-    """How a backend is known to be: `HealthMonitor`, or `_AlwaysOnline`."""
+    """The health of a backend: `HealthMonitor`, or `_AlwaysOnline`."""
 
     @property
     def last_evidence_at(self) -> float | None: ...
@@ -51,7 +51,7 @@ class _HealthSource(Protocol):
 
 
 class _Calls(Protocol):
-    """How a backend's calls are made: `BackendCalls`, or `_NoModelCalls`."""
+    """The calls of a backend: `BackendCalls`, or `_NoModelCalls`."""
 
     @property
     def monitor(self) -> _HealthSource: ...
@@ -72,7 +72,7 @@ class _Calls(Protocol):
 
 
 class Backend:
-    """What a name stands for: one machine, how to talk to it, and one model.
+    """Backend is what a name stands for: one machine, how to talk to it, and one model.
 
     `max_tokens` and `context_tokens` are in tokens; both are 0 for `quotes`, which has no model.
     """
@@ -93,19 +93,20 @@ class Backend:
             self.tools = config.tools
 
     def reserve(self, ask_id: str) -> Reservation:
-        """Keep a place at the machine's gate for an ask that will call later, with `ask_id` in its
-        `asked_by`. Give it back when the ask ends. Raises GateFull: so would the call."""
+        """Reserve a place at the machine's gate for an ask that will call later with `ask_id` in
+        its `asked_by`. Give it back when the ask ends. Raises GateFull, as the call would."""
         return self._calls.reserve(ask_id)
 
     def call(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None = None
     ) -> AsyncGenerator[Delta, None]:
-        """Wait for the machine and call its model; the last delta has a `finish_reason`.
+        """Wait for the machine, call its model, yield its deltas; the last one has a
+        `finish_reason`.
 
-        Close the generator (`contextlib.aclosing`) or cancel the task that reads it, and the call
-        leaves the queue or the upstream is stopped. `request.max_tokens` is cut to the backend's.
-        Raises ToolsUnsupported and, for `quotes`, BadRequest here and now; while being read
-        GateFull, GateTimeout, BackendUnavailable, LlmError, Stopping.
+        To leave the queue or stop the upstream, close the generator (`contextlib.aclosing`) or
+        cancel the task that reads it. `request.max_tokens` is cut to the backend's. Raises
+        ToolsUnsupported and, for `quotes`, BadRequest at once; while being read GateFull,
+        GateTimeout, BackendUnavailable, LlmError, Stopping.
         """
         self._refuse_tools(request)
         return self._calls.stream(request, priority, observer)
@@ -113,11 +114,11 @@ class Backend:
     async def collect(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None = None
     ) -> list[Delta]:
-        """`call`, read to its end; raises the same.
+        """Return all deltas of `call`; raises the same.
 
-        The way for BACKGROUND work. Nothing is given away before the end, so a call that is
-        preempted starts again by itself, with its place and its count; one that is read piece by
-        piece ends as Preempted, and whoever makes it anew begins at the tail, with a count of 0.
+        Use it for BACKGROUND work. It returns nothing before the end, so a preempted call starts
+        again by itself and keeps its place and its count of preemptions. A call read delta by delta
+        ends as Preempted instead; whoever makes it anew begins at the tail, with a count of 0.
         """
         self._refuse_tools(request)
         return await self._calls.collect(request, priority, observer)
@@ -145,7 +146,7 @@ class Backend:
         priority: Priority = Priority.FOREGROUND,
         timeout_read_s: float = 300.0,
     ) -> str:
-        """The model's text on `prompt`, sent as one user message. Never blank: that is an
+        """Return the model's text on `prompt`, sent as one user message. A blank text is an
         LlmError `empty_answer`. Raises what `collect` raises."""
         messages = ({"role": "user", "content": prompt},)
         request = ChatRequest(messages, timeout_read_s=timeout_read_s)
@@ -164,9 +165,10 @@ class Backend:
         priority: Priority = Priority.FOREGROUND,
         timeout_read_s: float = 300.0,
     ) -> dict[str, Any]:
-        """The upstream's `choices[0].message`: `content` may be None, the `arguments` of a tool
-        call are a JSON string. `tools=[]` with `"none"` forces a final answer. A message with
-        neither content nor tool calls is an LlmError `empty_answer`. Raises as `collect` does."""
+        """Return the upstream's `choices[0].message`: `content` may be None, the `arguments` of
+        a tool call are a JSON string. `tools=[]` with `"none"` forces a final answer. A message
+        with neither content nor tool calls is an LlmError `empty_answer`. Raises what `collect`
+        raises."""
         request = ChatRequest(
             tuple(messages), tuple(tools), tool_choice=tool_choice, timeout_read_s=timeout_read_s
         )
@@ -177,33 +179,33 @@ class Backend:
         return message
 
     async def count_tokens(self, text: str) -> int | None:
-        """The tokens of `text` by the server's own count; None where it gives none at once. Needs
-        no slot: no model runs for it."""
+        """Return the number of tokens in `text` by the server's own count, or None where it does
+        not tell at once. Needs no slot: no model runs for it."""
         return await self._calls.count_tokens(text)
 
     def health(self) -> BackendHealth:
-        """What is known of the backend, from the calls and probes so far."""
+        """Return what calls and probes have shown of the backend so far."""
         return self._calls.monitor.health()
 
     @property
     def last_evidence_at(self) -> float | None:
-        """Monotonic seconds of the latest call or probe that told something; None: never yet."""
+        """Monotonic seconds of the latest call or probe that showed something; None: never yet."""
         return self._calls.monitor.last_evidence_at
 
     async def probe(self) -> BackendHealth:
-        """Ask the server how it is, running no model, and return what is known then."""
+        """Ask the server how it is, without running a model, and return the health after that."""
         return await self._calls.monitor.probe()
 
     def try_connect(self) -> None:
-        """Where the backend is known to be unreachable, try to connect; returns at once."""
+        """If the backend is known to be unreachable, start a try to connect; returns at once."""
         self._calls.monitor.try_connect()
 
     async def refuse_unless_back(self) -> None:
-        """As `refuse_if_down`, with a moment for a `try_connect` that is under way: 5 ms at most."""
+        """As `refuse_if_down`, but waits up to 5 ms for a `try_connect` that is under way."""
         await self._calls.monitor.refuse_unless_back()
 
     def refuse_if_down(self) -> None:
-        """Raise the BackendUnavailable that is known, if no `try_connect` or call has proved it wrong."""
+        """Raise the known BackendUnavailable, unless a `try_connect` or a call has disproved it."""
         self._calls.monitor.refuse_if_down()
 
     def _refuse_tools(self, request: ChatRequest) -> None:
@@ -220,7 +222,7 @@ class Backend:
 
 
 class Dispatcher:
-    """All gates and backends of a configuration. Lives in one event loop."""
+    """Dispatcher owns all gates and backends of a configuration. It lives in one event loop."""
 
     def __init__(
         self,
@@ -230,9 +232,11 @@ class Dispatcher:
         feed: Feed,
         gates: Mapping[str, Gate] | None = None,
     ) -> None:
-        """Opens nothing: a client is made when its backend is first asked for. `feed` is told when
-        the state of a backend changes. `gates` are those of the machines, by name; without them
-        each machine has one that knows of no other process."""
+        """Open nothing: a client is made when its backend is first asked for.
+
+        `feed` hears each change of a backend's state. `gates` are the gates of the machines, by
+        name; without them each machine gets one that knows of no other process.
+        """
         self._config = config
         self._make_client = make_client
         self._clock = clock
@@ -245,9 +249,10 @@ class Dispatcher:
         self._opened_calls: list[_Calls] = []
 
     def get_backend(self, name: str | None) -> Backend:
-        """The backend of that name, trimmed and case-folded; the default one for None and blanks.
+        """Return the backend of that name, trimmed and case-folded; the default one for None and
+        blanks.
 
-        The same object each time, until `reset`. Raises UnknownBackend, a ValueError.
+        It is the same object each time, until `reset`. Raises UnknownBackend, a ValueError.
         """
         wanted = (name or "").strip().casefold() or self._config.ask.default_backend
         backend = self._backends.get(wanted)
@@ -264,27 +269,27 @@ class Dispatcher:
         return self.get_backend(None)
 
     def backends(self) -> list[Backend]:
-        """Every configured backend, in the configuration's order."""
+        """Return every configured backend, in the configuration's order."""
         return [self.get_backend(name) for name in self._config.backends]
 
     def gate(self, machine: str) -> Gate:
-        """The gate of a machine; KeyError for one that is not configured."""
+        """Return the gate of a machine. Raises KeyError for one that is not configured."""
         return self._gates[machine]
 
     def gates(self) -> list[GateStatus]:
-        """Every machine's gate at this instant, in the configuration's order."""
+        """Return the status of every machine's gate, in the configuration's order."""
         return [gate.status() for gate in self._gates.values()]
 
     def reset(self) -> None:
-        """Forget the backends: the next `get_backend` makes a new client and knows no health.
+        """Forget the backends: the next `get_backend` makes a new client without known health.
 
-        Gates stay, or a machine could be given to one call more than it takes; clients of running
+        Gates stay, or a machine could be given to more calls than it takes; clients of running
         calls stay open until `close`.
         """
         self._backends.clear()
 
     async def close(self) -> None:
-        """Grant no machine any more, end the running calls, close every client."""
+        """Close the gates, end the running calls, close every client."""
         for gate in self._gates.values():
             gate.close()
         closed = await asyncio.gather(
@@ -307,7 +312,7 @@ class Dispatcher:
 
 
 class _NoModelCalls:
-    """The way of a `quotes` backend: there is no model to call, and nothing that could be down."""
+    """The calls of a `quotes` backend: it has no model to call, and nothing that could be down."""
 
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
@@ -340,7 +345,7 @@ class _NoModelCalls:
 
 
 class _AlwaysOnline:
-    """The health of what has no server."""
+    """The health of a backend that has no server."""
 
     last_evidence_at: float | None = None
 

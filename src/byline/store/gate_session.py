@@ -1,9 +1,9 @@
 """The connections by which processes share the gates of machines.
 
-`gate_session` is the one that holds a process's locks: its sign of life, and a lock for each slot
-it has. Whatever it changes in the shared queues goes through that same connection, so a process
-that has lost its locks can change nothing any more. `gate_notices` listens, and `wait_until_gone` waits
-for the end of another process; each has a connection of its own.
+`gate_session` opens the connection that holds a process's advisory locks: its presence lock, and
+one for each slot it has. Every change to the shared queues goes through that connection, so a
+process that has lost its locks can change nothing any more. `gate_notices` listens, and
+`wait_until_gone` waits for the end of another process; each has a connection of its own.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from byline.store.database import database_errors
 from byline.store.statements import statements
 
 ANSWER_S_MAX: Final = 5.0
-"""A database that takes longer for a statement on the gates, in seconds, does not answer."""
+"""Longest time for a statement on the gates, in seconds; after that the database counts as away."""
 
 _CONNECTION_OPTIONS: Final[Mapping[str, Any]] = {
     "autocommit": True,
     "connect_timeout": 5,
-    # We are to know of a dead line (11 s) before the server does (30 s) and frees what we hold.
+    # We must notice a dead connection (11 s) before the server does (30 s) and frees our locks.
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
@@ -45,9 +45,8 @@ class MachineLocked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MachineRows:
-    """The shared queue of a machine at one instant: its row of `gate_machines` and
-    whether it is `paused`, its rows of `gate_tickets`, and the database's time in seconds since
-    1970."""
+    """The shared queue of a machine at one instant: its row of `gate_machines` and whether it is
+    `paused`, its rows of `gate_tickets`, and the database's time in seconds since 1970."""
 
     machine: Mapping[str, Any]
     tickets: Sequence[Mapping[str, Any]]
@@ -56,8 +55,8 @@ class MachineRows:
 
 @dataclass(frozen=True, slots=True)
 class QueueChange:
-    """What is to become of a machine's queue. `slots` are the numbers of those this process is to
-    hold the locks of."""
+    """What to write to a machine's queue: its row, the tickets to put and those to remove. `slots`
+    are the numbers of the slots whose locks this process is to hold afterwards."""
 
     machine: Mapping[str, Any]
     put: Sequence[Mapping[str, Any]]
@@ -67,10 +66,10 @@ class QueueChange:
 
 @dataclass(slots=True)
 class GateSession:
-    """A process's hold on the shared gates, for as long as one connection lives.
+    """GateSession holds a process's locks on the shared gates while one connection lives.
 
-    `owner` is its sign of life, a lock key; a new session has a new one. Every method raises
-    DatabaseUnavailable when the connection is lost, and then it is: nothing is held any more.
+    `owner` is the key of its presence lock; every session has a new one. Every method raises
+    DatabaseUnavailable when the connection is lost; then no lock is held any more.
     """
 
     connection: AsyncConnection[DictRow]
@@ -81,23 +80,24 @@ class GateSession:
 
     @property
     def pid(self) -> int:
-        """The number of the server process, by which notices tell who sent them."""
+        """The number of the server process; a notice names its sender by it."""
         return self.connection.info.backend_pid
 
     async def ping(self) -> None:
-        """One round trip."""
+        """Make one round trip."""
         await self._run("check")
 
     async def register(self) -> None:
-        """Let all processes know that this one is here."""
+        """Record this process and notify all others."""
         await self._run("register", owner=self.owner)
 
     async def unregister(self, owner: int) -> None:
-        """Let all processes know that one is gone."""
+        """Remove the record of a process and notify all others."""
         await self._run("unregister", owner=owner)
 
     async def processes(self) -> tuple[list[int], list[int]]:
-        """The other processes: those that live, and those that have died and left rows behind."""
+        """Return the keys of the other processes: those that live, and those that have died and
+        left rows behind."""
         rows = await self._run("processes", owner=self.owner)
         living: list[int] = []
         dead: list[int] = []
@@ -109,18 +109,20 @@ class GateSession:
         return living, dead
 
     async def end_previous(self, owner: int) -> None:
-        """Make sure that an earlier session of this process holds nothing: the server may not have
-        noticed yet that its line is dead."""
+        """End an earlier session of this process, and wait until its locks are free: the server may
+        not have noticed yet that its connection is dead."""
         await self._run("end_session", application=_application(owner))
         await self._run("watch", owner=owner)
         await self._run("unwatch", owner=owner)
 
     async def try_take_alone(self) -> bool:
-        """Become the one process that keeps its queues to itself, unless another is there."""
+        """Take the lock of the one process that keeps its queues in memory; return False if another
+        process is there."""
         return bool((await self._run("try_alone"))[0]["alone"])
 
     async def take_shared(self) -> bool:
-        """Take part in what is shared; False while another process keeps its queues to itself."""
+        """Take the lock of the processes that share; return False while another process is
+        alone."""
         try:
             await self._run("share")
         except psycopg.errors.LockNotAvailable:
@@ -128,31 +130,31 @@ class GateSession:
         return True
 
     async def release_alone(self) -> None:
-        """Let others share; the call before must have been `take_shared`."""
+        """Let others share. Call `take_shared` first."""
         await self._run("not_alone")
 
     async def release_shared(self) -> None:
-        """Be alone in earnest; the call before must have been a `try_take_alone` that succeeded."""
+        """Give up the shared lock. Call `try_take_alone` first, and only if it returned True."""
         await self._run("unshare")
 
     async def now(self) -> float:
-        """The database's time, in seconds since 1970."""
+        """Return the database's time, in seconds since 1970."""
         return float((await self._run("time"))[0]["now"])
 
     async def paused(self) -> frozenset[str]:
-        """The machines on which background work is to rest."""
+        """Return the machines on which background work is paused."""
         return frozenset(row["machine"] for row in await self._run("paused"))
 
     async def put_machine(self, machine: str, limits: Mapping[str, Any]) -> None:
-        """There is such a machine, and its limits are these from now on, for all."""
+        """Record a machine and its limits, which hold for all processes."""
         await self._run("know_machine", machine=machine, limits=Jsonb(limits))
 
     async def machines_of(self, owner: int) -> list[str]:
-        """In whose queues a process has calls."""
+        """Return the machines in whose queues a process has calls."""
         return [row["machine"] for row in await self._run("machines_of", owner=owner)]
 
     async def read(self, machine: str) -> MachineRows:
-        """The queue as it is. This process has the locks of all its slots in it afterwards."""
+        """Return the queue. Afterwards this process holds the locks of exactly its slots in it."""
         held = self._slots.get(machine, frozenset())
         wanted = {"machine": machine, "owner": self.owner, "held": list(held)}
         async with self._in_use():
@@ -169,7 +171,8 @@ class GateSession:
         return rows
 
     async def begin(self, machine: str) -> MachineRows:
-        """The queue, which nobody else changes until `commit`. Raises MachineLocked."""
+        """Return the queue, and keep others from changing it until `commit`. Raises
+        MachineLocked."""
         async with self._in_use():
             try:
                 results = await self._run_batch(
@@ -181,7 +184,7 @@ class GateSession:
         return _machine_rows(results[1:])
 
     async def commit(self, machine: str, change: QueueChange) -> None:
-        """Write the change, give up and take the locks of slots, and tell all processes."""
+        """Write the change, release and take the locks of slots, and notify all processes."""
         held = self._slots.get(machine, frozenset())
         left, taken = list(held - change.slots), list(change.slots - held)
         statements_of = {
@@ -211,7 +214,7 @@ class GateSession:
     async def _run_batch(
         self, names: Sequence[str], values: Mapping[str, Any]
     ) -> list[list[DictRow]]:
-        """Run several statements in one round trip: values are written into their text, since
+        """Run several statements in one round trip. The values are written into the text, since
         PostgreSQL takes only one statement at a time any other way."""
         text = "".join(self._sql[name].rstrip().removesuffix(";") + ";\n" for name in names)
         cursor = AsyncClientCursor(self.connection)
@@ -229,8 +232,8 @@ class GateSession:
 
     @asynccontextmanager
     async def _in_use(self) -> AsyncIterator[None]:
-        """Around each use of the connection. In between, the line is watched: the server only has
-        something to say then when it ends."""
+        """Wrap each use of the connection. Between uses the event loop watches the socket: the
+        server only sends something then when the connection ends."""
         loop = asyncio.get_running_loop()
         with database_errors():
             if self.connection.closed:
@@ -253,7 +256,8 @@ class GateSession:
         self.on_connection_event()
 
     def stop_watching(self) -> None:
-        """Before the connection is closed: its number may be another's afterwards."""
+        """Stop watching the socket. Call it before the connection is closed: afterwards its number
+        may be another socket's."""
         with contextlib.suppress(psycopg.Error):
             asyncio.get_running_loop().remove_reader(self.connection.fileno())
 
@@ -262,8 +266,10 @@ class GateSession:
 async def gate_session(
     url: str, on_connection_event: Callable[[], None]
 ) -> AsyncIterator[GateSession]:
-    """Connect and hold a fresh sign of life. `on_connection_event` is called when the connection may be lost:
-    `GateSession.ping` tells. Raises DatabaseUnavailable."""
+    """Connect and take a fresh presence lock. Raises DatabaseUnavailable.
+
+    `on_connection_event` is called when the connection may be lost; `GateSession.ping` tells.
+    """
     owner = secrets.randbits(62)
     async with _connection(url, _application(owner)) as connection:
         sql = statements("gates")
@@ -281,9 +287,11 @@ async def gate_session(
 
 @asynccontextmanager
 async def gate_notices(url: str) -> AsyncIterator[AsyncIterator[psycopg.Notify]]:
-    """What processes tell each other of the gates: `payload` is a machine whose queue has changed,
-    or `+` and `-` where a process has come or gone. Raises DatabaseUnavailable, also in the block
-    when the connection is lost."""
+    """Yield the notices that processes send about the gates. Raises DatabaseUnavailable, also in
+    the block when the connection is lost.
+
+    `payload` is a machine whose queue has changed, or `+` or `-` where a process has come or gone.
+    """
     async with _connection(url, "byline gates, listening") as connection:
         with database_errors():
             await connection.execute(statements("gates")["listen"])
@@ -291,7 +299,8 @@ async def gate_notices(url: str) -> AsyncIterator[AsyncIterator[psycopg.Notify]]
 
 
 async def wait_until_gone(url: str, owner: int) -> None:
-    """Wait for the end of the process with that sign of life. Raises DatabaseUnavailable."""
+    """Wait for the end of the process whose presence lock is `owner`. Raises
+    DatabaseUnavailable."""
     async with _connection(url, "byline gates, watching") as connection:
         with database_errors():
             await connection.execute(statements("gates")["watch"], {"owner": owner})

@@ -1,15 +1,17 @@
-"""Sharing machines with the other processes on the database.
+"""The coordinator shares gates with the other processes on the database.
 
-One task takes what happens at this process's gates to the queue in the database and comes back
-with what became of it. A process that is alone there lets its gates decide in memory, and only
-holds the one lock that says so. Modes change like this:
+One task writes the events of this process's gates into the queue in the database and gives the
+results back to the gates. A process that is alone on the database lets its gates decide in memory;
+it only holds the lock "alone" that says so. The modes change like this:
 
-    start    nobody holds "alone"                      → take it, decide in memory
-             somebody does: announce yourself, wait    → they write their queues down and let go
-    alone    another announces itself                  → write the queues down, let go, share
-    shared   nobody else has been there for a second   → take "alone", read the queues, decide here
-    any      the connection with the locks is lost     → running calls are stopped; connect again
-    any      another process has died                  → its neighbour removes its calls
+    start         nobody holds "alone"             → take it, decide in memory
+                  a peer holds it                  → register, wait until the peer has written
+                                                     its queues and released "alone"
+    alone         a peer registers                 → write the queues, release "alone", share
+    shared        no peer for one second           → take "alone", read the queues, decide in memory
+    any           the connection with the locks    → stop the running calls, connect again
+                  is lost
+    any           a peer has died                  → the next process in the ring removes its calls
 """
 
 from __future__ import annotations
@@ -44,30 +46,33 @@ from byline.store.gate_session import (
 )
 
 ALONE_AFTER_S: Final = 1.0
-"""How long nobody else must have been there before a process keeps its queues to itself."""
+"""Seconds without a peer after which a process keeps its queues in memory."""
 
 REREAD_S: Final = 5.0
-"""Everything is read again that often, should a notice ever get lost."""
+"""Seconds after which everything is read again, in case a notice was lost."""
 
 IDLE_READ_S: Final = 0.05
-"""Gates without a call of this process are read at most that often: only for `status`."""
+"""Least seconds between two reads of a gate without a call of this process, where only `status`
+needs the queue."""
 
 RECONNECT_S_MAX: Final = 1.0
 CLOSE_S_MAX: Final = 2.0
 
 PEERS: Final = ""
-"""Stands for the processes where a machine may stand."""
+"""Passed to `_wake_after` in place of a machine's name: look at the list of processes."""
 
 log = structlog.get_logger("byline.dispatch")
 
 
 class Coordinator:
-    """This process's part in the shared gates. Lives in one event loop."""
+    """Coordinator keeps this process's gates in step with the queue in the database. It lives in
+    one event loop."""
 
     def __init__(
         self, gates: Sequence[SharedGate], url: str, clock: Clock, database_wait_s: float
     ) -> None:
-        """`database_wait_s`: how long calls wait for a database that is away."""
+        """Take over `gates`. `database_wait_s` is how many seconds calls wait for a database that
+        is away."""
         self._gates = {gate.machine: gate for gate in gates}
         self._url = url
         self._clock = clock
@@ -87,7 +92,7 @@ class Coordinator:
             gate.on_new_event(self._wake.set)
 
     async def run(self) -> None:
-        """Until `stop`: connect, and connect again whenever the connection is lost."""
+        """Connect, and reconnect whenever the connection is lost, until `stop`."""
         self._refuse_after_wait("Byline has just been started.")
         peers = Peers(self._url, self._on_change, self._on_peers)
         async with listening(peers):
@@ -111,18 +116,18 @@ class Coordinator:
                 pause_s = min(RECONNECT_S_MAX, pause_s * 2 or 0.05)
 
     def stop(self) -> None:
-        """Deliver what has happened, then let go of everything."""
+        """Deliver the events that have happened, then release all locks."""
         self._stopping = True
         self._wake.set()
 
     def cancel_timers(self) -> None:
-        """Ring no more."""
+        """Cancel every timer."""
         for timer in (self._database_timer, *self._timers.values()):
             if timer is not None:
                 timer.cancel()
 
     async def _join(self, session: GateSession, peers: Peers) -> None:
-        """Find out who else is there, and bring back who waited while there was no connection."""
+        """Find the peers, and send the calls that waited while there was no connection."""
         try:
             async with asyncio.timeout(ANSWER_S_MAX):
                 await peers.listening.wait()
@@ -141,7 +146,7 @@ class Coordinator:
             await session.release_alone()
         else:
             while not await session.take_shared():
-                await session.register()  # whoever keeps its queues to itself may have missed it
+                await session.register()  # the process that is alone may have missed the notice
             await self._remove_dead_peers(session)
         for gate in self._gates.values():
             await session.put_machine(gate.machine, limits_row(gate.limits))
@@ -182,7 +187,8 @@ class Coordinator:
                 return
 
     async def _apply_pauses(self, session: GateSession) -> None:
-        """Alone, only the owner's wishes are news: on which machines background work is to rest."""
+        """Apply the owner's pauses. A process that is alone needs nothing else from the
+        database."""
         if self._stale:
             self._stale.clear()
             paused = await session.paused()
@@ -190,7 +196,7 @@ class Coordinator:
                 gate.set_background_paused(paused=gate.machine in paused)
 
     async def _serve_gate(self, session: GateSession, gate: SharedGate) -> None:
-        """Bring one gate and the shared queue of its machine together."""
+        """Bring one gate and its machine's queue in the database into step."""
         if gate.has_unsent_events:
             self._stale.discard(gate.machine)
             await self._deliver(session, gate)
@@ -225,7 +231,7 @@ class Coordinator:
         gate.adopt(admission, effects, rows.now)
 
     async def _update_peers(self, session: GateSession, peers: Peers) -> None:
-        """Somebody may have come or gone."""
+        """Look which processes there are, and change the mode where that requires it."""
         living = await self._remove_dead_peers(session)
         peers.watch(session.owner, [] if self.alone else living)
         if living:
@@ -242,7 +248,7 @@ class Coordinator:
                 self._wake_after(PEERS, ALONE_AFTER_S)
 
     async def _remove_dead_peers(self, session: GateSession) -> list[int]:
-        """Remove what dead processes have left; returns the living."""
+        """Remove the calls of dead processes; return the keys of the living ones."""
         living, dead = await session.processes()
         for owner in dead:
             log.info("gate_process_gone", owner=owner)
@@ -265,7 +271,7 @@ class Coordinator:
         await session.unregister(owner)
 
     async def _start_sharing(self, session: GateSession) -> None:
-        """Another process is there: what was decided in memory becomes everybody's."""
+        """A peer has come: write the queues that were kept in memory."""
         for gate in self._gates.values():
             await session.put_machine(gate.machine, limits_row(gate.limits))
         for gate in self._gates.values():
@@ -278,7 +284,7 @@ class Coordinator:
         self._set_connected(alone=False)
 
     async def _stop_sharing(self, session: GateSession) -> None:
-        """Nobody else is there: what was everybody's is decided in memory."""
+        """No peer is left: read the queues from the database and keep them in memory."""
         if not await session.try_take_alone():
             return
         if await self._remove_dead_peers(session):
@@ -309,7 +315,7 @@ class Coordinator:
             gate.disconnect(reason)
 
     def _refuse_after_wait(self, why: str) -> None:
-        """Let nobody wait for longer than one waits for the database."""
+        """Start the timer that refuses all waiting calls when the database stays away too long."""
 
         def refuse_all() -> None:
             for gate in self._gates.values():
@@ -322,7 +328,7 @@ class Coordinator:
         self._database_timer = self._clock.call_at(when, refuse_all)
 
     def _wake_after(self, what: str, wait_s: float) -> None:
-        """Look at a machine, or at the `PEERS`, again after some time."""
+        """Look at a machine, or at the processes (`PEERS`), again after `wait_s` seconds."""
 
         def wake() -> None:
             del self._timers[what]
@@ -347,7 +353,8 @@ class Coordinator:
 
 
 def _pause_events(gate: SharedGate, admission: Admission) -> list[AdmissionEvent]:
-    """What the owner has come to want of background work since this process looked."""
+    """Return the event that applies a pause or resume of background work, if the owner has changed
+    it since this process last looked."""
     if admission.paused is gate.status().background_paused:
         return []
     return [PAUSE if admission.paused else RESUME]
@@ -357,9 +364,11 @@ def _pause_events(gate: SharedGate, admission: Admission) -> list[AdmissionEvent
 async def shared_gates(
     gates: Sequence[SharedGate], url: str, clock: Clock, database_wait_s: float
 ) -> AsyncIterator[Coordinator]:
-    """Share the machines of `gates` with all processes on the database for as long as the block
-    lasts. It begins once it is known who else is there, or after `database_wait_s` seconds; until then
-    calls wait. Close the gates and end their calls before it ends."""
+    """Share the machines of `gates` with all processes on the database while the block runs.
+
+    The block begins once the peers are known, or after `database_wait_s` seconds; until then calls
+    wait. Close the gates and end their calls before the block ends.
+    """
     coordinator = Coordinator(gates, url, clock, database_wait_s)
     running = asyncio.create_task(coordinator.run(), name="shared gates")
     try:

@@ -1,7 +1,7 @@
-"""The gate of one machine at work: futures, timers and cancellation around `admission.py`.
+"""The gate of one machine: futures, timers and cancellation around `admission.py`.
 
-Lives in one event loop; nothing here polls. Decisions are all `Admission`'s. This gate makes them
-here and now; `shared_gate.py` has one that makes them together with other processes.
+A gate lives in one event loop and never polls. `Admission` makes all decisions. `Gate` applies them
+in this process; `SharedGate` in `shared_gate.py` shares them with other processes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ from byline.errors import BylineError, GateFull, GateTimeout, Stopping
 
 @dataclass(frozen=True, slots=True)
 class AdmissionEvent:
-    """Something that happens to a ticket (None: to all), as one of `Admission`'s `on_…`."""
+    """Something that happens to the call with this ticket (None: to all calls): a call of one of
+    the `on_…` methods of `Admission`."""
 
     ticket: int | None
     apply: Callable[[Admission, float], list[Effect]]
@@ -52,9 +53,12 @@ class AdmissionEvent:
 
 @dataclass(slots=True)
 class _WaitingCaller:
-    """Somebody who waits. `outcome` is its wait in seconds, or why it gets no slot; `preempted`
-    is set when the slot it was granted is wanted back before it has woken up, `revocation` when that slot
-    is no longer its own by then."""
+    """A caller that waits. `outcome` is its wait in seconds, or the error that refuses it.
+
+    Between a grant and the caller's next turn, `preempted` says that the slot is wanted back,
+    `revocation` why it is no longer the caller's. `announced` is the (position, ahead) it heard
+    last.
+    """
 
     backend: str
     outcome: asyncio.Future[float | Exception]
@@ -65,12 +69,12 @@ class _WaitingCaller:
 
 
 class GateSlot:
-    """The right to use the machine, until `release`; also a context manager that releases.
+    """The right to use the machine until `release`; a context manager that releases.
 
-    `waited_s` is all the time it was waited for. `on_preempt` is called, once, when a person is
-    to have the slot: the holder then stops and calls `requeue` or `release`. A holder that leaves
-    it unset is not disturbed; it must be set before anything else is awaited. So is `on_revoked`,
-    called with the reason when the slot is the holder's no longer: it stops at once.
+    `waited_s` is the whole time the call waited for it. `on_preempt` is called once, when a person
+    needs the slot: the holder stops and calls `requeue` or `release`; a holder that leaves it unset
+    is not disturbed. `on_revoked` is called with the reason when the slot is no longer the
+    holder's: it stops at once. Set both before the next await.
     """
 
     __slots__ = (
@@ -97,19 +101,19 @@ class GateSlot:
         self.waited_s = 0.0
 
     def revoke(self, reason: BylineError) -> None:
-        """It is the holder's no longer: tell it."""
+        """The slot is no longer the holder's: tell it why."""
         self.revocation = reason
         if self.on_revoked is not None:
             self.on_revoked(reason)
 
     def release(self) -> None:
-        """Give the slot to whoever is next. A second time does nothing."""
+        """Free the slot for the next call. A second call does nothing."""
         self._gate._release(self._ticket)
 
     async def requeue(self) -> None:
-        """Give the slot to the person it is wanted for, and wait for it at the head of the class.
+        """Free the slot for the person who needs it, and wait for it at the head of the class.
 
-        Raises as `Gate.enter` does; then, too, the slot is given up.
+        Raises as `Gate.enter` does, and then holds no slot.
         """
         if self.revocation is not None:
             raise self.revocation
@@ -128,7 +132,7 @@ class GateSlot:
 
 
 class Gate:
-    """Admission to one machine, shared by all its backends."""
+    """Gate admits calls to one machine; all its backends share it."""
 
     def __init__(self, machine: str, limits: GateLimits, clock: Clock) -> None:
         self.machine = machine
@@ -146,8 +150,10 @@ class Gate:
         self._watchers: list[asyncio.Future[None]] = []
 
     def reserve(self, backend: str, ask_id: str) -> Reservation:
-        """Keep a place for an ask that will come later. Raises GateFull where there is none left;
-        who comes without one is not kept out by it."""
+        """Reserve a place for an ask that will call later. Raises GateFull where none is left.
+
+        A call without a reservation is not refused because of one.
+        """
         status, on_the_way = self.status(), len(self._arrivals)
         if self._arrivals.places_left(status, self._admission.limits.queue_len_max) <= 0:
             raise GateFull(backend, self.machine, status.waiting_foreground, on_the_way)
@@ -162,11 +168,11 @@ class Gate:
     ) -> GateSlot:
         """Wait for the machine; `with await gate.enter(…):` holds it.
 
-        `on_queued` hears the caller's place when it has to wait, and again whenever that changes;
-        what it raises ends the wait and comes out here. Whoever is cancelled has left the queue,
-        and a slot that was on its way to it goes to the next. There is no await between the grant
-        being taken here and the return, so a slot cannot get lost on its way to the caller.
-        Raises GateFull, GateTimeout, or Stopping once the gate is closed.
+        `on_queued` hears the caller's position when it has to wait, and each change of it; an error
+        it raises ends the wait and is raised here. A caller that is cancelled leaves the queue, and
+        a slot that was on its way to it goes to the next. There is no await between the grant being
+        taken here and the return, so a slot cannot get lost on its way to the caller. Raises
+        GateFull, GateTimeout, or Stopping once the gate is closed.
         """
         ticket = next(self._tickets)
         slot = GateSlot(self, ticket, backend, on_queued)
@@ -181,24 +187,24 @@ class Gate:
         return slot
 
     def close(self) -> None:
-        """Refuse all who wait and all who come. Running calls keep their slots."""
+        """Refuse all waiting and all later calls. Running calls keep their slots."""
         self._closed = True
         self._apply(self._admission.on_close())
 
     def _decide(self, event: AdmissionEvent) -> list[Effect]:
-        """The effects of an event, as far as they are known now."""
+        """Return the effects of an event, as far as they are known now."""
         return event.apply(self._admission, self._now())
 
     def _now(self) -> float:
-        """The time of decisions, in seconds."""
+        """Return the time that decisions use, in seconds."""
         return self._clock.monotonic()
 
     def _clock_time(self, deadline: float) -> float:
-        """When the clock shows what is `deadline` in the time of decisions."""
+        """Convert `deadline` from the time of decisions to that of the clock."""
         return deadline
 
     def status(self) -> GateStatus:
-        """Who runs and waits at this instant."""
+        """Return how many calls run and wait at this instant."""
         return GateStatus(
             machine=self.machine,
             capacity=self._admission.limits.capacity,
@@ -209,7 +215,8 @@ class Gate:
         )
 
     def queue_snapshot(self, waiting_max: int) -> QueueSnapshot:
-        """Everyone at the gate at this instant; of those who wait, the first `waiting_max`."""
+        """Return the calls at the gate at this instant: all that run, the first `waiting_max` that
+        wait."""
         now = self._now()
         calls = self._admission.state().calls
         running = sorted(
@@ -224,8 +231,8 @@ class Gate:
         )
 
     def set_background_paused(self, *, paused: bool) -> None:
-        """The owner's wish: whether background work rests here. Who runs for it gives the machine
-        back as for a person; who may not be disturbed any more runs to its end."""
+        """Pause or resume background work. Running background calls are preempted, except those
+        that are already protected."""
         if paused is not self._admission.paused:
             self._apply(self._decide(PAUSE if paused else RESUME))
 
@@ -246,7 +253,7 @@ class Gate:
         self._held[ticket] = slot
 
     async def _wait(self, ticket: int, caller: _WaitingCaller, admit: AdmissionEvent) -> float:
-        """Wait for the slot from `admit` on; returns the seconds in the queue."""
+        """Apply `admit` and wait for the slot; return the seconds in the queue."""
         self._callers[ticket] = caller
         self._observers += caller.on_queued is not None
         try:
@@ -254,7 +261,7 @@ class Gate:
                 self._apply(self._decide(admit))
                 self._note_arrivals()
                 if caller.on_queued is not None and not caller.outcome.done():
-                    self._announce()  # at once: a caller's first place is news, not a change
+                    self._announce()  # at once: the caller does not know its first position yet
                 outcome = await caller.outcome
                 if isinstance(outcome, Exception):
                     raise outcome
@@ -299,8 +306,8 @@ class Gate:
                 continue
             caller = self._callers[effect.ticket]
             if caller.outcome.done():
-                # Cancelled, and its task has not run since: a grant counts only if its receiver
-                # is still there.
+                # The caller was cancelled and its task has not run since: a grant counts only if
+                # its receiver is still there.
                 pending.extend(self._decide(cancellation(effect.ticket)))
             else:
                 caller.outcome.set_result(self._outcome(effect, caller))
@@ -329,8 +336,8 @@ class Gate:
     def _set_timer(self) -> None:
         deadline = self._admission.next_deadline()
         if self._timer is not None:
-            # A timer that rings too early only finds nothing to do, so the usual case (the head
-            # was granted, the next one's deadline is later) leaves it as it is.
+            # A timer that rings too early does no harm, so the usual case (the head was granted,
+            # the deadline of the next is later) keeps it.
             if deadline is not None and self._timer_due <= deadline:
                 return
             self._timer.cancel()
@@ -346,7 +353,7 @@ class Gate:
         )
 
     def _announce_soon(self) -> None:
-        # After the hand-over, and once for all that happens in one turn of the loop.
+        # After the grants are delivered, and once for all events of one turn of the loop.
         if self._observers and not self._announcing:
             self._announcing = True
             asyncio.get_running_loop().call_soon(self._announce)
@@ -363,7 +370,7 @@ class Gate:
             caller.announced = place
             try:
                 caller.on_queued(queued)
-            except Exception as error:  # noqa: BLE001  its own caller gets it, the others go on
+            except Exception as error:  # noqa: BLE001  its caller gets the error, the others go on
                 if not caller.outcome.done():
                     caller.outcome.set_result(error)
 
@@ -384,7 +391,7 @@ def _call_at_gate(call: GateCall, place: Queued | None, now: float) -> CallAtGat
 
 
 def cancellation(ticket: int) -> AdmissionEvent:
-    """The caller has gone."""
+    """Return the event of a caller that has left."""
     return AdmissionEvent(ticket, lambda admission, now: admission.on_cancel(ticket, now))
 
 
@@ -393,7 +400,7 @@ def _preemption(ticket: int) -> AdmissionEvent:
 
 
 def gate_limits(machine: Machine) -> GateLimits:
-    """What the gate of a machine may do, from its configuration."""
+    """Return the limits of a machine's gate, from its configuration."""
     return GateLimits(
         capacity=machine.capacity,
         queue_len_max=machine.queue_len_max,

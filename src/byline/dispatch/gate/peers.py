@@ -1,7 +1,7 @@
-"""Hearing of the other processes on the database: their notices, and the end of one of them.
+"""The notices of the other processes on the database, and the end of one of them.
 
-Processes stand in a ring, in the order of their signs of life, and each waits for the end of the
-next one: that costs each one waiting connection, however many there are.
+The processes form a ring, ordered by their keys. Each waits for the end of the next one, so each
+needs one waiting connection, however many processes there are.
 """
 
 from __future__ import annotations
@@ -18,17 +18,20 @@ from byline.errors import DatabaseUnavailable
 from byline.store.gate_session import gate_notices, wait_until_gone
 
 RECONNECT_S: Final = 0.2
-"""Before a connection that was lost is made again."""
+"""Seconds before a lost connection is opened again."""
 
 PEER_NOTICES: Final = frozenset("+-")
-"""The notices of a process that has come or gone; any other names a machine."""
+"""The notices that say a process has come or gone; any other notice is a machine's name."""
 
 log = structlog.get_logger("byline.dispatch")
 
 
 class Peers:
-    """`on_change` is called with the machine whose queue has changed, or None for all of them;
-    `on_peers` when a process has come or gone."""
+    """Peers listens for notices and watches the next process in the ring.
+
+    It calls `on_change` with the machine whose queue has changed (None: all of them) and `on_peers`
+    when a process has come or gone.
+    """
 
     def __init__(
         self,
@@ -45,8 +48,8 @@ class Peers:
         self.listening = asyncio.Event()
 
     async def listen(self) -> None:
-        """Until cancelled. What was missed while the connection was away is made good by reading
-        everything again."""
+        """Listen until cancelled. After a lost connection everything is read again, since notices
+        may have been missed."""
         while True:
             try:
                 async with gate_notices(self._url) as notices:
@@ -61,7 +64,7 @@ class Peers:
             await asyncio.sleep(RECONNECT_S)
 
     def watch(self, owner: int, living: Sequence[int]) -> None:
-        """Wait for the end of the one of `living` that comes after `owner` in the ring."""
+        """Wait for the end of the process that follows `owner` in the ring of `living`."""
         watched = min((key for key in living if key > owner), default=min(living, default=None))
         if watched == self._watched and (self._watching is None or not self._watching.done()):
             return
@@ -73,7 +76,7 @@ class Peers:
         )
 
     async def stop_watching(self) -> None:
-        """Let go of the connection that waits."""
+        """Close the connection that waits."""
         watching, self._watching, self._watched = self._watching, None, None
         if watching is not None:
             watching.cancel()
@@ -100,7 +103,7 @@ class Peers:
 
 @asynccontextmanager
 async def listening(peers: Peers) -> AsyncIterator[None]:
-    """Listen for as long as the block lasts."""
+    """Listen while the block runs."""
     try:
         async with in_background({"listening for gates": peers.listen}):
             yield

@@ -1,8 +1,8 @@
-"""A gate's state as rows of the tables that processes share, and back (pure).
+"""Converts the state of a gate to rows of the shared tables, and back. Pure.
 
-The tables know two things more than `Admission`: whose a call is, and which of the machine's slots
-it has, counted from 0. That background work rests is read with the machine and never written with
-it: it is the owner's wish, kept in a table of its own.
+The tables hold two things that `Admission` does not have: the process that owns a call, and the
+slot of the machine it has, counted from 0. The pause of background work is read with the machine
+and never written with it: the owner sets it, in a table of its own.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Row = Mapping[str, Any]
 
 
 def admission_of(rows: MachineRows) -> Admission:
-    """The gate as the rows say it is."""
+    """Return the gate that the rows describe."""
     return Admission(GateLimits(**rows.machine["limits"]), state_of(rows))
 
 
 def state_of(rows: MachineRows) -> QueueState:
-    """The same without the limits that are agreed upon."""
+    """Return the state that the rows describe, without the limits."""
     machine = rows.machine
     means = {FG: machine["mean_foreground_s"], BG: machine["mean_background_s"]}
     return QueueState(
@@ -38,13 +38,16 @@ def state_of(rows: MachineRows) -> QueueState:
 
 
 def limits_row(limits: GateLimits) -> dict[str, Any]:
-    """Limits as they stand in `gate_machines`."""
+    """Return limits as they stand in `gate_machines`."""
     return asdict(limits)
 
 
 def queue_change(rows: MachineRows, admission: Admission, owner: int) -> QueueChange:
-    """What has to be written so that the rows say what `admission` does. A call the rows do not
-    have yet is `owner`'s; one that has just been granted gets the lowest free slot."""
+    """Return the change that makes the rows agree with `admission`.
+
+    A call that has no row yet belongs to `owner`; one that has just been granted gets the lowest
+    free slot.
+    """
     before = {row["ticket"]: row for row in rows.tickets}
     state = admission.state()
     running = {ticket for ticket, call in state.calls.items() if call.started is not None}
@@ -72,7 +75,7 @@ def queue_change(rows: MachineRows, admission: Admission, owner: int) -> QueueCh
 
 
 def queue_removal(rows: MachineRows) -> QueueChange:
-    """What has to be written so that the tables hold no call of the machine."""
+    """Return the change that removes every call of the machine."""
     return QueueChange({}, [], [row["ticket"] for row in rows.tickets], frozenset())
 
 

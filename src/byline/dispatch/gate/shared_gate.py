@@ -1,9 +1,9 @@
-"""The gate of one machine where other processes may use the machine too.
+"""The gate of a machine that other processes may use too.
 
-It is in one of three modes. `ALONE`: no other process is on the database, and it decides here and
-now, as its parent class does. `SHARED`: what happens is put into an outbox; `sharing.py` takes it
-to the queue all processes share and comes back with what became of it. `DISCONNECTED`: there is no
-connection to the database. Who held a slot has lost it; who waits keeps its place for when the
+It is in one of three modes. `ALONE`: no other process is on the database, and it decides in memory,
+as its parent class does. `SHARED`: events go into an outbox; `coordinator.py` applies them to the
+queue that all processes share and returns the results. `DISCONNECTED`: there is no connection to
+the database. Calls that held a slot have lost it; calls that wait keep their place until the
 connection is back.
 """
 
@@ -29,11 +29,11 @@ from byline.domain.gates import NOBODY, AskedBy, Priority, Queued
 from byline.errors import BylineError, DatabaseUnavailable, Stopping
 
 TICK_LATE_S = 0.001
-"""By so much a timer rings after its time: one that rings too early has to be set again."""
+"""Seconds added to a timer's time: a timer that rings too early has to be set again."""
 
 
 class GateMode(Enum):
-    """Where a gate's decisions are made; see above."""
+    """Where a gate's decisions are made; see the module."""
 
     ALONE = "alone"
     SHARED = "shared"
@@ -41,16 +41,16 @@ class GateMode(Enum):
 
 
 class SharedGate(Gate):
-    """A gate that is adrift until `Sharing` has found out who else is there.
+    """SharedGate is a gate that is disconnected until a `Coordinator` has found its peers.
 
-    Its time of decisions is the database's, in seconds since 1970.
+    Its decisions use the database's time, in seconds since 1970.
     """
 
     def __init__(self, machine: str, limits: GateLimits, clock: Clock) -> None:
         super().__init__(machine, limits, clock)
         self.limits = limits
         self.mode = GateMode.DISCONNECTED
-        # Tickets are told apart across processes by where each one's count begins.
+        # Each process counts its tickets from a random number, so they differ across processes.
         self._tickets = itertools.count(secrets.randbits(40) << 22)
         self._offset_s = 0.0
         self._outbox: list[AdmissionEvent] = []
@@ -65,27 +65,27 @@ class SharedGate(Gate):
         on_queued: Callable[[Queued], None] | None = None,
         asked_by: AskedBy = NOBODY.asked_by,
     ) -> GateSlot:
-        """As `Gate.enter`; raises DatabaseUnavailable too, when the database has been away for
-        longer than one waits for it."""
+        """As `Gate.enter`. Also raises DatabaseUnavailable when the database has been away for
+        longer than calls wait for it."""
         self._refuse_if_unavailable()
         return await super().enter(backend, priority, on_queued, asked_by)
 
     def close(self) -> None:
-        """As `Gate.close`; calls of other processes are none of its business."""
+        """As `Gate.close`, for the calls of this process only."""
         if self.mode is GateMode.ALONE:
             super().close()
         self._closed = True
         self._end_waits(Stopping)
 
-    # What `Sharing` does with it.
+    # Called by `Coordinator`.
 
     def on_new_event(self, on_event: Callable[[], None]) -> None:
-        """Call `on_event` whenever the outbox has something new."""
+        """Call `on_event` whenever an event is put into the outbox."""
         self._on_event = on_event
 
     @property
     def has_unsent_events(self) -> bool:
-        """Whether something in the outbox waits to be taken away."""
+        """Whether the outbox holds an event."""
         return bool(self._outbox)
 
     @property
@@ -94,16 +94,16 @@ class SharedGate(Gate):
         return bool(self._callers or self._held)
 
     def take_events(self) -> list[AdmissionEvent]:
-        """What has happened since the last time, in order."""
+        """Empty the outbox and return its events, in order."""
         events, self._outbox = self._outbox, []
         return events
 
     def put_events_back(self, events: list[AdmissionEvent]) -> None:
-        """They could not be delivered."""
+        """Put events that could not be delivered back at the head of the outbox."""
         self._outbox[:0] = events
 
     def decide_alone(self, admission: Admission, now: float) -> None:
-        """Decide here from now on. `admission` is all there is at the time `now`."""
+        """Decide in memory from now on. `admission` is the queue as it was at the time `now`."""
         if self.mode is GateMode.DISCONNECTED:
             self.put_events_back([_return_event(self._admission.state().calls)])
             self._admission = admission
@@ -117,8 +117,10 @@ class SharedGate(Gate):
             self._apply(self._decide(event))
 
     def decide_shared(self) -> Admission:
-        """Decide elsewhere from now on; returns what has been decided here. Whoever waited while
-        the gate was adrift is in the outbox."""
+        """Leave decisions to the shared queue from now on; return what was decided in memory.
+
+        Calls that waited while the gate was disconnected go into the outbox.
+        """
         if self.mode is GateMode.DISCONNECTED:
             self.put_events_back([_return_event(self._admission.state().calls)])
         self.mode = GateMode.SHARED
@@ -126,10 +128,11 @@ class SharedGate(Gate):
         return self._admission
 
     def adopt(self, admission: Admission, effects: list[Effect], now: float) -> None:
-        """What has become of the gate by the time `now`; `effects` are those of the events taken.
+        """Take over the shared queue as it was at the time `now`. `effects` are those of the events
+        that were taken from the outbox.
 
-        Others may have granted, preempted or timed out calls of this process: that is seen from
-        what `admission` says of them. Calls with something still in the outbox are left alone.
+        Other processes may have granted, preempted or timed out calls of this one: that is read
+        from `admission`. Calls with an event still in the outbox are left alone.
         """
         before, self._admission = self._admission, admission
         self._offset_s = now - self._clock.monotonic()
@@ -147,7 +150,7 @@ class SharedGate(Gate):
         self._wake_watchers()
 
     def disconnect(self, reason: BylineError) -> None:
-        """The connection that held the slots is gone: nobody here has one any more."""
+        """The connection that held the slots is lost: revoke every slot of this process."""
         self.mode = GateMode.DISCONNECTED
         unsent = {event.ticket for event in self._outbox}
         waiting: dict[int, GateCall] = {}
@@ -169,15 +172,16 @@ class SharedGate(Gate):
         self._wake_watchers()
 
     def refuse_all(self, reason: str) -> None:
-        """The connection has been gone for too long: refuse who waits and who comes."""
+        """The connection has been away for too long: refuse the calls that wait and those that
+        come."""
         if self.mode is GateMode.DISCONNECTED:
             self._refusal = reason
             self._end_waits(lambda: DatabaseUnavailable(reason))
 
-    # What it does differently.
+    # Overrides of `Gate`.
 
     def _decide(self, event: AdmissionEvent) -> list[Effect]:
-        # Also adrift a wait has its end.
+        # A disconnected gate still ends waits that have lasted too long.
         if self.mode is GateMode.ALONE or (
             self.mode is GateMode.DISCONNECTED and event.ticket is None
         ):
@@ -202,7 +206,7 @@ class SharedGate(Gate):
 
     def _announce(self) -> None:
         self._announcing = False
-        if self.mode is not GateMode.DISCONNECTED:  # nobody knows who is before whom then
+        if self.mode is not GateMode.DISCONNECTED:  # positions are unknown then
             super()._announce()
 
     def _now(self) -> float:
@@ -236,7 +240,8 @@ class SharedGate(Gate):
             caller.preempted = caller.preempted or call.stopping
 
     def _resolve_missing(self, ticket: int, call: GateCall) -> None:
-        """It waited and is not there: its time was up, or the table has been emptied."""
+        """Time out a call that waited and is no longer in the queue, or send it again if its time
+        is not up: then the table has been emptied."""
         now = self._now()
         if call.came + self._admission.wait_s_max(call.priority) <= now:
             self._apply([RefuseTimeout(ticket, call.waited_s + now - call.since)])

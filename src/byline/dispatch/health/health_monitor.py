@@ -93,7 +93,9 @@ class HealthMonitor:
         Returns at once. The try takes at most `timeout_connect_s`, whoever waits for it or not.
         """
         if self._health.state is BackendState.UNREACHABLE and self._connecting is None:
-            self._connecting = asyncio.create_task(self._connect(), name=f"connection try of {self._name}")
+            self._connecting = asyncio.create_task(
+                self._connect(), name=f"connection try of {self._name}"
+            )
 
     @property
     def is_down(self) -> bool:
