@@ -1,15 +1,14 @@
-"""Trying a model server at an address before it is configured.
+"""Tests a model server at an address before it is configured.
 
-    1  the address is http(s) to a host that may be tried                → else BadRequest
-    2  connect: somebody answers there
+    1  the address is http(s) to a host that may be tested               → else BadRequest
+    2  connect: a server accepts a connection
     3  server: what kind it is, which models it has
     4  answer: one short answer of a model, timed
     5  tools: whether the model calls a tool when asked to
-    a step that fails ends the trial; but 5 is only a no
+    a step that fails ends the test; a "no" in 5 is no failure
 
 Nothing is recorded or configured. Where the address is a configured machine's, 4 and 5 wait at its
-gate like anybody else's call. Which key may be sent where is for `trial_keys` to say, before 2 and
-again before 3.
+gate like any other call. `TrialKeys` says which key may be sent where, before 2 and again before 3.
 """
 
 from __future__ import annotations
@@ -62,10 +61,10 @@ from byline.errors import (
 STEPS: Final = ("connect", "server", "answer", "tools")
 CONNECT_S_MAX: Final = 5.0
 ANSWER_S_MAX: Final = 120.0
-"""A server that loads its model with the first call may take its time."""
+"""Long enough for a server that loads its model with the first call."""
 TOOLS_S_MAX: Final = 60.0
 SPEED_SPAN_S_MIN: Final = 0.05
-"""Tokens that come within less, in seconds, tell nothing of the speed."""
+"""Least seconds between the first and the last token for which a speed is computed."""
 ANSWER_TOKENS: Final = 64
 TOOLS_TOKENS: Final = 512
 TRIAL_NAME: Final = "test"
@@ -92,17 +91,19 @@ _LOCAL_TIME: Final = {
 
 
 class ConnectionTester:
-    """Tries addresses. `config` says which are known machines, and where Byline itself is."""
+    """ConnectionTester tests addresses. `config` has the known machines and Byline's own
+    address."""
 
     def __init__(self, config: Config, dispatcher: Dispatcher, file: Path) -> None:
-        """`file` is where the configuration is, or would be."""
+        """`file` is the path of the configuration file, which need not exist."""
         self._config = config
         self._dispatcher = dispatcher
         self._keys = TrialKeys(config)
         self.file = file
 
     async def run(self, request: TrialRequest) -> Trial:
-        """Raises BadRequest for what is not tried at all; what a server fails at is in its steps.
+        """Run the steps; a failure of the server is recorded in its step. Raises BadRequest for an
+        address that is not tested at all.
 
         Takes at most as long as the steps together. Cancelling it closes every connection.
         """
@@ -127,10 +128,11 @@ class ConnectionTester:
         return progress.finished()
 
     def proposal(self, trial: Trial, request: TrialRequest) -> Proposal | None:
-        """What to paste to have the server answer from now on; None for one that did not.
+        """Return the text to paste so that the server answers from now on, or None for one that did
+        not.
 
-        Reads the configuration file as it is now, for names that are taken, and holds what the
-        file would be then to `byline check`.
+        Reads the configuration file as it is now, for names that are taken, and checks the file
+        with the text added as `byline check` would.
         """
         if trial.model is None or not trial.answered:
             return None
@@ -175,7 +177,7 @@ class ConnectionTester:
 
     @asynccontextmanager
     async def _at_gate(self, base_url: str) -> AsyncIterator[None]:
-        """At a configured machine: after waiting at its gate."""
+        """Wait at the machine's gate, if the address is a configured machine's."""
         machines = [one.machine for one in self._backends_at(base_url)]
         if not machines:
             yield
@@ -217,14 +219,14 @@ class ConnectionTester:
 
 
 class _TrialProgress:
-    """The trial so far, step by step."""
+    """The steps of a test that are done."""
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
         self.ended = False
 
     async def step(self, name: str, work: Callable[[], Awaitable[str]]) -> None:
-        """Do a step: its sentence, or why it failed."""
+        """Do a step, and record its sentence or why it failed."""
         begun = time.perf_counter()
         try:
             said, failure = await work(), None
@@ -243,7 +245,7 @@ class _TrialProgress:
         self.trial = replace(self.trial, steps=(*self.trial.steps, made))
 
     def finished(self) -> Trial:
-        """With the steps that were not reached."""
+        """Return the trial, the steps that were not reached as skipped."""
         done = self.trial.steps
         left = (TrialStep(name, StepState.SKIPPED) for name in STEPS[len(done) :])
         return replace(self.trial, steps=(*done, *left))
@@ -253,11 +255,11 @@ def _parsed_toml(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
-        return {}  # the check says what is wrong with it
+        return {}  # `check_text` reports what is wrong with it
 
 
 async def _connect(base_url: str) -> str:
-    """Find the host and open a connection to it. Raises BadRequest, BackendUnavailable."""
+    """Resolve the host and open a connection to it. Raises BadRequest, BackendUnavailable."""
     url = urlsplit(base_url)
     host = url.hostname or ""
     port = url.port or (443 if url.scheme == "https" else 80)
@@ -304,7 +306,7 @@ async def _detect(link: ServerLink, request: TrialRequest, progress: _TrialProgr
 
 
 def _first_choice(server: DetectedServer) -> str | None:
-    """What is loaded goes before what is listed; by the name it is listed under."""
+    """Return a loaded model before a listed one, by the name it is listed under."""
     listed = [name for name in server.loaded if name in server.models]
     return next(iter((*listed, *server.models, *server.loaded)), None)
 

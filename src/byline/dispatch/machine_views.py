@@ -1,4 +1,4 @@
-"""Each machine as its owner sees it: who is at its gate, what it did lately, what it is to do."""
+"""Each machine as its owner sees it: the calls at its gate, its recent calls, its pauses."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from byline.domain.machine_reports import BackendView, FirstTokens, MachineView
 from byline.errors import NotFound
 
 WAITING_SHOWN: Final = 50
-"""Of those who wait at a gate, so many are told of one by one."""
+"""Waiting calls of a gate that are listed one by one."""
 
 
 class MachineViews:
-    """All machines of the configuration, and Byline itself where a backend quotes."""
+    """MachineViews describes all machines of the configuration, and Byline itself where a backend
+    quotes."""
 
     def __init__(self, config: Config, dispatcher: Dispatcher, records: MachineRecords) -> None:
         self._config = config
@@ -31,7 +32,7 @@ class MachineViews:
         self._records = records
 
     async def load_views(self) -> list[MachineView]:
-        """Every machine, in the configuration's order, Byline itself last.
+        """Return every machine, in the configuration's order, Byline itself last.
 
         Raises DatabaseUnavailable.
         """
@@ -39,7 +40,8 @@ class MachineViews:
         return self._views(await self._records.day(names, list(self._config.backends)))
 
     def current_views(self) -> list[MachineView]:
-        """As `load_views`, but of this moment only: what is known without the database."""
+        """As `load_views`, without the records of the last day: what is known without the
+        database."""
         return self._views(DayRecord({}, {}, {}, {}))
 
     def _views(self, day: DayRecord) -> list[MachineView]:
@@ -50,7 +52,8 @@ class MachineViews:
         return [self._view(name, day) for name in names]
 
     async def pause(self, machine: str) -> None:
-        """Let background work on it rest, in every process, until `resume`; also after a restart.
+        """Pause background work on the machine, in every process and across restarts, until
+        `resume`.
 
         People are served as before. Raises NotFound, DatabaseUnavailable.
         """
@@ -58,7 +61,7 @@ class MachineViews:
         await self._records.pause(machine)
 
     async def resume(self, machine: str) -> None:
-        """Let background work on it go on. Raises NotFound, DatabaseUnavailable."""
+        """Resume background work on the machine. Raises NotFound, DatabaseUnavailable."""
         self._known(machine)
         await self._records.resume(machine)
 

@@ -45,7 +45,7 @@ class Who:
 
 
 NOBODY: Final = Who()
-"""Of whom nothing is known."""
+"""A caller of whom nothing is known."""
 
 
 class BackendState(StrEnum):
@@ -108,8 +108,9 @@ class CallAtGate:
 
 @dataclass(frozen=True, slots=True)
 class QueueSnapshot:
-    """Everyone at a gate: those who run, in the order they began, and those who wait, in the order
-    they will be served; of these only the first, `waiting_count` has them all."""
+    """The calls at a gate: those that run, in the order they began, and those that wait, in the
+    order they will be served. `waiting` may hold only the first of them; `waiting_count` counts
+    all."""
 
     running: tuple[CallAtGate, ...] = ()
     waiting: tuple[CallAtGate, ...] = ()

@@ -1,4 +1,4 @@
-"""What each machine does and did: its calls, how its backends were known to be, who is at it."""
+"""The reports on machines: their calls, the states of their backends, their queues."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from byline.domain.gates import (
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A call of a model has ended, or never began.
+    """The record of a call of a model that has ended, or never began.
 
-    Times in milliseconds: `queued_ms` all its waits together, `first_token_ms` from the grant to
-    the first piece of an answer (None: none came), `total_ms` from its coming to the end of its
-    upstream. `outcome` is `completed`, `cancelled`, or the code of its error; `reason` that error's
-    word, if it has one.
+    Times in milliseconds: `queued_ms` is the sum of its waits, `first_token_ms` runs from the grant
+    to the first piece of an answer (None: none came), `total_ms` from the arrival of the call to
+    the end of its upstream. `outcome` is `completed`, `cancelled`, or the code of its error;
+    `reason` that error's word, if it has one.
     """
 
     machine: str
@@ -39,7 +39,7 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class StateSpan:
-    """A backend was known to be in a state, from a time until at least another."""
+    """A state that a backend had from `began_at` until at least `seen_until`."""
 
     state: BackendState
     reason: str | None
@@ -49,8 +49,9 @@ class StateSpan:
 
 @dataclass(frozen=True, slots=True)
 class FirstTokens:
-    """How long a backend took to begin its answers in the last day: of `count` calls the median and
-    the nine in ten, in milliseconds, and the newest ones as (when the call came, milliseconds)."""
+    """How long a backend took to begin its answers in the last day: of `count` calls the median
+    and the 90th percentile, in milliseconds, and the newest ones as (when the call came,
+    milliseconds)."""
 
     count: int = 0
     median_ms: float | None = None
@@ -60,7 +61,7 @@ class FirstTokens:
 
 @dataclass(frozen=True, slots=True)
 class BackendView:
-    """One backend: how it is, and how it was in the last day. `model` and `address` are None where
+    """One backend, its health and its states of the last day. `model` and `address` are None where
     it has none; the address is `host:port`."""
 
     name: str
@@ -76,8 +77,8 @@ class BackendView:
 
 @dataclass(frozen=True, slots=True)
 class MachineView:
-    """One machine with its backends. `gate` is None for Byline itself, which has none; `calls` are
-    the newest, newest first; `paused_since` is set while background work rests."""
+    """One machine with its backends. `gate` is None for Byline itself, which has none; `calls` has
+    the newest call first; `paused_since` is set while background work is paused."""
 
     name: str
     gate: GateStatus | None

@@ -1,7 +1,7 @@
-"""When servers are asked how they are, unasked: only while no call tells it anyway.
+"""Probes of servers on a timer, only while no call gives evidence.
 
-Each backend is looked at `probe_s` seconds after the latest evidence about it, give or take a
-fifth, so that the probes of many backends and many Bylines do not march in step.
+Each backend is probed `probe_s` seconds after the latest evidence about it, give or take a fifth,
+so that the probes of many backends and many Bylines do not run at the same moment.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from byline.dispatch.clock import Clock, Timer
 from byline.dispatch.dispatcher import Dispatcher
 
 FIRST_PROBE_S_MAX: Final = 2.0
-"""The first look at a backend comes within this time, in seconds, after the start."""
+"""Longest time from the start to the first probe of a backend, in seconds."""
 
 JITTER: Final = 0.2
-"""By how much of `probe_s` a look may come earlier or later."""
+"""The share of `probe_s` by which a probe may come earlier or later."""
 
 log = structlog.get_logger("byline.dispatch")
 
 
 @asynccontextmanager
 async def probing(dispatcher: Dispatcher, clock: Clock, random: Random) -> AsyncIterator[None]:
-    """Probe the backends for as long as the block lasts; none is under way after it."""
+    """Probe the backends while the block runs; no probe is under way after it."""
     probes = Prober(dispatcher, clock, random)
     probes.start()
     try:
@@ -39,7 +39,7 @@ async def probing(dispatcher: Dispatcher, clock: Clock, random: Random) -> Async
 
 
 class Prober:
-    """One timer for each backend that is probed. Lives in one event loop."""
+    """Prober keeps one timer for each backend that is probed. It lives in one event loop."""
 
     def __init__(self, dispatcher: Dispatcher, clock: Clock, random: Random) -> None:
         self._dispatcher = dispatcher
@@ -50,14 +50,14 @@ class Prober:
         self._closed = False
 
     def start(self) -> None:
-        """Begin; backends with `probe_s = 0` are left alone."""
+        """Set the timers; backends with `probe_s = 0` are not probed."""
         for backend in self._dispatcher.backends():
             period_s = self._period_s(backend.name)
             if period_s:
                 self._arm(backend.name, self._random.uniform(0, min(FIRST_PROBE_S_MAX, period_s)))
 
     async def close(self) -> None:
-        """Stop, giving up what is under way."""
+        """Cancel the timers and the probes under way."""
         self._closed = True
         for timer in self._timers.values():
             timer.cancel()
@@ -81,7 +81,7 @@ class Prober:
             not_due_s = (
                 last_evidence_at + self._period_s(name) * (1 - JITTER) - self._clock.monotonic()
             )
-            if not_due_s > 0:  # a call has told it meanwhile
+            if not_due_s > 0:  # a call has given evidence meanwhile
                 self._arm(name, not_due_s + self._jitter_s(name))
                 return
         task = asyncio.create_task(self._probe(name), name=f"probe of {name}")

@@ -1,4 +1,4 @@
-"""What is noted of one call while it is made, for the record of its machine."""
+"""Collects the times of one call while it is made, for the record of its machine."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from byline.errors import BylineError, MachineError
 
 
 class CallRecordBuilder:
-    """The times of one call, in monotonic seconds of the clock.
+    """CallRecordBuilder notes the times of one call, in monotonic seconds of the clock.
 
-    A call that is preempted is granted again: its first token counts from the last grant.
+    A preempted call is granted again: the time to its first token counts from the last grant.
     """
 
     __slots__ = (
@@ -40,27 +40,28 @@ class CallRecordBuilder:
         self.queued_s = 0.0
 
     def granted(self, waited_s: float) -> None:
-        """It has the machine, after waiting so long all in all."""
+        """The call has the machine, after waiting `waited_s` seconds in all."""
         self.queued_s = waited_s
         self._granted = self._clock.monotonic()
         self._first = self._ended = None
 
     def received(self, delta: Delta) -> None:
-        """A piece of the answer has come."""
+        """A delta has come."""
         if self._first is None and (delta.content or delta.reasoning or delta.tool_calls):
             self._first = self._clock.monotonic()
 
     def upstream_ended(self, *, complete: bool) -> None:
-        """The machine is done with it; `complete`: the answer has come to its end."""
+        """The upstream has ended; `complete`: the answer came to its end."""
         self._ended = self._clock.monotonic()
         self._complete = complete
 
     def failed(self, error: BaseException) -> None:
-        """Whoever made the call has left, or got this."""
+        """The call raised `error`, or its reader has left."""
         self._error = error
 
     def outcome(self) -> str:
-        """See `CallRecord`. A reader who leaves once the answer is whole has not cancelled it."""
+        """Return the outcome, see `CallRecord`. A reader who leaves a complete answer has not
+        cancelled it."""
         if self._error is None or self._complete:
             return "completed"
         if isinstance(self._error, BylineError):
@@ -69,7 +70,7 @@ class CallRecordBuilder:
         return "cancelled" if left else "internal"
 
     def build(self, who: Who, machine: str, priority: Priority) -> CallRecord:
-        """The call as it is kept."""
+        """Return the record of the call."""
         now = self._clock.monotonic()
         ended = now if self._ended is None else self._ended
         first_ms = None

@@ -1,8 +1,8 @@
-"""Keeps the record of calls and states, behind the calls' backs.
+"""Writes the record of calls and states, in the background.
 
-What happens is heard on the feed and put into a bounded buffer, which a task of its own writes to
-the database now and then: no call ever waits for it. While the database is away the buffer fills;
-what finds no room is dropped and counted.
+Events come from the feed into a bounded buffer, which a task of its own writes to the database now
+and then: no call ever waits for it. While the database is away the buffer fills; events beyond its
+bound are dropped and counted.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ UNWRITTEN_MAX: Final = 2_000
 """Calls, and states, that wait to be written at most."""
 
 WRITE_INTERVAL_S: Final = 1.0
-"""What has happened is written that much later at most, in seconds, while the database answers."""
+"""Seconds between writes, so an event is written this much later at most while the database
+answers."""
 
 STATE_WRITE_S: Final = 30.0
-"""How often the states that last are put forward, in seconds; after a kill so much is unknown."""
+"""Seconds between writes of a state that is still going on. After a crash, at most this much is
+lost."""
 
 SWEEP_INTERVAL_S: Final = 60.0
 CLOSE_S_MAX: Final = 1.0
@@ -40,7 +42,7 @@ log = structlog.get_logger("byline.dispatch")
 
 
 class CallRecorder:
-    """One process's part in the record. Lives in one event loop."""
+    """CallRecorder writes the record of one process. It lives in one event loop."""
 
     def __init__(
         self, records: MachineRecords, dispatcher: Dispatcher, metrics: Metrics, clock: Clock
@@ -59,13 +61,14 @@ class CallRecorder:
         self._failing = False
 
     async def listen(self, feed: Feed) -> None:
-        """Until the feed closes. One that let us go for reading too slowly is read anew."""
+        """Add events until the feed closes. A feed that drops this reader for being too slow is
+        read anew."""
         while not feed.closed:
             async for event in feed.read(CallRecord, BackendChanged):
                 self.add(event)
 
     def add(self, event: CallRecord | BackendChanged) -> None:
-        """Remember it until it is written; dropped and counted if too much waits already."""
+        """Keep an event until it is written; drop and count it if too many wait already."""
         if isinstance(event, CallRecord) and len(self._calls) < UNWRITTEN_MAX:
             self._calls.append(event)
         elif isinstance(event, BackendChanged) and len(self._changes) < UNWRITTEN_MAX:
@@ -80,7 +83,7 @@ class CallRecorder:
             await asyncio.sleep(WRITE_INTERVAL_S)
 
     async def write(self) -> None:
-        """Write what waits; when the database is away it waits on."""
+        """Write the waiting events. While the database is away they are kept."""
         try:
             await self._write()
             self._failing = False
@@ -88,13 +91,13 @@ class CallRecorder:
             if not self._failing:
                 log.warning("machine_record_waits", reason=error.message)
             self._failing = True
-        except Exception:  # whatever it is, the record goes on without what cannot be written
+        except Exception:  # the record goes on without the events that cannot be written
             log.exception("machine_record_lost", calls=len(self._calls))
             self._calls.clear()
             self._changes.clear()
 
     async def close(self) -> None:
-        """Write what is left, and until when the states lasted."""
+        """Write the events that are left, and until when the states lasted."""
         self._states_written_at = float("-inf")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S_MAX):
@@ -102,7 +105,7 @@ class CallRecorder:
 
     async def _write(self) -> None:
         now = self._clock.monotonic()
-        # Both at once: a failed call never is on record before the state it brought about.
+        # Both at once: a failed call is never written before the state that it caused.
         calls, changes = list(self._calls), list(self._changes)
         if changes:
             self._open_ids = await self._records.add_states(
@@ -122,7 +125,7 @@ class CallRecorder:
 
 @asynccontextmanager
 async def recording(recorder: CallRecorder, feed: Feed) -> AsyncIterator[None]:
-    """Keep the record for as long as the block lasts."""
+    """Keep the record while the block runs."""
     try:
         async with (
             in_background({"hearing for the record": lambda: recorder.listen(feed)}),
