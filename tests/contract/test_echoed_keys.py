@@ -78,7 +78,7 @@ async def test_the_names_of_models_have_no_key_in_them(secret: ModelServer, kind
     link = ServerLink(
         upstream("test", "macbook", secret.base_url), secret.base_url, 1.0, lambda: KEY
     )
-    met = await detect_server(link.ask)
+    met = await detect_server(link.request_json)
     await link.close()
     assert met.models == (f"Bearer {MASK}",)
     assert "sk-a" not in repr(met)
@@ -123,8 +123,8 @@ async def test_no_client_takes_its_key_to_where_it_is_redirected(
         for asked in (
             read(client),
             embeddings.embed("m", ["text"], 5.0),
-            detect_server(link.ask),
-            link.ask("/tokenize", {"content": "text"}),
+            detect_server(link.request_json),
+            link.request_json("/tokenize", {"content": "text"}),
         ):
             with pytest.raises(LlmError, match="http_307"):
                 await asked

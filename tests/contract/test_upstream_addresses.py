@@ -95,7 +95,7 @@ async def test_a_server_too_busy_to_tell_of_itself_is_not_taken_for_one_out_of_r
     server = await asyncio.start_server(_silent, "127.0.0.1", 0)
     address = "{}:{}".format(*server.sockets[0].getsockname())
     client = fake.client(
-        base_url=f"http://{address}", timeout_connect_s=0.1, limits=HttpLimits(ask_s=0.1)
+        base_url=f"http://{address}", timeout_connect_s=0.1, limits=HttpLimits(json_s=0.1)
     )
     with pytest.raises(BackendUnavailable) as raised:
         await client.probe()

@@ -19,7 +19,7 @@ from byline.backend.openai_client import environment_key
 from byline.errors import BackendUnavailable, LlmError
 from byline.testing.machine import FakeMachine
 
-PATIENT = replace(HTTP_LIMITS, hold_s=10.0)
+PATIENT = replace(HTTP_LIMITS, check_wait_s=10.0)
 
 
 async def test_closing_the_stream_closes_the_upstream_socket(

@@ -197,7 +197,8 @@ async def test_a_check_of_the_model_that_hangs_does_not_hold_the_answer_up(
     async with server:
         port = server.sockets[0].getsockname()[1]
         client = fake.client(
-            base_url=f"http://127.0.0.1:{port}", limits=HttpLimits(ask_s=SHORT_S, hold_s=0.01)
+            base_url=f"http://127.0.0.1:{port}",
+            limits=HttpLimits(json_s=SHORT_S, check_wait_s=0.01),
         )
         served = (await read(client))[-1].served
     assert served is not None

@@ -19,10 +19,10 @@ from byline.backend.failures import (
     ExchangePhase,
     Upstream,
     kind_of,
-    of_network,
-    of_status,
-    of_stream,
+    network_error,
     reason_of,
+    status_error,
+    stream_error,
     unavailable,
 )
 from byline.errors import UNAVAILABLE_REASONS, BackendUnavailable, LlmError
@@ -96,7 +96,7 @@ REFUSED = OSError(errno.ECONNREFUSED, "refused")
 def test_what_went_wrong_and_when_give_the_word(
     error: Exception, phase: ExchangePhase, reason: str | None
 ) -> None:
-    failure = of_network(error, phase, TO)
+    failure = network_error(error, phase, TO)
     assert isinstance(failure, BackendUnavailable)
     assert failure.reason == (reason or "ConnectError")
     assert str(failure) == f"qwen-macbook unavailable: {failure.reason}"
@@ -114,14 +114,14 @@ def test_an_unknown_error_of_the_library_counts_as_a_broken_connection() -> None
 
 
 def test_an_address_nobody_can_call_is_our_own_fault() -> None:
-    failure = of_network(aiohttp.InvalidURL("http://:80"), ExchangePhase.CONNECT, TO)
+    failure = network_error(aiohttp.InvalidURL("http://:80"), ExchangePhase.CONNECT, TO)
     assert isinstance(failure, LlmError)
     assert failure.reason == "misconfigured"
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 529, 599])
 def test_every_5xx_is_unavailable_by_its_number(status: int) -> None:
-    failure = of_status(status, "", b'{"error": "no"}', TO)
+    failure = status_error(status, "", b'{"error": "no"}', TO)
     assert isinstance(failure, BackendUnavailable)
     assert failure.reason == f"http_{status}"
     assert "no" in failure.detail
@@ -129,13 +129,13 @@ def test_every_5xx_is_unavailable_by_its_number(status: int) -> None:
 
 def test_503_loading_model_is_loading() -> None:
     body = {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
-    failure = of_status(503, "", json.dumps(body).encode(), TO)
+    failure = status_error(503, "", json.dumps(body).encode(), TO)
     assert failure.reason == "loading"
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 413, 418, 422, 429])
 def test_every_4xx_is_an_llm_error_with_the_upstream_s_text(status: int) -> None:
-    failure = of_status(status, "", b'{"detail": "no such model"}', TO)
+    failure = status_error(status, "", b'{"detail": "no such model"}', TO)
     assert isinstance(failure, LlmError)
     assert failure.reason == f"http_{status}"
     assert failure.text == "no such model"
@@ -144,21 +144,21 @@ def test_every_4xx_is_an_llm_error_with_the_upstream_s_text(status: int) -> None
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_an_llm_error(status: int) -> None:
-    failure = of_status(status, "Moved", b"", TO)
+    failure = status_error(status, "Moved", b"", TO)
     assert isinstance(failure, LlmError)
     assert failure.reason == f"http_{status}"
 
 
 @pytest.mark.parametrize("status", [201, 202, 204, 206])
 def test_another_2xx_is_a_bad_response(status: int) -> None:
-    failure = of_status(status, "", b"", TO)
+    failure = status_error(status, "", b"", TO)
     assert isinstance(failure, LlmError)
     assert failure.reason == "bad_response"
 
 
 def test_no_error_text_is_ever_empty() -> None:
     for status in (302, 404, 500, 503):
-        failure = of_status(status, "", b"", TO)
+        failure = status_error(status, "", b"", TO)
         said = failure.text if isinstance(failure, LlmError) else failure.detail
         assert f"HTTP {status}" in said
 
@@ -180,7 +180,7 @@ WORDLESS = [
 
 @pytest.mark.parametrize("error", WORDLESS, ids=lambda error: type(error).__name__)
 def test_no_failure_of_the_network_is_without_words(error: Exception) -> None:
-    failure = of_network(error, ExchangePhase.READ, TO)
+    failure = network_error(error, ExchangePhase.READ, TO)
     assert isinstance(failure, BackendUnavailable)
     said = failure.detail.removeprefix("macbook:8080: ")
     assert said.strip(" .")
@@ -195,6 +195,6 @@ def test_every_unavailability_says_who_and_what_to_look_at() -> None:
 
 
 def test_a_broken_stream_keeps_its_reason_and_text() -> None:
-    failure = of_stream(StreamFailed("stream_error", "out of memory"), TO)
+    failure = stream_error(StreamFailed("stream_error", "out of memory"), TO)
     assert failure.reason == "stream_error"
     assert "out of memory" in failure.detail

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from byline.backend.decode import AnswerDecoder, AnswerUnusable, StreamFailed, assemble_message
 from byline.backend.error_body import BODY_BYTES_MAX, TEXT_CHARS_MAX, upstream_text
-from byline.backend.failures import Upstream, bad_response, misconfigured, of_status, unavailable
+from byline.backend.failures import Upstream, bad_response, misconfigured, status_error, unavailable
 from byline.backend.key_masking import KEY_CHARS_MIN, MASK, KeyMask, MaskedDeltas, MaskedText
 from byline.domain.chat import Delta, ToolCallDelta
 
@@ -82,7 +82,7 @@ def test_a_short_key_hides_no_ordinary_words() -> None:
     for key in ("", "none", "EMPTY", "a" * (KEY_CHARS_MIN - 1)):
         assert not KeyMask(key)
         assert KeyMask(key).text(f"There is none: EMPTY {key}") == f"There is none: EMPTY {key}"
-        assert KeyMask(key).part("none") == ("none", "")
+        assert KeyMask(key).split("none") == ("none", "")
     assert KeyMask("a" * KEY_CHARS_MIN)
 
 
@@ -154,10 +154,10 @@ def test_no_error_of_a_server_has_its_key() -> None:
         unavailable(to, "stream_error", PLAIN),
         bad_response(to, PLAIN),
         misconfigured(to, PLAIN),
-        of_status(401, PLAIN, body, to),
-        of_status(401, PLAIN, b"", to),
-        of_status(500, PLAIN, body, to),
-        of_status(204, PLAIN, body, to),
+        status_error(401, PLAIN, body, to),
+        status_error(401, PLAIN, b"", to),
+        status_error(500, PLAIN, body, to),
+        status_error(204, PLAIN, body, to),
     ]
     for error in errors:
         said = f"{error} {error.remedy} {vars(error)}"

@@ -1,8 +1,8 @@
-"""Foreign errors become ours, here and nowhere else.
+"""Converts foreign errors into Byline's, here and nowhere else.
 
-What went wrong (a kind, from the class of aiohttp's or the system's error) and when (the phase of
-the exchange) together give the one word of Byline's vocabulary. `FAILURE_KINDS` names every error class
-of aiohttp's client; a test fails when the library grows one that is not there.
+The kind of failure (from the class of aiohttp's or the system's error) and the phase of the
+exchange together give one word of Byline's vocabulary. `FAILURE_KINDS` names every error class of
+aiohttp's client; a test fails when the library gains one that is not there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from byline.errors import BackendUnavailable, LlmError
 
 
 class FailureKind(Enum):
-    """What went wrong, whenever it did."""
+    """What went wrong, in whichever phase."""
 
     TIMEOUT = "timeout"
     BROKEN = "broken"  # the connection, or the way to it
@@ -45,8 +45,8 @@ class ExchangePhase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Whom a call went to. `address` is `host:port`; `mask` hides the key it was sent from what it
-    says: no error made here has it."""
+    """The server a call goes to. `address` is `host:port`; `mask` takes the key it was sent out of
+    what it says, so no error made here contains the key."""
 
     name: str
     machine: str
@@ -96,10 +96,15 @@ FAILURE_KINDS: Final[Mapping[type[BaseException], FailureKind]] = MappingProxyTy
         ValueError: FailureKind.ADDRESS,
     }
 )
-"""Every error class of aiohttp's client, and what else may come out of a socket."""
+"""Every error class of aiohttp's client, and the errors a socket may raise."""
 
-FOREIGN: Final = (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError, EOFError)
-"""What to catch around anything that touches the network."""
+NETWORK_ERRORS: Final = (
+    aiohttp.ClientError,
+    http_exceptions.HttpProcessingError,
+    OSError,
+    EOFError,
+)
+"""The errors to catch around anything that touches the network."""
 
 _REASONS: Final[Mapping[tuple[FailureKind, ExchangePhase], str]] = MappingProxyType(
     {
@@ -144,7 +149,7 @@ _CERTIFICATE_HINTS: Final[Mapping[int, str]] = MappingProxyType(
 
 
 def kind_of(error: BaseException) -> FailureKind:
-    """The kind of the nearest class of `error` that `FAILURE_KINDS` names."""
+    """Return the kind of the nearest class of `error` that `FAILURE_KINDS` names."""
     for cls in type(error).__mro__:
         if cls in FAILURE_KINDS:
             return FAILURE_KINDS[cls]
@@ -152,7 +157,7 @@ def kind_of(error: BaseException) -> FailureKind:
 
 
 def reason_of(error: BaseException, phase: ExchangePhase) -> str:
-    """One word of the vocabulary for a foreign error that is not a fault of our own."""
+    """Return the word of the vocabulary for a foreign error that is not Byline's own fault."""
     kind = kind_of(error)
     if (
         phase is ExchangePhase.CONNECT
@@ -165,10 +170,11 @@ def reason_of(error: BaseException, phase: ExchangePhase) -> str:
     return _REASONS[kind, phase]
 
 
-def of_network(
+def network_error(
     error: BaseException, phase: ExchangePhase, to: Upstream
 ) -> BackendUnavailable | LlmError:
-    """Our error for one of `FOREIGN`, or for an address nobody can call."""
+    """Return Byline's error for one of `NETWORK_ERRORS`, or for an address that cannot be
+    called."""
     if kind_of(error) is FailureKind.ADDRESS:
         return misconfigured(to, f"the base_url cannot be called: {error}")
     certificate = getattr(error, "certificate_error", error)  # aiohttp's, or from a bare socket
@@ -178,7 +184,7 @@ def of_network(
 def unavailable(
     to: Upstream, reason: str, said: str = "", cause: BaseException | None = None
 ) -> BackendUnavailable:
-    """BackendUnavailable with a detail a person can act on: who, what, and what to look at."""
+    """Return a BackendUnavailable whose detail says who failed, how, and what to look at."""
     hint = _HINTS.get(reason, "").format(machine=to.machine)
     if isinstance(cause, ssl.SSLCertVerificationError):
         hint = _CERTIFICATE_HINTS.get(cause.verify_code, _NOT_TRUSTED).format(machine=to.machine)
@@ -188,13 +194,16 @@ def unavailable(
     )
 
 
-def of_stream(error: StreamFailed, to: Upstream) -> BackendUnavailable:
-    """Our error for an answer that broke off or reported a failure."""
+def stream_error(error: StreamFailed, to: Upstream) -> BackendUnavailable:
+    """Return Byline's error for an answer that broke off or reported a failure."""
     return unavailable(to, error.reason, error.text)
 
 
-def of_status(status: int, phrase: str, body: bytes, to: Upstream) -> BackendUnavailable | LlmError:
-    """Our error for an answer other than 200. `body` is as much of it as was read."""
+def status_error(
+    status: int, phrase: str, body: bytes, to: Upstream
+) -> BackendUnavailable | LlmError:
+    """Return Byline's error for a status other than 200. `body` is as much of the body as was
+    read."""
     said = upstream_text(body, f"HTTP {status} {phrase}".strip(), to.mask)
     if status >= 500:
         loading = status == 503 and "loading model" in said.lower()
@@ -205,12 +214,12 @@ def of_status(status: int, phrase: str, body: bytes, to: Upstream) -> BackendUna
 
 
 def bad_response(to: Upstream, text: str) -> LlmError:
-    """A complete 200 that holds nothing usable."""
+    """Return the LlmError for a complete 200 that holds nothing usable."""
     return _llm_error(to, "bad_response", text)
 
 
 def misconfigured(to: Upstream, text: str) -> LlmError:
-    """The call cannot be made as configured; no server was asked."""
+    """Return the LlmError for a call that cannot be made as configured; no server was asked."""
     return _llm_error(to, "misconfigured", text)
 
 
@@ -228,7 +237,7 @@ _SENTENCES: Final[tuple[tuple[type[BaseException], str], ...]] = (
 
 
 def _sentence(error: BaseException) -> str:
-    """What happened, for a person; without the library's own way of putting it."""
+    """Return what happened in words for a person, not the library's."""
     for cls, sentence in _SENTENCES:
         if isinstance(error, cls):
             return sentence

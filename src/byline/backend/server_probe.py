@@ -1,7 +1,8 @@
-"""Looking at a server without running a model: what it tells of itself, read into facts.
+"""Probes a server without running a model: reads what it tells about itself.
 
-Only pages that load nothing and wake nobody are asked for: `/v1/models`, `/health` and the page of
-`authorship.KINDS`. A page a server does not have tells nothing; a key it refuses is an error.
+Only pages that load nothing and wake nobody are requested: `/v1/models`, `/health` and the page of
+`authorship.SERVER_KINDS`. A page the server does not have is no evidence; a key it refuses is an
+error.
 
     the server                             listed                          loaded
     1  llama.cpp                           what `/props` names             the same
@@ -29,12 +30,12 @@ _SERVES_ALL_IT_LISTS: Final = frozenset({"vllm"})
 Entry = Mapping[str, Any]
 
 
-async def probe_server(ask: GetJson, model: str) -> ProbeResult:
-    """Ask a server how it is and whether it has `model`. `ask` is `Link.ask`.
+async def probe_server(get: GetJson, model: str) -> ProbeResult:
+    """Return the server's state and whether it has `model`. `get` is `ServerLink.request_json`.
 
     Raises BackendUnavailable, and LlmError for a key that is missing or refused.
     """
-    pages = _CachedPages(ask)
+    pages = _CachedPages(get)
     try:
         listed = _entries(await pages.get("/v1/models"))
         await pages.get("/health")  # where llama.cpp and vLLM say that they cannot serve
@@ -100,16 +101,16 @@ def _names(listed: Sequence[Entry]) -> str:
 
 
 class _CachedPages:
-    """The pages of one look, each asked for once; {} for one the server does not have."""
+    """The pages of one probe, each requested once; {} for one the server does not have."""
 
-    def __init__(self, ask: GetJson) -> None:
-        self._ask = ask
+    def __init__(self, get: GetJson) -> None:
+        self._get = get
         self._read: dict[str, Mapping[str, Any]] = {}
 
     async def get(self, path: str) -> Mapping[str, Any]:
         if path not in self._read:
             try:
-                page = await self._ask(path)
+                page = await self._get(path)
             except LlmError as error:
                 if error.reason in _REFUSED:
                     raise

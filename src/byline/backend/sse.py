@@ -1,4 +1,4 @@
-"""Server-sent events out of bytes, however the network cut them. Pure: no await, clock or log."""
+"""Server-sent events from bytes, however the network cut them. Pure: no await, clock or log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LINE_BYTES_MAX = 4 * 1024 * 1024
 
 
 class LineTooLong(Exception):
-    """The server sends a line that does not end. `limit` in bytes."""
+    """A line of the stream is longer than `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"a line of the answer is longer than {limit} bytes")
@@ -24,7 +24,7 @@ class SseEvent(NamedTuple):
 
 
 class SseReader:
-    """Feed it bytes as they come, take the events they complete.
+    """SseReader turns bytes into events. Feed it chunks as they come.
 
     CRLF and LF end a line; comment lines (`: keepalive`) are skipped. llama.cpp used to send
     failures as a field of its own (`error: {…}`): that becomes an event named `error`.
@@ -37,10 +37,10 @@ class SseReader:
         self._data: list[bytes] = []
         self._started = False
         self.stray = b""
-        """The first line that belongs to no event stream: a server that answers something else."""
+        """The first line that is not of an event stream: the server answers something else."""
 
     def feed(self, chunk: bytes) -> list[SseEvent]:
-        """Events completed by `chunk`. Raises LineTooLong."""
+        """Return the events completed by `chunk`. Raises LineTooLong."""
         lines = (self._tail + chunk).split(b"\n")
         self._tail = lines.pop()
         if max(map(len, lines), default=0) > self._line_bytes_max:
@@ -57,7 +57,7 @@ class SseReader:
         return events
 
     def close(self) -> list[SseEvent]:
-        """What the end of the stream completes: some servers forget the last blank line."""
+        """Return the events that the end completes: some servers forget the last blank line."""
         last_line, self._tail = self._tail.removesuffix(b"\r"), b""
         events = [self._line(last_line) if last_line else None, self._line(b"")]
         return [event for event in events if event is not None]

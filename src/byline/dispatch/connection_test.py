@@ -29,7 +29,7 @@ from byline.backend.server_detection import (
     DetectedServer,
     addresses_of,
     detect_server,
-    is_out_of_bounds,
+    is_forbidden_address,
     open_bounded_socket,
 )
 from byline.config.backend_proposal import Found, proposed_text
@@ -275,7 +275,7 @@ async def _connect(base_url: str) -> str:
             detail=f"{to.address}: the name {host} cannot be resolved. Is it spelled right, and "
             "is that computer on this network?",
         ) from None
-    if any(map(is_out_of_bounds, found)):
+    if any(map(is_forbidden_address, found)):
         raise BadRequest(
             f"{host} leads to {', '.join(found)}, where no model server is tried: link-local and "
             "metadata addresses are out of bounds.",
@@ -287,7 +287,7 @@ async def _connect(base_url: str) -> str:
 
 
 async def _detect(link: ServerLink, request: TrialRequest, progress: _TrialProgress) -> str:
-    server = await detect_server(link.ask)
+    server = await detect_server(link.request_json)
     model = request.model or _first_choice(server)
     progress.trial = replace(
         progress.trial,

@@ -45,10 +45,12 @@ class BlobStore:
         self.place = place
         self.folder = folder
 
-    async def put(self, path: Path, expect: Callable[[str], Awaitable[None]] | None = None) -> str:
+    async def put(
+        self, path: Path, before_store: Callable[[str], Awaitable[None]] | None = None
+    ) -> str:
         """Keep the bytes of the file at `path`; returns their SHA-256 in hex.
 
-        `expect` is told it before anything is stored, where they are not kept already.
+        `before_store` is told it before anything is stored, where they are not kept already.
         Raises `StorageFull` (nothing is kept then), and the `OSError` of a `path` that cannot be
         read or that changes while it is.
         """
@@ -57,16 +59,16 @@ class BlobStore:
             data = await asyncio.to_thread(path.read_bytes)
             sha256 = hashlib.sha256(data).hexdigest()
             if not await self._holds(sha256, len(data)):
-                if expect is not None:
-                    await expect(sha256)
+                if before_store is not None:
+                    await before_store(sha256)
                 with _storage_errors():
                     await self._store.put_async(_key(sha256), data, use_multipart=False)
                 await self._flush(sha256)
             return sha256
         sha256 = await asyncio.to_thread(_hash, path)
         if not await self._holds(sha256, size):
-            if expect is not None:
-                await expect(sha256)
+            if before_store is not None:
+                await before_store(sha256)
             with _storage_errors():
                 await self._store.put_async(
                     _key(sha256),

@@ -79,8 +79,8 @@ class Database:
         self._pool = pool
         # Waiting happens here, in order of arrival, and not in the pool: a caller who waits there
         # while the server is down is not tried again before others come.
-        self._places = asyncio.Semaphore(pool.max_size)
-        self._lent: dict[AsyncConnection[DictRow], float] = {}
+        self._permits = asyncio.Semaphore(pool.max_size)
+        self._borrowed_until: dict[AsyncConnection[DictRow], float] = {}
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
         """Borrow a connection for one transaction: committed at the end, rolled back on an error.
@@ -125,7 +125,7 @@ class Database:
         deadline = time.monotonic() + wait_s_max
         try:
             async with asyncio.timeout(wait_s_max):
-                await self._places.acquire()
+                await self._permits.acquire()
         except TimeoutError:
             raise DatabaseUnavailable(
                 f"All {self._pool.max_size} database connections stayed in use "
@@ -135,14 +135,14 @@ class Database:
         try:
             with database_errors():
                 connection = await self._borrow(deadline)
-                self._lent[connection] = time.monotonic() + wait_s_max
+                self._borrowed_until[connection] = time.monotonic() + wait_s_max
                 try:
                     yield connection
                 finally:
-                    del self._lent[connection]
+                    del self._borrowed_until[connection]
                     await self._pool.putconn(connection)
         finally:
-            self._places.release()
+            self._permits.release()
 
     async def _borrow(self, deadline: float) -> AsyncConnection[DictRow]:
         while True:
@@ -167,17 +167,19 @@ class Database:
         """
         while True:
             await asyncio.sleep(_WATCH_S)
-            late = [one for one, due in self._lent.items() if due < time.monotonic()]
-            if late and not await _greets(self.url):
+            late = [one for one, due in self._borrowed_until.items() if due < time.monotonic()]
+            if late and not await _accepts_connections(self.url):
                 for connection in late:
-                    if connection in self._lent:
-                        _hang_up(connection)
+                    if connection in self._borrowed_until:
+                        _shut_down_socket(connection)
             elif late:
                 due = time.monotonic() + self._pool.timeout
-                self._lent.update((one, due) for one in late if one in self._lent)
+                self._borrowed_until.update(
+                    (one, due) for one in late if one in self._borrowed_until
+                )
 
 
-async def _greets(url: str) -> bool:
+async def _accepts_connections(url: str) -> bool:
     """Whether the server says anything to a newcomer, be it no."""
     try:
         connection = await AsyncConnection.connect(url, connect_timeout=_HANDSHAKE_S_MAX)
@@ -189,7 +191,7 @@ async def _greets(url: str) -> bool:
     return True
 
 
-def _hang_up(connection: AsyncConnection[DictRow]) -> None:
+def _shut_down_socket(connection: AsyncConnection[DictRow]) -> None:
     """End the connection below the client library: whoever waits on it is told that it broke."""
     with (
         contextlib.suppress(OSError, psycopg.Error),

