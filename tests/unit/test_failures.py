@@ -41,7 +41,7 @@ def test_every_error_class_of_aiohttp_s_client_is_named_in_the_table() -> None:
     classes |= {one for one in vars(client_exceptions).values() if _is_client_error(one)}
     own = {cls for cls in classes if cls.__module__.startswith("aiohttp.")}
     unnamed = sorted(cls.__name__ for cls in own if cls not in FAILURE_KINDS)
-    assert not unnamed, f"aiohttp has grown {unnamed}; say in failures.KINDS what they mean"
+    assert not unnamed, f"aiohttp has grown {unnamed}; say in failures.FAILURE_KINDS what they mean"
 
 
 def _is_client_error(value: object) -> bool:

@@ -32,7 +32,7 @@ _BEFORE: Final[Mapping[DocumentState, frozenset[DocumentState]]] = {
 
 
 def states_before(state: DocumentState) -> frozenset[DocumentState]:
-    """The states a document may be in just before `state`."""
+    """Return the states from which a document may change to `state`."""
     return _BEFORE[state]
 
 
@@ -43,12 +43,11 @@ async def change_state(
     *,
     error: DocumentError | None = None,
 ) -> DictRow | None:
-    """Bring a document into `state`, with `error` if that is `failed`, or `queued` for another try.
+    """Change a document's state, in the caller's transaction. `error` belongs to `failed`, or to
+    `queued` for another try.
 
-    In the caller's transaction.
-
-    Returns its row; None if it is gone, or in a state from which `state` cannot be reached (then
-    somebody else has it now, and the caller's work on it is void).
+    Returns the document's row, or None: the document is gone, or in a state from which `state`
+    cannot be reached. Then another process has it now, and the caller's work on it is void.
     """
     found = await connection.execute(
         statements("documents")["change_state"],

@@ -1,9 +1,9 @@
-"""Bringing a database's schema to what this program needs, one numbered step at a time.
+"""Brings a database's schema up to date, one numbered step at a time.
 
 Two components share the database: Byline's own tables (`migrations/NNNN_name.sql`) and those of
-procrastinate, the job queue, which ships its schema and later changes to it as a library. What was
-applied is recorded by name in `schema_migrations`. A step is one transaction: it happens with its
-record or not at all. An advisory lock keeps two starting processes from doing the same step.
+procrastinate, the job queue, which ships its schema and later changes to it as a library. Applied
+steps are recorded by name in `schema_migrations`. A step and its record are one transaction. An
+advisory lock keeps two starting processes from doing the same step.
 """
 
 from __future__ import annotations
@@ -37,14 +37,16 @@ class MigrationStep:
 
 @dataclass(frozen=True, slots=True)
 class SchemaComponent:
-    """A part of the schema: all its steps in order, and the short cut for an empty database."""
+    """A part of the schema: all its steps in order, and optionally `whole`, one step for an empty
+    database."""
 
     name: str
     steps: tuple[MigrationStep, ...]
     whole: MigrationStep | None = None
 
     def missing(self, applied: set[str]) -> Sequence[MigrationStep]:
-        """The steps still to take. `StartFailed` when `applied` has one we have never heard of."""
+        """Return the steps still to take. Raises `StartFailed` when `applied` has an unknown
+        one."""
         known = {name for step in self.steps for name in step.names}
         if unknown := sorted(applied - known):
             raise StartFailed(
@@ -66,7 +68,7 @@ def _sql_files(folder: Traversable) -> tuple[MigrationStep, ...]:
 
 
 def byline_component() -> SchemaComponent:
-    """Byline's own tables, from `store/migrations`."""
+    """Return the component of Byline's own tables, from `store/migrations`."""
     return SchemaComponent("byline", _sql_files(resources.files(__package__) / "migrations"))
 
 
@@ -115,10 +117,10 @@ def check_encoding(row: Mapping[str, object]) -> None:
 async def migrate(
     connection: AsyncConnection[DictRow], components: Sequence[SchemaComponent] | None = None
 ) -> list[str]:
-    """Apply what is missing and return the names of it, in order.
+    """Apply the missing steps and return their names, in order.
 
-    `connection` is in autocommit mode. Raises `StartFailed`: the server is too old, the database
-    is newer than this program, or a step failed (then nothing of that step is left).
+    `connection` is in autocommit mode. Raises `StartFailed`: the server is too old, the database is
+    newer than this program, or a step failed (then nothing of that step is left).
     """
     sql = statements("migrate")
     versions = await (await connection.execute(sql["versions"])).fetchone()
@@ -138,7 +140,7 @@ async def migrate(
 
 @dataclass(frozen=True, slots=True)
 class SchemaVersions:
-    """What a server is, as it says itself."""
+    """The versions of a server and of its pgvector, as the server reports them."""
 
     server: str
     vector: str
@@ -146,14 +148,15 @@ class SchemaVersions:
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """A database before `migrate`: what it is, and the names of what would be applied."""
+    """A database before `migrate`: its versions, and the names of the steps that would be
+    applied."""
 
     versions: SchemaVersions
     missing: Sequence[str]
 
 
 async def outstanding(connection: AsyncConnection[DictRow]) -> SchemaState:
-    """What `migrate` would do; changes nothing.
+    """Return what `migrate` would do; changes nothing.
 
     Raises `StartFailed` where `migrate` would refuse.
     """
@@ -189,7 +192,7 @@ async def _apply(
     for component_name, step in todo:
         with _as_start_failure(f"{component_name} {step.names[-1]}"):
             async with connection.transaction():
-                # Without parameters psycopg sends the text as it is: many statements, `%` and all.
+                # Without parameters psycopg sends the text unchanged: many statements, with `%`.
                 await connection.execute(step.sql)
                 await connection.execute(
                     sql["record"], {"component": component_name, "names": list(step.names)}
@@ -207,7 +210,7 @@ def _as_start_failure(what: str) -> Iterator[None]:
             remedy="Another Byline may be migrating it; wait for it and start again.",
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError):
-        raise  # a lost connection is no fault of the step: the caller's seam names it
+        raise  # a lost connection is no fault of the step; `database_errors` converts it
     except psycopg.Error as error:
         raise StartFailed(
             f"Migrating the database failed at {what}: {error.diag.message_primary or error}.",

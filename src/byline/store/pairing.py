@@ -1,15 +1,14 @@
-"""A database and the store of its files belong together: who pairs them, and who refuses.
+"""Pairs a database with the store of its files, and refuses a pair that does not match.
 
-Two processes on one database with a store each would lose files: what one takes in, the other
-does not find; what one removes, the other keeps. Two databases on one store would, too: what
-nobody has in one of them is removed from under the other. So the store bears an id, and the
-database knows it.
+Two processes on one database with a store each would lose files: one does not find what the other
+added, and keeps what the other removed. So would two databases on one store: each removes the files
+that only the other uses. So the store holds an id, and the database records it.
 
-    database knows   store bears   what is done
-    nothing          nothing       the two are paired: the id is made, borne, and known as borne
-    an id            the same      nothing
-    an id            nothing       where the id was never borne (a crash), it is now; else refused
-    anything else                  refused
+    database records   store holds   what is done
+    nothing            nothing       pair them: record an id, write it to the store, record that
+    an id              the same      nothing
+    an id              nothing       write it if it never was written (a crash); otherwise refuse
+    anything else                    refuse
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from byline.store.statements import statements
 
 
 async def pair(database: Database, blobs: BlobStore) -> None:
-    """See that the files of `database` are those in `blobs`; pair the two if neither is paired.
+    """Check that the files of `database` are those in `blobs`; pair the two if neither is paired.
 
     Raises `StartFailed` where one of them belongs to another, `StorageUnavailable`,
     `DatabaseUnavailable`.
@@ -36,7 +35,7 @@ async def pair(database: Database, blobs: BlobStore) -> None:
         if known is None and borne is None:
             known = {"id": str(uuid.uuid4()), "place": blobs.place, "is_borne": False}
             await connection.execute(sql["know"], known)
-            await connection.commit()  # known before it is borne: a crash in between is mended
+            await connection.commit()  # recorded before it is written: repairs a crash in between
             await connection.execute(sql["lock"])
         if known is None:
             raise _database_mismatch(blobs)
@@ -48,7 +47,7 @@ async def pair(database: Database, blobs: BlobStore) -> None:
 
 
 async def pairing_fault(database: Database, blobs: BlobStore) -> StartFailed | None:
-    """Why a Byline with this database and this store would not start; None where it would."""
+    """Return why a Byline with this database and this store would not start, or None."""
     async with database.connection() as connection:
         known = await (await connection.execute(statements("pairing")["known"])).fetchone()
     borne = await blobs.identity()

@@ -1,4 +1,4 @@
-"""A sign of life other processes on the same database can see.
+"""A presence lock: other processes on the database see by it whether this process lives.
 
 A process holds one advisory lock on a connection of its own for as long as it lives. PostgreSQL
 frees the lock the moment the connection ends, however it ends, so a lock that can be taken belongs
@@ -19,7 +19,8 @@ from byline.store.statements import statements
 
 @asynccontextmanager
 async def presence(url: str) -> AsyncIterator[int]:
-    """Hold a fresh advisory lock key (a positive 62-bit number) until the block ends."""
+    """Hold an advisory lock with a new random key (a positive 62-bit number) until the block
+    ends."""
     key = secrets.randbits(62)
     with database_errors():
         connection = await psycopg.AsyncConnection.connect(url, autocommit=True)

@@ -37,7 +37,8 @@ class ServerAccount:
 
 
 def server_account(data: Path) -> ServerAccount:
-    """PostgreSQL refuses to run as root: then it is the owner of the data, or `nobody`."""
+    """Return the account that runs the server: as root the owner of the data, `byline` or `nobody`,
+    since PostgreSQL refuses to run as root. Raises `StartFailed`."""
     if os.geteuid() != 0:
         return ServerAccount(os.geteuid(), os.getegid())
     if data.exists() and (owner := data.stat()).st_uid != 0:
@@ -55,7 +56,8 @@ def server_account(data: Path) -> ServerAccount:
 
 
 def launch_command(account: ServerAccount, program: Path, *arguments: str) -> list[str]:
-    """The command line of a process that becomes `program` as `account` and ends with this one."""
+    """Return the command line of a process that runs `program` as `account` and ends with this
+    one."""
     return [
         *(sys.executable, "-I", "-S", launch.__file__),
         *(str(account.uid), str(account.gid), str(os.getpid())),
@@ -64,13 +66,14 @@ def launch_command(account: ServerAccount, program: Path, *arguments: str) -> li
 
 
 def environment() -> dict[str, str]:
-    """Byline's own environment without what would make PostgreSQL's programs act otherwise."""
+    """Return Byline's environment without the variables that change how PostgreSQL's programs
+    act."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def find_programs(account: ServerAccount) -> Path:
-    """The folder of the wheel's programs, or of a copy where `account` can reach them."""
+    """Return the folder of the wheel's programs, or of a copy where `account` can reach them."""
     spec = util.find_spec(_PACKAGE)  # found, not imported: its own start-up code is not wanted
     if spec is None or spec.origin is None:
         raise StartFailed(
@@ -104,7 +107,7 @@ def _can_run(account: ServerAccount, programs: Path) -> bool:
         ran = subprocess.run(
             command, cwd="/", capture_output=True, check=False, timeout=_VERSION_S_MAX
         )
-    except subprocess.TimeoutExpired:  # on a disk that does not answer, say
+    except subprocess.TimeoutExpired:  # for example on a disk that does not answer
         return False
     return ran.returncode == 0
 
