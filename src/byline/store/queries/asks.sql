@@ -1,6 +1,6 @@
 -- name: insert_ask
--- Nobody waits for the disk: the answer's own commit does. What a power cut takes in the second
--- before is the trace of a question that nobody had an answer to.
+-- This commit does not wait for the disk; the commit of the answer does. A power cut may lose the
+-- row of a question asked in the last second, which had no answer yet.
 WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO asks (id, owner, question, backend, machine, mode, collection, conversation_id, status,
                   terms, analysis)
@@ -9,7 +9,7 @@ SELECT %(id)s, %(owner)s, %(question)s, %(backend)s, %(machine)s, %(mode)s, %(co
 FROM unhurried;
 
 -- name: finish_ask
--- One statement: somebody waits for it.
+-- One statement, because a person waits for it.
 WITH finished AS (
     UPDATE asks
     SET status = %(status)s, answer = %(answer)s, finished_at = now(),
@@ -30,7 +30,8 @@ FROM asks
 WHERE id = %(id)s;
 
 -- name: conditions
--- Of `asks`, for the lists of asks and of conversations. What is NULL is not asked.
+-- Conditions on `asks`, for the lists of asks and of conversations. A parameter that is NULL does
+-- not filter.
     (%(backends)s::text[] IS NULL OR backend = ANY (%(backends)s::text[]))
 AND (%(machines)s::text[] IS NULL OR machine = ANY (%(machines)s::text[]))
 AND (%(statuses)s::text[] IS NULL OR status = ANY (%(statuses)s::text[]))
@@ -42,11 +43,11 @@ AND (%(asked_until)s::timestamptz IS NULL OR created_at < %(asked_until)s::times
 terms @> %(terms)s::integer[]
 
 -- name: cites
--- By the index `asks_citing`.
+-- Uses the index `asks_citing`.
 jsonb_path_query_array(answer, '$.citations[*].document_id') @> jsonb_build_array(%(cites)s::text)
 
 -- name: list_asks
--- What is shown of an answer is unpacked for the rows of one page only.
+-- MATERIALIZED, so that answers are read for the rows of one page only.
 WITH page AS MATERIALIZED (
     SELECT id, created_at
     FROM asks
