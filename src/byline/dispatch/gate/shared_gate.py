@@ -37,7 +37,7 @@ class GateMode(Enum):
 
     ALONE = "alone"
     SHARED = "shared"
-    DISCONNECTED = "adrift"
+    DISCONNECTED = "disconnected"
 
 
 class SharedGate(Gate):
