@@ -10,7 +10,7 @@ import pytest
 from gate_members import BG, FG, LIMITS, WITHIN_S, Call, member, query
 
 from byline.dispatch.gate.shared_gate import GateMode
-from byline.domain.gates import AskedBy, Asker, Queued, Who
+from byline.domain.gates import AskedBy, Asker, CallLabel, Queued
 from byline.errors import GateFull, GateTimeout, Stopping
 
 
@@ -327,9 +327,11 @@ async def test_every_process_sees_who_runs_and_who_waits_for_what(database_url: 
         waiting = second.call(BG)
         await first.shows(1, background=1)
         queue_snapshot = first.gate.queue_snapshot(10)
-        assert [(c.who, c.place) for c in queue_snapshot.running] == [(Who("gemma", ask), None)]
+        assert [(c.label, c.place) for c in queue_snapshot.running] == [
+            (CallLabel("gemma", ask), None)
+        ]
         (behind,) = queue_snapshot.waiting
-        assert (behind.who.backend, behind.priority, behind.place) == (
+        assert (behind.label.backend, behind.priority, behind.place) == (
             "gemma",
             BG,
             Queued(1, 1, None),

@@ -271,7 +271,7 @@ async def test_at_a_configured_machine_a_test_waits_at_its_gate(
     with await gate.enter("qwen", Priority.FOREGROUND):
         testing = asyncio.create_task(tried.run(TrialRequest(machine.base_url)))
         await gate.until(lambda status: status.waiting_foreground == 1)
-        assert gate.queue_snapshot(1).waiting[0].who.asked_by.asker is Asker.TRIAL
+        assert gate.queue_snapshot(1).waiting[0].label.asked_by.asker is Asker.TRIAL
         assert await machine.chats() == []
     assert states(await testing) == ["ok"] * 4
     assert gate.status().running == 0

@@ -30,7 +30,7 @@ class Call:
 
     ticket: int
     priority: Priority
-    came: float
+    requested_at: float
     since: float
     waited_s: float = 0.0
     preemptions: int = 0
@@ -122,12 +122,12 @@ class AdmissionHistory(RuleBasedStateMachine):
         return call.preemptions < self.limits.preemptions_max
 
     def is_old(self, call: Call) -> bool:
-        return call.came + self.limits.background_wait_s_max <= self.now
+        return call.requested_at + self.limits.background_wait_s_max <= self.now
 
     def deadline(self, call: Call) -> float:
         if call.priority is FG:
-            return call.came + self.limits.queue_wait_s_max
-        return call.came + self.limits.background_give_up_s
+            return call.requested_at + self.limits.queue_wait_s_max
+        return call.requested_at + self.limits.background_give_up_s
 
     def leave_queue(self, ticket: int) -> Call:
         for queue in self.waiting.values():

@@ -42,7 +42,7 @@ _ANSWER_BYTES_BASE: Final = 1024 * 1024
 _ANSWER_BYTES_PER_TOKEN: Final = 4096  # a chunk of mlx-vlm takes about 450
 _ERROR_BYTES_MAX: Final = 65_536
 _ERROR_S_MAX: Final = 5.0
-_SETTLE_CHUNKS_MAX: Final = 16
+_END_CHUNKS_MAX: Final = 16
 
 _PEER_GONE: Final = frozenset({errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH})
 
@@ -156,7 +156,7 @@ class CompletionCall:
             return
         try:
             async with asyncio.timeout(self._link.limits.read_to_end_s):
-                for _ in range(_SETTLE_CHUNKS_MAX):
+                for _ in range(_END_CHUNKS_MAX):
                     if not await self._response.content.readany():
                         return
         except NETWORK_ERRORS:

@@ -216,9 +216,9 @@ class _CallIndexes:
     def read(self, calls: object) -> tuple[ToolCallDelta, ...]:
         if not isinstance(calls, list):
             return ()
-        return tuple(self._one(call) for call in calls if isinstance(call, Mapping))
+        return tuple(self._indexed(call) for call in calls if isinstance(call, Mapping))
 
-    def _one(self, call: Mapping[str, Any]) -> ToolCallDelta:
+    def _indexed(self, call: Mapping[str, Any]) -> ToolCallDelta:
         function = _mapping(call.get("function"))
         call_id, name = _text(call.get("id")), _text(function.get("name"))
         index = self._index(call.get("index"), call_id, name)

@@ -62,13 +62,13 @@ class EmbeddingsClient:
             if limit.expired():
                 raise unavailable(self._link.to, "ReadTimeout", "no answer in time") from error
             raise network_error(exchange.cause_of(error), exchange.phase, self._link.to) from error
-        return await self._lists(answer, said, len(texts))
+        return await self._vectors_of(answer, said, len(texts))
 
     async def close(self) -> None:
         """Close every connection."""
         await self._link.close()
 
-    async def _lists(
+    async def _vectors_of(
         self, answer: aiohttp.ClientResponse, said: bytes, count: int
     ) -> list[list[Any]]:
         if answer.status != 200:

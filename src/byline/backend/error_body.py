@@ -20,7 +20,17 @@ TEXT_CHARS_MAX: Final = 500
 BODY_BYTES_MAX: Final = 16_384
 """Bytes of an error's body that are examined."""
 
-_WORDS: Final = ("message", "msg", "error", "detail", "errors", "title", "reason", "type", "code")
+_TEXT_KEYS: Final = (
+    "message",
+    "msg",
+    "error",
+    "detail",
+    "errors",
+    "title",
+    "reason",
+    "type",
+    "code",
+)
 _TOOL_CALL_ERROR: Final = re.compile(
     r"Generation ended with an incomplete tool call|Tool arguments changed after they were streamed"
     r"|Streamed tool arguments do not match|Failed to parse input at pos \d+"
@@ -71,7 +81,7 @@ def is_tool_call_error(text: str) -> bool:
 def _error_text(value: object) -> str:
     if isinstance(value, Mapping):
         place = value.get("loc")
-        for word in _WORDS:
+        for word in _TEXT_KEYS:
             said = _error_text(value.get(word))
             if said:
                 return f"{'.'.join(map(str, place))}: {said}" if isinstance(place, list) else said

@@ -31,7 +31,7 @@ from byline.backend.sse import LINE_BYTES_MAX
 JSON_BYTES_MAX: Final = 1024 * 1024
 """Bytes read at most of an answer other than a chat completion."""
 
-_NEXT_ADDRESS_S: Final = 0.25  # RFC 8305; a name may have an IPv6 address nobody answers at
+_NEXT_ADDRESS_S: Final = 0.25  # RFC 8305; a name may have an IPv6 address that does not answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ class MaskedDeltas:
             return deltas
         masked: list[Delta] = []
         for delta in deltas:
-            masked += self._one(delta)
+            masked += self._mask_delta(delta)
         return masked
 
     def close(self) -> list[Delta]:
@@ -158,17 +158,17 @@ class MaskedDeltas:
             return []
         return [Delta(content=content, reasoning=reasoning, tool_calls=calls)]
 
-    def _one(self, delta: Delta) -> list[Delta]:
+    def _mask_delta(self, delta: Delta) -> list[Delta]:
         content = self._content.feed(delta.content) if delta.content else ""
         reasoning = self._reasoning.feed(delta.reasoning) if delta.reasoning else ""
-        calls = tuple(map(self._call, delta.tool_calls)) if delta.tool_calls else ()
+        calls = tuple(map(self._mask_call, delta.tool_calls)) if delta.tool_calls else ()
         if content != delta.content or reasoning != delta.reasoning or calls != delta.tool_calls:
             delta = replace(delta, content=content, reasoning=reasoning, tool_calls=calls)
         if delta.finish_reason is not None:
             return [*self.close(), delta]
         return [delta] if content or reasoning or calls else []
 
-    def _call(self, call: ToolCallDelta) -> ToolCallDelta:
+    def _mask_call(self, call: ToolCallDelta) -> ToolCallDelta:
         text = self._arguments.setdefault(call.index, MaskedText(self._mask))
         return ToolCallDelta(
             call.index,

@@ -12,7 +12,7 @@ from byline.domain.chat import ChatRequest
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=dict)
 
-_OURS: Final = frozenset(
+_RESERVED_FIELDS: Final = frozenset(
     {
         "model",
         "messages",
@@ -60,7 +60,7 @@ def chat_body(
     """
     body: dict[str, Any] = {
         **(extra_fields or {}),
-        **{key: value for key, value in request.options.items() if key not in _OURS},
+        **{key: value for key, value in request.options.items() if key not in _RESERVED_FIELDS},
         "model": config.model,
         "messages": list(request.messages),
         "stream": True,

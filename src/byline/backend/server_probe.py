@@ -38,7 +38,7 @@ async def probe_server(get: GetJson, model: str) -> ProbeResult:
     pages = _CachedPages(get)
     try:
         listed = _entries(await pages.get("/v1/models"))
-        await pages.get("/health")  # where llama.cpp and vLLM say that they cannot serve
+        await pages.get("/health")  # llama.cpp and vLLM report here that they cannot serve
         kind = await detect_kind(pages.get)
         told = await pages.get(kind.path) if kind is not None else {}
     except BackendUnavailable as error:

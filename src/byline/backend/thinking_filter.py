@@ -17,7 +17,7 @@ _BLOCKS: Final = {
     "<reasoning>": "</reasoning>",
     "[think]": "[/think]",
     "◁think▷": "◁/think▷",
-    # gpt-oss: what it says to itself, and the heads of its messages
+    # gpt-oss: its thinking, and the headers of its messages
     "<|channel|>analysis<|message|>": "<|end|>",
     "<|start|>assistant<|channel|>final": "<|message|>",
     "<|channel|>final": "<|message|>",
@@ -49,7 +49,7 @@ class ThinkSplitter:
         self._close = ""  # the end of the block we are in
         self._line_blank = True
         self._awaits_word = True
-        # White space before the first word: a block may follow and swallow it.
+        # White space before the first word: dropped if a block follows.
         self._leading_space: list[str] = []
         self._block_seen = False
 
@@ -92,7 +92,9 @@ class ThinkSplitter:
         if self._close:
             return _held_chars(rest, self._close)
         keep = _held_chars(rest, *_BLOCKS)
-        if keep and rest[-keep] == "[":  # citations begin so: it is held back only where it counts
+        if (
+            keep and rest[-keep] == "["
+        ):  # begins citations too: held back only at the start of a line
             before = rest[:-keep].rpartition("\n")
             blank = not before[2].strip() and (bool(before[1]) or self._line_blank)
             return keep if blank else 0

@@ -31,7 +31,7 @@ from byline.dispatch.health.health_monitor import HealthMonitor
 from byline.dispatch.health.health_states import GoodEvidence
 from byline.dispatch.record.call_record import CallRecordBuilder
 from byline.domain.chat import ChatRequest, Delta, Served
-from byline.domain.gates import AskedBy, Asker, Priority, Queued, Started, Who
+from byline.domain.gates import AskedBy, Asker, CallLabel, Priority, Queued, Started
 from byline.errors import (
     BackendUnavailable,
     BylineError,
@@ -191,8 +191,10 @@ class BackendCalls:
         except GateFull as error:
             record = CallRecordBuilder(self.monitor.clock)
             record.failed(error)
-            who = Who(self._name, AskedBy(Asker.ASK))  # without the id: this ask is not stored
-            self.monitor.publish_call(record.build(who, self._gate.machine, Priority.FOREGROUND))
+            label = CallLabel(
+                self._name, AskedBy(Asker.ASK)
+            )  # without the id: this ask is not stored
+            self.monitor.publish_call(record.build(label, self._gate.machine, Priority.FOREGROUND))
             raise
 
     async def stream(
@@ -244,8 +246,8 @@ class BackendCalls:
             record.failed(error)
             raise
         finally:
-            who = Who(self._name, request.asked_by)
-            self.monitor.publish_call(record.build(who, self._gate.machine, priority))
+            label = CallLabel(self._name, request.asked_by)
+            self.monitor.publish_call(record.build(label, self._gate.machine, priority))
 
     async def _enter(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
@@ -260,10 +262,10 @@ class BackendCalls:
             request.asked_by,
         )
         if self.monitor.is_down:  # since it arrived; the first in the queue tries for all
-            await self._try_holding(slot, arrived_at)
+            await self._try_connect_holding(slot, arrived_at)
         return slot
 
-    async def _try_holding(self, slot: GateSlot, arrived_at: float) -> None:
+    async def _try_connect_holding(self, slot: GateSlot, arrived_at: float) -> None:
         wanted_back = asyncio.Event()
         slot.on_preempt = wanted_back.set
         try:

@@ -182,8 +182,8 @@ class ConnectionTester:
         if not machines:
             yield
             return
-        gate, who = self._dispatcher.gate(machines[0]), AskedBy(Asker.TRIAL)
-        with await gate.enter(TRIAL_NAME, Priority.FOREGROUND, None, who):
+        gate, asked_by = self._dispatcher.gate(machines[0]), AskedBy(Asker.TRIAL)
+        with await gate.enter(TRIAL_NAME, Priority.FOREGROUND, None, asked_by):
             yield
 
     async def _time_answer(

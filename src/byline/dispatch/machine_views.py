@@ -57,15 +57,15 @@ class MachineViews:
 
         People are served as before. Raises NotFound, DatabaseUnavailable.
         """
-        self._known(machine)
+        self._check_known(machine)
         await self._records.pause(machine)
 
     async def resume(self, machine: str) -> None:
         """Resume background work on the machine. Raises NotFound, DatabaseUnavailable."""
-        self._known(machine)
+        self._check_known(machine)
         await self._records.resume(machine)
 
-    def _known(self, machine: str) -> None:
+    def _check_known(self, machine: str) -> None:
         if machine not in self._config.machines:
             known = ", ".join(self._config.machines) or "none"
             raise NotFound(f"There is no machine {machine[:64]!r}.", remedy=f"Known: {known}.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from byline.domain.gates import NOBODY, AskedBy
+from byline.domain.gates import NO_LABEL, AskedBy
 
 Message = Mapping[str, Any]
 """One chat message in the OpenAI wire shape: `role`, `content`, maybe `tool_calls`."""
@@ -34,7 +34,7 @@ class ChatRequest:
     timeout_read_s: float = 300.0
     max_tokens: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    asked_by: AskedBy = NOBODY.asked_by
+    asked_by: AskedBy = NO_LABEL.asked_by
 
 
 @dataclass(frozen=True, slots=True)

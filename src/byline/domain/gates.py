@@ -16,7 +16,7 @@ class Priority(IntEnum):
 
 
 class Asker(StrEnum):
-    """On whose behalf a model is called."""
+    """The feature on whose behalf a model is called."""
 
     ASK = "ask"
     FOLLOW_UP = "follow_up"
@@ -30,26 +30,26 @@ class Asker(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AskedBy:
-    """Who wants a call: `asker`, and the id of the ask it is part of, if it is part of one."""
+    """On whose behalf a call is made: `asker`, and the id of the ask it is part of, if any."""
 
     asker: Asker = Asker.PROGRAM
     ask_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
-    """What a gate shows of a call: the backend it is for (or `embedder`), and who wants it."""
+class CallLabel:
+    """What a gate shows of a call: the backend it is for (or `embedder`), and on whose behalf."""
 
     backend: str = ""
     asked_by: AskedBy = AskedBy()
 
 
-NOBODY: Final = Who()
-"""A caller of whom nothing is known."""
+NO_LABEL: Final = CallLabel()
+"""The label of a call of which nothing is known."""
 
 
 class BackendState(StrEnum):
-    """What is known of a backend, from real calls first and probes second."""
+    """The state of a backend, from real calls first and probes second."""
 
     ONLINE = "online"
     BUSY = "busy"
@@ -64,8 +64,8 @@ class Queued:
     """A call waits at a gate. `position` counts from 1; `ahead` calls run or wait before it.
 
     `eta_s` is an estimate in seconds from measured durations, None before any was measured.
-    `preemptions` is how often the call has given the machine to a person who waits; above 0 that
-    is why it waits again.
+    `preemptions` counts how often the call has given the machine to a person who waits; above 0
+    that is why it waits again.
     """
 
     position: int
@@ -95,10 +95,10 @@ class GateStatus:
 
 @dataclass(frozen=True, slots=True)
 class CallAtGate:
-    """A call that runs, or waits at `place`. It has done so for `for_s` seconds, after waiting
-    `waited_s` before."""
+    """A call that runs, or waits at `place`, for `for_s` seconds now; it waited `waited_s`
+    before."""
 
-    who: Who
+    label: CallLabel
     priority: Priority
     for_s: float
     waited_s: float
@@ -129,7 +129,8 @@ class BackendHealth:
 
 @dataclass(frozen=True, slots=True)
 class BackendChanged:
-    """The state of a backend has become another one than `was`. `busy` is never told of so."""
+    """The state of a backend has changed from `was`. A change to or from `busy` is not
+    published."""
 
     backend: str
     machine: str

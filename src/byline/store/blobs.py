@@ -59,7 +59,7 @@ class BlobStore:
         if size <= _PART_BYTES:
             data = await asyncio.to_thread(path.read_bytes)
             sha256 = hashlib.sha256(data).hexdigest()
-            if not await self._holds(sha256, len(data)):
+            if not await self._is_stored(sha256, len(data)):
                 if before_store is not None:
                     await before_store(sha256)
                 with _storage_errors():
@@ -67,7 +67,7 @@ class BlobStore:
                 await self._flush(sha256)
             return sha256
         sha256 = await asyncio.to_thread(_hash, path)
-        if not await self._holds(sha256, size):
+        if not await self._is_stored(sha256, size):
             if before_store is not None:
                 await before_store(sha256)
             with _storage_errors():
@@ -86,13 +86,13 @@ class BlobStore:
         first."""
         with _lookup_errors():
             found = await self._store.get_async(_key(sha256))
-        return _pieces(found.stream(min_chunk_size=_CHUNK_BYTES))
+        return _chunks(found.stream(min_chunk_size=_CHUNK_BYTES))
 
     async def copy_to(self, sha256: str, path: Path) -> None:
         """Write a file's bytes to `path`, all or none. Raises `NotFound`, `StorageFull`."""
         pieces = await self.get(sha256)
         file = await asyncio.to_thread(path.open, "wb")
-        with _whole_or_gone(path), file, _local_errors():
+        with _removed_on_error(path), file, _local_errors():
             async for piece in pieces:
                 await asyncio.to_thread(file.write, piece)
 
@@ -136,7 +136,7 @@ class BlobStore:
                 names = (meta["path"].rpartition("/")[2] for meta in metas)
                 yield [name for name in names if _SHA256.fullmatch(name)]
 
-    async def _holds(self, sha256: str, size: int) -> bool:
+    async def _is_stored(self, sha256: str, size: int) -> bool:
         # A power cut can leave a name without its bytes: then the file is written again.
         return await self._size(sha256) == size
 
@@ -217,7 +217,7 @@ async def _same_bytes(path: Path, sha256: str) -> AsyncIterator[bytes]:
         raise OSError(errno.ESTALE, "The file changed while it was read", str(path))
 
 
-async def _pieces(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _chunks(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     with _storage_errors():
         async for piece in stream:
             yield bytes(piece)
@@ -233,7 +233,7 @@ def _flush_path(path: Path) -> None:
 
 
 @contextmanager
-def _whole_or_gone(path: Path) -> Iterator[None]:
+def _removed_on_error(path: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:

@@ -21,7 +21,7 @@ from psycopg.rows import DictRow
 from byline.domain.documents import DocumentError, DocumentState
 from byline.store.statements import statements
 
-_BEFORE: Final[Mapping[DocumentState, frozenset[DocumentState]]] = {
+_STATES_BEFORE: Final[Mapping[DocumentState, frozenset[DocumentState]]] = {
     DocumentState.QUEUED: frozenset(DocumentState) - {DocumentState.QUEUED},
     DocumentState.EXTRACTING: frozenset({DocumentState.QUEUED, DocumentState.EXTRACTING}),
     DocumentState.INDEXED: frozenset({DocumentState.EXTRACTING}),
@@ -33,7 +33,7 @@ _BEFORE: Final[Mapping[DocumentState, frozenset[DocumentState]]] = {
 
 def states_before(state: DocumentState) -> frozenset[DocumentState]:
     """Return the states from which a document may change to `state`."""
-    return _BEFORE[state]
+    return _STATES_BEFORE[state]
 
 
 async def change_state(

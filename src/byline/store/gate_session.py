@@ -111,7 +111,7 @@ class GateSession:
     async def end_previous(self, owner: int) -> None:
         """End an earlier session of this process, and wait until its locks are free: the server may
         not have noticed yet that its connection is dead."""
-        await self._run("end_session", application=_application(owner))
+        await self._run("end_session", application=_application_name(owner))
         await self._run("watch", owner=owner)
         await self._run("unwatch", owner=owner)
 
@@ -271,7 +271,7 @@ async def gate_session(
     `on_connection_event` is called when the connection may be lost; `GateSession.ping` tells.
     """
     owner = secrets.randbits(62)
-    async with _connection(url, _application(owner)) as connection:
+    async with _connection(url, _application_name(owner)) as connection:
         sql = statements("gates")
         with database_errors():
             await connection.execute(sql["bound_waits"])
@@ -325,5 +325,5 @@ def _machine_rows(results: Sequence[Sequence[DictRow]]) -> MachineRows:
     return MachineRows(machine, tickets, time["now"])
 
 
-def _application(owner: int) -> str:
+def _application_name(owner: int) -> str:
     return f"byline gates {owner}"

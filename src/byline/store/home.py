@@ -23,7 +23,7 @@ def locked_home(home: Path) -> Iterator[None]:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _take(lock, home)
+        _lock(lock, home)
         yield
     finally:
         os.close(lock)
@@ -49,7 +49,7 @@ def holder_of(home: Path) -> str | None:
     return None
 
 
-def _take(lock: int, home: Path) -> None:
+def _lock(lock: int, home: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -30,32 +30,32 @@ async def pair(database: Database, blobs: BlobStore) -> None:
     sql = statements("pairing")
     async with database.connection() as connection:
         await connection.execute(sql["lock"])
-        known = await (await connection.execute(sql["known"])).fetchone()
-        borne = await blobs.identity()
-        if known is None and borne is None:
-            known = {"id": str(uuid.uuid4()), "place": blobs.place, "is_borne": False}
-            await connection.execute(sql["know"], known)
+        recorded = await (await connection.execute(sql["known"])).fetchone()
+        stored_id = await blobs.identity()
+        if recorded is None and stored_id is None:
+            recorded = {"id": str(uuid.uuid4()), "place": blobs.place, "is_borne": False}
+            await connection.execute(sql["know"], recorded)
             await connection.commit()  # recorded before it is written: repairs a crash in between
             await connection.execute(sql["lock"])
-        if known is None:
+        if recorded is None:
             raise _database_mismatch(blobs)
-        if borne is None and not known["is_borne"]:
-            await blobs.write_identity(known["id"])
+        if stored_id is None and not recorded["is_borne"]:
+            await blobs.write_identity(recorded["id"])
             await connection.execute(sql["is_borne"], {"place": blobs.place})
-        elif borne != known["id"]:
-            raise _store_mismatch(blobs, known["id"], known["place"])
+        elif stored_id != recorded["id"]:
+            raise _store_mismatch(blobs, recorded["id"], recorded["place"])
 
 
 async def pairing_fault(database: Database, blobs: BlobStore) -> StartFailed | None:
     """Return why a Byline with this database and this store would not start, or None."""
     async with database.connection() as connection:
-        known = await (await connection.execute(statements("pairing")["known"])).fetchone()
-    borne = await blobs.identity()
-    if known is None:
-        return None if borne is None else _database_mismatch(blobs)
-    if borne == known["id"] or (borne is None and not known["is_borne"]):
+        recorded = await (await connection.execute(statements("pairing")["known"])).fetchone()
+    stored_id = await blobs.identity()
+    if recorded is None:
+        return None if stored_id is None else _database_mismatch(blobs)
+    if stored_id == recorded["id"] or (stored_id is None and not recorded["is_borne"]):
         return None
-    return _store_mismatch(blobs, known["id"], known["place"])
+    return _store_mismatch(blobs, recorded["id"], recorded["place"])
 
 
 def _store_mismatch(blobs: BlobStore, identity: str, place: str) -> StartFailed:

@@ -69,10 +69,10 @@ def _at_gate_json(call: CallAtGate) -> Json:
     place = call.place
     eta_s = None if place is None or place.eta_s is None else round(place.eta_s, 1)
     return {
-        "backend": call.who.backend,
+        "backend": call.label.backend,
         "priority": call.priority.name.lower(),
-        "asked_by": call.who.asked_by.asker.value,
-        "ask_id": call.who.asked_by.ask_id,
+        "asked_by": call.label.asked_by.asker.value,
+        "ask_id": call.label.asked_by.ask_id,
         "for_s": round(call.for_s, 1),
         "waited_s": round(call.waited_s, 1),
         "preemptions": call.preemptions,

@@ -66,7 +66,7 @@ from byline.dispatch.gate.queue_state import (
     put_back,
     with_duration,
 )
-from byline.domain.gates import NOBODY, Priority, Queued, Who
+from byline.domain.gates import NO_LABEL, CallLabel, Priority, Queued
 
 OVERDUE_SHARE = 0.25
 """A call that runs longer than the mean is expected to need this share of the mean still."""
@@ -174,13 +174,13 @@ class Admission:
         return None
 
     def on_request(
-        self, ticket: int, priority: Priority, now: float, who: Who = NOBODY
+        self, ticket: int, priority: Priority, now: float, label: CallLabel = NO_LABEL
     ) -> list[Effect]:
         """A call wants the machine."""
         queue = self._waiting[priority]
         if self._closed:  # 1
             return [RefuseClosed(ticket)]
-        call = GateCall(priority, self._next_number(now), came=now, since=now, who=who)
+        call = GateCall(priority, self._next_number(now), requested_at=now, since=now, label=label)
         if len(self._running) < self.limits.capacity and not (self.paused and priority is BG):  # 2
             self._start(ticket, call, now)
             return [Grant(ticket, waited_s=0.0)]
@@ -225,7 +225,7 @@ class Admission:
         effects: list[Effect] = []
         for priority, queue in self._waiting.items():  # 9
             wait_s_max = self.wait_s_max(priority)
-            while queue and first_call(queue).came + wait_s_max <= now:
+            while queue and first_call(queue).requested_at + wait_s_max <= now:
                 ticket, call = queue.popitem(last=False)
                 effects.append(RefuseTimeout(ticket, call.waited_s + now - call.since))
         if effects:
@@ -269,9 +269,9 @@ class Admission:
         people, background = self._waiting[FG], self._waiting[BG]
         deadlines = []
         if people:
-            deadlines.append(first_call(people).came + self.limits.queue_wait_s_max)
+            deadlines.append(first_call(people).requested_at + self.limits.queue_wait_s_max)
         if background:
-            deadlines.append(first_call(background).came + self.limits.background_give_up_s)
+            deadlines.append(first_call(background).requested_at + self.limits.background_give_up_s)
         return min(deadlines, default=None)
 
     def running(self) -> int:
@@ -301,7 +301,7 @@ class Admission:
                 eta_s = heapq.heappop(free_in_s)
                 heapq.heappush(free_in_s, eta_s + mean_s)
             if call.stopping:
-                continue  # it is counted among those who run
+                continue  # it is counted among the running calls
             position += 1
             yield ticket, Queued(position, ahead, eta_s, call.preemptions)
             ahead += 1
@@ -399,7 +399,7 @@ class Admission:
         return call
 
     def _is_overdue(self, call: GateCall, now: float) -> bool:
-        return not self.paused and call.came + self.limits.background_wait_s_max <= now
+        return not self.paused and call.requested_at + self.limits.background_wait_s_max <= now
 
     def wait_s_max(self, priority: Priority) -> float:
         """Return how many seconds after its request a call of the class may still wait."""

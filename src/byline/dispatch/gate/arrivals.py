@@ -43,17 +43,17 @@ class Arrivals:
     """Arrivals keeps the reservations at one gate, by the ids of the asks."""
 
     def __init__(self) -> None:
-        self._kept: set[str] = set()
+        self._reserved: set[str] = set()
         """Asks with a reservation: on their way, or at the gate with a call before the last."""
-        self._coming: set[str] = set()
-        self._entering: dict[int, AskedBy] = {}
+        self._on_the_way: set[str] = set()
+        self._arriving_calls: dict[int, AskedBy] = {}
         """Their calls, by ticket, that have not been admitted or refused yet."""
-        self._inside: dict[int, str] = {}
+        self._calls_before_last: dict[int, str] = {}
         """Calls at the gate after which the ask is on its way again."""
 
     def __len__(self) -> int:
         """Return how many asks are on their way."""
-        return len(self._coming)
+        return len(self._on_the_way)
 
     def places_left(self, status: GateStatus, queue_len_max: int) -> int:
         """Return how many asks that start now will get in, as far as can be known."""
@@ -61,34 +61,36 @@ class Arrivals:
         queue = max(0, queue_len_max - status.waiting_foreground)
         return slots + queue - len(self)
 
-    def keep(self, ask_id: str) -> Reservation:
+    def reserve(self, ask_id: str) -> Reservation:
         """Reserve a place for the ask."""
-        self._kept.add(ask_id)
-        self._coming.add(ask_id)
+        self._reserved.add(ask_id)
+        self._on_the_way.add(ask_id)
         return Reservation(lambda: self._forget(ask_id))
 
-    def enters(self, ticket: int, asked_by: AskedBy) -> None:
+    def call_arrives(self, ticket: int, asked_by: AskedBy) -> None:
         """Record that a call comes to the gate."""
-        if asked_by.ask_id in self._coming:
-            self._entering[ticket] = asked_by
+        if asked_by.ask_id in self._on_the_way:
+            self._arriving_calls[ticket] = asked_by
 
-    def settle(self, is_at_gate: Callable[[int], bool]) -> None:
+    def end_reservations(self, is_at_gate: Callable[[int], bool]) -> None:
         """End the reservations of the calls that now have a slot or a place in the queue."""
-        for ticket in [ticket for ticket in self._entering if is_at_gate(ticket)]:
-            asked_by = self._entering.pop(ticket)
+        for ticket in [ticket for ticket in self._arriving_calls if is_at_gate(ticket)]:
+            asked_by = self._arriving_calls.pop(ticket)
             ask_id = asked_by.ask_id or ""
-            self._coming.discard(ask_id)
+            self._on_the_way.discard(ask_id)
             if asked_by.asker is Asker.FOLLOW_UP:
-                self._inside[ticket] = ask_id
+                self._calls_before_last[ticket] = ask_id
             else:
-                self._kept.discard(ask_id)
+                self._reserved.discard(ask_id)
 
-    def left(self, ticket: int) -> None:
+    def call_left(self, ticket: int) -> None:
         """Record that a call has left the gate, or was refused."""
-        self._entering.pop(ticket, None)
-        if (ask_id := self._inside.pop(ticket, None)) in self._kept and ask_id is not None:
-            self._coming.add(ask_id)
+        self._arriving_calls.pop(ticket, None)
+        if (
+            ask_id := self._calls_before_last.pop(ticket, None)
+        ) in self._reserved and ask_id is not None:
+            self._on_the_way.add(ask_id)
 
     def _forget(self, ask_id: str) -> None:
-        self._kept.discard(ask_id)
-        self._coming.discard(ask_id)
+        self._reserved.discard(ask_id)
+        self._on_the_way.discard(ask_id)

@@ -30,14 +30,14 @@ from byline.dispatch.gate.admission import (
 from byline.dispatch.gate.arrivals import Arrivals, Reservation
 from byline.dispatch.gate.queue_state import GateCall
 from byline.domain.gates import (
-    NOBODY,
+    NO_LABEL,
     AskedBy,
     CallAtGate,
+    CallLabel,
     GateStatus,
     Priority,
     Queued,
     QueueSnapshot,
-    Who,
 )
 from byline.errors import BylineError, GateFull, GateTimeout, Stopping
 
@@ -157,14 +157,14 @@ class Gate:
         status, on_the_way = self.status(), len(self._arrivals)
         if self._arrivals.places_left(status, self._admission.limits.queue_len_max) <= 0:
             raise GateFull(backend, self.machine, status.waiting_foreground, on_the_way)
-        return self._arrivals.keep(ask_id)
+        return self._arrivals.reserve(ask_id)
 
     async def enter(
         self,
         backend: str,
         priority: Priority,
         on_queued: Callable[[Queued], None] | None = None,
-        asked_by: AskedBy = NOBODY.asked_by,
+        asked_by: AskedBy = NO_LABEL.asked_by,
     ) -> GateSlot:
         """Wait for the machine; `with await gate.enter(…):` holds it.
 
@@ -177,11 +177,11 @@ class Gate:
         ticket = next(self._tickets)
         slot = GateSlot(self, ticket, backend, on_queued)
         caller = _WaitingCaller(backend, asyncio.get_running_loop().create_future(), on_queued)
-        who = Who(backend, asked_by)
+        label = CallLabel(backend, asked_by)
         request = AdmissionEvent(
-            ticket, lambda admission, now: admission.on_request(ticket, priority, now, who)
+            ticket, lambda admission, now: admission.on_request(ticket, priority, now, label)
         )
-        self._arrivals.enters(ticket, asked_by)
+        self._arrivals.call_arrives(ticket, asked_by)
         slot.waited_s = await self._wait(ticket, caller, request)
         self._held[ticket] = slot
         return slot
@@ -259,7 +259,7 @@ class Gate:
         try:
             while True:
                 self._apply(self._decide(admit))
-                self._note_arrivals()
+                self._end_reservations()
                 if caller.on_queued is not None and not caller.outcome.done():
                     self._announce()  # at once: the caller does not know its first position yet
                 outcome = await caller.outcome
@@ -267,7 +267,7 @@ class Gate:
                     raise outcome
                 if caller.revocation is not None:
                     raise caller.revocation
-                if self._closed:  # since the grant, before its receiver woke up
+                if self._closed:  # between the grant and this turn of the loop
                     raise Stopping()
                 if not caller.preempted:
                     return outcome
@@ -283,16 +283,16 @@ class Gate:
 
     def _release(self, ticket: int) -> None:
         self._held.pop(ticket, None)
-        self._arrivals.left(ticket)
+        self._arrivals.call_left(ticket)
         done = AdmissionEvent(ticket, lambda admission, now: admission.on_done(ticket, now))
         self._apply(self._decide(done))
 
     def _leave(self, ticket: int) -> None:
-        self._arrivals.left(ticket)
+        self._arrivals.call_left(ticket)
         self._apply(self._decide(cancellation(ticket)))
 
-    def _note_arrivals(self) -> None:
-        self._arrivals.settle(lambda ticket: self._admission.call(ticket) is not None)
+    def _end_reservations(self) -> None:
+        self._arrivals.end_reservations(lambda ticket: self._admission.call(ticket) is not None)
 
     def _apply(self, effects: Iterable[Effect]) -> None:
         pending = deque(effects)
@@ -387,7 +387,7 @@ RESUME: Final = AdmissionEvent(None, lambda admission, now: admission.on_resume(
 
 def _call_at_gate(call: GateCall, place: Queued | None, now: float) -> CallAtGate:
     since_s = max(0.0, now - call.since)
-    return CallAtGate(call.who, call.priority, since_s, call.waited_s, call.preemptions, place)
+    return CallAtGate(call.label, call.priority, since_s, call.waited_s, call.preemptions, place)
 
 
 def cancellation(ticket: int) -> AdmissionEvent:

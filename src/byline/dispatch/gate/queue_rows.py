@@ -13,7 +13,7 @@ from typing import Any
 
 from byline.dispatch.gate.admission import Admission, GateLimits
 from byline.dispatch.gate.queue_state import BG, FG, GateCall, QueueState
-from byline.domain.gates import AskedBy, Asker, Priority, Who
+from byline.domain.gates import AskedBy, Asker, CallLabel, Priority
 from byline.store.gate_session import MachineRows, QueueChange
 
 Row = Mapping[str, Any]
@@ -83,14 +83,14 @@ def _call(row: Row) -> GateCall:
     return GateCall(
         priority=Priority(row["class"]),
         order=row["sequence"],
-        came=row["came"],
+        requested_at=row["came"],
         since=row["since"],
         waited_s=row["waited_s"],
         preemptions=row["preemptions"],
         stopping=row["stopping"],
         undisturbed=row["undisturbed"],
         started=row["started"],
-        who=Who(row["backend"], AskedBy(Asker(row["asker"]), row["ask_id"])),
+        label=CallLabel(row["backend"], AskedBy(Asker(row["asker"]), row["ask_id"])),
     )
 
 
@@ -98,16 +98,16 @@ def _columns(call: GateCall) -> dict[str, Any]:
     return {
         "class": int(call.priority),
         "sequence": call.order,
-        "came": call.came,
+        "came": call.requested_at,
         "since": call.since,
         "waited_s": call.waited_s,
         "preemptions": call.preemptions,
         "stopping": call.stopping,
         "undisturbed": call.undisturbed,
         "started": call.started,
-        "backend": call.who.backend,
-        "asker": call.who.asked_by.asker.value,
-        "ask_id": call.who.asked_by.ask_id,
+        "backend": call.label.backend,
+        "asker": call.label.asked_by.asker.value,
+        "ask_id": call.label.asked_by.ask_id,
     }
 
 

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from byline.domain.gates import NOBODY, Priority, Who
+from byline.domain.gates import NO_LABEL, CallLabel, Priority
 
 FG, BG = Priority.FOREGROUND, Priority.BACKGROUND
 
@@ -23,21 +23,21 @@ DURATION_WEIGHT = 0.3
 class GateCall:
     """A call from its request to its end. Times are in seconds of the gate's clock.
 
-    `came` is when it was requested, `since` when it began to wait or to run as it does now, and
-    `waited_s` the sum of its earlier waits. `order` rises with each request, `started` with each
-    grant (None: it waits). `who` has no effect on admission.
+    `since` is when it began to wait or to run as it does now, and `waited_s` the sum of its earlier
+    waits. `order` rises with each request, `started` with each grant (None: it waits). `label` has
+    no effect on admission.
     """
 
     priority: Priority
     order: int
-    came: float
+    requested_at: float
     since: float
     waited_s: float = 0.0
     preemptions: int = 0
     stopping: bool = False
     undisturbed: bool = False
     started: int | None = None
-    who: Who = NOBODY
+    label: CallLabel = NO_LABEL
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from byline.dispatch.gate.admission import (
 )
 from byline.dispatch.gate.local_gate import AdmissionEvent, Gate, GateSlot
 from byline.dispatch.gate.queue_state import GateCall, QueueState
-from byline.domain.gates import NOBODY, AskedBy, Priority, Queued
+from byline.domain.gates import NO_LABEL, AskedBy, Priority, Queued
 from byline.errors import BylineError, DatabaseUnavailable, Stopping
 
 TICK_LATE_S = 0.001
@@ -63,7 +63,7 @@ class SharedGate(Gate):
         backend: str,
         priority: Priority,
         on_queued: Callable[[Queued], None] | None = None,
-        asked_by: AskedBy = NOBODY.asked_by,
+        asked_by: AskedBy = NO_LABEL.asked_by,
     ) -> GateSlot:
         """As `Gate.enter`. Also raises DatabaseUnavailable when the database has been away for
         longer than calls wait for it."""
@@ -136,7 +136,7 @@ class SharedGate(Gate):
         """
         before, self._admission = self._admission, admission
         self._offset_s = now - self._clock.monotonic()
-        self._note_arrivals()
+        self._end_reservations()
         refusals = [e for e in effects if isinstance(e, RefuseFull | RefuseTimeout)]
         self._apply([e for e in refusals if e.ticket in self._callers])
         unsent = {event.ticket for event in self._outbox}
@@ -243,7 +243,7 @@ class SharedGate(Gate):
         """Time out a call that waited and is no longer in the queue, or send it again if its time
         is not up: then the table has been emptied."""
         now = self._now()
-        if call.came + self._admission.wait_s_max(call.priority) <= now:
+        if call.requested_at + self._admission.wait_s_max(call.priority) <= now:
             self._apply([RefuseTimeout(ticket, call.waited_s + now - call.since)])
         else:
             self._outbox.append(_return_event({ticket: call}))

@@ -16,7 +16,7 @@ import structlog
 from byline.backend.chat_client import ChatClient
 from byline.dispatch.clock import Clock
 from byline.dispatch.gate.local_gate import Gate
-from byline.dispatch.health.health_states import Evidence, GoodEvidence, first_health, next_health
+from byline.dispatch.health.health_states import Evidence, GoodEvidence, initial_health, next_health
 from byline.domain.gates import BackendChanged, BackendHealth, BackendState
 from byline.domain.machine_reports import CallRecord
 from byline.errors import BackendUnavailable, LlmError
@@ -40,7 +40,7 @@ class HealthMonitor:
         self._gate = gate
         self.clock = clock
         self._feed = feed
-        self._health = first_health(clock.now())
+        self._health = initial_health(clock.now())
         self._failure: BackendUnavailable | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._last_try_at = 0.0

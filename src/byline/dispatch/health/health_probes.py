@@ -54,7 +54,9 @@ class Prober:
         for backend in self._dispatcher.backends():
             period_s = self._period_s(backend.name)
             if period_s:
-                self._arm(backend.name, self._random.uniform(0, min(FIRST_PROBE_S_MAX, period_s)))
+                self._set_timer(
+                    backend.name, self._random.uniform(0, min(FIRST_PROBE_S_MAX, period_s))
+                )
 
     async def close(self) -> None:
         """Cancel the timers and the probes under way."""
@@ -70,7 +72,7 @@ class Prober:
         config = self._dispatcher.get_backend(name).config
         return 0.0 if isinstance(config, QuotesBackend) else config.probe_s
 
-    def _arm(self, name: str, wait_s: float) -> None:
+    def _set_timer(self, name: str, wait_s: float) -> None:
         if not self._closed:
             when = self._clock.monotonic() + wait_s
             self._timers[name] = self._clock.call_at(when, lambda: self._on_timer(name))
@@ -82,7 +84,7 @@ class Prober:
                 last_evidence_at + self._period_s(name) * (1 - JITTER) - self._clock.monotonic()
             )
             if not_due_s > 0:  # a call has given evidence meanwhile
-                self._arm(name, not_due_s + self._jitter_s(name))
+                self._set_timer(name, not_due_s + self._jitter_s(name))
                 return
         task = asyncio.create_task(self._probe(name), name=f"probe of {name}")
         self._running_probes.add(task)
@@ -93,7 +95,7 @@ class Prober:
             await self._dispatcher.get_backend(name).probe()
         except Exception:
             log.exception("a probe failed for an unforeseen reason", backend=name)
-        self._arm(name, self._period_s(name) * (1 - JITTER) + self._jitter_s(name))
+        self._set_timer(name, self._period_s(name) * (1 - JITTER) + self._jitter_s(name))
 
     def _jitter_s(self, name: str) -> float:
         return self._random.uniform(0, 2 * JITTER * self._period_s(name))

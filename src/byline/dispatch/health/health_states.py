@@ -65,7 +65,7 @@ _NO_CONNECTION: Final = frozenset({"ConnectError", "ConnectTimeout"})
 _NO_EVIDENCE: Final = frozenset({"ReadTimeout", "PoolTimeout", "stream_error"})
 
 
-def first_health(now: datetime) -> BackendHealth:
+def initial_health(now: datetime) -> BackendHealth:
     """Return the health of a backend that has not been called yet."""
     return BackendHealth(BackendState.UNKNOWN, since=now)
 

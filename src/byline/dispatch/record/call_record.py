@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from byline.dispatch.clock import Clock
 from byline.domain.chat import Delta
-from byline.domain.gates import Priority, Who
+from byline.domain.gates import CallLabel, Priority
 from byline.domain.machine_reports import CallRecord
 from byline.errors import BylineError, MachineError
 
@@ -19,7 +19,7 @@ class CallRecordBuilder:
     """
 
     __slots__ = (
-        "_came",
+        "_arrived_at",
         "_clock",
         "_complete",
         "_ended",
@@ -31,7 +31,7 @@ class CallRecordBuilder:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._came = clock.monotonic()
+        self._arrived_at = clock.monotonic()
         self._granted: float | None = None
         self._first: float | None = None
         self._ended: float | None = None
@@ -69,23 +69,23 @@ class CallRecordBuilder:
         left = isinstance(self._error, GeneratorExit | asyncio.CancelledError)
         return "cancelled" if left else "internal"
 
-    def build(self, who: Who, machine: str, priority: Priority) -> CallRecord:
+    def build(self, label: CallLabel, machine: str, priority: Priority) -> CallRecord:
         """Return the record of the call."""
         now = self._clock.monotonic()
         ended = now if self._ended is None else self._ended
         first_ms = None
         if self._first is not None and self._granted is not None:
             first_ms = (self._first - self._granted) * 1000
-        queued_s = self.queued_s if self._granted is not None else ended - self._came
+        queued_s = self.queued_s if self._granted is not None else ended - self._arrived_at
         return CallRecord(
             machine=machine,
-            backend=who.backend,
+            backend=label.backend,
             priority=priority,
-            asked_by=who.asked_by,
-            came_at=self._clock.now() - timedelta(seconds=now - self._came),
+            asked_by=label.asked_by,
+            came_at=self._clock.now() - timedelta(seconds=now - self._arrived_at),
             queued_ms=queued_s * 1000,
             first_token_ms=first_ms,
-            total_ms=(ended - self._came) * 1000,
+            total_ms=(ended - self._arrived_at) * 1000,
             outcome=self.outcome(),
             reason=self._reason(),
         )

@@ -129,7 +129,9 @@ async def recording(recorder: CallRecorder, feed: Feed) -> AsyncIterator[None]:
     try:
         async with (
             in_background({"hearing for the record": lambda: recorder.listen(feed)}),
-            in_background({"writing the record": recorder.run}),  # ends first: both change a list
+            in_background(
+                {"writing the record": recorder.run}
+            ),  # ends first, for both change the lists
         ):
             yield
     finally:

@@ -134,7 +134,7 @@ async def ensure_data(cluster: Cluster) -> str:
                 "--locale=C",
                 "--locale-provider=builtin",
                 "--builtin-locale=C.UTF-8",
-                # One call for the whole disk: a thousand single ones take seconds on a busy one.
+                # One sync for the whole disk: a thousand single ones take seconds on a busy disk.
                 *(["--sync-method=syncfs"] if sys.platform == "linux" else []),
             ),
         )

@@ -33,14 +33,14 @@ async def end_leftovers(cluster: Cluster) -> None:
         for pid in server_pids(cluster.data):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-        if await _are_gone(cluster.data, wait_s_max):
+        if await _wait_until_gone(cluster.data, wait_s_max):
             break
     (cluster.data / "postmaster.pid").unlink(missing_ok=True)
     for path in cluster.run.iterdir():
         path.unlink()
 
 
-async def _are_gone(data: Path, wait_s_max: float) -> bool:
+async def _wait_until_gone(data: Path, wait_s_max: float) -> bool:
     deadline = time.monotonic() + wait_s_max
     while server_pids(data):
         if time.monotonic() > deadline:

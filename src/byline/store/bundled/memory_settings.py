@@ -28,11 +28,11 @@ _CONTAINER_LIMITS: Final = (
 def memory_settings(memory_bytes: int) -> Mapping[str, str]:
     """Return the settings of a server on a machine with `memory_bytes`."""
     memory_mb = memory_bytes // _MB
-    shared_mb = _within(memory_mb // 8, _SHARED_MB)
+    shared_mb = _clamped(memory_mb // 8, _SHARED_MB)
     return {
         "shared_buffers": f"{shared_mb}MB",
         "effective_cache_size": f"{max(memory_mb // 2, shared_mb)}MB",
-        "maintenance_work_mem": f"{_within(memory_mb // 32, _MAINTENANCE_MB)}MB",
+        "maintenance_work_mem": f"{_clamped(memory_mb // 32, _MAINTENANCE_MB)}MB",
     }
 
 
@@ -47,6 +47,6 @@ def machine_memory_bytes() -> int:
     return min(limits)
 
 
-def _within(wanted: int, bounds: tuple[int, int]) -> int:
+def _clamped(wanted: int, bounds: tuple[int, int]) -> int:
     least, most = bounds
     return max(least, min(wanted, most))
