@@ -152,7 +152,7 @@ async def test_a_shared_gate_keeps_the_place_until_all_processes_know_of_the_cal
 
 
 def deliver(gate: SharedGate, shared: Admission) -> None:
-    """What `Sharing` does with what has happened."""
+    """What `Coordinator` does with events."""
     after = Admission(shared.limits, shared.state())
     effects = [effect for event in gate.take_events() for effect in event.apply(after, 1_000.0)]
     gate.adopt(after, effects, 1_000.0)

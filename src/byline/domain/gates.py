@@ -16,7 +16,7 @@ class Priority(IntEnum):
 
 
 class Asker(StrEnum):
-    """The feature on whose behalf a model is called."""
+    """On whose behalf a model is called."""
 
     ASK = "ask"
     FOLLOW_UP = "follow_up"
@@ -49,7 +49,7 @@ NO_LABEL: Final = CallLabel()
 
 
 class BackendState(StrEnum):
-    """The state of a backend, from real calls first and probes second."""
+    """What is known of a backend, from real calls first and probes second."""
 
     ONLINE = "online"
     BUSY = "busy"
