@@ -191,9 +191,8 @@ class BackendCalls:
         except GateFull as error:
             record = CallRecordBuilder(self.monitor.clock)
             record.failed(error)
-            label = CallLabel(
-                self._name, AskedBy(Asker.ASK)
-            )  # without the id: this ask is not stored
+            # Without the ask's id: an ask that is refused here is not stored.
+            label = CallLabel(self._name, AskedBy(Asker.ASK))
             self.monitor.publish_call(record.build(label, self._gate.machine, Priority.FOREGROUND))
             raise
 
@@ -266,6 +265,7 @@ class BackendCalls:
         return slot
 
     async def _try_connect_holding(self, slot: GateSlot, arrived_at: float) -> None:
+        """Try to connect while holding `slot`; give the slot to a person who needs it meanwhile."""
         wanted_back = asyncio.Event()
         slot.on_preempt = wanted_back.set
         try:
@@ -312,6 +312,7 @@ class BackendCalls:
         await self._client.close()
 
     def _start(self, slot: GateSlot, request: ChatRequest, record: CallRecordBuilder) -> _Attempt:
+        """Start the pump of an attempt."""
         attempt = _Attempt()
 
         def ended(pump: asyncio.Task[None]) -> None:
@@ -337,6 +338,7 @@ class BackendCalls:
         return attempt
 
     def _error_of(self, attempt: _Attempt) -> BaseException | None:
+        """Return the error that the reader gets when the pump has ended, or None."""
         if not attempt.pump.cancelled():
             return attempt.pump.exception()
         if attempt.revocation is not None:
@@ -360,6 +362,7 @@ class BackendCalls:
     async def _pump(
         self, request: ChatRequest, buffer: _DeltaBuffer, record: CallRecordBuilder
     ) -> None:
+        """Drain the upstream into the buffer, and report failures to the monitor."""
         tokens_max = self._config.max_tokens
         if request.max_tokens is not None and request.max_tokens > tokens_max:
             request = replace(request, max_tokens=tokens_max)
@@ -376,6 +379,8 @@ class BackendCalls:
     async def _drain(
         self, request: ChatRequest, tokens_max: int, buffer: _DeltaBuffer, record: CallRecordBuilder
     ) -> None:
+        """Put the deltas of the upstream into the buffer; cut off an answer longer than
+        `max_tokens`."""
         deltas_left = tokens_max + DELTAS_SLACK
         chars_left = deltas_left * TOKEN_CHARS_MAX
         answering = finished = False

@@ -154,6 +154,7 @@ class Coordinator:
         self._set_connected(alone=False)
 
     async def _start_alone(self, session: GateSession) -> None:
+        """Let the gates decide in memory, with empty queues."""
         now, paused = await session.now(), await session.paused()
         for gate in self._gates.values():
             state = QueueState(paused=gate.machine in paused)
@@ -161,6 +162,7 @@ class Coordinator:
         self._set_connected(alone=True)
 
     async def _serve_gates(self, session: GateSession, peers: Peers) -> None:
+        """Serve all gates until `stop`, or until the connection is lost."""
         self._on_change(None)
         self._on_peers()
         while True:
@@ -213,6 +215,8 @@ class Coordinator:
             self._wake_after(gate.machine, IDLE_READ_S)
 
     async def _deliver(self, session: GateSession, gate: SharedGate) -> None:
+        """Apply the gate's events to the shared queue. If the machine is locked, try again
+        later."""
         events = gate.take_events()
         try:
             rows = await session.begin(gate.machine)
@@ -260,6 +264,7 @@ class Coordinator:
         return living
 
     async def _remove_process(self, session: GateSession, owner: int) -> None:
+        """Remove a process and all its calls from the database."""
         for machine in await session.machines_of(owner):
             rows = await session.begin(machine)
             admission = admission_of(rows)

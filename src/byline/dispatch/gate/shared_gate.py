@@ -227,6 +227,7 @@ class SharedGate(Gate):
                 caller.outcome.set_result(error())
 
     def _update_caller(self, ticket: int, before: Admission) -> None:
+        """Tell a waiting caller what the shared queue says of its call."""
         caller, call = self._callers[ticket], self._admission.call(ticket)
         if call is None:
             known = before.call(ticket)
@@ -250,6 +251,7 @@ class SharedGate(Gate):
             self._on_event()
 
     def _update_holder(self, ticket: int) -> None:
+        """Preempt or revoke a held slot where the shared queue says so."""
         call = self._admission.call(ticket)
         if call is None or call.started is None:
             self._held.pop(ticket).revoke(_place_missing(self.machine))

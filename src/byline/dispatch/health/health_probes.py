@@ -30,12 +30,12 @@ log = structlog.get_logger("byline.dispatch")
 @asynccontextmanager
 async def probing(dispatcher: Dispatcher, clock: Clock, random: Random) -> AsyncIterator[None]:
     """Probe the backends while the block runs; no probe is under way after it."""
-    probes = Prober(dispatcher, clock, random)
-    probes.start()
+    prober = Prober(dispatcher, clock, random)
+    prober.start()
     try:
         yield
     finally:
-        await probes.close()
+        await prober.close()
 
 
 class Prober:
