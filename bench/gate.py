@@ -11,11 +11,11 @@ from contextlib import aclosing
 
 from bench.report import Row
 from bench.settings import Settings
-from byline.backend.chat_client import Probed
+from byline.backend.chat_client import ProbeResult
 from byline.config.schema import Ask, Config, LlamaCppBackend, Machine, OpenAIBackend
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Backend, Dispatcher
-from byline.dispatch.gate.admission import Limits
+from byline.dispatch.gate.admission import GateLimits
 from byline.dispatch.gate.local_gate import Gate
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.gates import Priority, Queued, Started
@@ -28,7 +28,7 @@ WAITING = 32
 HAND_OVERS = 20_000
 ABORTED_CALLS = 10_000
 DELTAS = 100_000
-LIMITS = Limits(1, WAITING, 600.0, background_wait_s_max=600.0, background_give_up_s=600.0)
+LIMITS = GateLimits(1, WAITING, 600.0, background_wait_s_max=600.0, background_give_up_s=600.0)
 
 
 async def run(settings: Settings) -> list[Row]:
@@ -92,8 +92,8 @@ class _Client:
         finally:
             self._ended = time.perf_counter()
 
-    async def probe(self) -> Probed:
-        return Probed("it is this process")
+    async def probe(self) -> ProbeResult:
+        return ProbeResult("it is this process")
 
     async def reach(self) -> None:
         return None

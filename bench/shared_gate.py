@@ -18,7 +18,7 @@ from bench.report import Row
 from bench.settings import Settings
 from byline.config import schema
 from byline.dispatch.clock import LoopClock
-from byline.dispatch.gate.admission import Limits
+from byline.dispatch.gate.admission import GateLimits
 from byline.dispatch.gate.coordinator import shared_gates
 from byline.dispatch.gate.local_gate import Gate
 from byline.dispatch.gate.shared_gate import SharedGate
@@ -31,7 +31,7 @@ NAME = "gate: hand-over between processes, and what sharing costs"
 CALLS = 300
 LONE_CALLS = 5_000
 HOLD_S = 0.01
-LIMITS = Limits(1, 32, 600.0, background_wait_s_max=600.0, background_give_up_s=600.0)
+LIMITS = GateLimits(1, 32, 600.0, background_wait_s_max=600.0, background_give_up_s=600.0)
 
 
 async def run(settings: Settings) -> list[Row]:

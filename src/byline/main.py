@@ -37,14 +37,14 @@ from byline.config import schema
 from byline.config.config_check import is_loopback
 from byline.config.config_file import CONFIG_NAME
 from byline.dispatch.clock import LoopClock
-from byline.dispatch.connection_test import Trials
+from byline.dispatch.connection_test import ConnectionTester
 from byline.dispatch.dispatcher import Dispatcher
 from byline.dispatch.gate.coordinator import shared_gates
 from byline.dispatch.gate.local_gate import gate_limits
 from byline.dispatch.gate.shared_gate import SharedGate
 from byline.dispatch.health.health_probes import probing
-from byline.dispatch.machine_views import Machines
-from byline.dispatch.record.call_recorder import Recorder, recording
+from byline.dispatch.machine_views import MachineViews
+from byline.dispatch.record.call_recorder import CallRecorder, recording
 from byline.dispatch.record.machine_records import MachineRecords
 from byline.doctor.part_checks import (
     Checkup,
@@ -236,7 +236,7 @@ async def _open_services(
         shared_gates(list(gates.values()), url, clock, config.database.connect_s_max)
     )
     records = MachineRecords(database)
-    recorder = Recorder(records, dispatcher, metrics, clock)
+    recorder = CallRecorder(records, dispatcher, metrics, clock)
     await stack.enter_async_context(recording(recorder, feed))
     stack.push_async_callback(dispatcher.close)
     await stack.enter_async_context(probing(dispatcher, clock, Random()))
@@ -265,8 +265,8 @@ async def _open_services(
         pictures=pictures,
         searcher=searcher,
         dispatcher=dispatcher,
-        machines=Machines(config, dispatcher, records),
-        trials=Trials(config, dispatcher, file or home / CONFIG_NAME),
+        machines=MachineViews(config, dispatcher, records),
+        trials=ConnectionTester(config, dispatcher, file or home / CONFIG_NAME),
         asks=asks,
         conversations=Conversations(database),
         metrics=metrics,

@@ -8,7 +8,7 @@ from typing import Any
 
 from real_servers import RealServer
 
-from byline.backend.http_session import LIMITS, Limits
+from byline.backend.http_session import HTTP_LIMITS, HttpLimits
 from byline.backend.openai_client import OpenAIClient
 from byline.config.schema import OpenAIBackend
 from byline.domain.chat import ChatRequest, Delta
@@ -63,7 +63,7 @@ class ModelServer:
     def client(
         self,
         *,
-        limits: Limits = LIMITS,
+        limits: HttpLimits = HTTP_LIMITS,
         read_key: Callable[[], str] | None = None,
         **config: Any,
     ) -> OpenAIClient:

@@ -12,9 +12,9 @@ from contract_servers import ModelServer, asking, read
 
 from byline.backend.decode import assemble_message
 from byline.backend.embeddings_client import EmbeddingsClient
-from byline.backend.http_session import Link, upstream
+from byline.backend.http_session import ServerLink, upstream
 from byline.backend.key_masking import MASK
-from byline.backend.server_detection import introduce
+from byline.backend.server_detection import detect_server
 from byline.domain.chat import Delta
 from byline.errors import BackendUnavailable, LlmError
 from byline.testing.http1 import Connection, Peer, Request
@@ -75,8 +75,10 @@ async def test_the_names_of_models_have_no_key_in_them(secret: ModelServer, kind
     await secret.arrange("echo", kind=kind)
     probed = await secret.client().probe()
     assert "sk-a" not in repr(probed)
-    link = Link(upstream("test", "macbook", secret.base_url), secret.base_url, 1.0, lambda: KEY)
-    met = await introduce(link.ask)
+    link = ServerLink(
+        upstream("test", "macbook", secret.base_url), secret.base_url, 1.0, lambda: KEY
+    )
+    met = await detect_server(link.request_json)
     await link.close()
     assert met.models == (f"Bearer {MASK}",)
     assert "sk-a" not in repr(met)
@@ -117,12 +119,12 @@ async def test_no_client_takes_its_key_to_where_it_is_redirected(
     async with moved_to(machine.base_url) as moved:
         client = secret.client(base_url=moved)
         embeddings = EmbeddingsClient("embedder", "macbook", moved, 1.0, lambda: KEY)
-        link = Link(upstream("test", "macbook", moved), moved, 1.0, lambda: KEY)
+        link = ServerLink(upstream("test", "macbook", moved), moved, 1.0, lambda: KEY)
         for asked in (
             read(client),
             embeddings.embed("m", ["text"], 5.0),
-            introduce(link.ask),
-            link.ask("/tokenize", {"content": "text"}),
+            detect_server(link.request_json),
+            link.request_json("/tokenize", {"content": "text"}),
         ):
             with pytest.raises(LlmError, match="http_307"):
                 await asked

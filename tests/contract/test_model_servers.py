@@ -218,7 +218,7 @@ async def test_a_prompt_longer_than_the_context_is_the_caller_s_fault(
 async def test_a_conversation_longer_than_the_context_is_not_cut_in_silence(
     server: ModelServer, observe: Observe
 ) -> None:
-    """mlx-vlm would sum it up unasked; see `ServerKind.also_sent`."""
+    """mlx-vlm would sum it up unasked; see `ServerKind.extra_fields`."""
     client = server.client(max_tokens=4)
     await read(client)  # only now it is known what server this is
     says = server.traits.too_long_says

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from contract_servers import ModelServer, read
 
-from byline.backend.http_session import Limits
+from byline.backend.http_session import HttpLimits
 from byline.backend.openai_client import OpenAIClient
 from byline.errors import BackendUnavailable, LlmError
 from byline.testing.machine import FakeMachine, black_hole, closed_port, running_machine
@@ -95,7 +95,7 @@ async def test_a_server_too_busy_to_tell_of_itself_is_not_taken_for_one_out_of_r
     server = await asyncio.start_server(_silent, "127.0.0.1", 0)
     address = "{}:{}".format(*server.sockets[0].getsockname())
     client = fake.client(
-        base_url=f"http://{address}", timeout_connect_s=0.1, limits=Limits(ask_s=0.1)
+        base_url=f"http://{address}", timeout_connect_s=0.1, limits=HttpLimits(json_s=0.1)
     )
     with pytest.raises(BackendUnavailable) as raised:
         await client.probe()

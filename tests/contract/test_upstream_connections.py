@@ -12,14 +12,14 @@ from dataclasses import replace
 import pytest
 from contract_servers import ModelServer, asking, read
 
-from byline.backend.authorship import KINDS
+from byline.backend.authorship import SERVER_KINDS
 from byline.backend.connections import open_socket
-from byline.backend.http_session import LIMITS
+from byline.backend.http_session import HTTP_LIMITS
 from byline.backend.openai_client import environment_key
 from byline.errors import BackendUnavailable, LlmError
 from byline.testing.machine import FakeMachine
 
-PATIENT = replace(LIMITS, hold_s=10.0)
+PATIENT = replace(HTTP_LIMITS, check_wait_s=10.0)
 
 
 async def test_closing_the_stream_closes_the_upstream_socket(
@@ -178,7 +178,7 @@ def test_sockets_notice_a_peer_that_vanished() -> None:
     assert (idle, interval, probes, unacknowledged_ms) == (5, 2, 3, 10_000)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SERVER_KINDS)
 async def test_each_kind_of_server_is_verified_in_its_own_way(fake: ModelServer, kind: str) -> None:
     await fake.arrange(kind=kind)
     client = fake.client()
@@ -188,7 +188,7 @@ async def test_each_kind_of_server_is_verified_in_its_own_way(fake: ModelServer,
         assert served.verified, kind
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SERVER_KINDS)
 async def test_an_answer_that_breaks_off_has_said_before_whose_it_is(
     fake: ModelServer, kind: str
 ) -> None:
@@ -201,7 +201,7 @@ async def test_an_answer_that_breaks_off_has_said_before_whose_it_is(
     assert [served.verified for served in told if served is not None] == [True], kind
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SERVER_KINDS)
 async def test_each_kind_of_server_with_another_model_is_a_mismatch(
     fake: ModelServer, kind: str
 ) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 from contract_servers import ModelServer, asking, read
 
-from byline.backend.http_session import Limits
+from byline.backend.http_session import HttpLimits
 from byline.backend.openai_client import OpenAIClient
 from byline.domain.chat import ChatRequest
 from byline.errors import BackendUnavailable
@@ -142,7 +142,7 @@ async def test_the_reader_s_own_time_is_no_stall(fake: ModelServer, machine: Fak
 
 async def test_a_server_that_does_not_read_is_a_write_timeout(fake: ModelServer) -> None:
     await fake.arrange("slow_reader")
-    client = fake.client(limits=Limits(write_s=SHORT_S))
+    client = fake.client(limits=HttpLimits(write_s=SHORT_S))
     reason, took = await failure(client, asking("word " * 4_000_000, timeout_read_s=LONG_S))
     assert reason == "WriteTimeout"
     assert took.clock_s >= SHORT_S
@@ -167,7 +167,7 @@ async def test_no_free_place_in_time_is_a_pool_timeout(
     fake: ModelServer, machine: FakeMachine
 ) -> None:
     await fake.arrange("hang")
-    client = fake.client(limits=Limits(pool_s=SHORT_S, calls_max=1))
+    client = fake.client(limits=HttpLimits(pool_s=SHORT_S, calls_max=1))
     first = asyncio.create_task(read(client))
     await machine.wait_for(requests=1)
     reason, took = await failure(client, asking(timeout_read_s=LONG_S))
@@ -197,7 +197,8 @@ async def test_a_check_of_the_model_that_hangs_does_not_hold_the_answer_up(
     async with server:
         port = server.sockets[0].getsockname()[1]
         client = fake.client(
-            base_url=f"http://127.0.0.1:{port}", limits=Limits(ask_s=SHORT_S, hold_s=0.01)
+            base_url=f"http://127.0.0.1:{port}",
+            limits=HttpLimits(json_s=SHORT_S, check_wait_s=0.01),
         )
         served = (await read(client))[-1].served
     assert served is not None

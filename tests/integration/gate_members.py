@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 import psycopg
 
 from byline.dispatch.clock import LoopClock
-from byline.dispatch.gate.admission import Limits
-from byline.dispatch.gate.coordinator import Sharing, shared_gates
-from byline.dispatch.gate.local_gate import Slot
+from byline.dispatch.gate.admission import GateLimits
+from byline.dispatch.gate.coordinator import Coordinator, shared_gates
+from byline.dispatch.gate.local_gate import GateSlot
 from byline.dispatch.gate.shared_gate import SharedGate
 from byline.domain.gates import GateStatus, Priority, Queued
 from byline.errors import BylineError
 
 FG, BG = Priority.FOREGROUND, Priority.BACKGROUND
-LIMITS = Limits(1, 8, 60.0, background_wait_s_max=60.0, background_give_up_s=60.0)
+LIMITS = GateLimits(1, 8, 60.0, background_wait_s_max=60.0, background_give_up_s=60.0)
 WITHIN_S = 20.0
 
 
@@ -27,7 +27,7 @@ WITHIN_S = 20.0
 class Call:
     """One call: its place as it was told, its slot, and why that was taken away."""
 
-    task: asyncio.Task[Slot]
+    task: asyncio.Task[GateSlot]
     places: list[Queued]
     told_a_place: asyncio.Event
     told_to_stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -41,11 +41,11 @@ class Call:
             await self.told_a_place.wait()
         return self.places[-1]
 
-    async def slot(self) -> Slot:
+    async def slot(self) -> GateSlot:
         async with asyncio.timeout(WITHIN_S):
             slot = await self.task
         slot.on_preempt = self.told_to_stop.set
-        slot.on_lost = self.lost.set_result
+        slot.on_revoked = self.lost.set_result
         return slot
 
 
@@ -54,7 +54,7 @@ class Member:
     """A process with one machine."""
 
     gate: SharedGate
-    sharing: Sharing
+    coordinator: Coordinator
 
     def call(self, priority: Priority = FG) -> Call:
         places: list[Queued] = []
@@ -81,23 +81,23 @@ class Member:
 
     async def is_alone(self) -> None:
         async with asyncio.timeout(WITHIN_S):
-            while not (self.sharing.attached.is_set() and self.sharing.alone):  # noqa: ASYNC110
+            while not (self.coordinator.connected.is_set() and self.coordinator.alone):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     async def is_back(self) -> None:
         async with asyncio.timeout(WITHIN_S):
-            await self.sharing.attached.wait()
+            await self.coordinator.connected.wait()
 
 
 @asynccontextmanager
 async def member(
-    url: str, limits: Limits = LIMITS, *, machine: str = "macmini", patience_s: float = 10.0
+    url: str, limits: GateLimits = LIMITS, *, machine: str = "macmini", patience_s: float = 10.0
 ) -> AsyncIterator[Member]:
     """A process that takes part for as long as the block lasts."""
     gate = SharedGate(machine, limits, LoopClock())
-    async with shared_gates([gate], url, LoopClock(), patience_s) as sharing:
+    async with shared_gates([gate], url, LoopClock(), patience_s) as coordinator:
         try:
-            yield Member(gate, sharing)
+            yield Member(gate, coordinator)
         finally:
             gate.close()
 

@@ -234,7 +234,7 @@ async def test_a_full_disk_is_told(database: Database, monkeypatch: pytest.Monke
 async def test_a_store_of_another_database_is_told(database: Database, tmp_path: Path) -> None:
     async with checkup_of(database, None) as checkup:
         assert of(await checkup.findings(), "files").state is OK
-        await checkup.files.blobs.bear("somebody else's")
+        await checkup.files.blobs.write_identity("somebody else's")
         assert of(await checkup.findings(), "files").state is FAILED
 
 

@@ -287,7 +287,7 @@ async def test_a_server_that_greets_nobody_is_hung_up_on_by_all_who_waited_too_l
             await both_are_late.wait()
             return False
 
-        monkeypatch.setattr(database_module, "_greets", greets)
+        monkeypatch.setattr(database_module, "_accepts_connections", greets)
 
         async def wait_long() -> None:
             async with database.connection() as connection:

@@ -16,7 +16,7 @@ from embedded_home import linux_only, query, running_child, serving, until
 from byline.errors import HomeUnusable, StartFailed
 from byline.store.bundled.bundled_server import embedded_postgres
 from byline.store.bundled.cluster import open_cluster
-from byline.store.bundled.leftovers import server_by_ps
+from byline.store.bundled.leftovers import server_pid_by_ps
 
 AS_ROOT = os.geteuid() == 0
 
@@ -139,10 +139,10 @@ async def test_where_there_is_no_proc_a_server_is_known_by_its_command_line(plac
             command, executable="/bin/cat", stdin=subprocess.PIPE
         )
         (place / "postmaster.pid").write_text(f"{process.pid}\n{place}\n")
-        assert server_by_ps(place) == ([process.pid] if known else [])
+        assert server_pid_by_ps(place) == ([process.pid] if known else [])
         process.kill()
         await process.wait()
-        assert server_by_ps(place) == []
+        assert server_pid_by_ps(place) == []
 
 
 async def test_a_second_byline_on_the_same_home_is_refused_by_name(home: Path) -> None:

@@ -12,7 +12,7 @@ from byline.config.schema import Config, LlamaCppBackend, Machine
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Dispatcher
 from byline.dispatch.record import machine_records as kept
-from byline.dispatch.record.call_recorder import KEPT_MAX, Recorder, recording
+from byline.dispatch.record.call_recorder import UNWRITTEN_MAX, CallRecorder, recording
 from byline.dispatch.record.machine_records import MachineRecords
 from byline.domain.gates import (
     AskedBy,
@@ -92,7 +92,7 @@ async def test_a_state_lasts_until_the_next_one_or_as_long_as_somebody_looked(
         changed(BackendState.ONLINE, ago(hours=2)),
     ]
     lasting = await records.add_states(changes, {}, ago(hours=2))
-    await records.still_so(lasting, ago(hours=1))
+    await records.extend_states(lasting, ago(hours=1))
     first, second = (await records.day([], ["gemma"])).states["gemma"]
     assert (first.state, first.reason) == (BackendState.UNREACHABLE, "ConnectTimeout")
     assert (first.began_at, first.seen_until) == (ago(hours=3), ago(hours=2))
@@ -149,7 +149,7 @@ async def test_what_the_feed_tells_is_on_record_when_the_recording_has_ended(
     database: Database,
 ) -> None:
     feed, records = Feed(), MachineRecords(database)
-    recorder = Recorder(records, dispatcher(feed), Metrics(), LoopClock())
+    recorder = CallRecorder(records, dispatcher(feed), Metrics(), LoopClock())
     async with recording(recorder, feed):
         while not feed.readers():  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -177,21 +177,21 @@ class Away:
     async def add_calls(self, calls: list[CallRecord]) -> None:
         self.calls += calls
 
-    async def still_so(self, open_ids: object, at: object) -> None: ...
+    async def extend_states(self, open_ids: object, at: object) -> None: ...
 
     async def sweep(self) -> None: ...
 
 
 async def test_while_the_database_is_away_calls_wait_and_too_many_are_dropped_and_counted() -> None:
     feed, records, metrics = Feed(), Away(), Metrics()
-    recorder = Recorder(cast(Any, records), dispatcher(feed), metrics, LoopClock())
-    for _ in range(KEPT_MAX + 3):
-        recorder.hear(CALL)
+    recorder = CallRecorder(cast(Any, records), dispatcher(feed), metrics, LoopClock())
+    for _ in range(UNWRITTEN_MAX + 3):
+        recorder.add(CALL)
     await recorder.write()
     assert records.calls == []
     assert b"byline_record_dropped_total 3.0" in metrics.exposition([])
     records.away = False
     await recorder.write()
-    assert len(records.calls) == KEPT_MAX
+    assert len(records.calls) == UNWRITTEN_MAX
     await recorder.write()
-    assert len(records.calls) == KEPT_MAX, "written once"
+    assert len(records.calls) == UNWRITTEN_MAX, "written once"

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow, dict_row
 from byline.config import schema
 from byline.errors import StartFailed
 from byline.store.database import Database, open_database
-from byline.store.migrate import Component, Step, migrate, procrastinate_component
+from byline.store.migrate import MigrationStep, SchemaComponent, migrate, procrastinate_component
 
 Connection = psycopg.AsyncConnection[DictRow]
 
@@ -54,14 +54,16 @@ async def test_a_step_that_fails_leaves_nothing_and_keeps_the_steps_before_it(
     connection: Connection,
 ) -> None:
     steps = (
-        Step(
+        MigrationStep(
             ("0001_good",),
             "CREATE TABLE good (n integer DEFAULT 7 % 4); INSERT INTO good VALUES (1)",
         ),
-        Step(("0002_bad",), "CREATE TABLE bad (n integer); INSERT INTO nowhere VALUES (1)"),
+        MigrationStep(
+            ("0002_bad",), "CREATE TABLE bad (n integer); INSERT INTO nowhere VALUES (1)"
+        ),
     )
     with pytest.raises(StartFailed, match=r'component 0002_bad.*"nowhere" does not exist'):
-        await migrate(connection, [Component("component", steps)])
+        await migrate(connection, [SchemaComponent("component", steps)])
     assert await rows(connection, "SELECT name FROM schema_migrations") == [{"name": "0001_good"}]
     assert await rows(connection, "SELECT to_regclass('bad') AS bad, n FROM good") == [
         {"bad": None, "n": 1}
@@ -70,8 +72,12 @@ async def test_a_step_that_fails_leaves_nothing_and_keeps_the_steps_before_it(
 
 async def test_the_lock_is_free_again_after_a_failure(connection: Connection) -> None:
     with pytest.raises(StartFailed):
-        await migrate(connection, [Component("c", (Step(("0001_bad",), "nonsense"),))])
-    assert await migrate(connection, [Component("c", (Step(("0001_good",), "SELECT 1"),))])
+        await migrate(
+            connection, [SchemaComponent("c", (MigrationStep(("0001_bad",), "nonsense"),))]
+        )
+    assert await migrate(
+        connection, [SchemaComponent("c", (MigrationStep(("0001_good",), "SELECT 1"),))]
+    )
 
 
 async def test_a_database_of_a_newer_byline_is_left_alone(
@@ -107,7 +113,7 @@ async def test_the_job_queues_own_steps_lead_to_the_same_tables_as_its_schema(
         FROM information_schema.columns WHERE table_name LIKE 'procrastinate%'
         ORDER BY table_name, column_name
     """
-    await migrate(connection, [Component("procrastinate", procrastinate_component().steps)])
+    await migrate(connection, [SchemaComponent("procrastinate", procrastinate_component().steps)])
     async with database.connection() as whole:
         assert await rows(connection, columns) == await rows(whole, columns)
 

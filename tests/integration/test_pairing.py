@@ -57,7 +57,7 @@ async def test_a_crash_between_the_two_halves_of_pairing_is_mended(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(BlobStore, "bear", crash)
+        patched.setattr(BlobStore, "write_identity", crash)
         with pytest.raises(KeyboardInterrupt):
             await pair(database, store(tmp_path))
     assert await store(tmp_path).identity() is None

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from gate_members import FG, LIMITS, Member, cut, member
 
-from byline.dispatch.gate.local_gate import Slot
+from byline.dispatch.gate.local_gate import GateSlot
 from byline.domain.gates import Priority
 from byline.errors import BylineError, DatabaseUnavailable
 
@@ -44,13 +44,13 @@ class Crowd:
         try:
             with await one.gate.enter("gemma", self.chance.choice(list(Priority))) as slot:
                 while await self.preempted(slot):
-                    await slot.again()
+                    await slot.requeue()
                     self.outcomes["started again"] += 1
         except BylineError as error:
             return error.code
         return "completed"
 
-    async def preempted(self, slot: Slot) -> bool:
+    async def preempted(self, slot: GateSlot) -> bool:
         """Use the machine for a moment; whether a person wants it."""
         told = asyncio.Event()
         slot.on_preempt = told.set
@@ -58,14 +58,14 @@ class Crowd:
         def stop(reason: BylineError) -> None:
             told.set()
 
-        slot.on_lost = stop
+        slot.on_revoked = stop
         self.inside += 1
         self.inside_max = max(self.inside_max, self.inside)
         try:
             for _ in range(self.chance.randint(0, 4)):
                 await asyncio.sleep(0)
                 if told.is_set():
-                    return slot.lost is None
+                    return slot.revocation is None
         finally:
             self.inside -= 1
         return False

@@ -15,7 +15,7 @@ from gate_members import BG, FG, LIMITS, WITHIN_S, cut, member, query
 
 from byline.config import schema
 from byline.dispatch.gate.queue_rows import limits_row
-from byline.dispatch.gate.shared_gate import Mode
+from byline.dispatch.gate.shared_gate import GateMode
 from byline.errors import DatabaseUnavailable, GateTimeout
 from byline.store.bundled.bundled_server import embedded_postgres
 from byline.store.database import open_database
@@ -66,7 +66,7 @@ async def test_a_process_alone_that_loses_its_lock_stops_its_call_and_keeps_its_
         assert not background.task.done()
         (await person.slot()).release()
         (await background.slot()).release()
-        assert lone.gate.mode is Mode.ALONE
+        assert lone.gate.mode is GateMode.ALONE
 
 
 async def test_a_preempted_call_that_loses_its_slot_does_not_wait_for_it_again(
@@ -79,7 +79,7 @@ async def test_a_preempted_call_that_loses_its_slot_does_not_wait_for_it_again(
         await cut_locks_of(database_url, await holder_of(database_url))
         await asyncio.wait_for(background.lost, WITHIN_S)
         with pytest.raises(DatabaseUnavailable):
-            await (await background.slot()).again()
+            await (await background.slot()).requeue()
         (await person.slot()).release()
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from gate_members import BG, FG, LIMITS, WITHIN_S, Call, member, query
 
-from byline.dispatch.gate.shared_gate import Mode
+from byline.dispatch.gate.shared_gate import GateMode
 from byline.domain.gates import AskedBy, Asker, CallOrigin, Queued
 from byline.errors import GateFull, GateTimeout, Stopping
 
@@ -22,7 +22,7 @@ async def test_a_process_alone_on_its_database_keeps_its_queue_in_memory(
     database_url: str,
 ) -> None:
     async with member(database_url) as lone:
-        assert lone.sharing.alone
+        assert lone.coordinator.alone
         holder, waiter = await lone.hold(), lone.call()
         await lone.shows(1, people=1)
         assert await query(database_url, "SELECT * FROM gate_tickets") == []
@@ -38,7 +38,7 @@ async def test_who_comes_to_a_process_that_was_alone_stands_behind_all_who_were_
         holder, waiting = await first.hold(), first.call()
         await first.shows(1, people=1)
         second = await stack.enter_async_context(member(database_url))
-        assert not first.sharing.alone
+        assert not first.coordinator.alone
         newcomer = second.call()
         await first.shows(1, people=2)
         await second.shows(1, people=2)
@@ -95,7 +95,7 @@ async def test_a_person_takes_the_machine_of_another_process_background_call(
         async with asyncio.timeout(WITHIN_S):
             await background.told_to_stop.wait()
         assert not person.task.done(), "the slot is free only once the upstream is closed"
-        again = asyncio.create_task((await background.slot()).again())
+        again = asyncio.create_task((await background.slot()).requeue())
         await person.slot()
         await first.shows(1, background=1)
         assert background.places[-1].preemptions == 1
@@ -118,7 +118,7 @@ async def test_a_background_call_is_disturbed_by_all_processes_three_times_toget
             async with asyncio.timeout(WITHIN_S):
                 await background.told_to_stop.wait()
             background.told_to_stop.clear()
-            again = asyncio.create_task(slot.again())
+            again = asyncio.create_task(slot.requeue())
             (await person.slot()).release()
             async with asyncio.timeout(WITHIN_S):
                 await again
@@ -238,7 +238,7 @@ async def test_a_process_that_leaves_gives_up_what_it_has_and_the_last_one_is_al
             await refused.slot()
         await waits.slot()
         await stays.is_alone()
-        assert stays.gate.mode is Mode.ALONE
+        assert stays.gate.mode is GateMode.ALONE
         assert await query(database_url, "SELECT * FROM gate_tickets") == []
         behind = stays.call()
         await stays.shows(1, people=1)
@@ -276,7 +276,7 @@ async def test_background_work_rests_in_a_process_that_is_alone(database_url: st
         await rest(database_url)
         async with asyncio.timeout(WITHIN_S):
             await background.told_to_stop.wait()
-            again = asyncio.create_task((await background.slot()).again())
+            again = asyncio.create_task((await background.slot()).requeue())
             await lone.gate.until(lambda s: (s.running, s.waiting_background) == (0, 1))
             (await (await lone.hold(FG)).slot()).release()
             await go_on(database_url)
@@ -292,7 +292,7 @@ async def test_background_work_rests_in_every_process_and_people_are_served(
         await rest(database_url)
         async with asyncio.timeout(WITHIN_S):
             await background.told_to_stop.wait()
-            again = asyncio.create_task((await background.slot()).again())
+            again = asyncio.create_task((await background.slot()).requeue())
             for one in (first, second):
                 await one.gate.until(lambda s: (s.running, s.waiting_background) == (0, 1))
                 assert one.gate.status().background_paused
@@ -326,10 +326,12 @@ async def test_every_process_sees_who_runs_and_who_waits_for_what(database_url: 
         holder = await first.gate.enter("gemma", FG, None, ask)
         waiting = second.call(BG)
         await first.shows(1, background=1)
-        roster = first.gate.roster(10)
-        assert [(c.who, c.place) for c in roster.running] == [(CallOrigin("gemma", ask), None)]
-        (behind,) = roster.waiting
-        assert (behind.who.backend, behind.priority, behind.place) == (
+        queue_snapshot = first.gate.queue_snapshot(10)
+        assert [(c.origin, c.place) for c in queue_snapshot.running] == [
+            (CallOrigin("gemma", ask), None)
+        ]
+        (behind,) = queue_snapshot.waiting
+        assert (behind.origin.backend, behind.priority, behind.place) == (
             "gemma",
             BG,
             Queued(1, 1, None),

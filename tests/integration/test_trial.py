@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from byline.backend.client_factory import make_client
-from byline.backend.server_detection import is_out_of_bounds
+from byline.backend.server_detection import is_forbidden_address
 from byline.config.config_file import check_text
 from byline.config.schema import Config, Machine, OpenAIBackend, Server
 from byline.dispatch.clock import LoopClock
-from byline.dispatch.connection_test import Trials
+from byline.dispatch.connection_test import ConnectionTester
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.connection_tests import (
     ConnectionTest,
@@ -49,10 +49,10 @@ async def machine(_machine: FakeMachine) -> FakeMachine:
     return _machine
 
 
-def trials(folder: Path, config: Config | None = None) -> Trials:
+def trials(folder: Path, config: Config | None = None) -> ConnectionTester:
     config = config or Config()
     dispatcher = Dispatcher(config, partial(make_client, home=folder), LoopClock(), Feed())
-    return Trials(config, dispatcher, folder / "byline.toml")
+    return ConnectionTester(config, dispatcher, folder / "byline.toml")
 
 
 def states(trial: ConnectionTest) -> list[str]:
@@ -176,9 +176,9 @@ async def test_what_is_no_model_servers_address_is_not_tried(base_url: str, tmp_
 
 def test_the_addresses_of_ones_own_network_are_within_bounds() -> None:
     within = ("127.0.0.1", "192.168.1.5", "10.0.0.1", "100.64.0.9", "fd12::1", "::1", "8.8.8.8")
-    assert not [address for address in within if is_out_of_bounds(address)]
+    assert not [address for address in within if is_forbidden_address(address)]
     beyond = ("169.254.0.1", "fe80::1%eth0", "fd00:ec2::254", "224.0.0.1", "::ffff:169.254.1.1")
-    assert all(is_out_of_bounds(address) for address in beyond)
+    assert all(is_forbidden_address(address) for address in beyond)
 
 
 async def test_a_secret_of_the_environment_is_not_sent_to_whoever_asks_for_it(
@@ -281,7 +281,7 @@ async def test_at_a_configured_machine_a_test_waits_at_its_gate(
     with await gate.enter("qwen", Priority.FOREGROUND):
         testing = asyncio.create_task(tried.run(ConnectionTestRequest(machine.base_url)))
         await gate.until(lambda status: status.waiting_foreground == 1)
-        assert gate.roster(1).waiting[0].who.asked_by.asker is Asker.TRIAL
+        assert gate.queue_snapshot(1).waiting[0].origin.asked_by.asker is Asker.TRIAL
         assert await machine.chats() == []
     assert states(await testing) == ["ok"] * 4
     assert gate.status().running == 0

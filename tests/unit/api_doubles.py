@@ -21,8 +21,8 @@ from byline.api.services import Services
 from byline.ask.ask_parts import AskParts
 from byline.ask.service import Asks
 from byline.config.schema import Config
-from byline.dispatch.connection_test import Trials
-from byline.dispatch.machine_views import Machines
+from byline.dispatch.connection_test import ConnectionTester
+from byline.dispatch.machine_views import MachineViews
 from byline.domain.echo import quoted
 from byline.domain.searches import PassagePosition, SearchHit, SearchRequest, SearchResult
 from byline.errors import BadRequest
@@ -153,8 +153,8 @@ async def office(
         pictures=cast(Any, pictures),
         searcher=cast(Any, searcher),
         dispatcher=lab.dispatcher,
-        machines=Machines(config, lab.dispatcher, cast(Any, machine_records)),
-        trials=Trials(config, lab.dispatcher, spool / "byline.toml"),
+        machines=MachineViews(config, lab.dispatcher, cast(Any, machine_records)),
+        trials=ConnectionTester(config, lab.dispatcher, spool / "byline.toml"),
         asks=asks,
         conversations=cast(Any, MemoryConversations(records)),
         metrics=metrics,

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from byline.backend.chat_client import Probed
+from byline.backend.chat_client import ProbeResult
 from byline.config.schema import (
     Ask,
     Config,
@@ -24,7 +24,7 @@ from byline.domain.gates import Queued, Started
 from byline.observe import Feed
 
 Step = Delta | Exception
-HAS_IT_LOADED = Probed("It has the model loaded.", listed=True, loaded=True)
+HAS_IT_LOADED = ProbeResult("It has the model loaded.", listed=True, loaded=True)
 ANSWER = (Delta(content="Yes."), Delta(finish_reason="stop"))
 
 
@@ -107,7 +107,7 @@ class ScriptedClient:
     def __init__(self, script: Iterable[Step] | None = None) -> None:
         self.script = None if script is None else tuple(script)
         self.calls: list[ScriptedCall] = []
-        self.probe_outcome: Probed | Exception = HAS_IT_LOADED
+        self.probe_outcome: ProbeResult | Exception = HAS_IT_LOADED
         self.reach_outcome: Exception | None = None
         self.probes = self.reached = 0
         self.connecting = asyncio.Event()
@@ -150,7 +150,7 @@ class ScriptedClient:
         if self.reach_outcome is not None:
             raise self.reach_outcome
 
-    async def probe(self) -> Probed:
+    async def probe(self) -> ProbeResult:
         self.probes += 1
         if isinstance(self.probe_outcome, Exception):
             raise self.probe_outcome

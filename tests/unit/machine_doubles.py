@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from byline.dispatch.record.machine_records import Day
+from byline.dispatch.record.machine_records import DayRecord
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -15,10 +15,10 @@ class MemoryMachineRecords:
     """A day without a call; remembers where background work rests."""
 
     def __init__(self) -> None:
-        self.day_before = Day({}, {}, {}, {})
+        self.day_before = DayRecord({}, {}, {}, {})
         self.paused: dict[str, datetime] = {}
 
-    async def day(self, machines: Sequence[str], backends: Sequence[str]) -> Day:
+    async def day(self, machines: Sequence[str], backends: Sequence[str]) -> DayRecord:
         return replace(self.day_before, paused_since=dict(self.paused))
 
     async def pause(self, machine: str) -> None:

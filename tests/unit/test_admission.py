@@ -6,9 +6,9 @@ import pytest
 
 from byline.dispatch.gate.admission import (
     Admission,
+    GateLimits,
     Grant,
-    Limits,
-    Moved,
+    PositionsChanged,
     Preempt,
     RefuseClosed,
     RefuseFull,
@@ -19,8 +19,8 @@ from byline.domain.gates import Priority, Queued
 FG, BG = Priority.FOREGROUND, Priority.BACKGROUND
 
 
-def limits(capacity: int = 1, queue_len_max: int = 8, queue_wait_s_max: float = 60.0) -> Limits:
-    return Limits(
+def limits(capacity: int = 1, queue_len_max: int = 8, queue_wait_s_max: float = 60.0) -> GateLimits:
+    return GateLimits(
         capacity,
         queue_len_max,
         queue_wait_s_max,
@@ -38,7 +38,7 @@ def preempted_times(times: int) -> Admission:
     gate = one_slot()
     gate.on_request(1, BG, 0.0)
     for person in range(101, 101 + times):
-        assert gate.on_request(person, FG, 1.0) == [Moved(), Preempt(1)]
+        assert gate.on_request(person, FG, 1.0) == [PositionsChanged(), Preempt(1)]
         gate.on_preempted(1, 2.0)
         assert gate.on_done(person, 10.0)[0] == Grant(1, waited_s=8.0 + 8.0 * (person - 101))
     return gate
@@ -80,7 +80,7 @@ def test_a_person_is_not_refused_because_background_work_fills_its_own_queue() -
     gate.on_request(1, FG, 0.0)
     gate.on_request(2, BG, 0.0)
     assert gate.on_request(3, BG, 0.0) == [RefuseFull(3, queue_len=1)]
-    assert gate.on_request(4, FG, 0.0) == [Moved()]
+    assert gate.on_request(4, FG, 0.0) == [PositionsChanged()]
     assert gate.on_done(1, 1.0)[0] == Grant(4, waited_s=1.0)
 
 
@@ -106,7 +106,7 @@ def test_background_work_waits_longer_than_people_and_not_for_ever() -> None:
     gate.on_request(2, BG, 0.0)
     gate.on_request(3, FG, 1.0)
     assert gate.next_deadline() == 61.0
-    assert gate.on_tick(61.0) == [RefuseTimeout(3, waited_s=60.0), Moved()]
+    assert gate.on_tick(61.0) == [RefuseTimeout(3, waited_s=60.0), PositionsChanged()]
     assert gate.next_deadline() == 600.0
     assert gate.on_tick(600.0)[0] == RefuseTimeout(2, waited_s=600.0)
 
@@ -217,9 +217,9 @@ def test_a_caller_who_left_before_it_ran_says_nothing_about_durations() -> None:
 def test_a_person_takes_the_slot_of_background_work_once_its_upstream_is_closed() -> None:
     gate = one_slot()
     gate.on_request(1, BG, 0.0)
-    assert gate.on_request(2, FG, 5.0) == [Moved(), Preempt(1)]
+    assert gate.on_request(2, FG, 5.0) == [PositionsChanged(), Preempt(1)]
     assert gate.running() == 1
-    assert gate.on_preempted(1, 6.0) == [Grant(2, waited_s=1.0), Moved()]
+    assert gate.on_preempted(1, 6.0) == [Grant(2, waited_s=1.0), PositionsChanged()]
     assert (gate.running(), gate.waiting(FG), gate.waiting(BG)) == (1, 0, 1)
 
 
@@ -227,28 +227,28 @@ def test_no_call_is_preempted_while_a_slot_is_free_or_for_background_work() -> N
     gate = Admission(limits(capacity=2))
     gate.on_request(1, BG, 0.0)
     assert gate.on_request(2, FG, 0.0) == [Grant(2, waited_s=0.0)]
-    assert gate.on_request(3, BG, 0.0) == [Moved()]
+    assert gate.on_request(3, BG, 0.0) == [PositionsChanged()]
 
 
 def test_people_do_not_preempt_each_other() -> None:
     gate = one_slot()
     gate.on_request(1, FG, 0.0)
-    assert gate.on_request(2, FG, 0.0) == [Moved()]
+    assert gate.on_request(2, FG, 0.0) == [PositionsChanged()]
 
 
 def test_the_victim_is_the_background_call_that_started_last() -> None:
     gate = Admission(limits(capacity=3))
     for ticket, priority in ((1, BG), (2, BG), (3, FG)):
         gate.on_request(ticket, priority, float(ticket))
-    assert gate.on_request(4, FG, 5.0) == [Moved(), Preempt(2)]
+    assert gate.on_request(4, FG, 5.0) == [PositionsChanged(), Preempt(2)]
 
 
 def test_one_slot_is_taken_for_each_person_who_waits_and_no_more() -> None:
     gate = Admission(limits(capacity=3))
     for ticket in (1, 2, 3):
         gate.on_request(ticket, BG, 0.0)
-    assert gate.on_request(4, FG, 1.0) == [Moved(), Preempt(3)]
-    assert gate.on_request(5, FG, 1.0) == [Moved(), Preempt(2)]
+    assert gate.on_request(4, FG, 1.0) == [PositionsChanged(), Preempt(3)]
+    assert gate.on_request(5, FG, 1.0) == [PositionsChanged(), Preempt(2)]
     assert gate.on_preempted(3, 2.0)[0] == Grant(4, waited_s=1.0)
     assert gate.on_preempted(2, 2.0)[0] == Grant(5, waited_s=1.0)
 
@@ -282,7 +282,7 @@ def test_a_preempted_call_keeps_its_place_in_a_full_queue() -> None:
 
 def test_after_three_preemptions_a_call_runs_undisturbed() -> None:
     gate = preempted_times(3)
-    assert gate.on_request(4, FG, 11.0) == [Moved()]
+    assert gate.on_request(4, FG, 11.0) == [PositionsChanged()]
     assert gate.on_done(1, 12.0)[0] == Grant(4, waited_s=1.0)
 
 
@@ -319,7 +319,7 @@ def test_old_background_work_is_served_before_one_person_and_undisturbed() -> No
     assert list(places(gate, 299.0)) == [3, 4, 2]
     assert list(places(gate, 300.0)) == [2, 3, 4]
     assert gate.on_done(1, 300.0)[0] == Grant(2, waited_s=300.0)
-    assert gate.on_request(5, FG, 301.0) == [Moved()]
+    assert gate.on_request(5, FG, 301.0) == [PositionsChanged()]
 
 
 def test_a_heap_of_old_background_work_takes_turns_with_people() -> None:
@@ -334,7 +334,7 @@ def test_a_heap_of_old_background_work_takes_turns_with_people() -> None:
 def test_a_slot_taken_from_old_work_goes_to_the_person_and_not_back_to_it() -> None:
     gate = one_slot()
     gate.on_request(1, BG, 0.0)
-    assert gate.on_request(2, FG, 400.0) == [Moved(), Preempt(1)]
+    assert gate.on_request(2, FG, 400.0) == [PositionsChanged(), Preempt(1)]
     assert gate.on_preempted(1, 400.0)[0] == Grant(2, waited_s=0.0)
 
 

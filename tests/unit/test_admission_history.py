@@ -11,9 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from byline.dispatch.gate.admission import (
     Admission,
     Effect,
+    GateLimits,
     Grant,
-    Limits,
-    Moved,
+    PositionsChanged,
     Preempt,
     RefuseClosed,
     RefuseFull,
@@ -30,7 +30,7 @@ class Call:
 
     ticket: int
     priority: Priority
-    came: float
+    requested_at: float
     since: float
     waited_s: float = 0.0
     preemptions: int = 0
@@ -51,7 +51,7 @@ class AdmissionHistory(RuleBasedStateMachine):
     def open_gate(
         self, capacity: int, queue_len_max: int, times_s: tuple[int, ...], preemptions_max: int
     ) -> None:
-        self.limits = Limits(capacity, queue_len_max, *map(float, times_s), preemptions_max)
+        self.limits = GateLimits(capacity, queue_len_max, *map(float, times_s), preemptions_max)
         self.gate = Admission(self.limits)
         self.now = 0.0
         self.closed = False
@@ -79,7 +79,7 @@ class AdmissionHistory(RuleBasedStateMachine):
                     self.leave_queue(ticket)
                 case RefuseFull():
                     raise AssertionError("only a newcomer can find the queue full")
-                case Moved():
+                case PositionsChanged():
                     pass
 
     def watch_grant(self, ticket: int, waited_s: float) -> None:
@@ -122,12 +122,12 @@ class AdmissionHistory(RuleBasedStateMachine):
         return call.preemptions < self.limits.preemptions_max
 
     def is_old(self, call: Call) -> bool:
-        return call.came + self.limits.background_wait_s_max <= self.now
+        return call.requested_at + self.limits.background_wait_s_max <= self.now
 
     def deadline(self, call: Call) -> float:
         if call.priority is FG:
-            return call.came + self.limits.queue_wait_s_max
-        return call.came + self.limits.background_give_up_s
+            return call.requested_at + self.limits.queue_wait_s_max
+        return call.requested_at + self.limits.background_give_up_s
 
     def leave_queue(self, ticket: int) -> Call:
         for queue in self.waiting.values():

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from test_admission import BG, FG, one_slot, places, preempted_times
 
-from byline.dispatch.gate.admission import Grant, Moved, Preempt, RefuseTimeout
+from byline.dispatch.gate.admission import Grant, PositionsChanged, Preempt, RefuseTimeout
 from byline.domain.gates import Queued
 
 
 def test_while_background_work_rests_it_waits_at_a_free_machine_and_people_do_not() -> None:
     gate = one_slot()
-    assert gate.on_pause(0.0) == [Moved()]
-    assert gate.on_request(1, BG, 1.0) == [Moved()]
+    assert gate.on_pause(0.0) == [PositionsChanged()]
+    assert gate.on_request(1, BG, 1.0) == [PositionsChanged()]
     assert gate.on_request(2, FG, 2.0) == [Grant(2, waited_s=0.0)]
-    assert gate.on_done(2, 3.0) == [Moved()]
+    assert gate.on_done(2, 3.0) == [PositionsChanged()]
     assert gate.running() == 0
 
 
@@ -22,21 +22,21 @@ def test_background_work_that_may_go_on_is_granted_in_its_order() -> None:
     gate.on_pause(0.0)
     gate.on_request(1, BG, 1.0)
     gate.on_request(2, BG, 2.0)
-    assert gate.on_resume(5.0) == [Grant(1, waited_s=4.0), Moved()]
+    assert gate.on_resume(5.0) == [Grant(1, waited_s=4.0), PositionsChanged()]
 
 
 def test_background_work_that_runs_when_it_is_to_rest_gives_the_machine_back_and_waits() -> None:
     gate = one_slot()
     gate.on_request(1, BG, 0.0)
-    assert gate.on_pause(1.0) == [Moved(), Preempt(1)]
-    assert gate.on_pause(1.0) == [Moved()], "told to stop once"
-    assert gate.on_preempted(1, 2.0) == [Moved()]
+    assert gate.on_pause(1.0) == [PositionsChanged(), Preempt(1)]
+    assert gate.on_pause(1.0) == [PositionsChanged()], "told to stop once"
+    assert gate.on_preempted(1, 2.0) == [PositionsChanged()]
     assert gate.on_resume(7.0)[0] == Grant(1, waited_s=5.0)
 
 
 def test_background_work_that_may_not_be_disturbed_any_more_ends_before_it_rests() -> None:
     gate = preempted_times(3)
-    assert gate.on_pause(11.0) == [Moved()]
+    assert gate.on_pause(11.0) == [PositionsChanged()]
     assert gate.on_done(1, 12.0) == []
 
 
@@ -63,4 +63,4 @@ def test_a_wait_ends_also_while_background_work_rests() -> None:
     gate.on_pause(0.0)
     gate.on_request(1, BG, 1.0)
     assert gate.next_deadline() == 601.0
-    assert gate.on_tick(601.0) == [RefuseTimeout(1, waited_s=600.0), Moved()]
+    assert gate.on_tick(601.0) == [RefuseTimeout(1, waited_s=600.0), PositionsChanged()]

@@ -9,9 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from byline.dispatch.gate.admission import Admission, Effect, Grant, Limits, Moved
-from byline.dispatch.gate.queue_rows import change, limits_row, state_of
-from byline.dispatch.gate.queue_state import State
+from byline.dispatch.gate.admission import Admission, Effect, GateLimits, Grant, PositionsChanged
+from byline.dispatch.gate.queue_rows import limits_row, queue_change, state_of
+from byline.dispatch.gate.queue_state import QueueState
 from byline.domain.gates import Priority
 from byline.store.gate_session import MachineRows
 
@@ -21,7 +21,7 @@ OURS, THEIRS = 1, 2
 class Table:
     """What the database holds, without a database: rows go in and come out as they are."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: GateLimits) -> None:
         self.rows = MachineRows(
             {
                 "machine": "macmini",
@@ -37,7 +37,7 @@ class Table:
         )
 
     def write(self, admission: Admission, owner: int) -> None:
-        changed = change(self.rows, admission, owner)
+        changed = queue_change(self.rows, admission, owner)
         tickets = {row["ticket"]: row for row in [*self.rows.tickets, *changed.put]}
         for ticket in changed.removed:
             del tickets[ticket]
@@ -56,7 +56,7 @@ class Restored(RuleBasedStateMachine):
         times_s=st.sampled_from([(20, 5, 40), (30, 1, 30), (5, 10, 20)]),
     )
     def open_gate(self, capacity: int, queue_len_max: int, times_s: tuple[int, ...]) -> None:
-        self.limits = Limits(capacity, queue_len_max, *map(float, times_s))
+        self.limits = GateLimits(capacity, queue_len_max, *map(float, times_s))
         self.kept = Admission(self.limits)
         self.table = Table(self.limits)
         self.now = 1_000.0
@@ -121,22 +121,22 @@ TestRestored.settings = settings(max_examples=80, stateful_step_count=60, deadli
 def test_calls_whose_places_were_lost_come_back_in_their_order_and_people_are_granted_first() -> (
     None
 ):
-    limits = Limits(1, 1, 60.0, 60.0, 60.0)
+    limits = GateLimits(1, 1, 60.0, 60.0, 60.0)
     before = Admission(limits)
     for ticket, priority in enumerate(
         (Priority.FOREGROUND, Priority.BACKGROUND, Priority.FOREGROUND)
     ):
         before.on_request(ticket, priority, now=10.0 + ticket)
     waiting = {ticket: call for ticket, call in before.state().calls.items() if ticket}
-    after = Admission(limits, State())
+    after = Admission(limits, QueueState())
     after.on_request(7, Priority.FOREGROUND, now=20.0)
-    assert after.on_return(waiting, now=21.0) == [Moved()]
+    assert after.on_return(waiting, now=21.0) == [PositionsChanged()]
     assert [ticket for ticket, _ in after.positions(21.0)] == [2, 1]
-    assert after.on_done(7, now=22.0) == [Grant(2, 10.0), Moved()]
+    assert after.on_done(7, now=22.0) == [Grant(2, 10.0), PositionsChanged()]
 
 
 def test_a_call_that_is_there_already_does_not_come_back_twice() -> None:
-    admission = Admission(Limits(1, 4, 60.0, 60.0, 60.0))
+    admission = Admission(GateLimits(1, 4, 60.0, 60.0, 60.0))
     admission.on_request(1, Priority.FOREGROUND, now=1.0)
     admission.on_request(2, Priority.FOREGROUND, now=2.0)
     admission.on_return(admission.state().calls, now=3.0)
@@ -144,8 +144,8 @@ def test_a_call_that_is_there_already_does_not_come_back_twice() -> None:
 
 
 def test_other_limits_let_those_in_who_fit_now() -> None:
-    before = Admission(Limits(1, 4, 60.0, 60.0, 60.0))
+    before = Admission(GateLimits(1, 4, 60.0, 60.0, 60.0))
     before.on_request(1, Priority.FOREGROUND, now=1.0)
     before.on_request(2, Priority.FOREGROUND, now=2.0)
-    wider = Admission(Limits(2, 4, 60.0, 60.0, 60.0), before.state())
+    wider = Admission(GateLimits(2, 4, 60.0, 60.0, 60.0), before.state())
     assert wider.on_return({}, now=3.0) == [Grant(2, 1.0)]

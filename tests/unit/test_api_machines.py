@@ -11,7 +11,7 @@ from typing import Any
 from api_doubles import office
 from history_doubles import NOON
 
-from byline.dispatch.record.machine_records import Day
+from byline.dispatch.record.machine_records import DayRecord
 from byline.domain.gates import AskedBy, Asker, BackendState, Priority
 from byline.domain.machine_reports import CallRecord, FirstTokenTimes, StateSpan
 
@@ -73,7 +73,7 @@ async def test_the_last_day_is_told(tmp_path: Path) -> None:
     )
     span = StateSpan(BackendState.LOADING, "loading", NOON, NOON + timedelta(hours=1))
     async with office(tmp_path) as byline:
-        byline.machine_records.day_before = Day(
+        byline.machine_records.day_before = DayRecord(
             {"macmini": [call]},
             {"gemma-macmini": FirstTokenTimes(3, 410.0, 900.04, ((NOON, 410.0),))},
             {"gemma-macmini": [span]},

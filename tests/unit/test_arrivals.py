@@ -15,7 +15,7 @@ import pytest
 from api_doubles import Office, office
 from dispatch_doubles import ManualClock, turn, turns, two_macs
 
-from byline.dispatch.gate.admission import Admission, Limits
+from byline.dispatch.gate.admission import Admission, GateLimits
 from byline.dispatch.gate.local_gate import Gate
 from byline.dispatch.gate.shared_gate import SharedGate
 from byline.domain.asks import AskDone, AskFailed, AskRequest, AskStatus
@@ -27,8 +27,8 @@ FG, BG = Priority.FOREGROUND, Priority.BACKGROUND
 ASK = "/api/search/ask"
 
 
-def limits(capacity: int = 1, queue_len_max: int = 1) -> Limits:
-    return Limits(capacity, queue_len_max, 60.0, 45.0, 90.0)
+def limits(capacity: int = 1, queue_len_max: int = 1) -> GateLimits:
+    return GateLimits(capacity, queue_len_max, 60.0, 45.0, 90.0)
 
 
 def a_gate(capacity: int = 1, queue_len_max: int = 1) -> Gate:
@@ -40,7 +40,7 @@ def places(gate: Gate) -> int:
     found: list[Any] = []
     while True:
         try:
-            found.append(gate.expect("gemma", f"probe-{len(found)}"))
+            found.append(gate.reserve("gemma", f"probe-{len(found)}"))
         except GateFull:
             break
     for place in found:
@@ -55,10 +55,10 @@ def by(ask_id: str, asker: Asker = Asker.ASK) -> AskedBy:
 async def test_there_are_as_many_places_as_slots_and_places_in_the_queue() -> None:
     gate = a_gate(capacity=2, queue_len_max=3)
     assert places(gate) == 5
-    kept = [gate.expect("gemma", f"ask-{n}") for n in range(4)]
+    kept = [gate.reserve("gemma", f"ask-{n}") for n in range(4)]
     slot = await gate.enter("gemma", FG)
     with pytest.raises(GateFull) as refused:
-        gate.expect("gemma", "late")
+        gate.reserve("gemma", "late")
     assert refused.value.queue_len == 0
     assert refused.value.message == "The queue of macmini is full (0 waiting, 4 on the way)."
     kept[0].give_back()
@@ -70,7 +70,7 @@ async def test_there_are_as_many_places_as_slots_and_places_in_the_queue() -> No
 
 async def test_the_place_is_the_asks_until_its_call_is_at_the_gate() -> None:
     gate = a_gate()
-    place = gate.expect("gemma", "one")
+    place = gate.reserve("gemma", "one")
     assert places(gate) == 1
     slot = await gate.enter("gemma", FG, None, by("one"))
     assert places(gate) == 1
@@ -85,7 +85,7 @@ async def test_the_place_is_the_asks_until_its_call_is_at_the_gate() -> None:
 
 async def test_a_call_that_rewrites_the_question_is_the_place_while_it_is_at_the_gate() -> None:
     gate = a_gate(queue_len_max=0)
-    place = gate.expect("gemma", "one")
+    place = gate.reserve("gemma", "one")
     rewriting = await gate.enter("gemma", FG, None, by("one", Asker.FOLLOW_UP))
     assert places(gate) == 0
     rewriting.release()
@@ -98,7 +98,7 @@ async def test_a_call_that_rewrites_the_question_is_the_place_while_it_is_at_the
 
 async def test_an_ask_that_ends_while_it_is_rewritten_is_not_on_its_way_again() -> None:
     gate = a_gate(queue_len_max=0)
-    place = gate.expect("gemma", "one")
+    place = gate.reserve("gemma", "one")
     rewriting = await gate.enter("gemma", FG, None, by("one", Asker.FOLLOW_UP))
     place.give_back()
     rewriting.release()
@@ -107,7 +107,7 @@ async def test_an_ask_that_ends_while_it_is_rewritten_is_not_on_its_way_again() 
 
 async def test_a_call_that_was_promised_nothing_takes_what_is_free() -> None:
     gate = a_gate(queue_len_max=1)
-    kept = [gate.expect("gemma", f"ask-{n}") for n in range(2)]
+    kept = [gate.reserve("gemma", f"ask-{n}") for n in range(2)]
     assert places(gate) == 0
     running = await gate.enter("gemma", FG)
     waiting = asyncio.create_task(gate.enter("gemma", FG))
@@ -124,7 +124,7 @@ async def test_a_call_that_was_promised_nothing_takes_what_is_free() -> None:
 async def test_a_cancelled_call_in_the_queue_leaves_no_place_behind() -> None:
     gate = a_gate()
     running = await gate.enter("gemma", FG)
-    place = gate.expect("gemma", "one")
+    place = gate.reserve("gemma", "one")
     waiting = asyncio.create_task(gate.enter("gemma", FG, None, by("one", Asker.FOLLOW_UP)))
     await gate.until(lambda status: status.waiting_foreground == 1)
     waiting.cancel()
@@ -137,8 +137,8 @@ async def test_a_cancelled_call_in_the_queue_leaves_no_place_behind() -> None:
 
 async def test_a_shared_gate_keeps_the_place_until_all_processes_know_of_the_call() -> None:
     gate = SharedGate("macmini", limits(), ManualClock())
-    shared = gate.be_shared()
-    place = gate.expect("gemma", "one")
+    shared = gate.decide_shared()
+    place = gate.reserve("gemma", "one")
     entering = asyncio.create_task(gate.enter("gemma", FG, None, by("one")))
     await turns(2)
     assert places(gate) == 1, "nobody else has heard of it"
@@ -152,7 +152,7 @@ async def test_a_shared_gate_keeps_the_place_until_all_processes_know_of_the_cal
 
 
 def deliver(gate: SharedGate, shared: Admission) -> None:
-    """What `Sharing` does with what has happened."""
+    """What `Coordinator` does with events."""
     after = Admission(shared.limits, shared.state())
     effects = [effect for event in gate.take_events() for effect in event.apply(after, 1_000.0)]
     gate.adopt(after, effects, 1_000.0)
@@ -168,7 +168,7 @@ class Crowd:
 
     async def ask(self, ask_id: str) -> None:
         try:
-            place = self.gate.expect("gemma", ask_id)
+            place = self.gate.reserve("gemma", ask_id)
         except GateFull:
             self.fates["refused at once"] += 1
             return

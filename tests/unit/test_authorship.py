@@ -10,12 +10,12 @@ import pytest
 
 from byline.backend.authorship import (
     KIND_S_MAX,
-    KINDS,
+    SERVER_KINDS,
     Authorship,
-    Loaded,
-    Unheard,
-    detect,
-    judge,
+    LoadedModels,
+    ServerSilent,
+    compare_models,
+    detect_kind,
     kind_of_header,
 )
 from byline.backend.connections import Exchange
@@ -72,7 +72,7 @@ SILENT = [
 
 @pytest.mark.parametrize(("kind", "requested", "said"), SAME)
 def test_the_same_model_is_verified(kind: str, requested: str, said: Mapping[str, Any]) -> None:
-    verdict = judge(KINDS[kind], requested, KINDS[kind].read(said))
+    verdict = compare_models(SERVER_KINDS[kind], requested, SERVER_KINDS[kind].read(said))
     assert verdict.verified
     assert verdict.model_loaded
     assert not verdict.mismatch
@@ -80,7 +80,7 @@ def test_the_same_model_is_verified(kind: str, requested: str, said: Mapping[str
 
 @pytest.mark.parametrize(("kind", "requested", "said"), OTHER)
 def test_another_model_is_a_mismatch(kind: str, requested: str, said: Mapping[str, Any]) -> None:
-    verdict = judge(KINDS[kind], requested, KINDS[kind].read(said))
+    verdict = compare_models(SERVER_KINDS[kind], requested, SERVER_KINDS[kind].read(said))
     assert not verdict.verified
     assert requested in verdict.mismatch
 
@@ -89,15 +89,15 @@ def test_another_model_is_a_mismatch(kind: str, requested: str, said: Mapping[st
 def test_a_server_that_does_not_tell_is_not_verified_and_says_why(
     kind: str, said: Mapping[str, Any]
 ) -> None:
-    verdict = judge(KINDS[kind], "qwen", KINDS[kind].read(said))
+    verdict = compare_models(SERVER_KINDS[kind], "qwen", SERVER_KINDS[kind].read(said))
     assert not verdict.verified
     assert not verdict.mismatch
     assert verdict.note
 
 
 def test_some_servers_give_themselves_away_by_a_header() -> None:
-    assert kind_of_header("llama.cpp") is KINDS["llama.cpp"]
-    assert kind_of_header("mlx_vlm/0.7.10") is KINDS["mlx-vlm"]
+    assert kind_of_header("llama.cpp") is SERVER_KINDS["llama.cpp"]
+    assert kind_of_header("mlx_vlm/0.7.10") is SERVER_KINDS["mlx-vlm"]
     assert kind_of_header("uvicorn") is None
 
 
@@ -129,18 +129,18 @@ class Server:
 async def test_the_kind_is_found_out_from_what_the_server_lists(
     pages: Mapping[str, Any], kind: str | None
 ) -> None:
-    assert await detect(Server(pages).get) is (KINDS[kind] if kind else None)
+    assert await detect_kind(Server(pages).get) is (SERVER_KINDS[kind] if kind else None)
 
 
 async def test_a_server_that_answers_no_question_is_asked_again_next_time() -> None:
     server = Server({"/v1/models": None, "/health": None})
-    with pytest.raises(Unheard):
-        await detect(server.get)
+    with pytest.raises(ServerSilent):
+        await detect_kind(server.get)
     authorship = Authorship("qwen", server.get, lambda: 0.0)
     exchange = connected()
-    authorship.seen(exchange, "")
+    authorship.note_server(exchange, "")
     assert not (await authorship.check(exchange)).verified
-    assert authorship.known(exchange) is None
+    assert authorship.known_check(exchange) is None
 
 
 def connected(*, reused: bool = False) -> Exchange:
@@ -158,9 +158,9 @@ async def test_a_server_that_loads_at_its_start_is_asked_once_per_connection() -
     authorship = Authorship("qwen", server.get, lambda: 0.0)
     first, second = connected(), connected()
     for exchange in (first, first, second):
-        authorship.seen(exchange, "llama.cpp")
+        authorship.note_server(exchange, "llama.cpp")
         assert not authorship.waits_for_first_delta()
-        verdict = authorship.known(exchange) or await authorship.check(exchange)
+        verdict = authorship.known_check(exchange) or await authorship.check(exchange)
         assert verdict.verified
     assert server.asked == ["/props", "/props"]
 
@@ -170,9 +170,9 @@ async def test_a_server_that_loads_on_demand_is_asked_at_each_call_after_its_fir
     authorship = Authorship("qwen", server.get, lambda: 0.0)
     exchange = connected()
     for _ in range(2):
-        authorship.seen(exchange, "mlx_vlm/0.7.10")
+        authorship.note_server(exchange, "mlx_vlm/0.7.10")
         assert authorship.waits_for_first_delta()
-        assert authorship.known(exchange) is None
+        assert authorship.known_check(exchange) is None
         assert (await authorship.check(exchange)).verified
     assert server.asked == ["/health", "/health"]
 
@@ -180,42 +180,44 @@ async def test_a_server_that_loads_on_demand_is_asked_at_each_call_after_its_fir
 async def test_a_mismatch_is_never_remembered_as_verified() -> None:
     authorship = Authorship("gemma", Server(LLAMA).get, lambda: 0.0)
     exchange = connected()
-    authorship.seen(exchange, "llama.cpp")
+    authorship.note_server(exchange, "llama.cpp")
     assert (await authorship.check(exchange)).mismatch
-    assert authorship.known(exchange) is None
+    assert authorship.known_check(exchange) is None
 
 
 async def test_a_server_that_cannot_tell_is_not_asked_again_for_a_while() -> None:
     server, now = Server({}), [0.0]
     authorship = Authorship("qwen", server.get, lambda: now[0])
     first = connected()
-    authorship.seen(first, "uvicorn")
+    authorship.note_server(first, "uvicorn")
     assert (await authorship.check(first)).note
     asked = len(server.asked)
 
-    authorship.seen(connected(), "uvicorn")
-    assert authorship.known(connected()) is not None
+    authorship.note_server(connected(), "uvicorn")
+    assert authorship.known_check(connected()) is not None
     now[0] = KIND_S_MAX + 1
-    authorship.seen(connected(reused=True), "uvicorn")
-    assert authorship.known(connected()) is not None
+    authorship.note_server(connected(reused=True), "uvicorn")
+    assert authorship.known_check(connected()) is not None
     assert len(server.asked) == asked
 
-    authorship.seen(connected(), "uvicorn")
-    assert authorship.known(connected()) is None
+    authorship.note_server(connected(), "uvicorn")
+    assert authorship.known_check(connected()) is None
 
 
 @pytest.mark.parametrize("change", ["failure", "header"])
 async def test_another_server_at_the_same_address_is_found_out(change: str) -> None:
     authorship = Authorship("qwen", Server({}).get, lambda: 0.0)
     exchange = connected()
-    authorship.seen(exchange, "uvicorn")
+    authorship.note_server(exchange, "uvicorn")
     await authorship.check(exchange)
     if change == "failure":
         authorship.forget()
-    authorship.seen(exchange, "uvicorn" if change == "failure" else "BaseHTTP/0.6")
-    assert authorship.known(exchange) is None
+    authorship.note_server(exchange, "uvicorn" if change == "failure" else "BaseHTTP/0.6")
+    assert authorship.known_check(exchange) is None
 
 
 def test_names_to_show_are_all_that_are_loaded() -> None:
-    verdict = judge(KINDS["ollama"], "gemma3", Loaded(("qwen3:8b", "llama4:17b")))
+    verdict = compare_models(
+        SERVER_KINDS["ollama"], "gemma3", LoadedModels(("qwen3:8b", "llama4:17b"))
+    )
     assert "qwen3:8b, llama4:17b" in verdict.mismatch

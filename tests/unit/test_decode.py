@@ -382,11 +382,11 @@ def test_html_is_quoted_as_text() -> None:
 def test_keepalives_are_no_sign_of_life() -> None:
     decoder = AnswerDecoder()
     decoder.feed(GOOD[0])
-    seen = decoder.signs_of_life
+    seen = decoder.chunks_seen
     decoder.feed(b": keepalive\n\n")
-    assert decoder.signs_of_life == seen
+    assert decoder.chunks_seen == seen
     decoder.feed(chunk())
-    assert decoder.signs_of_life == seen + 1
+    assert decoder.chunks_seen == seen + 1
 
 
 @given(st.binary(max_size=300))

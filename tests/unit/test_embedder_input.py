@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from byline.backend.embeddings_client import in_order
+from byline.backend.embeddings_client import vectors_in_order
 from byline.errors import EmbedderUnavailable
 from byline.vectors.embedders.embedder import INPUT_CHARS_MAX, checked_vector, passage_input
 
@@ -64,8 +64,8 @@ def test_vectors_that_cannot_be_stored_are_refused_before_there_is_a_table(count
 
 def test_vectors_are_put_in_the_order_of_their_texts() -> None:
     data = [{"index": 1, "embedding": [1]}, {"index": 0, "embedding": [0]}]
-    assert in_order({"data": data}, 2) == [[0], [1]]
-    assert in_order({"data": [{"embedding": [5]}]}, 1) == [[5]]
+    assert vectors_in_order({"data": data}, 2) == [[0], [1]]
+    assert vectors_in_order({"data": [{"embedding": [5]}]}, 1) == [[5]]
 
 
 @pytest.mark.parametrize(
@@ -85,4 +85,4 @@ def test_vectors_are_put_in_the_order_of_their_texts() -> None:
 )
 def test_an_answer_without_a_vector_for_each_text_is_refused(answer: object) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        in_order(answer, 2)
+        vectors_in_order(answer, 2)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from dispatch_doubles import ManualClock, turn, turns
 
-from byline.dispatch.gate.admission import Limits
-from byline.dispatch.gate.local_gate import Gate, Slot
+from byline.dispatch.gate.admission import GateLimits
+from byline.dispatch.gate.local_gate import Gate, GateSlot
 from byline.domain.gates import GateStatus, Priority, Queued
 from byline.errors import GateFull, GateTimeout, Stopping
 
@@ -22,7 +22,7 @@ def clock() -> ManualClock:
 
 
 def open_gate(clock: ManualClock, capacity: int = 1, queue_len_max: int = 8) -> Gate:
-    limits = Limits(
+    limits = GateLimits(
         capacity,
         queue_len_max,
         queue_wait_s_max=60.0,
@@ -36,7 +36,7 @@ def waits(foreground: int, background: int = 0) -> Callable[[GateStatus], bool]:
     return lambda s: (s.waiting_foreground, s.waiting_background) == (foreground, background)
 
 
-def enter(gate: Gate, priority: Priority = FG) -> asyncio.Task[Slot]:
+def enter(gate: Gate, priority: Priority = FG) -> asyncio.Task[GateSlot]:
     return asyncio.create_task(gate.enter("gemma-macmini", priority))
 
 

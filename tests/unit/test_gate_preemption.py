@@ -7,8 +7,8 @@ import asyncio
 import pytest
 from dispatch_doubles import ManualClock, turns
 
-from byline.dispatch.gate.admission import Limits
-from byline.dispatch.gate.local_gate import Gate, Slot
+from byline.dispatch.gate.admission import GateLimits
+from byline.dispatch.gate.local_gate import Gate, GateSlot
 from byline.domain.gates import GateStatus, Priority, Queued
 from byline.errors import Stopping
 
@@ -23,15 +23,15 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def gate(clock: ManualClock) -> Gate:
-    limits = Limits(1, 8, 60.0, background_wait_s_max=300.0, background_give_up_s=600.0)
+    limits = GateLimits(1, 8, 60.0, background_wait_s_max=300.0, background_give_up_s=600.0)
     return Gate("macmini", limits, clock)
 
 
-def enter(gate: Gate, priority: Priority = FG) -> asyncio.Task[Slot]:
+def enter(gate: Gate, priority: Priority = FG) -> asyncio.Task[GateSlot]:
     return asyncio.create_task(gate.enter("gemma-macmini", priority))
 
 
-async def disturbed(gate: Gate) -> tuple[Slot, asyncio.Task[Slot]]:
+async def disturbed(gate: Gate) -> tuple[GateSlot, asyncio.Task[GateSlot]]:
     """A background call that was told to stop, and the person it was told for."""
     told = asyncio.Event()
     slot = await gate.enter("gemma-macmini", BG)
@@ -48,7 +48,7 @@ async def test_a_person_gets_the_slot_when_its_holder_has_stopped_and_not_before
     await turns(3)
     assert not person.done()
     assert gate.status() == GateStatus("macmini", 1, 1, 1, 0)
-    again = asyncio.create_task(slot.again())
+    again = asyncio.create_task(slot.requeue())
     with await person:
         await turns(3)
         assert not again.done()
@@ -67,7 +67,7 @@ async def test_the_preempted_caller_hears_its_place_and_that_it_was_preempted(
     slot.on_preempt = lambda: None
     person = enter(gate)
     await turns(2)
-    again = asyncio.create_task(slot.again())
+    again = asyncio.create_task(slot.requeue())
     with await person:
         await turns(2)
     await again
@@ -86,7 +86,7 @@ async def test_a_preempted_caller_who_leaves_while_it_waits_again_is_not_granted
     gate: Gate,
 ) -> None:
     slot, person = await disturbed(gate)
-    again = asyncio.create_task(slot.again())
+    again = asyncio.create_task(slot.requeue())
     held = await person
     again.cancel()
     await gate.until(lambda status: status.waiting_background == 0)
@@ -123,7 +123,7 @@ async def test_waiting_again_at_a_closed_gate_is_refused_and_holds_nothing(gate:
     slot, person = await disturbed(gate)
     gate.close()
     with pytest.raises(Stopping):
-        await slot.again()
+        await slot.requeue()
     with pytest.raises(Stopping):
         await person
     assert gate.status() == IDLE

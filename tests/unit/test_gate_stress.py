@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 from dispatch_doubles import ManualClock, turn, turns
 
-from byline.dispatch.gate.admission import Limits
-from byline.dispatch.gate.local_gate import Gate, Slot
+from byline.dispatch.gate.admission import GateLimits
+from byline.dispatch.gate.local_gate import Gate, GateSlot
 from byline.domain.gates import GateStatus, Priority, Queued
 from byline.errors import GateFull, GateTimeout
 
@@ -33,7 +33,7 @@ class Crowd:
         try:
             with await self.gate.enter("gemma-macmini", priority, self.listener()) as slot:
                 while await self.preempted(slot, hold_turns):
-                    await slot.again()
+                    await slot.requeue()
                     self.outcomes["started again"] += 1
                 if fails:
                     raise RuntimeError("the call failed")
@@ -49,7 +49,7 @@ class Crowd:
         else:
             self.outcomes["completed"] += 1
 
-    async def preempted(self, slot: Slot, hold_turns: int) -> bool:
+    async def preempted(self, slot: GateSlot, hold_turns: int) -> bool:
         """Be inside for some turns; whether a person wants the slot, and the upstream is closed."""
         told = asyncio.Event()
         slot.on_preempt = told.set
@@ -95,7 +95,7 @@ async def test_no_slot_is_lost_however_callers_come_go_cancel_and_fail(
     capacity: int, seed: int
 ) -> None:
     clock = ManualClock()
-    limits = Limits(capacity, 12, 60.0, background_wait_s_max=50.0, background_give_up_s=120.0)
+    limits = GateLimits(capacity, 12, 60.0, background_wait_s_max=50.0, background_give_up_s=120.0)
     gate = Gate("macmini", limits, clock)
     crowd = Crowd(gate, seed)
     await crowd.come_and_go(clock)

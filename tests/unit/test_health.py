@@ -9,8 +9,8 @@ import pytest
 from dispatch_doubles import ANSWER, HAS_IT_LOADED, Lab, two_macs
 from structlog.testing import capture_logs
 
-from byline.backend.chat_client import Probed
-from byline.dispatch.health.health_states import Evidence, Good, next_health
+from byline.backend.chat_client import ProbeResult
+from byline.dispatch.health.health_states import Evidence, GoodEvidence, next_health
 from byline.domain.chat import ChatRequest
 from byline.domain.gates import BackendHealth, BackendState, Priority
 from byline.errors import UNAVAILABLE_REASONS, BackendUnavailable, LlmError
@@ -37,7 +37,7 @@ def after(state: BackendState, evidence: Evidence) -> BackendState:
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_completed_call_or_a_model_in_memory_is_online(state: BackendState) -> None:
-    for evidence in (Good.COMPLETED, HAS_IT_LOADED):
+    for evidence in (GoodEvidence.COMPLETED, HAS_IT_LOADED):
         health = next_health(BackendHealth(state, BEFORE, "ConnectError"), evidence, NOW)
         assert (health.state, health.reason) == (ONLINE, None)
 
@@ -47,7 +47,7 @@ def test_a_first_token_is_online_unless_the_wrong_model_may_be_speaking(
     state: BackendState,
 ) -> None:
     expected = MISCONFIGURED if state is MISCONFIGURED else ONLINE
-    assert after(state, Good.ANSWERING) is expected
+    assert after(state, GoodEvidence.ANSWERING) is expected
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -85,11 +85,11 @@ def test_any_other_refusal_only_says_that_somebody_is_there(
     assert after(state, refused(reason)) is expected
 
 
-NOT_STARTED = Probed("It starts with the first call.", reachable=False)
-LOADS = Probed("Loading model", loading=True)
-LACKS_IT = Probed("The server lists a, not b.", listed=False, loaded=False)
-NOT_IN_MEMORY = Probed("Ollama named no loaded model.", listed=True, loaded=False)
-CANNOT_TELL = Probed("The server answers.")
+NOT_STARTED = ProbeResult("It starts with the first call.", reachable=False)
+LOADS = ProbeResult("Loading model", loading=True)
+LACKS_IT = ProbeResult("The server lists a, not b.", listed=False, loaded=False)
+NOT_IN_MEMORY = ProbeResult("Ollama named no loaded model.", listed=True, loaded=False)
+CANNOT_TELL = ProbeResult("The server answers.")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,9 @@ CANNOT_TELL = Probed("The server answers.")
         (CANNOT_TELL, [ONLINE, UNKNOWN, UNKNOWN, UNKNOWN, MISCONFIGURED]),
     ],
 )
-def test_what_a_probe_finds_has_its_state(probed: Probed, expected: list[BackendState]) -> None:
+def test_what_a_probe_finds_has_its_state(
+    probed: ProbeResult, expected: list[BackendState]
+) -> None:
     assert [after(state, probed) for state in STATES] == expected
 
 
@@ -121,13 +123,13 @@ def test_a_missing_model_is_told_with_what_the_server_has_until_it_is_there() ->
 
 @pytest.mark.parametrize("state", STATES)
 def test_an_opened_connection_only_ends_unreachable(state: BackendState) -> None:
-    assert after(state, Good.CONNECTED) is (UNKNOWN if state is UNREACHABLE else state)
+    assert after(state, GoodEvidence.CONNECTED) is (UNKNOWN if state is UNREACHABLE else state)
 
 
 @pytest.mark.parametrize("reason", ["http_500", "RemoteProtocolError", "stalled", "ReadError"])
 def test_an_open_port_says_nothing_of_who_fails_behind_it(reason: str) -> None:
     before = BackendHealth(UNREACHABLE, BEFORE, reason)
-    assert next_health(before, Good.CONNECTED, NOW) == before
+    assert next_health(before, GoodEvidence.CONNECTED, NOW) == before
 
 
 def test_since_is_the_beginning_of_the_state_and_reason_its_latest_cause() -> None:
@@ -141,7 +143,7 @@ def test_since_is_the_beginning_of_the_state_and_reason_its_latest_cause() -> No
 
 def test_the_last_error_is_kept_when_all_is_well_again() -> None:
     down = next_health(BackendHealth(ONLINE, BEFORE), unavailable("ConnectError"), NOW)
-    well = next_health(down, Good.COMPLETED, NOW)
+    well = next_health(down, GoodEvidence.COMPLETED, NOW)
     assert well == BackendHealth(ONLINE, NOW, None, "gemma-macmini unavailable: ConnectError")
 
 

@@ -6,15 +6,15 @@ import pytest
 
 from byline.errors import StartFailed
 from byline.store.migrate import (
-    Component,
-    Step,
+    MigrationStep,
+    SchemaComponent,
     byline_component,
     check_versions,
     procrastinate_component,
 )
 
-ONE, TWO = Step(("0001_one",), "SELECT 1"), Step(("0002_two",), "SELECT 2")
-WHOLE = Step(("0001_one", "0002_two"), "SELECT 1; SELECT 2")
+ONE, TWO = MigrationStep(("0001_one",), "SELECT 1"), MigrationStep(("0002_two",), "SELECT 2")
+WHOLE = MigrationStep(("0001_one", "0002_two"), "SELECT 1; SELECT 2")
 SERVER = {
     "server": 150_000,
     "server_text": "15.0",
@@ -24,20 +24,20 @@ SERVER = {
 
 
 def test_steps_not_yet_applied_are_taken_in_order() -> None:
-    assert list(Component("c", (ONE, TWO)).missing(set())) == [ONE, TWO]
-    assert list(Component("c", (ONE, TWO)).missing({"0001_one"})) == [TWO]
-    assert list(Component("c", (ONE, TWO)).missing({"0001_one", "0002_two"})) == []
+    assert list(SchemaComponent("c", (ONE, TWO)).missing(set())) == [ONE, TWO]
+    assert list(SchemaComponent("c", (ONE, TWO)).missing({"0001_one"})) == [TWO]
+    assert list(SchemaComponent("c", (ONE, TWO)).missing({"0001_one", "0002_two"})) == []
 
 
 def test_an_empty_database_takes_the_short_cut_and_an_old_one_the_steps() -> None:
-    component = Component("c", (ONE, TWO), whole=WHOLE)
+    component = SchemaComponent("c", (ONE, TWO), whole=WHOLE)
     assert list(component.missing(set())) == [WHOLE]
     assert list(component.missing({"0001_one"})) == [TWO]
 
 
 def test_a_database_newer_than_the_program_is_refused_by_name() -> None:
     with pytest.raises(StartFailed, match=r"newer Byline.*0003_three"):
-        Component("c", (ONE, TWO)).missing({"0001_one", "0002_two", "0003_three"})
+        SchemaComponent("c", (ONE, TWO)).missing({"0001_one", "0002_two", "0003_three"})
 
 
 def test_the_shipped_migrations_have_a_number_each_in_their_order() -> None:

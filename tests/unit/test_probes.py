@@ -10,7 +10,7 @@ from random import Random
 from dispatch_doubles import ANSWER, Lab, turns, two_macs
 
 from byline.config.schema import Config
-from byline.dispatch.health.health_probes import FIRST_S_MAX, JITTER, probing
+from byline.dispatch.health.health_probes import FIRST_PROBE_S_MAX, JITTER, probing
 
 PERIOD_S = 30.0
 ROUND_S = PERIOD_S * (1 + JITTER)
@@ -48,9 +48,9 @@ def probes(lab: Lab) -> list[int]:
 async def test_every_backend_is_looked_at_soon_after_the_start_and_then_in_its_rhythm() -> None:
     async with probed(settled()) as lab:
         assert probes(lab) == [0, 0, 0]
-        await passed(lab, FIRST_S_MAX)
+        await passed(lab, FIRST_PROBE_S_MAX)
         assert probes(lab) == [1, 1, 1]
-        await passed(lab, PERIOD_S * (1 - JITTER) - FIRST_S_MAX)
+        await passed(lab, PERIOD_S * (1 - JITTER) - FIRST_PROBE_S_MAX)
         assert probes(lab) == [1, 1, 1]
         await passed(lab, ROUND_S)
         assert probes(lab) == [2, 2, 2]
@@ -58,8 +58,8 @@ async def test_every_backend_is_looked_at_soon_after_the_start_and_then_in_its_r
 
 async def test_backends_do_not_march_in_step() -> None:
     async with probed(settled()) as lab:
-        await passed(lab, FIRST_S_MAX)
-        await passed(lab, PERIOD_S * (1 - JITTER) - FIRST_S_MAX)
+        await passed(lab, FIRST_PROBE_S_MAX)
+        await passed(lab, PERIOD_S * (1 - JITTER) - FIRST_PROBE_S_MAX)
         seen = set()
         for _ in range(200):
             await passed(lab, PERIOD_S * 2 * JITTER / 100)
@@ -69,7 +69,7 @@ async def test_backends_do_not_march_in_step() -> None:
 
 async def test_zero_switches_probing_off_for_that_backend_alone() -> None:
     async with probed(settled(gemma=0.0)) as lab:
-        await passed(lab, FIRST_S_MAX)
+        await passed(lab, FIRST_PROBE_S_MAX)
         assert probes(lab) == [0, 1, 1]
 
 
@@ -87,7 +87,7 @@ async def test_a_backend_known_from_a_call_is_not_probed_until_that_is_old() -> 
 async def test_a_probe_that_fails_in_an_unforeseen_way_is_not_the_last() -> None:
     async with probed(settled()) as lab:
         lab.clients["qwen-macbook"].probe_outcome = ZeroDivisionError()
-        await passed(lab, FIRST_S_MAX)
+        await passed(lab, FIRST_PROBE_S_MAX)
         await passed(lab, ROUND_S)
         assert lab.clients["qwen-macbook"].probes == 2
 
@@ -101,7 +101,7 @@ async def test_no_probe_is_under_way_and_no_timer_left_after_the_end() -> None:
             await asyncio.Event().wait()
 
         lab.clients["qwen-macbook"].probe = never  # type: ignore[method-assign,assignment]
-        lab.clock.advance(FIRST_S_MAX)
+        lab.clock.advance(FIRST_PROBE_S_MAX)
         await started.wait()
     assert lab.clock.timers() == 0
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("probe")]

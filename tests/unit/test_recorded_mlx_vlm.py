@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from byline.backend.authorship import KINDS, judge, kind_of_header
+from byline.backend.authorship import SERVER_KINDS, compare_models, kind_of_header
 from byline.backend.decode import AnswerDecoder, assemble_message
 from byline.backend.error_body import upstream_text
 from byline.domain.chat import Delta
@@ -108,7 +108,7 @@ def test_errors_of_mlx_vlm_are_read() -> None:
 
 def test_the_health_page_of_mlx_vlm_verifies_its_model() -> None:
     kind = kind_of_header("mlx_vlm/0.7.10")
-    assert kind is KINDS["mlx-vlm"]
-    verdict = judge(kind, MODEL, kind.read(recorded("mlx_vlm_health.json")))
+    assert kind is SERVER_KINDS["mlx-vlm"]
+    verdict = compare_models(kind, MODEL, kind.read(recorded("mlx_vlm_health.json")))
     assert verdict.verified
     assert verdict.model_loaded == MODEL

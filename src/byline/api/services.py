@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from byline.ask.history.conversation_records import Conversations
     from byline.ask.service import Asks
     from byline.dispatch.clock import Clock
-    from byline.dispatch.connection_test import Trials
+    from byline.dispatch.connection_test import ConnectionTester
     from byline.dispatch.dispatcher import Dispatcher
-    from byline.dispatch.machine_views import Machines
+    from byline.dispatch.machine_views import MachineViews
     from byline.doctor.part_checks import Checkup
     from byline.ingest.library.document_library import Library
     from byline.ingest.pictures.page_pictures import Pictures
@@ -37,8 +37,8 @@ class Services:
     pictures: Pictures
     searcher: Searcher
     dispatcher: Dispatcher
-    machines: Machines
-    trials: Trials
+    machines: MachineViews
+    trials: ConnectionTester
     asks: Asks
     conversations: Conversations
     metrics: Metrics

@@ -59,12 +59,12 @@ async def run_ask(
 
     Raises any `BylineError`; `progress` then still holds what was found so far.
     """
-    backend.knock()  # a machine known to be down is tried again while the search runs
+    backend.try_connect()  # a backend known to be down is tried while the search runs
     calibration = parts.calibrations.of(backend.name, backend.model)
     async with aclosing(rewrite_follow_up(request, backend, progress, calibration)) as events:
         async for event in events:
             yield event
-    backend.knock()  # and again if it was the rewriting that found it down
+    backend.try_connect()  # the same if the call that rewrote the question found it down
     with _timed(progress, "retrieve"):
         found = await parts.searcher.search(
             SearchRequest(

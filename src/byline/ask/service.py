@@ -79,7 +79,7 @@ class Asks:
         if request.mode is AskMode.AGENT and not backend.tools:
             raise ToolsUnsupported(f"{backend.name} cannot call tools, which agent mode needs.")
         running = RunningAsk(request, backend, self._clock, self._parts.config.resumable_s)
-        place = backend.expect(running.id)
+        place = backend.reserve(running.id)
         progress = AskProgress(running.id, request.question, named=_is_named(request))
         progress.conversation_id = request.conversation_id
         self._running[running.id] = running

@@ -1,4 +1,4 @@
-"""What a plain model client looks like to `dispatch`."""
+"""The interface of a model client, as `dispatch` uses it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from byline.domain.chat import ChatRequest, Delta
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
-    """What is known of a server that was looked at without running a model; None: it cannot tell.
+class ProbeResult:
+    """What a probe found without running a model; None: the server cannot tell.
 
-    `said` is a sentence. `reachable` is False for a server of our own that is not started now, so
-    nobody was asked. `listed`: the configured model is one the server can serve; `loaded`: it has
-    it in memory.
+    `said` is a sentence. `reachable` is False for a server of Byline's own that is not started now,
+    so nothing was asked. `listed`: the server can serve the configured model; `loaded`: it has it
+    in memory.
     """
 
     said: str
@@ -26,7 +26,8 @@ class Probed:
 
 
 class ChatClient(Protocol):
-    """One backend's server, ungated. Made once per backend, closed when Byline stops."""
+    """The client of one backend's server, without a gate. Made once per backend, closed when Byline
+    stops."""
 
     def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """Call the server, always streaming; yield deltas, the last with a `finish_reason`.
@@ -36,24 +37,25 @@ class ChatClient(Protocol):
         """
         ...
 
-    async def probe(self) -> Probed:
-        """Ask the server how it is; runs and loads no model, starts no server.
+    async def probe(self) -> ProbeResult:
+        """Ask the server how it is; run and load no model, start no server.
 
         Raises `BackendUnavailable` or `LlmError`.
         """
         ...
 
     async def reach(self) -> None:
-        """Open one connection to the server and close it again; nothing is asked.
+        """Open one connection to the server and close it again, without a request.
 
-        Raises `BackendUnavailable` where nobody can be reached, or `LlmError` `misconfigured`.
+        Raises `BackendUnavailable` where the server cannot be reached, or `LlmError`
+        `misconfigured`.
         """
         ...
 
     async def count_tokens(self, text: str) -> int | None:
-        """The tokens of `text` alone, counted by the server itself; None where it cannot, does not
-        know or takes longer than a moment. Never raises, and tells nothing of the server's health.
-        """
+        """Return the tokens of `text` alone, counted by the server, or None where it cannot, does
+        not know or takes longer than a moment. Never raises, and is no evidence about the server's
+        health."""
         ...
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""From a backend's configuration to the client that talks to its server."""
+"""Makes the client of a backend from its configuration."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from byline.config.schema import LlamaCppBackend, OpenAIBackend
 def make_client(
     name: str, config: OpenAIBackend | LlamaCppBackend, *, home: Path, slots: int = 1
 ) -> ChatClient:
-    """The plain client of one backend; it opens and starts nothing until it is called.
+    """Return the client of one backend; it opens and starts nothing until it is called.
 
-    `home` is where relative model paths begin; `slots` is the capacity of the machine, in calls:
-    as many a llama.cpp of our own must be able to run at once.
+    `home` is the folder of relative model paths. `slots` is the capacity of the machine in calls: a
+    llama.cpp server of Byline's own must be able to run that many at once.
     """
     if isinstance(config, LlamaCppBackend):
         return LlamaCppClient(name, config, home=home, slots=slots)

@@ -1,6 +1,6 @@
-"""Connections to one server: how they are opened, known again, written to and found dead.
+"""The connections to one server: opening, recognising and writing to them, and finding dead ones.
 
-aiohttp pools and speaks HTTP; this adds what a client of model servers needs beside it: our own
+aiohttp pools and speaks HTTP. This adds what a client of model servers needs besides: our own
 record of the socket an exchange used, a time limit on writing a request, and sockets on which the
 kernel notices a peer that vanished.
 """
@@ -22,14 +22,14 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
-from byline.backend.failures import Phase
+from byline.backend.failures import ExchangePhase
 
 IDLE_S_MAX: Final = 2.0
-"""A pooled connection that was idle longer, in seconds, is not used again."""
+"""Seconds after which an idle pooled connection is not reused."""
 
-_ALIVE_IDLE_S: Final = 5
-_ALIVE_INTERVAL_S: Final = 2
-_ALIVE_PROBES: Final = 3
+_KEEPALIVE_IDLE_S: Final = 5
+_KEEPALIVE_INTERVAL_S: Final = 2
+_KEEPALIVE_PROBES: Final = 3
 _UNACKNOWLEDGED_S_MAX: Final = 10
 _DARWIN_RXT_CONNDROPTIME: Final = 0x80  # <netinet/tcp.h>; Python has no name for it
 _DARWIN_KEEPALIVE: Final = 0x10
@@ -42,19 +42,19 @@ MakeSocket = Callable[[AddressInfo], socket.socket]
 class Exchange:
     """One request and its answer: how far it has come, and over which socket.
 
-    `on_connected` is called once, when the request is about to be written. `peer` is `host:port`
-    of the other end of the socket; `reused` whether the socket carried an exchange before.
+    `on_connected` is called once, just before the request is written. `peer` is `host:port` of the
+    other end of the socket; `reused`: the socket carried an exchange before.
     """
 
     on_connected: Callable[[], None]
-    phase: Phase = Phase.CONNECT
+    phase: ExchangePhase = ExchangePhase.CONNECT
     peer: str = ""
     reused: bool = False
     protocol: ResponseHandler | None = field(default=None, repr=False)
 
     def connected(self, connection: Connection, reused: bool) -> None:
-        """Record the socket; the request goes out now."""
-        self.phase = Phase.WRITE
+        """Record the socket; the request is written next."""
+        self.phase = ExchangePhase.WRITE
         self.reused = reused
         self.protocol = connection.protocol
         transport = connection.transport
@@ -63,17 +63,17 @@ class Exchange:
         self.on_connected()
 
     def cause_of(self, error: BaseException) -> BaseException:
-        """The loss of the connection behind `error`, where there was one.
+        """Return the loss of the connection behind `error`, or `error` where there was none.
 
-        aiohttp reports a reset in the middle of a body as a payload error, like a body that just
-        ends; only the connection remembers which it was.
+        aiohttp reports a reset in the middle of a body as a payload error, as it does a body that
+        just ends; only the connection tells them apart.
         """
         lost = self.protocol.exception() if self.protocol is not None else None
         return lost if isinstance(lost, aiohttp.ClientOSError) else error
 
 
 class TimedBody(aiohttp.BytesPayload):
-    """A request's body; writing it takes at most `write_s` seconds, else TimeoutError."""
+    """A request's body. Writing it takes at most `write_s` seconds, else it raises TimeoutError."""
 
     def __init__(self, value: bytes, exchange: Exchange, write_s: float) -> None:
         super().__init__(value, content_type="application/json")
@@ -86,11 +86,11 @@ class TimedBody(aiohttp.BytesPayload):
         async with asyncio.timeout(self._write_s):
             await super().write_with_length(writer, content_length)
             await writer.drain()
-        self.exchange.phase = Phase.READ
+        self.exchange.phase = ExchangePhase.READ
 
 
-class Dialler(aiohttp.TCPConnector):
-    """Pools connections, and tells the exchange of each request which one it got."""
+class Dialer(aiohttp.TCPConnector):
+    """Dialer pools connections, and tells the exchange of each request which one it got."""
 
     def __init__(
         self, *, idle_s_max: float = IDLE_S_MAX, make_socket: MakeSocket | None = None
@@ -106,9 +106,8 @@ class Dialler(aiohttp.TCPConnector):
         self._retired: WeakSet[ResponseHandler] = WeakSet()
 
     def retire(self) -> None:
-        """Use none of the connections open now for another request: after a machine could not be
-        reached, they may be dead at its end, which took no part in a good-bye. Requests under way
-        go on."""
+        """Reuse none of the connections that are open now. After a machine could not be reached
+        they may be dead at the other end without a close. Requests under way go on."""
         self._retired.update(self._known)
 
     async def connect(
@@ -128,23 +127,23 @@ class Dialler(aiohttp.TCPConnector):
 
 
 def open_socket(info: AddressInfo) -> socket.socket:
-    """A socket on which a peer that vanished is noticed within about ten seconds.
+    """Return a socket on which a vanished peer is noticed within about ten seconds.
 
-    Keep-alive finds a peer that is silent, the limit on unacknowledged data one that is being
-    written to: unacknowledged data suppresses keep-alive.
+    Keep-alive finds a silent peer, the limit on unacknowledged data one that is being written to:
+    unacknowledged data suppresses keep-alive.
     """
     family, kind, protocol, _, _ = info
     made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if sys.platform == "darwin":
-        made.setsockopt(socket.IPPROTO_TCP, _DARWIN_KEEPALIVE, _ALIVE_IDLE_S)
+        made.setsockopt(socket.IPPROTO_TCP, _DARWIN_KEEPALIVE, _KEEPALIVE_IDLE_S)
         made.setsockopt(socket.IPPROTO_TCP, _DARWIN_RXT_CONNDROPTIME, _UNACKNOWLEDGED_S_MAX)
     elif sys.platform == "linux":
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _ALIVE_IDLE_S)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE_S)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_S_MAX * 1000)
     if sys.platform in ("darwin", "linux"):
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _ALIVE_INTERVAL_S)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _ALIVE_PROBES)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_INTERVAL_S)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _KEEPALIVE_PROBES)
     return made
 
 

@@ -1,9 +1,10 @@
-"""What a model server answered, as deltas: event stream or plain JSON, bytes in, `Delta`s out.
+"""Decodes the answer of a model server into deltas: event stream or plain JSON, bytes in.
 
 Pure: no await, clock or log. The quirks of real servers end here. `null`, `""` and a missing key
-are alike; thinking comes as `reasoning_content`, as `reasoning` or inside the content; arguments
-of a tool call come as a string or as an object, with or without an `index`; usage comes on its own
-chunk, on every chunk, or never; failures come inside a 200; the end comes with or without `[DONE]`.
+mean the same; thinking comes as `reasoning_content`, as `reasoning` or inside the content;
+arguments of a tool call come as a string or as an object, with or without an `index`; usage comes
+on its own chunk, on every chunk, or never; failures come inside a 200; the end comes with or
+without `[DONE]`.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from byline.backend.error_body import find_error, is_of_a_call, upstream_text
-from byline.backend.key_masking import NO_KEY, Mask
-from byline.backend.sse import LINE_BYTES_MAX, Event, EventReader, LineTooLong
+from byline.backend.error_body import find_error, is_tool_call_error, upstream_text
+from byline.backend.key_masking import NO_KEY, KeyMask
+from byline.backend.sse import LINE_BYTES_MAX, LineTooLong, SseEvent, SseReader
 from byline.backend.thinking_filter import ThinkSplitter
 from byline.domain.chat import Delta, ToolCallDelta, Usage
 
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
-"""Longest answer in bytes on the wire, framing and all, unless a tighter limit is given."""
+"""Longest answer in bytes on the wire, with framing, unless a tighter limit is given."""
 
 
 class StreamFailed(Exception):
@@ -32,7 +33,7 @@ class StreamFailed(Exception):
 
 
 class AnswerUnusable(Exception):
-    """A complete 200 that is not a chat completion: HTML, nothing at all, no choices; or one whose
+    """A complete 200 that is not a chat completion (HTML, nothing at all, no choices), or one whose
     tool call its own server could not read."""
 
     def __init__(self, text: str) -> None:
@@ -41,10 +42,10 @@ class AnswerUnusable(Exception):
 
 
 class AnswerDecoder:
-    """Feed it the body of a 200 as it comes; call `close` at its end.
+    """AnswerDecoder decodes the body of a 200. Feed it the chunks; call `close` at the end.
 
-    The last delta, and only it, has a `finish_reason`; nothing follows it, whatever is fed.
-    `feed` and `close` raise StreamFailed and AnswerUnusable.
+    Only the last delta has a `finish_reason`; no delta follows it. `feed` and `close` raise
+    StreamFailed and AnswerUnusable.
     """
 
     def __init__(
@@ -52,30 +53,30 @@ class AnswerDecoder:
         *,
         answer_bytes_max: int = ANSWER_BYTES_MAX,
         line_bytes_max: int = LINE_BYTES_MAX,
-        mask: Mask = NO_KEY,
+        mask: KeyMask = NO_KEY,
     ) -> None:
-        """`mask` hides the key from errors; deltas are `MaskedDeltas`' to mask."""
+        """`mask` hides the key in errors; `MaskedDeltas` masks the deltas."""
         self.ended = False
-        """The last delta has been given."""
+        """The last delta has been returned."""
         self.finish_seen = False
-        """The model is done; only usage and the end mark may still come."""
-        self.signs_of_life = 0
-        """Chunks of the model so far; comments of a keep-alive are none."""
+        """The model has finished; only usage and the end mark may still come."""
+        self.chunks_seen = 0
+        """Chunks of the model so far; keep-alive comments do not count."""
         self._bytes_left = answer_bytes_max
         self._mask = mask
-        self._reader = EventReader(line_bytes_max)
+        self._reader = SseReader(line_bytes_max)
         self._body: bytearray | None = None
         self._begun = False
         self._choice_seen = False
         self._finish_reason = ""
         self._usage: Usage | None = None
         self.failure: StreamFailed | AnswerUnusable | None = None
-        """What `close` will raise, once the deltas that came before it have been given."""
+        """What `close` will raise, once the deltas that came before it have been returned."""
         self._thinking = ThinkSplitter()
         self._calls = _CallIndexes()
 
     def feed(self, chunk: bytes) -> list[Delta]:
-        """The deltas that `chunk` completes."""
+        """Return the deltas that `chunk` completes."""
         if self.ended:
             return []
         self._bytes_left -= len(chunk)
@@ -93,7 +94,7 @@ class AnswerDecoder:
         return self._events(events)
 
     def close(self) -> list[Delta]:
-        """The deltas that the end of the body completes."""
+        """Return the deltas that the end of the body completes."""
         if self.failure is not None:
             raise self.failure
         if self.ended:
@@ -105,13 +106,13 @@ class AnswerDecoder:
             return deltas
         if self.finish_seen:
             return deltas + self._end()
-        if not self._choice_seen and not self.signs_of_life:
+        if not self._choice_seen and not self.chunks_seen:
             stray = self._mask.text(self._reader.stray.decode("utf-8", "replace"))
             raise AnswerUnusable(f"not a chat completion: {stray[:200]}" if stray else "no body")
         raise StreamFailed("stream_truncated", "the stream ended before the answer did")
 
     def _begin(self, chunk: bytes) -> bytes:
-        """Tell by the first byte whether this is a stream of events or one document."""
+        """Tell by the first byte whether the body is a stream of events or one document."""
         first = chunk.removeprefix(b"\xef\xbb\xbf").lstrip()
         if not first:
             return chunk
@@ -121,7 +122,7 @@ class AnswerDecoder:
             return first
         return chunk
 
-    def _events(self, events: Iterable[Event]) -> list[Delta]:
+    def _events(self, events: Iterable[SseEvent]) -> list[Delta]:
         deltas: list[Delta] = []
         for event in events:
             if self.ended or self.failure is not None:
@@ -131,10 +132,10 @@ class AnswerDecoder:
             except (StreamFailed, AnswerUnusable) as failure:
                 if not deltas:
                     raise
-                self.failure = failure  # what came in one piece with it is not lost
+                self.failure = failure  # raised later: deltas in the same chunk are not lost
         return deltas
 
-    def _event(self, event: Event) -> list[Delta]:
+    def _event(self, event: SseEvent) -> list[Delta]:
         data = event.data.strip()
         if data == b"[DONE]":
             if not self._choice_seen:
@@ -147,7 +148,7 @@ class AnswerDecoder:
         return self._chunk(_parsed(data), "delta")
 
     def _whole(self, body: bytes) -> list[Delta]:
-        """A server that ignores `stream: true` answers with one JSON document."""
+        """Decode one JSON document, from a server that ignores `stream: true`."""
         try:
             parsed = json.loads(body.decode())
         except (ValueError, RecursionError) as error:
@@ -163,7 +164,7 @@ class AnswerDecoder:
         error = find_error(parsed, self._mask)
         if error:
             raise self._failure(error)
-        self.signs_of_life += 1
+        self.chunks_seen += 1
         if told := parsed.get("usage"):
             self._usage = _usage(told) or self._usage
         choice = _first_choice(parsed.get("choices"))
@@ -186,8 +187,9 @@ class AnswerDecoder:
         return upstream_text(body, mask=self._mask)
 
     def _failure(self, text: str) -> StreamFailed | AnswerUnusable:
-        """The machine that cannot read the call its model wrote is well; its answer is not."""
-        if is_of_a_call(text):
+        """Return the error: a machine that cannot parse its model's tool call works; its answer is
+        unusable."""
+        if is_tool_call_error(text):
             return AnswerUnusable(text)
         return StreamFailed("stream_error", text)
 
@@ -200,7 +202,7 @@ class AnswerDecoder:
 
 
 class _CallIndexes:
-    """Gives each tool call one index, whatever the server numbers them by."""
+    """_CallIndexes gives each tool call one index, however the server numbers them."""
 
     def __init__(self) -> None:
         self._by_index: dict[int, int] = {}
@@ -214,13 +216,13 @@ class _CallIndexes:
     def read(self, calls: object) -> tuple[ToolCallDelta, ...]:
         if not isinstance(calls, list):
             return ()
-        return tuple(self._one(call) for call in calls if isinstance(call, Mapping))
+        return tuple(self._indexed(call) for call in calls if isinstance(call, Mapping))
 
-    def _one(self, call: Mapping[str, Any]) -> ToolCallDelta:
+    def _indexed(self, call: Mapping[str, Any]) -> ToolCallDelta:
         function = _mapping(call.get("function"))
         call_id, name = _text(call.get("id")), _text(function.get("name"))
         index = self._index(call.get("index"), call_id, name)
-        # Some servers repeat id and name in every piece; joined together they would be nonsense.
+        # Some servers repeat id and name in every piece; joining those would be wrong.
         call_id = "" if self._ids[index] else call_id
         name = "" if self._named[index] else name
         self._ids[index] = self._ids[index] or call_id
@@ -242,15 +244,16 @@ class _CallIndexes:
         return len(self._ids) - 1
 
     def _is_another(self, index: int, call_id: str, name: str) -> bool:
-        """Older Ollama numbers every call 0: a new id with a name is a new call."""
+        """Whether this is a new call. Older Ollama numbers every call 0: a new id with a name is
+        one."""
         return bool(name and call_id and self._ids[index] and self._ids[index] != call_id)
 
 
 def assemble_message(deltas: Iterable[Delta]) -> dict[str, Any]:
-    """The message those deltas spell: the server's own `choices[0].message`, but for ids.
+    """Return the message that the deltas make: the server's own `choices[0].message`, but for ids.
 
     `role` and `content` (None when there is no text) are always there; `reasoning_content` and
-    `tool_calls` only where there are any, for servers choke on nulls sent back to them. Each
+    `tool_calls` only where there are any, since servers choke on nulls sent back to them. Each
     `tool_calls[].function.arguments` is a JSON string, the model's own, unparsed.
     """
     content: list[str] = []
@@ -289,7 +292,7 @@ _read_json: Final = json.JSONDecoder().raw_decode  # `json.loads` looks for whit
 
 
 def _parsed(data: bytes) -> Mapping[str, Any]:
-    """`data` without white space around it, as an object."""
+    """Return `data`, which has no white space around it, as an object. Raises StreamFailed."""
     try:
         text = data.decode()
         parsed, end = _read_json(text)
@@ -316,7 +319,7 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _text(value: object) -> str:
-    """A string, the joined texts of a list of content parts, or nothing."""
+    """Return a string, the joined texts of a list of content parts, or ""."""
     if not value:
         return ""
     if isinstance(value, str):
@@ -327,8 +330,8 @@ def _text(value: object) -> str:
 
 
 def _storable(text: str) -> str:
-    """The text without what JSON can escape but UTF-8 cannot carry (half a surrogate pair) and no
-    database stores (NUL)."""
+    """Return the text without what JSON can escape but UTF-8 cannot carry (half a surrogate pair)
+    and without NUL, which no database stores."""
     try:
         text.encode()
     except UnicodeEncodeError:

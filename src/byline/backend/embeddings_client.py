@@ -1,7 +1,7 @@
-"""The plain client of one server of `/v1/embeddings`: texts out, lists of numbers back.
+"""The client of one server of `/v1/embeddings`: texts in, lists of numbers out.
 
-What the numbers are worth is for the caller to judge; here it is only seen to that there is one
-list for each text, in the order of the texts.
+It makes sure that there is one list for each text, in the order of the texts. The caller checks the
+numbers.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import aiohttp
 
 from byline.backend.connections import Exchange, TimedBody
 from byline.backend.failures import (
-    FOREIGN,
+    NETWORK_ERRORS,
     bad_response,
-    of_network,
-    of_status,
+    network_error,
+    status_error,
     unavailable,
 )
-from byline.backend.http_session import Link, read_at_most, upstream
+from byline.backend.http_session import ServerLink, read_at_most, upstream
 
 _ANSWER_BYTES_BASE: Final = 65_536
 _ANSWER_BYTES_PER_TEXT: Final = 262_144  # 4,000 dimensions, written out in full, and white space
@@ -29,18 +29,18 @@ _PARSED_HERE_BYTES_MAX: Final = 65_536
 
 
 class EmbeddingsClient:
-    """Asks one server. Opens nothing until it is called; dials anew for every request, so that no
-    connection can have died meanwhile."""
+    """EmbeddingsClient asks one server. It opens a connection for every request, so that none can
+    have died meanwhile."""
 
     def __init__(
         self, name: str, machine: str, base_url: str, connect_s: float, read_key: Callable[[], str]
     ) -> None:
-        self._link = Link(upstream(name, machine, base_url), base_url, connect_s, read_key)
+        self._link = ServerLink(upstream(name, machine, base_url), base_url, connect_s, read_key)
 
     async def embed(
         self, model: str, texts: Sequence[str], timeout_read_s: float
     ) -> list[list[Any]]:
-        """One list a text. Raises BackendUnavailable, LlmError."""
+        """Return one list of numbers per text. Raises BackendUnavailable, LlmError."""
         asked = {"model": model, "input": list(texts), "encoding_format": "float"}
         body = json.dumps(asked, ensure_ascii=False).encode("utf-8", "replace")
         limit = asyncio.timeout(None)
@@ -58,34 +58,35 @@ class EmbeddingsClient:
                 )
                 async with request as answer:
                     said = await read_at_most(answer.content, bytes_max)
-        except (*FOREIGN, ValueError) as error:
+        except (*NETWORK_ERRORS, ValueError) as error:
             if limit.expired():
                 raise unavailable(self._link.to, "ReadTimeout", "no answer in time") from error
-            raise of_network(exchange.cause_of(error), exchange.phase, self._link.to) from error
-        return await self._lists(answer, said, len(texts))
+            raise network_error(exchange.cause_of(error), exchange.phase, self._link.to) from error
+        return await self._vectors_of(answer, said, len(texts))
 
     async def close(self) -> None:
         """Close every connection."""
         await self._link.close()
 
-    async def _lists(
+    async def _vectors_of(
         self, answer: aiohttp.ClientResponse, said: bytes, count: int
     ) -> list[list[Any]]:
         if answer.status != 200:
-            raise of_status(answer.status, answer.reason or "", said, self._link.to)
+            raise status_error(answer.status, answer.reason or "", said, self._link.to)
         try:
-            # A large batch takes a tenth of a second to parse; one vector less than a thread does.
+            # A large batch takes a tenth of a second to parse; one vector takes less than a thread.
             is_small = len(said) <= _PARSED_HERE_BYTES_MAX
             parsed = json.loads(said) if is_small else await asyncio.to_thread(json.loads, said)
-            return in_order(parsed, count)
+            return vectors_in_order(parsed, count)
         except (ValueError, RecursionError) as error:
             wrong = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError)
             text = "the answer is no JSON" if wrong else str(error)
             raise bad_response(self._link.to, text) from None
 
 
-def in_order(answer: Any, count: int) -> list[list[Any]]:
-    """The lists of an answer, by their `index` where they have one. Raises ValueError. Pure."""
+def vectors_in_order(answer: Any, count: int) -> list[list[Any]]:
+    """Return the lists of an answer, by their `index` where they have one. Raises ValueError.
+    Pure."""
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
         raise ValueError("the answer has no list `data`")

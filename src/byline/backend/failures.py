@@ -1,8 +1,8 @@
-"""Foreign errors become ours, here and nowhere else.
+"""Converts foreign errors into Byline's, here and nowhere else.
 
-What went wrong (a kind, from the class of aiohttp's or the system's error) and when (the phase of
-the exchange) together give the one word of Byline's vocabulary. `KINDS` names every error class
-of aiohttp's client; a test fails when the library grows one that is not there.
+The kind of failure (from the class of aiohttp's or the system's error) and the phase of the
+exchange together give one word of Byline's vocabulary. `FAILURE_KINDS` names every error class of
+aiohttp's client; a test fails when the library gains one that is not there.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from aiohttp import client_exceptions, http_exceptions
 
 from byline.backend.decode import StreamFailed
 from byline.backend.error_body import upstream_text
-from byline.backend.key_masking import NO_KEY, Mask
+from byline.backend.key_masking import NO_KEY, KeyMask
 from byline.errors import BackendUnavailable, LlmError
 
 
-class Kind(Enum):
-    """What went wrong, whenever it did."""
+class FailureKind(Enum):
+    """What went wrong, in whichever phase."""
 
     TIMEOUT = "timeout"
     BROKEN = "broken"  # the connection, or the way to it
@@ -35,7 +35,7 @@ class Kind(Enum):
     ADDRESS = "address"  # our own configuration is at fault
 
 
-class Phase(Enum):
+class ExchangePhase(Enum):
     """How far an exchange had come."""
 
     CONNECT = "connect"
@@ -45,73 +45,78 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Whom a call went to. `address` is `host:port`; `mask` hides the key it was sent from what it
-    says: no error made here has it."""
+    """The server a call goes to. `address` is `host:port`; `mask` takes the key it was sent out of
+    what it says, so no error made here contains the key."""
 
     name: str
     machine: str
     address: str
-    mask: Mask = NO_KEY
+    mask: KeyMask = NO_KEY
 
 
-KINDS: Final[Mapping[type[BaseException], Kind]] = MappingProxyType(
+FAILURE_KINDS: Final[Mapping[type[BaseException], FailureKind]] = MappingProxyType(
     {
-        aiohttp.ClientError: Kind.BROKEN,
-        aiohttp.ClientResponseError: Kind.PROTOCOL,
-        aiohttp.ContentTypeError: Kind.PROTOCOL,
-        aiohttp.WSServerHandshakeError: Kind.PROTOCOL,
-        aiohttp.ClientHttpProxyError: Kind.PROTOCOL,
-        aiohttp.TooManyRedirects: Kind.PROTOCOL,
-        aiohttp.ClientConnectionError: Kind.BROKEN,
-        aiohttp.ClientConnectionResetError: Kind.BROKEN,
-        aiohttp.ClientOSError: Kind.BROKEN,
-        aiohttp.ClientConnectorError: Kind.BROKEN,
-        aiohttp.ClientConnectorDNSError: Kind.BROKEN,
-        aiohttp.ClientProxyConnectionError: Kind.BROKEN,
-        aiohttp.ClientSSLError: Kind.BROKEN,
-        aiohttp.ClientConnectorSSLError: Kind.BROKEN,
-        aiohttp.ClientConnectorCertificateError: Kind.BROKEN,
-        client_exceptions.UnixClientConnectorError: Kind.BROKEN,
-        aiohttp.ServerConnectionError: Kind.BROKEN,
-        aiohttp.ServerDisconnectedError: Kind.PROTOCOL,
-        aiohttp.ServerFingerprintMismatch: Kind.BROKEN,
-        aiohttp.ServerTimeoutError: Kind.TIMEOUT,
-        aiohttp.ConnectionTimeoutError: Kind.TIMEOUT,
-        aiohttp.SocketTimeoutError: Kind.TIMEOUT,
-        aiohttp.ClientPayloadError: Kind.PROTOCOL,
-        client_exceptions.UploadAbortedError: Kind.BROKEN,
-        aiohttp.InvalidURL: Kind.ADDRESS,
-        aiohttp.InvalidUrlClientError: Kind.ADDRESS,
-        aiohttp.RedirectClientError: Kind.PROTOCOL,
-        aiohttp.NonHttpUrlClientError: Kind.ADDRESS,
-        aiohttp.InvalidUrlRedirectClientError: Kind.PROTOCOL,
-        aiohttp.NonHttpUrlRedirectClientError: Kind.PROTOCOL,
-        http_exceptions.HttpProcessingError: Kind.PROTOCOL,
-        TimeoutError: Kind.TIMEOUT,
-        ssl.SSLError: Kind.BROKEN,
-        socket.gaierror: Kind.BROKEN,
-        ConnectionError: Kind.BROKEN,
-        OSError: Kind.BROKEN,
-        EOFError: Kind.PROTOCOL,
-        ValueError: Kind.ADDRESS,
+        aiohttp.ClientError: FailureKind.BROKEN,
+        aiohttp.ClientResponseError: FailureKind.PROTOCOL,
+        aiohttp.ContentTypeError: FailureKind.PROTOCOL,
+        aiohttp.WSServerHandshakeError: FailureKind.PROTOCOL,
+        aiohttp.ClientHttpProxyError: FailureKind.PROTOCOL,
+        aiohttp.TooManyRedirects: FailureKind.PROTOCOL,
+        aiohttp.ClientConnectionError: FailureKind.BROKEN,
+        aiohttp.ClientConnectionResetError: FailureKind.BROKEN,
+        aiohttp.ClientOSError: FailureKind.BROKEN,
+        aiohttp.ClientConnectorError: FailureKind.BROKEN,
+        aiohttp.ClientConnectorDNSError: FailureKind.BROKEN,
+        aiohttp.ClientProxyConnectionError: FailureKind.BROKEN,
+        aiohttp.ClientSSLError: FailureKind.BROKEN,
+        aiohttp.ClientConnectorSSLError: FailureKind.BROKEN,
+        aiohttp.ClientConnectorCertificateError: FailureKind.BROKEN,
+        client_exceptions.UnixClientConnectorError: FailureKind.BROKEN,
+        aiohttp.ServerConnectionError: FailureKind.BROKEN,
+        aiohttp.ServerDisconnectedError: FailureKind.PROTOCOL,
+        aiohttp.ServerFingerprintMismatch: FailureKind.BROKEN,
+        aiohttp.ServerTimeoutError: FailureKind.TIMEOUT,
+        aiohttp.ConnectionTimeoutError: FailureKind.TIMEOUT,
+        aiohttp.SocketTimeoutError: FailureKind.TIMEOUT,
+        aiohttp.ClientPayloadError: FailureKind.PROTOCOL,
+        client_exceptions.UploadAbortedError: FailureKind.BROKEN,
+        aiohttp.InvalidURL: FailureKind.ADDRESS,
+        aiohttp.InvalidUrlClientError: FailureKind.ADDRESS,
+        aiohttp.RedirectClientError: FailureKind.PROTOCOL,
+        aiohttp.NonHttpUrlClientError: FailureKind.ADDRESS,
+        aiohttp.InvalidUrlRedirectClientError: FailureKind.PROTOCOL,
+        aiohttp.NonHttpUrlRedirectClientError: FailureKind.PROTOCOL,
+        http_exceptions.HttpProcessingError: FailureKind.PROTOCOL,
+        TimeoutError: FailureKind.TIMEOUT,
+        ssl.SSLError: FailureKind.BROKEN,
+        socket.gaierror: FailureKind.BROKEN,
+        ConnectionError: FailureKind.BROKEN,
+        OSError: FailureKind.BROKEN,
+        EOFError: FailureKind.PROTOCOL,
+        ValueError: FailureKind.ADDRESS,
     }
 )
-"""Every error class of aiohttp's client, and what else may come out of a socket."""
+"""Every error class of aiohttp's client, and the errors a socket may raise."""
 
-FOREIGN: Final = (aiohttp.ClientError, http_exceptions.HttpProcessingError, OSError, EOFError)
-"""What to catch around anything that touches the network."""
+NETWORK_ERRORS: Final = (
+    aiohttp.ClientError,
+    http_exceptions.HttpProcessingError,
+    OSError,
+    EOFError,
+)
+"""The errors to catch around anything that touches the network."""
 
-_REASONS: Final[Mapping[tuple[Kind, Phase], str]] = MappingProxyType(
+_REASONS: Final[Mapping[tuple[FailureKind, ExchangePhase], str]] = MappingProxyType(
     {
-        (Kind.TIMEOUT, Phase.CONNECT): "ConnectTimeout",
-        (Kind.TIMEOUT, Phase.WRITE): "WriteTimeout",
-        (Kind.TIMEOUT, Phase.READ): "ReadTimeout",
-        (Kind.BROKEN, Phase.CONNECT): "ConnectError",
-        (Kind.BROKEN, Phase.WRITE): "WriteError",
-        (Kind.BROKEN, Phase.READ): "ReadError",
-        (Kind.PROTOCOL, Phase.CONNECT): "ConnectError",
-        (Kind.PROTOCOL, Phase.WRITE): "WriteError",
-        (Kind.PROTOCOL, Phase.READ): "RemoteProtocolError",
+        (FailureKind.TIMEOUT, ExchangePhase.CONNECT): "ConnectTimeout",
+        (FailureKind.TIMEOUT, ExchangePhase.WRITE): "WriteTimeout",
+        (FailureKind.TIMEOUT, ExchangePhase.READ): "ReadTimeout",
+        (FailureKind.BROKEN, ExchangePhase.CONNECT): "ConnectError",
+        (FailureKind.BROKEN, ExchangePhase.WRITE): "WriteError",
+        (FailureKind.BROKEN, ExchangePhase.READ): "ReadError",
+        (FailureKind.PROTOCOL, ExchangePhase.CONNECT): "ConnectError",
+        (FailureKind.PROTOCOL, ExchangePhase.WRITE): "WriteError",
+        (FailureKind.PROTOCOL, ExchangePhase.READ): "RemoteProtocolError",
     }
 )
 
@@ -143,27 +148,34 @@ _CERTIFICATE_HINTS: Final[Mapping[int, str]] = MappingProxyType(
 )
 
 
-def kind_of(error: BaseException) -> Kind:
-    """The kind of the nearest class of `error` that `KINDS` names."""
+def kind_of(error: BaseException) -> FailureKind:
+    """Return the kind of the nearest class of `error` that `FAILURE_KINDS` names."""
     for cls in type(error).__mro__:
-        if cls in KINDS:
-            return KINDS[cls]
-    return Kind.BROKEN
+        if cls in FAILURE_KINDS:
+            return FAILURE_KINDS[cls]
+    return FailureKind.BROKEN
 
 
-def reason_of(error: BaseException, phase: Phase) -> str:
-    """One word of the vocabulary for a foreign error that is not a fault of our own."""
+def reason_of(error: BaseException, phase: ExchangePhase) -> str:
+    """Return the word of the vocabulary for a foreign error that is not Byline's own fault."""
     kind = kind_of(error)
-    if phase is Phase.CONNECT and isinstance(error, OSError) and error.errno == errno.ETIMEDOUT:
-        kind = Kind.TIMEOUT
-    if kind is Kind.ADDRESS:
-        kind = Kind.BROKEN
+    if (
+        phase is ExchangePhase.CONNECT
+        and isinstance(error, OSError)
+        and error.errno == errno.ETIMEDOUT
+    ):
+        kind = FailureKind.TIMEOUT
+    if kind is FailureKind.ADDRESS:
+        kind = FailureKind.BROKEN
     return _REASONS[kind, phase]
 
 
-def of_network(error: BaseException, phase: Phase, to: Upstream) -> BackendUnavailable | LlmError:
-    """Our error for one of `FOREIGN`, or for an address nobody can call."""
-    if kind_of(error) is Kind.ADDRESS:
+def network_error(
+    error: BaseException, phase: ExchangePhase, to: Upstream
+) -> BackendUnavailable | LlmError:
+    """Return Byline's error for one of `NETWORK_ERRORS`, or for an address that cannot be
+    called."""
+    if kind_of(error) is FailureKind.ADDRESS:
         return misconfigured(to, f"the base_url cannot be called: {error}")
     certificate = getattr(error, "certificate_error", error)  # aiohttp's, or from a bare socket
     return unavailable(to, reason_of(error, phase), _sentence(error), certificate)
@@ -172,7 +184,7 @@ def of_network(error: BaseException, phase: Phase, to: Upstream) -> BackendUnava
 def unavailable(
     to: Upstream, reason: str, said: str = "", cause: BaseException | None = None
 ) -> BackendUnavailable:
-    """BackendUnavailable with a detail a person can act on: who, what, and what to look at."""
+    """Return a BackendUnavailable whose detail says who failed, how, and what to look at."""
     hint = _HINTS.get(reason, "").format(machine=to.machine)
     if isinstance(cause, ssl.SSLCertVerificationError):
         hint = _CERTIFICATE_HINTS.get(cause.verify_code, _NOT_TRUSTED).format(machine=to.machine)
@@ -182,13 +194,16 @@ def unavailable(
     )
 
 
-def of_stream(error: StreamFailed, to: Upstream) -> BackendUnavailable:
-    """Our error for an answer that broke off or reported a failure."""
+def stream_error(error: StreamFailed, to: Upstream) -> BackendUnavailable:
+    """Return Byline's error for an answer that broke off or reported a failure."""
     return unavailable(to, error.reason, error.text)
 
 
-def of_status(status: int, phrase: str, body: bytes, to: Upstream) -> BackendUnavailable | LlmError:
-    """Our error for an answer other than 200. `body` is as much of it as was read."""
+def status_error(
+    status: int, phrase: str, body: bytes, to: Upstream
+) -> BackendUnavailable | LlmError:
+    """Return Byline's error for a status other than 200. `body` is as much of the body as was
+    read."""
     said = upstream_text(body, f"HTTP {status} {phrase}".strip(), to.mask)
     if status >= 500:
         loading = status == 503 and "loading model" in said.lower()
@@ -199,12 +214,12 @@ def of_status(status: int, phrase: str, body: bytes, to: Upstream) -> BackendUna
 
 
 def bad_response(to: Upstream, text: str) -> LlmError:
-    """A complete 200 that holds nothing usable."""
+    """Return the LlmError for a complete 200 that holds nothing usable."""
     return _llm_error(to, "bad_response", text)
 
 
 def misconfigured(to: Upstream, text: str) -> LlmError:
-    """The call cannot be made as configured; no server was asked."""
+    """Return the LlmError for a call that cannot be made as configured; no server was asked."""
     return _llm_error(to, "misconfigured", text)
 
 
@@ -222,7 +237,7 @@ _SENTENCES: Final[tuple[tuple[type[BaseException], str], ...]] = (
 
 
 def _sentence(error: BaseException) -> str:
-    """What happened, for a person; without the library's own way of putting it."""
+    """Return what happened in words for a person, not the library's."""
     for cls, sentence in _SENTENCES:
         if isinstance(error, cls):
             return sentence

@@ -1,4 +1,4 @@
-"""The HTTP sessions of one backend: where its server is, who we say we are, how long we wait."""
+"""The HTTP sessions of one backend: its server's address, its headers, its time limits."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from byline.backend.connections import IDLE_S_MAX, Dialler, MakeSocket
+from byline.backend.connections import IDLE_S_MAX, Dialer, MakeSocket
 from byline.backend.decode import ANSWER_BYTES_MAX
 from byline.backend.failures import (
-    FOREIGN,
-    Phase,
+    NETWORK_ERRORS,
+    ExchangePhase,
     Upstream,
     misconfigured,
-    of_network,
-    of_status,
+    network_error,
+    status_error,
     unavailable,
 )
-from byline.backend.key_masking import Mask
+from byline.backend.key_masking import KeyMask
 from byline.backend.request_bodies import address_of, server_root
 from byline.backend.sse import LINE_BYTES_MAX
 
-ASKED_BYTES_MAX: Final = 1024 * 1024
-"""Most that is read of an answer other than a chat completion, in bytes."""
+JSON_BYTES_MAX: Final = 1024 * 1024
+"""Bytes read at most of an answer other than a chat completion."""
 
-_NEXT_ADDRESS_S: Final = 0.25  # RFC 8305; a name may have an IPv6 address nobody answers at
+_NEXT_ADDRESS_S: Final = 0.25  # RFC 8305; a name may have an IPv6 address that does not answer
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits that are no setting. Times in seconds.
+class HttpLimits:
+    """Limits that are not configurable. Times in seconds.
 
-    `finish_s`: how long usage and end mark may take after the model said it is done. `ask_s`: one
-    question about the server itself. `hold_s`: how long the first delta waits for the check of
-    the model. `settle_s`: how long the end of a body may take after its end mark. `make_socket`
-    may refuse an address.
+    `finish_s`: how long usage and end mark may take after the model has finished. `json_s`: one
+    request about the server itself. `check_wait_s`: how long the first delta waits for the check of
+    the model. `read_to_end_s`: how long the end of a body may take after its end mark.
+    `make_socket` may refuse an address.
     """
 
     pool_s: float = 5.0
     write_s: float = 10.0
     finish_s: float = 2.0
-    ask_s: float = 2.0
-    hold_s: float = 0.05
-    settle_s: float = 0.1
+    json_s: float = 2.0
+    check_wait_s: float = 0.05
+    read_to_end_s: float = 0.1
     calls_max: int = 1024
     answer_bytes_max: int = ANSWER_BYTES_MAX
     line_bytes_max: int = LINE_BYTES_MAX
     make_socket: MakeSocket | None = None
 
 
-LIMITS: Final = Limits()
+HTTP_LIMITS: Final = HttpLimits()
 
 
-class Link:
-    """Everything that is needed to talk to the server of one backend. Opens nothing until used.
+class ServerLink:
+    """ServerLink owns the HTTP sessions to the server of one backend. It opens nothing until used.
 
     `read_key` returns the API key, "" for none; it raises LookupError with a sentence where one is
     configured and missing. `to.mask` hides the key that was read last.
@@ -72,7 +72,7 @@ class Link:
         base_url: str,
         connect_s: float,
         read_key: Callable[[], str],
-        limits: Limits = LIMITS,
+        limits: HttpLimits = HTTP_LIMITS,
     ) -> None:
         self.to = to
         self.limits = limits
@@ -81,7 +81,7 @@ class Link:
         self._connect_s = connect_s
         self._read_key = read_key
         self._key = ""
-        self._dialler: Dialler | None = None
+        self._dialer: Dialer | None = None
         self._pooled: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._trusted: ssl.SSLContext | None = None
@@ -96,40 +96,42 @@ class Link:
 
     @property
     def waiting(self) -> aiohttp.ClientTimeout:
-        """aiohttp's own clock runs while connecting only: DNS, TCP and TLS together."""
+        """aiohttp's clock runs while connecting only: DNS, TCP and TLS together."""
         return self._waiting
 
     def pooled(self) -> aiohttp.ClientSession:
-        """The session whose connections are used again."""
+        """Return the session that reuses connections."""
         if self._pooled is None:
-            self._dialler = Dialler(idle_s_max=IDLE_S_MAX, make_socket=self.limits.make_socket)
-            self._pooled = _session(self._dialler)
+            self._dialer = Dialer(idle_s_max=IDLE_S_MAX, make_socket=self.limits.make_socket)
+            self._pooled = _session(self._dialer)
         return self._pooled
 
     def fresh(self) -> aiohttp.ClientSession:
-        """A session that dials anew for each request: after a pooled connection turned out dead."""
+        """Return a session that opens a connection for each request: for when a pooled one was
+        dead."""
         if self._fresh is None:
-            self._fresh = _session(Dialler(idle_s_max=0, make_socket=self.limits.make_socket))
+            self._fresh = _session(Dialer(idle_s_max=0, make_socket=self.limits.make_socket))
         return self._fresh
 
     def headers(self) -> dict[str, str]:
-        """Headers of every request. Raises LlmError `misconfigured` for a key that is missing."""
+        """Return the headers of every request. Raises LlmError `misconfigured` for a missing
+        key."""
         try:
             key = self._read_key()
         except LookupError as error:
             raise misconfigured(self.to, str(error.args[0])) from error
         if key != self._key:
-            self._key, self.to = key, replace(self.to, mask=Mask(key))
+            self._key, self.to = key, replace(self.to, mask=KeyMask(key))
         return {"Authorization": f"Bearer {key}"} if key else {}
 
-    async def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """The JSON under `path`, got, or posted `body` to, without the key.
+    async def request_json(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Get the JSON at `path`, or post `body` to it; the key is masked in what is returned.
 
         Raises BackendUnavailable, LlmError.
         """
-        phase = Phase.CONNECT
+        phase = ExchangePhase.CONNECT
         try:
-            async with asyncio.timeout(self._connect_s + self.limits.ask_s):
+            async with asyncio.timeout(self._connect_s + self.limits.json_s):
                 request = self.pooled().request(
                     "GET" if body is None else "POST",
                     self._root + path,
@@ -139,14 +141,15 @@ class Link:
                     allow_redirects=False,
                 )
                 async with request as answer:
-                    phase = Phase.READ
-                    said = await read_at_most(answer.content, ASKED_BYTES_MAX)
-        except (*FOREIGN, ValueError) as error:
+                    phase = ExchangePhase.READ
+                    said = await read_at_most(answer.content, JSON_BYTES_MAX)
+        except (*NETWORK_ERRORS, ValueError) as error:
             if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
-                phase = Phase.READ  # our own clock; connecting is on aiohttp's, which is shorter
-            raise of_network(error, phase, self.to) from error
+                # Our own clock: aiohttp's, which covers connecting, is shorter.
+                phase = ExchangePhase.READ
+            raise network_error(error, phase, self.to) from error
         if answer.status != 200:
-            raise of_status(answer.status, answer.reason or "", said, self.to)
+            raise status_error(answer.status, answer.reason or "", said, self.to)
         try:
             return self.to.mask.json(json.loads(said))
         except (ValueError, RecursionError):
@@ -165,7 +168,7 @@ class Link:
             said = f"the name {url.hostname} cannot be resolved"
             raise unavailable(self.to, "ConnectError", said) from error
         except (OSError, ValueError) as error:
-            raise of_network(error, Phase.CONNECT, self.to) from error
+            raise network_error(error, ExchangePhase.CONNECT, self.to) from error
         writer.close()
 
     def _tls(self) -> ssl.SSLContext | None:
@@ -174,35 +177,35 @@ class Link:
         return self._trusted
 
     def retire_connections(self) -> None:
-        """Use none of the connections open now for another request."""
-        if self._dialler is not None:
-            self._dialler.retire()
+        """Reuse none of the connections that are open now."""
+        if self._dialer is not None:
+            self._dialer.retire()
 
     async def close(self) -> None:
         """Close every connection."""
         for session in (self._pooled, self._fresh):
             if session is not None:
                 await session.close()
-        self._pooled = self._fresh = self._dialler = None
+        self._pooled = self._fresh = self._dialer = None
 
 
 def upstream(name: str, machine: str, base_url: str) -> Upstream:
-    """Whom calls to `base_url` go to."""
+    """Return the Upstream for calls to `base_url`."""
     return Upstream(name, machine, address_of(base_url))
 
 
 async def read_at_most(content: aiohttp.StreamReader, bytes_max: int) -> bytes:
-    """The body, or the first `bytes_max` bytes of it."""
+    """Return the body, or its first `bytes_max` bytes."""
     body = bytearray()
     while len(body) < bytes_max and (chunk := await content.readany()):
         body += chunk
     return bytes(body[:bytes_max])
 
 
-def _session(dialler: Dialler) -> aiohttp.ClientSession:
+def _session(dialer: Dialer) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=dialler,
+        connector=dialer,
         cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,  # a proxy of the environment would be another machine that answers
+        trust_env=False,  # with a proxy from the environment another machine would answer
         headers={"User-Agent": "byline", "Accept-Encoding": "identity"},
     )

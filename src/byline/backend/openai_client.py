@@ -1,6 +1,6 @@
-"""The plain client of one OpenAI-compatible server: mlx-vlm, mlx-lm, llama.cpp, Ollama, vLLM …
+"""The client of one OpenAI-compatible server: mlx-vlm, mlx-lm, llama.cpp, Ollama, vLLM …
 
-It streams always, sends the configured model always, and asks nobody else ever.
+It always streams, always sends the configured model, and never asks another server.
 """
 
 from __future__ import annotations
@@ -13,19 +13,26 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from byline.backend.authorship import Authorship
-from byline.backend.chat_client import Probed
-from byline.backend.completion_call import Call
+from byline.backend.chat_client import ProbeResult
+from byline.backend.completion_call import CompletionCall
 from byline.backend.failures import unavailable
-from byline.backend.http_session import LIMITS, Limits, Link, upstream
-from byline.backend.server_probe import look
-from byline.backend.token_counting import AGAIN_S, COUNT_S_MAX, PATH, counting_body, read_count
+from byline.backend.http_session import HTTP_LIMITS, HttpLimits, ServerLink, upstream
+from byline.backend.server_probe import probe_server
+from byline.backend.token_counting import (
+    COUNT_PATH,
+    COUNT_S_MAX,
+    RETRY_S,
+    counting_body,
+    read_count,
+)
 from byline.config.schema import OpenAIBackend
 from byline.domain.chat import ChatRequest, Delta
 from byline.errors import BackendUnavailable, LlmError
 
 
 class OpenAIClient:
-    """A `ChatClient` over HTTP. Opens connections when first called; lives in one event loop."""
+    """OpenAIClient is a `ChatClient` over HTTP. It connects when first called; lives in one event
+    loop."""
 
     def __init__(
         self,
@@ -33,38 +40,38 @@ class OpenAIClient:
         config: OpenAIBackend,
         *,
         read_key: Callable[[], str],
-        limits: Limits = LIMITS,
+        limits: HttpLimits = HTTP_LIMITS,
     ) -> None:
-        """`read_key`: see `Link`; `environment_key` makes one from the configuration."""
+        """`read_key`: see `ServerLink`; `environment_key` makes one from the configuration."""
         self._config = config
         to = upstream(name, config.machine, config.base_url)
-        self._link = Link(to, config.base_url, config.timeout_connect_s, read_key, limits)
-        self._authorship = Authorship(config.model, self._ask_quietly, time.monotonic)
-        self._places: asyncio.Semaphore | None = None
+        self._link = ServerLink(to, config.base_url, config.timeout_connect_s, read_key, limits)
+        self._authorship = Authorship(config.model, self._get_or_none, time.monotonic)
+        self._permits: asyncio.Semaphore | None = None
         self._counts_from = 0.0  # monotonic seconds
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """See `ChatClient.stream`."""
-        async with self._place():
-            call = Call(self._link, self._authorship, self._config, request)
+        async with self._permit():
+            call = CompletionCall(self._link, self._authorship, self._config, request)
             try:
                 await call.open()
-                while not call.over:
+                while not call.ended:
                     for delta in await call.read():
                         yield delta
-                await call.settle()
+                await call.read_to_end()
             except BackendUnavailable:
-                self._distrust()
+                self._forget_server()
                 raise
             finally:
                 call.close()
 
-    async def probe(self) -> Probed:
+    async def probe(self) -> ProbeResult:
         """See `ChatClient.probe`."""
         try:
-            return await look(self._link.ask, self._config.model)
+            return await probe_server(self._link.request_json, self._config.model)
         except BackendUnavailable:
-            self._distrust()
+            self._forget_server()
             raise
 
     async def reach(self) -> None:
@@ -72,7 +79,7 @@ class OpenAIClient:
         try:
             await self._link.reach()
         except BackendUnavailable:
-            self._distrust()
+            self._forget_server()
             raise
 
     async def count_tokens(self, text: str) -> int | None:
@@ -83,48 +90,52 @@ class OpenAIClient:
             async with asyncio.timeout(COUNT_S_MAX):
                 kind = await self._authorship.kind()
                 body = counting_body(kind or "", self._config.model, text)
-                counted = read_count(await self._link.ask(PATH, body)) if body else None
+                counted = (
+                    read_count(await self._link.request_json(COUNT_PATH, body)) if body else None
+                )
         except (TimeoutError, BackendUnavailable, LlmError):
             counted = None
         if counted is None:
-            self._counts_from = time.monotonic() + AGAIN_S
+            self._counts_from = time.monotonic() + RETRY_S
         return counted
 
     async def close(self) -> None:
         """See `ChatClient.close`."""
         await self._link.close()
 
-    def _distrust(self) -> None:
-        """The server failed: whatever answers next may be another one, and connections to this
-        one may be dead without knowing it."""
+    def _forget_server(self) -> None:
+        """Forget the server after a failure: another one may answer next, and open connections may
+        be dead."""
         self._authorship.forget()
         self._link.retire_connections()
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        """A place among the calls that may run at once. Raises BackendUnavailable PoolTimeout."""
-        if self._places is None:
-            self._places = asyncio.Semaphore(self._link.limits.calls_max)
-        if self._places.locked():
-            await self._wait_for(self._places)
+    async def _permit(self) -> AsyncIterator[None]:
+        """Hold one of the permits that bound the calls at once. Raises BackendUnavailable
+        PoolTimeout."""
+        if self._permits is None:
+            self._permits = asyncio.Semaphore(self._link.limits.calls_max)
+        if self._permits.locked():
+            await self._wait_for(self._permits)
         else:
-            await self._places.acquire()  # at once
+            await self._permits.acquire()  # at once
         try:
             yield
         finally:
-            self._places.release()
+            self._permits.release()
 
-    async def _wait_for(self, places: asyncio.Semaphore) -> None:
+    async def _wait_for(self, permits: asyncio.Semaphore) -> None:
         try:
             async with asyncio.timeout(self._link.limits.pool_s):
-                await places.acquire()
+                await permits.acquire()
         except TimeoutError as error:
             raise unavailable(self._link.to, "PoolTimeout", "no connection was free") from error
 
-    async def _ask_quietly(self, path: str) -> Any:
-        """The JSON under `path`; {} where the server has no such page, None where it is silent."""
+    async def _get_or_none(self, path: str) -> Any:
+        """Return the JSON at `path`: {} where the server has no such page, None where it is
+        silent."""
         try:
-            return await self._link.ask(path)
+            return await self._link.request_json(path)
         except LlmError:
             return {}
         except BackendUnavailable:
@@ -132,7 +143,7 @@ class OpenAIClient:
 
 
 def environment_key(variable: str | None) -> Callable[[], str]:
-    """Reads the API key from the environment variable named in the configuration, at each call."""
+    """Return a function that reads the API key from the environment variable at each call."""
 
     def read() -> str:
         if variable is None:

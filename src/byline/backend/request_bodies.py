@@ -1,4 +1,4 @@
-"""What is sent to a model server: addresses and request bodies. Pure."""
+"""Addresses and request bodies for a model server. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from byline.domain.chat import ChatRequest
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=dict)
 
-_OURS: Final = frozenset(
+_RESERVED_FIELDS: Final = frozenset(
     {
         "model",
         "messages",
@@ -29,12 +29,12 @@ _OURS: Final = frozenset(
 
 
 def server_root(base_url: str) -> str:
-    """The server's address without a final `/v1` or slash; it may be configured with either."""
+    """Return the server's address without a final `/v1` or slash; either may be configured."""
     return base_url.rstrip("/").removesuffix("/v1").rstrip("/")
 
 
 def address_of(base_url: str) -> str:
-    """`host:port` of a server, with the port spelled out; never a user name or password."""
+    """Return `host:port` of a server, with the port spelled out; never a user name or password."""
     parts = urlsplit(base_url)
     host = parts.hostname or base_url
     try:
@@ -46,21 +46,21 @@ def address_of(base_url: str) -> str:
 
 
 def max_tokens(config: OpenAIBackend, request: ChatRequest) -> int:
-    """Longest answer in tokens: what the call wants, within what the backend allows."""
+    """Return the longest answer in tokens: what the call wants, within what the backend allows."""
     return min(request.max_tokens or config.max_tokens, config.max_tokens)
 
 
 def chat_body(
-    config: OpenAIBackend, request: ChatRequest, also_sent: Mapping[str, Any] | None = None
+    config: OpenAIBackend, request: ChatRequest, extra_fields: Mapping[str, Any] | None = None
 ) -> bytes:
-    """The JSON of one call: always streamed, always the configured model. `also_sent` are fields
-    that this server needs; the caller's own options come first.
+    """Return the JSON of one call: always streamed, always the configured model. `extra_fields` are
+    fields that this server needs; the caller's own options override them.
 
     `tools=()` with `"none"` sends `tool_choice` without `tools`: that forces a final answer.
     """
     body: dict[str, Any] = {
-        **(also_sent or {}),
-        **{key: value for key, value in request.options.items() if key not in _OURS},
+        **(extra_fields or {}),
+        **{key: value for key, value in request.options.items() if key not in _RESERVED_FIELDS},
         "model": config.model,
         "messages": list(request.messages),
         "stream": True,

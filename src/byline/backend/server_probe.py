@@ -1,7 +1,8 @@
-"""Looking at a server without running a model: what it tells of itself, read into facts.
+"""Probes a server without running a model: reads what it tells about itself.
 
-Only pages that load nothing and wake nobody are asked for: `/v1/models`, `/health` and the page of
-`authorship.KINDS`. A page a server does not have tells nothing; a key it refuses is an error.
+Only pages that load nothing and wake nobody are requested: `/v1/models`, `/health` and the page of
+`authorship.SERVER_KINDS`. A page the server does not have is no evidence; a key it refuses is an
+error.
 
     the server                             listed                          loaded
     1  llama.cpp                           what `/props` names             the same
@@ -19,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from byline.backend.authorship import Get, ServerKind, Verdict, detect, judge
-from byline.backend.chat_client import Probed
+from byline.backend.authorship import GetJson, ModelCheck, ServerKind, compare_models, detect_kind
+from byline.backend.chat_client import ProbeResult
 from byline.errors import BackendUnavailable, LlmError
 
 _REFUSED: Final = frozenset({"http_401", "http_403", "misconfigured"})
@@ -29,52 +30,54 @@ _SERVES_ALL_IT_LISTS: Final = frozenset({"vllm"})
 Entry = Mapping[str, Any]
 
 
-async def look(ask: Get, model: str) -> Probed:
-    """Ask a server how it is and whether it has `model`. `ask` is `Link.ask`.
+async def probe_server(get: GetJson, model: str) -> ProbeResult:
+    """Return the server's state and whether it has `model`. `get` is `ServerLink.request_json`.
 
     Raises BackendUnavailable, and LlmError for a key that is missing or refused.
     """
-    pages = _Pages(ask)
+    pages = _CachedPages(get)
     try:
         listed = _entries(await pages.get("/v1/models"))
-        await pages.get("/health")  # where llama.cpp and vLLM say that they cannot serve
-        kind = await detect(pages.get)
+        await pages.get("/health")  # llama.cpp and vLLM report here that they cannot serve
+        kind = await detect_kind(pages.get)
         told = await pages.get(kind.path) if kind is not None else {}
     except BackendUnavailable as error:
         if error.reason == "loading":
-            return Probed(error.detail, loading=True)
+            return ProbeResult(error.detail, loading=True)
         raise
     if kind is None:
         return _read_list(listed, model)
-    verdict = judge(kind, model, kind.read(told))
-    return _read_kind(kind, verdict, listed, model)
+    check = compare_models(kind, model, kind.read(told))
+    return _read_kind(kind, check, listed, model)
 
 
-def _read_kind(kind: ServerKind, verdict: Verdict, listed: Sequence[Entry], model: str) -> Probed:
-    said = verdict.mismatch or verdict.note or f"{kind.name} has {model} loaded."
+def _read_kind(
+    kind: ServerKind, check: ModelCheck, listed: Sequence[Entry], model: str
+) -> ProbeResult:
+    said = check.mismatch or check.note or f"{kind.name} has {model} loaded."
     if kind.name == "llama.cpp":
-        if verdict.model_loaded is None:
+        if check.model_loaded is None:
             return _read_list(listed, model)
-        return Probed(said, listed=verdict.verified, loaded=verdict.verified)
+        return ProbeResult(said, listed=check.verified, loaded=check.verified)
     wanted = kind.plain_name(model)
     is_listed = any(kind.plain_name(str(entry.get("id"))) == wanted for entry in listed)
     if kind.name == "mlx-vlm" and not is_listed:
-        return Probed(said, listed=None, loaded=verdict.verified)
+        return ProbeResult(said, listed=None, loaded=check.verified)
     if not is_listed:
         said = f"{kind.name} lists {_names(listed)}, not {model}."
-    return Probed(said, listed=is_listed, loaded=verdict.verified)
+    return ProbeResult(said, listed=is_listed, loaded=check.verified)
 
 
-def _read_list(listed: Sequence[Entry], model: str) -> Probed:
+def _read_list(listed: Sequence[Entry], model: str) -> ProbeResult:
     for entry in listed:
         if entry.get("id") == model:
             return _read_entry(entry, model)
     if any(entry.get("owned_by") for entry in listed):
-        return Probed(f"The server lists {_names(listed)}, not {model}.", listed=False)
-    return Probed("The server answers; it does not tell which models it has.")
+        return ProbeResult(f"The server lists {_names(listed)}, not {model}.", listed=False)
+    return ProbeResult("The server answers; it does not tell which models it has.")
 
 
-def _read_entry(entry: Entry, model: str) -> Probed:
+def _read_entry(entry: Entry, model: str) -> ProbeResult:
     status = entry.get("status")
     status = status.get("value") if isinstance(status, Mapping) else status
     loaded = entry.get("loaded")
@@ -84,7 +87,7 @@ def _read_entry(entry: Entry, model: str) -> Probed:
         loaded = True
     words = {True: "and has it loaded", False: "but has not loaded it", None: "and tells no more"}
     said = f"The server lists {model} {words[loaded]}."
-    return Probed(said, loading=status == "loading", listed=True, loaded=loaded)
+    return ProbeResult(said, loading=status == "loading", listed=True, loaded=loaded)
 
 
 def _entries(listed: Mapping[str, Any]) -> list[Entry]:
@@ -97,17 +100,17 @@ def _names(listed: Sequence[Entry]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-class _Pages:
-    """The pages of one look, each asked for once; {} for one the server does not have."""
+class _CachedPages:
+    """The pages of one probe, each requested once; {} for one the server does not have."""
 
-    def __init__(self, ask: Get) -> None:
-        self._ask = ask
+    def __init__(self, get: GetJson) -> None:
+        self._get = get
         self._read: dict[str, Mapping[str, Any]] = {}
 
     async def get(self, path: str) -> Mapping[str, Any]:
         if path not in self._read:
             try:
-                page = await self._ask(path)
+                page = await self._get(path)
             except LlmError as error:
                 if error.reason in _REFUSED:
                     raise

@@ -1,4 +1,4 @@
-"""Server-sent events out of bytes, however the network cut them. Pure: no await, clock or log."""
+"""Server-sent events from bytes, however the network cut them. Pure: no await, clock or log."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ LINE_BYTES_MAX = 4 * 1024 * 1024
 
 
 class LineTooLong(Exception):
-    """The server sends a line that does not end. `limit` in bytes."""
+    """A line of the stream is longer than `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"a line of the answer is longer than {limit} bytes")
         self.limit = limit
 
 
-class Event(NamedTuple):
+class SseEvent(NamedTuple):
     """One event: its `event:` field ("" when there was none) and its joined `data:` lines."""
 
     name: str
     data: bytes
 
 
-class EventReader:
-    """Feed it bytes as they come, take the events they complete.
+class SseReader:
+    """SseReader turns bytes into events. Feed it chunks as they come.
 
     CRLF and LF end a line; comment lines (`: keepalive`) are skipped. llama.cpp used to send
     failures as a field of its own (`error: {…}`): that becomes an event named `error`.
@@ -37,17 +37,17 @@ class EventReader:
         self._data: list[bytes] = []
         self._started = False
         self.stray = b""
-        """The first line that belongs to no event stream: a server that answers something else."""
+        """The first line that is not of an event stream: the server answers something else."""
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        """Events completed by `chunk`. Raises LineTooLong."""
+    def feed(self, chunk: bytes) -> list[SseEvent]:
+        """Return the events completed by `chunk`. Raises LineTooLong."""
         lines = (self._tail + chunk).split(b"\n")
         self._tail = lines.pop()
         if max(map(len, lines), default=0) > self._line_bytes_max:
             raise LineTooLong(self._line_bytes_max)
         if len(self._tail) > self._line_bytes_max:
             raise LineTooLong(self._line_bytes_max)
-        events: list[Event] = []
+        events: list[SseEvent] = []
         for line in lines:
             if line.startswith(b"data: "):  # nearly every line that is not empty
                 self._started = True
@@ -56,13 +56,13 @@ class EventReader:
                 events.append(event)
         return events
 
-    def close(self) -> list[Event]:
-        """What the end of the stream completes: some servers forget the last blank line."""
+    def close(self) -> list[SseEvent]:
+        """Return the events that the end completes: some servers forget the last blank line."""
         last_line, self._tail = self._tail.removesuffix(b"\r"), b""
         events = [self._line(last_line) if last_line else None, self._line(b"")]
         return [event for event in events if event is not None]
 
-    def _line(self, line: bytes) -> Event | None:
+    def _line(self, line: bytes) -> SseEvent | None:
         if not self._started:
             self._started = True
             line = line.removeprefix(b"\xef\xbb\xbf")
@@ -81,10 +81,10 @@ class EventReader:
             self.stray = line
         return None
 
-    def _complete(self) -> Event | None:
+    def _complete(self) -> SseEvent | None:
         if not self._data:
             self._name = ""
             return None
-        event = Event(self._name, b"\n".join(self._data))
+        event = SseEvent(self._name, b"\n".join(self._data))
         self._name, self._data = "", []
         return event

@@ -1,9 +1,9 @@
-"""How a server is asked for the tokens of a text, where it has a page for that. Pure.
+"""How to ask a server to count the tokens of a text, where it can. Pure.
 
     llama.cpp   POST /tokenize {"content"}           → {"tokens": [1, 2, …]}
     vLLM        POST /tokenize {"model", "prompt"}   → {"count": 2}
 
-mlx-vlm, mlx-lm, Ollama and LM Studio have none.
+mlx-vlm, mlx-lm, Ollama and LM Studio cannot.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-PATH: Final = "/tokenize"
+COUNT_PATH: Final = "/tokenize"
 COUNT_S_MAX: Final = 0.2
-"""A count that takes longer comes too late: somebody waits, and there is an estimate."""
-AGAIN_S: Final = 300.0
-"""A server that did not count is not asked again for so long."""
+"""A count that takes longer is given up: a person waits, and there is an estimate."""
+RETRY_S: Final = 300.0
+"""Seconds before a server that did not count is asked again."""
 
 
 def counting_body(kind: str, model: str, text: str) -> Mapping[str, Any] | None:
-    """What is sent to count `text` alone; None for a kind of server that cannot."""
+    """Return the request that counts `text` alone, or None for a kind of server that cannot."""
     if kind == "llama.cpp":
         return {"content": text, "add_special": False}
     if kind == "vllm":
@@ -28,7 +28,7 @@ def counting_body(kind: str, model: str, text: str) -> Mapping[str, Any] | None:
 
 
 def read_count(said: object) -> int | None:
-    """The number of tokens in an answer; None for one that tells none."""
+    """Return the number of tokens in an answer, or None where it tells none."""
     if not isinstance(said, Mapping):
         return None
     count, tokens = said.get("count"), said.get("tokens")

@@ -1,15 +1,15 @@
-"""The calls of one backend: through its machine's gate, drained into a buffer, learnt from.
+"""The calls of one backend: each goes through its machine's gate and is drained into a buffer.
 
 A call is two tasks. The *pump* holds the slot and drains the upstream as fast as it sends; the
-reader takes deltas from the buffer at its own pace. So the slot is free again when the upstream
-has ended, however slow the reader, and the upstream ends at once when the reader goes away.
+reader takes deltas from the buffer at its own pace. So the slot is free again when the upstream has
+ended, however slow the reader, and the upstream ends at once when the reader goes away.
 
-A background call may have to give its slot to a person: its pump is cancelled. A reader who has
-had nothing of it yet sees it wait and start again; any other gets Preempted. `collect` gives
-nothing away before the end, so what it reads always starts again.
+A background call may have to give its slot to a person: its pump is cancelled. If its reader has
+not had any delta yet, the call waits and starts again; otherwise the reader gets Preempted.
+`collect` returns nothing before the end, so what it reads always starts again.
 
-A machine that is known to be down gets one quick try, which all who call wait for outside the gate;
-if it fails, so do they.
+For a machine that is known to be down, one connection try is made outside the gate. All callers
+wait for it; if it fails, so do they.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ import structlog
 
 from byline.backend.chat_client import ChatClient
 from byline.config.schema import LlamaCppBackend, OpenAIBackend
-from byline.dispatch.gate.arrivals import NO_PLACE, Place
-from byline.dispatch.gate.local_gate import Gate, Slot
-from byline.dispatch.health.health_monitor import Lookout
-from byline.dispatch.health.health_states import Good
-from byline.dispatch.record.call_record import Trace
+from byline.dispatch.gate.arrivals import NO_RESERVATION, Reservation
+from byline.dispatch.gate.local_gate import Gate, GateSlot
+from byline.dispatch.health.health_monitor import HealthMonitor
+from byline.dispatch.health.health_states import GoodEvidence
+from byline.dispatch.record.call_record import CallRecordBuilder
 from byline.domain.chat import ChatRequest, Delta, ServedModel
 from byline.domain.gates import AskedBy, Asker, CallOrigin, Priority, Queued, Started
 from byline.errors import (
@@ -42,19 +42,19 @@ from byline.errors import (
 )
 
 DELTAS_SLACK = 32
-"""Deltas a server may send beyond one a token: roles, empty pieces, the last one."""
+"""Deltas a server may send beyond one per token: roles, empty pieces, the last one."""
 
 TOKEN_CHARS_MAX = 128
-"""Characters a token may stand for on average; a buffered answer is no longer than its tokens."""
+"""Characters per token on average; bounds the length of a buffered answer."""
 
 log = structlog.get_logger("byline.dispatch")
 
 
 class CallObserver(Protocol):
-    """Hears how a call fares; called in the event loop, so it must not take long."""
+    """Told how a call fares. It is called in the event loop, so it must not take long."""
 
     def queued(self, queued: Queued) -> None:
-        """The call waits, or its place in the queue has changed."""
+        """The call waits, or its position in the queue has changed."""
         ...
 
     def started(self, started: Started) -> None:
@@ -63,89 +63,101 @@ class CallObserver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
-    """What stands in the buffer behind the last delta."""
+class _EndOfStream:
+    """The item in the buffer behind the last delta."""
 
     error: BaseException | None
 
 
-class _Buffer:
-    """What has come and not been read yet, for one reader. An `asyncio.Queue` has locks and counts
-    for many, which every delta would pay for."""
+class _DeltaBuffer:
+    """The deltas that have come and have not been read yet, for one reader. An `asyncio.Queue` has
+    locks and counts for many readers, which every delta would pay for."""
 
     __slots__ = ("_items", "_waiter")
 
     def __init__(self) -> None:
-        self._items: deque[Delta | _End] = deque()
+        self._items: deque[Delta | _EndOfStream] = deque()
         self._waiter: asyncio.Future[None] | None = None
 
-    def put(self, item: Delta | _End) -> None:
+    def put(self, item: Delta | _EndOfStream) -> None:
         self._items.append(item)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def get(self) -> Delta | _End:
+    async def get(self) -> Delta | _EndOfStream:
         while not self._items:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         return self._items.popleft()
 
-    def rest(self) -> list[Delta | _End]:
-        """All there is at this instant."""
+    def take_all(self) -> list[Delta | _EndOfStream]:
+        """Empty the buffer and return its items."""
         items = list(self._items)
         self._items.clear()
         return items
 
 
-class _Run:
-    """One time the upstream is called: its pump, and what the reader has had of it.
+class _Attempt:
+    """One request to the upstream: its pump, and how far the reader has come.
 
-    `again` is set once a pump that was preempted has ended and its call is to start again; until
-    then the slot is held. In every other case the end of the pump frees it. `over` is done once it
-    is known which it was. `lost` is why the slot was the call's no longer.
+    `delivered`: the reader has had a delta. `restarts` is set once a preempted pump has ended and
+    its call is to start again; until then the slot is held. In every other case the end of the pump
+    frees it. `outcome_known` is done once it is known which it was. `revocation` is why the slot
+    was revoked.
     """
 
-    __slots__ = ("again", "buffer", "left", "lost", "over", "preempted", "pump", "read")
+    __slots__ = (
+        "buffer",
+        "delivered",
+        "outcome_known",
+        "preempted",
+        "pump",
+        "reader_left",
+        "restarts",
+        "revocation",
+    )
 
     def __init__(self) -> None:
-        self.buffer = _Buffer()
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.buffer = _DeltaBuffer()
+        self.outcome_known: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.pump: asyncio.Task[None]
-        self.read = False
-        self.left = False
+        self.delivered = False
+        self.reader_left = False
         self.preempted = False
-        self.again = False
-        self.lost: BylineError | None = None
+        self.restarts = False
+        self.revocation: BylineError | None = None
 
     def preempt(self) -> None:
         """Stop for a person, unless the upstream has just ended by itself."""
         self.preempted = self.pump.cancel() or self.preempted
 
-    def lose(self, reason: BylineError) -> None:
-        """Stop because the machine may be another's by now, unless the upstream has just ended."""
+    def revoke(self, reason: BylineError) -> None:
+        """Stop because another process may have the machine by now, unless the upstream has just
+        ended."""
         if self.pump.cancel():
-            self.lost = reason
+            self.revocation = reason
 
     def deltas(self) -> list[Delta]:
-        """All that came, once the pump has ended. Raises what ended it."""
+        """Return all deltas, once the pump has ended. Raises the error that ended it."""
         received: list[Delta] = []
-        for item in self.buffer.rest():
-            if not isinstance(item, _End):
+        for item in self.buffer.take_all():
+            if not isinstance(item, _EndOfStream):
                 received.append(item)
             elif item.error is not None:
                 raise item.error
         return received
 
-    async def leave(self) -> None:
+    async def stop(self) -> None:
         """The reader takes no more: end the upstream if it still runs."""
-        self.left = True
+        self.reader_left = True
         if not self.pump.done():
             self.pump.cancel()
             await asyncio.wait([self.pump])
 
 
-class Calls:
-    """The way to one backend's model, and what is known of it. It knows no other backend."""
+class BackendCalls:
+    """BackendCalls makes the calls of one backend, and reports to `monitor` what they show. It
+    knows no other backend."""
 
     def __init__(
         self,
@@ -153,135 +165,142 @@ class Calls:
         config: OpenAIBackend | LlamaCppBackend,
         client: ChatClient,
         gate: Gate,
-        lookout: Lookout,
+        monitor: HealthMonitor,
     ) -> None:
-        """`lookout` is told what the calls show."""
         self._name = name
         self._config = config
         self._client = client
         self._gate = gate
-        self.lookout = lookout
+        self.monitor = monitor
         self._pumps: set[asyncio.Task[None]] = set()
 
     async def count_tokens(self, text: str) -> int | None:
         """See `ChatClient.count_tokens`."""
         return await self._client.count_tokens(text)
 
-    def expect(self, ask_id: str) -> Place:
-        """A place at the gate for an ask that will call later. Raises GateFull.
+    def reserve(self, ask_id: str) -> Reservation:
+        """Reserve a place at the gate for an ask that will call later. Raises GateFull.
 
-        Where the backend is known to be down the ask needs none: that is what it is to be told.
+        An ask for a backend that is known to be down gets no place: it will be refused for that
+        reason.
         """
-        if self.lookout.is_down:
-            return NO_PLACE
+        if self.monitor.is_down:
+            return NO_RESERVATION
         try:
-            return self._gate.expect(self._name, ask_id)
+            return self._gate.reserve(self._name, ask_id)
         except GateFull as error:
-            trace = Trace(self.lookout.clock)
-            trace.failed(error)
-            who = CallOrigin(self._name, AskedBy(Asker.ASK))  # under its id nothing will be found
-            self.lookout.tell(trace.told(who, self._gate.machine, Priority.FOREGROUND))
+            record = CallRecordBuilder(self.monitor.clock)
+            record.failed(error)
+            # Without the ask's id: an ask that is refused here is not stored.
+            origin = CallOrigin(self._name, AskedBy(Asker.ASK))
+            self.monitor.publish_call(record.build(origin, self._gate.machine, Priority.FOREGROUND))
             raise
 
     async def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
     ) -> AsyncGenerator[Delta, None]:
-        """Queue for the machine, call it, yield its deltas.
+        """Wait for the machine, call it, yield its deltas.
 
         Raises what `Gate.enter` and `ChatClient.stream` raise, Preempted, and Stopping when Byline
         stops while the call runs. Closing the generator ends the upstream before it returns.
         """
-        with self._recorded(request, priority) as trace:
+        with self._recorded(request, priority) as record:
             slot = await self._enter(request, priority, observer)
             while True:
-                async with self._running(slot, request, observer, trace) as run:
+                async with self._attempt(slot, request, observer, record) as attempt:
                     while True:
-                        item = await run.buffer.get()
-                        if run.preempted and not run.read:
-                            await asyncio.wait([run.pump])  # only its end says what becomes of it
-                        if run.again:
+                        item = await attempt.buffer.get()
+                        if attempt.preempted and not attempt.delivered:
+                            # Whether the call restarts is known only when the pump has ended.
+                            await asyncio.wait([attempt.pump])
+                        if attempt.restarts:
                             break
-                        if isinstance(item, _End):
+                        if isinstance(item, _EndOfStream):
                             if item.error is not None:
                                 raise item.error
                             return
-                        run.read = True
+                        attempt.delivered = True
                         yield item
 
     async def collect(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
     ) -> list[Delta]:
-        """`stream` read to its end. Never raises Preempted: the call keeps its place and its count
-        of preemptions, and runs undisturbed in the end."""
-        with self._recorded(request, priority) as trace:
+        """Return all deltas of `stream`. Never raises Preempted: the call keeps its place and its
+        count of preemptions, and is not preempted any more in the end."""
+        with self._recorded(request, priority) as record:
             slot = await self._enter(request, priority, observer)
             while True:
-                async with self._running(slot, request, observer, trace) as run:
-                    await run.over
-                    if not run.again:
-                        return run.deltas()
+                async with self._attempt(slot, request, observer, record) as attempt:
+                    await attempt.outcome_known
+                    if not attempt.restarts:
+                        return attempt.deltas()
 
     @contextmanager
-    def _recorded(self, request: ChatRequest, priority: Priority) -> Iterator[Trace]:
-        """Around a call: what became of it is told when it is over."""
-        trace = Trace(self.lookout.clock)
+    def _recorded(self, request: ChatRequest, priority: Priority) -> Iterator[CallRecordBuilder]:
+        """Wrap a call; publish its record when it is over."""
+        record = CallRecordBuilder(self.monitor.clock)
         try:
-            yield trace
+            yield record
         except BaseException as error:
-            trace.failed(error)
+            record.failed(error)
             raise
         finally:
-            who = CallOrigin(self._name, request.asked_by)
-            self.lookout.tell(trace.told(who, self._gate.machine, priority))
+            origin = CallOrigin(self._name, request.asked_by)
+            self.monitor.publish_call(record.build(origin, self._gate.machine, priority))
 
     async def _enter(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
-    ) -> Slot:
-        came_at = self.lookout.now()
-        if self.lookout.is_down:
-            await self.lookout.refuse_unless_reached(came_at)
+    ) -> GateSlot:
+        arrived_at = self.monitor.now()
+        if self.monitor.is_down:
+            await self.monitor.refuse_unless_reached(arrived_at)
         slot = await self._gate.enter(
             self._name,
             priority,
             None if observer is None else observer.queued,
             request.asked_by,
         )
-        if self.lookout.is_down:  # since it came; the first in the queue tries for all of them
-            await self._try_holding(slot, came_at)
+        if self.monitor.is_down:  # since it arrived; the first in the queue tries for all
+            await self._try_connect_holding(slot, arrived_at)
         return slot
 
-    async def _try_holding(self, slot: Slot, came_at: float) -> None:
+    async def _try_connect_holding(self, slot: GateSlot, arrived_at: float) -> None:
+        """Try to connect while holding `slot`; give the slot to a person who needs it meanwhile."""
         wanted_back = asyncio.Event()
         slot.on_preempt = wanted_back.set
         try:
-            await self.lookout.refuse_unless_reached(came_at)
-            if slot.lost is not None:
-                raise slot.lost
+            await self.monitor.refuse_unless_reached(arrived_at)
+            if slot.revocation is not None:
+                raise slot.revocation
             if wanted_back.is_set():
-                await slot.again()
+                await slot.requeue()
         except BaseException:
             slot.release()
             raise
 
     @asynccontextmanager
-    async def _running(
-        self, slot: Slot, request: ChatRequest, observer: CallObserver | None, trace: Trace
-    ) -> AsyncIterator[_Run]:
-        """One run; where it is to start again, the slot has been waited for at the end."""
-        trace.granted(slot.waited_s)
-        run = self._start(slot, request, trace)
+    async def _attempt(
+        self,
+        slot: GateSlot,
+        request: ChatRequest,
+        observer: CallObserver | None,
+        record: CallRecordBuilder,
+    ) -> AsyncIterator[_Attempt]:
+        """Run one attempt. If it restarts, wait for the slot again before leaving the block."""
+        record.granted(slot.waited_s)
+        attempt = self._start(slot, request, record)
         try:
             if observer is not None:
                 observer.started(Started(queue_ms=slot.waited_s * 1000))
-            yield run
-            if run.again:
-                await slot.again()
+            yield attempt
+            if attempt.restarts:
+                await slot.requeue()
         except BaseException:
-            if run.again:
+            if attempt.restarts:
                 slot.release()
             raise
         finally:
-            await run.leave()
+            await attempt.stop()
 
     async def close(self) -> None:
         """End the running calls, whose readers get Stopping, then close the client."""
@@ -289,72 +308,79 @@ class Calls:
             pump.cancel()
         if self._pumps:
             await asyncio.wait(self._pumps)
-        await self.lookout.close()
+        await self.monitor.close()
         await self._client.close()
 
-    def _start(self, slot: Slot, request: ChatRequest, trace: Trace) -> _Run:
-        run = _Run()
+    def _start(self, slot: GateSlot, request: ChatRequest, record: CallRecordBuilder) -> _Attempt:
+        """Start the pump of an attempt."""
+        attempt = _Attempt()
 
         def ended(pump: asyncio.Task[None]) -> None:
             self._pumps.discard(pump)
-            trace.upstream_ended(whole=not pump.cancelled() and pump.exception() is None)
-            stopped = run.preempted and pump.cancelled() and run.lost is None
-            run.again = stopped and not (run.read or run.left)
-            if not run.again:
+            record.upstream_ended(complete=not pump.cancelled() and pump.exception() is None)
+            stopped = attempt.preempted and pump.cancelled() and attempt.revocation is None
+            attempt.restarts = stopped and not (attempt.delivered or attempt.reader_left)
+            if not attempt.restarts:
                 slot.release()
-            run.buffer.put(_End(self._error_of(run)))
-            if not run.over.done():
-                run.over.set_result(None)
+            attempt.buffer.put(_EndOfStream(self._error_of(attempt)))
+            if not attempt.outcome_known.done():
+                attempt.outcome_known.set_result(None)
 
-        run.pump = asyncio.create_task(
-            self._pump(request, run.buffer, trace), name=f"call of {self._name}"
+        attempt.pump = asyncio.create_task(
+            self._pump(request, attempt.buffer, record), name=f"call of {self._name}"
         )
         # A callback and not a `finally` in the pump: a task cancelled before its first step never
         # enters its body, and the slot would be lost.
-        run.pump.add_done_callback(ended)
-        self._pumps.add(run.pump)
-        slot.on_preempt = run.preempt
-        slot.on_lost = run.lose
-        return run
+        attempt.pump.add_done_callback(ended)
+        self._pumps.add(attempt.pump)
+        slot.on_preempt = attempt.preempt
+        slot.on_revoked = attempt.revoke
+        return attempt
 
-    def _error_of(self, run: _Run) -> BaseException | None:
-        if not run.pump.cancelled():
-            return run.pump.exception()
-        if run.lost is not None:
+    def _error_of(self, attempt: _Attempt) -> BaseException | None:
+        """Return the error that the reader gets when the pump has ended, or None."""
+        if not attempt.pump.cancelled():
+            return attempt.pump.exception()
+        if attempt.revocation is not None:
             log.warning(
                 "call_stopped",
                 backend=self._name,
                 machine=self._gate.machine,
-                reason=run.lost.message,
+                reason=attempt.revocation.message,
             )
-            return run.lost
-        if not run.preempted:
+            return attempt.revocation
+        if not attempt.preempted:
             return Stopping()
         log.info(
             "call_preempted",
             backend=self._name,
             machine=self._gate.machine,
-            starts_again=run.again,
+            starts_again=attempt.restarts,
         )
         return Preempted(self._name, self._gate.machine)
 
-    async def _pump(self, request: ChatRequest, buffer: _Buffer, trace: Trace) -> None:
+    async def _pump(
+        self, request: ChatRequest, buffer: _DeltaBuffer, record: CallRecordBuilder
+    ) -> None:
+        """Drain the upstream into the buffer, and report failures to the monitor."""
         tokens_max = self._config.max_tokens
         if request.max_tokens is not None and request.max_tokens > tokens_max:
             request = replace(request, max_tokens=tokens_max)
         try:
-            await self._drain(request, request.max_tokens or tokens_max, buffer, trace)
+            await self._drain(request, request.max_tokens or tokens_max, buffer, record)
         except BackendUnavailable as error:
-            self.lookout.warn(error)
-            self.lookout.learn(error)
+            self.monitor.warn(error)
+            self.monitor.learn(error)
             raise
         except LlmError as error:
-            self.lookout.learn(error)
+            self.monitor.learn(error)
             raise
 
     async def _drain(
-        self, request: ChatRequest, tokens_max: int, buffer: _Buffer, trace: Trace
+        self, request: ChatRequest, tokens_max: int, buffer: _DeltaBuffer, record: CallRecordBuilder
     ) -> None:
+        """Put the deltas of the upstream into the buffer; cut off an answer longer than
+        `max_tokens`."""
         deltas_left = tokens_max + DELTAS_SLACK
         chars_left = deltas_left * TOKEN_CHARS_MAX
         answering = finished = False
@@ -363,12 +389,12 @@ class Calls:
             async for delta in deltas:
                 if not answering:
                     answering = True
-                    self.lookout.learn(Good.ANSWERING)
+                    self.monitor.learn(GoodEvidence.ANSWERING)
                 finished = delta.finish_reason is not None
                 served = delta.served or served
-                trace.received(delta)
+                record.received(delta)
                 deltas_left -= 1
-                chars_had, chars_left = chars_left, chars_left - _chars(delta)
+                chars_had, chars_left = chars_left, chars_left - _count_chars(delta)
                 if not finished and (deltas_left <= 0 or chars_left <= 0):
                     log.warning(
                         "answer_cut_off",
@@ -376,7 +402,7 @@ class Calls:
                         machine=self._gate.machine,
                         reason="the server sends more than max_tokens",
                     )
-                    if deltas_left > 0:  # some servers send a whole answer as one piece
+                    if deltas_left > 0:  # some servers send the whole answer in one delta
                         buffer.put(Delta(content=delta.content[:chars_had]))
                     buffer.put(Delta(finish_reason="length", served=served))
                     return
@@ -388,9 +414,9 @@ class Calls:
                 machine=self._gate.machine,
                 detail="The answer ended without a finish_reason.",
             )
-        self.lookout.learn(Good.COMPLETED)
+        self.monitor.learn(GoodEvidence.COMPLETED)
 
 
-def _chars(delta: Delta) -> int:
+def _count_chars(delta: Delta) -> int:
     calls = sum(len(call.arguments) for call in delta.tool_calls) if delta.tool_calls else 0
     return len(delta.content) + len(delta.reasoning) + calls

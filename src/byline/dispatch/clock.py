@@ -1,4 +1,4 @@
-"""The time `dispatch` lives by: a clock that is handed in, so that tests own it."""
+"""The clock of `dispatch`. It is passed in, so that tests control the time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Timer(Protocol):
-    """A callback that is due; cancelling one that already ran does nothing."""
+    """A scheduled callback; cancelling one that already ran does nothing."""
 
     def cancel(self) -> None: ...
 
@@ -28,11 +28,11 @@ class LoopClock:
     """The clock of the running event loop."""
 
     def now(self) -> datetime:
-        """The wall clock, in UTC."""
+        """Return the wall time, in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Seconds that never go backwards."""
+        """Return seconds that never go backwards."""
         return asyncio.get_running_loop().time()
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:

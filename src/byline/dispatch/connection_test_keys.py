@@ -1,10 +1,10 @@
 """Which key a test of an address may send there.
 
-A page or a program that may have addresses tested must not get any secret of the environment by
-it, and no key of a backend may come to another's server.
+Whoever may have addresses tested, a page or a program, must not get a secret of the environment
+that way, and no backend's key may reach another's server.
 
-    1  the configuration names the variable: its key goes to the addresses (scheme, host and port)
-       of those that name it                                         → else BadRequest
+    1  the configuration names the variable: its key goes only to the addresses (scheme, host,
+       port) of the entries that name it                             → else BadRequest
     2  it is a variable of Byline's own that holds no key, or one whose name does not begin with
        BYLINE_                                                       → BadRequest
     3  its key was sent to another address since Byline was started  → BadRequest
@@ -27,15 +27,15 @@ _OUR_VARIABLE: Final = re.compile(r"BYLINE_[A-Z0-9_]+")
 
 
 class TrialKeys:
-    """The keys that tests may send, and where each has gone. One for the life of a process: where
-    a key was sent is remembered here and nowhere else."""
+    """TrialKeys decides which keys tests may send, and records where each was sent. There is one
+    per process: the record is kept here and nowhere else."""
 
     def __init__(self, config: Config) -> None:
         self._named: Mapping[str, frozenset[Origin]] = named_keys(config)
         self._sent: dict[str, Origin] = {}
 
     def check(self, variable: str | None, base_url: str) -> None:
-        """Raises BadRequest where the key in `variable` may not be sent to `base_url`."""
+        """Raise BadRequest where the key in `variable` may not be sent to `base_url`."""
         if variable is None:
             return
         origin = origin_of(base_url)
@@ -50,7 +50,8 @@ class TrialKeys:
             raise _was_sent_elsewhere(variable, sent)
 
     def send(self, variable: str | None, base_url: str) -> None:
-        """`check`, and take note that the key goes there now: two tests at once are told apart."""
+        """`check`, and record that the key goes to `base_url` now, so that a second test running at
+        the same time is refused."""
         self.check(variable, base_url)
         origin = origin_of(base_url)
         if variable is None or origin is None or variable in self._named:

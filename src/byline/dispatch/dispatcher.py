@@ -1,4 +1,4 @@
-"""From a name to the one backend that bears it. Nothing here ever picks another one.
+"""Resolves a name to the one backend of that name. No code here ever picks another one.
 
 `Dispatcher.get_backend` resolves a name, and the `Backend` it returns is the only way to a model:
 every call goes through the gate of the backend's machine.
@@ -19,11 +19,11 @@ from byline.config.schema import (
     OpenAIBackend,
     QuotesBackend,
 )
-from byline.dispatch.calls import CallObserver, Calls
+from byline.dispatch.calls import BackendCalls, CallObserver
 from byline.dispatch.clock import Clock
-from byline.dispatch.gate.arrivals import NO_PLACE, Place
+from byline.dispatch.gate.arrivals import NO_RESERVATION, Reservation
 from byline.dispatch.gate.local_gate import Gate, gate_limits
-from byline.dispatch.health.health_monitor import Lookout
+from byline.dispatch.health.health_monitor import HealthMonitor
 from byline.domain.chat import ChatRequest, Delta, Message, Tool, ToolChoice
 from byline.domain.gates import BackendHealth, BackendState, GateStatus, Priority
 from byline.errors import BadRequest, LlmError, ToolsUnsupported, UnknownBackend
@@ -33,30 +33,30 @@ ModelBackend = OpenAIBackend | LlamaCppBackend
 """The configuration of a backend that has a model."""
 
 
-class _Lookout(Protocol):
-    """How a backend is known to be: `Lookout`, or `_NothingToSee`."""
+class _HealthSource(Protocol):
+    """The health of a backend: `HealthMonitor`, or `_AlwaysOnline`."""
 
     @property
-    def heard_at(self) -> float | None: ...
+    def last_evidence_at(self) -> float | None: ...
 
     def health(self) -> BackendHealth: ...
 
     async def probe(self) -> BackendHealth: ...
 
-    def knock(self) -> None: ...
+    def try_connect(self) -> None: ...
 
     async def refuse_unless_back(self) -> None: ...
 
     def refuse_if_down(self) -> None: ...
 
 
-class _Way(Protocol):
-    """How a backend's calls are made: `Calls`, or `_NoModel`."""
+class _Calls(Protocol):
+    """The calls of a backend: `BackendCalls`, or `_NoModelCalls`."""
 
     @property
-    def lookout(self) -> _Lookout: ...
+    def monitor(self) -> _HealthSource: ...
 
-    def expect(self, ask_id: str) -> Place: ...
+    def reserve(self, ask_id: str) -> Reservation: ...
 
     def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
@@ -72,16 +72,16 @@ class _Way(Protocol):
 
 
 class Backend:
-    """What a name stands for: one machine, how to talk to it, and one model.
+    """Backend is what a name stands for: one machine, how to talk to it, and one model.
 
     `max_tokens` and `context_tokens` are in tokens; both are 0 for `quotes`, which has no model.
     """
 
-    def __init__(self, name: str, config: ModelBackend | QuotesBackend, way: _Way) -> None:
+    def __init__(self, name: str, config: ModelBackend | QuotesBackend, calls: _Calls) -> None:
         self.name = name
         self.kind: str = config.kind
         self.config = config
-        self._way = way
+        self._calls = calls
         if isinstance(config, QuotesBackend):
             self.machine = QUOTES_MACHINE
             self.model: str = config.kind
@@ -92,35 +92,36 @@ class Backend:
             self.max_tokens, self.context_tokens = config.max_tokens, config.context_tokens
             self.tools = config.tools
 
-    def expect(self, ask_id: str) -> Place:
-        """Keep a place at the machine's gate for an ask that will call later, with `ask_id` in its
-        `asked_by`. Give it back when the ask ends. Raises GateFull: so would the call."""
-        return self._way.expect(ask_id)
+    def reserve(self, ask_id: str) -> Reservation:
+        """Reserve a place at the machine's gate for an ask that will call later with `ask_id` in
+        its `asked_by`. Give it back when the ask ends. Raises GateFull, as the call would."""
+        return self._calls.reserve(ask_id)
 
     def call(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None = None
     ) -> AsyncGenerator[Delta, None]:
-        """Wait for the machine and call its model; the last delta has a `finish_reason`.
+        """Wait for the machine, call its model, yield its deltas; the last one has a
+        `finish_reason`.
 
-        Close the generator (`contextlib.aclosing`) or cancel the task that reads it, and the call
-        leaves the queue or the upstream is stopped. `request.max_tokens` is cut to the backend's.
-        Raises ToolsUnsupported and, for `quotes`, BadRequest here and now; while being read
-        GateFull, GateTimeout, BackendUnavailable, LlmError, Stopping.
+        To leave the queue or stop the upstream, close the generator (`contextlib.aclosing`) or
+        cancel the task that reads it. `request.max_tokens` is cut to the backend's. Raises
+        ToolsUnsupported and, for `quotes`, BadRequest at once; while being read GateFull,
+        GateTimeout, BackendUnavailable, LlmError, Stopping.
         """
         self._refuse_tools(request)
-        return self._way.stream(request, priority, observer)
+        return self._calls.stream(request, priority, observer)
 
     async def collect(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None = None
     ) -> list[Delta]:
-        """`call`, read to its end; raises the same.
+        """Return all deltas of `call`; raises the same.
 
-        The way for BACKGROUND work. Nothing is given away before the end, so a call that is
-        preempted starts again by itself, with its place and its count; one that is read piece by
-        piece ends as Preempted, and whoever makes it anew begins at the tail, with a count of 0.
+        Use it for BACKGROUND work. It returns nothing before the end, so a preempted call starts
+        again by itself and keeps its place and its count of preemptions. A call read delta by delta
+        ends as Preempted instead; whoever makes it anew begins at the tail, with a count of 0.
         """
         self._refuse_tools(request)
-        return await self._way.collect(request, priority, observer)
+        return await self._calls.collect(request, priority, observer)
 
     def stream(
         self,
@@ -145,7 +146,7 @@ class Backend:
         priority: Priority = Priority.FOREGROUND,
         timeout_read_s: float = 300.0,
     ) -> str:
-        """The model's text on `prompt`, sent as one user message. Never blank: that is an
+        """Return the model's text on `prompt`, sent as one user message. A blank text is an
         LlmError `empty_answer`. Raises what `collect` raises."""
         messages = ({"role": "user", "content": prompt},)
         request = ChatRequest(messages, timeout_read_s=timeout_read_s)
@@ -164,9 +165,10 @@ class Backend:
         priority: Priority = Priority.FOREGROUND,
         timeout_read_s: float = 300.0,
     ) -> dict[str, Any]:
-        """The upstream's `choices[0].message`: `content` may be None, the `arguments` of a tool
-        call are a JSON string. `tools=[]` with `"none"` forces a final answer. A message with
-        neither content nor tool calls is an LlmError `empty_answer`. Raises as `collect` does."""
+        """Return the upstream's `choices[0].message`: `content` may be None, the `arguments` of
+        a tool call are a JSON string. `tools=[]` with `"none"` forces a final answer. A message
+        with neither content nor tool calls is an LlmError `empty_answer`. Raises what `collect`
+        raises."""
         request = ChatRequest(
             tuple(messages), tuple(tools), tool_choice=tool_choice, timeout_read_s=timeout_read_s
         )
@@ -177,34 +179,34 @@ class Backend:
         return message
 
     async def count_tokens(self, text: str) -> int | None:
-        """The tokens of `text` by the server's own count; None where it gives none at once. Needs
-        no slot: no model runs for it."""
-        return await self._way.count_tokens(text)
+        """Return the number of tokens in `text` by the server's own count, or None where it does
+        not tell at once. Needs no slot: no model runs for it."""
+        return await self._calls.count_tokens(text)
 
     def health(self) -> BackendHealth:
-        """What is known of the backend, from the calls and probes so far."""
-        return self._way.lookout.health()
+        """Return what calls and probes have shown of the backend so far."""
+        return self._calls.monitor.health()
 
     @property
-    def heard_at(self) -> float | None:
-        """Monotonic seconds of the latest call or probe that told something; None: never yet."""
-        return self._way.lookout.heard_at
+    def last_evidence_at(self) -> float | None:
+        """Monotonic seconds of the latest call or probe that showed something; None: never yet."""
+        return self._calls.monitor.last_evidence_at
 
     async def probe(self) -> BackendHealth:
-        """Ask the server how it is, running no model, and return what is known then."""
-        return await self._way.lookout.probe()
+        """Ask the server how it is, without running a model, and return the health after that."""
+        return await self._calls.monitor.probe()
 
-    def knock(self) -> None:
-        """Where the backend is known to be unreachable, try to connect; returns at once."""
-        self._way.lookout.knock()
+    def try_connect(self) -> None:
+        """If the backend is known to be unreachable, start a try to connect; returns at once."""
+        self._calls.monitor.try_connect()
 
     async def refuse_unless_back(self) -> None:
-        """As `refuse_if_down`, with a moment for a `knock` that is under way: 5 ms at most."""
-        await self._way.lookout.refuse_unless_back()
+        """As `refuse_if_down`, but waits up to 5 ms for a `try_connect` that is under way."""
+        await self._calls.monitor.refuse_unless_back()
 
     def refuse_if_down(self) -> None:
-        """Raise the BackendUnavailable that is known, if no `knock` or call has proved it wrong."""
-        self._way.lookout.refuse_if_down()
+        """Raise the known BackendUnavailable, unless a `try_connect` or a call has disproved it."""
+        self._calls.monitor.refuse_if_down()
 
     def _refuse_tools(self, request: ChatRequest) -> None:
         if request.tools and not self.tools and self.kind != "quotes":
@@ -221,7 +223,7 @@ class Backend:
 
 
 class Dispatcher:
-    """All gates and backends of a configuration. Lives in one event loop."""
+    """Dispatcher owns all gates and backends of a configuration. It lives in one event loop."""
 
     def __init__(
         self,
@@ -231,9 +233,11 @@ class Dispatcher:
         feed: Feed,
         gates: Mapping[str, Gate] | None = None,
     ) -> None:
-        """Opens nothing: a client is made when its backend is first asked for. `feed` is told when
-        the state of a backend changes. `gates` are those of the machines, by name; without them
-        each machine has one that knows of no other process."""
+        """Open nothing: a client is made when its backend is first asked for.
+
+        `feed` hears each change of a backend's state. `gates` are the gates of the machines, by
+        name; without them each machine gets one that knows of no other process.
+        """
         self._config = config
         self._make_client = make_client
         self._clock = clock
@@ -243,12 +247,13 @@ class Dispatcher:
             for name, machine in config.machines.items()
         }
         self._backends: dict[str, Backend] = {}
-        self._ways: list[_Way] = []
+        self._opened_calls: list[_Calls] = []
 
     def get_backend(self, name: str | None) -> Backend:
-        """The backend of that name, trimmed and case-folded; the default one for None and blanks.
+        """Return the backend of that name, trimmed and case-folded; the default one for None and
+        blanks.
 
-        The same object each time, until `reset`. Raises UnknownBackend, a ValueError.
+        It is the same object each time, until `reset`. Raises UnknownBackend, a ValueError.
         """
         wanted = (name or "").strip().casefold() or self._config.ask.default_backend
         backend = self._backends.get(wanted)
@@ -265,55 +270,57 @@ class Dispatcher:
         return self.get_backend(None)
 
     def backends(self) -> list[Backend]:
-        """Every configured backend, in the configuration's order."""
+        """Return every configured backend, in the configuration's order."""
         return [self.get_backend(name) for name in self._config.backends]
 
     def gate(self, machine: str) -> Gate:
-        """The gate of a machine; KeyError for one that is not configured."""
+        """Return the gate of a machine. Raises KeyError for one that is not configured."""
         return self._gates[machine]
 
     def gates(self) -> list[GateStatus]:
-        """Every machine's gate at this instant, in the configuration's order."""
+        """Return the status of every machine's gate, in the configuration's order."""
         return [gate.status() for gate in self._gates.values()]
 
     def reset(self) -> None:
-        """Forget the backends: the next `get_backend` makes a new client and knows no health.
+        """Forget the backends: the next `get_backend` makes a new client without known health.
 
-        Gates stay, or a machine could be given to one call more than it takes; clients of running
+        Gates stay, or a machine could be given to more calls than it takes; clients of running
         calls stay open until `close`.
         """
         self._backends.clear()
 
     async def close(self) -> None:
-        """Grant no machine any more, end the running calls, close every client."""
+        """Close the gates, end the running calls, close every client."""
         for gate in self._gates.values():
             gate.close()
-        closed = await asyncio.gather(*(way.close() for way in self._ways), return_exceptions=True)
+        closed = await asyncio.gather(
+            *(calls.close() for calls in self._opened_calls), return_exceptions=True
+        )
         for failure in closed:
             if isinstance(failure, BaseException):
                 raise failure
 
     def _build(self, name: str, config: ModelBackend | QuotesBackend) -> Backend:
-        way: _Way
+        calls: _Calls
         if isinstance(config, QuotesBackend):
-            way = _NoModel(name, self._clock)
+            calls = _NoModelCalls(name, self._clock)
         else:
             gate, client = self._gates[config.machine], self._make_client(name, config)
-            lookout = Lookout(name, client, gate, self._clock, self._feed)
-            way = Calls(name, config, client, gate, lookout)
-        self._ways.append(way)
-        return Backend(name, config, way)
+            monitor = HealthMonitor(name, client, gate, self._clock, self._feed)
+            calls = BackendCalls(name, config, client, gate, monitor)
+        self._opened_calls.append(calls)
+        return Backend(name, config, calls)
 
 
-class _NoModel:
-    """The way of a `quotes` backend: there is no model to call, and nothing that could be down."""
+class _NoModelCalls:
+    """The calls of a `quotes` backend: it has no model to call, and nothing that could be down."""
 
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
-        self.lookout = _NothingToSee(clock)
+        self.monitor = _AlwaysOnline(clock)
 
-    def expect(self, ask_id: str) -> Place:
-        return NO_PLACE
+    def reserve(self, ask_id: str) -> Reservation:
+        return NO_RESERVATION
 
     def stream(
         self, request: ChatRequest, priority: Priority, observer: CallObserver | None
@@ -338,10 +345,10 @@ class _NoModel:
         return None
 
 
-class _NothingToSee:
-    """The health of what has no server."""
+class _AlwaysOnline:
+    """The health of a backend that has no server."""
 
-    heard_at: float | None = None
+    last_evidence_at: float | None = None
 
     def __init__(self, clock: Clock) -> None:
         self._health = BackendHealth(BackendState.ONLINE, since=clock.now())
@@ -352,7 +359,7 @@ class _NothingToSee:
     async def probe(self) -> BackendHealth:
         return self._health
 
-    def knock(self) -> None:
+    def try_connect(self) -> None:
         return None
 
     async def refuse_unless_back(self) -> None:

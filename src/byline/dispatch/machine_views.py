@@ -1,4 +1,4 @@
-"""Each machine as its owner sees it: who is at its gate, what it did lately, what it is to do."""
+"""Each machine as its owner sees it: the calls at its gate, its recent calls, its pauses."""
 
 from __future__ import annotations
 
@@ -13,36 +13,38 @@ from byline.config.schema import (
     QuotesBackend,
 )
 from byline.dispatch.dispatcher import Backend, Dispatcher
-from byline.dispatch.record.machine_records import Day, MachineRecords
+from byline.dispatch.record.machine_records import DayRecord, MachineRecords
 from byline.domain.gates import QueueSnapshot
 from byline.domain.machine_reports import BackendView, FirstTokenTimes, MachineView
 from byline.errors import NotFound
 
 WAITING_SHOWN: Final = 50
-"""Of those who wait at a gate, so many are told of one by one."""
+"""Waiting calls of a gate that are listed one by one."""
 
 
-class Machines:
-    """All machines of the configuration, and Byline itself where a backend quotes."""
+class MachineViews:
+    """MachineViews describes all machines of the configuration, and Byline itself where a backend
+    quotes."""
 
     def __init__(self, config: Config, dispatcher: Dispatcher, records: MachineRecords) -> None:
         self._config = config
         self._dispatcher = dispatcher
         self._records = records
 
-    async def survey(self) -> list[MachineView]:
-        """Every machine, in the configuration's order, Byline itself last.
+    async def load_views(self) -> list[MachineView]:
+        """Return every machine, in the configuration's order, Byline itself last.
 
         Raises DatabaseUnavailable.
         """
         names = list(self._config.machines)
         return self._views(await self._records.day(names, list(self._config.backends)))
 
-    def present(self) -> list[MachineView]:
-        """As `survey`, but of this moment only: what is known without the database."""
-        return self._views(Day({}, {}, {}, {}))
+    def current_views(self) -> list[MachineView]:
+        """As `load_views`, without the records of the last day: what is known without the
+        database."""
+        return self._views(DayRecord({}, {}, {}, {}))
 
-    def _views(self, day: Day) -> list[MachineView]:
+    def _views(self, day: DayRecord) -> list[MachineView]:
         names = list(self._config.machines)
         backends = self._dispatcher.backends()
         if any(isinstance(backend.config, QuotesBackend) for backend in backends):
@@ -50,24 +52,25 @@ class Machines:
         return [self._view(name, day) for name in names]
 
     async def pause(self, machine: str) -> None:
-        """Let background work on it rest, in every process, until `resume`; also after a restart.
+        """Pause background work on the machine, in every process and across restarts, until
+        `resume`.
 
         People are served as before. Raises NotFound, DatabaseUnavailable.
         """
-        self._known(machine)
+        self._check_known(machine)
         await self._records.pause(machine)
 
     async def resume(self, machine: str) -> None:
-        """Let background work on it go on. Raises NotFound, DatabaseUnavailable."""
-        self._known(machine)
+        """Resume background work on the machine. Raises NotFound, DatabaseUnavailable."""
+        self._check_known(machine)
         await self._records.resume(machine)
 
-    def _known(self, machine: str) -> None:
+    def _check_known(self, machine: str) -> None:
         if machine not in self._config.machines:
             known = ", ".join(self._config.machines) or "none"
             raise NotFound(f"There is no machine {machine[:64]!r}.", remedy=f"Known: {known}.")
 
-    def _view(self, name: str, day: Day) -> MachineView:
+    def _view(self, name: str, day: DayRecord) -> MachineView:
         views = tuple(
             self._backend(backend, day)
             for backend in self._dispatcher.backends()
@@ -79,13 +82,13 @@ class Machines:
         return MachineView(
             name=name,
             gate=gate.status(),
-            roster=gate.roster(WAITING_SHOWN),
+            queue_snapshot=gate.queue_snapshot(WAITING_SHOWN),
             backends=views,
             calls=tuple(day.calls.get(name, ())),
             paused_since=day.paused_since.get(name),
         )
 
-    def _backend(self, backend: Backend, day: Day) -> BackendView:
+    def _backend(self, backend: Backend, day: DayRecord) -> BackendView:
         config = backend.config
         address = address_of(config.base_url) if isinstance(config, OpenAIBackend) else None
         has_model = isinstance(config, OpenAIBackend | LlamaCppBackend)

@@ -98,7 +98,7 @@ class CallAtGate:
     """A call that waits at `place`, or runs (`place` None). It has done so for `for_s` seconds;
     `waited_s` is the sum of its waits before."""
 
-    who: CallOrigin
+    origin: CallOrigin
     priority: Priority
     for_s: float
     waited_s: float

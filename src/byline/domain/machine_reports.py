@@ -83,7 +83,7 @@ class MachineView:
 
     name: str
     gate: GateStatus | None
-    roster: QueueSnapshot
+    queue_snapshot: QueueSnapshot
     backends: tuple[BackendView, ...]
     calls: tuple[CallRecord, ...] = ()
     paused_since: datetime | None = None

@@ -1,7 +1,7 @@
-"""The original files, kept by the SHA-256 of their bytes in a local folder or an object store.
+"""The original files, stored by the SHA-256 of their bytes in a local folder or an object store.
 
-The same bytes are kept once. A file is there whole or not at all: it gets its name when its last
-byte has arrived. Memory is bounded whatever the size of the file.
+The same bytes are stored once. A file is stored completely or not at all: it gets its name when its
+last byte has arrived. Memory is bounded whatever the size of the file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _NO_ROOM: Final = tuple(f"(os error {number})" for number in (errno.ENOSPC, errn
 
 
 class BlobStore:
-    """Files by their hash, at `place`. `folder` is given when they are kept in a local folder.
+    """BlobStore stores files by their hash, at `place`. `folder` is set when that is a local
+    folder.
 
     Every method raises `StorageUnavailable` when the store cannot be reached or used.
     """
@@ -45,28 +46,30 @@ class BlobStore:
         self.place = place
         self.folder = folder
 
-    async def put(self, path: Path, expect: Callable[[str], Awaitable[None]] | None = None) -> str:
-        """Keep the bytes of the file at `path`; returns their SHA-256 in hex.
+    async def put(
+        self, path: Path, before_store: Callable[[str], Awaitable[None]] | None = None
+    ) -> str:
+        """Store the bytes of the file at `path`; return their SHA-256 in hex.
 
-        `expect` is told it before anything is stored, where they are not kept already.
-        Raises `StorageFull` (nothing is kept then), and the `OSError` of a `path` that cannot be
-        read or that changes while it is.
+        `before_store` is called with it before anything is stored, unless the bytes are stored
+        already. Raises `StorageFull` (nothing is stored then), and the `OSError` of a `path` that
+        cannot be read or that changes while it is.
         """
         size = (await asyncio.to_thread(path.stat)).st_size
         if size <= _PART_BYTES:
             data = await asyncio.to_thread(path.read_bytes)
             sha256 = hashlib.sha256(data).hexdigest()
-            if not await self._holds(sha256, len(data)):
-                if expect is not None:
-                    await expect(sha256)
+            if not await self._is_stored(sha256, len(data)):
+                if before_store is not None:
+                    await before_store(sha256)
                 with _storage_errors():
                     await self._store.put_async(_key(sha256), data, use_multipart=False)
                 await self._flush(sha256)
             return sha256
         sha256 = await asyncio.to_thread(_hash, path)
-        if not await self._holds(sha256, size):
-            if expect is not None:
-                await expect(sha256)
+        if not await self._is_stored(sha256, size):
+            if before_store is not None:
+                await before_store(sha256)
             with _storage_errors():
                 await self._store.put_async(
                     _key(sha256),
@@ -79,34 +82,35 @@ class BlobStore:
         return sha256
 
     async def get(self, sha256: str) -> AsyncIterator[bytes]:
-        """The bytes of a file, a megabyte or so at a time. Raises `NotFound` before the first."""
+        """Return the bytes of a file, a megabyte or so at a time. Raises `NotFound` before the
+        first."""
         with _lookup_errors():
             found = await self._store.get_async(_key(sha256))
-        return _pieces(found.stream(min_chunk_size=_CHUNK_BYTES))
+        return _chunks(found.stream(min_chunk_size=_CHUNK_BYTES))
 
     async def copy_to(self, sha256: str, path: Path) -> None:
         """Write a file's bytes to `path`, all or none. Raises `NotFound`, `StorageFull`."""
         pieces = await self.get(sha256)
         file = await asyncio.to_thread(path.open, "wb")
-        with _whole_or_gone(path), file, _local_errors():
+        with _removed_on_error(path), file, _local_errors():
             async for piece in pieces:
                 await asyncio.to_thread(file.write, piece)
 
     def path_of(self, sha256: str) -> Path | None:
-        """Where a file lies, if files are kept in a local folder; it may be gone by now."""
+        """Return the path of a file, if files are in a local folder; it may not exist any more."""
         return self.folder / _key(sha256) if self.folder is not None else None
 
     async def exists(self, sha256: str) -> bool:
-        """Whether the file is kept."""
+        """Return whether the file is stored."""
         return await self._size(sha256) is not None
 
     async def delete(self, sha256: str) -> None:
-        """Forget a file; one that is not there is forgotten already."""
+        """Delete a file; does nothing for one that is not there."""
         with contextlib.suppress(NotFound), _lookup_errors():
             await self._store.delete_async(_key(sha256))
 
     async def identity(self) -> str | None:
-        """The id this store was given by `bear`; None for one that bears none."""
+        """Return the id that `write_identity` wrote, or None."""
         try:
             with _lookup_errors():
                 found = await self._store.get_async(_IDENTITY)
@@ -114,8 +118,8 @@ class BlobStore:
         except NotFound:
             return None
 
-    async def bear(self, identity: str) -> None:
-        """Give this store its id."""
+    async def write_identity(self, identity: str) -> None:
+        """Write the id of this store."""
         with _storage_errors():
             await self._store.put_async(
                 _IDENTITY, f"{identity}\n".encode("ascii"), use_multipart=False
@@ -126,13 +130,13 @@ class BlobStore:
                 await asyncio.to_thread(_flush_path, self.folder)
 
     async def hashes(self) -> AsyncIterator[Sequence[str]]:
-        """The SHA-256 of every file there is, some at a time."""
+        """Yield the SHA-256 of every stored file, in batches."""
         with _storage_errors():
             async for metas in self._store.list():
                 names = (meta["path"].rpartition("/")[2] for meta in metas)
                 yield [name for name in names if _SHA256.fullmatch(name)]
 
-    async def _holds(self, sha256: str, size: int) -> bool:
+    async def _is_stored(self, sha256: str, size: int) -> bool:
         # A power cut can leave a name without its bytes: then the file is written again.
         return await self._size(sha256) == size
 
@@ -144,11 +148,11 @@ class BlobStore:
             return None
 
     async def _flush(self, sha256: str) -> None:
-        """Have a local disk keep the file before a database row says that it does."""
+        """Make a local disk write the file before a database row says that it is stored."""
         if self.folder is not None:
             name = Path(_key(sha256))
             with _local_errors():
-                # All at once: the disk then has one wait for the file and the folders to it.
+                # All at once: the file and its folders then share one wait for the disk.
                 await asyncio.gather(
                     *(
                         asyncio.to_thread(_flush_path, self.folder / path)
@@ -158,9 +162,9 @@ class BlobStore:
 
 
 def open_blobs(config: schema.Storage, home: Path) -> BlobStore:
-    """The store at `storage.url`, or the folder `files` under `home`.
+    """Return the store at `storage.url`, or in the folder `files` under `home`.
 
-    Raises `StartFailed` for an address that will not do, `HomeUnusable` for a folder.
+    Raises `StartFailed` for an address that cannot be used, `HomeUnusable` for a folder.
     """
     if config.url is None:
         return _local(home / "files")
@@ -185,7 +189,7 @@ def _local(folder: Path) -> BlobStore:
 
 
 def _without_secrets(url: str) -> str:
-    """An address without the parts that may hold a key."""
+    """Return an address without the parts that may hold a key."""
     address = urlsplit(url)
     return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
 
@@ -202,7 +206,7 @@ def _hash(path: Path) -> str:
 
 
 async def _same_bytes(path: Path, sha256: str) -> AsyncIterator[bytes]:
-    """The file's bytes once more; an `OSError` instead of the end if they are not the same."""
+    """Yield the file's bytes again; raise an `OSError` at the end if they are not the same."""
     digest = hashlib.sha256()
     file: IO[bytes] = await asyncio.to_thread(path.open, "rb")
     with file:
@@ -213,7 +217,7 @@ async def _same_bytes(path: Path, sha256: str) -> AsyncIterator[bytes]:
         raise OSError(errno.ESTALE, "The file changed while it was read", str(path))
 
 
-async def _pieces(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _chunks(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     with _storage_errors():
         async for piece in stream:
             yield bytes(piece)
@@ -229,7 +233,7 @@ def _flush_path(path: Path) -> None:
 
 
 @contextmanager
-def _whole_or_gone(path: Path) -> Iterator[None]:
+def _removed_on_error(path: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
@@ -239,7 +243,7 @@ def _whole_or_gone(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _storage_errors() -> Iterator[None]:
-    """The one seam: what the store's client raises becomes ours."""
+    """Convert the errors of the store's client into Byline's."""
     try:
         yield
     except NotFoundError as error:
@@ -252,11 +256,11 @@ def _storage_errors() -> Iterator[None]:
 
 @contextmanager
 def _lookup_errors() -> Iterator[None]:
-    """The seam where a file is looked for, and may not be there."""
+    """As `_storage_errors`, where a file is looked up and may not be there."""
     try:
         with _storage_errors():
             yield
-    except FileNotFoundError as error:  # what the local store says
+    except FileNotFoundError as error:  # from the local store
         raise NotFound("The original file is not in the store (any more).") from error
 
 

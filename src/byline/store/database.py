@@ -1,6 +1,6 @@
-"""The way to PostgreSQL: a bounded pool of connections, and the seam foreign errors pass.
+"""The pool of connections to PostgreSQL, and the one place where psycopg's errors become Byline's.
 
-Everyone borrows a connection for one transaction. When the database goes away, callers get
+A caller borrows a connection for one transaction. When the database goes away, callers get
 `DatabaseUnavailable`; when it is back, the next caller is served without a restart of Byline.
 """
 
@@ -29,7 +29,7 @@ from byline.store.migrate import SchemaState, migrate, outstanding
 from byline.store.statements import statements
 
 _DOWN_SQLSTATES: Final = ("08", "28", "53", "57P", "58", "F0")
-"""Prefixes of SQLSTATE by which the server says that it, and not the statement, is the trouble."""
+"""Prefixes of the SQLSTATEs that mean a fault of the server, not of the statement."""
 
 _DOWN_WITHOUT_SQLSTATE: Final = (psycopg.errors.PipelineAborted,)
 """Operational errors the client library itself makes that do *not* mean the server is away."""
@@ -39,11 +39,11 @@ _POOL_TRY_S: Final = 1.0
 _CHECK_S_MAX: Final = 2.0
 _WATCH_S: Final = 1.0
 _HANDSHAKE_S_MAX: Final = 5
-"""A server that has not greeted a new connection by then does not answer the old ones either."""
+"""A server that has not accepted a new connection by then does not answer the old ones either."""
 
 
 def as_byline_error(error: psycopg.Error) -> BylineError | None:
-    """What a psycopg error means to a caller, or None when it is about the statement itself."""
+    """Return Byline's error for a psycopg error, or None when it is about the statement itself."""
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return None
     if error.sqlstate == "53100":
@@ -64,7 +64,7 @@ def as_byline_error(error: psycopg.Error) -> BylineError | None:
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """The one seam: inside it, errors that mean the database is away become ours."""
+    """Convert errors that mean the database is away into Byline's."""
     try:
         yield
     except psycopg.Error as error:
@@ -75,15 +75,16 @@ def database_errors() -> Iterator[None]:
 
 
 class Database:
-    """The pool. `url` is for those who need a connection of their own (LISTEN, advisory locks)."""
+    """Database owns the pool. `url` is for callers that need a connection of their own (LISTEN,
+    advisory locks)."""
 
     def __init__(self, url: str, pool: AsyncConnectionPool[AsyncConnection[DictRow]]) -> None:
         self.url = url
         self._pool = pool
-        # Waiting happens here, in order of arrival, and not in the pool: a caller who waits there
+        # Callers wait here, in order of arrival, and not in the pool: a caller who waits there
         # while the server is down is not tried again before others come.
-        self._places = asyncio.Semaphore(pool.max_size)
-        self._lent: dict[AsyncConnection[DictRow], float] = {}
+        self._permits = asyncio.Semaphore(pool.max_size)
+        self._borrowed_until: dict[AsyncConnection[DictRow], float] = {}
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
         """Borrow a connection for one transaction: committed at the end, rolled back on an error.
@@ -93,13 +94,13 @@ class Database:
         return self._transaction(self._pool.timeout)
 
     def autocommit(self) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
-        """Borrow a connection on which each statement is a transaction of its own: two round trips
-        less, those that begin and end one. Waits and raises as `connection` does."""
+        """Borrow a connection on which each statement is a transaction of its own: saves the two
+        round trips that begin and end one. Waits and raises as `connection` does."""
         return self._autocommit(self._pool.timeout)
 
     async def check(self) -> None:
-        """One round trip to the server, for who asks whether it is there: waits 2 s for a
-        connection, and for a server that has gone silent until `watch` hangs up.
+        """Make one round trip to the server. Waits 2 s for a connection, and for a silent server
+        until `watch` ends the connection.
 
         Raises `DatabaseUnavailable`.
         """
@@ -120,7 +121,7 @@ class Database:
             finally:
                 if connection.info.transaction_status is TransactionStatus.IDLE:
                     await connection.set_autocommit(False)
-                else:  # cut off in the middle of a statement: nobody may have it as it is
+                else:  # cut off in the middle of a statement: it must not be used again
                     await connection.close()
 
     @asynccontextmanager
@@ -128,7 +129,7 @@ class Database:
         deadline = time.monotonic() + wait_s_max
         try:
             async with asyncio.timeout(wait_s_max):
-                await self._places.acquire()
+                await self._permits.acquire()
         except TimeoutError:
             raise DatabaseUnavailable(
                 f"All {self._pool.max_size} database connections stayed in use "
@@ -138,14 +139,14 @@ class Database:
         try:
             with database_errors():
                 connection = await self._borrow(deadline)
-                self._lent[connection] = time.monotonic() + wait_s_max
+                self._borrowed_until[connection] = time.monotonic() + wait_s_max
                 try:
                     yield connection
                 finally:
-                    del self._lent[connection]
+                    del self._borrowed_until[connection]
                     await self._pool.putconn(connection)
         finally:
-            self._places.release()
+            self._permits.release()
 
     async def _borrow(self, deadline: float) -> AsyncConnection[DictRow]:
         while True:
@@ -155,49 +156,52 @@ class Database:
             try:
                 connection = await self._pool.getconn(min(left_s, _POOL_TRY_S))
             except PoolTimeout:
-                continue  # asking again makes the pool try to connect again, which it may have left
+                continue  # makes the pool connect again, which it may have given up
             if not _was_closed(connection):
                 return connection
             await connection.close()
             await self._pool.putconn(connection)
 
     async def watch(self) -> None:
-        """For as long as the pool is open: hang up on a server that is there and does not answer.
+        """End the connections to a server that is there and does not answer, while the pool is
+        open.
 
         A frozen server keeps its connections open, so neither the kernel nor the client library
-        ever gives up. How long a statement may take nobody knows; but a server that works at one
-        still greets new connections, and one that does not is as good as away.
+        ever gives up. How long a statement may take is unknown; but a server that works on one
+        still accepts new connections, and one that does not is as good as away.
         """
         while True:
             await asyncio.sleep(_WATCH_S)
-            late = self._late()
-            if late and not await _greets(self.url):
-                for connection in self._late():  # others have come to wait too long meanwhile
-                    _hang_up(connection)
+            late = self._overdue()
+            if late and not await _accepts_connections(self.url):
+                for connection in self._overdue():  # others have become overdue meanwhile
+                    _shut_down_socket(connection)
             elif late:
                 due = time.monotonic() + self._pool.timeout
-                self._lent.update((one, due) for one in late if one in self._lent)
+                self._borrowed_until.update(
+                    (one, due) for one in late if one in self._borrowed_until
+                )
 
-    def _late(self) -> list[AsyncConnection[DictRow]]:
-        """Connections that somebody has had for longer than one waits for them."""
+    def _overdue(self) -> list[AsyncConnection[DictRow]]:
+        """Return the connections borrowed for longer than a caller waits for one."""
         now = time.monotonic()
-        return [connection for connection, due in self._lent.items() if due < now]
+        return [one for one, due in self._borrowed_until.items() if due < now]
 
 
-async def _greets(url: str) -> bool:
-    """Whether the server says anything to a newcomer, be it no."""
+async def _accepts_connections(url: str) -> bool:
+    """Whether the server answers a new connection, even with a refusal."""
     try:
         connection = await AsyncConnection.connect(url, connect_timeout=_HANDSHAKE_S_MAX)
     except psycopg.errors.ConnectionTimeout:
         return False
     except psycopg.Error:
-        return True  # refused, or gone: then the old connections end by themselves
+        return True  # refused, or gone: the old connections then end by themselves
     await connection.close()
     return True
 
 
-def _hang_up(connection: AsyncConnection[DictRow]) -> None:
-    """End the connection below the client library: whoever waits on it is told that it broke."""
+def _shut_down_socket(connection: AsyncConnection[DictRow]) -> None:
+    """Shut down the connection's socket: whoever waits on it gets an error."""
     with (
         contextlib.suppress(OSError, psycopg.Error),
         socket.socket(fileno=os.dup(connection.fileno())) as line,
@@ -222,7 +226,7 @@ async def open_database(config: schema.Database, url: str) -> AsyncIterator[Data
     """Bring the schema of the database at `url` up to date, then open the pool.
 
     A server that is not there yet is tried for `connect_s_max` seconds. Raises
-    `DatabaseUnavailable`, and `StartFailed` for a server, database or login that will not do.
+    `DatabaseUnavailable`, and `StartFailed` for a server, database or login that cannot be used.
     """
     connection = await _first_connection(url, config)
     with database_errors():
@@ -249,7 +253,7 @@ async def open_database(config: schema.Database, url: str) -> AsyncIterator[Data
 
 
 async def schema_of(config: schema.Database, url: str) -> SchemaState:
-    """What `open_database` would find and do, looked at and left as it is. Raises the same."""
+    """Return what `open_database` would find and do, changing nothing. Raises the same."""
     connection = await _first_connection(url, config)
     with database_errors():
         async with connection:
@@ -261,7 +265,7 @@ def _connection_keywords(config: schema.Database) -> dict[str, Any]:
         "row_factory": dict_row,
         "application_name": "byline",
         "connect_timeout": max(2, int(config.connect_s_max)),
-        # A server that vanishes without a word is found by the kernel, not by waiting for ever.
+        # The kernel notices a server that vanishes; waiting would never end.
         "keepalives_idle": 15,
         "keepalives_interval": 5,
         "keepalives_count": 3,
@@ -290,7 +294,7 @@ async def _first_connection(url: str, config: schema.Database) -> AsyncConnectio
 
 
 def _login_fault(error: psycopg.OperationalError) -> StartFailed | None:
-    """A connection that was refused for good: waiting will not help.
+    """Return the error for a connection that was refused for good: waiting will not help.
 
     libpq gives no SQLSTATE for a connection that was never made, only the server's sentence.
     """

@@ -1,4 +1,4 @@
-"""Rows of `documents.sql` as the values others see."""
+"""Converts rows of `documents.sql` into values for other packages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from byline.domain.documents import Document, DocumentError, DocumentState
 
 @dataclass(frozen=True, slots=True)
 class DocumentPage:
-    """Some documents in order, and the cursor of what follows (None: nothing does)."""
+    """A page of a list of documents, and the cursor of the next page (None: it is the last)."""
 
     documents: Sequence[Document]
     next: str | None
@@ -21,8 +21,7 @@ class DocumentPage:
 
 @dataclass(frozen=True, slots=True)
 class ListedPassage:
-    """A passage in its document: the `ordinal`-th, from 0; `text` is the document's
-    `[start:end]`."""
+    """The `ordinal`-th passage of its document, from 0; `text` is the document's `[start:end]`."""
 
     ordinal: int
     page: int | None
@@ -34,7 +33,8 @@ class ListedPassage:
 
 @dataclass(frozen=True, slots=True)
 class PassagePage:
-    """Some passages of a document in order, and the cursor of what follows (None: nothing does)."""
+    """A page of the passages of a document, and the cursor of the next page (None: it is the
+    last)."""
 
     passages: Sequence[ListedPassage]
     next: str | None
@@ -44,8 +44,8 @@ class PassagePage:
 class JobStatus:
     """One piece of background work: `waiting`, `running`, `retrying` or `failed`.
 
-    `name` is its document's; `attempts` were made before; `error` says why it failed for good.
-    `progress` is the share that is done, 0 to 1, where that can be told.
+    `name` is its document's; `attempts` counts the earlier ones; `error` says why it failed for
+    good. `progress` is the share that is done, 0 to 1, where it is known.
     """
 
     id: str
@@ -61,7 +61,7 @@ class JobStatus:
 
 
 def document_of(row: DictRow) -> Document:
-    """A row of `documents`."""
+    """Return the document of a row of `documents`."""
     return Document(
         id=str(row["id"]),
         name=row["name"],
@@ -90,7 +90,7 @@ def _error(row: DictRow) -> DocumentError | None:
 
 
 def job_of(row: DictRow) -> JobStatus:
-    """A row of the statement `jobs`."""
+    """Return the job of a row of the statement `jobs`."""
     return JobStatus(
         id=row["id"],
         kind=row["kind"],

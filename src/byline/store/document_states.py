@@ -21,7 +21,7 @@ from psycopg.rows import DictRow
 from byline.domain.documents import DocumentError, DocumentState
 from byline.store.statements import statements
 
-_BEFORE: Final[Mapping[DocumentState, frozenset[DocumentState]]] = {
+_STATES_BEFORE: Final[Mapping[DocumentState, frozenset[DocumentState]]] = {
     DocumentState.QUEUED: frozenset(DocumentState) - {DocumentState.QUEUED},
     DocumentState.EXTRACTING: frozenset({DocumentState.QUEUED, DocumentState.EXTRACTING}),
     DocumentState.INDEXED: frozenset({DocumentState.EXTRACTING}),
@@ -32,8 +32,8 @@ _BEFORE: Final[Mapping[DocumentState, frozenset[DocumentState]]] = {
 
 
 def states_before(state: DocumentState) -> frozenset[DocumentState]:
-    """The states a document may be in just before `state`."""
-    return _BEFORE[state]
+    """Return the states from which a document may change to `state`."""
+    return _STATES_BEFORE[state]
 
 
 async def change_state(
@@ -43,12 +43,11 @@ async def change_state(
     *,
     error: DocumentError | None = None,
 ) -> DictRow | None:
-    """Bring a document into `state`, with `error` if that is `failed`, or `queued` for another try.
+    """Change a document's state, in the caller's transaction. `error` belongs to `failed`, or to
+    `queued` for another try.
 
-    In the caller's transaction.
-
-    Returns its row; None if it is gone, or in a state from which `state` cannot be reached (then
-    somebody else has it now, and the caller's work on it is void).
+    Returns the document's row, or None: the document is gone, or in a state from which `state`
+    cannot be reached. Then another process has it now, and the caller's work on it is void.
     """
     found = await connection.execute(
         statements("documents")["change_state"],

@@ -1,9 +1,9 @@
 """The connections by which processes share the gates of machines.
 
-`gate_session` is the one that holds a process's locks: its sign of life, and a lock for each slot
-it has. Whatever it changes in the shared queues goes through that same connection, so a process
-that has lost its locks can change nothing any more. `gate_notices` listens, and `until_gone` waits
-for the end of another process; each has a connection of its own.
+`gate_session` opens the connection that holds a process's advisory locks: its presence lock, and
+one for each slot it has. Every change to the shared queues goes through that connection, so a
+process that has lost its locks can change nothing any more. `gate_notices` listens, and
+`wait_until_gone` waits for the end of another process; each has a connection of its own.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from byline.store.database import database_errors
 from byline.store.statements import statements
 
 ANSWER_S_MAX: Final = 5.0
-"""A database that takes longer for a statement on the gates, in seconds, does not answer."""
+"""Longest time for a statement on the gates, in seconds; after that the database counts as away."""
 
-_LINE: Final[Mapping[str, Any]] = {
+_CONNECTION_OPTIONS: Final[Mapping[str, Any]] = {
     "autocommit": True,
     "connect_timeout": 5,
-    # We are to know of a dead line (11 s) before the server does (30 s) and frees what we hold.
+    # We must notice a dead connection (11 s) before the server does (30 s) and frees our locks.
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
@@ -45,9 +45,8 @@ class MachineLocked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MachineRows:
-    """The shared queue of a machine at one instant: its row of `gate_machines` and
-    whether it is `paused`, its rows of `gate_tickets`, and the database's time in seconds since
-    1970."""
+    """The shared queue of a machine at one instant: its row of `gate_machines` and whether it is
+    `paused`, its rows of `gate_tickets`, and the database's time in seconds since 1970."""
 
     machine: Mapping[str, Any]
     tickets: Sequence[Mapping[str, Any]]
@@ -55,9 +54,9 @@ class MachineRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What is to become of a machine's queue. `slots` are the numbers of those this process is to
-    hold the locks of."""
+class QueueChange:
+    """What to write to a machine's queue: its row, the tickets to put and those to remove. `slots`
+    are the numbers of the slots whose locks this process is to hold afterwards."""
 
     machine: Mapping[str, Any]
     put: Sequence[Mapping[str, Any]]
@@ -67,37 +66,38 @@ class Change:
 
 @dataclass(slots=True)
 class GateSession:
-    """A process's hold on the shared gates, for as long as one connection lives.
+    """GateSession holds a process's locks on the shared gates while one connection lives.
 
-    `owner` is its sign of life, a lock key; a new session has a new one. Every method raises
-    DatabaseUnavailable when the connection is lost, and then it is: nothing is held any more.
+    `owner` is the key of its presence lock; every session has a new one. Every method raises
+    DatabaseUnavailable when the connection is lost; then no lock is held any more.
     """
 
     connection: AsyncConnection[DictRow]
     owner: int
-    on_line: Callable[[], None]
+    on_connection_event: Callable[[], None]
     _slots: dict[str, frozenset[int]] = field(default_factory=dict)
     _sql: Mapping[str, str] = field(default_factory=lambda: statements("gates"))
 
     @property
     def pid(self) -> int:
-        """The number of the server process, by which notices tell who sent them."""
+        """The number of the server process; a notice names its sender by it."""
         return self.connection.info.backend_pid
 
-    async def check(self) -> None:
-        """One round trip."""
+    async def ping(self) -> None:
+        """Make one round trip."""
         await self._run("check")
 
     async def register(self) -> None:
-        """Let all processes know that this one is here."""
+        """Record this process and notify all others."""
         await self._run("register", owner=self.owner)
 
     async def unregister(self, owner: int) -> None:
-        """Let all processes know that one is gone."""
+        """Remove the record of a process and notify all others."""
         await self._run("unregister", owner=owner)
 
     async def processes(self) -> tuple[list[int], list[int]]:
-        """The other processes: those that live, and those that have died and left rows behind."""
+        """Return the keys of the other processes: those that live, and those that have died and
+        left rows behind."""
         rows = await self._run("processes", owner=self.owner)
         living: list[int] = []
         dead: list[int] = []
@@ -109,54 +109,56 @@ class GateSession:
         return living, dead
 
     async def end_previous(self, owner: int) -> None:
-        """Make sure that an earlier session of this process holds nothing: the server may not have
-        noticed yet that its line is dead."""
-        await self._run("end_session", application=_application(owner))
+        """End an earlier session of this process, and wait until its locks are free: the server may
+        not have noticed yet that its connection is dead."""
+        await self._run("end_session", application=_application_name(owner))
         await self._run("watch", owner=owner)
         await self._run("unwatch", owner=owner)
 
-    async def try_alone(self) -> bool:
-        """Become the one process that keeps its queues to itself, unless another is there."""
+    async def try_take_alone(self) -> bool:
+        """Take the lock of the one process that keeps its queues in memory; return False if another
+        process is there."""
         return bool((await self._run("try_alone"))[0]["alone"])
 
-    async def share(self) -> bool:
-        """Take part in what is shared; False while another process keeps its queues to itself."""
+    async def take_shared(self) -> bool:
+        """Take the lock of the processes that share; return False while another process is
+        alone."""
         try:
             await self._run("share")
         except psycopg.errors.LockNotAvailable:
             return False
         return True
 
-    async def no_more_alone(self) -> None:
-        """Let others share; the call before must have been `share`."""
+    async def release_alone(self) -> None:
+        """Let others share. Call `take_shared` first."""
         await self._run("not_alone")
 
-    async def no_more_sharing(self) -> None:
-        """Be alone in earnest; the call before must have been a `try_alone` that succeeded."""
+    async def release_shared(self) -> None:
+        """Give up the shared lock. Call `try_take_alone` first, and only if it returned True."""
         await self._run("unshare")
 
     async def now(self) -> float:
-        """The database's time, in seconds since 1970."""
+        """Return the database's time, in seconds since 1970."""
         return float((await self._run("time"))[0]["now"])
 
     async def paused(self) -> frozenset[str]:
-        """The machines on which background work is to rest."""
+        """Return the machines on which background work is paused."""
         return frozenset(row["machine"] for row in await self._run("paused"))
 
-    async def know(self, machine: str, limits: Mapping[str, Any]) -> None:
-        """There is such a machine, and its limits are these from now on, for all."""
+    async def put_machine(self, machine: str, limits: Mapping[str, Any]) -> None:
+        """Record a machine and its limits, which hold for all processes."""
         await self._run("know_machine", machine=machine, limits=Jsonb(limits))
 
     async def machines_of(self, owner: int) -> list[str]:
-        """In whose queues a process has calls."""
+        """Return the machines in whose queues a process has calls."""
         return [row["machine"] for row in await self._run("machines_of", owner=owner)]
 
     async def read(self, machine: str) -> MachineRows:
-        """The queue as it is. This process has the locks of all its slots in it afterwards."""
+        """Return the queue. Afterwards this process holds the locks of exactly its slots in it."""
         held = self._slots.get(machine, frozenset())
         wanted = {"machine": machine, "owner": self.owner, "held": list(held)}
-        async with self._answering():
-            results = await self._together(["machine", "tickets_and_slots", "time"], wanted)
+        async with self._in_use():
+            results = await self._run_batch(["machine", "tickets_and_slots", "time"], wanted)
         rows = _machine_rows(results)
         slots = frozenset(
             row["slot"]
@@ -169,10 +171,11 @@ class GateSession:
         return rows
 
     async def begin(self, machine: str) -> MachineRows:
-        """The queue, which nobody else changes until `commit`. Raises MachineLocked."""
-        async with self._answering():
+        """Return the queue, and keep others from changing it until `commit`. Raises
+        MachineLocked."""
+        async with self._in_use():
             try:
-                results = await self._together(
+                results = await self._run_batch(
                     ["begin", "lock_machine", "tickets", "time"], {"machine": machine}
                 )
             except psycopg.errors.LockNotAvailable:
@@ -180,8 +183,8 @@ class GateSession:
                 raise MachineLocked(machine) from None
         return _machine_rows(results[1:])
 
-    async def commit(self, machine: str, change: Change) -> None:
-        """Write the change, give up and take the locks of slots, and tell all processes."""
+    async def commit(self, machine: str, change: QueueChange) -> None:
+        """Write the change, release and take the locks of slots, and notify all processes."""
         held = self._slots.get(machine, frozenset())
         left, taken = list(held - change.slots), list(change.slots - held)
         statements_of = {
@@ -202,14 +205,16 @@ class GateSession:
             "removed": list(change.removed),
             "put": Jsonb(list(change.put)),
         }
-        async with self._answering():
-            await self._together([name for name, needed in statements_of.items() if needed], values)
+        async with self._in_use():
+            await self._run_batch(
+                [name for name, needed in statements_of.items() if needed], values
+            )
         self._slots[machine] = change.slots
 
-    async def _together(
+    async def _run_batch(
         self, names: Sequence[str], values: Mapping[str, Any]
     ) -> list[list[DictRow]]:
-        """Run several statements in one round trip: values are written into their text, since
+        """Run several statements in one round trip. The values are written into the text, since
         PostgreSQL takes only one statement at a time any other way."""
         text = "".join(self._sql[name].rstrip().removesuffix(";") + ";\n" for name in names)
         cursor = AsyncClientCursor(self.connection)
@@ -221,14 +226,14 @@ class GateSession:
                 return results
 
     async def _run(self, name: str, **values: Any) -> list[DictRow]:
-        async with self._answering():
+        async with self._in_use():
             cursor = await self.connection.execute(self._sql[name], values)
             return [] if cursor.description is None else await cursor.fetchall()
 
     @asynccontextmanager
-    async def _answering(self) -> AsyncIterator[None]:
-        """Around each use of the connection. In between, the line is watched: the server only has
-        something to say then when it ends."""
+    async def _in_use(self) -> AsyncIterator[None]:
+        """Wrap each use of the connection. Between uses the event loop watches the socket: the
+        server only sends something then when the connection ends."""
         loop = asyncio.get_running_loop()
         with database_errors():
             if self.connection.closed:
@@ -244,50 +249,58 @@ class GateSession:
                 ) from None
             finally:
                 if not self.connection.closed:
-                    loop.add_reader(self.connection.fileno(), self._heard_line)
+                    loop.add_reader(self.connection.fileno(), self._on_readable)
 
-    def _heard_line(self) -> None:
+    def _on_readable(self) -> None:
         asyncio.get_running_loop().remove_reader(self.connection.fileno())
-        self.on_line()
+        self.on_connection_event()
 
-    def unwatch_line(self) -> None:
-        """Before the connection is closed: its number may be another's afterwards."""
+    def stop_watching(self) -> None:
+        """Stop watching the socket. Call it before the connection is closed: afterwards its number
+        may be another socket's."""
         with contextlib.suppress(psycopg.Error):
             asyncio.get_running_loop().remove_reader(self.connection.fileno())
 
 
 @asynccontextmanager
-async def gate_session(url: str, on_line: Callable[[], None]) -> AsyncIterator[GateSession]:
-    """Connect and hold a fresh sign of life. `on_line` is called when the connection may be lost:
-    `GateSession.check` tells. Raises DatabaseUnavailable."""
+async def gate_session(
+    url: str, on_connection_event: Callable[[], None]
+) -> AsyncIterator[GateSession]:
+    """Connect and take a fresh presence lock. Raises DatabaseUnavailable.
+
+    `on_connection_event` is called when the connection may be lost; `GateSession.ping` tells.
+    """
     owner = secrets.randbits(62)
-    async with _connection(url, _application(owner)) as connection:
+    async with _connection(url, _application_name(owner)) as connection:
         sql = statements("gates")
         with database_errors():
             await connection.execute(sql["bound_waits"])
             with contextlib.suppress(psycopg.errors.InvalidParameterValue):  # not on every system
                 await connection.execute(sql["notice_hang_up"])
             await connection.execute(sql["hold"], {"owner": owner})
-        session = GateSession(connection, owner, on_line)
+        session = GateSession(connection, owner, on_connection_event)
         try:
             yield session
         finally:
-            session.unwatch_line()
+            session.stop_watching()
 
 
 @asynccontextmanager
 async def gate_notices(url: str) -> AsyncIterator[AsyncIterator[psycopg.Notify]]:
-    """What processes tell each other of the gates: `payload` is a machine whose queue has changed,
-    or `+` and `-` where a process has come or gone. Raises DatabaseUnavailable, also in the block
-    when the connection is lost."""
+    """Yield the notices that processes send about the gates. Raises DatabaseUnavailable, also in
+    the block when the connection is lost.
+
+    `payload` is a machine whose queue has changed, or `+` or `-` where a process has come or gone.
+    """
     async with _connection(url, "byline gates, listening") as connection:
         with database_errors():
             await connection.execute(statements("gates")["listen"])
             yield connection.notifies()
 
 
-async def until_gone(url: str, owner: int) -> None:
-    """Wait for the end of the process with that sign of life. Raises DatabaseUnavailable."""
+async def wait_until_gone(url: str, owner: int) -> None:
+    """Wait for the end of the process whose presence lock is `owner`. Raises
+    DatabaseUnavailable."""
     async with _connection(url, "byline gates, watching") as connection:
         with database_errors():
             await connection.execute(statements("gates")["watch"], {"owner": owner})
@@ -297,7 +310,7 @@ async def until_gone(url: str, owner: int) -> None:
 async def _connection(url: str, application: str) -> AsyncIterator[AsyncConnection[DictRow]]:
     with database_errors():
         connection = await AsyncConnection.connect(
-            url, row_factory=dict_row, application_name=application, **_LINE
+            url, row_factory=dict_row, application_name=application, **_CONNECTION_OPTIONS
         )
     try:
         with database_errors():
@@ -312,5 +325,5 @@ def _machine_rows(results: Sequence[Sequence[DictRow]]) -> MachineRows:
     return MachineRows(machine, tickets, time["now"])
 
 
-def _application(owner: int) -> str:
+def _application_name(owner: int) -> str:
     return f"byline gates {owner}"

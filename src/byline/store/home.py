@@ -1,4 +1,5 @@
-"""BYLINE_HOME as a folder: made, writable, and used by one Byline at a time."""
+"""The folder BYLINE_HOME: makes it, checks that it is writable, locks it for one Byline at a
+time."""
 
 from __future__ import annotations
 
@@ -16,20 +17,21 @@ from byline.errors import HomeUnusable, StorageFull
 def locked_home(home: Path) -> Iterator[None]:
     """Make `home` (mode 0700 when it is new) and hold its lock until the block ends.
 
-    The lock is the kernel's: it goes with the process, however that ends. Raises `HomeUnusable`.
+    The kernel frees the lock when the process ends, however it ends. Raises `HomeUnusable`.
     """
     with home_errors(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        _take(lock, home)
+        _lock(lock, home)
         yield
     finally:
         os.close(lock)
 
 
 def holder_of(home: Path) -> str | None:
-    """The process number (or `unknown`) of the Byline that uses `home`, None when there is none.
+    """Return the process number (or `unknown`) of the Byline that uses `home`, None when there is
+    none.
 
     Makes and changes nothing. Raises `HomeUnusable`.
     """
@@ -47,7 +49,7 @@ def holder_of(home: Path) -> str | None:
     return None
 
 
-def _take(lock: int, home: Path) -> None:
+def _lock(lock: int, home: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -67,7 +69,7 @@ def _take(lock: int, home: Path) -> None:
 
 @contextmanager
 def home_errors(home: Path) -> Iterator[None]:
-    """What the system says about files under `home` becomes ours."""
+    """Convert the system's errors about files under `home` into Byline's."""
     try:
         yield
     except OSError as error:

@@ -1,9 +1,9 @@
-"""Bringing a database's schema to what this program needs, one numbered step at a time.
+"""Brings a database's schema up to date, one numbered step at a time.
 
 Two components share the database: Byline's own tables (`migrations/NNNN_name.sql`) and those of
-procrastinate, the job queue, which ships its schema and later changes to it as a library. What was
-applied is recorded by name in `schema_migrations`. A step is one transaction: it happens with its
-record or not at all. An advisory lock keeps two starting processes from doing the same step.
+procrastinate, the job queue, which ships its schema and later changes to it as a library. Applied
+steps are recorded by name in `schema_migrations`. A step and its record are one transaction. An
+advisory lock keeps two starting processes from doing the same step.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NEWER_REMEDY: Final = "Start the newer Byline that wrote it, or restore a backup
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MigrationStep:
     """One transaction of a migration: `sql`, and the names it is recorded by."""
 
     names: tuple[str, ...]
@@ -36,15 +36,17 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Component:
-    """A part of the schema: all its steps in order, and the short cut for an empty database."""
+class SchemaComponent:
+    """A part of the schema: all its steps in order, and optionally `whole`, one step for an empty
+    database."""
 
     name: str
-    steps: tuple[Step, ...]
-    whole: Step | None = None
+    steps: tuple[MigrationStep, ...]
+    whole: MigrationStep | None = None
 
-    def missing(self, applied: set[str]) -> Sequence[Step]:
-        """The steps still to take. `StartFailed` when `applied` has one we have never heard of."""
+    def missing(self, applied: set[str]) -> Sequence[MigrationStep]:
+        """Return the steps still to take. Raises `StartFailed` when `applied` has an unknown
+        one."""
         known = {name for step in self.steps for name in step.names}
         if unknown := sorted(applied - known):
             raise StartFailed(
@@ -57,25 +59,26 @@ class Component:
         return tuple(step for step in self.steps if not applied.issuperset(step.names))
 
 
-def _sql_files(folder: Traversable) -> tuple[Step, ...]:
+def _sql_files(folder: Traversable) -> tuple[MigrationStep, ...]:
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
     return tuple(
-        Step((file.name.removesuffix(".sql"),), file.read_text(encoding="utf-8")) for file in files
+        MigrationStep((file.name.removesuffix(".sql"),), file.read_text(encoding="utf-8"))
+        for file in files
     )
 
 
-def byline_component() -> Component:
-    """Byline's own tables, from `store/migrations`."""
-    return Component("byline", _sql_files(resources.files(__package__) / "migrations"))
+def byline_component() -> SchemaComponent:
+    """Return the component of Byline's own tables, from `store/migrations`."""
+    return SchemaComponent("byline", _sql_files(resources.files(__package__) / "migrations"))
 
 
-def procrastinate_component() -> Component:
+def procrastinate_component() -> SchemaComponent:
     """The tables of the job queue, from the installed library."""
     folder = resources.files("procrastinate") / "sql"
     steps = _sql_files(folder / "migrations")
     names = tuple(name for step in steps for name in step.names)
     schema = (folder / "schema.sql").read_text(encoding="utf-8")
-    return Component("procrastinate", steps, whole=Step(names, schema))
+    return SchemaComponent("procrastinate", steps, whole=MigrationStep(names, schema))
 
 
 def check_versions(row: Mapping[str, object]) -> None:
@@ -112,12 +115,12 @@ def check_encoding(row: Mapping[str, object]) -> None:
 
 
 async def migrate(
-    connection: AsyncConnection[DictRow], components: Sequence[Component] | None = None
+    connection: AsyncConnection[DictRow], components: Sequence[SchemaComponent] | None = None
 ) -> list[str]:
-    """Apply what is missing and return the names of it, in order.
+    """Apply the missing steps and return their names, in order.
 
-    `connection` is in autocommit mode. Raises `StartFailed`: the server is too old, the database
-    is newer than this program, or a step failed (then nothing of that step is left).
+    `connection` is in autocommit mode. Raises `StartFailed`: the server is too old, the database is
+    newer than this program, or a step failed (then nothing of that step is left).
     """
     sql = statements("migrate")
     versions = await (await connection.execute(sql["versions"])).fetchone()
@@ -136,8 +139,8 @@ async def migrate(
 
 
 @dataclass(frozen=True, slots=True)
-class Versions:
-    """What a server is, as it says itself."""
+class SchemaVersions:
+    """The versions of a server and of its pgvector, as the server reports them."""
 
     server: str
     vector: str
@@ -145,14 +148,15 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class SchemaState:
-    """A database before `migrate`: what it is, and the names of what would be applied."""
+    """A database before `migrate`: its versions, and the names of the steps that would be
+    applied."""
 
-    versions: Versions
+    versions: SchemaVersions
     missing: Sequence[str]
 
 
 async def outstanding(connection: AsyncConnection[DictRow]) -> SchemaState:
-    """What `migrate` would do; changes nothing.
+    """Return what `migrate` would do; changes nothing.
 
     Raises `StartFailed` where `migrate` would refuse.
     """
@@ -170,11 +174,11 @@ async def outstanding(connection: AsyncConnection[DictRow]) -> SchemaState:
         for step in component.missing({r["name"] for r in rows if r["component"] == component.name})
     ]
     vector = versions["vector_installed"] or versions["vector_available"]
-    return SchemaState(Versions(versions["server_text"], vector), missing)
+    return SchemaState(SchemaVersions(versions["server_text"], vector), missing)
 
 
 async def _apply(
-    connection: AsyncConnection[DictRow], components: Sequence[Component]
+    connection: AsyncConnection[DictRow], components: Sequence[SchemaComponent]
 ) -> list[str]:
     sql = statements("migrate")
     with _as_start_failure("schema_migrations"):
@@ -188,7 +192,7 @@ async def _apply(
     for component_name, step in todo:
         with _as_start_failure(f"{component_name} {step.names[-1]}"):
             async with connection.transaction():
-                # Without parameters psycopg sends the text as it is: many statements, `%` and all.
+                # Without parameters psycopg sends the text unchanged: many statements, with `%`.
                 await connection.execute(step.sql)
                 await connection.execute(
                     sql["record"], {"component": component_name, "names": list(step.names)}
@@ -206,7 +210,7 @@ def _as_start_failure(what: str) -> Iterator[None]:
             remedy="Another Byline may be migrating it; wait for it and start again.",
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError):
-        raise  # a lost connection is no fault of the step: the caller's seam names it
+        raise  # a lost connection is no fault of the step; `database_errors` converts it
     except psycopg.Error as error:
         raise StartFailed(
             f"Migrating the database failed at {what}: {error.diag.message_primary or error}.",

@@ -1,15 +1,14 @@
-"""A database and the store of its files belong together: who pairs them, and who refuses.
+"""Pairs a database with the store of its files, and refuses a pair that does not match.
 
-Two processes on one database with a store each would lose files: what one takes in, the other
-does not find; what one removes, the other keeps. Two databases on one store would, too: what
-nobody has in one of them is removed from under the other. So the store bears an id, and the
-database knows it.
+Two processes on one database with a store each would lose files: one does not find what the other
+added, and keeps what the other removed. So would two databases on one store: each removes the files
+that only the other uses. So the store holds an id, and the database records it.
 
-    database knows   store bears   what is done
-    nothing          nothing       the two are paired: the id is made, borne, and known as borne
-    an id            the same      nothing
-    an id            nothing       where the id was never borne (a crash), it is now; else refused
-    anything else                  refused
+    database records   store holds   what is done
+    nothing            nothing       pair them: record an id, write it to the store, record that
+    an id              the same      nothing
+    an id              nothing       write it if it never was written (a crash); otherwise refuse
+    anything else                    refuse
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from byline.store.statements import statements
 
 
 async def pair(database: Database, blobs: BlobStore) -> None:
-    """See that the files of `database` are those in `blobs`; pair the two if neither is paired.
+    """Check that the files of `database` are those in `blobs`; pair the two if neither is paired.
 
     Raises `StartFailed` where one of them belongs to another, `StorageUnavailable`,
     `DatabaseUnavailable`.
@@ -31,35 +30,35 @@ async def pair(database: Database, blobs: BlobStore) -> None:
     sql = statements("pairing")
     async with database.connection() as connection:
         await connection.execute(sql["lock"])
-        known = await (await connection.execute(sql["known"])).fetchone()
-        borne = await blobs.identity()
-        if known is None and borne is None:
-            known = {"id": str(uuid.uuid4()), "place": blobs.place, "is_borne": False}
-            await connection.execute(sql["know"], known)
-            await connection.commit()  # known before it is borne: a crash in between is mended
+        recorded = await (await connection.execute(sql["known"])).fetchone()
+        stored_id = await blobs.identity()
+        if recorded is None and stored_id is None:
+            recorded = {"id": str(uuid.uuid4()), "place": blobs.place, "is_borne": False}
+            await connection.execute(sql["know"], recorded)
+            await connection.commit()  # recorded before it is written: repairs a crash in between
             await connection.execute(sql["lock"])
-        if known is None:
-            raise _of_another_database(blobs)
-        if borne is None and not known["is_borne"]:
-            await blobs.bear(known["id"])
+        if recorded is None:
+            raise _database_mismatch(blobs)
+        if stored_id is None and not recorded["is_borne"]:
+            await blobs.write_identity(recorded["id"])
             await connection.execute(sql["is_borne"], {"place": blobs.place})
-        elif borne != known["id"]:
-            raise _another_store(blobs, known["id"], known["place"])
+        elif stored_id != recorded["id"]:
+            raise _store_mismatch(blobs, recorded["id"], recorded["place"])
 
 
 async def pairing_fault(database: Database, blobs: BlobStore) -> StartFailed | None:
-    """Why a Byline with this database and this store would not start; None where it would."""
+    """Return why a Byline with this database and this store would not start, or None."""
     async with database.connection() as connection:
-        known = await (await connection.execute(statements("pairing")["known"])).fetchone()
-    borne = await blobs.identity()
-    if known is None:
-        return None if borne is None else _of_another_database(blobs)
-    if borne == known["id"] or (borne is None and not known["is_borne"]):
+        recorded = await (await connection.execute(statements("pairing")["known"])).fetchone()
+    stored_id = await blobs.identity()
+    if recorded is None:
+        return None if stored_id is None else _database_mismatch(blobs)
+    if stored_id == recorded["id"] or (stored_id is None and not recorded["is_borne"]):
         return None
-    return _another_store(blobs, known["id"], known["place"])
+    return _store_mismatch(blobs, recorded["id"], recorded["place"])
 
 
-def _another_store(blobs: BlobStore, identity: str, place: str) -> StartFailed:
+def _store_mismatch(blobs: BlobStore, identity: str, place: str) -> StartFailed:
     return StartFailed(
         f"The files of this database are not in {blobs.place}: when they were last seen, they were "
         f"in {place}.",
@@ -70,7 +69,7 @@ def _another_store(blobs: BlobStore, identity: str, place: str) -> StartFailed:
     )
 
 
-def _of_another_database(blobs: BlobStore) -> StartFailed:
+def _database_mismatch(blobs: BlobStore) -> StartFailed:
     return StartFailed(
         f"The files in {blobs.place} belong to another database.",
         remedy="Set database.url to that database, or storage.url (or BYLINE_HOME) to a place of "

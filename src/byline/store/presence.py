@@ -1,4 +1,4 @@
-"""A sign of life other processes on the same database can see.
+"""A presence lock: other processes on the database see by it whether this process lives.
 
 A process holds one advisory lock on a connection of its own for as long as it lives. PostgreSQL
 frees the lock the moment the connection ends, however it ends, so a lock that can be taken belongs
@@ -33,10 +33,10 @@ _PAUSE_S: Final = 0.2
 
 @dataclass(slots=True)
 class Presence:
-    """A process's sign of life: `key` is its advisory lock, a positive 62-bit number.
+    """The presence lock of this process: `key` names its advisory lock, a positive 62-bit number.
 
-    `losses` counts how often its connection was lost: each time the database may have crashed, and
-    what was not on its disk yet is gone.
+    `losses` counts how often the connection that holds it was lost. After each loss the database
+    may have crashed, and what was not on its disk yet is gone.
     """
 
     key: int
@@ -45,17 +45,17 @@ class Presence:
 
 @asynccontextmanager
 async def presence(url: str) -> AsyncIterator[Presence]:
-    """Hold a fresh lock until the block ends, through every restart of the database. Raises
-    `DatabaseUnavailable` where it is away at the beginning."""
-    held = Presence(secrets.randbits(62))
+    """Hold an advisory lock with a new random key until the block ends, also through restarts of
+    the database. Raises `DatabaseUnavailable` if the database is away at the beginning."""
+    lock = Presence(secrets.randbits(62))
     with database_errors():
-        connection = await _held(url, held.key)
-    async with in_background({"the sign of life": lambda: _hold(url, held, connection)}):
-        yield held
+        connection = await _connect_and_lock(url, lock.key)
+    async with in_background({"the sign of life": lambda: _keep_locked(url, lock, connection)}):
+        yield lock
 
 
-async def _held(url: str, key: int) -> _Connection:
-    """A connection that holds the lock."""
+async def _connect_and_lock(url: str, key: int) -> _Connection:
+    """Return a new connection that holds the lock."""
     connection = await psycopg.AsyncConnection.connect(
         url, autocommit=True, connect_timeout=_CONNECT_S
     )
@@ -68,8 +68,8 @@ async def _held(url: str, key: int) -> _Connection:
     return connection
 
 
-async def _hold(url: str, held: Presence, connection: _Connection) -> None:
-    """Hold the lock until cancelled: on `connection`, and on others once that is lost."""
+async def _keep_locked(url: str, lock: Presence, connection: _Connection) -> None:
+    """Hold the lock until cancelled: on `connection`, and on a new one whenever that is lost."""
     while True:
         try:
             async with connection:
@@ -77,15 +77,15 @@ async def _hold(url: str, held: Presence, connection: _Connection) -> None:
                     pass
         except psycopg.Error as error:
             log.warning("the sign of life was lost", reason=str(error).strip())
-        held.losses += 1
+        lock.losses += 1
         await asyncio.sleep(_PAUSE_S)
-        connection = await _again(url, held.key)
+        connection = await _reconnect(url, lock.key)
 
 
-async def _again(url: str, key: int) -> _Connection:
-    """A new connection that holds the lock, as soon as there can be one."""
+async def _reconnect(url: str, key: int) -> _Connection:
+    """Return a new connection that holds the lock, as soon as the database accepts one."""
     while True:
         try:
-            return await _held(url, key)
+            return await _connect_and_lock(url, key)
         except psycopg.Error:
             await asyncio.sleep(_PAUSE_S)

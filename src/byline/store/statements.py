@@ -1,7 +1,7 @@
-"""The named SQL statements of `queries/*.sql`: the one way SQL reaches the rest of the program.
+"""The named SQL statements of `queries/*.sql`; no other module contains SQL.
 
-A file holds blocks, each begun by a line `-- name: insert_document`; what follows up to the next
-such line is one statement with psycopg's named parameters (`%(id)s`; a literal percent is `%%`).
+A file holds blocks, each begun by a line `-- name: insert_document`; the text up to the next such
+line is one statement with psycopg's named parameters (`%(id)s`; a literal percent is `%%`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ _NAME_LINE: Final = re.compile(r"^--\s*name:\s*(?P<name>\S+)\s*$", re.MULTILINE)
 
 
 class Statements(Mapping[str, str]):
-    """The statements of one file, by name. An unknown name is a `KeyError` that names the file."""
+    """Statements maps names to the statements of one file. An unknown name raises a `KeyError` that
+    names the file."""
 
     def __init__(self, file: str, by_name: Mapping[str, str]) -> None:
         self._file = file
@@ -39,7 +40,8 @@ class Statements(Mapping[str, str]):
 
 
 def parse_statements(file: str, text: str) -> Statements:
-    """Cut `text` into its named statements. A `ValueError` names the file and what is wrong."""
+    """Cut `text` into its named statements. Raises a `ValueError` that names the file and the
+    fault."""
     marks = list(_NAME_LINE.finditer(text))
     if not marks:
         raise ValueError(f"{file} has no `-- name:` line")
@@ -58,7 +60,8 @@ def parse_statements(file: str, text: str) -> Statements:
 
 @functools.cache
 def statements(name: str) -> Statements:
-    """The statements of `queries/<name>.sql`, read once. `KeyError` when there is no such file."""
+    """Return the statements of `queries/<name>.sql`, read once. Raises `KeyError` if there is no
+    such file."""
     path = resources.files(__package__) / "queries" / f"{name}.sql"
     if not path.is_file():
         raise KeyError(f"there is no queries/{name}.sql")

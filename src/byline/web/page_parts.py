@@ -16,8 +16,8 @@ from byline.web.port import HttpPort
 
 if TYPE_CHECKING:
     from byline.ask.history.conversation_records import Conversations
-    from byline.dispatch.connection_test import Trials
-    from byline.dispatch.machine_views import Machines
+    from byline.dispatch.connection_test import ConnectionTester
+    from byline.dispatch.machine_views import MachineViews
     from byline.ingest.library.document_library import Library
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -31,8 +31,8 @@ class PageParts:
 
     config: Config
     dispatcher: Dispatcher
-    machines: Machines
-    trials: Trials
+    machines: MachineViews
+    trials: ConnectionTester
     library: Library
     asks: Asks
     conversations: Conversations

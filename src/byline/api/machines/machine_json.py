@@ -19,9 +19,9 @@ def machine_json(view: MachineView) -> Json:
         "gate": gate
         and {
             "capacity": gate.capacity,
-            "running": [_at_gate_json(call) for call in view.roster.running],
-            "waiting": [_at_gate_json(call) for call in view.roster.waiting],
-            "waiting_count": view.roster.waiting_count,
+            "running": [_at_gate_json(call) for call in view.queue_snapshot.running],
+            "waiting": [_at_gate_json(call) for call in view.queue_snapshot.waiting],
+            "waiting_count": view.queue_snapshot.waiting_count,
         },
         "background": gate
         and {
@@ -69,10 +69,10 @@ def _at_gate_json(call: CallAtGate) -> Json:
     place = call.place
     eta_s = None if place is None or place.eta_s is None else round(place.eta_s, 1)
     return {
-        "backend": call.who.backend,
+        "backend": call.origin.backend,
         "priority": call.priority.name.lower(),
-        "asked_by": call.who.asked_by.asker.value,
-        "ask_id": call.who.asked_by.ask_id,
+        "asked_by": call.origin.asked_by.asker.value,
+        "ask_id": call.origin.asked_by.ask_id,
         "for_s": round(call.for_s, 1),
         "waited_s": round(call.waited_s, 1),
         "preemptions": call.preemptions,

@@ -32,7 +32,7 @@ Name = Annotated[str, Path(description="The machine's name.")]
 async def list_machines(parts: Parts, _: Annotated[NoParameters, Query()]) -> Response:
     """Every machine: who runs and waits at its gate, its backends and how they were in the last
     day, its latest calls. Asks no machine."""
-    views = await parts.machines.survey()
+    views = await parts.machines.load_views()
     return json_response({"machines": [machine_json(view) for view in views]})
 
 
@@ -86,5 +86,5 @@ async def test_address(
 
 
 async def _one(parts: Services, name: str) -> object:
-    views = await parts.machines.survey()
+    views = await parts.machines.load_views()
     return next(machine_json(view) for view in views if view.name == name)

@@ -1,7 +1,7 @@
-"""The gate of one machine at work: futures, timers and cancellation around `admission.py`.
+"""The gate of one machine: futures, timers and cancellation around `admission.py`.
 
-Lives in one event loop; nothing here polls. Decisions are all `Admission`'s. This gate makes them
-here and now; `shared_gate.py` has one that makes them together with other processes.
+A gate lives in one event loop and never polls. `Admission` makes all decisions. `Gate` applies them
+in this process; `SharedGate` in `shared_gate.py` shares them with other processes.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from byline.dispatch.clock import Clock, Timer
 from byline.dispatch.gate.admission import (
     Admission,
     Effect,
+    GateLimits,
     Grant,
-    Limits,
-    Moved,
+    PositionsChanged,
     Preempt,
     RefuseClosed,
     RefuseFull,
     RefuseTimeout,
 )
-from byline.dispatch.gate.arrivals import Arrivals, Place
-from byline.dispatch.gate.queue_state import Call
+from byline.dispatch.gate.arrivals import Arrivals, Reservation
+from byline.dispatch.gate.queue_state import GateCall
 from byline.domain.gates import (
     UNKNOWN_ORIGIN,
     AskedBy,
@@ -43,34 +43,38 @@ from byline.errors import BylineError, GateFull, GateTimeout, Stopping
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happens to a ticket (None: to all), as one of `Admission`'s `on_…`."""
+class AdmissionEvent:
+    """Something that happens to the call with this ticket (None: to all calls): a call of one of
+    the `on_…` methods of `Admission`."""
 
     ticket: int | None
     apply: Callable[[Admission, float], list[Effect]]
 
 
 @dataclass(slots=True)
-class _Caller:
-    """Somebody who waits. `outcome` is its wait in seconds, or why it gets no slot; `preempted`
-    is set when the slot it was granted is wanted back before it has woken up, `lost` when that slot
-    is no longer its own by then."""
+class _WaitingCaller:
+    """A caller that waits. `outcome` is its wait in seconds, or the error that refuses it.
+
+    Between a grant and the caller's next turn, `preempted` says that the slot is wanted back,
+    `revocation` why it is no longer the caller's. `announced` is the (position, ahead) it heard
+    last.
+    """
 
     backend: str
     outcome: asyncio.Future[float | Exception]
     on_queued: Callable[[Queued], None] | None
     preempted: bool = False
-    lost: BylineError | None = None
-    told: tuple[int, int] | None = None
+    revocation: BylineError | None = None
+    announced: tuple[int, int] | None = None
 
 
-class Slot:
-    """The right to use the machine, until `release`; also a context manager that releases.
+class GateSlot:
+    """The right to use the machine until `release`; a context manager that releases.
 
-    `waited_s` is all the time it was waited for. `on_preempt` is called, once, when a person is
-    to have the slot: the holder then stops and calls `again` or `release`. A holder that leaves
-    it unset is not disturbed; it must be set before anything else is awaited. So is `on_lost`,
-    called with the reason when the slot is the holder's no longer: it stops at once.
+    `waited_s` is the whole time the call waited for it. `on_preempt` is called once, when a person
+    needs the slot: the holder stops and calls `requeue` or `release`; a holder that leaves it unset
+    is not disturbed. `on_revoked` is called with the reason when the slot is no longer the
+    holder's: it stops at once. Set both before the next await.
     """
 
     __slots__ = (
@@ -78,9 +82,9 @@ class Slot:
         "_on_queued",
         "_ticket",
         "backend",
-        "lost",
-        "on_lost",
         "on_preempt",
+        "on_revoked",
+        "revocation",
         "waited_s",
     )
 
@@ -92,30 +96,30 @@ class Slot:
         self._on_queued = on_queued
         self.backend = backend
         self.on_preempt: Callable[[], None] | None = None
-        self.on_lost: Callable[[BylineError], None] | None = None
-        self.lost: BylineError | None = None
+        self.on_revoked: Callable[[BylineError], None] | None = None
+        self.revocation: BylineError | None = None
         self.waited_s = 0.0
 
-    def lose(self, reason: BylineError) -> None:
-        """It is the holder's no longer: tell it."""
-        self.lost = reason
-        if self.on_lost is not None:
-            self.on_lost(reason)
+    def revoke(self, reason: BylineError) -> None:
+        """The slot is no longer the holder's: tell it why."""
+        self.revocation = reason
+        if self.on_revoked is not None:
+            self.on_revoked(reason)
 
     def release(self) -> None:
-        """Give the slot to whoever is next. A second time does nothing."""
-        self._gate._done(self._ticket)
+        """Free the slot for the next call. A second call does nothing."""
+        self._gate._release(self._ticket)
 
-    async def again(self) -> None:
-        """Give the slot to the person it is wanted for, and wait for it at the head of the class.
+    async def requeue(self) -> None:
+        """Free the slot for the person who needs it, and wait for it at the head of the class.
 
-        Raises as `Gate.enter` does; then, too, the slot is given up.
+        Raises as `Gate.enter` does, and then holds no slot.
         """
-        if self.lost is not None:
-            raise self.lost
-        await self._gate._again(self, self._ticket, self._on_queued)
+        if self.revocation is not None:
+            raise self.revocation
+        await self._gate._requeue(self, self._ticket, self._on_queued)
 
-    def __enter__(self) -> Slot:
+    def __enter__(self) -> GateSlot:
         return self
 
     def __exit__(
@@ -128,30 +132,32 @@ class Slot:
 
 
 class Gate:
-    """Admission to one machine, shared by all its backends."""
+    """Gate admits calls to one machine; all its backends share it."""
 
-    def __init__(self, machine: str, limits: Limits, clock: Clock) -> None:
+    def __init__(self, machine: str, limits: GateLimits, clock: Clock) -> None:
         self.machine = machine
         self._clock = clock
         self._admission = Admission(limits)
         self._arrivals = Arrivals()
         self._tickets = itertools.count(1)
-        self._callers: dict[int, _Caller] = {}
-        self._held: dict[int, Slot] = {}
-        self._observed = 0
+        self._callers: dict[int, _WaitingCaller] = {}
+        self._held: dict[int, GateSlot] = {}
+        self._observers = 0
         self._timer: Timer | None = None
-        self._timer_at = 0.0
+        self._timer_due = 0.0
         self._announcing = False
         self._closed = False
         self._watchers: list[asyncio.Future[None]] = []
 
-    def expect(self, backend: str, ask_id: str) -> Place:
-        """Keep a place for an ask that will come later. Raises GateFull where there is none left;
-        who comes without one is not kept out by it."""
+    def reserve(self, backend: str, ask_id: str) -> Reservation:
+        """Reserve a place for an ask that will call later. Raises GateFull where none is left.
+
+        A call without a reservation is not refused because of one.
+        """
         status, on_the_way = self.status(), len(self._arrivals)
         if self._arrivals.places_left(status, self._admission.limits.queue_len_max) <= 0:
             raise GateFull(backend, self.machine, status.waiting_foreground, on_the_way)
-        return self._arrivals.keep(ask_id)
+        return self._arrivals.reserve(ask_id)
 
     async def enter(
         self,
@@ -159,46 +165,46 @@ class Gate:
         priority: Priority,
         on_queued: Callable[[Queued], None] | None = None,
         asked_by: AskedBy = UNKNOWN_ORIGIN.asked_by,
-    ) -> Slot:
+    ) -> GateSlot:
         """Wait for the machine; `with await gate.enter(…):` holds it.
 
-        `on_queued` hears the caller's place when it has to wait, and again whenever that changes;
-        what it raises ends the wait and comes out here. Whoever is cancelled has left the queue,
-        and a slot that was on its way to it goes to the next. There is no await between the grant
-        being taken here and the return, so a slot cannot get lost on its way to the caller.
-        Raises GateFull, GateTimeout, or Stopping once the gate is closed.
+        `on_queued` hears the caller's position when it has to wait, and each change of it; an error
+        it raises ends the wait and is raised here. A caller that is cancelled leaves the queue, and
+        a slot that was on its way to it goes to the next. There is no await between the grant being
+        taken here and the return, so a slot cannot get lost on its way to the caller. Raises
+        GateFull, GateTimeout, or Stopping once the gate is closed.
         """
         ticket = next(self._tickets)
-        slot = Slot(self, ticket, backend, on_queued)
-        caller = _Caller(backend, asyncio.get_running_loop().create_future(), on_queued)
-        who = CallOrigin(backend, asked_by)
-        request = Event(
-            ticket, lambda admission, now: admission.on_request(ticket, priority, now, who)
+        slot = GateSlot(self, ticket, backend, on_queued)
+        caller = _WaitingCaller(backend, asyncio.get_running_loop().create_future(), on_queued)
+        origin = CallOrigin(backend, asked_by)
+        request = AdmissionEvent(
+            ticket, lambda admission, now: admission.on_request(ticket, priority, now, origin)
         )
-        self._arrivals.enters(ticket, asked_by)
+        self._arrivals.call_arrives(ticket, asked_by)
         slot.waited_s = await self._wait(ticket, caller, request)
         self._held[ticket] = slot
         return slot
 
     def close(self) -> None:
-        """Refuse all who wait and all who come. Running calls keep their slots."""
+        """Refuse all waiting and all later calls. Running calls keep their slots."""
         self._closed = True
-        self._perform(self._admission.on_close())
+        self._apply(self._admission.on_close())
 
-    def _decide(self, event: Event) -> list[Effect]:
-        """The effects of an event, as far as they are known now."""
+    def _decide(self, event: AdmissionEvent) -> list[Effect]:
+        """Return the effects of an event, as far as they are known now."""
         return event.apply(self._admission, self._now())
 
     def _now(self) -> float:
-        """The time of decisions, in seconds."""
+        """Return the time that decisions use, in seconds."""
         return self._clock.monotonic()
 
-    def _due(self, deadline: float) -> float:
-        """When the clock shows what is `deadline` in the time of decisions."""
+    def _clock_time(self, deadline: float) -> float:
+        """Convert `deadline` from the time of decisions to that of the clock."""
         return deadline
 
     def status(self) -> GateStatus:
-        """Who runs and waits at this instant."""
+        """Return how many calls run and wait at this instant."""
         return GateStatus(
             machine=self.machine,
             capacity=self._admission.limits.capacity,
@@ -208,8 +214,9 @@ class Gate:
             background_paused=self._admission.paused,
         )
 
-    def roster(self, waiting_max: int) -> QueueSnapshot:
-        """Everyone at the gate at this instant; of those who wait, the first `waiting_max`."""
+    def queue_snapshot(self, waiting_max: int) -> QueueSnapshot:
+        """Return the calls at the gate at this instant: all that run, the first `waiting_max` that
+        wait."""
         now = self._now()
         calls = self._admission.state().calls
         running = sorted(
@@ -218,16 +225,16 @@ class Gate:
         )
         waiting = [(calls[ticket], place) for ticket, place in self._admission.positions(now)]
         return QueueSnapshot(
-            tuple(_at_gate(call, None, now) for call in running),
-            tuple(_at_gate(call, place, now) for call, place in waiting[:waiting_max]),
+            tuple(_call_at_gate(call, None, now) for call in running),
+            tuple(_call_at_gate(call, place, now) for call, place in waiting[:waiting_max]),
             len(waiting),
         )
 
-    def heed(self, *, rests: bool) -> None:
-        """The owner's wish: whether background work rests here. Who runs for it gives the machine
-        back as for a person; who may not be disturbed any more runs to its end."""
-        if rests is not self._admission.paused:
-            self._perform(self._decide(PAUSE if rests else RESUME))
+    def set_background_paused(self, *, paused: bool) -> None:
+        """Pause or resume background work. Running background calls are preempted, except those
+        that are already protected."""
+        if paused is not self._admission.paused:
+            self._apply(self._decide(PAUSE if paused else RESUME))
 
     async def until(self, condition: Callable[[GateStatus], bool]) -> GateStatus:
         """Wait until the gate's status meets `condition`; return that status."""
@@ -237,61 +244,61 @@ class Gate:
             await change
         return status
 
-    async def _again(
-        self, slot: Slot, ticket: int, on_queued: Callable[[Queued], None] | None
+    async def _requeue(
+        self, slot: GateSlot, ticket: int, on_queued: Callable[[Queued], None] | None
     ) -> None:
         del self._held[ticket]
-        caller = _Caller(slot.backend, asyncio.get_running_loop().create_future(), on_queued)
-        slot.waited_s = await self._wait(ticket, caller, _preempted(ticket))
+        caller = _WaitingCaller(slot.backend, asyncio.get_running_loop().create_future(), on_queued)
+        slot.waited_s = await self._wait(ticket, caller, _preemption(ticket))
         self._held[ticket] = slot
 
-    async def _wait(self, ticket: int, caller: _Caller, admit: Event) -> float:
-        """Wait for the slot from `admit` on; returns the seconds in the queue."""
+    async def _wait(self, ticket: int, caller: _WaitingCaller, admit: AdmissionEvent) -> float:
+        """Apply `admit` and wait for the slot; return the seconds in the queue."""
         self._callers[ticket] = caller
-        self._observed += caller.on_queued is not None
+        self._observers += caller.on_queued is not None
         try:
             while True:
-                self._perform(self._decide(admit))
-                self._note_arrivals()
+                self._apply(self._decide(admit))
+                self._end_reservations()
                 if caller.on_queued is not None and not caller.outcome.done():
-                    self._announce()  # at once: a caller's first place is news, not a change
+                    self._announce()  # at once: the caller does not know its first position yet
                 outcome = await caller.outcome
                 if isinstance(outcome, Exception):
                     raise outcome
-                if caller.lost is not None:
-                    raise caller.lost
-                if self._closed:  # since the grant, before its receiver woke up
+                if caller.revocation is not None:
+                    raise caller.revocation
+                if self._closed:  # between the grant and this turn of the loop
                     raise Stopping()
                 if not caller.preempted:
                     return outcome
                 caller.preempted = False
                 caller.outcome = asyncio.get_running_loop().create_future()
-                admit = _preempted(ticket)
+                admit = _preemption(ticket)
         except BaseException:
             self._leave(ticket)
             raise
         finally:
             del self._callers[ticket]
-            self._observed -= caller.on_queued is not None
+            self._observers -= caller.on_queued is not None
 
-    def _done(self, ticket: int) -> None:
+    def _release(self, ticket: int) -> None:
         self._held.pop(ticket, None)
-        self._arrivals.left(ticket)
-        done = Event(ticket, lambda admission, now: admission.on_done(ticket, now))
-        self._perform(self._decide(done))
+        self._arrivals.call_left(ticket)
+        done = AdmissionEvent(ticket, lambda admission, now: admission.on_done(ticket, now))
+        self._apply(self._decide(done))
 
     def _leave(self, ticket: int) -> None:
-        self._arrivals.left(ticket)
-        self._perform(self._decide(cancelled(ticket)))
+        self._arrivals.call_left(ticket)
+        self._apply(self._decide(cancellation(ticket)))
 
-    def _note_arrivals(self) -> None:
-        self._arrivals.settle(lambda ticket: self._admission.call(ticket) is not None)
+    def _end_reservations(self) -> None:
+        self._arrivals.end_reservations(lambda ticket: self._admission.call(ticket) is not None)
 
-    def _perform(self, effects: Iterable[Effect]) -> None:
+    def _apply(self, effects: Iterable[Effect]) -> None:
         pending = deque(effects)
         while pending:
             effect = pending.popleft()
-            if isinstance(effect, Moved):
+            if isinstance(effect, PositionsChanged):
                 self._announce_soon()
                 continue
             if isinstance(effect, Preempt):
@@ -299,12 +306,12 @@ class Gate:
                 continue
             caller = self._callers[effect.ticket]
             if caller.outcome.done():
-                # Cancelled, and its task has not run since: a grant counts only if its receiver
-                # is still there.
-                pending.extend(self._decide(cancelled(effect.ticket)))
+                # The caller was cancelled and its task has not run since: a grant counts only if
+                # its receiver is still there.
+                pending.extend(self._decide(cancellation(effect.ticket)))
             else:
                 caller.outcome.set_result(self._outcome(effect, caller))
-        self._arm()
+        self._set_timer()
         self._wake_watchers()
 
     def _preempt(self, ticket: int) -> None:
@@ -314,7 +321,7 @@ class Gate:
             slot.on_preempt()
 
     def _outcome(
-        self, effect: Grant | RefuseFull | RefuseTimeout | RefuseClosed, caller: _Caller
+        self, effect: Grant | RefuseFull | RefuseTimeout | RefuseClosed, caller: _WaitingCaller
     ) -> float | Exception:
         match effect:
             case Grant(_, waited_s):
@@ -326,26 +333,28 @@ class Gate:
             case RefuseClosed():
                 return Stopping()
 
-    def _arm(self) -> None:
+    def _set_timer(self) -> None:
         deadline = self._admission.next_deadline()
         if self._timer is not None:
-            # A timer that rings too early only finds nothing to do, so the usual case (the head
-            # was granted, the next one's deadline is later) leaves it as it is.
-            if deadline is not None and self._timer_at <= deadline:
+            # A timer that rings too early does no harm, so the usual case (the head was granted,
+            # the deadline of the next is later) keeps it.
+            if deadline is not None and self._timer_due <= deadline:
                 return
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
-            self._timer_at = deadline
-            self._timer = self._clock.call_at(self._due(deadline), self._tick)
+            self._timer_due = deadline
+            self._timer = self._clock.call_at(self._clock_time(deadline), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
-        self._perform(self._decide(Event(None, lambda admission, now: admission.on_tick(now))))
+        self._apply(
+            self._decide(AdmissionEvent(None, lambda admission, now: admission.on_tick(now)))
+        )
 
     def _announce_soon(self) -> None:
-        # After the hand-over, and once for all that happens in one turn of the loop.
-        if self._observed and not self._announcing:
+        # After the grants are delivered, and once for all events of one turn of the loop.
+        if self._observers and not self._announcing:
             self._announcing = True
             asyncio.get_running_loop().call_soon(self._announce)
 
@@ -356,12 +365,12 @@ class Gate:
             if caller is None or caller.on_queued is None or caller.outcome.done():
                 continue
             place = (queued.position, queued.ahead)
-            if place == caller.told:
+            if place == caller.announced:
                 continue
-            caller.told = place
+            caller.announced = place
             try:
                 caller.on_queued(queued)
-            except Exception as error:  # noqa: BLE001  its own caller gets it, the others go on
+            except Exception as error:  # noqa: BLE001  its caller gets the error, the others go on
                 if not caller.outcome.done():
                     caller.outcome.set_result(error)
 
@@ -372,27 +381,27 @@ class Gate:
                 change.set_result(None)
 
 
-PAUSE: Final = Event(None, lambda admission, now: admission.on_pause(now))
-RESUME: Final = Event(None, lambda admission, now: admission.on_resume(now))
+PAUSE: Final = AdmissionEvent(None, lambda admission, now: admission.on_pause(now))
+RESUME: Final = AdmissionEvent(None, lambda admission, now: admission.on_resume(now))
 
 
-def _at_gate(call: Call, place: Queued | None, now: float) -> CallAtGate:
+def _call_at_gate(call: GateCall, place: Queued | None, now: float) -> CallAtGate:
     since_s = max(0.0, now - call.since)
-    return CallAtGate(call.who, call.priority, since_s, call.waited_s, call.preemptions, place)
+    return CallAtGate(call.origin, call.priority, since_s, call.waited_s, call.preemptions, place)
 
 
-def cancelled(ticket: int) -> Event:
-    """The caller has gone."""
-    return Event(ticket, lambda admission, now: admission.on_cancel(ticket, now))
+def cancellation(ticket: int) -> AdmissionEvent:
+    """Return the event of a caller that has left."""
+    return AdmissionEvent(ticket, lambda admission, now: admission.on_cancel(ticket, now))
 
 
-def _preempted(ticket: int) -> Event:
-    return Event(ticket, lambda admission, now: admission.on_preempted(ticket, now))
+def _preemption(ticket: int) -> AdmissionEvent:
+    return AdmissionEvent(ticket, lambda admission, now: admission.on_preempted(ticket, now))
 
 
-def gate_limits(machine: Machine) -> Limits:
-    """What the gate of a machine may do, from its configuration."""
-    return Limits(
+def gate_limits(machine: Machine) -> GateLimits:
+    """Return the limits of a machine's gate, from its configuration."""
+    return GateLimits(
         capacity=machine.capacity,
         queue_len_max=machine.queue_len_max,
         queue_wait_s_max=machine.queue_wait_s_max,

@@ -1,9 +1,9 @@
-"""The gate of one machine where other processes may use the machine too.
+"""The gate of a machine that other processes may use too.
 
-It is in one of three modes. `ALONE`: no other process is on the database, and it decides here and
-now, as its parent class does. `SHARED`: what happens is put into an outbox; `sharing.py` takes it
-to the queue all processes share and comes back with what became of it. `ADRIFT`: there is no
-connection to the database. Who held a slot has lost it; who waits keeps its place for when the
+It is in one of three modes. `ALONE`: no other process is on the database, and it decides in memory,
+as its parent class does. `SHARED`: events go into an outbox; `coordinator.py` applies them to the
+queue that all processes share and returns the results. `DISCONNECTED`: there is no connection to
+the database. Calls that held a slot have lost it; calls that wait keep their place until the
 connection is back.
 """
 
@@ -18,45 +18,45 @@ from byline.dispatch.clock import Clock
 from byline.dispatch.gate.admission import (
     Admission,
     Effect,
+    GateLimits,
     Grant,
-    Limits,
     RefuseFull,
     RefuseTimeout,
 )
-from byline.dispatch.gate.local_gate import Event, Gate, Slot
-from byline.dispatch.gate.queue_state import Call, State
+from byline.dispatch.gate.local_gate import AdmissionEvent, Gate, GateSlot
+from byline.dispatch.gate.queue_state import GateCall, QueueState
 from byline.domain.gates import UNKNOWN_ORIGIN, AskedBy, Priority, Queued
 from byline.errors import BylineError, DatabaseUnavailable, Stopping
 
 TICK_LATE_S = 0.001
-"""By so much a timer rings after its time: one that rings too early has to be set again."""
+"""Seconds added to a timer's time: a timer that rings too early has to be set again."""
 
 
-class Mode(Enum):
-    """Where a gate's decisions are made; see above."""
+class GateMode(Enum):
+    """Where a gate's decisions are made; see the module."""
 
     ALONE = "alone"
     SHARED = "shared"
-    ADRIFT = "adrift"
+    DISCONNECTED = "disconnected"
 
 
 class SharedGate(Gate):
-    """A gate that is adrift until `Sharing` has found out who else is there.
+    """SharedGate is a gate that is disconnected until a `Coordinator` has found its peers.
 
-    Its time of decisions is the database's, in seconds since 1970.
+    Its decisions use the database's time, in seconds since 1970.
     """
 
-    def __init__(self, machine: str, limits: Limits, clock: Clock) -> None:
+    def __init__(self, machine: str, limits: GateLimits, clock: Clock) -> None:
         super().__init__(machine, limits, clock)
         self.limits = limits
-        self.mode = Mode.ADRIFT
-        # Tickets are told apart across processes by where each one's count begins.
+        self.mode = GateMode.DISCONNECTED
+        # Each process counts its tickets from a random number, so they differ across processes.
         self._tickets = itertools.count(secrets.randbits(40) << 22)
         self._offset_s = 0.0
-        self._outbox: list[Event] = []
-        self._told_to_stop: set[int] = set()
+        self._outbox: list[AdmissionEvent] = []
+        self._preempt_told: set[int] = set()
         self._refusal: str | None = None
-        self._on_event: Callable[[], None] = _nobody_to_tell
+        self._on_event: Callable[[], None] = _ignore_event
 
     async def enter(
         self,
@@ -64,28 +64,28 @@ class SharedGate(Gate):
         priority: Priority,
         on_queued: Callable[[Queued], None] | None = None,
         asked_by: AskedBy = UNKNOWN_ORIGIN.asked_by,
-    ) -> Slot:
-        """As `Gate.enter`; raises DatabaseUnavailable too, when the database has been away for
-        longer than one waits for it."""
-        self._refuse_if_nothing_comes()
+    ) -> GateSlot:
+        """As `Gate.enter`. Also raises DatabaseUnavailable when the database has been away for
+        longer than calls wait for it."""
+        self._refuse_if_unavailable()
         return await super().enter(backend, priority, on_queued, asked_by)
 
     def close(self) -> None:
-        """As `Gate.close`; calls of other processes are none of its business."""
-        if self.mode is Mode.ALONE:
+        """As `Gate.close`, for the calls of this process only."""
+        if self.mode is GateMode.ALONE:
             super().close()
         self._closed = True
         self._end_waits(Stopping)
 
-    # What `Sharing` does with it.
+    # Called by `Coordinator`.
 
-    def notify(self, on_event: Callable[[], None]) -> None:
-        """Call `on_event` whenever the outbox has something new."""
+    def on_new_event(self, on_event: Callable[[], None]) -> None:
+        """Call `on_event` whenever an event is put into the outbox."""
         self._on_event = on_event
 
     @property
-    def has_news(self) -> bool:
-        """Whether something in the outbox waits to be taken away."""
+    def has_unsent_events(self) -> bool:
+        """Whether the outbox holds an event."""
         return bool(self._outbox)
 
     @property
@@ -93,92 +93,98 @@ class SharedGate(Gate):
         """Whether a call of this process waits or runs."""
         return bool(self._callers or self._held)
 
-    def take_events(self) -> list[Event]:
-        """What has happened since the last time, in order."""
+    def take_events(self) -> list[AdmissionEvent]:
+        """Empty the outbox and return its events, in order."""
         events, self._outbox = self._outbox, []
         return events
 
-    def put_events_back(self, events: list[Event]) -> None:
-        """They could not be delivered."""
+    def put_events_back(self, events: list[AdmissionEvent]) -> None:
+        """Put events that could not be delivered back at the head of the outbox."""
         self._outbox[:0] = events
 
-    def be_alone(self, admission: Admission, now: float) -> None:
-        """Decide here from now on. `admission` is all there is at the time `now`."""
-        if self.mode is Mode.ADRIFT:
-            self.put_events_back([_return(self._admission.state().calls)])
+    def decide_alone(self, admission: Admission, now: float) -> None:
+        """Decide in memory from now on. `admission` is the queue as it was at the time `now`."""
+        if self.mode is GateMode.DISCONNECTED:
+            self.put_events_back([_return_event(self._admission.state().calls)])
             self._admission = admission
             self._offset_s = now - self._clock.monotonic()
         else:
             self.adopt(admission, [], now)
-            self.put_events_back([_return({})])
-        self.mode = Mode.ALONE
+            self.put_events_back([_return_event({})])
+        self.mode = GateMode.ALONE
         self._refusal = None
         for event in self.take_events():
-            self._perform(self._decide(event))
+            self._apply(self._decide(event))
 
-    def be_shared(self) -> Admission:
-        """Decide elsewhere from now on; returns what has been decided here. Whoever waited while
-        the gate was adrift is in the outbox."""
-        if self.mode is Mode.ADRIFT:
-            self.put_events_back([_return(self._admission.state().calls)])
-        self.mode = Mode.SHARED
+    def decide_shared(self) -> Admission:
+        """Leave decisions to the shared queue from now on; return what was decided in memory.
+
+        Calls that waited while the gate was disconnected go into the outbox.
+        """
+        if self.mode is GateMode.DISCONNECTED:
+            self.put_events_back([_return_event(self._admission.state().calls)])
+        self.mode = GateMode.SHARED
         self._refusal = None
         return self._admission
 
     def adopt(self, admission: Admission, effects: list[Effect], now: float) -> None:
-        """What has become of the gate by the time `now`; `effects` are those of the events taken.
+        """Take over the shared queue as it was at the time `now`. `effects` are those of the events
+        that were taken from the outbox.
 
-        Others may have granted, preempted or timed out calls of this process: that is seen from
-        what `admission` says of them. Calls with something still in the outbox are left alone.
+        Other processes may have granted, preempted or timed out calls of this one: that is read
+        from `admission`. Calls with an event still in the outbox are left alone.
         """
         before, self._admission = self._admission, admission
         self._offset_s = now - self._clock.monotonic()
-        self._note_arrivals()
+        self._end_reservations()
         refusals = [e for e in effects if isinstance(e, RefuseFull | RefuseTimeout)]
-        self._perform([e for e in refusals if e.ticket in self._callers])
+        self._apply([e for e in refusals if e.ticket in self._callers])
         unsent = {event.ticket for event in self._outbox}
         for ticket in self._callers.keys() - unsent:
-            self._learn_of_caller(ticket, before)
-        self._told_to_stop &= self._held.keys()
+            self._update_caller(ticket, before)
+        self._preempt_told &= self._held.keys()
         for ticket in self._held.keys() - unsent:
-            self._learn_of_holder(ticket)
+            self._update_holder(ticket)
         self._announce_soon()
-        self._arm()
+        self._set_timer()
         self._wake_watchers()
 
-    def lose(self, reason: BylineError) -> None:
-        """The connection that held the slots is gone: nobody here has one any more."""
-        self.mode = Mode.ADRIFT
+    def disconnect(self, reason: BylineError) -> None:
+        """The connection that held the slots is lost: revoke every slot of this process."""
+        self.mode = GateMode.DISCONNECTED
         unsent = {event.ticket for event in self._outbox}
-        waiting: dict[int, Call] = {}
+        waiting: dict[int, GateCall] = {}
         for ticket, caller in self._callers.items():
             call = self._admission.call(ticket)
             if call is not None and call.started is None:
                 waiting[ticket] = call
             elif call is not None or ticket not in unsent:
-                caller.lost = reason
+                caller.revocation = reason
                 if not caller.outcome.done():
                     caller.outcome.set_result(reason)
         state = self._admission.state()
-        kept = State(waiting, mean_s=state.mean_s, paused=state.paused)
+        kept = QueueState(waiting, mean_s=state.mean_s, paused=state.paused)
         self._admission = Admission(self.limits, kept)
         for slot in list(self._held.values()):
-            slot.lose(reason)
+            slot.revoke(reason)
         self._held.clear()
-        self._arm()
+        self._set_timer()
         self._wake_watchers()
 
-    def give_up(self, reason: str) -> None:
-        """The connection has been gone for too long: refuse who waits and who comes."""
-        if self.mode is Mode.ADRIFT:
+    def refuse_all(self, reason: str) -> None:
+        """The connection has been away for too long: refuse the calls that wait and those that
+        come."""
+        if self.mode is GateMode.DISCONNECTED:
             self._refusal = reason
             self._end_waits(lambda: DatabaseUnavailable(reason))
 
-    # What it does differently.
+    # Overrides of `Gate`.
 
-    def _decide(self, event: Event) -> list[Effect]:
-        # Also adrift a wait has its end.
-        if self.mode is Mode.ALONE or (self.mode is Mode.ADRIFT and event.ticket is None):
+    def _decide(self, event: AdmissionEvent) -> list[Effect]:
+        # A disconnected gate still ends waits that have lasted too long.
+        if self.mode is GateMode.ALONE or (
+            self.mode is GateMode.DISCONNECTED and event.ticket is None
+        ):
             return super()._decide(event)
         self._outbox.append(event)
         self._on_event()
@@ -186,30 +192,30 @@ class SharedGate(Gate):
 
     def _leave(self, ticket: int) -> None:
         super()._leave(ticket)
-        if self.mode is Mode.ADRIFT and self._admission.call(ticket) is not None:
+        if self.mode is GateMode.DISCONNECTED and self._admission.call(ticket) is not None:
             state = self._admission.state()
             calls = {other: call for other, call in state.calls.items() if other != ticket}
-            kept = State(calls, mean_s=state.mean_s, paused=state.paused)
+            kept = QueueState(calls, mean_s=state.mean_s, paused=state.paused)
             self._admission = Admission(self.limits, kept)
 
-    async def _again(
-        self, slot: Slot, ticket: int, on_queued: Callable[[Queued], None] | None
+    async def _requeue(
+        self, slot: GateSlot, ticket: int, on_queued: Callable[[Queued], None] | None
     ) -> None:
-        self._refuse_if_nothing_comes()
-        await super()._again(slot, ticket, on_queued)
+        self._refuse_if_unavailable()
+        await super()._requeue(slot, ticket, on_queued)
 
     def _announce(self) -> None:
         self._announcing = False
-        if self.mode is not Mode.ADRIFT:  # nobody knows who is before whom then
+        if self.mode is not GateMode.DISCONNECTED:  # positions are unknown then
             super()._announce()
 
     def _now(self) -> float:
         return self._clock.monotonic() + self._offset_s
 
-    def _due(self, deadline: float) -> float:
+    def _clock_time(self, deadline: float) -> float:
         return deadline - self._offset_s + TICK_LATE_S
 
-    def _refuse_if_nothing_comes(self) -> None:
+    def _refuse_if_unavailable(self) -> None:
         if self._closed:
             raise Stopping()
         if self._refusal is not None:
@@ -220,44 +226,47 @@ class SharedGate(Gate):
             if not caller.outcome.done():
                 caller.outcome.set_result(error())
 
-    def _learn_of_caller(self, ticket: int, before: Admission) -> None:
+    def _update_caller(self, ticket: int, before: Admission) -> None:
+        """Tell a waiting caller what the shared queue says of its call."""
         caller, call = self._callers[ticket], self._admission.call(ticket)
         if call is None:
             known = before.call(ticket)
             if caller.outcome.done():
-                caller.lost = _taken_away(self.machine)
+                caller.revocation = _place_missing(self.machine)
             elif known is not None:
-                self._miss(ticket, known)
+                self._resolve_missing(ticket, known)
         elif call.started is not None:
             if not caller.outcome.done():
-                self._perform([Grant(ticket, call.waited_s)])
+                self._apply([Grant(ticket, call.waited_s)])
             caller.preempted = caller.preempted or call.stopping
 
-    def _miss(self, ticket: int, call: Call) -> None:
-        """It waited and is not there: its time was up, or the table has been emptied."""
+    def _resolve_missing(self, ticket: int, call: GateCall) -> None:
+        """Time out a call that waited and is no longer in the queue, or send it again if its time
+        is not up: then the table has been emptied."""
         now = self._now()
-        if call.came + self._admission.wait_s_max(call.priority) <= now:
-            self._perform([RefuseTimeout(ticket, call.waited_s + now - call.since)])
+        if call.requested_at + self._admission.wait_s_max(call.priority) <= now:
+            self._apply([RefuseTimeout(ticket, call.waited_s + now - call.since)])
         else:
-            self._outbox.append(_return({ticket: call}))
+            self._outbox.append(_return_event({ticket: call}))
             self._on_event()
 
-    def _learn_of_holder(self, ticket: int) -> None:
+    def _update_holder(self, ticket: int) -> None:
+        """Preempt or revoke a held slot where the shared queue says so."""
         call = self._admission.call(ticket)
         if call is None or call.started is None:
-            self._held.pop(ticket).lose(_taken_away(self.machine))
-        elif call.stopping and ticket not in self._told_to_stop:
-            self._told_to_stop.add(ticket)
+            self._held.pop(ticket).revoke(_place_missing(self.machine))
+        elif call.stopping and ticket not in self._preempt_told:
+            self._preempt_told.add(ticket)
             self._preempt(ticket)
 
 
-def _return(calls: Mapping[int, Call]) -> Event:
-    return Event(None, lambda admission, now: admission.on_return(calls, now))
+def _return_event(calls: Mapping[int, GateCall]) -> AdmissionEvent:
+    return AdmissionEvent(None, lambda admission, now: admission.on_return(calls, now))
 
 
-def _taken_away(machine: str) -> DatabaseUnavailable:
+def _place_missing(machine: str) -> DatabaseUnavailable:
     return DatabaseUnavailable(f"The database knows nothing of the call's place at {machine}.")
 
 
-def _nobody_to_tell() -> None:
+def _ignore_event() -> None:
     return None

@@ -1,8 +1,8 @@
-"""What is known of one backend, and how more is found out without running its model.
+"""The health of one backend, and how to find it out without running its model.
 
-`Calls` reports what its calls show. Beside that, a lookout probes the server when it is told to
-(by `probes`, or by a person), and tries a quick connect when an ask comes for a backend that is
-known to be down: one try, shared by all who ask while it lasts. Nothing here enters the gate.
+`BackendCalls` reports what its calls show. Besides, a monitor probes the server when told to (by
+`health_probes`, or by a person), and tries to connect when an ask comes for a backend that is known
+to be down: one try, shared by all who ask while it lasts. Nothing here enters the gate.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import structlog
 from byline.backend.chat_client import ChatClient
 from byline.dispatch.clock import Clock
 from byline.dispatch.gate.local_gate import Gate
-from byline.dispatch.health.health_states import Evidence, Good, first_health, next_health
+from byline.dispatch.health.health_states import Evidence, GoodEvidence, initial_health, next_health
 from byline.domain.gates import BackendChanged, BackendHealth, BackendState
 from byline.domain.machine_reports import CallRecord
 from byline.errors import BackendUnavailable, LlmError
@@ -24,12 +24,15 @@ from byline.observe import Feed
 
 log = structlog.get_logger("byline.dispatch")
 
-_TRY_LONGER_S: Final = 0.005
-"""Half of what a refusal may take beyond the search."""
+_CONNECT_GRACE_S: Final = 0.005
+"""Half of the time that a refusal may take beyond the search."""
 
 
-class Lookout:
-    """The health of one backend. `heard_at`: monotonic seconds of the latest evidence, or None."""
+class HealthMonitor:
+    """HealthMonitor keeps the health of one backend.
+
+    `last_evidence_at` is the time of the latest evidence in monotonic seconds, or None.
+    """
 
     def __init__(self, name: str, client: ChatClient, gate: Gate, clock: Clock, feed: Feed) -> None:
         self._name = name
@@ -37,29 +40,29 @@ class Lookout:
         self._gate = gate
         self.clock = clock
         self._feed = feed
-        self._health = first_health(clock.now())
+        self._health = initial_health(clock.now())
         self._failure: BackendUnavailable | None = None
-        self._trying: asyncio.Task[None] | None = None
-        self._tried_at = 0.0
-        self.heard_at: float | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._last_try_at = 0.0
+        self.last_evidence_at: float | None = None
 
     def health(self) -> BackendHealth:
-        """What is known at this instant."""
+        """Return the health at this instant."""
         gate = self._gate.status()
         if self._health.state is BackendState.ONLINE and gate.running >= gate.capacity:
             return replace(self._health, state=BackendState.BUSY)
         return self._health
 
     def learn(self, evidence: Evidence) -> bool:
-        """Take evidence into account; whether it changed the state."""
-        self.heard_at = self.clock.monotonic()
+        """Take evidence into account; return whether it changed the state."""
+        self.last_evidence_at = self.clock.monotonic()
         before = self._health
         self._health = next_health(before, evidence, self.clock.now())
         if isinstance(evidence, BackendUnavailable):
             if self._health.reason == evidence.reason:
                 self._failure = evidence
         elif not isinstance(evidence, LlmError):
-            self._failure = None  # somebody is there: reason enough to call, whatever the state
+            self._failure = None  # the server answers: reason enough to call it, whatever the state
         if self._health.state is before.state:
             return False
         log.info(
@@ -75,55 +78,59 @@ class Lookout:
         )
         return True
 
-    def tell(self, call: CallRecord) -> None:
-        """A call has ended: whoever keeps a record hears of it."""
+    def publish_call(self, call: CallRecord) -> None:
+        """Publish the record of a call that has ended."""
         self._feed.publish(call)
 
     async def probe(self) -> BackendHealth:
-        """Ask the server how it is, without the gate and without running a model."""
+        """Ask the server how it is, without the gate and without running a model; return the
+        health."""
         try:
             self.learn(await self._client.probe())
         except (BackendUnavailable, LlmError) as error:
-            self._learn_again(error)
+            self._learn_and_warn(error)
         return self.health()
 
-    def knock(self) -> None:
-        """Try to connect, if the backend is known to be down and no such try is under way.
+    def try_connect(self) -> None:
+        """If the backend is known to be down, start a try to connect, unless one is under way.
 
-        Returns at once. The try takes at most `timeout_connect_s`, whoever waits for it or not.
+        Returns at once. The try takes at most `timeout_connect_s`, whether anybody waits for it or
+        not.
         """
-        if self._health.state is BackendState.UNREACHABLE and self._trying is None:
-            self._trying = asyncio.create_task(self._try(), name=f"knock at {self._name}")
+        if self._health.state is BackendState.UNREACHABLE and self._connecting is None:
+            self._connecting = asyncio.create_task(
+                self._connect(), name=f"connection try of {self._name}"
+            )
 
     @property
     def is_down(self) -> bool:
-        """Whether there is no reason to call: it could not be reached, and not since either."""
+        """Whether the backend could not be reached, and nothing since then suggests that it can."""
         return self._health.state is BackendState.UNREACHABLE and self._failure is not None
 
     def now(self) -> float:
-        """The time, for `refuse_unless_reached`."""
+        """Return the time for `refuse_unless_reached`."""
         return self.clock.monotonic()
 
-    async def refuse_unless_reached(self, came_at: float) -> None:
-        """Wait for the quick try of a backend that is down, and raise as `refuse_if_down` does.
+    async def refuse_unless_reached(self, arrived_at: float) -> None:
+        """Wait for a connection try of a backend that is down, then raise as `refuse_if_down` does.
 
-        A try that has ended since `came_at` is taken for one's own.
+        A try that has ended since `arrived_at` counts; then no new one is made.
         """
-        if self._tried_at <= came_at:
-            self.knock()
-            if self._trying is not None:
-                await asyncio.wait([self._trying])
+        if self._last_try_at <= arrived_at:
+            self.try_connect()
+            if self._connecting is not None:
+                await asyncio.wait([self._connecting])
         self.refuse_if_down()
 
     async def refuse_unless_back(self) -> None:
-        """As `refuse_if_down`, but a quick try that is under way may take a moment longer: a search
-        of a small library is over before a connection across the room is there."""
-        if self.is_down and self._trying is not None:
-            await asyncio.wait([self._trying], timeout=_TRY_LONGER_S)
+        """As `refuse_if_down`, but wait a moment longer for a connection try that is under way: a
+        search of a small library may end before a connection across the room is open."""
+        if self.is_down and self._connecting is not None:
+            await asyncio.wait([self._connecting], timeout=_CONNECT_GRACE_S)
         self.refuse_if_down()
 
     def refuse_if_down(self) -> None:
-        """Raise the BackendUnavailable that is known, unless there is reason to call."""
+        """Raise the known BackendUnavailable if the backend is down."""
         if not self.is_down or self._failure is None:
             return
         known = self._failure
@@ -138,7 +145,7 @@ class Lookout:
         raise error
 
     def warn(self, error: BackendUnavailable) -> None:
-        """The one line in the log that each unavailability is."""
+        """Log the one warning that each unavailability gets."""
         log.warning(
             "backend_unavailable",
             backend=self._name,
@@ -149,22 +156,23 @@ class Lookout:
         )
 
     async def close(self) -> None:
-        """Give up a try that is under way."""
-        if (trying := self._trying) is not None:
-            trying.cancel()
-            await asyncio.wait([trying])
+        """Cancel a connection try that is under way."""
+        if (connecting := self._connecting) is not None:
+            connecting.cancel()
+            await asyncio.wait([connecting])
 
-    async def _try(self) -> None:
+    async def _connect(self) -> None:
         try:
             await self._client.reach()
-            self.learn(Good.CONNECTED)
+            self.learn(GoodEvidence.CONNECTED)
         except (BackendUnavailable, LlmError) as error:
-            self._learn_again(error)
+            self._learn_and_warn(error)
         finally:
-            self._trying = None
-            self._tried_at = self.clock.monotonic()
+            self._connecting = None
+            self._last_try_at = self.clock.monotonic()
 
-    def _learn_again(self, error: BackendUnavailable | LlmError) -> None:
-        """Probes and tries come again and again: only one that brings news is worth a warning."""
+    def _learn_and_warn(self, error: BackendUnavailable | LlmError) -> None:
+        """Learn from a probe or a try. They repeat, so only a change of state is worth a
+        warning."""
         if self.learn(error) and isinstance(error, BackendUnavailable):
             self.warn(error)

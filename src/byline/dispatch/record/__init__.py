@@ -1,1 +1,1 @@
-"""What machines did: calls and states, kept for a day."""
+"""The calls and states of machines, kept for a day."""

@@ -1,8 +1,8 @@
-"""Keeps the record of calls and states, behind the calls' backs.
+"""Writes the record of calls and states, in the background.
 
-What happens is heard on the feed and put into a bounded buffer, which a task of its own writes to
-the database now and then: no call ever waits for it. While the database is away the buffer fills;
-what finds no room is dropped and counted.
+Events come from the feed into a bounded buffer, which a task of its own writes to the database now
+and then: no call ever waits for it. While the database is away the buffer fills; events beyond its
+bound are dropped and counted.
 """
 
 from __future__ import annotations
@@ -24,23 +24,25 @@ from byline.domain.machine_reports import CallRecord
 from byline.errors import BylineError
 from byline.observe import Feed, Metrics
 
-KEPT_MAX: Final = 2_000
+UNWRITTEN_MAX: Final = 2_000
 """Calls, and states, that wait to be written at most."""
 
-WRITE_S: Final = 1.0
-"""What has happened is written that much later at most, in seconds, while the database answers."""
+WRITE_INTERVAL_S: Final = 1.0
+"""Seconds between writes, so an event is written this much later at most while the database
+answers."""
 
-STILL_SO_S: Final = 30.0
-"""How often the states that last are put forward, in seconds; after a kill so much is unknown."""
+STATE_WRITE_S: Final = 30.0
+"""Seconds between writes of a state that is still going on. After a crash, at most this much is
+lost."""
 
-SWEEP_S: Final = 60.0
+SWEEP_INTERVAL_S: Final = 60.0
 CLOSE_S_MAX: Final = 1.0
 
 log = structlog.get_logger("byline.dispatch")
 
 
-class Recorder:
-    """One process's part in the record. Lives in one event loop."""
+class CallRecorder:
+    """CallRecorder writes the record of one process. It lives in one event loop."""
 
     def __init__(
         self, records: MachineRecords, dispatcher: Dispatcher, metrics: Metrics, clock: Clock
@@ -54,22 +56,23 @@ class Recorder:
             for backend in dispatcher.backends()
         ]
         self._open_ids: Mapping[str, int] = {}
-        self._put_forward_at = clock.monotonic()
+        self._states_written_at = clock.monotonic()
         self._swept_at: float | None = None
         self._failing = False
 
     async def listen(self, feed: Feed) -> None:
-        """Until the feed closes. One that let us go for reading too slowly is read anew."""
+        """Add events until the feed closes. A feed that drops this reader for being too slow is
+        read anew."""
         while not feed.closed:
-            async for happening in feed.read(CallRecord, BackendChanged):
-                self.hear(happening)
+            async for event in feed.read(CallRecord, BackendChanged):
+                self.add(event)
 
-    def hear(self, happening: CallRecord | BackendChanged) -> None:
-        """Remember it until it is written; dropped and counted if too much waits already."""
-        if isinstance(happening, CallRecord) and len(self._calls) < KEPT_MAX:
-            self._calls.append(happening)
-        elif isinstance(happening, BackendChanged) and len(self._changes) < KEPT_MAX:
-            self._changes.append(happening)
+    def add(self, event: CallRecord | BackendChanged) -> None:
+        """Keep an event until it is written; drop and count it if too many wait already."""
+        if isinstance(event, CallRecord) and len(self._calls) < UNWRITTEN_MAX:
+            self._calls.append(event)
+        elif isinstance(event, BackendChanged) and len(self._changes) < UNWRITTEN_MAX:
+            self._changes.append(event)
         else:
             self._metrics.record_dropped()
 
@@ -77,10 +80,10 @@ class Recorder:
         """Write until cancelled."""
         while True:
             await self.write()
-            await asyncio.sleep(WRITE_S)
+            await asyncio.sleep(WRITE_INTERVAL_S)
 
     async def write(self) -> None:
-        """Write what waits; when the database is away it waits on."""
+        """Write the waiting events. While the database is away they are kept."""
         try:
             await self._write()
             self._failing = False
@@ -88,21 +91,21 @@ class Recorder:
             if not self._failing:
                 log.warning("machine_record_waits", reason=error.message)
             self._failing = True
-        except Exception:  # whatever it is, the record goes on without what cannot be written
+        except Exception:  # the record goes on without the events that cannot be written
             log.exception("machine_record_lost", calls=len(self._calls))
             self._calls.clear()
             self._changes.clear()
 
     async def close(self) -> None:
-        """Write what is left, and until when the states lasted."""
-        self._put_forward_at = float("-inf")
+        """Write the events that are left, and until when the states lasted."""
+        self._states_written_at = float("-inf")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_S_MAX):
                 await self.write()
 
     async def _write(self) -> None:
         now = self._clock.monotonic()
-        # Both at once: a failed call never is on record before the state it brought about.
+        # Both at once: a failed call is never written before the state that it caused.
         calls, changes = list(self._calls), list(self._changes)
         if changes:
             self._open_ids = await self._records.add_states(
@@ -112,21 +115,23 @@ class Recorder:
         if calls:
             await self._records.add_calls(calls)
             del self._calls[: len(calls)]
-        if now - self._put_forward_at >= STILL_SO_S:
-            await self._records.still_so(self._open_ids, self._clock.now())
-            self._put_forward_at = now
-        if self._swept_at is None or now - self._swept_at >= SWEEP_S:
+        if now - self._states_written_at >= STATE_WRITE_S:
+            await self._records.extend_states(self._open_ids, self._clock.now())
+            self._states_written_at = now
+        if self._swept_at is None or now - self._swept_at >= SWEEP_INTERVAL_S:
             await self._records.sweep()
             self._swept_at = now
 
 
 @asynccontextmanager
-async def recording(recorder: Recorder, feed: Feed) -> AsyncIterator[None]:
-    """Keep the record for as long as the block lasts."""
+async def recording(recorder: CallRecorder, feed: Feed) -> AsyncIterator[None]:
+    """Keep the record while the block runs."""
     try:
         async with (
             in_background({"hearing for the record": lambda: recorder.listen(feed)}),
-            in_background({"writing the record": recorder.run}),  # ends first: both change a list
+            in_background(
+                {"writing the record": recorder.run}
+            ),  # ends first, for both change the lists
         ):
             yield
     finally:

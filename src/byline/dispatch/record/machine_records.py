@@ -1,4 +1,4 @@
-"""The record of what machines did in the last day, in the database all processes share."""
+"""The record of the last day of all machines, in the database that all processes share."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from byline.store.database import Database
 from byline.store.statements import statements
 
 CALLS_KEPT_MAX: Final = 5_000
-"""Calls of one machine that a sweep leaves; between two sweeps there may be more."""
+"""Calls of one machine that a sweep keeps; between two sweeps there may be more."""
 
 STATES_KEPT_MAX: Final = 2_000
-"""States of one backend that a sweep leaves."""
+"""States of one backend that a sweep keeps."""
 
 CALLS_SHOWN: Final = 50
 POINTS_SHOWN: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """The last day: calls by machine, newest first; first tokens and states by backend; and since
-    when background work rests, by machine."""
+class DayRecord:
+    """The last day: calls by machine, newest first; first tokens and states by backend; and by
+    machine since when background work is paused."""
 
     calls: Mapping[str, Sequence[CallRecord]]
     first_tokens: Mapping[str, FirstTokenTimes]
@@ -36,27 +36,27 @@ class Day:
 
 
 class MachineRecords:
-    """Reads and writes the record. Everything here raises DatabaseUnavailable."""
+    """MachineRecords reads and writes the record. Every method raises DatabaseUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sql = statements("machines")
 
     async def pause(self, machine: str) -> None:
-        """Let background work on the machine rest, in every process and until `resume`."""
-        await self._wish("pause", machine)
+        """Pause background work on the machine, in every process and until `resume`."""
+        await self._set_pause("pause", machine)
 
     async def resume(self, machine: str) -> None:
-        """Let background work on the machine go on."""
-        await self._wish("resume", machine)
+        """Resume background work on the machine."""
+        await self._set_pause("resume", machine)
 
-    async def _wish(self, wish: str, machine: str) -> None:
+    async def _set_pause(self, statement: str, machine: str) -> None:
         async with self._database.connection() as connection:
-            await connection.execute(self._sql[wish], {"machine": machine})
+            await connection.execute(self._sql[statement], {"machine": machine})
             await connection.execute(self._sql["tell"], {"machine": machine})
 
     async def add_calls(self, calls: Sequence[CallRecord]) -> None:
-        """Keep calls that have ended."""
+        """Write calls that have ended."""
         async with self._database.connection() as connection:
             await connection.execute(self._sql["hasten"])
             await connection.execute(
@@ -66,14 +66,14 @@ class MachineRecords:
     async def add_states(
         self, changes: Sequence[BackendChanged], open_ids: Mapping[str, int], at: datetime
     ) -> Mapping[str, int]:
-        """Keep states that have begun, in order; returns the rows of the states that last, by
-        backend. `open_ids` are those of before."""
-        lasting = dict(open_ids)
+        """Write states that have begun, in order. `open_ids` are the row ids of the states that are
+        still going on, by backend; returns those ids as they are afterwards."""
+        open_now = dict(open_ids)
         async with self._database.connection() as connection:
             await connection.execute(self._sql["hasten"])
             for change in changes:
                 began_at = change.health.since
-                if (ended := lasting.get(change.backend)) is not None:
+                if (ended := open_now.get(change.backend)) is not None:
                     await connection.execute(self._sql["end_state"], {"id": ended, "at": began_at})
                 row = {
                     "backend": change.backend,
@@ -85,25 +85,26 @@ class MachineRecords:
                 cursor = await connection.execute(self._sql["begin_state"], row)
                 begun = await cursor.fetchone()
                 assert begun is not None
-                lasting[change.backend] = begun["id"]
-        return lasting
+                open_now[change.backend] = begun["id"]
+        return open_now
 
-    async def still_so(self, open_ids: Mapping[str, int], at: datetime) -> None:
-        """The states of these rows have lasted until now."""
+    async def extend_states(self, open_ids: Mapping[str, int], at: datetime) -> None:
+        """Record that the states in these rows lasted until `at`."""
         async with self._database.connection() as connection:
             await connection.execute(self._sql["hasten"])
             await connection.execute(
-                self._sql["still_so"], {"ids": list(open_ids.values()), "at": at}
+                self._sql["extend_states"], {"ids": list(open_ids.values()), "at": at}
             )
 
     async def sweep(self) -> None:
-        """Forget what is older than a day, and more than is kept of one machine or backend."""
+        """Delete what is older than a day, and what exceeds the number kept of one machine or
+        backend."""
         async with self._database.connection() as connection:
             await connection.execute(self._sql["sweep_calls"], {"calls_max": CALLS_KEPT_MAX})
             await connection.execute(self._sql["sweep_states"], {"states_max": STATES_KEPT_MAX})
 
-    async def day(self, machines: Sequence[str], backends: Sequence[str]) -> Day:
-        """What is on record of these machines and backends."""
+    async def day(self, machines: Sequence[str], backends: Sequence[str]) -> DayRecord:
+        """Return the record of these machines and backends."""
         wanted = {
             "machines": list(machines),
             "backends": list(backends),
@@ -123,7 +124,7 @@ class MachineRecords:
                 BackendState(row["state"]), row["reason"], row["began_at"], row["seen_until"]
             )
             states.setdefault(row["backend"], []).append(span)
-        return Day(
+        return DayRecord(
             calls,
             {row["backend"]: _first_tokens(row) for row in rows["first_tokens"]},
             states,

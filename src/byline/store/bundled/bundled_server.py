@@ -1,8 +1,8 @@
-"""Running the PostgreSQL that comes with Byline: start, watch, start again, stop.
+"""Runs the PostgreSQL that comes with Byline: starts, watches, restarts and stops it.
 
-It listens on a socket in a private folder only, wants a password, and does not outlive Byline: on
-Linux the kernel stops it when Byline ends, elsewhere the next start does. A server that dies while
-Byline lives is started again.
+It listens on a socket in a private folder only, requires a password, and does not outlive Byline:
+on Linux the kernel stops it when Byline ends, elsewhere the next start does. A server that dies
+while Byline lives is started again.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _LOG_BYTES_MAX: Final = 4_000_000
 
 @asynccontextmanager
 async def embedded_postgres(home: Path, *, start_s_max: float = 300) -> AsyncIterator[str]:
-    """Run PostgreSQL with its data under `home`; yields its `postgresql://` address.
+    """Run PostgreSQL with its data under `home`; yield its `postgresql://` address.
 
     The first start makes the data (about a second). `start_s_max` seconds are for the recovery
     after a crash. Raises `HomeUnusable` (not writable, or another Byline uses it), `StartFailed`,
@@ -74,7 +74,7 @@ async def embedded_postgres(home: Path, *, start_s_max: float = 300) -> AsyncIte
             cluster = open_cluster(home)
             await end_leftovers(cluster)
             password = await ensure_data(cluster)
-            server = _Server(await _start(cluster, start_s_max))
+            server = _BundledServer(await _start(cluster, start_s_max))
         watch = asyncio.create_task(_keep_running(cluster, server, start_s_max))
         try:
             with database_url(cluster, password) as url:
@@ -86,13 +86,13 @@ async def embedded_postgres(home: Path, *, start_s_max: float = 300) -> AsyncIte
 
 
 @dataclass
-class _Server:
-    """The server process of the moment."""
+class _BundledServer:
+    """The current server process."""
 
     process: Process
 
 
-async def _keep_running(cluster: Cluster, server: _Server, start_s_max: float) -> None:
+async def _keep_running(cluster: Cluster, server: _BundledServer, start_s_max: float) -> None:
     """Start the server again whenever it dies, until cancelled."""
     log = structlog.get_logger("byline.store")
     pause_s = 0.0
@@ -108,13 +108,13 @@ async def _keep_running(cluster: Cluster, server: _Server, start_s_max: float) -
         except BylineError as error:
             log.error("the database server does not start", reason=error.message)
             pause_s = min(_RESTART_PAUSE_S_MAX, pause_s * 2 or 1.0)
-        except Exception:  # whatever it is: without the server nothing goes on
+        except Exception:  # keep trying: nothing works without the server
             log.exception("the database server does not start, for an unforeseen reason")
             pause_s = min(_RESTART_PAUSE_S_MAX, pause_s * 2 or 1.0)
 
 
 async def _start(cluster: Cluster, start_s_max: float) -> Process:
-    """Start the server and wait until it takes connections."""
+    """Start the server and wait until it accepts connections."""
     settings = {
         **_SETTINGS,
         **memory_settings(machine_memory_bytes()),
@@ -149,7 +149,7 @@ async def _start(cluster: Cluster, start_s_max: float) -> Process:
 
 
 async def _until_ready(cluster: Cluster, process: Process, start_s_max: float) -> None:
-    """Wait for the server's own word in its pid file, or for its end."""
+    """Wait until the server reports in its pid file that it is ready, or ends."""
     deadline = time.monotonic() + start_s_max
     while process.returncode is None:
         if time.monotonic() >= deadline:
@@ -178,7 +178,8 @@ async def _stop(process: Process) -> None:
 
 
 def _open_log(log: Path) -> IO[bytes]:
-    """The log, private since it may quote statements; `postgres.log.1` is the one before."""
+    """Open the log, which is private since it may quote statements; `postgres.log.1` is the
+    previous one."""
     with contextlib.suppress(FileNotFoundError):
         if log.stat().st_size > _LOG_BYTES_MAX:
             log.replace(log.with_name(log.name + ".1"))

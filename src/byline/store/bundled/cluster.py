@@ -2,7 +2,7 @@
 
 Under the home: `postgres/data`, `postgres/run` (the socket), `database-password`, `postgres.log`.
 As root, data and socket belong to the account that runs the server. Folders above keep their modes,
-so that account may be unable to walk there by path: the server is started *in* its data folder and
+so that account may be unable to reach them by path: the server is started *in* its data folder and
 names everything from there.
 """
 
@@ -27,10 +27,10 @@ from urllib.parse import quote
 from byline.errors import StartFailed, StorageFull
 from byline.processes import end_process
 from byline.store.bundled.programs import (
-    Account,
-    become,
+    ServerAccount,
     environment,
     find_programs,
+    launch_command,
     server_account,
 )
 
@@ -39,18 +39,19 @@ MAJOR_VERSION: Final = "18"
 _SOCKET: Final = ".s.PGSQL.5432"
 _SOCKET_PATH_BYTES_MAX: Final = 103
 """macOS allows 103 bytes for the path of a socket, Linux 107."""
-_OWN_FOLDER: Final = "/proc/self/cwd"
-"""On Linux, a name every process may use for the folder it is in, whatever lies above."""
+_WORKING_FOLDER: Final = "/proc/self/cwd"
+"""On Linux, a name that every process may use for its working folder, whatever the folders
+above."""
 _SETUP_S_MAX: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One PostgreSQL: where it keeps its things, and as whom and from where it runs."""
+    """Cluster is one PostgreSQL: its files, and the account it runs as."""
 
     home: Path
     programs: Path
-    account: Account
+    account: ServerAccount
 
     @property
     def folder(self) -> Path:
@@ -73,23 +74,23 @@ class Cluster:
         return self.home / "database-password"
 
     def command(self, program: str, *arguments: str) -> list[str]:
-        """The command line that becomes `program` as the account; run it in a data folder."""
-        return become(self.account, self.programs / program, *arguments)
+        """Return the command line that runs `program` as the account; run it in a data folder."""
+        return launch_command(self.account, self.programs / program, *arguments)
 
     def data_argument(self, folder: Path) -> str:
-        """How a program running in `folder` as the account is told that folder."""
-        if os.geteuid() == 0 and Path(_OWN_FOLDER).exists():
-            return _OWN_FOLDER
+        """Return the name of `folder` for a program that runs in it as the account."""
+        if os.geteuid() == 0 and Path(_WORKING_FOLDER).exists():
+            return _WORKING_FOLDER
         return str(folder)
 
 
 def data_folder(home: Path) -> Path:
-    """Where the data of the bundled PostgreSQL are, or will be."""
+    """Return the folder of the bundled PostgreSQL's data; it may not exist yet."""
     return home / "postgres" / "data"
 
 
 def open_cluster(home: Path) -> Cluster:
-    """Find the programs and the account, and make the folders. The home is locked already."""
+    """Find the programs and the account, and make the folders. The home must be locked."""
     home = home.resolve()
     folder = home / "postgres"
     account = server_account(folder / "data")
@@ -97,15 +98,15 @@ def open_cluster(home: Path) -> Cluster:
     for path in (cluster.folder, cluster.run):
         path.mkdir(mode=0o700, exist_ok=True)
     if home.stat().st_uid != account.uid:
-        _let_through(cluster.folder, account)
-    _give(cluster.run, account)
+        _allow_traversal(cluster.folder, account)
+    _give_to_account(cluster.run, account)
     return cluster
 
 
 async def ensure_data(cluster: Cluster) -> str:
-    """Make the data folder unless it is there, and return the password of `ROLE`.
+    """Make the data folder unless it exists, and return the password of `ROLE`.
 
-    The folder gets its final name as the last step: half of one is thrown away at the next start.
+    The folder gets its final name as the last step: an incomplete one is deleted at the next start.
     """
     data, fresh = cluster.data, cluster.folder / "data.new"
     if data.exists():
@@ -117,10 +118,10 @@ async def ensure_data(cluster: Cluster) -> str:
         return password
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
-    _give(fresh, cluster.account)
+    _give_to_account(fresh, cluster.account)
     password = _write_password(cluster)
-    with _for_initdb(cluster, password) as password_name:
-        await _finish(
+    with _password_for_initdb(cluster, password) as password_name:
+        await _run_program(
             cluster,
             fresh,
             cluster.command(
@@ -133,7 +134,7 @@ async def ensure_data(cluster: Cluster) -> str:
                 "--locale=C",
                 "--locale-provider=builtin",
                 "--builtin-locale=C.UTF-8",
-                # One call for the whole disk: a thousand single ones take seconds on a busy one.
+                # One sync for the whole disk: a thousand single ones take seconds on a busy disk.
                 *(["--sync-method=syncfs"] if sys.platform == "linux" else []),
             ),
         )
@@ -144,7 +145,8 @@ async def ensure_data(cluster: Cluster) -> str:
 
 @contextmanager
 def database_url(cluster: Cluster, password: str) -> Iterator[str]:
-    """The address of the running server, through a short path if the socket's own is too long."""
+    """Yield the address of the running server, through a short path if the socket's own is too
+    long."""
     with contextlib.ExitStack() as stack:
         folder = cluster.run
         if len(os.fsencode(folder / _SOCKET)) > _SOCKET_PATH_BYTES_MAX:
@@ -155,7 +157,7 @@ def database_url(cluster: Cluster, password: str) -> Iterator[str]:
 
 @contextmanager
 def _short_path(folder: Path) -> Iterator[Path]:
-    """A private folder with a link to `folder`, where long paths are not allowed."""
+    """Yield a private folder with a link to `folder`, where long paths are not allowed."""
     with tempfile.TemporaryDirectory(prefix="byline-") as private:
         lock = os.open(private, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -167,14 +169,14 @@ def _short_path(folder: Path) -> Iterator[Path]:
             os.close(lock)
 
 
-def _let_through(folder: Path, account: Account) -> None:
-    """Let the account walk through a folder of root's, in which it can put nothing else in place
-    of what root is going to use there."""
-    _give(folder, Account(0, account.gid))
+def _allow_traversal(folder: Path, account: ServerAccount) -> None:
+    """Let the account pass through a folder of root's, without letting it replace anything that
+    root is going to use there."""
+    _give_to_account(folder, ServerAccount(0, account.gid))
     folder.chmod(0o710)
 
 
-def _give(path: Path, account: Account) -> None:
+def _give_to_account(path: Path, account: ServerAccount) -> None:
     if os.geteuid() != 0:
         return
     try:
@@ -210,8 +212,8 @@ def _new_private_file(path: Path) -> IO[bytes]:
 
 
 @contextmanager
-def _for_initdb(cluster: Cluster, password: str) -> Iterator[str]:
-    """The password in a file initdb may read, named from the data folder."""
+def _password_for_initdb(cluster: Cluster, password: str) -> Iterator[str]:
+    """Write the password to a file that initdb may read; yield its name from the data folder."""
     path = cluster.run / "password"
     try:
         with _new_private_file(path) as file:
@@ -224,15 +226,17 @@ def _for_initdb(cluster: Cluster, password: str) -> Iterator[str]:
 
 
 async def _single_user(cluster: Cluster, data: Path, lines: Sequence[str]) -> None:
-    """Run statements in PostgreSQL's single-user mode, where nobody needs a password."""
+    """Run statements in PostgreSQL's single-user mode, which needs no password."""
     command = cluster.command(
         *("postgres", "--single", "-D", cluster.data_argument(data)),
         *("-c", "exit_on_error=true", "-c", "log_min_error_statement=panic", "postgres"),
     )
-    await _finish(cluster, data, command, "".join(f"{line};\n" for line in lines))
+    await _run_program(cluster, data, command, "".join(f"{line};\n" for line in lines))
 
 
-async def _finish(cluster: Cluster, folder: Path, command: Sequence[str], typed: str = "") -> None:
+async def _run_program(
+    cluster: Cluster, folder: Path, command: Sequence[str], typed: str = ""
+) -> None:
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=folder,
@@ -256,7 +260,8 @@ async def _finish(cluster: Cluster, folder: Path, command: Sequence[str], typed:
 
 
 def start_failure(what: str, said: str) -> StartFailed | StorageFull:
-    """The error for a program of PostgreSQL that failed, with the line of `said` that tells why."""
+    """Return the error for a program of PostgreSQL that failed, with the line of `said` that tells
+    why."""
     if "No space left on device" in said:
         return StorageFull(
             f"{what}: no space left on the disk.",

@@ -1,7 +1,7 @@
 """Run as a script: becomes a PostgreSQL program that dies when Byline does.
 
 `python -I -S launch.py UID GID PARENT_PID PROGRAM [ARGUMENT…]`, in the folder the program is to run
-in. A process of its own, because between a fork and an exec only the fewest things are safe in a
+in. It is a process of its own because between a fork and an exec almost nothing is safe in a
 program with threads; it replaces itself, so nothing of it stays.
 """
 
@@ -14,7 +14,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> None:
-    """Drop root if told another user, ask to be stopped with the parent, become the program."""
+    """Give up root for another user, ask to be stopped with the parent, become the program."""
     uid, gid, parent_pid = (int(number) for number in arguments[:3])
     command = arguments[3:]
     if os.geteuid() == 0 and uid != 0:

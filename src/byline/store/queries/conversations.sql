@@ -4,7 +4,7 @@
 INSERT INTO conversations (id, title) VALUES (%(id)s, %(title)s) RETURNING *, 0 AS turns;
 
 -- name: conversation_of_ask
--- Locked: who follows an answer up twice at once begins one conversation.
+-- Locked, so that two follow-ups to one answer at the same time begin one conversation.
 SELECT conversation_id FROM asks WHERE id = %(ask)s FOR UPDATE;
 
 -- name: begin_with
@@ -36,7 +36,8 @@ ORDER BY updated_at DESC, id DESC
 LIMIT %(limit)s;
 
 -- name: search
--- Those one of whose asks is meant, and those whose title has the words where only words are asked.
+-- Conversations with an ask that matches, and, where words are the only condition, those whose
+-- title has the words.
 SELECT *, (SELECT count(*) FROM asks WHERE conversation_id = conversations.id) AS turns
 FROM conversations
 WHERE (id IN (SELECT conversation_id FROM asks WHERE conversation_id IS NOT NULL AND {conditions})

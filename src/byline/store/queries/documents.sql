@@ -1,7 +1,7 @@
--- Documents, their texts and passages, and the work that waits for them.
+-- Documents, their texts, passages and jobs.
 
 -- name: lock_file
--- Whoever adds or forgets a file by its hash holds this, so that neither undoes the other.
+-- Held while a file is added or deleted by its hash, so that neither undoes the other.
 SELECT pg_advisory_xact_lock(hashtextextended('byline file ' || %(sha256)s, 0))
 
 -- name: ensure_collection
@@ -92,8 +92,8 @@ FROM STDIN (FORMAT binary)
 DELETE FROM passages WHERE document_id = %(id)s
 
 -- name: jobs
--- What waits, runs or failed, newest first. A document that could not be read has no job any more:
--- its failure stands in its own row.
+-- The jobs that wait, run or failed, newest first. A document that could not be read has no job any
+-- more: its failure is in its own row.
 SELECT job.id::text AS id, job.task_name AS kind, job.args ->> 'document_id' AS document_id,
        d.name,
        CASE WHEN d.state = 'failed' THEN 'failed'
@@ -120,8 +120,8 @@ ORDER BY updated_at DESC, id DESC
 LIMIT %(limit)s
 
 -- name: commit_lazily
--- What a job does can be done again, from what was kept when its document was added: its commits
--- need not wait for the disk. A crash loses the last moments of it, and the job is still there.
+-- A job can be done again from the file that was stored when its document was added, so its commits
+-- need not wait for the disk. After a crash its last moments are lost, and the job is still there.
 SELECT set_config('synchronous_commit', 'off', true)
 
 -- name: always_commit_lazily

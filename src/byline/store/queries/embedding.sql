@@ -1,4 +1,4 @@
--- The work of embedding: which documents wait for it, newest first, and what has been done.
+-- The embedding of passages: the documents that wait for it, newest first, and its progress.
 
 -- name: try_alone
 SELECT pg_try_advisory_lock(hashtextextended('byline embedding', 0)) AS alone
@@ -20,7 +20,7 @@ SELECT id, created_at FROM documents WHERE passages > 0
 ON CONFLICT (document_id) DO UPDATE SET queued_at = clock_timestamp(), next_ordinal = 0
 
 -- name: next_passages
--- A document of which nothing is left to embed comes as one row without a passage.
+-- A document with nothing left to embed is one row without a passage.
 SELECT work.document_id, work.queued_at, rest.id, rest.ordinal, documents.title, rest.heading,
        rest.text
 FROM (
@@ -40,7 +40,7 @@ ORDER BY work.created_at DESC, work.document_id, rest.ordinal
 LIMIT %(limit)s
 
 -- name: lock_documents
--- Whoever removes or reads a document anew has locked it first, too.
+-- Removing a document and reading it again lock it first, too.
 SELECT documents.id, embedding_work.queued_at
 FROM documents JOIN embedding_work ON embedding_work.document_id = documents.id
 WHERE documents.id = ANY (%(ids)s::uuid[])
@@ -106,7 +106,7 @@ SET error_code = NULL, error_message = NULL, error_remedy = NULL, failures = 0, 
 WHERE id = %(space)s AND failures > 0
 
 -- name: job
--- The whole of it as one piece of work; no row while nothing waits.
+-- All embedding as one job; no row while nothing waits.
 SELECT 'embedding' AS id, 'embed_passages' AS kind, work.document_id::text AS document_id,
        documents.name,
        CASE WHEN space.next_try_at IS NULL THEN 'running' ELSE 'retrying' END AS state,

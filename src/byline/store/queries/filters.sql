@@ -1,7 +1,8 @@
--- Which documents a filter lets through, and that as a condition on others' rows.
+-- The documents that pass a filter, and that as a condition on rows of other tables.
 
 -- name: conditions
--- Of `documents`, for the statements below and the list of documents. What is NULL is not asked.
+-- Conditions on `documents`, for the statements below and the list of documents. A parameter that
+-- is NULL does not filter.
     (%(in_collection)s::text IS NULL OR collection = %(in_collection)s)
 AND (%(in_documents)s::uuid[] IS NULL OR id = ANY (%(in_documents)s::uuid[]))
 AND (%(of_types)s::text[] IS NULL OR media_type = ANY (%(of_types)s::text[]))

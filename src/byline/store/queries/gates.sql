@@ -1,6 +1,6 @@
--- The gates several processes share. Advisory locks: each process holds `owner`, its sign of life;
--- the lock "alone" is held exclusively by a process that keeps its queues in memory, and shared by
--- all others; each slot of a machine has a lock that the owner of the call in it holds.
+-- The gates that several processes share. Advisory locks: each process holds `owner`, its presence
+-- lock. A process that keeps its queues in memory holds the lock "alone" exclusively; all others
+-- hold it shared. Each slot of a machine has a lock, held by the owner of the call in it.
 
 -- name: be_patient
 SELECT set_config('statement_timeout', '0', false), set_config('lock_timeout', '0', false),

@@ -39,7 +39,7 @@ FROM side, (SELECT count(*) AS passages, sum(length) AS length FROM moved) AS to
 WHERE total.passages > 0;
 
 -- name: changes
--- Rows are only added and deleted, so that the newest of them tells changes from others as many.
+-- Rows are only added and deleted, so the newest row and the count together identify the changes.
 SELECT count(*) AS changes, max(xmin::text::bigint) AS newest FROM lexical_changes;
 
 -- name: take_fold
@@ -76,7 +76,7 @@ SELECT gin_clean_pending_list('lexical_passages_terms') AS pages;
 DELETE FROM lexical_terms WHERE df = 0;
 
 -- name: term_statistics
--- Appending nothing unpacks an array, once a row: else every look into it would.
+-- Appending an empty array unpacks the array once per row; otherwise each access would.
 WITH asked AS MATERIALIZED (
     SELECT unnest(%(terms)s::integer[]) AS term
 ), change AS MATERIALIZED (
@@ -106,8 +106,9 @@ SELECT
     ), '{}') AS df;
 
 -- name: best_passages
--- That nothing is removed, as nearly always, is asked once; else each candidate would be looked up.
--- The score is worked out once a candidate: its negative beside it would be once more.
+-- Whether any document is removed is asked once; usually none is, and otherwise each candidate
+-- would be looked up. The score is computed once per candidate; selecting its negative, too, would
+-- compute it twice.
 SELECT passage_id, -less AS score
 FROM (
     SELECT passage_id, weights <#> %(weights)s::sparsevec AS less
@@ -141,7 +142,7 @@ JOIN lexical_passages ON lexical_passages.passage_id = passages.id
 WHERE passages.id = ANY (%(passages)s::bigint[]);
 
 -- name: holding
--- For each word the passages that have all its terms, the best first.
+-- For each word, the passages that have all its terms, best first.
 SELECT sought.word, found.passage_id, found.document_id, -found.less AS score
 FROM unnest(%(words)s::text[]) WITH ORDINALITY AS sought (terms, word)
 CROSS JOIN LATERAL (
@@ -163,8 +164,9 @@ terms @> {ids}::integer[]
 terms && {ids}::integer[]
 
 -- name: tested
--- In a test of truth a condition on documents is asked of what the index of terms has gathered, row
--- by row and by hash: as a join, the planner that thinks few documents pass would begin with those.
+-- `IS TRUE` makes the planner test the condition on documents row by row, by hash, on what the
+-- index of terms has found. As a join, a planner that expects few documents to pass would start
+-- with those.
 AND (TRUE {within}) IS TRUE
 
 -- name: with_any_weight
@@ -190,7 +192,7 @@ TRUNCATE lexical_passages, lexical_terms, lexical_totals, lexical_changes, lexic
 INSERT INTO lexical_analysis (version) VALUES (%(version)s);
 
 -- name: passages_to_index
--- Those of removed documents too, which may come back.
+-- Includes passages of removed documents, which may be restored.
 SELECT passages.id, passages.heading, passages.text, documents.title, documents.collection
 FROM passages JOIN stored_documents AS documents ON documents.id = passages.document_id
 WHERE documents.collection = %(collection)s AND passages.id > %(after)s

@@ -1,4 +1,4 @@
--- What machines did lately, and on which of them background work is to rest.
+-- The recent calls and states of machines, and the pauses of background work.
 
 -- name: pause
 INSERT INTO machine_pauses (machine) VALUES (%(machine)s) ON CONFLICT DO NOTHING;
@@ -7,7 +7,7 @@ INSERT INTO machine_pauses (machine) VALUES (%(machine)s) ON CONFLICT DO NOTHING
 DELETE FROM machine_pauses WHERE machine = %(machine)s;
 
 -- name: tell
--- Where the gates listen.
+-- The channel that gates listen on.
 SELECT pg_notify('byline_gates', %(machine)s);
 
 -- name: pauses
@@ -31,7 +31,7 @@ RETURNING id;
 -- name: end_state
 UPDATE backend_states SET seen_until = greatest(began_at, %(at)s) WHERE id = %(id)s;
 
--- name: still_so
+-- name: extend_states
 UPDATE backend_states SET seen_until = greatest(seen_until, %(at)s)
 WHERE id = ANY(%(ids)s::bigint[]);
 

@@ -1,7 +1,7 @@
--- Which file store the originals of this database are in.
+-- The file store that holds the originals of this database.
 
 -- name: lock
--- Processes that begin at the same moment pair the database one after the other.
+-- Processes that start at the same moment pair the database one after the other.
 SELECT pg_advisory_xact_lock(hashtextextended('byline file store', 0))
 
 -- name: known

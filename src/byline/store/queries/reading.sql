@@ -1,5 +1,5 @@
--- Documents and their passages as they are read in order, or by exact words: the agent's tools.
--- At {conditions} stand those of filters.sql.
+-- Documents and their passages, read in order or by exact words, for the agent's tools.
+-- {conditions} stands for the conditions of filters.sql.
 
 -- name: documents
 SELECT id, name, title, pages, passages, count(*) OVER () AS total

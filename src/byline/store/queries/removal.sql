@@ -1,7 +1,7 @@
--- Documents that were removed and can still be brought back. `documents` is what is not removed.
+-- Documents that were removed and can still be restored. The view `documents` leaves them out.
 
 -- name: lock
--- In one order, as everybody who locks several.
+-- Ordered, as in every statement that locks several documents, so that two cannot deadlock.
 SELECT id FROM stored_documents WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
 
 -- name: hide
@@ -24,7 +24,7 @@ ORDER BY removed_at DESC, id
 LIMIT %(limit)s
 
 -- name: due
--- One whose time is up, and that nobody else is at.
+-- A document whose time for undo is over and that no other process has locked.
 SELECT id, sha256 FROM stored_documents
 WHERE removed_at < now() - make_interval(secs => %(undo_s)s)
 ORDER BY removed_at
@@ -50,7 +50,7 @@ INSERT INTO expected_files (sha256) VALUES (%(sha256)s)
 ON CONFLICT (sha256) DO UPDATE SET since = now()
 
 -- name: expect_unknown
--- Files of the store that no document has and nobody expects are expected from now on.
+-- Add the files of the store that no document uses to `expected_files`, unless they are there.
 INSERT INTO expected_files (sha256)
 SELECT kept.sha256 FROM unnest(%(hashes)s::text[]) AS kept (sha256)
 WHERE NOT EXISTS (SELECT FROM stored_documents WHERE stored_documents.sha256 = kept.sha256)

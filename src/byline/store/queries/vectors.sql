@@ -1,5 +1,5 @@
 -- Vectors of passages. `{vectors}` stands for the table of one space, `{within}` for a condition
--- on `document_id`. Documents that were removed keep their vectors until they are gone for good.
+-- on `document_id`. Removed documents keep their vectors until they are deleted for good.
 
 -- name: spaces
 SELECT id, fingerprint, dimensions, is_current FROM vector_spaces
@@ -35,7 +35,8 @@ RETURNING id, fingerprint, dimensions, is_current
 SELECT set_config('lock_timeout', '5s', true)
 
 -- name: make_table
--- The vectors stay in the row (up to 2,000 bytes): the graph finds the rows, the rows are compared.
+-- The vectors stay in the row (up to 2,000 bytes): the graph finds rows, whose vectors are
+-- compared.
 CREATE TABLE {vectors} (
     passage_id bigint PRIMARY KEY REFERENCES passages (id) ON DELETE CASCADE,
     document_id uuid NOT NULL,
@@ -53,7 +54,7 @@ CREATE TRIGGER count_off AFTER DELETE ON {vectors} REFERENCING OLD TABLE AS chan
     FOR EACH STATEMENT EXECUTE FUNCTION vectors_count_off({space})
 
 -- name: graph_is_thin
--- Whether the graph was made before graphs were as dense as `make_table` makes them.
+-- Whether the graph was made before `make_table` made graphs as dense as it does now.
 SELECT NOT coalesce(reloptions @> '{{graph}}', false) AS is_thin
 FROM pg_class WHERE oid = to_regclass('{vectors}_near')
 
@@ -61,7 +62,7 @@ FROM pg_class WHERE oid = to_regclass('{vectors}_near')
 DROP INDEX IF EXISTS {vectors}_dense
 
 -- name: make_dense_graph
--- Beside the other, while searches and writers go on; by one process, so that they can.
+-- Beside the old graph, while searches and writes go on; by one process, to leave them the cores.
 CREATE INDEX CONCURRENTLY {vectors}_dense ON {vectors}
     USING hnsw (embedding halfvec_ip_ops) WITH ({graph})
 
@@ -79,7 +80,7 @@ DROP TABLE {vectors}
 DELETE FROM vector_spaces WHERE id = %(id)s
 
 -- name: retire_space
--- It gives up its name: its embedder may come back before its table is gone.
+-- The fingerprint is changed: its embedder may be used again before this table is dropped.
 UPDATE vector_spaces
 SET retired_at = clock_timestamp(), is_current = false, fingerprint = fingerprint || ' (' || id || ')'
 WHERE id = %(id)s
@@ -104,8 +105,7 @@ SELECT coalesce(sum(passages), 0)::bigint AS vectors FROM vector_changes
 WHERE space_id = {space} AND collection = %(collection)s
 
 -- name: nearest
--- In a test of truth the planner leaves a condition on documents where it stands: to be asked of
--- what the graph finds, one by one.
+-- `IS TRUE` makes the planner test the condition on documents row by row on what the graph finds.
 SELECT passage_id, -(embedding <#> %(vector)s::halfvec) AS similarity
 FROM {vectors}
 WHERE (document_id NOT IN (SELECT id FROM stored_documents WHERE removed_at IS NOT NULL)

@@ -1,5 +1,5 @@
 -- name: add_words
--- LIMIT keeps this a look into the index for each word: a join would read all words there are.
+-- LIMIT makes this one index lookup per word: a join would read the whole table of words.
 INSERT INTO lexical_words (word)
 SELECT seen.word
 FROM string_to_table(%(words)s::text, ' ') AS seen (word)

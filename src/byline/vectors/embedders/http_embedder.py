@@ -105,7 +105,7 @@ class HttpEmbedder:
                     await _ended(call)
                     if not call.cancelled():
                         return call.result()
-                    await slot.again()
+                    await slot.requeue()
         except (GateFull, GateTimeout, Stopping) as error:
             raise _busy(error) from error
 

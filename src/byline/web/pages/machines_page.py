@@ -71,10 +71,10 @@ class MachinePages:
     async def _view(self) -> dict[str, Any]:
         records_error = None
         try:
-            views = await self.parts.machines.survey()
+            views = await self.parts.machines.load_views()
         except DatabaseUnavailable as error:
             records_error = error
-            views = self.parts.machines.present()
+            views = self.parts.machines.current_views()
         now = datetime.now(UTC)
         return {
             "machines": [_machine(view, now) for view in views],

@@ -43,7 +43,7 @@ async def test_a_backend_known_to_be_down_is_refused_with_what_is_known() -> Non
 async def test_a_backend_not_known_to_be_down_is_neither_tried_nor_refused() -> None:
     lab = Lab(two_macs())
     for backend in lab.dispatcher.backends():
-        backend.knock()
+        backend.try_connect()
         backend.refuse_if_down()
     await turns(2)
     assert [client.reached for client in lab.clients.values()] == [0, 0, 0]
@@ -54,7 +54,7 @@ async def test_a_hundred_who_ask_at_once_share_one_try() -> None:
     backend, client = lab.dispatcher.default, lab.clients["gemma-macmini"]
     client.connecting.clear()
     for _ in range(100):
-        backend.knock()
+        backend.try_connect()
         await turns(1)
     assert client.reached == 1
     with pytest.raises(BackendUnavailable):
@@ -64,7 +64,7 @@ async def test_a_hundred_who_ask_at_once_share_one_try() -> None:
 async def test_a_try_that_succeeds_lets_the_call_go_on() -> None:
     lab = await down()
     backend = lab.dispatcher.default
-    backend.knock()
+    backend.try_connect()
     await turns(2)
     backend.refuse_if_down()
     assert backend.health().state is BackendState.UNKNOWN
@@ -74,7 +74,7 @@ async def test_a_try_that_is_under_way_when_the_sources_are_there_has_a_moment_m
     lab = await down()
     backend, client = lab.dispatcher.default, lab.clients["gemma-macmini"]
     client.connecting.clear()
-    backend.knock()
+    backend.try_connect()
     asked = asyncio.create_task(backend.refuse_unless_back())
     await turns(2)
     client.connecting.set()
@@ -86,7 +86,7 @@ async def test_a_try_that_goes_on_longer_than_a_moment_is_waited_for_no_more() -
     lab = await down()
     backend, client = lab.dispatcher.default, lab.clients["gemma-macmini"]
     client.connecting.clear()
-    backend.knock()
+    backend.try_connect()
     with pytest.raises(BackendUnavailable):
         await backend.refuse_unless_back()
     assert client.reached == 1
@@ -97,7 +97,7 @@ async def test_a_try_that_fails_is_followed_by_another_for_the_next_who_asks() -
     backend, client = lab.dispatcher.default, lab.clients["gemma-macmini"]
     client.reach_outcome = BackendUnavailable("gemma-macmini", "ConnectError", machine="macmini")
     for tries in (1, 2):
-        backend.knock()
+        backend.try_connect()
         await turns(2)
         assert client.reached == tries
         with pytest.raises(BackendUnavailable) as raised:
@@ -122,7 +122,7 @@ async def test_who_fails_behind_an_open_port_changes_its_state_once_and_is_calle
     backend, client = lab.dispatcher.default, lab.clients["gemma-macmini"]
     with capture_logs() as logs:
         for calls in (1, 2, 3):
-            backend.knock()
+            backend.try_connect()
             await turns(2)
             backend.refuse_if_down()
             with pytest.raises(BackendUnavailable, match="http_500"):
@@ -138,11 +138,11 @@ async def test_who_fails_behind_an_open_port_changes_its_state_once_and_is_calle
 async def test_closing_gives_up_a_try_that_is_under_way() -> None:
     lab = await down()
     lab.clients["gemma-macmini"].connecting.clear()
-    lab.dispatcher.default.knock()
+    lab.dispatcher.default.try_connect()
     await turns(1)
     await lab.dispatcher.close()
     tasks = {task.get_name() for task in asyncio.all_tasks()}
-    assert "knock at gemma-macmini" not in tasks
+    assert "connection try of gemma-macmini" not in tasks
 
 
 async def test_an_ask_for_a_backend_known_to_be_down_never_reaches_the_gate(
