@@ -74,11 +74,11 @@ class MemoryRecords:
 
     async def list(
         self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
-    ) -> tuple[list[ListedAsk], str | None]:
+    ) -> tuple[Sequence[ListedAsk], str | None]:
         self.asked.append(filters)
         return [listed(ask) for ask in self.asks.values()][:limit], None
 
-    async def events(self, ask_id: str, after: int) -> list[dict[str, Any]]:
+    async def events(self, ask_id: str, after: int) -> Sequence[dict[str, Any]]:
         return [row for row in self.transcripts.get(ask_id, []) if row["seq"] > after]
 
     async def discard(self, ask_id: str) -> None:
@@ -97,11 +97,15 @@ class MemoryConversations:
         self.asked: list[AskFilters] = []
         self.titles: dict[str, str] = {}
 
+    async def create(self, title: str = "") -> Conversation:
+        made = f"c-{len(self.titles) + 1}"
+        self.titles[made] = title
+        return await self.get(made)
+
     async def around(self, ask: StoredAsk) -> Conversation:
         if ask.conversation_id is None:
-            made = f"c-{len(self.titles) + 1}"
-            self.titles[made] = ask.question
-            self.records.asks[ask.id] = ask = replace(ask, conversation_id=made)
+            made = await self.create(ask.question)
+            self.records.asks[ask.id] = ask = replace(ask, conversation_id=made.id)
         return await self.get(str(ask.conversation_id))
 
     async def get(self, conversation_id: str) -> Conversation:
@@ -112,11 +116,11 @@ class MemoryConversations:
 
     async def list(
         self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
-    ) -> tuple[Any, str | None]:
+    ) -> tuple[Sequence[Conversation], str | None]:
         self.asked.append(filters)
         return [await self.get(one) for one in self.titles][:limit], None
 
-    async def asks(self, conversation_id: str) -> Any:
+    async def asks(self, conversation_id: str) -> Sequence[StoredAsk]:
         kept = self.records.asks.values()
         return [ask for ask in kept if ask.conversation_id == conversation_id]
 

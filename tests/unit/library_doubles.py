@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from byline.domain.documents import (
@@ -25,9 +24,10 @@ from byline.domain.documents import (
 from byline.domain.searches import EVERYTHING, Filters
 from byline.errors import BylineError, NotFound
 from byline.ingest.library.document_catalogue import Facets
+from byline.ingest.library.document_library import AddedDocument
 from byline.ingest.pictures.page_pictures import PageView, Picture
 from byline.search.filters import clean_tags
-from byline.store.document_rows import JobStatus, ListedPassage, PassagePage
+from byline.store.document_rows import DocumentPage, JobStatus, ListedPassage, PassagePage
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DOT = bytes.fromhex(
@@ -74,7 +74,7 @@ class MemoryLibrary:
 
     async def add(
         self, path: Path, *, name: str, collection: str, folder: str = "", tags: Sequence[str] = ()
-    ) -> Any:
+    ) -> AddedDocument:
         if (error := self.refuse(name)) is not None:
             raise error
         content = await asyncio.to_thread(path.read_bytes)
@@ -82,7 +82,7 @@ class MemoryLibrary:
         self.added.append((name, collection, content))
         self.filed.append((folder, tuple(tags)))
         added = document(id=f"d-{len(self.added)}", name=name, state=DocumentState.QUEUED)
-        return SimpleNamespace(document=added, duplicate=duplicate)
+        return AddedDocument(added, duplicate)
 
     async def get(self, document_id: str) -> Document:
         if document_id not in self.documents:
@@ -94,18 +94,19 @@ class MemoryLibrary:
         *,
         limit: int,
         cursor: str | None,
-        collection: str | None = None,
         filters: Filters = EVERYTHING,
         choice: Choice = ANY_DOCUMENT,
-    ) -> Any:
+    ) -> DocumentPage:
         self.asked.append(filters)
         self.chosen.append(choice)
-        return SimpleNamespace(documents=list(self.documents.values())[:limit], next=None)
+        return DocumentPage([*self.documents.values()][:limit], None)
 
-    async def collections(self) -> Any:
+    async def collections(self) -> Sequence[str]:
         return self.known
 
-    async def counts(self, filters: Filters, choice: Choice) -> Mapping[DocumentState, int]:
+    async def counts(
+        self, filters: Filters = EVERYTHING, choice: Choice = ANY_DOCUMENT
+    ) -> Mapping[DocumentState, int]:
         states = [one.state for one in self.documents.values()]
         return {state: states.count(state) for state in DocumentState}
 
@@ -122,12 +123,12 @@ class MemoryLibrary:
     async def retry(self, document_id: str) -> Document:
         return await self.get(document_id)
 
-    async def remove(self, document_ids: Sequence[str]) -> list[RemovedDocument]:
+    async def remove(self, document_ids: Sequence[str]) -> Sequence[RemovedDocument]:
         found = [await self.get(id_) for id_ in document_ids]
         self.hidden_documents |= {one.id: self.documents.pop(one.id) for one in found}
         return [RemovedDocument(one, NOON, NOON) for one in found]
 
-    async def restore(self, document_ids: Sequence[str]) -> list[Document]:
+    async def restore(self, document_ids: Sequence[str]) -> Sequence[Document]:
         if not self.hidden_documents.keys() >= set(document_ids):
             raise NotFound("The document cannot be brought back any more.")
         back = {id_: self.hidden_documents.pop(id_) for id_ in document_ids}
@@ -136,7 +137,7 @@ class MemoryLibrary:
 
     async def hidden(
         self, limit: int, document_ids: Sequence[str] | None = None
-    ) -> list[RemovedDocument]:
+    ) -> Sequence[RemovedDocument]:
         wanted = self.hidden_documents if document_ids is None else document_ids
         kept = self.hidden_documents
         return [RemovedDocument(kept[id_], NOON, NOON) for id_ in wanted if id_ in kept][:limit]
@@ -164,7 +165,7 @@ class MemoryLibrary:
         await self.get(document_id)
         del self.documents[document_id]
 
-    async def jobs(self, limit: int) -> list[JobStatus]:
+    async def jobs(self, limit: int) -> Sequence[JobStatus]:
         error = DocumentError("too_slow", "Reading it took too long.")
         job = JobStatus("1", "read", "d-lease", "lease.pdf", "failed", 3, None, error, NOON)
         return [job][:limit]

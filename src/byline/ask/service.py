@@ -16,6 +16,7 @@ import structlog
 from byline.ask.agent.replay import Replay, replay
 from byline.ask.ask_json import resumed, transcript
 from byline.ask.ask_parts import AskParts
+from byline.ask.ask_ports import AskHistory
 from byline.ask.ask_progress import Progress
 from byline.ask.history.ask_records import AskRecords
 from byline.ask.run import run_ask
@@ -53,7 +54,7 @@ class Asks:
         self,
         parts: AskParts,
         dispatcher: Dispatcher,
-        records: AskRecords,
+        records: AskHistory,
         metrics: Metrics,
         clock: Clock,
     ) -> None:

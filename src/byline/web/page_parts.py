@@ -15,10 +15,10 @@ from byline.dispatch.dispatcher import Dispatcher
 from byline.web.port import Door
 
 if TYPE_CHECKING:
-    from byline.ask.history.conversation_records import Conversations
+    from byline.ask.ask_ports import ConversationHistory
     from byline.dispatch.connection_test import Trials
     from byline.dispatch.machine_views import Machines
-    from byline.ingest.library.document_library import Library
+    from byline.ingest.library_ports import DocumentLibrary
 
 Handler = Callable[[Request], Awaitable[Response]]
 PageRoute = tuple[str, Handler, str]
@@ -33,9 +33,9 @@ class PageParts:
     dispatcher: Dispatcher
     machines: Machines
     trials: Trials
-    library: Library
+    library: DocumentLibrary
     asks: Asks
-    conversations: Conversations
+    conversations: ConversationHistory
     door: Door
 
 
