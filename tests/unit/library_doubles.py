@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ from byline.domain.searches import EVERYTHING, Filters
 from byline.errors import BylineError, NotFound
 from byline.ingest.library.document_catalogue import Facets
 from byline.ingest.library.document_library import AddedDocument
+from byline.ingest.library.document_names import checked_tags
 from byline.ingest.pictures.page_pictures import PageView, Picture
 from byline.search.filters import clean_tags
 from byline.store.document_rows import DocumentPage, JobStatus, ListedPassage, PassagePage
@@ -77,12 +79,24 @@ class MemoryLibrary:
     ) -> AddedDocument:
         if (error := self.refuse(name)) is not None:
             raise error
+        cleaned = tuple(checked_tags(tags))
         content = await asyncio.to_thread(path.read_bytes)
-        duplicate = any(content == before for _, _, before in self.added)
         self.added.append((name, collection, content))
         self.filed.append((folder, tuple(tags)))
-        added = document(id=f"d-{len(self.added)}", name=name, state=DocumentState.QUEUED)
-        return AddedDocument(added, duplicate)
+        sha256 = hashlib.sha256(content).hexdigest()
+        for known in self.documents.values():
+            if (known.sha256, known.collection) == (sha256, collection):
+                return AddedDocument(known, True)
+        added = document(
+            id=f"d-{len(self.added)}",
+            name=name,
+            state=DocumentState.QUEUED,
+            collection=collection,
+            sha256=sha256,
+            tags=cleaned,
+        )
+        self.documents[added.id] = added
+        return AddedDocument(added, False)
 
     async def get(self, document_id: str) -> Document:
         if document_id not in self.documents:
@@ -99,7 +113,7 @@ class MemoryLibrary:
     ) -> DocumentPage:
         self.asked.append(filters)
         self.chosen.append(choice)
-        return DocumentPage([*self.documents.values()][:limit], None)
+        return DocumentPage([*reversed(self.documents.values())][:limit], None)
 
     async def collections(self) -> Sequence[str]:
         return self.known
@@ -124,14 +138,17 @@ class MemoryLibrary:
         return await self.get(document_id)
 
     async def remove(self, document_ids: Sequence[str]) -> Sequence[RemovedDocument]:
-        found = [await self.get(id_) for id_ in document_ids]
+        found = [self.documents[id_] for id_ in document_ids if id_ in self.documents]
+        if not found:
+            raise NotFound("There is no such document.")
         self.hidden_documents |= {one.id: self.documents.pop(one.id) for one in found}
         return [RemovedDocument(one, NOON, NOON) for one in found]
 
     async def restore(self, document_ids: Sequence[str]) -> Sequence[Document]:
-        if not self.hidden_documents.keys() >= set(document_ids):
+        hidden = [id_ for id_ in document_ids if id_ in self.hidden_documents]
+        if not hidden:
             raise NotFound("The document cannot be brought back any more.")
-        back = {id_: self.hidden_documents.pop(id_) for id_ in document_ids}
+        back = {id_: self.hidden_documents.pop(id_) for id_ in hidden}
         self.documents |= back
         return list(back.values())
 
@@ -148,6 +165,8 @@ class MemoryLibrary:
         return Facets(collections, tags, Counter(one.media_type for one in self.documents.values()))
 
     async def passages(self, document_id: str, *, limit: int, cursor: str | None) -> PassagePage:
+        if document_id not in self.documents:
+            return PassagePage([], None)
         return PassagePage([ListedPassage(0, 1, "Rent", 0, len(LEASE), LEASE)], None)
 
     async def text(self, document_id: str) -> ExtractedText:
