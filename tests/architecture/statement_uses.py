@@ -67,8 +67,9 @@ class Uses:
             return
         scope, written = self._kept_in(call)
         for node in ast.walk(scope):
-            is_named = isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) == written
-            if not is_named or isinstance(node.ctx, ast.Store):
+            if not isinstance(node, ast.Name | ast.Attribute) or ast.unparse(node) != written:
+                continue
+            if isinstance(node.ctx, ast.Store):
                 continue
             subscript = self._parents[node]
             if not (isinstance(subscript, ast.Subscript) and subscript.value is node):
@@ -93,6 +94,8 @@ class Uses:
         if isinstance(target, ast.Name) and not isinstance(scope, ast.ClassDef):
             return scope, target.id
         while not isinstance(scope, ast.ClassDef):
+            if isinstance(scope, ast.Module):
+                raise self._not_followed(call)
             scope = self._scope(scope)
         return scope, f"self.{_last_name(target)}"
 
@@ -133,8 +136,7 @@ class Uses:
             for loop in loops:
                 if isinstance(loop, ast.For | ast.AsyncFor | ast.comprehension):
                     target = loop.target
-                    pair = isinstance(target, ast.Tuple) and isinstance(target.elts[0], ast.Name)
-                    first = target.elts[0] if pair else target
+                    first = target.elts[0] if isinstance(target, ast.Tuple) else target
                     if isinstance(first, ast.Name) and first.id == name:
                         return self._elements(loop.iter)
         if isinstance(inner, _FUNCTION) and name in _parameters(inner):

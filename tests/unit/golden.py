@@ -177,8 +177,9 @@ def main(arguments: list[str]) -> str | None:
     stored = stored_hashes() if STORED.exists() else {}
     for area, golden in GOLDEN.items():
         before = stored.get(area)
-        kept = before is not None and before["version"] == golden.version and before != made[area]
-        if kept and "--same-version" not in arguments:
+        if before is None or before["version"] != golden.version or before == made[area]:
+            continue
+        if "--same-version" not in arguments:
             return objection(golden, made[area], before)
     STORED.write_text(written, encoding="utf-8")
     return None
