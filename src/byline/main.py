@@ -260,7 +260,6 @@ async def _open_services(
     )
     return Services(
         config=config,
-        database=database,
         library=library,
         pictures=pictures,
         searcher=searcher,

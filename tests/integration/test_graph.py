@@ -8,6 +8,7 @@ import pytest
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from search_corpus import Draft, add_document
+from structlog.testing import capture_logs
 
 from byline.search.dense import (
     EF_SEARCH_FEW,
@@ -106,7 +107,11 @@ async def test_all_graphs_of_a_database_are_seen_to(
 
 
 async def test_a_database_that_is_away_is_no_error_of_whoever_starts() -> None:
-    await rebuild_graphs("postgresql://nobody@127.0.0.1:1/none")
+    with capture_logs() as told:
+        await rebuild_graphs("postgresql://nobody@127.0.0.1:1/none")
+    [said] = told
+    assert said["event"] == "a graph of vectors was not made dense"
+    assert said["reason"]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 from checkup_doubles import MemoryCheckup
 from dispatch_doubles import Lab, ScriptedClient, Step, two_macs
@@ -24,7 +23,12 @@ from byline.config.schema import Config
 from byline.dispatch.connection_test import ConnectionTester
 from byline.dispatch.machine_views import MachineViews
 from byline.domain.echo import quoted
-from byline.domain.searches import PassagePosition, SearchHit, SearchRequest, SearchResult
+from byline.domain.searches import (
+    Filters,
+    SearchHit,
+    SearchRequest,
+    SearchResult,
+)
 from byline.errors import BadRequest
 from byline.observe import Metrics
 from byline.search.document_reader import ReadableDocument, ReadPassage
@@ -59,6 +63,9 @@ class MemorySearcher:
         self.requests: list[SearchRequest] = []
         self.error: Exception | None = None
 
+    async def prepare(self) -> None:
+        """There is nothing to get ready."""
+
     async def search(self, request: SearchRequest) -> SearchResult:
         self.requests.append(request)
         self.on_search()
@@ -68,9 +75,6 @@ class MemorySearcher:
             raise BadRequest(f"There is no collection {quoted(request.where.collection or '')}.")
         hits = self.next_hits.pop(0) if self.next_hits else self.hits
         return SearchResult(request.query, hits, self.coverage, {"lexical": 1.234})
-
-    async def places(self, passage_ids: Iterable[int]) -> Mapping[int, PassagePosition]:
-        return {}
 
 
 class MemoryReader:
@@ -82,18 +86,22 @@ class MemoryReader:
     def _document(self) -> ReadableDocument:
         return ReadableDocument("d-lease", "lease.pdf", "Lease", 4, len(self.searcher.hits))
 
-    async def documents(self, filters: Any, **which: Any) -> tuple[list[ReadableDocument], int]:
+    async def documents(
+        self, filters: Filters, *, name_contains: str = "", first: int = 1, limit: int = 20
+    ) -> tuple[list[ReadableDocument], int]:
         found = [self._document()] if self.searcher.hits else []
         return found, len(found)
 
-    async def document(self, filters: Any, name: str) -> ReadableDocument | None:
+    async def document(self, filters: Filters, name: str) -> ReadableDocument | None:
         known = {"d-lease", "lease.pdf", "lease"}
         return self._document() if name.casefold() in known else None
 
-    async def passages(self, document_id: str, **which: Any) -> list[ReadPassage]:
+    async def passages(
+        self, document_id: str, *, first: int = 1, page: int | None = None, limit: int = 8
+    ) -> list[ReadPassage]:
         return [ReadPassage(n, hit) for n, hit in enumerate(self.searcher.hits, start=1)]
 
-    async def find(self, document_id: str, text: str, **which: Any) -> list[ReadPassage]:
+    async def find(self, document_id: str, text: str, *, limit: int = 8) -> list[ReadPassage]:
         read = await self.passages(document_id)
         return [one for one in read if text.casefold() in one.hit.text.casefold()]
 
@@ -140,27 +148,26 @@ async def office(
     machine_records = MemoryMachineRecords()
     metrics = Metrics()
     asks = Asks(
-        AskParts(cast(Any, searcher), cast(Any, MemoryReader(searcher)), config.ask),
+        AskParts(searcher, MemoryReader(searcher), config.ask),
         lab.dispatcher,
-        cast(Any, records),
+        records,
         metrics,
         lab.clock,
     )
     services = Services(
         config=config,
-        database=cast(Any, database),
-        library=cast(Any, library),
-        pictures=cast(Any, pictures),
-        searcher=cast(Any, searcher),
+        library=library,
+        pictures=pictures,
+        searcher=searcher,
         dispatcher=lab.dispatcher,
-        machines=MachineViews(config, lab.dispatcher, cast(Any, machine_records)),
+        machines=MachineViews(config, lab.dispatcher, machine_records),
         trials=ConnectionTester(config, lab.dispatcher, spool / "byline.toml"),
         asks=asks,
-        conversations=cast(Any, MemoryConversations(records)),
+        conversations=MemoryConversations(records),
         metrics=metrics,
         feed=lab.feed,
         clock=lab.clock,
-        checkup=cast(Any, MemoryCheckup(database)),
+        checkup=MemoryCheckup(database),
         spool=spool,
     )
     app = create_app(services)

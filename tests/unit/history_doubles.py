@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from byline.ask.ask_json import answer_json
+from byline.ask.history.ask_records import title_of
+from byline.ask.history.conversation_records import clean_title
 from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
 from byline.domain.asks import AskAnswer, AskRequest, AskStatus, StoredAsk
 from byline.domain.conversations import Conversation, PastTurn
@@ -37,6 +39,8 @@ class MemoryRecords:
         self.asked: list[AskFilters] = []
         self.asks: dict[str, StoredAsk] = {}
         self.transcripts: dict[str, list[dict[str, Any]]] = {}
+        self.titles: dict[str, str] = {}
+        """Of the conversations."""
 
     async def insert(self, ask_id: str, request: AskRequest, backend: str, machine: str) -> None:
         self.asks[ask_id] = StoredAsk(
@@ -52,16 +56,21 @@ class MemoryRecords:
             request.mode,
             request.collection,
         )
+        if self.titles.get(request.conversation_id or "") == "":
+            self.titles[str(request.conversation_id)] = title_of(request.question)
 
     async def turns(self, conversation_id: str) -> list[PastTurn]:
+        if conversation_id not in self.titles:
+            raise NotFound(f"There is no conversation {conversation_id[:64]}.")
         return [
             PastTurn(ask.question, None, str((ask.answer or {}).get("answer") or "") or None)
             for ask in self.asks.values()
-            if ask.conversation_id == conversation_id
+            if ask.conversation_id == conversation_id and ask.finished_at is not None
         ]
 
     async def finish(self, answer: AskAnswer, transcript: Sequence[Mapping[str, Any]]) -> None:
-        stored = self.asks[answer.ask_id]
+        if (stored := self.asks.get(answer.ask_id)) is None:
+            return
         self.asks[answer.ask_id] = replace(
             stored, status=answer.status, finished_at=NOON, answer=answer_json(answer)
         )
@@ -69,24 +78,25 @@ class MemoryRecords:
 
     async def get(self, ask_id: str) -> StoredAsk:
         if ask_id not in self.asks:
-            raise NotFound(f"There is no ask {ask_id}.")
+            raise NotFound(f"There is no ask {ask_id[:64]}.")
         return self.asks[ask_id]
 
     async def list(
         self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
-    ) -> tuple[list[ListedAsk], str | None]:
+    ) -> tuple[Sequence[ListedAsk], str | None]:
         self.asked.append(filters)
-        return [listed(ask) for ask in self.asks.values()][:limit], None
+        return [listed(ask) for ask in reversed(self.asks.values())][:limit], None
 
-    async def events(self, ask_id: str, after: int) -> list[dict[str, Any]]:
+    async def events(self, ask_id: str, after: int) -> Sequence[dict[str, Any]]:
         return [row for row in self.transcripts.get(ask_id, []) if row["seq"] > after]
 
     async def discard(self, ask_id: str) -> None:
         self.asks.pop(ask_id, None)
+        self.transcripts.pop(ask_id, None)
 
     async def delete(self, ask_id: str) -> None:
         await self.get(ask_id)
-        del self.asks[ask_id]
+        await self.discard(ask_id)
 
 
 class MemoryConversations:
@@ -95,38 +105,45 @@ class MemoryConversations:
     def __init__(self, records: MemoryRecords) -> None:
         self.records = records
         self.asked: list[AskFilters] = []
-        self.titles: dict[str, str] = {}
+        self.titles = records.titles
+
+    async def create(self, title: str = "") -> Conversation:
+        made = f"c-{len(self.titles) + 1}"
+        self.titles[made] = clean_title(title)
+        return await self.get(made)
 
     async def around(self, ask: StoredAsk) -> Conversation:
+        ask = await self.records.get(ask.id)
         if ask.conversation_id is None:
-            made = f"c-{len(self.titles) + 1}"
-            self.titles[made] = ask.question
-            self.records.asks[ask.id] = ask = replace(ask, conversation_id=made)
+            made = await self.create(title_of(ask.question))
+            self.records.asks[ask.id] = ask = replace(ask, conversation_id=made.id)
         return await self.get(str(ask.conversation_id))
 
     async def get(self, conversation_id: str) -> Conversation:
         if conversation_id not in self.titles:
-            raise NotFound(f"There is no conversation {conversation_id}.")
+            raise NotFound(f"There is no conversation {conversation_id[:64]}.")
         turns = len(await self.asks(conversation_id))
         return Conversation(conversation_id, self.titles[conversation_id], NOON, NOON, turns)
 
     async def list(
         self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
-    ) -> tuple[Any, str | None]:
+    ) -> tuple[Sequence[Conversation], str | None]:
         self.asked.append(filters)
         return [await self.get(one) for one in self.titles][:limit], None
 
-    async def asks(self, conversation_id: str) -> Any:
+    async def asks(self, conversation_id: str) -> Sequence[StoredAsk]:
         kept = self.records.asks.values()
         return [ask for ask in kept if ask.conversation_id == conversation_id]
 
     async def rename(self, conversation_id: str, title: str) -> Conversation:
-        if not title.strip():
+        await self.get(conversation_id)
+        if not clean_title(title):
             raise BadRequest("The title is empty.")
-        self.titles[conversation_id] = title
+        self.titles[conversation_id] = clean_title(title)
         return await self.get(conversation_id)
 
     async def delete(self, conversation_id: str) -> None:
+        await self.get(conversation_id)
         del self.titles[conversation_id]
         for ask in await self.asks(conversation_id):
-            del self.records.asks[ask.id]
+            await self.records.discard(ask.id)

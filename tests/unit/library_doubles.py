@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from byline.domain.documents import (
@@ -25,9 +25,11 @@ from byline.domain.documents import (
 from byline.domain.searches import EVERYTHING, Filters
 from byline.errors import BylineError, NotFound
 from byline.ingest.library.document_catalogue import Facets
+from byline.ingest.library.document_library import AddedDocument
+from byline.ingest.library.document_names import checked_tags
 from byline.ingest.pictures.page_pictures import PageView, Picture
 from byline.search.filters import clean_tags
-from byline.store.document_rows import JobStatus, ListedPassage, PassagePage
+from byline.store.document_rows import DocumentPage, JobStatus, ListedPassage, PassagePage
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DOT = bytes.fromhex(
@@ -74,15 +76,27 @@ class MemoryLibrary:
 
     async def add(
         self, path: Path, *, name: str, collection: str, folder: str = "", tags: Sequence[str] = ()
-    ) -> Any:
+    ) -> AddedDocument:
         if (error := self.refuse(name)) is not None:
             raise error
+        cleaned = tuple(checked_tags(tags))
         content = await asyncio.to_thread(path.read_bytes)
-        duplicate = any(content == before for _, _, before in self.added)
         self.added.append((name, collection, content))
         self.filed.append((folder, tuple(tags)))
-        added = document(id=f"d-{len(self.added)}", name=name, state=DocumentState.QUEUED)
-        return SimpleNamespace(document=added, duplicate=duplicate)
+        sha256 = hashlib.sha256(content).hexdigest()
+        for known in self.documents.values():
+            if (known.sha256, known.collection) == (sha256, collection):
+                return AddedDocument(known, True)
+        added = document(
+            id=f"d-{len(self.added)}",
+            name=name,
+            state=DocumentState.QUEUED,
+            collection=collection,
+            sha256=sha256,
+            tags=cleaned,
+        )
+        self.documents[added.id] = added
+        return AddedDocument(added, False)
 
     async def get(self, document_id: str) -> Document:
         if document_id not in self.documents:
@@ -94,19 +108,18 @@ class MemoryLibrary:
         *,
         limit: int,
         cursor: str | None,
-        collection: str | None = None,
         filters: Filters = EVERYTHING,
         choice: DocumentSelection = ANY_DOCUMENT,
-    ) -> Any:
+    ) -> DocumentPage:
         self.asked.append(filters)
         self.chosen.append(choice)
-        return SimpleNamespace(documents=list(self.documents.values())[:limit], next=None)
+        return DocumentPage([*reversed(self.documents.values())][:limit], None)
 
-    async def collections(self) -> Any:
+    async def collections(self) -> Sequence[str]:
         return self.known
 
     async def counts(
-        self, filters: Filters, choice: DocumentSelection
+        self, filters: Filters = EVERYTHING, choice: DocumentSelection = ANY_DOCUMENT
     ) -> Mapping[DocumentState, int]:
         states = [one.state for one in self.documents.values()]
         return {state: states.count(state) for state in DocumentState}
@@ -124,21 +137,24 @@ class MemoryLibrary:
     async def retry(self, document_id: str) -> Document:
         return await self.get(document_id)
 
-    async def remove(self, document_ids: Sequence[str]) -> list[RemovedDocument]:
-        found = [await self.get(id_) for id_ in document_ids]
+    async def remove(self, document_ids: Sequence[str]) -> Sequence[RemovedDocument]:
+        found = [self.documents[id_] for id_ in document_ids if id_ in self.documents]
+        if not found:
+            raise NotFound("There is no such document.")
         self.hidden_documents |= {one.id: self.documents.pop(one.id) for one in found}
         return [RemovedDocument(one, NOON, NOON) for one in found]
 
-    async def restore(self, document_ids: Sequence[str]) -> list[Document]:
-        if not self.hidden_documents.keys() >= set(document_ids):
+    async def restore(self, document_ids: Sequence[str]) -> Sequence[Document]:
+        hidden = [id_ for id_ in document_ids if id_ in self.hidden_documents]
+        if not hidden:
             raise NotFound("The document cannot be brought back any more.")
-        back = {id_: self.hidden_documents.pop(id_) for id_ in document_ids}
+        back = {id_: self.hidden_documents.pop(id_) for id_ in hidden}
         self.documents |= back
         return list(back.values())
 
     async def hidden(
         self, limit: int, document_ids: Sequence[str] | None = None
-    ) -> list[RemovedDocument]:
+    ) -> Sequence[RemovedDocument]:
         wanted = self.hidden_documents if document_ids is None else document_ids
         kept = self.hidden_documents
         return [RemovedDocument(kept[id_], NOON, NOON) for id_ in wanted if id_ in kept][:limit]
@@ -149,6 +165,8 @@ class MemoryLibrary:
         return Facets(collections, tags, Counter(one.media_type for one in self.documents.values()))
 
     async def passages(self, document_id: str, *, limit: int, cursor: str | None) -> PassagePage:
+        if document_id not in self.documents:
+            return PassagePage([], None)
         return PassagePage([ListedPassage(0, 1, "Rent", 0, len(LEASE), LEASE)], None)
 
     async def text(self, document_id: str) -> ExtractedText:
@@ -166,7 +184,7 @@ class MemoryLibrary:
         await self.get(document_id)
         del self.documents[document_id]
 
-    async def jobs(self, limit: int) -> list[JobStatus]:
+    async def jobs(self, limit: int) -> Sequence[JobStatus]:
         error = DocumentError("too_slow", "Reading it took too long.")
         job = JobStatus("1", "read", "d-lease", "lease.pdf", "failed", 3, None, error, NOON)
         return [job][:limit]

@@ -37,9 +37,23 @@ def test_a_run_adds_a_line_and_changes_none(
     assert record.table(lines, "a set").row_count == 2
 
 
-def test_the_fingerprint_is_of_the_source_and_nothing_else() -> None:
-    assert record.fingerprint() == record.fingerprint()
-    assert len(record.fingerprint()) == 12
+def test_the_fingerprint_is_of_the_source_of_search_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("search/fusion.py", "api/app.py"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("1")
+    monkeypatch.setattr(record.byline, "__file__", str(tmp_path / "__init__.py"))
+    before = record.fingerprint()
+    (tmp_path / "api/app.py").write_text("2")
+    assert record.fingerprint() == before
+    (tmp_path / "search/fusion.py").write_text("2")
+    assert record.fingerprint() != before
+
+
+@pytest.mark.parametrize("pattern", record.SEARCHED_BY)
+def test_what_the_fingerprint_is_taken_of_is_there(pattern: str) -> None:
+    assert list(Path(record.byline.__file__).parent.glob(pattern))
 
 
 def test_the_committed_history_tells_of_no_ones_machine() -> None:

@@ -243,14 +243,6 @@ def test_a_few_words_before_the_first_heading_go_with_it() -> None:
     assert [piece.heading for piece in pieces] == ["A", "B"]
 
 
-@given(texts(), st.integers(20, 200))
-def test_the_same_text_is_always_cut_in_the_same_way(text: str, chars_max: int) -> None:
-    extracted = read_markdown(text, MARKDOWN)
-    assert chunk(extracted, passage_chars_max=chars_max) == chunk(
-        extracted, passage_chars_max=chars_max
-    )
-
-
 def test_blank_text_has_no_passages() -> None:
     assert chunk(plain(" \n\n \t "), passage_chars_max=100) == []
 

@@ -76,7 +76,9 @@ def test_another_model_at_a_known_address_is_the_same_machine() -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "byline", "192.168.1.5", "맥"])
 def test_every_host_gives_a_machine_a_name(host: str) -> None:
-    check_text(proposed_text(Found(f"http://{host}:8080", "m"), {}), FILE, {})
+    made = check_text(proposed_text(Found(f"http://{host}:8080", "m"), {}), FILE, {}).config
+    [machine] = made.machines
+    assert made.backends[made.ask.default_backend].machine == machine  # type: ignore[union-attr]
 
 
 @given(

@@ -79,10 +79,12 @@ def test_no_script_is_free(letter: str) -> None:
 
 
 @given(st.text(max_size=300), st.sampled_from(sorted(PRICES)))
-def test_an_estimate_is_never_negative_and_the_same_each_time(text: str, family: str) -> None:
-    assert estimate(text, family) >= 0
-    assert measure(text) == measure(text)
-    assert estimate_tokens(text, family) == estimate_tokens(text, family)
+def test_an_estimate_is_never_negative_and_is_what_is_counted_at_its_price(
+    text: str, family: str
+) -> None:
+    costs = [n * price for n, price in zip(measure(text), PRICES[family], strict=True)]
+    assert estimate(text, family) == pytest.approx(sum(costs))
+    assert min(costs) >= 0
 
 
 def test_what_is_counted_of_a_text() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -12,18 +13,31 @@ from starlette.requests import Request
 from byline.config.schema import Config
 
 if TYPE_CHECKING:
-    from byline.ask.history.conversation_records import Conversations
+    from byline.ask.ask_ports import ConversationHistory, DocumentSearch
     from byline.ask.service import Asks
     from byline.dispatch.clock import Clock
     from byline.dispatch.connection_test import ConnectionTester
     from byline.dispatch.dispatcher import Dispatcher
     from byline.dispatch.machine_views import MachineViews
-    from byline.doctor.part_checks import Checkup
-    from byline.ingest.library.document_library import Library
-    from byline.ingest.pictures.page_pictures import Pictures
+    from byline.domain.findings import BacklogStatus, DiskStatus, Finding, Readiness
+    from byline.ingest.library_ports import DocumentLibrary, PagePictures
     from byline.observe import Feed, Metrics
-    from byline.search.search import Searcher
-    from byline.store.database import Database
+
+
+class HealthChecks(Protocol):
+    """Examines the parts; `doctor.Checkup`."""
+
+    async def readiness(self) -> Readiness:
+        """Whether requests can be served."""
+
+    async def backlog(self) -> BacklogStatus:
+        """How many documents wait to be read."""
+
+    async def disk(self) -> DiskStatus:
+        """How much room is left."""
+
+    async def findings(self) -> Sequence[Finding]:
+        """What every part says of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +46,18 @@ class Services:
     are received, which nobody else uses."""
 
     config: Config
-    database: Database
-    library: Library
-    pictures: Pictures
-    searcher: Searcher
+    library: DocumentLibrary
+    pictures: PagePictures
+    searcher: DocumentSearch
     dispatcher: Dispatcher
     machines: MachineViews
     trials: ConnectionTester
     asks: Asks
-    conversations: Conversations
+    conversations: ConversationHistory
     metrics: Metrics
     feed: Feed
     clock: Clock
-    checkup: Checkup
+    checkup: HealthChecks
     spool: Path
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from byline.ask.ask_ports import DocumentReading, DocumentSearch
 from byline.ask.prompt.token_calibration import Calibrations
 from byline.config import schema
-from byline.search.document_reader import DocumentReader
-from byline.search.search import Searcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +14,7 @@ class AskParts:
     """What `main` gives to asks: search and reading of documents, the settings of asks, and the
     token calibration of each backend."""
 
-    searcher: Searcher
-    reader: DocumentReader
+    searcher: DocumentSearch
+    reader: DocumentReading
     config: schema.Ask
     calibrations: Calibrations = field(default_factory=Calibrations)

@@ -17,6 +17,7 @@ import structlog
 from byline.ask.agent.replay import Replay, replay
 from byline.ask.ask_json import rows_after, transcript
 from byline.ask.ask_parts import AskParts
+from byline.ask.ask_ports import AskHistory
 from byline.ask.ask_progress import AskProgress
 from byline.ask.history.ask_records import AskRecords
 from byline.ask.run import run_ask
@@ -56,7 +57,7 @@ class Asks:
         self,
         parts: AskParts,
         dispatcher: Dispatcher,
-        records: AskRecords,
+        records: AskHistory,
         metrics: Metrics,
         clock: Clock,
     ) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 from byline.backend.request_bodies import address_of
 from byline.config.schema import (
@@ -13,7 +14,7 @@ from byline.config.schema import (
     QuotesBackend,
 )
 from byline.dispatch.dispatcher import Backend, Dispatcher
-from byline.dispatch.record.machine_records import DayRecord, MachineRecords
+from byline.dispatch.record.machine_records import DayRecord
 from byline.domain.gates import QueueSnapshot
 from byline.domain.machine_reports import BackendView, FirstTokenTimes, MachineView
 from byline.errors import NotFound
@@ -22,11 +23,23 @@ WAITING_SHOWN: Final = 50
 """Waiting calls of a gate that are listed one by one."""
 
 
-class MachineViews:
-    """MachineViews describes all machines of the configuration, and Byline itself where a backend
-    quotes."""
+class MachineHistory(Protocol):
+    """Keeps what machines did, and where background work is paused; `dispatch.MachineRecords`."""
 
-    def __init__(self, config: Config, dispatcher: Dispatcher, records: MachineRecords) -> None:
+    async def day(self, machines: Sequence[str], backends: Sequence[str]) -> DayRecord:
+        """What is on record of these machines and backends."""
+
+    async def pause(self, machine: str) -> None:
+        """Let background work on the machine rest."""
+
+    async def resume(self, machine: str) -> None:
+        """Let background work on the machine go on."""
+
+
+class MachineViews:
+    """All machines of the configuration, and Byline itself where a backend quotes."""
+
+    def __init__(self, config: Config, dispatcher: Dispatcher, records: MachineHistory) -> None:
         self._config = config
         self._dispatcher = dispatcher
         self._records = records

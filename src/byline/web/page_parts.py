@@ -15,10 +15,10 @@ from byline.dispatch.dispatcher import Dispatcher
 from byline.web.port import HttpPort
 
 if TYPE_CHECKING:
-    from byline.ask.history.conversation_records import Conversations
+    from byline.ask.ask_ports import ConversationHistory
     from byline.dispatch.connection_test import ConnectionTester
     from byline.dispatch.machine_views import MachineViews
-    from byline.ingest.library.document_library import Library
+    from byline.ingest.library_ports import DocumentLibrary
 
 Handler = Callable[[Request], Awaitable[Response]]
 PageRoute = tuple[str, Handler, str]
@@ -33,9 +33,9 @@ class PageParts:
     dispatcher: Dispatcher
     machines: MachineViews
     trials: ConnectionTester
-    library: Library
+    library: DocumentLibrary
     asks: Asks
-    conversations: Conversations
+    conversations: ConversationHistory
     http: HttpPort
 
 

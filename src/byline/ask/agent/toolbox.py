@@ -13,6 +13,7 @@ from typing import Final
 
 from byline.ask.agent.step import CheckedCall
 from byline.ask.agent.tools import FindInDocument, ListDocuments, ReadDocument, Search
+from byline.ask.ask_ports import DocumentReading, DocumentSearch
 from byline.ask.merge_adjacent import numbered_source
 from byline.ask.prompt.prompt_budget import SOURCE_TOKENS
 from byline.ask.prompt.source_fence import fenced
@@ -20,8 +21,7 @@ from byline.ask.prompt.token_calibration import Calibration
 from byline.domain.asks import Source, ToolOutcome, ToolReturned
 from byline.domain.searches import Filters, SearchHit, SearchRequest
 from byline.errors import BylineError
-from byline.search.document_reader import DocumentReader, ReadableDocument, ReadPassage
-from byline.search.search import Searcher
+from byline.search.document_reader import ReadableDocument, ReadPassage
 
 DOCUMENTS_LISTED_MAX: Final = 20
 PASSAGES_READ_MAX: Final = 8
@@ -43,8 +43,8 @@ class Toolbox:
 
     def __init__(
         self,
-        searcher: Searcher,
-        reader: DocumentReader,
+        searcher: DocumentSearch,
+        reader: DocumentReading,
         filters: Filters,
         result_tokens: int,
         calibration: Calibration,

@@ -33,9 +33,10 @@ from byline.ingest.passages.table_regions import Region, find_regions
 from byline.text.sentence_boundaries import last_sure_end
 
 CHUNK_VERSION: Final = 2
-"""The version of the rules by which documents become passages, in this module, `numbered_headings`,
-`table_regions` and the readers. When it is raised, every document is read again in the background
-(`jobs`) and embedded again, so it stays for a change that moves one cut in a thousand."""
+"""The number of the rules by which documents become passages, in this module, `numbered_headings`,
+`table_regions`, `text/sentence_boundaries` and the readers. Raised, every document is read again in
+the background (`jobs`) and embedded anew, so a change that moves one cut in a thousand leaves it as
+it is. `tests/unit/test_golden.py` notices a change of cuts and asks which of the two it is."""
 
 _LENGTHS: Final = 100_000
 """More than the longest passage length that can be configured."""
