@@ -120,11 +120,45 @@ class Heading:
     end: int
 
 
+class ReadingWarningCode(StrEnum):
+    """What a reading could not do; the surfaces word it.
+
+    `not_read`: there are pictures or parts it has no way to read. `no_ocr`: scanned pages, and no
+    data of an OCR language installed. `ocr_uncertain`: OCR found little on a page that shows much.
+    `missing`: the file's own content holds characters that the text does not. `garbled`: a font
+    without a map to Unicode. `turned`: a page lies on its side or on its head, and was not turned.
+    `damaged`: a part of the file cannot be opened.
+    """
+
+    NOT_READ = "not_read"
+    NO_OCR = "no_ocr"
+    OCR_UNCERTAIN = "ocr_uncertain"
+    MISSING = "missing"
+    GARBLED = "garbled"
+    TURNED = "turned"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingWarning:
+    """Something that a file shows and its extracted text does not, or not surely.
+
+    `pages` are the numbers of the pages concerned (from 1), `parts` the names of other parts, as
+    the file has them (a sheet, an attached file); `characters` is how many characters are missing,
+    None if that is not known.
+    """
+
+    code: ReadingWarningCode
+    pages: tuple[int, ...] = ()
+    parts: tuple[str, ...] = ()
+    characters: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ExtractedText:
     """The text that extraction read from one file. `pages` is empty for formats without pages;
     `language` is ISO 639-1, None if it is not known; `code` are the spans of code, for formats that
-    mark it outside the text."""
+    mark it outside the text; `warnings` say what of the file is not in the text."""
 
     text: str
     title: str
@@ -133,6 +167,7 @@ class ExtractedText:
     headings: tuple[Heading, ...] = ()
     language: str | None = None
     code: tuple[tuple[int, int], ...] = ()
+    warnings: tuple[ReadingWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

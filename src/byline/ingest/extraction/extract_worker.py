@@ -178,6 +178,7 @@ def _header(extracted: ExtractedText, chunks: list[Chunk]) -> dict[str, Any]:
         "media_type": extracted.media_type,
         "language": extracted.language,
         "pages": [(p.number, p.start, p.end) for p in extracted.pages],
+        "warnings": [(w.code, w.pages, w.parts, w.characters) for w in extracted.warnings],
         "headings": [(h.level, h.text, h.start, h.end) for h in extracted.headings],
         "paths": list(paths),
         "chunks": spans,

@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from byline.config import schema
-from byline.domain.documents import Chunk, ExtractedText, Heading, PageSpan
+from byline.domain.documents import (
+    Chunk,
+    ExtractedText,
+    Heading,
+    PageSpan,
+    ReadingWarning,
+    ReadingWarningCode,
+)
 from byline.errors import ExtractionFailed
 from byline.ingest.extraction.worker_protocol import (
     EXIT_TOO_MUCH_MEMORY,
@@ -352,6 +359,10 @@ def _read_opening(header: Mapping[str, Any], text: bytes) -> _DocumentHead:
             pages=tuple(PageSpan(*page) for page in header["pages"]),
             headings=tuple(Heading(*heading) for heading in header["headings"]),
             language=header["language"],
+            warnings=tuple(
+                ReadingWarning(ReadingWarningCode(code), tuple(pages), tuple(parts), characters)
+                for code, pages, parts, characters in header["warnings"]
+            ),
         ),
         spans=[(start, end, page, paths[path]) for start, end, page, path in header["chunks"]],
     )
