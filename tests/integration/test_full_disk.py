@@ -84,7 +84,7 @@ async def test_a_first_start_on_a_full_disk_says_what_to_do(small_disk: Path) ->
     with pytest.raises(StorageFull) as refused:
         async with embedded_postgres(small_disk):
             pass
-    assert "start again" in refused.value.remedy
+    assert "start Byline again" in refused.value.remedy
 
 
 def test_a_start_with_little_room_says_how_little(small_disk: Path) -> None:

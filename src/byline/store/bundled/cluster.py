@@ -265,7 +265,8 @@ def start_failure(what: str, said: str) -> StartFailed | StorageFull:
     if "No space left on device" in said:
         return StorageFull(
             f"{what}: no space left on the disk.",
-            remedy="Free some disk space, or set BYLINE_HOME to a larger disk; then start again.",
+            remedy="Free some disk space, or set BYLINE_HOME to a larger disk; "
+            "then start Byline again.",
         )
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     marked = [line for line in lines if "FATAL:" in line or "PANIC:" in line or "error:" in line]

@@ -80,7 +80,8 @@ def server_pid_by_ps(data: Path) -> list[int]:
     except subprocess.TimeoutExpired:
         raise StartFailed(
             f"`ps` did not tell within {_PS_S_MAX:g} s whether PostgreSQL still runs in {data}.",
-            remedy=f"See whether process {lines[0]} is a postgres; end it, then start again.",
+            remedy=f"See whether process {lines[0]} is a postgres; end it, then start Byline "
+            "again.",
         ) from None
     runs = "postgres" in ran.stdout and str(data) in ran.stdout
     return [int(lines[0])] if runs else []
