@@ -32,7 +32,7 @@ MODE_NAMES = (*{**_CHATS, **fake_embeddings.MODES}, CLOSED_PORT, SLOW_READER, "v
 
 
 @dataclass
-class Log:
+class RequestLog:
     """What came in, in order; and how many chat requests run, ran at once, ended."""
 
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -72,7 +72,7 @@ class Log:
         return True
 
 
-class Machine:
+class FakeServer:
     """The server: one port that plays the model server, one that controls it."""
 
     def __init__(self, behaviour: Behaviour, host: str = "127.0.0.1") -> None:
@@ -80,7 +80,7 @@ class Machine:
         self._host = host
         self._turns_left = behaviour.times
         self._flaky_turn = 0
-        self._log = Log()
+        self._log = RequestLog()
         self._released = asyncio.Event()
         self._last_model = ""
         self._port = 0
