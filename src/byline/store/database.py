@@ -25,6 +25,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from byline.background import in_background
 from byline.config import schema
 from byline.errors import BylineError, DatabaseUnavailable, StartFailed, StorageFull
+from byline.store.binary_copy import allow_packed
 from byline.store.migrate import SchemaState, migrate, outstanding
 from byline.store.statements import statements
 
@@ -238,6 +239,7 @@ async def open_database(config: schema.Database, url: str) -> AsyncIterator[Data
         min_size=1,
         max_size=config.pool_size_max,
         timeout=config.connect_s_max,
+        configure=_configure,
         reconnect_timeout=_POOL_TRY_S,  # short, so that its growing pauses never outlast an outage
         open=False,
         name="byline",
@@ -250,6 +252,10 @@ async def open_database(config: schema.Database, url: str) -> AsyncIterator[Data
             yield database
     finally:
         await pool.close()
+
+
+async def _configure(connection: AsyncConnection[DictRow]) -> None:
+    allow_packed(connection)
 
 
 async def schema_of(config: schema.Database, url: str) -> SchemaState:
