@@ -37,7 +37,7 @@ class CoalescingTransport:
         self._held_bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Send `data` together with what else is written in this turn; to a connection that is lost,
+        """Send `data` together with what else is written in this turn; on a lost connection, send
         nothing."""
         if self._is_lost():
             return
