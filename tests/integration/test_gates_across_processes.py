@@ -18,8 +18,8 @@ from byline.testing.machine import FakeMachine, fake_machine
 
 CHILD = Path(__file__).with_name("gate_process.py")
 SAYS_WITHIN_S = 250.0
-"""A process that hangs is told of before pytest's own limit (300 s), whose report does not say which.
-It is no measure: on a busy computer three processes alone take half a minute to begin."""
+"""Less than pytest's own limit (300 s), whose report does not say which process hangs. It is no
+measure: on a busy computer three processes alone take half a minute to begin."""
 FOREGROUND, BACKGROUND = 0, 1
 
 
