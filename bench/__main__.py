@@ -2,7 +2,8 @@
 A name of `GROUPS` stands for several.
 
 A benchmark is a module of this package with `NAME: str` and `async def run(settings) -> list[Row]`.
-Exit code 1 if one could not run; a missed budget is said in the table and in the last line.
+Those of `bench.studies` are run by hand. Exit code 1 if one could not run; a missed budget is said
+in the table and in the last line.
 """
 
 from __future__ import annotations

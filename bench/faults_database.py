@@ -16,9 +16,8 @@ from bench.faults_processes import answering
 
 FROZEN_S: Final = 12.0
 LOCKED_S: Final = 4.0
-BOUND_S: Final = 10.0
-"""`database.connect_s_max` of the site (3 s), a second until that is looked at, 5 s that a newcomer
-waits for a word of a database that stands still, and some air."""
+BOUND_S: Final = 6.0
+"""`database.connect_s_max` of the site (3 s), a second until that is looked at, and some air."""
 CONNECTION: Final = "byline byline"
 AT_ONCE: Final = 4
 

@@ -122,7 +122,7 @@ async def start(tmp_path: Path, database_url: str) -> AsyncIterator[Start]:
             tree = {
                 "database": {"url": database_url, "connect_s_max": 5},
                 "storage": {"url": (tmp_path / "files").as_uri()},  # one for all on a database
-                "embedder": {"kind": "none"},  # see test_meaning.py for the default
+                "embedder": {"kind": "none"},  # see test_default_embedder.py for the default
                 **(settings or {}),
             }
             tree["server"] = {"port": 0, **tree.get("server", {})}

@@ -14,6 +14,9 @@ import threading
 import time
 from typing import Any
 
+import psycopg
+from psycopg.adapt import AdaptersMap
+
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 EFFECTS = {
     "socket.bind",
@@ -57,11 +60,25 @@ class Watch:
             self.effects.append(f"{self.module} does {event} {arguments!r:.80}")
 
 
+def watch_adapters(watch: Watch) -> None:
+    """Note what is registered with psycopg for every connection of the process."""
+    for name in ("register_dumper", "register_loader"):
+        register = getattr(AdaptersMap, name)
+
+        def noted(adapters: AdaptersMap, *given: Any, _register: Any = register) -> None:
+            if adapters is psycopg.adapters:
+                watch.effects.append(f"{watch.module} registers {given!r:.80} with psycopg")
+            _register(adapters, *given)
+
+        setattr(AdaptersMap, name, noted)
+
+
 def main() -> None:
     import byline
 
     watch, seconds = Watch(), {}
     sys.addaudithook(watch)
+    watch_adapters(watch)
     for module in pkgutil.walk_packages(byline.__path__, "byline."):
         if module.name.endswith(".__main__"):
             continue

@@ -164,6 +164,22 @@ def test_no_module_has_the_name_of_another() -> None:
     assert shared.keys() == SAME_THING_IN_TWO_PACKAGES.keys(), shared
 
 
+SAME_CLASS_NAME_IN_TWO_PACKAGES = {
+    "Database": "the branch that configures the database (always `schema.Database`), and its pool",
+}
+
+
+def test_no_public_class_has_the_name_of_one_in_another_package() -> None:
+    """In a stack trace, a type hint or a search for it, a class is its name alone."""
+    places: dict[str, set[str]] = defaultdict(set)
+    for path in python_files("src"):
+        for node in syntax_tree(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].add(path.parent.relative_to(SOURCE).as_posix())
+    shared = {name: sorted(there) for name, there in places.items() if len(there) > 1}
+    assert shared.keys() == SAME_CLASS_NAME_IN_TWO_PACKAGES.keys(), shared
+
+
 def test_every_module_started_as_a_process_is_there() -> None:
     """A module that is named after `-m` in a string moves without its importers noticing."""
     named = re.compile(r"byline(?:\.\w+)+")

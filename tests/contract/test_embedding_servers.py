@@ -33,8 +33,8 @@ async def server(_server: FakeMachine) -> FakeMachine:
     return _server
 
 
-def config(base_url: str, **more: object) -> schema.Embedder:
-    return schema.Embedder.model_validate(
+def config(base_url: str, **more: object) -> schema.EmbedderBranch:
+    return schema.EmbedderBranch.model_validate(
         {"kind": "http", "base_url": base_url, "model": "m", **more}
     )
 

@@ -9,7 +9,8 @@ import aiohttp
 import pytest
 from contract_servers import ModelServer, asking, read
 
-from byline.testing.fake_server import MODE_NAMES
+from byline.testing.fake_server import MODE_NAMES, RequestLog
+from byline.testing.http1 import Peer
 from byline.testing.machine import FakeMachine, black_hole, closed_port, fake_machine
 
 BODY = {"model": "qwen", "messages": [{"role": "user", "content": "hi"}]}
@@ -144,3 +145,14 @@ async def test_a_closed_port_refuses_and_a_black_hole_swallows() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await asyncio.open_connection(host, int(port))
+
+
+async def test_a_request_whose_client_has_left_does_not_run_at_once_with_the_next() -> None:
+    """On a busy computer the machine notices both in one turn of its event loop."""
+    log, leaves, comes = RequestLog(), Peer(asyncio.Transport()), Peer(asyncio.Transport())
+    log.served.add(leaves)
+    await log.count(requests=1, running=1)
+    leaves.left.set()
+    log.served.add(comes)
+    await log.count(requests=1, running=1)
+    assert (log.counts["running"], log.counts["running_max"]) == (2, 1)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from embedded_home import query
+from bundled_server_home import query
 
 from byline.store.bundled.bundled_server import embedded_postgres
 

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -150,28 +151,57 @@ async def test_a_server_that_goes_away_is_named_and_found_again_when_it_is_back(
             assert await names(database) == ["default"]
 
 
-async def test_a_server_that_freezes_is_given_up_and_found_again_when_it_thaws(
-    home: Path,
+@pytest.fixture
+def quick_to_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frozen server is noticed in a fraction of a second."""
+    monkeypatch.setattr(database_module, "_WATCH_S", 0.01)
+    monkeypatch.setattr(database_module, "_DOUBTED_AFTER_S", 0.05)
+    monkeypatch.setattr(database_module, "_HANDSHAKE_S", (0.2, 0.2))
+
+
+@pytest.mark.usefixtures("quick_to_doubt")
+async def test_a_server_that_freezes_is_given_up_for_all_and_found_again_when_it_thaws(
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with embedded_postgres(home) as url, open_database(QUICK, url) as database:
-        await database.check()
+        await _until_served(database)
         with _frozen(home, url):
-            async with asyncio.timeout(20):
-                for _ in range(2):
-                    with pytest.raises(DatabaseUnavailable, match="cannot be reached"):
-                        await database.check()
+            with pytest.raises(DatabaseUnavailable, match="cannot be reached"):
+                async with asyncio.timeout(20):
+                    await database.check()
+            with monkeypatch.context() as noting:  # nobody waits on a connection that is left
+                noting.setattr(database._pool, "getconn", _never_asked)
+                for _ in range(3):
+                    with pytest.raises(DatabaseUnavailable, match="accepts no new connection"):
+                        async with database.connection():
+                            pass
         async with asyncio.timeout(10):
             await _until_served(database)
 
 
+async def _never_asked(timeout_s: float) -> None:
+    raise AssertionError("a connection was asked for")
+
+
+@pytest.mark.usefixtures("quick_to_doubt")
 async def test_a_long_statement_is_not_taken_for_a_frozen_server(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("byline.store.database._WATCH_S", 0.05)
-    async with open_database(QUICK, database_url) as database, database.connection() as one:
-        await one.execute("SELECT pg_sleep(1.5)")  # five times as long as QUICK waits
-        await one.execute(INSERT)
+    monkeypatch.setattr(database_module, "_HANDSHAKE_S", (5.0, 5.0))
+    answered = 0
+    accepts = database_module._accepts_connections
+
+    async def counting(url: str, s_max: float) -> bool:
+        nonlocal answered
+        answered += await accepts(url, s_max)
+        return True
+
+    monkeypatch.setattr(database_module, "_accepts_connections", counting)
     async with open_database(QUICK, database_url) as database:
+        async with database.connection() as one:
+            while answered < 3:  # longer than a frozen server is believed in
+                await one.execute("SELECT pg_sleep(0.1)")
+            await one.execute(INSERT)
         assert await names(database) == ["default", "kept"]
 
 
@@ -273,19 +303,19 @@ async def test_a_lone_statement_that_is_cut_off_leaves_a_transaction_for_the_nex
         assert await (await connection.execute("SELECT 1 AS n")).fetchone() == {"n": 1}
 
 
+@pytest.mark.usefixtures("quick_to_doubt")
 async def test_a_server_that_greets_nobody_is_hung_up_on_by_all_who_waited_too_long_meanwhile(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     greetings = 0
-    monkeypatch.setattr(database_module, "_WATCH_S", 0.01)
     async with open_database(QUICK, database_url) as database:
         both_are_late = asyncio.Event()
 
-        async def greets(url: str) -> bool:
+        async def greets(url: str, s_max: float) -> bool:
             nonlocal greetings
             greetings += 1
             await both_are_late.wait()
-            return False
+            return greetings > 1
 
         monkeypatch.setattr(database_module, "_accepts_connections", greets)
 
@@ -298,9 +328,42 @@ async def test_a_server_that_greets_nobody_is_hung_up_on_by_all_who_waited_too_l
             while not greetings:  # noqa: ASYNC110  no event tells of it
                 await asyncio.sleep(0.01)
             tasks.append(asyncio.create_task(wait_long()))
-            while len(database._late()) < 2:  # noqa: ASYNC110  time passes
+            while len(database._doubted()) < 2:  # noqa: ASYNC110  time passes
                 await asyncio.sleep(0.01)
             both_are_late.set()
             told = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(one) for one in told] == [DatabaseUnavailable, DatabaseUnavailable]
-    assert greetings == 1
+
+
+@pytest.mark.usefixtures("quick_to_doubt")
+async def test_who_leaves_a_server_that_does_not_answer_asks_it_for_nothing_more(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancelled_at_the_server = 0
+
+    async def cancel_safe(connection: object, *, timeout: float = 30.0) -> None:
+        nonlocal cancelled_at_the_server
+        cancelled_at_the_server += 1
+
+    async def greets(url: str, s_max: float) -> bool:
+        return False
+
+    hang_up = database_module._shut_down_socket
+
+    def hang_up_and_leave(connection: Any) -> None:
+        hang_up(connection)
+        task.cancel()
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "cancel_safe", cancel_safe)
+    monkeypatch.setattr(database_module, "_accepts_connections", greets)
+    monkeypatch.setattr(database_module, "_shut_down_socket", hang_up_and_leave)
+
+    async def wait_long() -> None:
+        async with database.connection() as connection:
+            await connection.execute("SELECT pg_sleep(60)")
+
+    async with open_database(QUICK, database_url) as database:
+        task = asyncio.create_task(wait_long())
+        async with asyncio.timeout(10):
+            await asyncio.wait([task])
+    assert cancelled_at_the_server == 0

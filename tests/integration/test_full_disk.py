@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from embedded_home import named
+from bundled_server_home import named
 
 from byline.config import schema
 from byline.errors import StorageFull

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from checkup_doubles import MemoryCheckup
 from dispatch_doubles import Lab, ScriptedClient, Step, two_macs
+from doctor_doubles import MemoryCheckup
 from fastapi import FastAPI
 from history_doubles import MemoryConversations, MemoryRecords
 from in_process import Caller

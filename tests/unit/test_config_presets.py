@@ -9,7 +9,7 @@ import pytest
 
 from byline.config.config_file import check_config
 from byline.config.presets import PRESETS, preset_text
-from byline.config.schema import Embedder
+from byline.config.schema import EmbedderBranch
 from byline.errors import BadRequest
 
 _ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ def test_the_embedder_that_the_example_has_as_a_comment_is_one() -> None:
         told = tomllib.loads("\n".join(lines)) | {"kind": kind}
         if kind != "http":
             told = {"kind": kind}
-        assert Embedder.model_validate(told).kind == kind
+        assert EmbedderBranch.model_validate(told).kind == kind
         assert f'"{kind}"' in lines[0]
 
 

@@ -2,9 +2,9 @@
 
 Two signals decide: how much of the question's words one passage covers (each weighted by its
 rarity), and how near the nearest passage is in meaning. Their weights were fitted by logistic
-regression on questions with and without an answer in the library (`bench/evidence.py`, which also
-fits them again). They recognise questions on subjects that the documents do not treat at all. That
-a passage on the subject leaves the question itself open, only a reader can tell.
+regression on questions with and without an answer in the library (`bench/studies/evidence.py`,
+which also fits them again). They recognise questions on subjects that the documents do not treat at
+all. That a passage on the subject leaves the question itself open, only a reader can tell.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ class Ingest(Branch):
     )
 
 
-class Embedder(Branch):
+class EmbedderBranch(Branch):
     """What turns passages and questions into vectors, so that search goes by meaning too."""
 
     kind: Literal["e5-small", "http", "none"] = Field(
@@ -296,7 +296,7 @@ class Config(Branch):
     storage: Storage = Storage()
     ask: Ask = Ask()
     ingest: Ingest = Ingest()
-    embedder: Embedder = Embedder()
+    embedder: EmbedderBranch = EmbedderBranch()
     log: Log = Log()
     machines: dict[Name, Machine] = Field(default_factory=_built_in_machines)
     backends: dict[Name, Backend] = Field(default_factory=_built_in_backends)

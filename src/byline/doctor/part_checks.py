@@ -172,7 +172,7 @@ async def passages_finding(config: schema.Config, database: Database) -> Finding
 
 
 async def embedding_of(
-    connection: AsyncConnection[DictRow], config: schema.Embedder
+    connection: AsyncConnection[DictRow], config: schema.EmbedderBranch
 ) -> EmbeddingStatus:
     """How far the passages are embedded, by what the last attempts left in the database."""
     if config.kind == "none":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,8 @@ _INT8_ELEMENT: Final = np.dtype([("bytes", ">i4"), ("value", ">i8")])
 
 
 class Packed(bytes):
-    """A parameter in PostgreSQL's binary format; the cast in the statement names its type."""
+    """A parameter in PostgreSQL's binary format; the cast in the statement names its type. Taken on
+    connections of `Database` (`allow_packed`)."""
 
 
 class _PackedDumper(Dumper):
@@ -46,7 +47,9 @@ class _PackedDumper(Dumper):
         return obj
 
 
-psycopg.adapters.register_dumper(Packed, _PackedDumper)
+def allow_packed(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Let statements on this connection take `Packed` parameters."""
+    connection.adapters.register_dumper(Packed, _PackedDumper)
 
 
 def int4_array(values: npt.ArrayLike) -> Packed:

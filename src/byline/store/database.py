@@ -25,6 +25,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from byline.background import in_background
 from byline.config import schema
 from byline.errors import BylineError, DatabaseUnavailable, StartFailed, StorageFull
+from byline.store.binary_copy import allow_packed
 from byline.store.migrate import SchemaState, migrate, outstanding
 from byline.store.statements import statements
 
@@ -38,8 +39,13 @@ _CONNECT_RETRY_S: Final = 0.25
 _POOL_TRY_S: Final = 1.0
 _CHECK_S_MAX: Final = 2.0
 _WATCH_S: Final = 1.0
-_HANDSHAKE_S_MAX: Final = 5
-"""A server that has not accepted a new connection by then does not answer the old ones either."""
+_DOUBTED_AFTER_S: Final = 1.0
+"""A connection borrowed for longer is a reason to ask whether the server still answers."""
+_HANDSHAKE_S: Final = (2.0, 5.0)
+"""A server that has not accepted a new connection by then does not answer the old ones either: so
+that it is known by `connect_s_max`, but not sooner than the first and not later than the second."""
+_UNANSWERED_WAIT_S: Final = 0.25
+"""How long a caller waits for a server that is known not to answer."""
 
 
 def as_byline_error(error: psycopg.Error) -> BylineError | None:
@@ -78,13 +84,15 @@ class Database:
     """Database owns the pool. `url` is for callers that need a connection of their own (LISTEN,
     advisory locks)."""
 
-    def __init__(self, url: str, pool: AsyncConnectionPool[AsyncConnection[DictRow]]) -> None:
+    def __init__(self, url: str, pool: AsyncConnectionPool[_PooledConnection]) -> None:
         self.url = url
         self._pool = pool
         # Callers wait here, in order of arrival, and not in the pool: a caller who waits there
         # while the server is down is not tried again before others come.
         self._permits = asyncio.Semaphore(pool.max_size)
-        self._borrowed_until: dict[AsyncConnection[DictRow], float] = {}
+        self._borrowed_at: dict[_PooledConnection, float] = {}
+        self._answers = asyncio.Event()
+        self._answers.set()
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection[DictRow]]:
         """Borrow a connection for one transaction: committed at the end, rolled back on an error.
@@ -139,17 +147,18 @@ class Database:
         try:
             with database_errors():
                 connection = await self._borrow(deadline)
-                self._borrowed_until[connection] = time.monotonic() + wait_s_max
+                self._borrowed_at[connection] = time.monotonic()
                 try:
                     yield connection
                 finally:
-                    del self._borrowed_until[connection]
+                    del self._borrowed_at[connection]
                     await self._pool.putconn(connection)
         finally:
             self._permits.release()
 
-    async def _borrow(self, deadline: float) -> AsyncConnection[DictRow]:
+    async def _borrow(self, deadline: float) -> _PooledConnection:
         while True:
+            await self._wait_until_it_answers()
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 raise PoolTimeout("no connection in time")
@@ -162,37 +171,49 @@ class Database:
             await connection.close()
             await self._pool.putconn(connection)
 
+    async def _wait_until_it_answers(self) -> None:
+        """Wait while the server is known not to answer, but not for long: its idle connections are
+        open all the same, and a caller who got one would wait on it in vain."""
+        if not self._answers.is_set():
+            try:
+                async with asyncio.timeout(_UNANSWERED_WAIT_S):
+                    await self._answers.wait()
+            except TimeoutError:
+                raise PoolTimeout("it accepts no new connection") from None
+
     async def watch(self) -> None:
         """End the connections to a server that is there and does not answer, while the pool is
-        open.
+        open, and refuse new callers until it does.
 
         A frozen server keeps its connections open, so neither the kernel nor the client library
         ever gives up. How long a statement may take is unknown; but a server that works on one
         still accepts new connections, and one that does not is as good as away.
         """
+        least_s, most_s = _HANDSHAKE_S
+        handshake_s_max = min(max(self._pool.timeout - _DOUBTED_AFTER_S, least_s), most_s)
         while True:
-            await asyncio.sleep(_WATCH_S)
-            late = self._overdue()
-            if late and not await _accepts_connections(self.url):
-                for connection in self._overdue():  # others have become overdue meanwhile
-                    _shut_down_socket(connection)
-            elif late:
-                due = time.monotonic() + self._pool.timeout
-                self._borrowed_until.update(
-                    (one, due) for one in late if one in self._borrowed_until
-                )
+            await asyncio.sleep(_WATCH_S if self._answers.is_set() else _CONNECT_RETRY_S)
+            if self._answers.is_set() and not self._doubted():
+                continue
+            if await _accepts_connections(self.url, handshake_s_max):
+                self._answers.set()
+                continue
+            self._answers.clear()
+            for connection in self._doubted():  # others have waited long meanwhile
+                _shut_down_socket(connection)
 
-    def _overdue(self) -> list[AsyncConnection[DictRow]]:
-        """Return the connections borrowed for longer than a caller waits for one."""
-        now = time.monotonic()
-        return [one for one, due in self._borrowed_until.items() if due < now]
+    def _doubted(self) -> list[_PooledConnection]:
+        """Return the connections borrowed so long that the server may be frozen."""
+        since = time.monotonic() - _DOUBTED_AFTER_S
+        return [one for one, borrowed_at in self._borrowed_at.items() if borrowed_at < since]
 
 
-async def _accepts_connections(url: str) -> bool:
-    """Whether the server answers a new connection, even with a refusal."""
+async def _accepts_connections(url: str, s_max: float) -> bool:
+    """Whether the server answers a new connection within `s_max`, even with a refusal."""
     try:
-        connection = await AsyncConnection.connect(url, connect_timeout=_HANDSHAKE_S_MAX)
-    except psycopg.errors.ConnectionTimeout:
+        async with asyncio.timeout(s_max):
+            connection = await AsyncConnection.connect(url)
+    except TimeoutError:
         return False
     except psycopg.Error:
         return True  # refused, or gone: the old connections then end by themselves
@@ -200,8 +221,21 @@ async def _accepts_connections(url: str) -> bool:
     return True
 
 
-def _shut_down_socket(connection: AsyncConnection[DictRow]) -> None:
+class _PooledConnection(AsyncConnection[DictRow]):
+    """A connection that asks for nothing any more once its socket was shut down."""
+
+    is_shut_down = False
+
+    async def cancel_safe(self, *, timeout: float = 30.0) -> None:
+        """As psycopg's own, which a statement that is left calls. It would wait for a server that
+        does not answer."""
+        if not self.is_shut_down:
+            await super().cancel_safe(timeout=timeout)
+
+
+def _shut_down_socket(connection: _PooledConnection) -> None:
     """Shut down the connection's socket: whoever waits on it gets an error."""
+    connection.is_shut_down = True
     with (
         contextlib.suppress(OSError, psycopg.Error),
         socket.socket(fileno=os.dup(connection.fileno())) as line,
@@ -232,12 +266,14 @@ async def open_database(config: schema.Database, url: str) -> AsyncIterator[Data
     with database_errors():
         async with connection:
             await migrate(connection)
-    pool = AsyncConnectionPool[AsyncConnection[DictRow]](
+    pool = AsyncConnectionPool[_PooledConnection](
         url,
+        connection_class=_PooledConnection,
         kwargs=_connection_keywords(config),
         min_size=1,
         max_size=config.pool_size_max,
         timeout=config.connect_s_max,
+        configure=_configure,
         reconnect_timeout=_POOL_TRY_S,  # short, so that its growing pauses never outlast an outage
         open=False,
         name="byline",
@@ -250,6 +286,10 @@ async def open_database(config: schema.Database, url: str) -> AsyncIterator[Data
             yield database
     finally:
         await pool.close()
+
+
+async def _configure(connection: AsyncConnection[DictRow]) -> None:
+    allow_packed(connection)
 
 
 async def schema_of(config: schema.Database, url: str) -> SchemaState:

@@ -51,8 +51,12 @@ class Peer:
         self._writable.clear()
 
     async def send(self, data: bytes) -> None:
-        """Write bytes as they are; waits while the client does not read."""
-        if not self.left.is_set():
+        """Write bytes as they are; waits while the client does not read.
+
+        A client is seen to have left a turn of the event loop later than its transport is closed,
+        and an answer that never has to wait is one turn.
+        """
+        if not self.left.is_set() and not self._transport.is_closing():
             self._transport.write(data)
             await self._writable.wait()
 

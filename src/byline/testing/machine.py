@@ -29,7 +29,7 @@ from typing import Any
 
 import aiohttp
 
-from byline.testing.fake_server import MODE_NAMES, Machine, behaviour_of
+from byline.testing.fake_server import MODE_NAMES, FakeServer, behaviour_of
 from byline.testing.server_shapes import KINDS
 
 BACKLOG_TRIES_MAX = 64
@@ -186,7 +186,7 @@ def main() -> None:
         }
     )
     try:
-        asyncio.run(Machine(behaviour, chosen.host).run(chosen.port))
+        asyncio.run(FakeServer(behaviour, chosen.host).run(chosen.port))
     except KeyboardInterrupt:
         return
 

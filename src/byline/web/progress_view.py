@@ -43,8 +43,8 @@ class ProgressStep:
 
 
 @dataclass(slots=True)
-class AskProgress:
-    """AskProgress is an ask after some of its events. `seq` is the number of the last one; `text`
+class ProgressView:
+    """ProgressView is an ask after some of its events. `seq` is the number of the last one; `text`
     is the answer so far, unprocessed."""
 
     phase: ProgressPhase = ProgressPhase.SEARCHING
@@ -56,9 +56,9 @@ class AskProgress:
     text: str = ""
 
 
-def ask_progress(rows: Iterable[Row]) -> AskProgress:
+def ask_progress(rows: Iterable[Row]) -> ProgressView:
     """The progress of an ask after these events."""
-    now = AskProgress()
+    now = ProgressView()
     calls: dict[str, ProgressStep] = {}
     for row in rows:
         _take(now, calls, str(row["type"]), row["data"])
@@ -66,7 +66,7 @@ def ask_progress(rows: Iterable[Row]) -> AskProgress:
     return now
 
 
-def _take(now: AskProgress, calls: dict[str, ProgressStep], kind: str, data: Row) -> None:
+def _take(now: ProgressView, calls: dict[str, ProgressStep], kind: str, data: Row) -> None:
     match kind:
         case "sources":
             now.sources, now.phase = list(data["sources"]), ProgressPhase.ADMITTED

@@ -14,7 +14,7 @@ from byline.web.progress_view import ask_progress
 async def turn_now(parts: PageParts, ask: StoredAsk) -> dict[str, Any]:
     """What `turn.html` and `live.html` show of an ask. It may change as long as the ask runs.
 
-    Besides what `turn_view.turn` gives: `now` is its `AskProgress` (None if it ended without
+    Besides what `turn_view.turn` gives: `now` is its `ProgressView` (None if it ended without
     steps), `here` whether this process answers it, `state` the state of its backend, and
     `elapsed_ms`.
     """

@@ -37,7 +37,10 @@ class CoalescingTransport:
         self._held_bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Send `data` together with what else is written in this turn."""
+        """Send `data` together with what else is written in this turn; on a lost connection, send
+        nothing."""
+        if self._is_lost():
+            return
         if not self._held:
             self._loop.call_soon(self._flush)
         self._held.append(data)
@@ -58,7 +61,13 @@ class CoalescingTransport:
     def _flush(self) -> None:
         if self._held:
             held, self._held, self._held_bytes = self._held, [], 0
-            self._transport.write(b"".join(held))
+            if not self._is_lost():
+                self._transport.write(b"".join(held))
+
+    def _is_lost(self) -> bool:
+        """Whether nothing that is written now can arrive. The protocol hears of it a turn later,
+        and asyncio logs a warning for each write until then."""
+        return self._transport.is_closing() and not self._transport.get_write_buffer_size()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

@@ -45,7 +45,7 @@ TIMEOUT_READ_S_MAX: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class CompletionCall:
+class ParsedCompletionRequest:
     """A parsed chat request: which backend to call with what, and how to answer."""
 
     backend: Backend
@@ -54,7 +54,7 @@ class CompletionCall:
     include_usage: bool
 
 
-def read_call(body: bytes, dispatcher: Dispatcher) -> CompletionCall:
+def read_call(body: bytes, dispatcher: Dispatcher) -> ParsedCompletionRequest:
     """Parse an OpenAI chat request. Raises BadRequest, UnknownBackend, ToolsUnsupported."""
     sent = _parse(body)
     backend = _backend(sent.get("model"), dispatcher)
@@ -66,7 +66,7 @@ def read_call(body: bytes, dispatcher: Dispatcher) -> CompletionCall:
     stream_options = sent.get("stream_options") or {}
     if not isinstance(stream_options, dict):
         _refuse("stream_options", "an object")
-    return CompletionCall(
+    return ParsedCompletionRequest(
         backend=backend,
         request=ChatRequest(
             messages=_messages(sent.get("messages")),
@@ -193,7 +193,7 @@ def _timeout_read_s(sent: object) -> float:
 
 
 def completion(
-    call: CompletionCall, completion_id: str, created: int, deltas: Sequence[Delta]
+    call: ParsedCompletionRequest, completion_id: str, created: int, deltas: Sequence[Delta]
 ) -> dict[str, Any]:
     """The complete answer as OpenAI's `chat.completion`; `model` is the backend's name."""
     last = deltas[-1]
@@ -218,7 +218,7 @@ def completion(
 class ChunkWriter:
     """Writes deltas as the chunks of one stream. What all chunks share is encoded once."""
 
-    def __init__(self, call: CompletionCall, completion_id: str, created: int) -> None:
+    def __init__(self, call: ParsedCompletionRequest, completion_id: str, created: int) -> None:
         self._call = call
         shared = json_bytes(
             {

@@ -22,7 +22,7 @@ from byline.api.http.http_bytes import byline_headers, json_bytes
 from byline.api.http.json_responses import json_response
 from byline.api.openai.chat_completions import (
     ChunkWriter,
-    CompletionCall,
+    ParsedCompletionRequest,
     completion,
     model_backends,
     read_call,
@@ -74,7 +74,9 @@ async def complete_chat(request: Request) -> Response:
         return failure(error, body=openai_error_body(error), headers=headers)
 
 
-async def _whole(request: Request, call: CompletionCall, headers: dict[str, str]) -> Response:
+async def _whole(
+    request: Request, call: ParsedCompletionRequest, headers: dict[str, str]
+) -> Response:
     reading = call.backend.collect(call.request, Priority.FOREGROUND)
     said = await run_while_connected(request.receive, reading)
     if not any(map(says_something, said)):
@@ -83,7 +85,7 @@ async def _whole(request: Request, call: CompletionCall, headers: dict[str, str]
 
 
 async def _streamed(
-    request: Request, call: CompletionCall, deltas: Deltas, headers: dict[str, str]
+    request: Request, call: ParsedCompletionRequest, deltas: Deltas, headers: dict[str, str]
 ) -> Response:
     """Wait for the first delta: until then a refusal can still have its own status."""
 
@@ -104,7 +106,7 @@ async def _streamed(
 
 
 async def _chunks(
-    request: Request, call: CompletionCall, first: Delta, rest: Deltas
+    request: Request, call: ParsedCompletionRequest, first: Delta, rest: Deltas
 ) -> AsyncGenerator[bytes, None]:
     """The chunks of a stream. A failure ends them with an error and without `[DONE]`, so half an
     answer is never called done."""

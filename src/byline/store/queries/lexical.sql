@@ -198,3 +198,9 @@ FROM passages JOIN stored_documents AS documents ON documents.id = passages.docu
 WHERE documents.collection = %(collection)s AND passages.id > %(after)s
 ORDER BY passages.id
 LIMIT %(limit)s;
+
+-- name: set_fingerprints
+-- Those that are the same are left alone: a row that is written anew takes its space twice.
+UPDATE passages SET fingerprint = made.fingerprint
+FROM unnest(%(passages)s::bigint[], %(fingerprints)s::bigint[]) AS made (id, fingerprint)
+WHERE passages.id = made.id AND passages.fingerprint IS DISTINCT FROM made.fingerprint;

@@ -16,7 +16,7 @@ class Embedders:
     `configured` is None for kind "none": then nothing is embedded, and searches have no dense leg.
     """
 
-    def __init__(self, config: schema.Embedder, dispatcher: Dispatcher) -> None:
+    def __init__(self, config: schema.EmbedderBranch, dispatcher: Dispatcher) -> None:
         """Starts and opens nothing."""
         bundled = E5Embedder(config.workers, config.query_wait_s_max)
         self.configured = _configured(config, dispatcher, bundled)
@@ -40,7 +40,7 @@ class Embedders:
 
 
 def _configured(
-    config: schema.Embedder, dispatcher: Dispatcher, bundled: E5Embedder
+    config: schema.EmbedderBranch, dispatcher: Dispatcher, bundled: E5Embedder
 ) -> Embedder | None:
     match config.kind:
         case "none":

@@ -34,7 +34,7 @@ class HttpEmbedder:
     """An Embedder over HTTP. `gate` is that of `config.machine`, None if it names none."""
 
     def __init__(
-        self, config: schema.Embedder, gate: Gate | None, read_key: Callable[[], str]
+        self, config: schema.EmbedderBranch, gate: Gate | None, read_key: Callable[[], str]
     ) -> None:
         """Opens nothing. `config.base_url` and `config.model` are there: see `config.check`."""
         assert config.base_url is not None

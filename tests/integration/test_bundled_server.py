@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from embedded_home import linux_only, query, running_child, serving, until
+from bundled_server_home import linux_only, query, running_child, serving, until
 
 from byline.errors import HomeUnusable, StartFailed
 from byline.store.bundled.bundled_server import embedded_postgres

@@ -15,6 +15,7 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 9)})
         self.done: list[bytes | str] = []
+        self.unsent_bytes = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.done.append(bytes(data))
@@ -24,6 +25,9 @@ class Wire(asyncio.Transport):
 
     def is_closing(self) -> bool:
         return "closed" in self.done
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent_bytes
 
     def pause_reading(self) -> None:
         self.done.append("paused")
@@ -77,3 +81,25 @@ async def test_in_everything_else_it_is_the_transport() -> None:
     assert joining.get_extra_info("peername") == ("127.0.0.1", 9)
     joining.pause_reading()
     assert wire.done == ["paused"]
+
+
+async def test_nothing_is_written_to_a_connection_that_is_lost() -> None:
+    wire = Wire()
+    joining = CoalescingTransport(wire)
+    joining.write(b"held when it is lost")
+    wire.close()
+    for _ in range(3):
+        joining.write(b"x" * HELD_BYTES_MAX)
+    await turn()
+    assert wire.done == ["closed"]
+
+
+async def test_a_connection_that_closes_behind_what_is_unsent_takes_more() -> None:
+    """A client that says no more may still read: the transport closes once all is sent."""
+    wire = Wire()
+    wire.unsent_bytes = 1
+    joining = CoalescingTransport(wire)
+    wire.close()
+    joining.write(b"the rest")
+    await turn()
+    assert wire.done == ["closed", b"the rest"]

@@ -27,6 +27,7 @@ from bench.library import empty_library
 from bench.report import Row
 from bench.retrieval import DEFAULT_DATA, lines, open_text
 from bench.settings import Settings
+from bench.studies.run_study import run_study
 from byline.config import schema
 from byline.domain.documents import Chunk, ExtractedText, Heading
 from byline.domain.searches import QueryForm, SearchHit, SearchRequest
@@ -239,3 +240,7 @@ async def _store(
         ]
         await index_passages(connection, collection, indexed)
     return document_id
+
+
+if __name__ == "__main__":
+    run_study(NAME, run)

@@ -13,7 +13,7 @@ from importlib import machinery
 from pathlib import Path
 
 import pytest
-from embedded_home import linux_only, named, owners, query, running_child, serving
+from bundled_server_home import linux_only, named, owners, query, running_child, serving
 
 from byline.errors import HomeUnusable, StartFailed
 from byline.store.bundled import programs

@@ -1,6 +1,6 @@
 """A file of Korean questions in the form of SQuAD, as a development set for benchmarks.
 
-    python -m bench.korquad KorQuAD_v1.0_dev.json DATA/korquad_ko
+    python -m bench.studies.korquad KorQuAD_v1.0_dev.json DATA/korquad_ko
 
 The file is https://github.com/korquad/korquad.github.io/tree/master/dataset; a paragraph is named
 by its article and its number there. Of the questions `QUESTIONS` are taken, the same every time.

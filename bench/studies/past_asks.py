@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 from bench.generated import passages
 from bench.report import Row
 from bench.settings import Settings
+from bench.studies.run_study import run_study
 from byline.ask.history.ask_lists import list_asks
 from byline.ask.history.search_terms import ask_terms
 from byline.config import schema
@@ -129,3 +130,7 @@ def _terms_row(texts: Sequence[str]) -> Row:
         ask_terms("", text)
     ms = (time.perf_counter() - began) * 1000 / len(texts)
     return Row("history: making an answer findable", ms, "ms", 1.0, "lower", "120 words, mean")
+
+
+if __name__ == "__main__":
+    run_study(NAME, run)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 import byline
 from byline.config.config_file import OWN_VARIABLES
 from byline.config.key_owners import named_keys, origin_of
-from byline.config.schema import Config, Embedder, Machine, OpenAIBackend
+from byline.config.schema import Config, EmbedderBranch, Machine, OpenAIBackend
 from byline.dispatch.connection_test_keys import TrialKeys
 from byline.errors import BadRequest
 
@@ -35,7 +35,7 @@ def configured() -> Config:
             "three": backend("http://10.0.0.3:8080", "CLOUD_KEY"),
             "open": backend("http://10.0.0.4:8080", None),
         },
-        embedder=Embedder(
+        embedder=EmbedderBranch(
             kind="http", base_url="http://vectors", model="m", api_key_env="VECTORS_KEY"
         ),
     )

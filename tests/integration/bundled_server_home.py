@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-CHILD = Path(__file__).with_name("embedded_process.py")
+CHILD = Path(__file__).with_name("bundled_server_process.py")
 linux_only = pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
 
 

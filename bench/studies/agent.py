@@ -14,6 +14,7 @@ from bench.library import empty_library, fill_documents
 from bench.report import Row
 from bench.retrieval import DEFAULT_DATA, QuestionSet, read_set
 from bench.settings import Settings
+from bench.studies.run_study import run_study
 from byline.ask.agent.step import (
     AgentEffect,
     AgentPhase,
@@ -107,3 +108,7 @@ async def _next(
     return ModelMessage(
         "", (RequestedCall("search", json.dumps({"query": titles[missing[0]]})),), "tool_calls"
     )
+
+
+if __name__ == "__main__":
+    run_study(NAME, run)

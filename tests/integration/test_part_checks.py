@@ -97,7 +97,7 @@ async def checkup_of(
 ) -> AsyncIterator[Checkup]:
     kinds = {"kind": "none"} if embedder is None else {"kind": "e5-small"}
     config = config or schema.Config()
-    config = config.model_copy(update={"embedder": schema.Embedder.model_validate(kinds)})
+    config = config.model_copy(update={"embedder": schema.EmbedderBranch.model_validate(kinds)})
 
     def client(name: str, backend: schema.LlamaCppBackend | schema.OpenAIBackend) -> object:
         return make_client(name, backend, home=None, slots=1)  # type: ignore[arg-type]

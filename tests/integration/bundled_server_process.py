@@ -1,7 +1,7 @@
 """A stand-in for Byline that only runs the bundled PostgreSQL: a test may kill it.
 
-`python embedded_process.py HOME` prints the server's address, or `code: message`, and stays until
-its standard input ends.
+`python bundled_server_process.py HOME` prints the server's address, or `code: message`, and stays
+until its standard input ends.
 """
 
 from __future__ import annotations

@@ -7,11 +7,12 @@ Two libraries of half of squad2_en's articles each, and one of multihop_en, as i
     absent        its article is in the other library
     foreign       a question of multihop_en put to squad2_en's articles
 
-Where the data have korquad_ko (`bench/korquad.py` makes it), its articles are halved likewise, and
-its questions answered or absent: Korean has numbers of its own.
+Where the data have korquad_ko (`bench/studies/korquad.py` makes it), its articles are halved
+likewise, and its questions answered or absent: Korean has numbers of its own.
 
 The numbers in `ask/evidence` were fitted on half of the articles; figures are of the other half.
-`python -m bench.evidence` fits them anew, prints them and draws `docs/explanation/evidence.svg`.
+`python -m bench.studies.evidence fit` fits them anew, prints them and draws
+`docs/explanation/evidence.svg`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from bench.library import Text, empty_library
 from bench.report import Row
 from bench.retrieval import DEFAULT_DATA, QuestionSet, open_text, read_set
 from bench.settings import Settings, settings_from
+from bench.studies.run_study import run_study
 from bench.vectors import KeptVectors, kept_vectors, searchable
 from byline.ask.evidence import GENERAL, KOREAN, EvidenceWeights, likelihood
 from byline.config.schema import Ask
@@ -52,7 +54,7 @@ FALSE_REFUSALS = 0.01
 """Share of answered questions of the fitted half that the threshold may refuse."""
 FALSE_REFUSALS_SHIFTED = 0.005
 """The same of a language whose intercepts alone are its own, at the threshold out of the box."""
-PICTURE = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "evidence.svg"
+PICTURE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "evidence.svg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,4 +289,7 @@ def _picture(by_kind: dict[str, list[float]]) -> str:
 
 
 if __name__ == "__main__":
-    asyncio.run(_fit())
+    if sys.argv[1:] == ["fit"]:
+        asyncio.run(_fit())
+    else:
+        run_study(NAME, run)

@@ -72,7 +72,7 @@ WHAT_A_TEXT_IS_FINDABLE_BY = [
 
 @pytest.mark.parametrize(("text", "expected"), WHAT_A_TEXT_IS_FINDABLE_BY)
 def test_a_text_is_findable_by(text: str, expected: str) -> None:
-    words = [term for term in term_strings(text) if " " not in term]  # days: test_dates.py
+    words = [term for term in term_strings(text) if " " not in term]  # days: test_date_terms.py
     assert words == expected.split()
 
 
