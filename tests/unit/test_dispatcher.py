@@ -137,7 +137,8 @@ async def test_a_call_is_told_when_it_waits_and_when_it_starts() -> None:
     call = await lab.clients["gemma-macmini"].call()
 
     async def second() -> list[Delta]:
-        return [delta async for delta in backend.call(request(), Priority.FOREGROUND, heard)]
+        events = backend.events(request(), Priority.FOREGROUND)
+        return [delta async for delta in heard.deltas(events)]
 
     reader = asyncio.create_task(second())
     await lab.dispatcher.gate("macmini").until(lambda s: s.waiting_foreground == 1)

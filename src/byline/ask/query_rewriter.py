@@ -21,7 +21,7 @@ from byline.config import schema
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import AskEvent, AskNote, AskQueued, AskRequest
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.gates import AskedBy, Asker, Priority, Queued
+from byline.domain.gates import AskedBy, Asker, Queued
 from byline.errors import MachineError
 
 
@@ -74,7 +74,7 @@ async def rewrite_follow_up(
 async def _rewrite_events(
     call: ChatRequest, backend: Backend, said: list[str]
 ) -> AsyncGenerator[AskEvent, None]:
-    async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
+    async with aclosing(call_events(backend, call)) as events:
         async for event in events:
             if isinstance(event, Queued):
                 yield AskQueued(event)

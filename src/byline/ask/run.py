@@ -16,12 +16,12 @@ from contextlib import aclosing, contextmanager
 
 from byline.ask.agent.agent_run import run_agent
 from byline.ask.answer_check import AnswerChecker
-from byline.ask.answer_text import StreamFilter, answer_text, says_something
+from byline.ask.answer_text import answer_text, says_something
 from byline.ask.ask_parts import AskParts
 from byline.ask.ask_progress import AskProgress
 from byline.ask.evidence import NOTHING_FOUND, judge_evidence
 from byline.ask.merge_adjacent import merge_adjacent, numbered_source
-from byline.ask.model_call import byline_after, call_events
+from byline.ask.model_call import ms_since, stream_message
 from byline.ask.prompt.prompt_budget import TokenBudget
 from byline.ask.prompt.prompt_builder import build_prompt
 from byline.ask.prompt.server_token_count import count_tight_prompt
@@ -31,12 +31,10 @@ from byline.ask.quotes import quote_sources
 from byline.config import schema
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import (
-    REPETITION,
     AskDone,
     AskEvent,
     AskMode,
     AskNote,
-    AskQueued,
     AskRequest,
     AskStarted,
     Byline,
@@ -47,7 +45,7 @@ from byline.domain.asks import (
     ToolCalled,
 )
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.gates import AskedBy, Asker, Priority, Queued, Started
+from byline.domain.gates import AskedBy, Asker
 from byline.domain.searches import QueryForm, SearchRequest, SearchResult
 from byline.errors import LlmError
 
@@ -174,33 +172,13 @@ async def _generate(
         options={"temperature": parts.config.temperature},
         asked_by=AskedBy(Asker.ASK, progress.ask_id),
     )
-    started_at = time.perf_counter()
-    stream = StreamFilter(progress)
-    async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
+    deltas: list[Delta] = []
+    async with aclosing(stream_message(backend, call, progress, deltas)) as events:
         async for event in events:
-            match event:
-                case Queued():
-                    yield AskQueued(event)
-                case Started():
-                    started_at = time.perf_counter()
-                    progress.timings_ms["queue"] = event.queue_ms
-                    yield AskStarted(backend.name, backend.machine, backend.model, event.queue_ms)
-                case Delta():
-                    if event.content:
-                        progress.timings_ms.setdefault("first_token", _ms_since(started_at))
-                        for told in stream.feed(event.content):
-                            yield told
-                    progress.byline = byline_after(backend, event, progress.byline)
-                    if stream.repeats_itself():
-                        progress.finish_reason = REPETITION
-                        break
-                    if event.finish_reason is not None:
-                        progress.usage, progress.finish_reason = event.usage, event.finish_reason
-                        if event.usage and (counted := event.usage.prompt_tokens):
-                            parts.calibrations.learn(
-                                backend.name, backend.model, prompt.plain, counted
-                            )
-    progress.timings_ms["generate"] = _ms_since(started_at)
+            yield event
+    progress.usage = deltas[-1].usage
+    if progress.usage and (counted := progress.usage.prompt_tokens):
+        parts.calibrations.learn(backend.name, backend.model, prompt.plain, counted)
     progress.text = answer_text(progress.text)
 
 
@@ -212,8 +190,4 @@ def _numbered_sources(found: SearchResult) -> tuple[Source, ...]:
 def _timed(progress: AskProgress, part: str) -> Iterator[None]:
     begun = time.perf_counter()
     yield
-    progress.timings_ms[part] = _ms_since(begun)
-
-
-def _ms_since(begun: float) -> float:
-    return (time.perf_counter() - begun) * 1000
+    progress.timings_ms[part] = ms_since(begun)

@@ -19,7 +19,7 @@ from byline.config.schema import (
     OpenAIBackend,
     QuotesBackend,
 )
-from byline.dispatch.calls import BackendCalls, CallObserver
+from byline.dispatch.calls import BackendCalls, CallEvent
 from byline.dispatch.clock import Clock
 from byline.dispatch.gate.arrivals import NO_RESERVATION, Reservation
 from byline.dispatch.gate.local_gate import Gate, gate_limits
@@ -59,12 +59,12 @@ class _Calls(Protocol):
     def reserve(self, ask_id: str) -> Reservation: ...
 
     def stream(
-        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
-    ) -> AsyncGenerator[Delta, None]: ...
+        self, request: ChatRequest, priority: Priority
+    ) -> AsyncGenerator[CallEvent, None]: ...
 
-    async def collect(
-        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
-    ) -> list[Delta]: ...
+    def deltas(self, request: ChatRequest, priority: Priority) -> AsyncGenerator[Delta, None]: ...
+
+    async def collect(self, request: ChatRequest, priority: Priority) -> list[Delta]: ...
 
     async def count_tokens(self, text: str) -> int | None: ...
 
@@ -97,10 +97,9 @@ class Backend:
         its `asked_by`. Give it back when the ask ends. Raises GateFull, as the call would."""
         return self._calls.reserve(ask_id)
 
-    def call(
-        self, request: ChatRequest, priority: Priority, observer: CallObserver | None = None
-    ) -> AsyncGenerator[Delta, None]:
-        """Wait for the machine, call its model, yield its deltas; the last one has a
+    def events(self, request: ChatRequest, priority: Priority) -> AsyncGenerator[CallEvent, None]:
+        """Wait for the machine, call its model, and yield all that is told of it: `Queued` when it
+        has to wait and each time its place changes, `Started`, and the deltas; the last one has a
         `finish_reason`.
 
         To leave the queue or stop the upstream, close the generator (`contextlib.aclosing`) or
@@ -109,11 +108,14 @@ class Backend:
         GateTimeout, BackendUnavailable, LlmError, Stopping.
         """
         self._refuse_tools(request)
-        return self._calls.stream(request, priority, observer)
+        return self._calls.stream(request, priority)
 
-    async def collect(
-        self, request: ChatRequest, priority: Priority, observer: CallObserver | None = None
-    ) -> list[Delta]:
+    def call(self, request: ChatRequest, priority: Priority) -> AsyncGenerator[Delta, None]:
+        """Yield only the deltas of `events`; raises the same."""
+        self._refuse_tools(request)
+        return self._calls.deltas(request, priority)
+
+    async def collect(self, request: ChatRequest, priority: Priority) -> list[Delta]:
         """Return all deltas of `call`; raises the same.
 
         Use it for BACKGROUND work. It returns nothing before the end, so a preempted call starts
@@ -121,7 +123,7 @@ class Backend:
         ends as Preempted instead; whoever makes it anew begins at the tail, with a count of 0.
         """
         self._refuse_tools(request)
-        return await self._calls.collect(request, priority, observer)
+        return await self._calls.collect(request, priority)
 
     def stream(
         self,
@@ -322,14 +324,13 @@ class _NoModelCalls:
     def reserve(self, ask_id: str) -> Reservation:
         return NO_RESERVATION
 
-    def stream(
-        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
-    ) -> AsyncGenerator[Delta, None]:
+    def stream(self, request: ChatRequest, priority: Priority) -> AsyncGenerator[CallEvent, None]:
         raise self._refusal()
 
-    async def collect(
-        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
-    ) -> list[Delta]:
+    def deltas(self, request: ChatRequest, priority: Priority) -> AsyncGenerator[Delta, None]:
+        raise self._refusal()
+
+    async def collect(self, request: ChatRequest, priority: Priority) -> list[Delta]:
         raise self._refusal()
 
     def _refusal(self) -> BadRequest:
