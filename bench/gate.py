@@ -12,7 +12,7 @@ from contextlib import aclosing
 from bench.report import Row
 from bench.settings import Settings
 from byline.backend.chat_client import ProbeResult
-from byline.config.schema import Ask, Config, LlamaCppBackend, Machine, OpenAIBackend
+from byline.config.schema import Ask, BackendBranch, Config, Machine, OpenAIBackend
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.dispatch.gate.admission import GateLimits
@@ -124,7 +124,7 @@ def _backend(client: _Client, *, capacity: int, max_tokens: int) -> tuple[Dispat
         },
     )
 
-    def make_client(name: str, backend: OpenAIBackend | LlamaCppBackend) -> _Client:
+    def make_client(name: str, backend: BackendBranch) -> _Client:
         return client
 
     dispatcher = Dispatcher(config, make_client, LoopClock(), Feed())

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from byline.backend.chat_client import ProbeResult
 from byline.config.schema import (
     Ask,
+    BackendBranch,
     Config,
-    LlamaCppBackend,
     Machine,
     OpenAIBackend,
     QuotesBackend,
@@ -211,6 +211,6 @@ class Lab:
         self.feed = Feed()
         self.dispatcher = Dispatcher(config, self._make_client, self.clock, self.feed)
 
-    def _make_client(self, name: str, config: OpenAIBackend | LlamaCppBackend) -> ScriptedClient:
+    def _make_client(self, name: str, config: BackendBranch) -> ScriptedClient:
         self.clients[name] = ScriptedClient(self._script)
         return self.clients[name]

@@ -71,7 +71,9 @@ async def stream_message(
                 case Started(queue_ms):
                     begun = time.perf_counter()
                     progress.add_ms("queue", queue_ms)
-                    yield AskStarted(backend.name, backend.machine, backend.model, queue_ms)
+                    yield AskStarted(
+                        backend.name, backend.machine, backend.model_requested, queue_ms
+                    )
                 case Delta():
                     progress.byline = byline_after(
                         backend, event, progress.byline if deltas else None
@@ -105,7 +107,7 @@ def byline_of(backend: Backend, delta: Delta) -> Byline:
     return Byline(
         backend=backend.name,
         machine=backend.machine,
-        model_requested=backend.model,
+        model_requested=backend.model_requested,
         model_loaded=served.model_loaded if served else None,
         verified=served.verified if served else False,
         note=served.note if served else _NOT_TOLD[delta.finish_reason is None],

@@ -47,7 +47,6 @@ from byline.domain.asks import (
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.gates import AskedBy, Asker
 from byline.domain.searches import QueryForm, SearchRequest, SearchResult
-from byline.errors import LlmError
 
 
 async def run_ask(
@@ -57,8 +56,9 @@ async def run_ask(
 
     Raises any `BylineError`; `progress` then still holds what was found so far.
     """
+    model = backend.model
     backend.try_connect()  # a backend known to be down is tried while the search runs
-    calibration = parts.calibrations.of(backend.name, backend.model)
+    calibration = parts.calibrations.of(backend.name, backend.model_requested)
     async with aclosing(rewrite_follow_up(request, backend, progress, calibration)) as events:
         async for event in events:
             yield event
@@ -77,7 +77,7 @@ async def run_ask(
     progress.sources = merge_adjacent(
         _numbered_sources(found),
         places,
-        context_tokens=backend.context_tokens,
+        context_tokens=model.context_tokens if model is not None else 0,
         calibration=calibration,
     )
     yield SourcesFound(tuple(progress.sources), progress.ask_id)
@@ -88,7 +88,7 @@ async def run_ask(
         return
 
     await backend.refuse_unless_back()
-    if not _has_no_model(backend):
+    if model is not None:
         await count_tight_prompt(request.question, progress.sources, backend, parts.calibrations)
 
     checker = AnswerChecker(progress)
@@ -101,8 +101,8 @@ async def run_ask(
                         yield checked
                 case ToolCalled() | AskNote():  # the text before was no part of the answer
                     checker = AnswerChecker(progress)
-    if not _has_no_model(backend) and not says_something(progress.text):
-        raise LlmError(backend.name, "empty_answer", machine=backend.machine)
+    if model is not None and not says_something(progress.text):
+        raise backend.empty_answer()
     if not progress.sources:  # an agent that found nothing answers from its own knowledge
         yield AskDone(progress.refused(NOTHING_FOUND))
         return
@@ -121,14 +121,10 @@ async def _refusal(request: AskRequest, found: SearchResult, parts: AskParts) ->
     return Refusal("no_documents", "There are no documents to answer from yet.")
 
 
-def _has_no_model(backend: Backend) -> bool:
-    return isinstance(backend.config, schema.QuotesBackend)
-
-
 def _answer(
     request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
-    if _has_no_model(backend):
+    if backend.model is None:
         return _quote(request, backend, progress, parts)
     if request.mode is AskMode.AGENT:
         return run_agent(request, backend, progress, parts)
@@ -140,16 +136,15 @@ async def _quote(
 ) -> AsyncGenerator[AskEvent, None]:
     """Answer without a model. Byline itself is the machine, which has no gate."""
     assert isinstance(backend.config, schema.QuotesBackend)
-    yield AskStarted(backend.name, backend.machine, backend.model, queue_ms=0.0)
+    name = backend.model_requested
+    yield AskStarted(backend.name, backend.machine, name, queue_ms=0.0)
     with _timed(progress, "generate"):
         progress.text = quote_sources(
             progress.searched_for or request.question,
             progress.sources,
             sentences_max=backend.config.sentences_max,
         )
-    progress.byline = Byline(
-        backend.name, backend.machine, backend.model, backend.model, verified=True
-    )
+    progress.byline = Byline(backend.name, backend.machine, name, name, verified=True)
     yield Token(progress.text)
 
 
@@ -157,12 +152,13 @@ async def _generate(
     request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
     """Answer with the backend's model, through the gate of its machine."""
-    calibration = parts.calibrations.of(backend.name, backend.model)
+    model = backend.model_to_call()
+    calibration = parts.calibrations.of(backend.name, backend.model_requested)
     prompt = build_prompt(
         request.question,
         progress.sources,
-        TokenBudget(backend.context_tokens, backend.max_tokens, calibration),
-        history_messages(progress.turns, backend.context_tokens // 4, calibration),
+        TokenBudget(model.context_tokens, model.max_tokens, calibration),
+        history_messages(progress.turns, model.context_tokens // 4, calibration),
     )
     progress.sources = prompt.sources
     call = ChatRequest(
@@ -178,7 +174,7 @@ async def _generate(
             yield event
     progress.usage = deltas[-1].usage
     if progress.usage and (counted := progress.usage.prompt_tokens):
-        parts.calibrations.learn(backend.name, backend.model, prompt.plain, counted)
+        parts.calibrations.learn(backend.name, model.name, prompt.plain, counted)
     progress.text = answer_text(progress.text)
 
 

@@ -196,9 +196,9 @@ def _kind_faults(
 def _likely_kind(table: Mapping[str, Any]) -> str:
     if near := nearest(str(table.get("kind", "")), BACKEND_KINDS):
         return near
-    if "base_url" in table:
-        return "openai"
-    return "llama-cpp" if "machine" in table or "model" in table else "quotes"
+    kinds = BACKEND_KINDS.items()
+    named = [kind for kind, branch in kinds if set(branch.named_by) & set(table)]
+    return (named or [kind for kind, branch in kinds if not branch.named_by])[0]
 
 
 def _shown(location: KeyPath, value: object) -> str:

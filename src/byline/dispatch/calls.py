@@ -26,7 +26,7 @@ from typing import Any
 import structlog
 
 from byline.backend.chat_client import ChatClient
-from byline.config.schema import LlamaCppBackend, OpenAIBackend
+from byline.config.schema import BackendBranch
 from byline.dispatch.gate.arrivals import NO_RESERVATION, Reservation
 from byline.dispatch.gate.local_gate import Gate, GateSlot
 from byline.dispatch.health.health_monitor import HealthMonitor
@@ -198,7 +198,7 @@ class BackendCalls:
     def __init__(
         self,
         name: str,
-        config: OpenAIBackend | LlamaCppBackend,
+        config: BackendBranch,
         client: ChatClient,
         gate: Gate,
         monitor: HealthMonitor,

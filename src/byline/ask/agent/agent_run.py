@@ -91,7 +91,7 @@ async def run_agent(
                     yield Token(rest)
                 progress.text = text
             case Fail(text):
-                raise LlmError(backend.name, "empty_answer", machine=backend.machine, text=text)
+                raise backend.empty_answer(text)
 
 
 class _AgentCalls:
@@ -100,12 +100,13 @@ class _AgentCalls:
     def __init__(
         self, request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
     ) -> None:
-        self._backend = backend
+        self._backend, self._model = backend, backend.model_to_call()
+        context_tokens, max_tokens = self._model.context_tokens, self._model.max_tokens
         self._progress = progress
         self._calibrations = parts.calibrations
         # Kept for the whole run: the beginning of the messages must not change between rounds.
-        self._calibration = parts.calibrations.of(backend.name, backend.model)
-        self._budget = TokenBudget(backend.context_tokens, backend.max_tokens, self._calibration)
+        self._calibration = parts.calibrations.of(backend.name, self._model.name)
+        self._budget = TokenBudget(context_tokens, max_tokens, self._calibration)
         self._options = {"temperature": parts.config.temperature}
         self._timeout_read_s = request.timeout_read_s or parts.config.timeout_read_s
         self.message = ModelMessage("")
@@ -117,10 +118,10 @@ class _AgentCalls:
             self._calibration,
         )
         found = tuple(progress.sources)
-        shown = _sources_that_fit(found, backend.context_tokens // 3, self._calibration)
+        shown = _sources_that_fit(found, context_tokens // 3, self._calibration)
         self.toolbox.seed(found, shown)
         progress.sources = shown
-        history = history_messages(progress.turns, backend.context_tokens // 6, self._calibration)
+        history = history_messages(progress.turns, context_tokens // 6, self._calibration)
         self._opening = RunOpening(request.question, shown, history)
 
     async def call(self, effect: CallWithTools | CallForAnswer) -> AsyncGenerator[AskEvent, None]:
@@ -142,7 +143,7 @@ class _AgentCalls:
             # A call with tools teaches nothing: some templates write the tools out, some omit them.
             if usage and usage.prompt_tokens and not request.tools:
                 plain = self._calibration.plain(request.messages)
-                self._calibrations.learn(backend.name, backend.model, plain, usage.prompt_tokens)
+                self._calibrations.learn(backend.name, self._model.name, plain, usage.prompt_tokens)
             repeats = progress.finish_reason == REPETITION
             self.message = _model_message(deltas, finish="length" if repeats else "")
 
