@@ -40,5 +40,5 @@ class Quoting:
         raise AssertionError("an ask ends with Done")
 
 
-def _no_client(name: str, backend: schema.Backend) -> ChatClient:
+def _no_client(name: str, backend: schema.BackendBranch) -> ChatClient:
     raise AssertionError(f"{name} has a model; only quotes is asked here")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from byline.ask.ask_json import also_in_json
-from byline.config.schema import Config, QuotesBackend
+from byline.config.schema import Config
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.ask_filters import ListedAsk
 from byline.domain.asks import StoredAsk
@@ -159,12 +159,12 @@ def backend_json(
     """One backend and its machine's gate; the gate's fields are null if there is no gate."""
     backend = dispatcher.get_backend(name)
     health = backend.health()
-    gate = None if isinstance(backend.config, QuotesBackend) else gates.get(backend.machine)
+    model, gate = backend.model, gates.get(backend.machine)
     return {
         "name": backend.name,
         "machine": backend.machine,
         "kind": backend.kind,
-        "model": None if gate is None else backend.model,
+        "model": model and model.name,
         "default": name == default,
         "state": health.state.value,
         "since": health.since.isoformat(),
@@ -176,8 +176,8 @@ def backend_json(
         and {"foreground": gate.waiting_foreground, "background": gate.waiting_background},
         "capabilities": {
             "tools": backend.tools,
-            "context_tokens": None if gate is None else backend.context_tokens,
-            "max_tokens": None if gate is None else backend.max_tokens,
+            "context_tokens": model and model.context_tokens,
+            "max_tokens": model and model.max_tokens,
         },
     }
 

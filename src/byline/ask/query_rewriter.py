@@ -17,11 +17,10 @@ from byline.ask.query_rewrite import (
     shares_terms,
     with_earlier_terms,
 )
-from byline.config import schema
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import AskEvent, AskNote, AskQueued, AskRequest
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.gates import AskedBy, Asker, Priority, Queued
+from byline.domain.gates import AskedBy, Asker, Queued
 from byline.errors import MachineError
 
 
@@ -32,7 +31,7 @@ async def rewrite_follow_up(
     on it. If the call fails, a note says so and the question is searched as it is."""
     if not progress.turns:
         return
-    if isinstance(backend.config, schema.QuotesBackend):
+    if backend.model is None:
         query: str | None = with_earlier_terms(request.question, progress.turns)
         note = AskNote("carried_over", f"Searched for: {query}")
     else:
@@ -42,10 +41,10 @@ async def rewrite_follow_up(
             backend.refuse_if_down()  # no second wait for a machine that is known to be down
             call = ChatRequest(
                 rewrite_messages(
-                    request.question, progress.turns, backend.context_tokens, calibration
+                    request.question, progress.turns, backend.model.context_tokens, calibration
                 ),
                 timeout_read_s=min(REWRITE_S_MAX, request.timeout_read_s or REWRITE_S_MAX),
-                max_tokens=min(REWRITE_TOKENS_MAX, backend.max_tokens),
+                max_tokens=min(REWRITE_TOKENS_MAX, backend.model.max_tokens),
                 options={"temperature": 0},
                 asked_by=AskedBy(Asker.FOLLOW_UP, progress.ask_id),
             )
@@ -74,7 +73,7 @@ async def rewrite_follow_up(
 async def _rewrite_events(
     call: ChatRequest, backend: Backend, said: list[str]
 ) -> AsyncGenerator[AskEvent, None]:
-    async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
+    async with aclosing(call_events(backend, call)) as events:
         async for event in events:
             if isinstance(event, Queued):
                 yield AskQueued(event)

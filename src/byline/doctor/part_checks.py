@@ -229,7 +229,7 @@ def backend_findings(dispatcher: Dispatcher) -> Sequence[Awaitable[Finding]]:
     return [
         bounded(f"backend {backend.name}", _backend_finding(backend, backend.name == default))
         for backend in dispatcher.backends()
-        if not isinstance(backend.config, schema.QuotesBackend)
+        if backend.model is not None
     ]
 
 

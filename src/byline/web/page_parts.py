@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from byline.ask.service import Asks
-from byline.config.schema import Config, QuotesBackend
+from byline.config.schema import Config
 from byline.dispatch.dispatcher import Dispatcher
 from byline.web.port import HttpPort
 
@@ -48,7 +48,7 @@ def backend_rows(parts: PageParts) -> list[dict[str, Any]]:
         {
             "name": backend.name,
             "machine": backend.machine,
-            "model": None if isinstance(backend.config, QuotesBackend) else backend.model,
+            "model": backend.model and backend.model.name,
             "default": backend.name == default,
             "health": backend.health(),
             "waiting": waiting.get(backend.machine, 0),

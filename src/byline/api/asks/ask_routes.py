@@ -92,7 +92,7 @@ async def _ask(
             )
         )
     except BylineError as error:
-        named = byline_headers(backend.name, backend.machine, backend.model)
+        named = byline_headers(backend.name, backend.machine, backend.model_requested)
         return failure(error, headers=named)
     streamed = options.stream or wants_events(request)
     try:

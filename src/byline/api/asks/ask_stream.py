@@ -29,7 +29,7 @@ def ask_event_stream(request: Request, running: RunningAsk, *, after: int = 0) -
 def ask_headers(running: RunningAsk) -> dict[str, str]:
     """Headers that name who answers, and the id by which the ask can be read again or cancelled."""
     backend = running.backend
-    named = byline_headers(backend.name, backend.machine, backend.model)
+    named = byline_headers(backend.name, backend.machine, backend.model_requested)
     return {"X-Byline-Ask": running.id, **named}
 
 

@@ -11,7 +11,6 @@ from byline.api.http.json_input import parse_json
 from byline.ask.ask_json import byline_json
 from byline.ask.model_call import byline_of
 from byline.backend.decode import assemble_message
-from byline.config.schema import QuotesBackend
 from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.domain.chat import ChatRequest, Delta, Message, Tool, ToolChoice, Usage
 from byline.domain.gates import AskedBy, Asker
@@ -114,7 +113,7 @@ def _backend(name: object, dispatcher: Dispatcher) -> Backend:
         backend = dispatcher.get_backend(name)
     except UnknownBackend:
         raise _unknown(name, dispatcher) from None
-    if isinstance(backend.config, QuotesBackend):  # it has no model to talk to
+    if backend.model is None:
         raise _unknown(name, dispatcher)
     return backend
 
@@ -132,11 +131,7 @@ def _names(dispatcher: Dispatcher) -> list[str]:
 
 def model_backends(dispatcher: Dispatcher) -> list[Backend]:
     """The backends that have a model, in the configuration's order."""
-    return [
-        backend
-        for backend in dispatcher.backends()
-        if not isinstance(backend.config, QuotesBackend)
-    ]
+    return [backend for backend in dispatcher.backends() if backend.model is not None]
 
 
 def _messages(sent: object) -> tuple[Message, ...]:
@@ -269,11 +264,6 @@ def _delta_json(delta: Delta) -> dict[str, Any]:
             for call in delta.tool_calls
         ]
     return said
-
-
-def says_something(delta: Delta) -> bool:
-    """Whether a delta holds any part of an answer."""
-    return bool(delta.content or delta.reasoning or delta.tool_calls)
 
 
 def usage_json(usage: Usage | None) -> dict[str, Any] | None:

@@ -44,6 +44,7 @@ from byline.ask.agent.tools import (
     call_key,
     read_arguments,
 )
+from byline.dispatch.empty_answer import NO_TEXT, how_it_ended
 from byline.domain.asks import AskEvent, AskNote, ToolCalled, ToolOutcome, ToolReturned
 
 ROUNDS_MAX: Final = 6
@@ -322,8 +323,8 @@ def _after_last_message(state: AgentState, message: ModelMessage) -> AgentStep:
     text = text_calls.rest if text_calls.calls else message.content
     if text.strip() and not text_calls.is_cut:  # 7a
         return state, (*published, Finish(text))
-    instead = "it only called tools" if published else "no text came"  # 7b
-    return state, (*published, Fail(f"{instead} (finish_reason {message.finish_reason})"))
+    instead = "it only called tools" if published else NO_TEXT  # 7b
+    return state, (*published, Fail(how_it_ended(message.finish_reason, instead)))
 
 
 def _add_fruitless_turn(state: AgentState, turn: AgentTurn) -> AgentState:
