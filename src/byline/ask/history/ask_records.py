@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from byline.ask.ask_json import answer_json
+from byline.ask.ask_shapes import AnswerShape
 from byline.ask.history.ask_lists import list_asks
 from byline.ask.history.search_terms import ask_terms, update_search_terms
 from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
@@ -78,7 +78,7 @@ class AskRecords:
         row = {
             "id": answer.ask_id,
             "status": answer.status.value,
-            "answer": Jsonb(answer_json(answer), dumps=_dumps),
+            "answer": Jsonb(AnswerShape.json_of(answer), dumps=_dumps),
             "events": Jsonb(transcript, dumps=_dumps),
             **ask_terms(answer.question, answer.answer or answer.partial_answer),
         }
