@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from byline.ask.ask_shapes import (
     AS_STORED,
+    AlsoIn,
     AnswerShape,
     ErrorDetail,
     Moment,
@@ -21,6 +22,7 @@ from byline.ask.ask_shapes import (
     Rounded4,
     Shape,
     SourceShape,
+    last_in_schema,
 )
 from byline.domain.asks import AskStatus
 from byline.domain.documents import DocumentState
@@ -43,7 +45,10 @@ class ErrorShape(Shape):
 class HitShape(PassageShape):
     """One passage found."""
 
+    model_config = ConfigDict(json_schema_extra=last_in_schema("legs"))
+
     legs: dict[str, Rounded4] = Field(description="Score of each retrieval leg that found it.")
+    also_in: AlsoIn
 
 
 class ReadAsShape(Shape):

@@ -8,6 +8,7 @@ rounded number), the field of the shape says so. The docstrings and descriptions
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
@@ -116,6 +117,19 @@ class AlsoInShape(Shape):
     passage_id: int
 
 
+AlsoIn = Annotated[list[AlsoInShape], Field(description="Worse hits that say the same, left out.")]
+
+
+def last_in_schema(name: str) -> Callable[[Json], None]:
+    """Return a `json_schema_extra` that describes the field `name` last, wherever it is written."""
+
+    def move(schema: Json) -> None:
+        schema["properties"][name] = schema["properties"].pop(name)
+        schema["required"].sort(key=name.__eq__)
+
+    return move
+
+
 class PassageShape(Shape):
     """A passage; `excerpt` is the document's `text[start:end]`, in code points."""
 
@@ -129,13 +143,18 @@ class PassageShape(Shape):
     end: int
     excerpt: str = Field(validation_alias=AliasChoices("excerpt", "text"))
     score: Rounded4
-    also_in: list[AlsoInShape] = Field(description="Worse hits that say the same, left out.")
 
 
-class SourceShape(PassageShape):
+class _NumberedShape(Shape):
+    n: int
+
+
+class SourceShape(PassageShape, _NumberedShape):
     """A passage shown to the model, as `[n]`."""
 
-    n: int
+    model_config = ConfigDict(json_schema_extra=last_in_schema("n"))
+
+    also_in: AlsoIn
 
 
 class SentenceShape(Shape):
