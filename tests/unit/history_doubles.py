@@ -54,7 +54,7 @@ class MemoryRecords:
             None,
             request.conversation_id,
             request.mode,
-            request.collection,
+            request.filters.only_collection,
         )
         if self.titles.get(request.conversation_id or "") == "":
             self.titles[str(request.conversation_id)] = title_of(request.question)

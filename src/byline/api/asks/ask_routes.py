@@ -83,7 +83,6 @@ async def _ask(
                 question=question,
                 backend=options.backend,
                 mode=options.mode,
-                collection=options.collection,
                 filters=options.filters(),
                 conversation_id=options.conversation_id,
                 timeout_read_s=options.timeout_read_s,

@@ -46,7 +46,7 @@ class AskRecords:
             "backend": backend,
             "machine": machine,
             "mode": request.mode.value,
-            "collection": request.collection,
+            "collection": request.filters.only_collection,
             "conversation_id": request.conversation_id,
             **ask_terms(request.question, None),
         }
