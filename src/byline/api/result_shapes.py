@@ -72,7 +72,7 @@ class SearchShape(Shape):
     `notes`: sentences on how the search was understood, such as a tag that no document has."""
 
     query: str
-    results: list[HitShape] = Field(validation_alias=AliasChoices("results", "hits"))
+    results: list[HitShape] = Field(validation_alias=AliasChoices("hits", "results"))
     coverage: Rounded4
     notes: list[str]
     read_as: ReadAsShape

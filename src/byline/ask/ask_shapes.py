@@ -59,8 +59,9 @@ class Shape(BaseModel):
     @classmethod
     def json_of(cls, value: object) -> Json:
         """Return `value` as JSON in this shape. Its fields are the attributes (of a mapping, the
-        values) of `value` with the same names, or with those of `validation_alias`; attributes that
-        the shape does not name stay out. Raises ValidationError if one is missing."""
+        values) of `value` with the same names, or with those of `validation_alias`, which names the
+        attribute first: one that is missing costs an exception. What the shape does not name stays
+        out. Raises ValidationError if one is missing."""
         written: Json = cls.__pydantic_serializer__.to_python(
             cls._shaped(value), mode="json", exclude_unset=True, warnings=False
         )
@@ -141,7 +142,7 @@ class PassageShape(Shape):
     heading: str
     start: int
     end: int
-    excerpt: str = Field(validation_alias=AliasChoices("excerpt", "text"))
+    excerpt: str = Field(validation_alias=AliasChoices("text", "excerpt"))
     score: Rounded4
 
 

@@ -13,7 +13,7 @@ class RemovedDocumentShape(Shape):
 
     document: DocumentShape
     removed_at: Moment
-    restorable_until: Moment = Field(validation_alias=AliasChoices("restorable_until", "until"))
+    restorable_until: Moment = Field(validation_alias=AliasChoices("until", "restorable_until"))
 
 
 class DocumentPassageShape(Shape):
@@ -24,7 +24,7 @@ class DocumentPassageShape(Shape):
     heading: str
     start: int
     end: int
-    excerpt: str = Field(validation_alias=AliasChoices("excerpt", "text"))
+    excerpt: str = Field(validation_alias=AliasChoices("text", "excerpt"))
 
 
 class DocumentPassagesShape(Shape):

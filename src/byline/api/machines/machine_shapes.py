@@ -101,7 +101,7 @@ class MachineBackendShape(Shape):
 class MachineCallShape(Shape):
     """A call that has ended. `outcome` is `completed`, `cancelled`, or an error's code."""
 
-    at: Moment = Field(validation_alias=AliasChoices("at", "came_at"))
+    at: Moment = Field(validation_alias=AliasChoices("came_at", "at"))
     backend: str
     priority: PriorityName
     asked_by: Asker = Field(

@@ -78,7 +78,7 @@ class AskRecords:
         row = {
             "id": answer.ask_id,
             "status": answer.status.value,
-            "answer": Jsonb(AnswerShape.json_of(answer), dumps=_dumps),
+            "answer": Jsonb(answer, dumps=_answer_dumps),
             "events": Jsonb(transcript, dumps=_dumps),
             **ask_terms(answer.question, answer.answer or answer.partial_answer),
         }
@@ -157,8 +157,16 @@ def title_of(question: str) -> str:
 
 
 def _dumps(value: object) -> str:
+    return _storable(json.dumps(value, ensure_ascii=False))
+
+
+def _answer_dumps(answer: AskAnswer) -> str:
+    return _storable(AnswerShape.bytes_of(answer).decode())
+
+
+def _storable(text: str) -> str:
     # PostgreSQL's jsonb refuses U+0000, which a model may well emit.
-    return json.dumps(value, ensure_ascii=False).replace("\\u0000", "\\ufffd")
+    return text.replace("\\u0000", "\\ufffd")
 
 
 def _uuid(text: str, what: str = "ask") -> UUID:
