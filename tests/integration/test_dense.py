@@ -108,7 +108,7 @@ async def test_a_filter_is_asked_of_what_the_graph_finds(database: Database) -> 
         narrow = await measure_scope(connection, filters)
         assert narrow.is_narrow
         broad = SearchScope(
-            *(None, 1, 10**6, document_parameters(filters)),
+            *(frozenset(), 1, 10**6, document_parameters(filters)),
             with_conditions(statements("filters")["within_many"]),
         )
         await connection.execute("SET LOCAL enable_seqscan = off")
