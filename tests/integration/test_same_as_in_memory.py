@@ -23,7 +23,7 @@ from byline.ask.history.ask_records import AskRecords
 from byline.ask.history.conversation_records import Conversations
 from byline.domain.asks import AskAnswer, AskRequest, AskStatus
 from byline.domain.documents import Document, DocumentChanges, DocumentSelection, DocumentState
-from byline.domain.searches import Filters, SearchRequest
+from byline.domain.searches import Filters, SearchRequest, one_collection
 from byline.errors import BadRequest, NotFound
 from byline.ingest.library.document_library import Library
 from byline.ingest.library_ports import DocumentLibrary
@@ -292,7 +292,7 @@ async def test_a_search_gives_the_passage_the_question_and_how_it_was_found(
 
 
 @BOTH
-@pytest.mark.parametrize("where", [Filters("letters"), Filters(tags=("",))])
+@pytest.mark.parametrize("where", [Filters(one_collection("letters")), Filters(tags=("",))])
 async def test_a_search_of_what_there_cannot_be_is_refused(
     search: DocumentSearch, where: Filters
 ) -> None:

@@ -62,22 +62,15 @@ class RefusedBy(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AskRequest:
     """One question. `backend` None or blank means the default backend, which then was not named.
-    `resumable`: the ask goes on for a while after its last reader has gone. `collection` is
-    a shorthand for `filters.collection`."""
+    `resumable`: the ask goes on for a while after its last reader has gone."""
 
     question: str
     backend: str | None = None
     mode: AskMode = AskMode.RAG
-    collection: str | None = None
     conversation_id: str | None = None
     timeout_read_s: float | None = None
     resumable: bool = False
     filters: Filters = EVERYTHING
-
-    @property
-    def where(self) -> Filters:
-        """The filters, confined to `collection` if that is given."""
-        return self.filters.confined_to(self.collection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Sequence, Set
 from contextlib import suppress
 from itertools import islice
 from types import TracebackType
@@ -26,6 +26,7 @@ from psycopg.rows import DictRow
 
 from byline.domain.echo import quoted
 from byline.domain.searches import (
+    EVERYTHING,
     QueryForm,
     QueryInterpretation,
     SearchHit,
@@ -85,7 +86,7 @@ class Searcher:
         as quick as the next. An unavailable database is left for the search to report."""
         with suppress(DatabaseUnavailable):
             async with self._database.autocommit() as connection:
-                space = await find_space(connection, self._embedders, None)
+                space = await find_space(connection, self._embedders, EVERYTHING.collections)
             if isinstance(space, SearchableSpace):
                 await space.embedder.prepare()
 
@@ -102,22 +103,22 @@ class Searcher:
         """
         stopwatch = _Stopwatch()
         _check(request)
-        filters = checked_filters(request.where)
+        filters = checked_filters(request.filters)
         parsed = _READERS[request.form](request.query[:QUERY_CHARS_READ_MAX])
         stopwatch.end("analyse")
         async with _DenseTask() as dense_task:
             async with self._database.autocommit() as connection:
-                await _check_sendable(connection, filters.collection)
+                await _check_sendable(connection, filters.collections)
                 scope = await measure_scope(connection, filters)
-                space = await find_space(connection, self._embedders, filters.collection)
-                prefixes = await expand_prefixes(connection, filters.collection, parsed.prefixes)
+                space = await find_space(connection, self._embedders, filters.collections)
+                prefixes = await expand_prefixes(connection, filters.collections, parsed.prefixes)
                 texts = _leg_texts(parsed, prefixes)
                 dense_task.begin(self._nearest(space, texts.meant, scope))
                 query = _lexical_query(texts.words, parsed, prefixes, scope)
                 words = await search_lexical(connection, query)
                 exact = exact_words(texts.words)
-                if filters.collection is not None and not words.query.passages:
-                    await _check_collection(connection, filters.collection)
+                if filters.collections and not words.query.passages:
+                    await _check_collections(connection, filters.collections)
                 notes = await scope_notes(connection, filters, scope)
             stopwatch.end("lexical")
             nearest = await dense_task.result()
@@ -282,21 +283,22 @@ def _check(request: SearchRequest) -> None:
         )
 
 
-async def _check_sendable(connection: AsyncConnection[DictRow], collection: str | None) -> None:
+async def _check_sendable(connection: AsyncConnection[DictRow], collections: Set[str]) -> None:
     """Refuse an unprintable name before it is queried for: PostgreSQL takes no NUL in a text."""
-    if collection is not None and not collection.isprintable():
-        await _check_collection(connection, collection)
+    if not all(map(str.isprintable, collections)):
+        await _check_collections(connection, collections)
 
 
-async def _check_collection(connection: AsyncConnection[DictRow], collection: str) -> None:
+async def _check_collections(connection: AsyncConnection[DictRow], collections: Set[str]) -> None:
     rows = await (await connection.execute(statements("lexical")["known_collections"])).fetchall()
     known = [row["name"] for row in rows]
-    if collection in known:
+    unknown = sorted(collections - set(known))
+    if not unknown:
         return
     named = ", ".join(known[:_COLLECTIONS_NAMED_MAX])
     more = len(known) - _COLLECTIONS_NAMED_MAX
     raise BadRequest(
-        f"There is no collection named {quoted(collection)}.",
+        f"There is no collection named {quoted(unknown[0])}.",
         remedy=f"Name one of: {named}{f' and {more} more' if more > 0 else ''}; "
         "or leave `collection` out to search all of them.",
     )

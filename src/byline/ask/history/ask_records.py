@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from byline.ask.ask_json import answer_json
+from byline.ask.ask_shapes import AnswerShape
 from byline.ask.history.ask_lists import list_asks
 from byline.ask.history.search_terms import ask_terms, update_search_terms
 from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
@@ -46,7 +46,7 @@ class AskRecords:
             "backend": backend,
             "machine": machine,
             "mode": request.mode.value,
-            "collection": request.collection,
+            "collection": request.filters.only_collection,
             "conversation_id": request.conversation_id,
             **ask_terms(request.question, None),
         }
@@ -78,7 +78,7 @@ class AskRecords:
         row = {
             "id": answer.ask_id,
             "status": answer.status.value,
-            "answer": Jsonb(answer_json(answer), dumps=_dumps),
+            "answer": Jsonb(answer, dumps=_answer_dumps),
             "events": Jsonb(transcript, dumps=_dumps),
             **ask_terms(answer.question, answer.answer or answer.partial_answer),
         }
@@ -157,8 +157,16 @@ def title_of(question: str) -> str:
 
 
 def _dumps(value: object) -> str:
+    return _storable(json.dumps(value, ensure_ascii=False))
+
+
+def _answer_dumps(answer: AskAnswer) -> str:
+    return _storable(AnswerShape.bytes_of(answer).decode())
+
+
+def _storable(text: str) -> str:
     # PostgreSQL's jsonb refuses U+0000, which a model may well emit.
-    return json.dumps(value, ensure_ascii=False).replace("\\u0000", "\\ufffd")
+    return text.replace("\\u0000", "\\ufffd")
 
 
 def _uuid(text: str, what: str = "ask") -> UUID:

@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -73,23 +73,21 @@ class Catalogue:
         *,
         limit: int,
         cursor: str | None,
-        collection: str | None = None,
         filters: Filters = EVERYTHING,
         choice: DocumentSelection = ANY_DOCUMENT,
     ) -> DocumentPage:
-        """A page of documents in the order of `choice`; `collection` is short for that of
-        `filters`.
+        """A page of documents in the order of `choice`.
 
         A cursor is a place in the order, so documents that come and go meanwhile make none appear
         twice. Raises `BadRequest` for a broken cursor or one of another order, an unknown
         collection, or a senseless filter.
         """
         limit = max(1, min(limit, LIST_MAX))
-        filters = filtering.checked_filters(filters.confined_to(collection))
+        filters = filtering.checked_filters(filters)
         after_key, after_id = _read_cursor(cursor, choice.sort) if cursor else (None, None)
         async with self._database.connection() as connection:
-            if filters.collection is not None:
-                await _check_known(connection, filters.collection)
+            if filters.collections:
+                await _check_known(connection, filters.collections)
             found = await connection.execute(
                 _sorted_by("list", _ORDERS[choice.sort]),
                 {
@@ -226,11 +224,11 @@ def _ordinal(cursor: str | None) -> int:
     return int(cursor)
 
 
-async def _check_known(connection: AsyncConnection[DictRow], collection: str) -> None:
+async def _check_known(connection: AsyncConnection[DictRow], collections: Set[str]) -> None:
     found = await connection.execute(statements("documents")["collections"])
     known = [row["name"] for row in await found.fetchall()]
-    if collection not in known:
+    if unknown := sorted(collections - set(known)):
         raise BadRequest(
-            f"There is no collection named {collection[:80]!r}.",
+            f"There is no collection named {unknown[0][:80]!r}.",
             remedy=f"Name one of: {', '.join(known[:50])}.",
         )
