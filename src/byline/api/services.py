@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol, Self
 
 from fastapi import Depends
 from starlette.requests import Request
 
+from byline.api.guard import caller_of
 from byline.config.schema import Config
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from byline.dispatch.connection_test import ConnectionTester
     from byline.dispatch.dispatcher import Dispatcher
     from byline.dispatch.machine_views import MachineViews
+    from byline.domain.callers import Caller
     from byline.domain.findings import BacklogStatus, DiskStatus, Finding, Readiness
     from byline.ingest.library_ports import DocumentLibrary, PagePictures
     from byline.observe import Feed, Metrics
@@ -42,8 +44,8 @@ class HealthChecks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Services are the parts of Byline that the API calls. `spool` is a folder for files while they
-    are received, which nobody else uses."""
+    """Services are the parts of Byline that the API calls, as its owner sees them. `spool` is a
+    folder for files while they are received, which nobody else uses."""
 
     config: Config
     library: DocumentLibrary
@@ -60,11 +62,22 @@ class Services:
     checkup: HealthChecks
     spool: Path
 
+    def for_caller(self, caller: Caller) -> Self:
+        """The same parts, confined to what `caller` may see."""
+        return replace(
+            self,
+            library=self.library.for_caller(caller),
+            pictures=self.pictures.for_caller(caller),
+            searcher=self.searcher.for_caller(caller),
+            asks=self.asks.for_caller(caller),
+            conversations=self.conversations.for_caller(caller),
+        )
+
 
 def services_of(request: Request) -> Services:
-    """The services that `create_app` was given."""
+    """The services that `create_app` was given, confined to what the request's caller may see."""
     services: Services = request.app.state.services
-    return services
+    return services.for_caller(caller_of(request))
 
 
 Parts = Annotated[Services, Depends(services_of)]

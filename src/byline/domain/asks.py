@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from byline.domain.callers import OWNER, Caller
 from byline.domain.chat import Usage
 from byline.domain.gates import Queued
 from byline.domain.searches import EVERYTHING, DuplicatePassage, Filters
@@ -63,7 +64,7 @@ class RefusedBy(StrEnum):
 class AskRequest:
     """One question. `backend` None or blank means the default backend, which then was not named.
     `resumable`: the ask goes on for a while after its last reader has gone. `collection` is
-    a shorthand for `filters.collection`."""
+    a shorthand for `filters.collection`. `caller` is set by `Asks.start`, whoever makes it."""
 
     question: str
     backend: str | None = None
@@ -73,6 +74,7 @@ class AskRequest:
     timeout_read_s: float | None = None
     resumable: bool = False
     filters: Filters = EVERYTHING
+    caller: Caller = OWNER
 
     @property
     def where(self) -> Filters:

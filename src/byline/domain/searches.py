@@ -15,7 +15,8 @@ class Filters:
 
     The values of one field are alternatives; all fields must match. `types` are media types or
     short names (`pdf`), `languages` ISO 639-1 codes; `added_from` is included, `added_until` is
-    not; `path` is the beginning of a document's path.
+    not; `path` is the beginning of a document's path. `visible` are the collections that whoever
+    asks may see at all (None: all); `Caller.confined` sets it.
     """
 
     collection: str | None = None
@@ -26,6 +27,7 @@ class Filters:
     added_from: datetime | None = None
     added_until: datetime | None = None
     path: str = ""
+    visible: frozenset[str] | None = None
 
     def confined_to(self, collection: str | None) -> Filters:
         """Return these filters, with `collection` if one is given."""

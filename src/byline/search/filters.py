@@ -18,6 +18,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.domain.callers import Caller
 from byline.domain.formats import media_types
 from byline.domain.searches import Filters
 from byline.errors import BadRequest
@@ -125,6 +126,7 @@ def document_parameters(filters: Filters) -> dict[str, Any]:
     """The parameters of the conditions in `filters.sql`, from checked filters."""
     return {
         "in_collection": filters.collection,
+        "visible": None if filters.visible is None else sorted(filters.visible),
         "in_documents": [uuid.UUID(id_) for id_ in filters.documents] or None,
         "of_types": list(filters.types) or None,
         "in_languages": list(filters.languages) or None,
@@ -166,9 +168,10 @@ async def measure_scope(connection: AsyncConnection[DictRow], filters: Filters) 
 
 
 async def scope_notes(
-    connection: AsyncConnection[DictRow], filters: Filters, scope: SearchScope
+    connection: AsyncConnection[DictRow], filters: Filters, scope: SearchScope, caller: Caller
 ) -> tuple[str, ...]:
-    """Sentences on why nothing can be found in `scope`; empty if something can."""
+    """Sentences on why nothing can be found in `scope`; empty if something can. They tell nothing
+    of documents that `caller` may not see."""
     if not scope.is_filtered or scope.passages:
         return ()
     if scope.documents:
@@ -176,7 +179,8 @@ async def scope_notes(
     unused: list[str] = []
     if filters.tags:
         found = await connection.execute(
-            statements("filters")["tags_nobody_has"], {"with_tags": list(filters.tags)}
+            statements("filters")["tags_nobody_has"],
+            {"with_tags": list(filters.tags), "visible": caller.visible},
         )
         unused = [row["tag"] for row in await found.fetchall()]
     if unused:

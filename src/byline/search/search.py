@@ -17,6 +17,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from copy import copy
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -24,6 +25,7 @@ from typing import Any, Final, NamedTuple, Self
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.domain.callers import OWNER, Caller
 from byline.domain.echo import quoted
 from byline.domain.searches import (
     QueryForm,
@@ -74,11 +76,19 @@ _READERS: Final = {QueryForm.SEARCH: parse_query, QueryForm.QUESTION: as_words}
 
 
 class Searcher:
-    """Searches the passages of one database by words and, if it has `embedders`, by vectors."""
+    """Searches the passages of one database by words and, if it has `embedders`, by vectors: all of
+    them, or what the caller of `for_caller` may see."""
 
     def __init__(self, database: Database, embedders: QueryEmbedders | None = None) -> None:
         self._database = database
         self._embedders = embedders
+        self._caller = OWNER
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same search, confined to the collections that `caller` may see."""
+        seen = copy(self)
+        seen._caller = caller
+        return seen
 
     async def prepare(self) -> None:
         """Start the embedder of the vectors to search, if there are any: the first search is then
@@ -102,12 +112,13 @@ class Searcher:
         """
         stopwatch = _Stopwatch()
         _check(request)
-        filters = checked_filters(request.where)
+        caller = self._caller
+        filters = caller.confined(checked_filters(request.where))
         parsed = _READERS[request.form](request.query[:QUERY_CHARS_READ_MAX])
         stopwatch.end("analyse")
         async with _DenseTask() as dense_task:
             async with self._database.autocommit() as connection:
-                await _check_sendable(connection, filters.collection)
+                await _check_sendable(connection, filters.collection, caller)
                 scope = await measure_scope(connection, filters)
                 space = await find_space(connection, self._embedders, filters.collection)
                 prefixes = await expand_prefixes(connection, filters.collection, parsed.prefixes)
@@ -117,8 +128,8 @@ class Searcher:
                 words = await search_lexical(connection, query)
                 exact = exact_words(texts.words)
                 if filters.collection is not None and not words.query.passages:
-                    await _check_collection(connection, filters.collection)
-                notes = await scope_notes(connection, filters, scope)
+                    await _check_collection(connection, filters.collection, caller)
+                notes = await scope_notes(connection, filters, scope, caller)
             stopwatch.end("lexical")
             nearest = await dense_task.result()
         query_vector = nearest.query_vector
@@ -282,15 +293,23 @@ def _check(request: SearchRequest) -> None:
         )
 
 
-async def _check_sendable(connection: AsyncConnection[DictRow], collection: str | None) -> None:
-    """Refuse an unprintable name before it is queried for: PostgreSQL takes no NUL in a text."""
-    if collection is not None and not collection.isprintable():
-        await _check_collection(connection, collection)
+async def _check_sendable(
+    connection: AsyncConnection[DictRow], collection: str | None, caller: Caller
+) -> None:
+    """Refuse a collection before it is queried for: one with an unprintable name, since PostgreSQL
+    takes no NUL in a text, and one that `caller` may not see."""
+    if collection is None or (collection.isprintable() and caller.may_see(collection)):
+        return
+    await _check_collection(connection, collection, caller)
 
 
-async def _check_collection(connection: AsyncConnection[DictRow], collection: str) -> None:
-    rows = await (await connection.execute(statements("lexical")["known_collections"])).fetchall()
-    known = [row["name"] for row in rows]
+async def _check_collection(
+    connection: AsyncConnection[DictRow], collection: str, caller: Caller
+) -> None:
+    found = await connection.execute(
+        statements("lexical")["known_collections"], {"visible": caller.visible}
+    )
+    known = [row["name"] for row in await found.fetchall()]
     if collection in known:
         return
     named = ", ".join(known[:_COLLECTIONS_NAMED_MAX])

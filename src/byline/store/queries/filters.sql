@@ -2,8 +2,9 @@
 
 -- name: conditions
 -- Conditions on `documents`, for the statements below and the list of documents. A parameter that
--- is NULL does not filter.
+-- is NULL does not filter. `visible` are the collections that the caller may see.
     (%(in_collection)s::text IS NULL OR collection = %(in_collection)s)
+AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
 AND (%(in_documents)s::uuid[] IS NULL OR id = ANY (%(in_documents)s::uuid[]))
 AND (%(of_types)s::text[] IS NULL OR media_type = ANY (%(of_types)s::text[]))
 AND (%(in_languages)s::text[] IS NULL OR language = ANY (%(in_languages)s::text[]))
@@ -28,5 +29,9 @@ AND {document} IN (SELECT id FROM documents WHERE {conditions})
 
 -- name: tags_nobody_has
 SELECT tag FROM unnest(%(with_tags)s::text[]) AS tag
-WHERE NOT EXISTS (SELECT FROM documents WHERE tags @> ARRAY[tag])
+WHERE NOT EXISTS (
+    SELECT FROM documents
+    WHERE tags @> ARRAY[tag]
+      AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
+)
 ORDER BY tag
