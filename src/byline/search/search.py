@@ -112,13 +112,13 @@ class Searcher:
         """
         stopwatch = _Stopwatch()
         _check(request)
-        caller = self._caller
-        filters = caller.confined(checked_filters(request.where))
+        wanted, caller = checked_filters(request.where), self._caller
+        filters = caller.confined(wanted)
         parsed = _READERS[request.form](request.query[:QUERY_CHARS_READ_MAX])
         stopwatch.end("analyse")
         async with _DenseTask() as dense_task:
             async with self._database.autocommit() as connection:
-                await _check_sendable(connection, filters.collection, caller)
+                await _check_sendable(connection, wanted.collection, caller)
                 scope = await measure_scope(connection, filters)
                 space = await find_space(connection, self._embedders, filters.collection)
                 prefixes = await expand_prefixes(connection, filters.collection, parsed.prefixes)
@@ -127,8 +127,8 @@ class Searcher:
                 query = _lexical_query(texts.words, parsed, prefixes, scope)
                 words = await search_lexical(connection, query)
                 exact = exact_words(texts.words)
-                if filters.collection is not None and not words.query.passages:
-                    await _check_collection(connection, filters.collection, caller)
+                if wanted.collection is not None and not words.query.passages:
+                    await _check_collection(connection, wanted.collection, caller)
                 notes = await scope_notes(connection, filters, scope, caller)
             stopwatch.end("lexical")
             nearest = await dense_task.result()

@@ -95,7 +95,8 @@ class Catalogue:
         collection, or a senseless filter.
         """
         limit = max(1, min(limit, LIST_MAX))
-        filters = self._confined(filters.confined_to(collection))
+        filters = filters.confined_to(collection)
+        confined = self._confined(filters)
         after_key, after_id = _read_cursor(cursor, choice.sort) if cursor else (None, None)
         async with self._database.connection() as connection:
             if filters.collection is not None:
@@ -103,7 +104,7 @@ class Catalogue:
             found = await connection.execute(
                 _sorted_by("list", _ORDERS[choice.sort]),
                 {
-                    **_parameters(filters, choice),
+                    **_parameters(confined, choice),
                     "after_key": after_key,
                     "after_id": after_id,
                     "limit": limit + 1,

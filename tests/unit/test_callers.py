@@ -1,0 +1,55 @@
+"""What a caller may see, as filters; and that the guard says who calls, of every request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from api_doubles import office
+
+from byline.domain.callers import OWNER, AccessScope, Caller
+from byline.domain.searches import EVERYTHING, Filters
+
+A_AND_B = frozenset({"a", "b"})
+
+
+def caller(*collections: str) -> Caller:
+    return Caller("k1", frozenset({AccessScope.READ}), frozenset(collections))
+
+
+@pytest.mark.parametrize(
+    ("who", "wanted", "confined"),
+    [
+        (OWNER, EVERYTHING, EVERYTHING),
+        (OWNER, Filters("c"), Filters("c")),
+        (caller("a"), Filters("a", tags=("x",)), Filters("a", tags=("x",))),
+        (caller("a"), Filters(tags=("x",)), Filters("a", tags=("x",))),
+        (caller("a", "b"), Filters("a"), Filters("a")),
+        (caller("a", "b"), EVERYTHING, Filters(visible=A_AND_B)),
+        (caller("a", "b"), Filters("c"), Filters("c", visible=A_AND_B)),
+        (caller("a"), Filters("c"), Filters("c", visible=frozenset({"a"}))),
+    ],
+)
+def test_filters_are_confined_to_what_a_caller_may_see(
+    who: Caller, wanted: Filters, confined: Filters
+) -> None:
+    assert who.confined(wanted) == confined
+
+
+def test_a_caller_who_sees_nothing_at_all_cannot_be_made() -> None:
+    with pytest.raises(ValueError, match="k1"):
+        caller()
+
+
+def test_the_owner_may_do_and_see_everything() -> None:
+    assert OWNER.scopes == frozenset(AccessScope)
+    assert OWNER.visible is None
+    assert OWNER.may_see("whatever")
+
+
+async def test_whoever_reaches_the_server_is_its_owner(tmp_path: Path) -> None:
+    async with office(tmp_path) as byline:
+        asked = await byline.call.get("/api/search/ask?q=When+is+rent+due&backend=quotes")
+        made = {byline.records.callers[id_] for id_ in byline.records.asks}
+    assert asked.status in (200, 400)
+    assert made <= {OWNER.name}
