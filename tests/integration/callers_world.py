@@ -1,4 +1,4 @@
-"""A door with a real database behind it, for two callers: the owner, and `k1`, who sees one collection.
+"""A door with a real database behind it, for three callers: the owner, and two who see less.
 
 The guard takes a request with the header `x-caller` for one of the caller of that name.
 """
@@ -71,8 +71,8 @@ class IdleQueue:
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """What one caller has: a document, a removed one, an ask that cites the first, a conversation of
-    it. `secrets` must not be told to whoever may not see them; `word` is in the document's text."""
+    """What one caller has: a document with `word` in its text, a removed one, an ask that cites the
+    first, and a conversation of it."""
 
     document_id: str
     removed_id: str

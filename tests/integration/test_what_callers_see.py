@@ -21,10 +21,13 @@ from test_api_agent import CALLS, call, play, text
 from test_api_documents import KIND, body, part
 
 from byline.api.app import create_app
+from byline.ask.history.ask_records import AskRecords
 from byline.config import schema
 from byline.domain.asks import AskRequest
 from byline.domain.callers import OWNER, Caller
+from byline.search.document_reader import DocumentReader
 from byline.store.database import Database, open_database
+from byline.store.presence import Presence
 from byline.web.page_routes import page_routes
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -257,6 +260,40 @@ async def test_what_is_removed_together_leaves_alone_what_one_may_not_see(byline
             "DELETE FROM embedding_work WHERE document_id = %s", [theirs.document_id]
         )
     assert kept.rowcount == 1
+
+
+async def test_a_form_adds_and_brings_back_only_where_one_sees(byline: World) -> None:
+    theirs = await byline.plant(OWNER, THEIRS)
+    before = await byline.state_of(theirs)
+    sent = body(part(THEIRS.encode(), field="collection"), part(b"Mine.", name="mine.txt"))
+    added = await byline.send(K1, "POST", "/documents", sent, KIND)
+    [hidden] = await byline.services.library.removals.hidden(1, [theirs.removed_id])
+    moment = f"at={quote(hidden.removed_at.isoformat())}".encode()
+    restored = await byline.send(K1, "POST", "/documents/restore", moment, FORM)
+    samples = await byline.send(K1, "POST", "/start/samples", b"", FORM)
+    assert (added.status, restored.status, samples.status) == (404, 404, 404)
+    assert theirs.tag not in added.body.decode() + restored.body.decode()
+    assert await byline.state_of(theirs) == before
+    back = await byline.send(OWNER, "POST", "/documents/restore", moment, FORM)
+    assert back.status == 303
+
+
+async def test_the_parts_behind_the_routes_confine_by_themselves(byline: World) -> None:
+    theirs = await byline.plant(OWNER, THEIRS)
+    for caller, is_theirs in ((K1, False), (OWNER, True)):
+        reader = DocumentReader(byline.database).for_caller(caller)
+        records = AskRecords(byline.database, Presence(1)).for_caller(caller)
+        catalogue = byline.services.library.for_caller(caller).catalogue
+        listed = await catalogue.passages(theirs.document_id, limit=9, cursor=None)
+        conversations = byline.services.conversations.for_caller(caller)
+        found = (
+            await reader.passages(theirs.document_id),
+            await reader.find(theirs.document_id, "garden"),
+            listed.passages,
+            await records.events(theirs.ask_id, 0),
+            await conversations.asks(theirs.conversation_id),
+        )
+        assert [bool(each) for each in found] == [is_theirs] * len(found)
 
 
 async def test_work_on_what_one_may_not_see_is_not_told(byline: World) -> None:
