@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from search_corpus import Draft, add, add_document
 
-from byline.domain.searches import QueryForm, SearchRequest
+from byline.domain.searches import Filters, QueryForm, SearchRequest, one_collection
 from byline.search.index import vocabulary
 from byline.search.index.reindexing import ensure_current_index
 from byline.search.search import Searcher
@@ -84,7 +84,7 @@ async def test_words_of_other_collections_and_of_deleted_documents_are_left_out(
     await add(database, "Invite them.", collection="school")
     async with database.connection() as connection:
         await connection.execute("DELETE FROM documents WHERE id = %s", [gone])
-    found = await searcher.search(SearchRequest("inv*", collection="school"))
+    found = await searcher.search(SearchRequest("inv*", filters=Filters(one_collection("school"))))
     assert found.read_as.prefixes == {"inv": ("invite",)}
 
 

@@ -24,7 +24,7 @@ from byline.ask.history.conversation_records import Conversations
 from byline.domain.asks import AskAnswer, AskRequest, AskStatus
 from byline.domain.callers import AccessScope, Caller
 from byline.domain.documents import Document, DocumentChanges, DocumentSelection, DocumentState
-from byline.domain.searches import Filters, SearchRequest
+from byline.domain.searches import Filters, SearchRequest, one_collection
 from byline.errors import BadRequest, NotFound
 from byline.ingest.library.document_library import Library
 from byline.ingest.library_ports import DocumentLibrary
@@ -355,7 +355,7 @@ async def test_a_search_finds_nothing_for_who_sees_no_collection_it_is_in(
 
 
 @BOTH
-@pytest.mark.parametrize("where", [Filters("letters"), Filters(tags=("",))])
+@pytest.mark.parametrize("where", [Filters(one_collection("letters")), Filters(tags=("",))])
 async def test_a_search_of_what_there_cannot_be_is_refused(
     search: DocumentSearch, where: Filters
 ) -> None:

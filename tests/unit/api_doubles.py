@@ -82,8 +82,8 @@ class MemorySearcher:
         self.on_search()
         if self.error is not None:
             raise self.error
-        if checked_filters(request.where).collection not in (None, "default"):
-            raise BadRequest(f"There is no collection {quoted(request.where.collection or '')}.")
+        if unknown := checked_filters(request.filters).collections - {"default"}:
+            raise BadRequest(f"There is no collection {quoted(min(unknown))}.")
         hits = self.next_hits.pop(0) if self.next_hits else self.hits
         if not self.caller.may_see("default"):
             hits = ()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from byline.ask.ask_json import answer_json
+from byline.ask.ask_shapes import AnswerShape
 from byline.ask.history.ask_records import title_of
 from byline.ask.history.conversation_records import clean_title
 from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
@@ -67,7 +67,7 @@ class MemoryRecords:
             None,
             request.conversation_id,
             request.mode,
-            request.collection,
+            request.filters.only_collection,
         )
         self.callers[ask_id] = self.caller.name
         if self.titles.get(request.conversation_id or "") == "":
@@ -86,7 +86,7 @@ class MemoryRecords:
         if (stored := self.asks.get(answer.ask_id)) is None:
             return
         self.asks[answer.ask_id] = replace(
-            stored, status=answer.status, finished_at=NOON, answer=answer_json(answer)
+            stored, status=answer.status, finished_at=NOON, answer=AnswerShape.json_of(answer)
         )
         self.transcripts[answer.ask_id] = [dict(row) for row in transcript]
 

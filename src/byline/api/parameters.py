@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from byline.domain.ask_filters import AskFilters
 from byline.domain.asks import AskMode, AskStatus
 from byline.domain.documents import DocumentChanges, DocumentSelection, DocumentSort, DocumentState
-from byline.domain.searches import Filters
+from byline.domain.searches import Filters, one_collection
 from byline.errors import BadRequest, NotFound
 
 PICTURE_WIDTH_MIN: Final = 100
@@ -91,7 +91,7 @@ class FilterParameters(Parameters):
     def filters(self) -> Filters:
         """The filters in the search's terms. Raises `BadRequest` for an invalid date."""
         return Filters(
-            collection=self.collection,
+            collections=one_collection(self.collection),
             documents=comma_separated(self.documents),
             types=comma_separated(self.types),
             languages=comma_separated(self.languages),

@@ -70,7 +70,6 @@ async def run_ask(
             SearchRequest(
                 progress.searched_for or request.question,
                 parts.config.sources_max,
-                request.collection,
                 request.filters,
                 QueryForm.QUESTION,
             )
@@ -118,7 +117,7 @@ async def _refusal(request: AskRequest, found: SearchResult, parts: AskParts) ->
     empty library refuses: the agent may find what the first search missed."""
     if request.mode is AskMode.RAG:
         return judge_evidence(found, evidence_min=parts.config.evidence_min)
-    if found.hits or (await parts.reader.documents(request.where, limit=1))[1]:
+    if found.hits or (await parts.reader.documents(request.filters, limit=1))[1]:
         return None
     return Refusal("no_documents", "There are no documents to answer from yet.")
 

@@ -63,23 +63,17 @@ class RefusedBy(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AskRequest:
     """One question. `backend` None or blank means the default backend, which then was not named.
-    `resumable`: the ask goes on for a while after its last reader has gone. `collection` is
-    a shorthand for `filters.collection`. `caller` is set by `Asks.start`, whoever makes it."""
+    `resumable`: the ask goes on for a while after its last reader has gone. `caller` is set by
+    `Asks.start`, whoever makes it."""
 
     question: str
     backend: str | None = None
     mode: AskMode = AskMode.RAG
-    collection: str | None = None
     conversation_id: str | None = None
     timeout_read_s: float | None = None
     resumable: bool = False
     filters: Filters = EVERYTHING
     caller: Caller = OWNER
-
-    @property
-    def where(self) -> Filters:
-        """The filters, confined to `collection` if that is given."""
-        return self.filters.confined_to(self.collection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from byline.domain.echo import quoted
 from byline.domain.searches import Filters
+from byline.errors import NotFound
 
 
 class AccessScope(StrEnum):
@@ -48,17 +50,14 @@ class Caller:
         return self.collections is None or collection in self.collections
 
     def confined(self, filters: Filters) -> Filters:
-        """Return `filters`, which then let through only what the caller may see.
-
-        1. it may see all, or the filters name a collection it may see  → as they are
-        2. they name none, and it may see one                           → confined to that one
-        3. otherwise                                                    → confined by `visible`
-        """
-        if self.collections is None or filters.collection in self.collections:  # 1
+        """Return `filters`, which then let through only what the caller may see. Raises `NotFound`
+        if they name only collections it may not see: no filter could say "none"."""
+        if self.collections is None:
             return filters
-        if filters.collection is None and len(self.collections) == 1:  # 2
-            return filters.confined_to(*self.collections)
-        return replace(filters, visible=self.collections)  # 3
+        named = filters.collections or self.collections
+        if not named & self.collections:
+            raise NotFound(f"There is no collection named {quoted(min(named))}.")
+        return replace(filters, collections=named & self.collections)
 
 
 OWNER: Final = Caller("owner", frozenset(AccessScope))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -11,15 +11,15 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which documents may be found. Empty fields allow all.
+    """Which documents may be found. Empty fields allow all, so sets of `collections` that have
+    nothing in common must be refused before they become a filter.
 
     The values of one field are alternatives; all fields must match. `types` are media types or
     short names (`pdf`), `languages` ISO 639-1 codes; `added_from` is included, `added_until` is
-    not; `path` is the beginning of a document's path. `visible` are the collections that whoever
-    asks may see at all (None: all); `Caller.confined` sets it.
+    not; `path` is the beginning of a document's path.
     """
 
-    collection: str | None = None
+    collections: frozenset[str] = frozenset()
     documents: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
@@ -27,14 +27,19 @@ class Filters:
     added_from: datetime | None = None
     added_until: datetime | None = None
     path: str = ""
-    visible: frozenset[str] | None = None
 
-    def confined_to(self, collection: str | None) -> Filters:
-        """Return these filters, with `collection` if one is given."""
-        return self if collection is None else replace(self, collection=collection)
+    @property
+    def only_collection(self) -> str | None:
+        """The collection, if there is exactly one."""
+        return next(iter(self.collections)) if len(self.collections) == 1 else None
 
 
 EVERYTHING: Final = Filters()
+
+
+def one_collection(name: str | None) -> frozenset[str]:
+    """`Filters.collections` for a collection that may be named or not."""
+    return frozenset() if name is None else frozenset({name})
 
 
 class QueryForm(StrEnum):
@@ -47,19 +52,12 @@ class QueryForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """What to search for, and in which documents. `limit` is the most passages to return;
-    `collection` is a shorthand for `filters.collection`."""
+    """What to search for, and in which documents. `limit` is the most passages to return."""
 
     query: str
     limit: int = 10
-    collection: str | None = None
     filters: Filters = EVERYTHING
     form: QueryForm = QueryForm.SEARCH
-
-    @property
-    def where(self) -> Filters:
-        """The filters, confined to `collection` if that is given."""
-        return self.filters.confined_to(self.collection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 `checked_filters` turns short names into media types and raises `BadRequest` for impossible values;
 `measure_scope` counts what a filter lets through and gives it as a condition on any column that
 holds a document's id. Filters never change what a term weighs: a passage scores the same with and
-without them, by the statistics of its collection.
+without them, by the statistics of the collections that are searched.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ LANGUAGES: Final = frozenset(_LANGUAGES_TEXT.split())
 @dataclass(frozen=True, slots=True)
 class SearchScope:
     """The part of the library that a search is limited to. `documents` and `passages` count what
-    the filter lets through; both are None if there is no filter but a collection, which needs no
+    the filter lets through; both are None if there is no filter but collections, which need no
     counting."""
 
-    collection: str | None = None
+    collections: frozenset[str] = frozenset()
     documents: int | None = None
     passages: int | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class SearchScope:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether there is a filter besides the collection."""
+        """Whether there is a filter besides the collections."""
         return self.passages is not None
 
     @property
@@ -83,7 +83,7 @@ class SearchScope:
 
     def condition(self, column: str) -> str:
         """The scope as SQL, `AND …` or an empty string, to follow another condition; it needs
-        `params`. It includes the collection.
+        `params`. It includes the collections.
 
         `column` is a column of document ids, such as `passages.document_id`.
         """
@@ -125,8 +125,7 @@ def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
 def document_parameters(filters: Filters) -> dict[str, Any]:
     """The parameters of the conditions in `filters.sql`, from checked filters."""
     return {
-        "in_collection": filters.collection,
-        "visible": None if filters.visible is None else sorted(filters.visible),
+        "in_collections": sorted(filters.collections) or None,
         "in_documents": [uuid.UUID(id_) for id_ in filters.documents] or None,
         "of_types": list(filters.types) or None,
         "in_languages": list(filters.languages) or None,
@@ -143,17 +142,17 @@ def with_conditions(statement: str) -> str:
 
 
 async def measure_scope(connection: AsyncConnection[DictRow], filters: Filters) -> SearchScope:
-    """The scope of checked filters: one round trip, or none if there is at most a collection.
+    """The scope of checked filters: one round trip, or none if there are at most collections.
 
-    It does not check that the collection exists.
+    It does not check that the collections exist.
     """
     sql = statements("filters")
     params = document_parameters(filters)
-    if filters == Filters(filters.collection):
-        if filters.collection is None:
+    if filters == Filters(filters.collections):
+        if not filters.collections:
             return SearchScope()
         return SearchScope(
-            filters.collection, None, None, params, with_conditions(sql["within_many"])
+            filters.collections, None, None, params, with_conditions(sql["within_many"])
         )
     found = await connection.execute(
         with_conditions(sql["measure"]), {**params, "narrow_max": NARROW_PASSAGES_MAX}
@@ -162,9 +161,9 @@ async def measure_scope(connection: AsyncConnection[DictRow], filters: Filters) 
     documents, passages = row["documents"], row["passages"]
     if passages > NARROW_PASSAGES_MAX:
         clause = with_conditions(sql["within_many"])
-        return SearchScope(filters.collection, documents, passages, params, clause)
+        return SearchScope(filters.collections, documents, passages, params, clause)
     few = {"few_documents": row["ids"]}
-    return SearchScope(filters.collection, documents, passages, few, sql["within_few"])
+    return SearchScope(filters.collections, documents, passages, few, sql["within_few"])
 
 
 async def scope_notes(

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Sequence, Set
 from contextlib import suppress
 from copy import copy
 from itertools import islice
@@ -28,6 +28,7 @@ from psycopg.rows import DictRow
 from byline.domain.callers import OWNER, Caller
 from byline.domain.echo import quoted
 from byline.domain.searches import (
+    EVERYTHING,
     QueryForm,
     QueryInterpretation,
     SearchHit,
@@ -95,7 +96,7 @@ class Searcher:
         as quick as the next. An unavailable database is left for the search to report."""
         with suppress(DatabaseUnavailable):
             async with self._database.autocommit() as connection:
-                space = await find_space(connection, self._embedders, None)
+                space = await find_space(connection, self._embedders, EVERYTHING.collections)
             if isinstance(space, SearchableSpace):
                 await space.embedder.prepare()
 
@@ -112,23 +113,23 @@ class Searcher:
         """
         stopwatch = _Stopwatch()
         _check(request)
-        wanted, caller = checked_filters(request.where), self._caller
-        filters = caller.confined(wanted)
+        wanted, caller = checked_filters(request.filters), self._caller
         parsed = _READERS[request.form](request.query[:QUERY_CHARS_READ_MAX])
         stopwatch.end("analyse")
         async with _DenseTask() as dense_task:
             async with self._database.autocommit() as connection:
-                await _check_sendable(connection, wanted.collection, caller)
+                await _check_sendable(connection, wanted.collections, caller)
+                filters = caller.confined(wanted)
                 scope = await measure_scope(connection, filters)
-                space = await find_space(connection, self._embedders, filters.collection)
-                prefixes = await expand_prefixes(connection, filters.collection, parsed.prefixes)
+                space = await find_space(connection, self._embedders, filters.collections)
+                prefixes = await expand_prefixes(connection, filters.collections, parsed.prefixes)
                 texts = _leg_texts(parsed, prefixes)
                 dense_task.begin(self._nearest(space, texts.meant, scope))
                 query = _lexical_query(texts.words, parsed, prefixes, scope)
                 words = await search_lexical(connection, query)
                 exact = exact_words(texts.words)
-                if wanted.collection is not None and not words.query.passages:
-                    await _check_collection(connection, wanted.collection, caller)
+                if wanted.collections and not words.query.passages:
+                    await _check_collections(connection, wanted.collections, caller)
                 notes = await scope_notes(connection, filters, scope, caller)
             stopwatch.end("lexical")
             nearest = await dense_task.result()
@@ -294,28 +295,28 @@ def _check(request: SearchRequest) -> None:
 
 
 async def _check_sendable(
-    connection: AsyncConnection[DictRow], collection: str | None, caller: Caller
+    connection: AsyncConnection[DictRow], collections: Set[str], caller: Caller
 ) -> None:
-    """Refuse a collection before it is queried for: one with an unprintable name, since PostgreSQL
-    takes no NUL in a text, and one that `caller` may not see."""
-    if collection is None or (collection.isprintable() and caller.may_see(collection)):
-        return
-    await _check_collection(connection, collection, caller)
+    """Refuse collections before they are queried for: those with an unprintable name, since
+    PostgreSQL takes no NUL in a text, and those that `caller` may not see."""
+    if not all(name.isprintable() and caller.may_see(name) for name in collections):
+        await _check_collections(connection, collections, caller)
 
 
-async def _check_collection(
-    connection: AsyncConnection[DictRow], collection: str, caller: Caller
+async def _check_collections(
+    connection: AsyncConnection[DictRow], collections: Set[str], caller: Caller
 ) -> None:
     found = await connection.execute(
         statements("lexical")["known_collections"], {"visible": caller.visible}
     )
     known = [row["name"] for row in await found.fetchall()]
-    if collection in known:
+    unknown = sorted(collections - set(known))
+    if not unknown:
         return
     named = ", ".join(known[:_COLLECTIONS_NAMED_MAX])
     more = len(known) - _COLLECTIONS_NAMED_MAX
     raise BadRequest(
-        f"There is no collection named {quoted(collection)}.",
+        f"There is no collection named {quoted(unknown[0])}.",
         remedy=f"Name one of: {named}{f' and {more} more' if more > 0 else ''}; "
         "or leave `collection` out to search all of them.",
     )

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from byline.domain.documents import DocumentSelection, DocumentSort, DocumentState, RemovedDocument
 from byline.domain.formats import format_of
-from byline.domain.searches import Filters
+from byline.domain.searches import Filters, one_collection
 from byline.errors import BadRequest
 
 GROUPS: Final[Mapping[str, tuple[DocumentState, ...]]] = {
@@ -42,7 +42,7 @@ class DocumentListQuery:
     def filters(self) -> Filters:
         """The filters, in the catalogue's terms."""
         return Filters(
-            collection=self.collection or None,
+            collections=one_collection(self.collection or None),
             tags=(self.tag,) if self.tag else (),
             types=(self.type,) if self.type else (),
         )

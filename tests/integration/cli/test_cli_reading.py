@@ -13,7 +13,7 @@ from cli_answers import ANSWER
 from cli_server import LaidOut, document
 from typer.testing import CliRunner, Result
 
-from byline.ask.ask_json import answer_json
+from byline.ask.ask_shapes import AnswerShape
 from byline.cli.app import app
 from byline.errors import NotFound
 
@@ -23,7 +23,7 @@ Run = Callable[..., Result]
 @pytest.mark.parametrize(
     ("words", "route", "data"),
     [
-        (("ask", "q"), "POST /api/search/ask", answer_json(ANSWER)),
+        (("ask", "q"), "POST /api/search/ask", AnswerShape.json_of(ANSWER)),
         (("search", "q"), "GET /api/search", {"query": "q", "results": []}),
         (("documents",), "GET /api/documents", {"documents": [], "next": None}),
         (("documents", "show", "d1"), "GET /api/documents/d1", {"id": "d1"}),

@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 
 from byline.api.http.http_bytes import json_bytes
 from byline.api.http.json_input import parse_json
-from byline.ask.ask_json import byline_json
+from byline.ask.ask_shapes import BylineShape
 from byline.ask.model_call import byline_of
 from byline.backend.decode import assemble_message
 from byline.config.schema import QuotesBackend
@@ -211,7 +211,7 @@ def completion(
             }
         ],
         "usage": usage_json(last.usage),
-        "byline": byline_json(byline_of(call.backend, last)),
+        "byline": BylineShape.json_of(byline_of(call.backend, last)),
     }
 
 
@@ -238,7 +238,7 @@ class ChunkWriter:
         choice = json_bytes({"index": 0, "delta": said, "finish_reason": delta.finish_reason})
         if delta.finish_reason is None:
             return b"".join((self._head, choice, b"]}\n\n"))
-        byline = json_bytes(byline_json(byline_of(self._call.backend, delta)))
+        byline = BylineShape.bytes_of(byline_of(self._call.backend, delta))
         return b"".join((self._head, choice, b'],"byline":', byline, b"}\n\n"))
 
     def end(self, last: Delta) -> bytes:

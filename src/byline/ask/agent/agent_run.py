@@ -115,7 +115,7 @@ class _AgentCalls:
         self.toolbox = Toolbox(
             parts.searcher,
             parts.reader,
-            request.where,
+            request.filters,
             self._budget.result_tokens,
             self._calibration,
         )

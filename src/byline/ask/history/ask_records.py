@@ -11,7 +11,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from byline.ask.ask_json import answer_json
+from byline.ask.ask_shapes import AnswerShape
 from byline.ask.history.ask_lists import list_asks
 from byline.ask.history.search_terms import ask_terms, update_search_terms
 from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
@@ -57,7 +57,7 @@ class AskRecords:
             "backend": backend,
             "machine": machine,
             "mode": request.mode.value,
-            "collection": request.collection,
+            "collection": request.filters.only_collection,
             "conversation_id": request.conversation_id,
             **ask_terms(request.question, None),
         }
@@ -97,7 +97,7 @@ class AskRecords:
         row = {
             "id": answer.ask_id,
             "status": answer.status.value,
-            "answer": Jsonb(answer_json(answer), dumps=_dumps),
+            "answer": Jsonb(AnswerShape.json_of(answer), dumps=_dumps),
             "events": Jsonb(transcript, dumps=_dumps),
             **ask_terms(answer.question, answer.answer or answer.partial_answer),
         }

@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,28 +83,25 @@ class Catalogue:
         *,
         limit: int,
         cursor: str | None,
-        collection: str | None = None,
         filters: Filters = EVERYTHING,
         choice: DocumentSelection = ANY_DOCUMENT,
     ) -> DocumentPage:
-        """A page of documents in the order of `choice`; `collection` is short for that of
-        `filters`.
+        """A page of documents in the order of `choice`.
 
         A cursor is a place in the order, so documents that come and go meanwhile make none appear
         twice. Raises `BadRequest` for a broken cursor or one of another order, an unknown
         collection, or a senseless filter.
         """
         limit = max(1, min(limit, LIST_MAX))
-        filters = filters.confined_to(collection)
-        confined = self._confined(filters)
+        filters = filtering.checked_filters(filters)
         after_key, after_id = _read_cursor(cursor, choice.sort) if cursor else (None, None)
         async with self._database.connection() as connection:
-            if filters.collection is not None:
-                await _check_known(connection, filters.collection, self._caller)
+            if filters.collections:
+                await _check_known(connection, filters.collections, self._caller)
             found = await connection.execute(
                 _sorted_by("list", _ORDERS[choice.sort]),
                 {
-                    **_parameters(confined, choice),
+                    **_parameters(self._caller.confined(filters), choice),
                     "after_key": after_key,
                     "after_id": after_id,
                     "limit": limit + 1,
@@ -119,10 +116,9 @@ class Catalogue:
     ) -> Mapping[DocumentState, int]:
         """The number of documents in each state; the states in `choice` are ignored."""
         chosen = DocumentSelection(choice.words, (), choice.sort)
+        confined = self._caller.confined(filtering.checked_filters(filters))
         async with self._database.connection() as connection:
-            found = await connection.execute(
-                _with_choice("counts"), _parameters(self._confined(filters), chosen)
-            )
+            found = await connection.execute(_with_choice("counts"), _parameters(confined, chosen))
             counted = {row["state"]: row["documents"] for row in await found.fetchall()}
         return {state: counted.get(state.value, 0) for state in DocumentState}
 
@@ -167,9 +163,6 @@ class Catalogue:
             for row in rows[:limit]
         ]
         return PassagePage(passages, str(passages[-1].ordinal) if len(rows) > limit else None)
-
-    def _confined(self, filters: Filters) -> Filters:
-        return self._caller.confined(filtering.checked_filters(filters))
 
 
 def _parameters(filters: Filters, choice: DocumentSelection) -> dict[str, Any]:
@@ -255,11 +248,11 @@ async def _known_collections(
 
 
 async def _check_known(
-    connection: AsyncConnection[DictRow], collection: str, caller: Caller
+    connection: AsyncConnection[DictRow], collections: Set[str], caller: Caller
 ) -> None:
     known = await _known_collections(connection, caller)
-    if collection not in known:
+    if unknown := sorted(collections - set(known)):
         raise BadRequest(
-            f"There is no collection named {collection[:80]!r}.",
+            f"There is no collection named {unknown[0][:80]!r}.",
             remedy=f"Name one of: {', '.join(known[:50])}.",
         )

@@ -2,9 +2,8 @@
 
 -- name: conditions
 -- Conditions on `documents`, for the statements below and the list of documents. A parameter that
--- is NULL does not filter. `visible` are the collections that the caller may see.
-    (%(in_collection)s::text IS NULL OR collection = %(in_collection)s)
-AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
+-- is NULL does not filter.
+    (%(in_collections)s::text[] IS NULL OR collection = ANY (%(in_collections)s::text[]))
 AND (%(in_documents)s::uuid[] IS NULL OR id = ANY (%(in_documents)s::uuid[]))
 AND (%(of_types)s::text[] IS NULL OR media_type = ANY (%(of_types)s::text[]))
 AND (%(in_languages)s::text[] IS NULL OR language = ANY (%(in_languages)s::text[]))
