@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from byline.domain.callers import OWNER, Caller
 from byline.domain.chat import Usage
 from byline.domain.gates import Queued
 from byline.domain.searches import EVERYTHING, DuplicatePassage, Filters
@@ -62,7 +63,8 @@ class RefusedBy(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AskRequest:
     """One question. `backend` None or blank means the default backend, which then was not named.
-    `resumable`: the ask goes on for a while after its last reader has gone."""
+    `resumable`: the ask goes on for a while after its last reader has gone. `caller` is set by
+    `Asks.start`, whoever makes it."""
 
     question: str
     backend: str | None = None
@@ -71,6 +73,7 @@ class AskRequest:
     timeout_read_s: float | None = None
     resumable: bool = False
     filters: Filters = EVERYTHING
+    caller: Caller = OWNER
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
+from byline.domain.callers import Caller
 from byline.domain.documents import (
     ANY_DOCUMENT,
     Document,
@@ -71,6 +72,9 @@ class DocumentRemovals(Protocol):
 class DocumentLibrary(Protocol):
     """Keeps documents; `ingest.library.Library`."""
 
+    def for_caller(self, caller: Caller) -> Self:
+        """The same, confined to the collections that `caller` may see."""
+
     @property
     def catalogue(self) -> DocumentCatalogue:
         """Looks them through."""
@@ -108,6 +112,9 @@ class DocumentLibrary(Protocol):
 
 class PagePictures(Protocol):
     """Draws pages; `ingest.pictures.Pictures`."""
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same, confined to the documents that `caller` may see."""
 
     async def page(self, document_id: str, view: PageView) -> Picture:
         """The picture of one page."""

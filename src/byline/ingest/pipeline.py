@@ -174,7 +174,9 @@ async def _store(
 
 async def _expect_no_reading(connection: AsyncConnection[DictRow], document_id: str) -> None:
     """Raise `StaleReading` unless the document is gone, or was read or given up by another run."""
-    found = await connection.execute(statements("documents")["get"], {"id": document_id})
+    found = await connection.execute(
+        statements("documents")["get"], {"id": document_id, "visible": None}
+    )
     row = await found.fetchone()
     if row is not None and DocumentState(row["state"]) not in _READ:
         raise StaleReading(f"the document is {row['state']} while it is being read")

@@ -3,8 +3,7 @@
 `checked_filters` turns short names into media types and raises `BadRequest` for impossible values;
 `measure_scope` counts what a filter lets through and gives it as a condition on any column that
 holds a document's id. Filters never change what a term weighs: a passage scores the same with and
-without them, by the statistics of the collections
-that are searched.
+without them, by the statistics of the collections that are searched.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.domain.callers import Caller
 from byline.domain.formats import media_types
 from byline.domain.searches import Filters
 from byline.errors import BadRequest
@@ -167,9 +167,10 @@ async def measure_scope(connection: AsyncConnection[DictRow], filters: Filters) 
 
 
 async def scope_notes(
-    connection: AsyncConnection[DictRow], filters: Filters, scope: SearchScope
+    connection: AsyncConnection[DictRow], filters: Filters, scope: SearchScope, caller: Caller
 ) -> tuple[str, ...]:
-    """Sentences on why nothing can be found in `scope`; empty if something can."""
+    """Sentences on why nothing can be found in `scope`; empty if something can. They tell nothing
+    of documents that `caller` may not see."""
     if not scope.is_filtered or scope.passages:
         return ()
     if scope.documents:
@@ -177,7 +178,8 @@ async def scope_notes(
     unused: list[str] = []
     if filters.tags:
         found = await connection.execute(
-            statements("filters")["tags_nobody_has"], {"with_tags": list(filters.tags)}
+            statements("filters")["tags_nobody_has"],
+            {"with_tags": list(filters.tags), "visible": caller.visible},
         )
         unused = [row["tag"] for row in await found.fetchall()]
     if unused:

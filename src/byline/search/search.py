@@ -17,6 +17,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Sequence, Set
 from contextlib import suppress
+from copy import copy
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -24,6 +25,7 @@ from typing import Any, Final, NamedTuple, Self
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.domain.callers import OWNER, Caller
 from byline.domain.echo import quoted
 from byline.domain.searches import (
     EVERYTHING,
@@ -75,11 +77,19 @@ _READERS: Final = {QueryForm.SEARCH: parse_query, QueryForm.QUESTION: as_words}
 
 
 class Searcher:
-    """Searches the passages of one database by words and, if it has `embedders`, by vectors."""
+    """Searches the passages of one database by words and, if it has `embedders`, by vectors: all of
+    them, or what the caller of `for_caller` may see."""
 
     def __init__(self, database: Database, embedders: QueryEmbedders | None = None) -> None:
         self._database = database
         self._embedders = embedders
+        self._caller = OWNER
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same search, confined to the collections that `caller` may see."""
+        seen = copy(self)
+        seen._caller = caller
+        return seen
 
     async def prepare(self) -> None:
         """Start the embedder of the vectors to search, if there are any: the first search is then
@@ -103,12 +113,13 @@ class Searcher:
         """
         stopwatch = _Stopwatch()
         _check(request)
-        filters = checked_filters(request.filters)
+        wanted, caller = checked_filters(request.filters), self._caller
         parsed = _READERS[request.form](request.query[:QUERY_CHARS_READ_MAX])
         stopwatch.end("analyse")
         async with _DenseTask() as dense_task:
             async with self._database.autocommit() as connection:
-                await _check_sendable(connection, filters.collections)
+                await _check_sendable(connection, wanted.collections, caller)
+                filters = caller.confined(wanted)
                 scope = await measure_scope(connection, filters)
                 space = await find_space(connection, self._embedders, filters.collections)
                 prefixes = await expand_prefixes(connection, filters.collections, parsed.prefixes)
@@ -117,9 +128,9 @@ class Searcher:
                 query = _lexical_query(texts.words, parsed, prefixes, scope)
                 words = await search_lexical(connection, query)
                 exact = exact_words(texts.words)
-                if filters.collections and not words.query.passages:
-                    await _check_collections(connection, filters.collections)
-                notes = await scope_notes(connection, filters, scope)
+                if wanted.collections and not words.query.passages:
+                    await _check_collections(connection, wanted.collections, caller)
+                notes = await scope_notes(connection, filters, scope, caller)
             stopwatch.end("lexical")
             nearest = await dense_task.result()
         query_vector = nearest.query_vector
@@ -283,15 +294,22 @@ def _check(request: SearchRequest) -> None:
         )
 
 
-async def _check_sendable(connection: AsyncConnection[DictRow], collections: Set[str]) -> None:
-    """Refuse an unprintable name before it is queried for: PostgreSQL takes no NUL in a text."""
-    if not all(map(str.isprintable, collections)):
-        await _check_collections(connection, collections)
+async def _check_sendable(
+    connection: AsyncConnection[DictRow], collections: Set[str], caller: Caller
+) -> None:
+    """Refuse collections before they are queried for: those with an unprintable name, since
+    PostgreSQL takes no NUL in a text, and those that `caller` may not see."""
+    if not all(name.isprintable() and caller.may_see(name) for name in collections):
+        await _check_collections(connection, collections, caller)
 
 
-async def _check_collections(connection: AsyncConnection[DictRow], collections: Set[str]) -> None:
-    rows = await (await connection.execute(statements("lexical")["known_collections"])).fetchall()
-    known = [row["name"] for row in rows]
+async def _check_collections(
+    connection: AsyncConnection[DictRow], collections: Set[str], caller: Caller
+) -> None:
+    found = await connection.execute(
+        statements("lexical")["known_collections"], {"visible": caller.visible}
+    )
+    known = [row["name"] for row in await found.fetchall()]
     unknown = sorted(collections - set(known))
     if not unknown:
         return

@@ -12,6 +12,7 @@ from uuid import UUID
 from byline.ask.history.search_terms import wanted_terms
 from byline.domain.ask_filters import AskFilters, ListedAsk
 from byline.domain.asks import AskStatus
+from byline.domain.callers import Caller
 from byline.errors import BadRequest
 from byline.store.database import Database
 from byline.store.statements import statements
@@ -23,9 +24,10 @@ _UNFINISHED: Final = frozenset({AskStatus.QUEUED, AskStatus.RUNNING})
 
 
 async def list_asks(
-    database: Database, filters: AskFilters, limit: int, cursor: str | None
+    database: Database, caller: Caller, filters: AskFilters, limit: int, cursor: str | None
 ) -> tuple[Sequence[ListedAsk], str | None]:
-    """Return a page of asks, newest first, and the cursor that continues it (None at the end).
+    """Return a page of a caller's asks, newest first, and the cursor that continues it (None at the
+    end).
 
     Raises `BadRequest` for an invalid cursor and for an empty range of dates.
     """
@@ -38,6 +40,7 @@ async def list_asks(
             with_conditions(statements("asks")["list_asks"], filters),
             {
                 **params,
+                "caller": caller.name,
                 "before_at": before_at,
                 "before_id": before_id,
                 "limit": limit + 1,

@@ -1,4 +1,5 @@
--- The list of documents and its facets. {conditions} stands for the conditions of filters.sql.
+-- The list of documents and its facets. {conditions} stands for the conditions of filters.sql;
+-- `visible` are the collections that whoever asks may see, NULL for all.
 
 -- name: chosen
 -- Conditions of a list beside its filters. A parameter that is NULL does not filter.
@@ -24,17 +25,21 @@ GROUP BY state
 -- The values a list can be filtered by, each with its number of documents.
 (SELECT 'collection' AS facet, collections.name AS value, count(documents.id) AS documents
  FROM collections LEFT JOIN documents ON documents.collection = collections.name
+ WHERE (%(visible)s::text[] IS NULL OR collections.name = ANY (%(visible)s::text[]))
  GROUP BY collections.name ORDER BY documents DESC, value LIMIT %(limit)s)
 UNION ALL
 (SELECT 'tag', tag, count(*) AS counted FROM documents, unnest(tags) AS tag
+ WHERE (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
  GROUP BY tag ORDER BY counted DESC, tag LIMIT %(limit)s)
 UNION ALL
 (SELECT 'type', media_type, count(*) AS counted FROM documents
+ WHERE (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
  GROUP BY media_type ORDER BY counted DESC, media_type LIMIT %(limit)s)
 
 -- name: passages
 SELECT ordinal, page, heading, start_offset, end_offset, text
 FROM passages
-WHERE document_id = %(id)s AND ordinal > %(after)s
+WHERE document_id = (SELECT id FROM documents WHERE id = %(id)s AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[])))
+  AND ordinal > %(after)s
 ORDER BY ordinal
 LIMIT %(limit)s

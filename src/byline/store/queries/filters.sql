@@ -28,5 +28,9 @@ AND {document} IN (SELECT id FROM documents WHERE {conditions})
 
 -- name: tags_nobody_has
 SELECT tag FROM unnest(%(with_tags)s::text[]) AS tag
-WHERE NOT EXISTS (SELECT FROM documents WHERE tags @> ARRAY[tag])
+WHERE NOT EXISTS (
+    SELECT FROM documents
+    WHERE tags @> ARRAY[tag]
+      AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
+)
 ORDER BY tag

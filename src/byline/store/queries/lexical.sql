@@ -176,7 +176,9 @@ weights <#> %(weights)s::sparsevec < 0
 AND NOT terms && %(excluded)s::integer[]
 
 -- name: known_collections
-SELECT name FROM collections ORDER BY name;
+SELECT name FROM collections
+WHERE %(visible)s::text[] IS NULL OR name = ANY (%(visible)s::text[])
+ORDER BY name;
 
 -- name: lock_rebuild
 SELECT pg_advisory_xact_lock(hashtextextended('byline: rebuild lexical index', 0));

@@ -28,13 +28,14 @@ class AnswerPages:
         self.parts = parts
         self.renderer = renderer
 
-    def routes(self) -> list[PageRoute]:
+    @classmethod
+    def routes(cls) -> list[PageRoute]:
         """Path, handler, method."""
         one = "/asks/{ask_id}"
         return [
-            (one, self.answer, "GET"),
-            (f"{one}/markdown", self.markdown, "GET"),
-            (f"{one}/sources/{{number}}", self.source, "GET"),
+            (one, cls.answer, "GET"),
+            (f"{one}/markdown", cls.markdown, "GET"),
+            (f"{one}/sources/{{number}}", cls.source, "GET"),
         ]
 
     async def answer(self, request: Request) -> Response:

@@ -60,12 +60,13 @@ class FirstVisitPages:
         self.parts = parts
         self.renderer = renderer
 
-    def routes(self) -> list[PageRoute]:
+    @classmethod
+    def routes(cls) -> list[PageRoute]:
         """Path, handler, method."""
         return [
-            ("/start", self.start, "GET"),
-            ("/start", self.test, "POST"),
-            ("/start/samples", self.add_samples, "POST"),
+            ("/start", cls.start, "GET"),
+            ("/start", cls.test, "POST"),
+            ("/start/samples", cls.add_samples, "POST"),
         ]
 
     async def start(self, request: Request) -> Response:
