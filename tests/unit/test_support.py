@@ -41,67 +41,29 @@ def verdict(sentence: str, *texts: str) -> SupportVerdict:
     ],
 )
 def test_a_sentence_is_supported_by_its_facts_and_words(sentence: str, expected: Support) -> None:
-    found = verdict(sentence, LEASE)
-    assert found.support is expected
-    assert found.why.endswith(".")
+    assert verdict(sentence, LEASE).support is expected
 
 
 @pytest.mark.parametrize(
-    ("sentence", "reason", "why"),
+    ("sentence", "reason", "arguments"),
     [
-        (
-            "The lease runs for 3 years.",
-            "number_mismatch",
-            "The source says two years, the answer 3",
-        ),
-        (
-            "The deposit is 2,800 euros.",
-            "amount_mismatch",
-            "The source says 1,800 euros, the answer",
-        ),
-        (
-            "The deposit is $1,800.",
-            "amount_mismatch",
-            "The source says 1,800 euros, the answer $1,800",
-        ),
-        (
-            "The lease runs from May 1, 2021.",
-            "date_mismatch",
-            "The source says 1 may 2024, the answer",
-        ),
-        (
-            "The garden has an area of 120 acres.",
-            "number_mismatch",
-            "The source says 120 m2, the answer 120 acres",
-        ),
-        (
-            "Mrs Bergman keeps the keys.",
-            "name_mismatch",
-            "The source names Lindqvist, the answer Berg",
-        ),
-        (
-            "The keys are kept by Bergman.",
-            "name_mismatch",
-            "The source names Lindqvist, the answer",
-        ),
-        (
-            "Pets are allowed in the flat.",
-            "negation_missing",
-            "The source denies what the answer says",
-        ),
-        (
-            "Mrs Lindqvist does not keep the keys.",
-            "negation_added",
-            "The answer denies what the sour",
-        ),
+        ("The lease runs for 3 years.", "number_mismatch", ("two years", "3 years")),
+        ("The deposit is 2,800 euros.", "amount_mismatch", ("1,800 euros", "2,800 euros")),
+        ("The deposit is $1,800.", "amount_mismatch", ("1,800 euros", "$1,800")),
+        ("The lease runs from May 1, 2021.", "date_mismatch", ("1 may 2024", "may 1, 2021")),
+        ("The garden has an area of 120 acres.", "number_mismatch", ("120 m2", "120 acres")),
+        ("Mrs Bergman keeps the keys.", "name_mismatch", ("Lindqvist", "Bergman")),
+        ("The keys are kept by Bergman.", "name_mismatch", ("Lindqvist", "Bergman")),
+        ("Pets are allowed in the flat.", "negation_missing", ()),
+        ("Mrs Lindqvist does not keep the keys.", "negation_added", ()),
     ],
 )
-def test_what_differs_is_named_for_programs_and_people(
-    sentence: str, reason: str, why: str
+def test_what_differs_is_named_by_a_code_and_its_arguments(
+    sentence: str, reason: str, arguments: tuple[str, ...]
 ) -> None:
     found = verdict(sentence, LEASE)
     assert (found.support, found.reason) == (Support.UNSUPPORTED, reason)
-    assert found.why.startswith(why)
+    assert found.arguments == dict(zip(("source", "answer"), arguments, strict=False))
 
 
 @pytest.mark.parametrize(
@@ -202,7 +164,7 @@ def test_another_language_is_not_held_against_the_words() -> None:
 def test_a_name_spelled_nearly_like_the_sources_is_doubted_not_denied() -> None:
     found = verdict("Mrs Lindquist keeps the keys.", LEASE)
     assert (found.support, found.reason) == (Support.WEAK, "name_spelling")
-    assert "Lindquist" in found.why
+    assert found.arguments == {"source": "lindqvist", "answer": "Lindquist"}
 
 
 def test_a_name_may_be_written_together_or_apart() -> None:

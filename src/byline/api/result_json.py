@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from byline.ask.ask_json import also_in_json
+from byline.ask.reason_words import search_note_words
 from byline.config.schema import Config, QuotesBackend
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.ask_filters import ListedAsk
@@ -23,7 +24,7 @@ def search_json(result: SearchResult) -> Json:
         "query": result.query,
         "results": [hit_json(hit) for hit in result.hits],
         "coverage": round(result.coverage, 4),
-        "notes": list(result.notes),
+        "notes": [search_note_words(note.code, note.arguments) for note in result.notes],
         "read_as": {
             "phrases": list(result.read_as.phrases),
             "excluded": list(result.read_as.excluded),

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from byline.domain.asks import AskStatus, CitedBy, RefusedBy, Support
 from byline.domain.documents import DocumentState
 from byline.domain.gates import BackendState
+from byline.domain.reasons import CheckReason, RefusalReason, SearchNoteCode
 
 
 class Shape(BaseModel):
@@ -124,8 +125,17 @@ class SentenceShape(Shape):
         description="The source Byline found it in, where the model cites none."
     )
     support: Support
-    reason: str = Field(description="One word for programs.", examples=["number_mismatch"])
-    why: str = Field(examples=["The source says 2019, the answer 2021."])
+    reason: CheckReason | Literal[""] = Field(
+        description="One word for programs; empty where the sentence needs no source.",
+        examples=["number_mismatch"],
+    )
+    arguments: dict[str, str | int] = Field(
+        description="What the reason names, for programs.",
+        examples=[{"source": "2019", "answer": "2021"}],
+    )
+    why: str = Field(
+        description="The reason in words.", examples=["The source says 2019, the answer 2021."]
+    )
 
 
 class CitationShape(Shape):
@@ -172,11 +182,24 @@ class UsageShape(Shape):
     cached_tokens: int | None
 
 
+class SearchNoteShape(Shape):
+    """A note on how a search was understood."""
+
+    code: SearchNoteCode
+    arguments: dict[str, str | int]
+
+
 class RefusalShape(Shape):
     """Why the documents do not answer (`no_evidence`), and who found so: `retrieval`, before any
     model was asked, or the `model`, in the words of `said`."""
 
-    code: str
+    code: RefusalReason
+    arguments: dict[str, str | int] = Field(
+        description="What the code names.", examples=[{"coverage_percent": 5}]
+    )
+    notes: list[SearchNoteShape] = Field(
+        description="What the search had to say; the message is then these in words."
+    )
     message: str
     by: RefusedBy
     said: str | None

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import count, groupby
 from typing import Any, Final
 
+from byline.ask.reason_words import check_words, note_words, refusal_words
 from byline.domain.asks import (
     AskAnswer,
     AskDone,
@@ -28,6 +29,7 @@ from byline.domain.asks import (
 )
 from byline.domain.chat import Usage
 from byline.domain.echo import shortened
+from byline.domain.reasons import SearchNote
 from byline.domain.searches import DuplicatePassage
 from byline.errors import BylineError, GateFull, MachineError
 
@@ -125,26 +127,35 @@ def also_in_json(other: DuplicatePassage) -> Json:
 
 
 def sentence_json(sentence: CheckedSentence) -> Json:
+    reason = sentence.reason.value if sentence.reason else ""
     return {
         "start": sentence.start,
         "end": sentence.end,
         "citations": list(sentence.citations),
         "attributed": list(sentence.attributed),
         "support": sentence.support.value,
-        "reason": sentence.reason,
-        "why": sentence.why,
+        "reason": reason,
+        "arguments": dict(sentence.arguments),
+        "why": check_words(reason, sentence.arguments),
     }
 
 
 def refusal_json(refusal: Refusal | None) -> Json | None:
     if refusal is None:
         return None
+    notes = [search_note_json(note) for note in refusal.notes]
     return {
-        "code": refusal.code,
-        "message": refusal.message,
+        "code": refusal.code.value,
+        "arguments": dict(refusal.arguments),
+        "notes": notes,
+        "message": refusal_words(refusal.code, refusal.arguments, notes),
         "by": refusal.by.value,
         "said": refusal.said,
     }
+
+
+def search_note_json(note: SearchNote) -> Json:
+    return {"code": note.code.value, "arguments": dict(note.arguments)}
 
 
 def citation_json(citation: Citation) -> Json:
@@ -223,8 +234,9 @@ def event_data(event: AskEvent) -> Json:
             }
         case ToolCalled() | ToolReturned():
             return tool_json(event)
-        case AskNote(code, message):
-            return {"code": code, "message": message}
+        case AskNote(code, arguments):
+            said = note_words(code, arguments)
+            return {"code": code.value, "arguments": dict(arguments), "message": said}
         case AskDone(answer):
             return answer_json(answer)
         case AskFailed(error, answer):

@@ -19,6 +19,7 @@ from byline.domain.asks import (
     Source,
     Support,
 )
+from byline.domain.reasons import CheckReason
 from byline.verify.alignment import align
 from byline.verify.checked_source import AnalysedSource, AnalysedText
 from byline.verify.citation_markers import (
@@ -133,13 +134,11 @@ class AnswerCheck:
         if needs_no_source(bare, self._names, cited):
             return CheckedSentence(start, end, cited, Support.NOT_NEEDED), ()
         if len(self._sentences) >= SENTENCES_CHECKED_MAX:
-            return CheckedSentence(start, end, cited, Support.UNCITED, "too_long"), ()
+            return CheckedSentence(start, end, cited, Support.UNCITED, CheckReason.TOO_LONG), ()
         if cited:
             verdict, citations = self._verdict(AnalysedText(bare), cited)
-            return (
-                CheckedSentence(start, end, cited, verdict.support, verdict.reason, verdict.why),
-                citations,
-            )
+            sentence_verdict = verdict.support, verdict.reason, verdict.arguments
+            return CheckedSentence(start, end, cited, *sentence_verdict), citations
         return self._attribute(bare, start, end)
 
     def _attribute(self, bare: str, start: int, end: int) -> Checked:
@@ -149,7 +148,7 @@ class AnswerCheck:
         for n in self._sources:
             verdict, _ = self._verdict(claim, (n,))
             clear = verdict.support is Support.SUPPORTED and (
-                verdict.reason == "verbatim"
+                verdict.reason is CheckReason.VERBATIM
                 or (
                     verdict.recall >= ATTRIBUTED_RECALL_MIN
                     and verdict.content >= ATTRIBUTED_CONTENT_MIN
@@ -158,12 +157,11 @@ class AnswerCheck:
             if clear and (best is None or verdict.recall > best[0]):
                 best = verdict.recall, n
         if best is None:
-            why = "It cites no source, and none clearly says it."
-            return CheckedSentence(start, end, (), Support.UNCITED, "uncited", why), ()
+            return CheckedSentence(start, end, (), Support.UNCITED, CheckReason.UNCITED), ()
         verdict, citations = self._verdict(claim, (best[1],))
-        why = f"Byline found it in source {best[1]}; the answer does not cite it."
+        n = best[1]
         sentence = CheckedSentence(
-            start, end, (), Support.SUPPORTED, "attributed", why, attributed=(best[1],)
+            start, end, (), Support.SUPPORTED, CheckReason.ATTRIBUTED, {"n": n}, attributed=(n,)
         )
         return sentence, tuple(_attributed_citation(citation) for citation in citations)
 

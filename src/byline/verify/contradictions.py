@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
+from byline.domain.reasons import Arguments, CheckReason
 from byline.verify.alignment import Alignment
 from byline.verify.checked_source import AnalysedSource, AnalysedText
 from byline.verify.facts.calendar_dates import Date, TimeOfDay
@@ -29,11 +30,10 @@ NEAR_MIN: Final = 0.86
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """A contradiction: `reason` for programs, `why` for people. `doubtful`: the sentence is then
-    weak, not unsupported."""
+    """A contradiction. `doubtful`: the sentence is then weak, not unsupported."""
 
-    reason: str
-    why: str
+    reason: CheckReason
+    arguments: Arguments
     doubtful: bool = False
 
 
@@ -70,17 +70,14 @@ def conflicting_fact(
 def _fact_contradiction(fact: Fact, others: Sequence[Fact]) -> Contradiction:
     kind = _kind(fact)
     if others:
-        return Contradiction(
-            f"{kind}_mismatch", f"The source says {others[0].text}, the answer {fact.text}."
-        )
-    return Contradiction(f"{kind}_missing", f"The source does not have {fact.text}.")
+        said = {"source": others[0].text, "answer": fact.text}
+        return Contradiction(CheckReason(f"{kind}_mismatch"), said)
+    return Contradiction(CheckReason(f"{kind}_missing"), {"answer": fact.text})
 
 
 def _fact_elsewhere(fact: Fact, others: Sequence[Fact]) -> Contradiction | None:
-    return Contradiction(
-        f"{_kind(fact)}_elsewhere",
-        f"The source says {others[0].text} here; {fact.text} stands elsewhere in it.",
-    )
+    said = {"source": others[0].text, "answer": fact.text}
+    return Contradiction(CheckReason(f"{_kind(fact)}_elsewhere"), said)
 
 
 def _kind(fact: Fact) -> str:
@@ -108,15 +105,15 @@ def conflicting_name(
         return None
     sure = [name for name in missing if name.sure]
     if near := _misspelled(sure, sources):
-        why = f"The source writes {near}, the answer {missing[0].text}."
-        return Contradiction("name_spelling", why, doubtful=True)
+        spelled = {"source": near, "answer": missing[0].text}
+        return Contradiction(CheckReason.NAME_SPELLING, spelled, doubtful=True)
     rival = _rival_names(claim, aligned)
     if not sure and not rival:
         return None  # it may be a common word at the beginning of the sentence
     said = " ".join(name.text for name in missing if name.run == missing[0].run)
     if rival:
-        return Contradiction("name_mismatch", f"The source names {rival}, the answer {said}.")
-    return Contradiction("name_missing", f"The source does not name {said}.")
+        return Contradiction(CheckReason.NAME_MISMATCH, {"source": rival, "answer": said})
+    return Contradiction(CheckReason.NAME_MISSING, {"answer": said})
 
 
 def _written_together(
@@ -158,8 +155,8 @@ def _swapped_name(claim: AnalysedText, aligned: Alignment) -> Contradiction | No
     """Return the contradiction of a name the sources have, but not where the claim has it."""
     for _, sentence in aligned.sentences:
         if swapped := swapped_name(claim.plain, sentence.plain):
-            why = f"The source says {swapped[1]} here, the answer {swapped[0]}."
-            return Contradiction("name_elsewhere", why)
+            said = {"source": swapped[1], "answer": swapped[0]}
+            return Contradiction(CheckReason.NAME_ELSEWHERE, said)
     return None
 
 
@@ -179,11 +176,11 @@ def conflicting_denial(claim: AnalysedText, aligned: Alignment) -> Contradiction
         return None
     sentences = [sentence for _, sentence in aligned.sentences]
     if any(_is_affirmed(denied, sentences) for denied in claim.denied):
-        return Contradiction("negation_added", "The answer denies what the source says.")
+        return Contradiction(CheckReason.NEGATION_ADDED, {})
     if claim.denial.soft:
         return None
     if any(_is_affirmed(denied, [claim]) for other in sentences for denied in other.denied):
-        return Contradiction("negation_missing", "The source denies what the answer says.")
+        return Contradiction(CheckReason.NEGATION_MISSING, {})
     return None
 
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from byline.domain.asks import Support
+from byline.domain.reasons import Arguments, CheckReason
 from byline.verify.alignment import Alignment, align
 from byline.verify.checked_source import AnalysedSource, AnalysedText
 from byline.verify.contradictions import (
@@ -43,17 +44,18 @@ DISSIMILAR_MAX: Final = 0.80
 Similarity = Callable[[str, str], float | None]
 """Returns the similarity in meaning (a cosine) of a sentence and a source's text, or None."""
 
+NONE: Final[Arguments] = {}
 _BARE: Final = frozenset(["yes", "no", "네", "예", "아니요", "아니오", "그렇습니다", "맞습니다"])
 
 
 @dataclass(frozen=True, slots=True)
 class SupportVerdict:
-    """A verdict: `reason` is for programs, `why` for people; `aligned` are the source's sentences
-    on it. `content` is the number of words with content, `recall` the share of them found."""
+    """A verdict with its reason; `aligned` are the source's sentences on it. `content` is the
+    number of words with content, `recall` the share of them found."""
 
     support: Support
-    reason: str
-    why: str
+    reason: CheckReason
+    arguments: Arguments
     recall: float
     content: float
     aligned: Alignment
@@ -72,14 +74,16 @@ def check_claim(
     """Check a sentence that is already analysed; else as `check_support`."""
     aligned = align(claim, sources)
 
-    def verdict(support: Support, reason: str, why: str) -> SupportVerdict:
+    def verdict(
+        support: Support, reason: CheckReason, arguments: Arguments = NONE
+    ) -> SupportVerdict:
         content = claim.weights.total
-        return SupportVerdict(support, reason, why, aligned.recall, content, aligned)
+        return SupportVerdict(support, reason, arguments, aligned.recall, content, aligned)
 
     if not (claim.weights or claim.facts) or claim.folded.strip(" .,!?") in _BARE:
-        return verdict(Support.WEAK, "nothing_to_check", "There is nothing in it to check.")  # 1
+        return verdict(Support.WEAK, CheckReason.NOTHING_TO_CHECK)  # 1
     if aligned.verbatim:
-        return verdict(Support.SUPPORTED, "verbatim", "The source says it word for word.")  # 2
+        return verdict(Support.SUPPORTED, CheckReason.VERBATIM)  # 2
     for conflict in (
         conflicting_fact(claim, aligned, sources),  # 3, 4
         conflicting_name(claim, aligned, sources),  # 5
@@ -87,20 +91,18 @@ def check_claim(
     ):
         if conflict is not None:
             support = Support.WEAK if conflict.doubtful else Support.UNSUPPORTED
-            return verdict(support, conflict.reason, conflict.why)
+            return verdict(support, conflict.reason, conflict.arguments)
     if aligned.other_language:
-        undecided = "other_language", "It is in another language than its source."  # 7
+        undecided = CheckReason.OTHER_LANGUAGE  # 7
     elif aligned.recall >= SUPPORTED_MIN:
-        return verdict(Support.SUPPORTED, "words_found", "The source says it in like words.")  # 8
+        return verdict(Support.SUPPORTED, CheckReason.WORDS_FOUND)  # 8
     elif aligned.recall >= WEAK_MIN or sum(not is_spelled_one(fact) for fact in claim.facts) > 1:
-        undecided = "some_words", "The source has only part of its words."  # 9
+        undecided = CheckReason.SOME_WORDS  # 9
     else:
-        return verdict(
-            Support.UNSUPPORTED, "words_missing", "The source does not speak of it."
-        )  # 10
+        return verdict(Support.UNSUPPORTED, CheckReason.WORDS_MISSING)  # 10
     alike = similarity(claim.written, aligned.text) if similarity is not None else None
     if alike is not None and alike >= SIMILAR_MIN:
-        return verdict(Support.SUPPORTED, "similar", "The source says the like in other words.")
+        return verdict(Support.SUPPORTED, CheckReason.SIMILAR)
     if alike is not None and alike <= DISSIMILAR_MAX:
-        return verdict(Support.UNSUPPORTED, "dissimilar", "The source speaks of something else.")
-    return verdict(Support.WEAK, *undecided)
+        return verdict(Support.UNSUPPORTED, CheckReason.DISSIMILAR)
+    return verdict(Support.WEAK, undecided)

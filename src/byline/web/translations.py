@@ -22,6 +22,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 
+from byline.ask import reason_words
+
 SOURCE_LANGUAGE: Final = "en"
 LANGUAGES: Final[Mapping[str, str]] = {SOURCE_LANGUAGE: "English", "ko": "한국어"}
 """The languages of the pages by their code, each named in itself."""
@@ -76,8 +78,8 @@ def areas(language: str) -> Iterator[tuple[str, Catalog]]:
 
 
 def extracted() -> dict[str | tuple[str, ...], list[str]]:
-    """Every English text (or singular and plural) that the pages show, with its places
-    (`file:line`)."""
+    """Every English text (or singular and plural) that the pages show, with its places:
+    `file:line`, or the file of the sentences that pages share with JSON."""
     found: dict[str | tuple[str, ...], list[str]] = {}
     with as_file(files("byline.web")) as folder:
         for name, line, message, _, _ in extract_from_dir(
@@ -87,6 +89,8 @@ def extracted() -> dict[str | tuple[str, ...], list[str]]:
             keywords={"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "_count": (1, 2)},
         ):
             found.setdefault(message, []).append(f"{name}:{line}")
+    for english in reason_words.all_sentences():
+        found.setdefault(english, []).append("ask/reason_words.py")
     return found
 
 
