@@ -55,8 +55,6 @@ CHECK_WORDS: Final[Mapping[CheckReason, str]] = {
     CheckReason.NAME_SPELLING: "The source writes %(source)s, the answer %(answer)s.",
     CheckReason.NEGATION_ADDED: "The answer denies what the source says.",
     CheckReason.NEGATION_MISSING: "The source denies what the answer says.",
-    CheckReason.SIMILAR: "The source says the like in other words.",
-    CheckReason.DISSIMILAR: "The source speaks of something else.",
     CheckReason.OTHER: _TEXT,
 }
 

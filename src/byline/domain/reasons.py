@@ -53,8 +53,6 @@ class CheckReason(StrEnum):
     NAME_SPELLING = "name_spelling"
     NEGATION_ADDED = "negation_added"
     NEGATION_MISSING = "negation_missing"
-    SIMILAR = "similar"
-    DISSIMILAR = "dissimilar"
     OTHER = "other"
 
 

@@ -32,7 +32,7 @@ from byline.verify.citation_markers import (
 from byline.verify.claimless import needs_no_source
 from byline.verify.facts.exact_facts import fold
 from byline.verify.sentences import settled_sentences, split_sentences
-from byline.verify.support import Similarity, SupportVerdict, check_claim
+from byline.verify.support import SupportVerdict, check_claim
 
 ATTRIBUTED_RECALL_MIN: Final = 0.8
 """A sentence without a citation is attributed to a source only if the source has this share of its
@@ -48,12 +48,10 @@ SENTENCES_CHECKED_MAX: Final = 400
 Checked = tuple[CheckedSentence, tuple[Citation, ...]]
 
 
-def check_answer(
-    answer: str, sources: Sequence[Source], similarity: Similarity | None = None
-) -> CheckedAnswer:
+def check_answer(answer: str, sources: Sequence[Source]) -> CheckedAnswer:
     """Check `answer` against its sources. Offsets are in the returned answer, which has its
     citations rewritten."""
-    check = AnswerCheck(sources, similarity)
+    check = AnswerCheck(sources)
     check.feed(answer)
     check.finish()
     return check.checked
@@ -62,12 +60,11 @@ def check_answer(
 class AnswerCheck:
     """Checks one answer as it streams; each finished sentence is checked once."""
 
-    def __init__(self, sources: Sequence[Source], similarity: Similarity | None = None) -> None:
+    def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = {source.n: source for source in sources}
         self._read = {source.n: AnalysedSource.of(source) for source in sources}
         self._own = document_markers((source.n, source.text) for source in sources)
         self._names = {fold(name) for source in sources for name in (source.name, source.title)}
-        self._similarity = similarity
         self._known: dict[
             tuple[str, tuple[int, ...]], tuple[SupportVerdict, tuple[Citation, ...]]
         ] = {}
@@ -172,7 +169,7 @@ class AnswerCheck:
         again."""
         key = claim.written, cited
         if key not in self._known:
-            verdict = check_claim(claim, [self._read[n] for n in cited], self._similarity)
+            verdict = check_claim(claim, [self._read[n] for n in cited])
             citations = tuple(c for n in cited for c in self._quotes(claim, n, verdict, cited))
             self._known[key] = verdict, citations
         return self._known[key]

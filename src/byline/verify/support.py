@@ -10,17 +10,15 @@ decision, in order:
  4. such a fact elsewhere in a source, but another in the aligned sentences    → unsupported
  5. a name that no cited source has                                            → unsupported
  6. a denial of what the aligned sentences say, or a claim of what they deny   → unsupported
- 7. another language than the sources'                                         → undecided, weak
+ 7. another language than the sources'                                         → weak
  8. share of the content found in the aligned sentences ≥ SUPPORTED_MIN        → supported
- 9. … ≥ WEAK_MIN, or several facts that are all there                          → undecided, weak
+ 9. … ≥ WEAK_MIN, or several facts that are all there                          → weak
 10. otherwise                                                                  → unsupported
-
-If 7 or 9 leave it undecided, the similarity of meaning decides, if it is available.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,12 +35,6 @@ from byline.verify.facts.exact_facts import is_spelled_one
 
 SUPPORTED_MIN: Final = 0.55
 WEAK_MIN: Final = 0.35
-SIMILAR_MIN: Final = 0.88
-"""Cosine of multilingual-e5 embeddings, which lie close together: unrelated texts reach 0.75."""
-DISSIMILAR_MAX: Final = 0.80
-
-Similarity = Callable[[str, str], float | None]
-"""Returns the similarity in meaning (a cosine) of a sentence and a source's text, or None."""
 
 NONE: Final[Arguments] = {}
 _BARE: Final = frozenset(["yes", "no", "네", "예", "아니요", "아니오", "그렇습니다", "맞습니다"])
@@ -61,16 +53,12 @@ class SupportVerdict:
     aligned: Alignment
 
 
-def check_support(
-    sentence: str, sources: Sequence[AnalysedSource], similarity: Similarity | None = None
-) -> SupportVerdict:
+def check_support(sentence: str, sources: Sequence[AnalysedSource]) -> SupportVerdict:
     """Check `sentence` against the sources it cites, as if they were one."""
-    return check_claim(AnalysedText(sentence), sources, similarity)
+    return check_claim(AnalysedText(sentence), sources)
 
 
-def check_claim(
-    claim: AnalysedText, sources: Sequence[AnalysedSource], similarity: Similarity | None = None
-) -> SupportVerdict:
+def check_claim(claim: AnalysedText, sources: Sequence[AnalysedSource]) -> SupportVerdict:
     """Check a sentence that is already analysed; else as `check_support`."""
     aligned = align(claim, sources)
 
@@ -93,16 +81,9 @@ def check_claim(
             support = Support.WEAK if conflict.doubtful else Support.UNSUPPORTED
             return verdict(support, conflict.reason, conflict.arguments)
     if aligned.other_language:
-        undecided = CheckReason.OTHER_LANGUAGE  # 7
-    elif aligned.recall >= SUPPORTED_MIN:
+        return verdict(Support.WEAK, CheckReason.OTHER_LANGUAGE)  # 7
+    if aligned.recall >= SUPPORTED_MIN:
         return verdict(Support.SUPPORTED, CheckReason.WORDS_FOUND)  # 8
-    elif aligned.recall >= WEAK_MIN or sum(not is_spelled_one(fact) for fact in claim.facts) > 1:
-        undecided = CheckReason.SOME_WORDS  # 9
-    else:
-        return verdict(Support.UNSUPPORTED, CheckReason.WORDS_MISSING)  # 10
-    alike = similarity(claim.written, aligned.text) if similarity is not None else None
-    if alike is not None and alike >= SIMILAR_MIN:
-        return verdict(Support.SUPPORTED, CheckReason.SIMILAR)
-    if alike is not None and alike <= DISSIMILAR_MAX:
-        return verdict(Support.UNSUPPORTED, CheckReason.DISSIMILAR)
-    return verdict(Support.WEAK, undecided)
+    if aligned.recall >= WEAK_MIN or sum(not is_spelled_one(fact) for fact in claim.facts) > 1:
+        return verdict(Support.WEAK, CheckReason.SOME_WORDS)  # 9
+    return verdict(Support.UNSUPPORTED, CheckReason.WORDS_MISSING)  # 10

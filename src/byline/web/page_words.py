@@ -205,7 +205,9 @@ class PageWords:
         return self._translate(OUTCOMES.get(str(answer["status"]), ""))
 
     def _headline(self, code: str | None) -> str:
-        return "" if self._language == SOURCE_LANGUAGE else self._translate(ERRORS.get(code or "", ""))
+        return (
+            "" if self._language == SOURCE_LANGUAGE else self._translate(ERRORS.get(code or "", ""))
+        )
 
     def why(self, sentence: Mapping[str, Any]) -> str:
         """Why a checked sentence has its verdict."""

@@ -15,8 +15,7 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
         WHEN code IN (
             '', 'nothing_to_check', 'verbatim', 'words_found', 'some_words', 'words_missing',
-            'other_language', 'uncited', 'too_long', 'negation_added', 'negation_missing',
-            'similar', 'dissimilar'
+            'other_language', 'uncited', 'too_long', 'negation_added', 'negation_missing'
         ) THEN '{}'
         WHEN code = 'attributed' THEN (
             SELECT jsonb_build_object('n', (found ->> 'n')::integer)
