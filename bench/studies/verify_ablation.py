@@ -85,13 +85,9 @@ class _Nowhere:
 NOWHERE: Final = _Nowhere()
 
 RULES: Final[Mapping[str, Sequence[Off]]] = {
-    "support: a bare yes or no is weak": [(support, "_BARE", frozenset())],
     "support: the same words are supported at once": [(alignment, "VERBATIM_CHARS_MIN", 10**9)],
     "support: another language is undecided": [
         (alignment, "_main_script", lambda written: "latin"),
-    ],
-    "support: several facts that are all there make weak": [
-        (support, "is_spelled_one", lambda fact: True),
     ],
     "facts: any of them": [(support, "conflicting_fact", none)],
     "facts: elsewhere in the source, another here": [(contradictions, "DISPLACED_RECALL_MIN", 9.0)],
@@ -115,17 +111,13 @@ RULES: Final[Mapping[str, Sequence[Off]]] = {
     "names: any of them": [(support, "conflicting_name", none)],
     "names: swapped within the passage (slot_diff)": [(contradictions, "_swapped_name", none)],
     "names: swapped, Korean": [(slot_diff, "_korean", none)],
-    "names: swapped, initials are the same": [(slot_diff, "_initials", never)],
     "names: written together or apart": [
         (contradictions, "_written_together", lambda *_: set[int]()),
     ],
-    "names: nearly the source's spelling is weak": [(contradictions, "_misspelled", lambda *_: "")],
     "names: a first word may be none": [
         (contradictions, "_rival_names", lambda *_: ""),
     ],
-    "names: none in title case": [(names, "_is_title_case", never)],
     "names: Korean": [(names, "_korean", nothing)],
-    "names: a people is its country": [(names, "PEOPLES", {})],
     "names: related forms (Norman, Normandy)": [
         (
             names.NameWords,
@@ -136,10 +128,6 @@ RULES: Final[Mapping[str, Sequence[Off]]] = {
         ),
     ],
     "denials: any of them": [(support, "conflicting_denial", none)],
-    "denials: words that may deny": [
-        (negation, "SOFT_NEGATIONS_EN", NOWHERE),
-        (negation, "SOFT_NEGATIONS_KO", NOWHERE),
-    ],
     "denials: what looks like one (not only, 뿐만 아니라)": [
         (negation, "NO_NEGATIONS_EN", NOWHERE),
         (negation, "NO_NEGATIONS_KO", NOWHERE),
@@ -150,11 +138,9 @@ RULES: Final[Mapping[str, Sequence[Off]]] = {
     "alignment: a further sentence must add enough": [(alignment, "GAIN_MIN", 0.0)],
     "alignment: titles and headings count by half": [(alignment, "CONTEXT_WEIGHT", 0.0)],
     "alignment: facts draw the sentence": [(alignment, "FACTS_COUNTED_MAX", 0)],
-    "words: like beginnings are alike": [(weighted_terms, "_PREFIX_CHARS_MIN", 10**6)],
     "words: those without a claim left out, English": [
         (weighted_terms, "FUNCTION_EN", frozenset()),
     ],
-    "words: those without a claim left out, Korean": [(weighted_terms, "_EMPTY_KO", frozenset())],
     "words: Korean endings taken off": [(weighted_terms, "stem_ko", lambda word: word)],
     "words: number words and units left out": [
         (weighted_terms, "NUMBER_WORDS", {}),

@@ -54,7 +54,7 @@ TEXT = (
 ANSWER = """
 The lease runs for 3 years [1]. The deposit is 2,800 euros [1]. The deposit is 900 euros [1]. The
 lease runs from 2 May 2024 [1]. Mrs Lindqvist keeps the keys at 10:30 am [1]. The model is W8 [1].
-Mrs Bergman keeps the keys [1]. Mrs Lindquist keeps the keys [1]. The city of Kassel lies in
+Mrs Bergman keeps the keys [1]. The city of Kassel lies in
 Thuringia [1]. Pets are allowed [1]. Whales sing [1]. 계약 기간은 2년입니다 [1]. Yes [1]. Moons
 rise. The deposit is 1,800 euros, the rent 900 euros. 40 whales sing in Atlantis [1]. Hello!
 """

@@ -50,7 +50,7 @@ class CheckReason(StrEnum):
     NAME_MISMATCH = "name_mismatch"
     NAME_MISSING = "name_missing"
     NAME_ELSEWHERE = "name_elsewhere"
-    NAME_SPELLING = "name_spelling"
+    NAME_SPELLING = "name_spelling"  # of earlier Bylines only: answers are kept that have it
     NEGATION_ADDED = "negation_added"
     NEGATION_MISSING = "negation_missing"
     OTHER = "other"

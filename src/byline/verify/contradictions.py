@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
 from byline.domain.reasons import Arguments, CheckReason
@@ -21,20 +20,14 @@ from byline.verify.weighted_terms import TermSet, TermWeights, overlap
 DISPLACED_RECALL_MIN: Final = 0.5
 DENIAL_RECALL_MIN: Final = 0.5
 SAID_MIN: Final = 0.5
-NEAR_CHARS_MIN: Final = 5
-NEAR_CHARS_MAX: Final = 40
-NEAR_NAMES_MAX: Final = 8
-"""Each name is compared with every word of the sources; more names are no spelling mistake."""
-NEAR_MIN: Final = 0.86
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """A contradiction. `doubtful`: the sentence is then weak, not unsupported."""
+    """What of a sentence is contradicted."""
 
     reason: CheckReason
     arguments: Arguments
-    doubtful: bool = False
 
 
 def conflicting_fact(
@@ -103,12 +96,8 @@ def conflicting_name(
     missing = [name for name in missing if name.run not in together]
     if not missing:
         return None
-    sure = [name for name in missing if name.sure]
-    if near := _misspelled(sure, sources):
-        spelled = {"source": near, "answer": missing[0].text}
-        return Contradiction(CheckReason.NAME_SPELLING, spelled, doubtful=True)
     rival = _rival_names(claim, aligned)
-    if not sure and not rival:
+    if not rival and not any(name.sure for name in missing):
         return None  # it may be a common word at the beginning of the sentence
     said = " ".join(name.text for name in missing if name.run == missing[0].run)
     if rival:
@@ -131,24 +120,6 @@ def _written_together(
         for run, keys in runs.items()
         if len(keys) > 1 and any("".join(keys) in source.alphanumerics for source in sources)
     }
-
-
-def _misspelled(names: Sequence[Name], sources: Sequence[AnalysedSource]) -> str:
-    """Return the source's spelling of the first of `names` (Shelley for Shelly) if every one of
-    them is spelled nearly like a word of the sources, else ""."""
-    if not 0 < len(names) <= NEAR_NAMES_MAX:
-        return ""
-    words = frozenset[str]().union(*(source.words for source in sources))
-    words = frozenset(word for word in words if len(word) <= NEAR_CHARS_MAX)
-    first = ""
-    for name in names:
-        if not NEAR_CHARS_MIN <= len(name.key) <= NEAR_CHARS_MAX:
-            return ""
-        near = get_close_matches(name.key, words, n=1, cutoff=NEAR_MIN)
-        if not near:
-            return ""
-        first = first or near[0]
-    return first
 
 
 def _swapped_name(claim: AnalysedText, aligned: Alignment) -> Contradiction | None:
@@ -177,8 +148,6 @@ def conflicting_denial(claim: AnalysedText, aligned: Alignment) -> Contradiction
     sentences = [sentence for _, sentence in aligned.sentences]
     if any(_is_affirmed(denied, sentences) for denied in claim.denied):
         return Contradiction(CheckReason.NEGATION_ADDED, {})
-    if claim.denial.soft:
-        return None
     if any(_is_affirmed(denied, [claim]) for other in sentences for denied in other.denied):
         return Contradiction(CheckReason.NEGATION_MISSING, {})
     return None
@@ -187,7 +156,7 @@ def conflicting_denial(claim: AnalysedText, aligned: Alignment) -> Contradiction
 def _is_affirmed(denied: TermWeights, others: Sequence[AnalysedText]) -> bool:
     """Return whether `others` affirm what another text denies, and none of them denies it."""
     if not denied:
-        return not any(other.denial.spans or other.denial.soft for other in others)
+        return not any(other.denial for other in others)
     said = False
     for other in others:
         if _share(denied, other.terms) < SAID_MIN:
@@ -199,8 +168,8 @@ def _is_affirmed(denied: TermWeights, others: Sequence[AnalysedText]) -> bool:
 
 
 def _denies_near(text: AnalysedText, wanted: TermWeights) -> bool:
-    """Return whether `text` denies, or may deny, something near one of the `wanted` terms."""
-    return any(_share(wanted, terms) > 0 for terms in text.possibly_denied)
+    """Return whether `text` denies something near one of the `wanted` terms."""
+    return any(_share(wanted, TermSet(terms)) > 0 for terms in text.denied)
 
 
 def _share(wanted: TermWeights, terms: TermSet) -> float:

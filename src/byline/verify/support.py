@@ -4,7 +4,7 @@ The sentence is checked against the whole of the sources it cites, where its fac
 be, and against the few sentences of them that share most of its words, the *aligned* ones. The
 decision, in order:
 
- 1. a sentence with nothing to check (no content, or a bare yes or no)         → weak
+ 1. a sentence with nothing to check                                           → weak
  2. the same words as a sentence of a source                                   → supported
  3. a number, amount, date, time or code that no cited source has              → unsupported
  4. such a fact elsewhere in a source, but another in the aligned sentences    → unsupported
@@ -12,7 +12,7 @@ decision, in order:
  6. a denial of what the aligned sentences say, or a claim of what they deny   → unsupported
  7. another language than the sources'                                         → weak
  8. share of the content found in the aligned sentences ≥ SUPPORTED_MIN        → supported
- 9. … ≥ WEAK_MIN, or several facts that are all there                          → weak
+ 9. … ≥ WEAK_MIN                                                               → weak
 10. otherwise                                                                  → unsupported
 """
 
@@ -31,13 +31,11 @@ from byline.verify.contradictions import (
     conflicting_fact,
     conflicting_name,
 )
-from byline.verify.facts.exact_facts import is_spelled_one
 
 SUPPORTED_MIN: Final = 0.55
 WEAK_MIN: Final = 0.35
 
 NONE: Final[Arguments] = {}
-_BARE: Final = frozenset(["yes", "no", "네", "예", "아니요", "아니오", "그렇습니다", "맞습니다"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ def check_claim(claim: AnalysedText, sources: Sequence[AnalysedSource]) -> Suppo
         content = claim.weights.total
         return SupportVerdict(support, reason, arguments, aligned.recall, content, aligned)
 
-    if not (claim.weights or claim.facts) or claim.folded.strip(" .,!?") in _BARE:
+    if not (claim.weights or claim.facts):
         return verdict(Support.WEAK, CheckReason.NOTHING_TO_CHECK)  # 1
     if aligned.verbatim:
         return verdict(Support.SUPPORTED, CheckReason.VERBATIM)  # 2
@@ -78,12 +76,11 @@ def check_claim(claim: AnalysedText, sources: Sequence[AnalysedSource]) -> Suppo
         conflicting_denial(claim, aligned),  # 6
     ):
         if conflict is not None:
-            support = Support.WEAK if conflict.doubtful else Support.UNSUPPORTED
-            return verdict(support, conflict.reason, conflict.arguments)
+            return verdict(Support.UNSUPPORTED, conflict.reason, conflict.arguments)
     if aligned.other_language:
         return verdict(Support.WEAK, CheckReason.OTHER_LANGUAGE)  # 7
     if aligned.recall >= SUPPORTED_MIN:
         return verdict(Support.SUPPORTED, CheckReason.WORDS_FOUND)  # 8
-    if aligned.recall >= WEAK_MIN or sum(not is_spelled_one(fact) for fact in claim.facts) > 1:
+    if aligned.recall >= WEAK_MIN:
         return verdict(Support.WEAK, CheckReason.SOME_WORDS)  # 9
     return verdict(Support.UNSUPPORTED, CheckReason.WORDS_MISSING)  # 10
