@@ -157,7 +157,7 @@ def main() -> None:
     told.add_argument("--data", type=Path, default=DEFAULT_DATA)
     told.add_argument("--held-back", action="store_true")
     wanted = told.parse_args()
-    sets = statements(wanted.data, held_back=wanted.held_back)
+    sets = statement_sets(wanted.data, held_back=wanted.held_back)
     analysed = Analysed()
     whole = scores(sets, analysed)
     _print("(all rules)", whole, whole)
@@ -171,7 +171,7 @@ def main() -> None:
             _print(name, scores(sets, analysed if keeps else Analysed()), whole)
 
 
-def statements(data: Path, *, held_back: bool) -> dict[str, list[Statement]]:
+def statement_sets(data: Path, *, held_back: bool) -> dict[str, list[Statement]]:
     """The statements of each set that is in `data`, of one half."""
     found: dict[str, list[Statement]] = {}
     for name in ("squad2_en", "multihop_en"):

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bench.retrieval import DEFAULT_DATA
-from bench.studies.verify_ablation import Analysed, Statement, balanced, statements
+from bench.studies.verify_ablation import Analysed, Statement, balanced, statement_sets
 from byline.domain.asks import Support
 from byline.domain.reasons import CheckReason
 from byline.vectors.embedders.e5_model import E5Model
@@ -46,7 +46,7 @@ def main() -> None:
     halves = [
         {
             name: judged(some, model)
-            for name, some in statements(DEFAULT_DATA, held_back=held).items()
+            for name, some in statement_sets(DEFAULT_DATA, held_back=held).items()
         }
         for held in (False, True)
     ]
