@@ -32,6 +32,7 @@ from byline.domain.asks import (
     CitationFound,
     Refusal,
     Source,
+    StoredAsk,
 )
 from byline.domain.reasons import (
     CheckReason,
@@ -121,6 +122,16 @@ def test_a_note_says_why_in_the_words_of_the_page() -> None:
     down = {"code": "rewrite_failed", "arguments": {"backend": "b", "why": "ReadTimeout"}}
     assert "(it did not finish in the time allowed)" in english.note(down)
     assert "ReadTimeout" not in korean.note(down)
+
+
+def test_an_error_of_an_ask_has_a_headline_in_the_language_of_the_page() -> None:
+    error = {"code": "llm_error", "message": "b gave no usable answer (http_400): too long"}
+    answer = {"status": "llm_error", "refusal": None, "error": error, "error_reason": "llm_error"}
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    ask = StoredAsk("id", "Q?", "b", "m", AskStatus.LLM_ERROR, now, now, answer)
+    assert PageWords(translator_for("en")).outcome(ask) == error["message"]
+    headline = KOREAN.translate("The machine answered with an error.")
+    assert PageWords(KOREAN).outcome(ask) == f"{headline} {error['message']}"
 
 
 def test_what_is_stored_has_no_sentence_and_is_read_as_it_was_sent() -> None:
