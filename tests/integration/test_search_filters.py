@@ -10,6 +10,7 @@ from itertools import product
 import pytest
 from search_corpus import Draft, add, add_document
 
+from byline.domain.reasons import SearchNote, SearchNoteCode
 from byline.domain.searches import Filters, SearchRequest, one_collection
 from byline.errors import BadRequest
 from byline.search import filters
@@ -128,8 +129,8 @@ async def test_a_tag_nobody_has_finds_nothing_and_says_so(database: Database) ->
     )
     assert found.hits == ()
     assert found.notes == (
-        "No document has the tag “steuer”.",
-        "No document has the tag “taxes”.",
+        SearchNote(SearchNoteCode.UNUSED_TAG, {"tag": "steuer"}),
+        SearchNote(SearchNoteCode.UNUSED_TAG, {"tag": "taxes"}),
     )
 
 
@@ -137,10 +138,10 @@ async def test_a_filter_nothing_passes_says_so(database: Database) -> None:
     await add(database, TEXT)
     searcher = Searcher(database)
     nothing = await searcher.search(SearchRequest("rent", filters=Filters(languages=("sw",))))
-    assert nothing.notes == ("No document passes the filter.",)
+    assert nothing.notes == (SearchNote(SearchNoteCode.NOTHING_PASSES),)
     await add(database, tags=["empty"])
     empty = await searcher.search(SearchRequest("rent", filters=Filters(tags=("empty",))))
-    assert empty.notes == ("None of the 1 documents that pass the filter has text yet.",)
+    assert empty.notes == (SearchNote(SearchNoteCode.NO_TEXT_YET, {"documents": 1}),)
     some = await searcher.search(SearchRequest("zebra", filters=Filters(types=("text",))))
     assert (some.hits, some.notes) == ((), ())
 

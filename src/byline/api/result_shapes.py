@@ -7,9 +7,10 @@ OpenAI's dialect are in `openai_shapes.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, ConfigDict, Field
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field
 
 from byline.ask.ask_shapes import (
     AS_STORED,
@@ -24,9 +25,11 @@ from byline.ask.ask_shapes import (
     SourceShape,
     last_in_schema,
 )
+from byline.ask.reason_words import search_note_words
 from byline.domain.asks import AskStatus
 from byline.domain.documents import DocumentState
 from byline.domain.gates import BackendState
+from byline.domain.reasons import SearchNote
 
 
 class ErrorShape(Shape):
@@ -67,6 +70,10 @@ class ReadAsShape(Shape):
     )
 
 
+def _in_words(notes: Sequence[SearchNote]) -> list[str]:
+    return [search_note_words(note.code, note.arguments) for note in notes]
+
+
 class SearchShape(Shape):
     """The passages found, best first. `coverage`: share of the query's weight the best covers.
     `notes`: sentences on how the search was understood, such as a tag that no document has."""
@@ -74,7 +81,7 @@ class SearchShape(Shape):
     query: str
     results: list[HitShape] = Field(validation_alias=AliasChoices("hits", "results"))
     coverage: Rounded4
-    notes: list[str]
+    notes: Annotated[list[str], BeforeValidator(_in_words)]
     read_as: ReadAsShape
     legs: dict[str, str] = Field(
         description="Whether each retrieval leg took part: `ok`, or why not or not wholly."

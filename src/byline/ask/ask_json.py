@@ -16,6 +16,7 @@ from byline.ask.ask_shapes import (
     SourceShape,
     error_json,
 )
+from byline.ask.reason_words import note_words
 from byline.domain.asks import (
     AskAnswer,
     AskDone,
@@ -91,8 +92,9 @@ def event_data(event: AskEvent) -> Json:
             }
         case ToolCalled() | ToolReturned():
             return tool_json(event)
-        case AskNote(code, message):
-            return {"code": code, "message": message}
+        case AskNote(code, arguments):
+            said = note_words(code, arguments)
+            return {"code": code.value, "arguments": dict(arguments), "message": said}
         case AskDone(answer):
             return AnswerShape.json_of(answer)
         case AskFailed(error, answer):

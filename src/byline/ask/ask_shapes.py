@@ -9,8 +9,9 @@ rounded number), the field of the shape says so. The docstrings and descriptions
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import datetime
-from typing import Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AliasChoices,
@@ -22,11 +23,17 @@ from pydantic import (
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    model_validator,
 )
 
-from byline.domain.asks import AskStatus, CitedBy, RefusedBy, Support
+from byline.ask.reason_words import check_words, refusal_words
+from byline.domain.asks import AskStatus, CheckedSentence, CitedBy, Refusal, RefusedBy, Support
 from byline.domain.echo import shortened
+from byline.domain.reasons import CheckReason, RefusalReason, SearchNoteCode
 from byline.errors import BylineError, MachineError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Json = dict[str, Any]
 
@@ -110,6 +117,11 @@ def _detail_of(error: object) -> object:
     return error_json(error) if isinstance(error, BylineError) else error
 
 
+def _attributes(value: DataclassInstance) -> Json:
+    """The fields of a dataclass, those of the dataclasses in it left as they are."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
+
+
 class AlsoInShape(Shape):
     """Another passage that says the same."""
 
@@ -168,8 +180,26 @@ class SentenceShape(Shape):
         description="The source Byline found it in, where the model cites none."
     )
     support: Support
-    reason: str = Field(description="One word for programs.", examples=["number_mismatch"])
-    why: str = Field(examples=["The source says 2019, the answer 2021."])
+    reason: CheckReason | Literal[""] = Field(
+        description="One word for programs; empty where the sentence needs no source.",
+        examples=["number_mismatch"],
+    )
+    arguments: dict[str, str | int] = Field(
+        description="What the reason names, for programs.",
+        examples=[{"source": "2019", "answer": "2021"}],
+    )
+    why: str = Field(
+        description="The reason in words.", examples=["The source says 2019, the answer 2021."]
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _worded(cls, value: object) -> object:
+        if not isinstance(value, CheckedSentence):
+            return value
+        reason = value.reason.value if value.reason else ""
+        why = check_words(reason, value.arguments)
+        return {**_attributes(value), "reason": reason, "why": why}
 
 
 class CitationShape(Shape):
@@ -216,14 +246,36 @@ class UsageShape(Shape):
     cached_tokens: int | None
 
 
+class SearchNoteShape(Shape):
+    """A note on how a search was understood."""
+
+    code: SearchNoteCode
+    arguments: dict[str, str | int]
+
+
 class RefusalShape(Shape):
     """Why the documents do not answer (`no_evidence`), and who found so: `retrieval`, before any
     model was asked, or the `model`, in the words of `said`."""
 
-    code: str
+    code: RefusalReason
+    arguments: dict[str, str | int] = Field(
+        description="What the code names.", examples=[{"coverage_percent": 5}]
+    )
+    notes: list[SearchNoteShape] = Field(
+        description="What the search had to say; the message is then these in words."
+    )
     message: str
     by: RefusedBy
     said: str | None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _worded(cls, value: object) -> object:
+        if not isinstance(value, Refusal):
+            return value
+        notes = [SearchNoteShape.json_of(note) for note in value.notes]
+        message = refusal_words(value.code, value.arguments, notes)
+        return {**_attributes(value), "notes": notes, "message": message}
 
 
 class AnswerShape(Shape):

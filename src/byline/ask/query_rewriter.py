@@ -21,6 +21,7 @@ from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import AskEvent, AskNote, AskQueued, AskRequest
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.gates import AskedBy, Asker, Queued
+from byline.domain.reasons import NoteCode
 from byline.errors import MachineError
 
 
@@ -33,7 +34,7 @@ async def rewrite_follow_up(
         return
     if backend.model is None:
         query: str | None = with_earlier_terms(request.question, progress.turns)
-        note = AskNote("carried_over", f"Searched for: {query}")
+        code = NoteCode.CARRIED_OVER
     else:
         said: list[str] = []
         begun = time.perf_counter()
@@ -51,23 +52,20 @@ async def rewrite_follow_up(
             async with aclosing(_rewrite_events(call, backend, said)) as events:
                 async for event in events:
                     yield event
-            reason = "it wrote no question"
+            why = "no_question"
         except MachineError as error:
             said.clear()
-            reason = error.reason
+            why = error.reason
         progress.timings_ms["rewrite"] = (time.perf_counter() - begun) * 1000
         query = read_rewritten("".join(said))
         if query is not None and not shares_terms(query, request.question, progress.turns):
-            query, reason = None, "it wrote of something else"
-        note = AskNote("rewritten", f"Searched for: {query}")
+            query, why = None, "other_subject"
+        code = NoteCode.REWRITTEN
         if query is None:
-            yield AskNote(
-                "rewrite_failed",
-                f"{backend.name} did not rewrite the question ({reason}); it is searched as it is.",
-            )
+            yield AskNote(NoteCode.REWRITE_FAILED, {"backend": backend.name, "why": why})
     if query is not None and query != request.question:
         progress.searched_for = query
-        yield note
+        yield AskNote(code, {"query": query})
 
 
 async def _rewrite_events(

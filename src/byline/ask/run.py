@@ -46,6 +46,7 @@ from byline.domain.asks import (
 )
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.gates import AskedBy, Asker
+from byline.domain.reasons import RefusalReason
 from byline.domain.searches import QueryForm, SearchRequest, SearchResult
 
 
@@ -117,7 +118,7 @@ async def _refusal(request: AskRequest, found: SearchResult, parts: AskParts) ->
         return judge_evidence(found, evidence_min=parts.config.evidence_min)
     if found.hits or (await parts.reader.documents(request.filters, limit=1))[1]:
         return None
-    return Refusal("no_documents", "There are no documents to answer from yet.")
+    return Refusal(RefusalReason.NO_DOCUMENTS)
 
 
 def _answer(

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from byline.domain.reasons import SearchNote
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
@@ -121,7 +123,7 @@ class SearchResult:
     """The hits, best first, and how they were found.
 
     `coverage` is the largest share (0 to 1) of the query's IDF weight that the terms of one hit
-    cover: evidence that the documents treat the subject at all. `notes` are sentences on how the
+    cover: evidence that the documents treat the subject at all. `notes` are about how the
     search was understood, such as a tag that no document has. `legs` says of each retrieval leg
     whether it took part: `ok`, or why not, or why only in part. `nearest` is the hits' best cosine
     similarity to the query in the vectors of `embedder` (its fingerprint); both are None if the
@@ -132,7 +134,7 @@ class SearchResult:
     hits: tuple[SearchHit, ...]
     coverage: float
     timings_ms: Mapping[str, float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[SearchNote, ...] = ()
     read_as: QueryInterpretation = QueryInterpretation()
     legs: Mapping[str, str] = field(default_factory=dict)
     nearest: float | None = None

@@ -20,6 +20,7 @@ from psycopg.rows import DictRow
 
 from byline.domain.callers import Caller
 from byline.domain.formats import media_types
+from byline.domain.reasons import SearchNote, SearchNoteCode
 from byline.domain.searches import Filters
 from byline.errors import BadRequest
 from byline.store.statements import statements
@@ -168,13 +169,13 @@ async def measure_scope(connection: AsyncConnection[DictRow], filters: Filters) 
 
 async def scope_notes(
     connection: AsyncConnection[DictRow], filters: Filters, scope: SearchScope, caller: Caller
-) -> tuple[str, ...]:
-    """Sentences on why nothing can be found in `scope`; empty if something can. They tell nothing
-    of documents that `caller` may not see."""
+) -> tuple[SearchNote, ...]:
+    """Why nothing can be found in `scope`; empty if something can. The notes tell nothing of
+    documents that `caller` may not see."""
     if not scope.is_filtered or scope.passages:
         return ()
     if scope.documents:
-        return (f"None of the {scope.documents} documents that pass the filter has text yet.",)
+        return (SearchNote(SearchNoteCode.NO_TEXT_YET, {"documents": scope.documents}),)
     unused: list[str] = []
     if filters.tags:
         found = await connection.execute(
@@ -183,8 +184,8 @@ async def scope_notes(
         )
         unused = [row["tag"] for row in await found.fetchall()]
     if unused:
-        return tuple(f"No document has the tag “{tag}”." for tag in unused)
-    return ("No document passes the filter.",)
+        return tuple(SearchNote(SearchNoteCode.UNUSED_TAG, {"tag": tag}) for tag in unused)
+    return (SearchNote(SearchNoteCode.NOTHING_PASSES),)
 
 
 def _known_id(sent: str) -> str:

@@ -27,6 +27,7 @@ from psycopg.rows import DictRow
 
 from byline.domain.callers import OWNER, Caller
 from byline.domain.echo import quoted
+from byline.domain.reasons import Arguments, SearchNote, SearchNoteCode
 from byline.domain.searches import (
     EVERYTHING,
     QueryForm,
@@ -210,19 +211,18 @@ def _lexical_query(
 
 def _notes(
     parsed: ParsedQuery, prefixes: Sequence[PrefixExpansion], hits: tuple[SearchHit, ...]
-) -> tuple[str, ...]:
+) -> tuple[SearchNote, ...]:
     notes = []
     for expansion in prefixes:
-        if not expansion.words:
-            notes.append(f"No word begins with “{expansion.prefix}”.")
+        prefix, counted = expansion.prefix, len(expansion.words)
+        if not counted:
+            notes.append(SearchNote(SearchNoteCode.UNUSED_PREFIX, {"prefix": prefix}))
         elif expansion.is_cut:
-            counted = len(expansion.words)
-            notes.append(f"More words begin with “{expansion.prefix}” than the {counted} taken.")
+            taken: Arguments = {"prefix": prefix, "words": counted}
+            notes.append(SearchNote(SearchNoteCode.PREFIX_IS_CUT, taken))
     if not hits and parsed.phrases:
         phrases = " and ".join(f"“{phrase}”" for phrase in parsed.phrases)
-        notes.append(
-            f"No passage holds {phrases} as written; without the quotes, single words count."
-        )
+        notes.append(SearchNote(SearchNoteCode.NO_PHRASE, {"phrases": phrases}))
     return tuple(notes)
 
 

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from babel.dates import format_date, format_datetime
 
+from byline.ask.reason_words import REWRITE_FAULTS, check_words, note_words, refusal_words
 from byline.domain.asks import StoredAsk
 from byline.domain.machine_reports import CallRecord
 from byline.errors import BylineError, GateFull, GateTimeout
-from byline.web.translations import N_, Translator
+from byline.web.translations import N_, SOURCE_LANGUAGE, Translator
 
 STATES: Final[Mapping[str, str]] = {
     "online": N_("online"),
@@ -166,7 +167,7 @@ class PageWords:
     def headline(self, error: BylineError) -> str:
         """An error in a few words of the page's language; "" on an English page, which shows the
         error's own sentence."""
-        return "" if self._language == "en" else self._translate(ERRORS.get(error.code, ""))
+        return self._headline(error.code)
 
     def at_the_gate(self, error: BylineError) -> str:
         """Why a question was not taken to a machine, with what to do, in the page's language; ""
@@ -195,13 +196,34 @@ class PageWords:
             return self._translate(OUTCOMES[ask.status])
         refusal, error = answer.get("refusal"), answer.get("error")
         if refusal:
-            return str(refusal["message"])
+            return self.refusal(refusal)
         if error and str(answer.get("error_reason") or "").endswith(("_unavailable", "_busy")):
             said = self._translate(N_("%(machine)s did not answer: %(reason)s."))
             return said % {"machine": ask.machine, "reason": self.reason(answer["reason"])}
         if error:
-            return str(error["message"])
+            return f"{self._headline(error.get('code'))} {error['message']}".strip()
         return self._translate(OUTCOMES.get(str(answer["status"]), ""))
+
+    def _headline(self, code: str | None) -> str:
+        return (
+            "" if self._language == SOURCE_LANGUAGE else self._translate(ERRORS.get(code or "", ""))
+        )
+
+    def why(self, sentence: Mapping[str, Any]) -> str:
+        """Why a checked sentence has its verdict."""
+        return check_words(sentence["reason"], sentence["arguments"], self._translate)
+
+    def refusal(self, refusal: Mapping[str, Any]) -> str:
+        """Why the documents do not answer."""
+        code, arguments = refusal["code"], refusal["arguments"]
+        return refusal_words(code, arguments, refusal["notes"], self._translate)
+
+    def note(self, note: Mapping[str, Any]) -> str:
+        """A note on the course of an ask."""
+        arguments = note["arguments"]
+        if (why := arguments.get("why")) and why not in REWRITE_FAULTS:
+            arguments = {**arguments, "why": self.reason(why)}
+        return note_words(note["code"], arguments, self._translate)
 
     def seconds(self, milliseconds: float | None) -> str:
         """A duration: `32 ms`, `0.4 s`, `12 s`, `2 min 5 s`."""
@@ -298,6 +320,9 @@ def word_filters(translator: Translator) -> dict[str, Callable[..., str]]:
         "at_the_gate": words.at_the_gate,
         "reason": words.reason,
         "outcome": words.outcome,
+        "why": words.why,
+        "refusal": words.refusal,
+        "note": words.note,
         "seconds": words.seconds,
         "place": words.place,
         "moment": words.moment,

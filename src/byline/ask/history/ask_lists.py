@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from byline.ask.history.search_terms import wanted_terms
+from byline.ask.history.stored_reasons import refusal_with_words
 from byline.domain.ask_filters import AskFilters, ListedAsk
 from byline.domain.asks import AskStatus
 from byline.domain.callers import Caller
@@ -136,7 +137,7 @@ def _listed(row: Mapping[str, Any]) -> ListedAsk:
         conversation_id=str(row["conversation_id"]) if row["conversation_id"] else None,
         excerpt=row["excerpt"] or "",
         byline=row["byline"],
-        refusal=row["refusal"],
+        refusal=refusal_with_words(row["refusal"]),
         error=error.get("message"),
         error_reason=row["error_reason"],
         reason=row["reason"],

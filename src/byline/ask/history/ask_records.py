@@ -14,6 +14,12 @@ from psycopg.types.json import Jsonb
 from byline.ask.ask_shapes import AnswerShape
 from byline.ask.history.ask_lists import list_asks
 from byline.ask.history.search_terms import ask_terms, update_search_terms
+from byline.ask.history.stored_reasons import (
+    answer_with_words,
+    answer_without_words,
+    event_with_words,
+    event_without_words,
+)
 from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
 from byline.domain.asks import AskAnswer, AskMode, AskRequest, AskStatus, StoredAsk
 from byline.domain.callers import OWNER, Caller
@@ -97,8 +103,8 @@ class AskRecords:
         row = {
             "id": answer.ask_id,
             "status": answer.status.value,
-            "answer": Jsonb(answer, dumps=_answer_dumps),
-            "events": Jsonb(transcript, dumps=_dumps),
+            "answer": Jsonb(answer_without_words(AnswerShape.json_of(answer)), dumps=_dumps),
+            "events": Jsonb([*map(event_without_words, transcript)], dumps=_dumps),
             **ask_terms(answer.question, answer.answer or answer.partial_answer),
         }
         if not await self._finish(row):
@@ -152,8 +158,10 @@ class AskRecords:
                 self._sql["list_events"], {**self._named(ask_id), "after": after}
             )
             rows = await cursor.fetchall()
+        times = ("since", "at")
         return [
-            {**row, "since": _iso_time(row["since"]), "at": _iso_time(row["at"])} for row in rows
+            event_with_words({**row, **{name: _iso_time(row[name]) for name in times}})
+            for row in rows
         ]
 
     async def discard(self, ask_id: str) -> None:
@@ -181,10 +189,6 @@ def title_of(question: str) -> str:
 
 def _dumps(value: object) -> str:
     return _storable(json.dumps(value, ensure_ascii=False))
-
-
-def _answer_dumps(answer: AskAnswer) -> str:
-    return _storable(AnswerShape.bytes_of(answer).decode())
 
 
 def _storable(text: str) -> str:
@@ -219,7 +223,7 @@ def stored_ask(row: dict[str, Any]) -> StoredAsk:
         status=AskStatus(row["status"]),
         created_at=row["created_at"],
         finished_at=row["finished_at"],
-        answer=row["answer"],
+        answer=answer_with_words(row["answer"]) if row["answer"] else None,
         conversation_id=str(conversation_id) if conversation_id else None,
         mode=AskMode(row["mode"]),
         collection=row["collection"],

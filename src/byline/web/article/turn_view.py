@@ -52,7 +52,8 @@ def checks(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
             "number": number,
             "text": _words(text[sentence["start"] : sentence["end"]]),
             "support": sentence["support"],
-            "why": sentence.get("why", ""),
+            "reason": sentence["reason"],
+            "arguments": sentence["arguments"],
         }
         for number, sentence in enumerate(answer.get("sentences", ()), start=1)
         if text and sentence["support"] != "not_needed"
