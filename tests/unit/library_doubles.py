@@ -113,7 +113,12 @@ class MemoryLibrary:
     ) -> DocumentPage:
         self.asked.append(filters)
         self.chosen.append(choice)
-        return DocumentPage([*reversed(self.documents.values())][:limit], None)
+        shown = [
+            one
+            for one in reversed(self.documents.values())
+            if choice.warned is None or bool(one.warnings) == choice.warned
+        ]
+        return DocumentPage(shown[:limit], None)
 
     async def collections(self) -> Sequence[str]:
         return self.known
@@ -123,6 +128,11 @@ class MemoryLibrary:
     ) -> Mapping[DocumentState, int]:
         states = [one.state for one in self.documents.values()]
         return {state: states.count(state) for state in DocumentState}
+
+    async def warned(
+        self, filters: Filters = EVERYTHING, choice: DocumentSelection = ANY_DOCUMENT
+    ) -> int:
+        return sum(bool(one.warnings) for one in self.documents.values())
 
     async def change(self, document_id: str, changes: DocumentChanges) -> Document:
         was = await self.get(document_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from byline.api.documents.reading_warnings import warning_json
 from byline.ask.ask_json import also_in_json
 from byline.config.schema import Config, QuotesBackend
 from byline.dispatch.dispatcher import Dispatcher
@@ -63,6 +64,7 @@ def document_json(document: Document) -> Json:
         "tags": list(document.tags),
         "state": document.state.value,
         "error": _document_error_json(document.error),
+        "warnings": [warning_json(warning) for warning in document.warnings],
         "collection": document.collection,
         "sha256": document.sha256,
         "media_type": document.media_type,

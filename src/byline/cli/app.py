@@ -212,7 +212,8 @@ def documents(options: DocumentsOptions) -> None:
     if options.context.invoked_subcommand is None:
         from byline.cli.read_commands import documents
 
-        _run(documents(options.limit, options.cursor, options.filters), options)
+        filters = {**options.filters, "warnings": "true" if options.warnings else None}
+        _run(documents(options.limit, options.cursor, filters), options)
 
 
 @documents_app.command("show")

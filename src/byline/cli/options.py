@@ -241,6 +241,9 @@ class DocumentsOptions(FilterOptions):
     cursor: Annotated[
         str | None, typer.Option("--cursor", metavar="NEXT", help="The page after this one.")
     ] = None
+    warnings: Annotated[
+        bool, typer.Option("--warnings", help="Only those of which something was not read.")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

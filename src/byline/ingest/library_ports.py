@@ -43,6 +43,11 @@ class DocumentCatalogue(Protocol):
     ) -> Mapping[DocumentState, int]:
         """How many documents are in each state."""
 
+    async def warned(
+        self, filters: Filters = EVERYTHING, choice: DocumentSelection = ANY_DOCUMENT
+    ) -> int:
+        """How many documents have reading warnings."""
+
     async def collections(self) -> Sequence[str]:
         """The names of the collections."""
 

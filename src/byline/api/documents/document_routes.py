@@ -179,6 +179,7 @@ async def list_documents(parts: Parts, sent: Annotated[DocumentsParameters, Quer
         "documents": [document_json(document) for document in page.documents],
         "next": page.next,
         "states": None if sent.cursor else dict(await catalogue.counts(filters, choice)),
+        "with_warnings": None if sent.cursor else await catalogue.warned(filters, choice),
     }
     return json_response(told)
 
