@@ -6,15 +6,18 @@ text.
 
     1. lines that follow one another in the text as they do in the witness are found by a search
        that goes on from the last one; the characters of the text found so are used up
-    2. the other lines are cut into runs of `_GRAM` characters, which are looked for among those of
+    2. those that are elsewhere a line of the text, or a cell of one, are found and used up too
+    3. the same as 1. without what does not count
+    4. the other lines are cut into runs of `_GRAM` characters, which are looked for among those of
        the characters left over; a character is there if a run with it in it is
-    3. a line shorter than that is looked for as a whole
+    5. a line shorter than that is looked for as a whole
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -30,6 +33,8 @@ _SHORT_WINDOW_CHARS: Final = 60
 _SHORT_CHARS_MAX: Final = 8
 _FAR_CHARS_MIN: Final = 24
 _FAR_SEARCHES_MAX: Final = 200
+_CELL_MARK: Final = " | "
+"""Between the cells of a row, in the texts of all readers."""
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 _NOT_COUNTED: Final = re.compile(r"[^\w\n]+|_+")
 
@@ -48,32 +53,28 @@ class LineLoss:
     characters: int
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """`characters` are the letters and digits of all lines; `losses` has the lines with any loss."""
+def compare(lines: Sequence[str], text: str) -> list[LineLoss]:
+    """The lines of a witness of which something is not in a text. No line holds a line break."""
+    lines = [line.strip() for line in lines]
+    unordered, left = _unordered(lines, text)
+    sought, left = _nowhere(lines, unordered, left)
+    if not sought:
+        return []
+    squeezed = _squeezed("\n".join(lines[number] for number in sought)).split("\n")
+    again, left = _unordered(squeezed, _squeezed(left).replace("\n", ""))
+    if not again:
+        return []
+    lost = _lost([squeezed[place] for place in again], left)
+    return [
+        LineLoss(sought[place], count, len(squeezed[place]))
+        for place, count in zip(again, lost.tolist(), strict=True)
+        if count
+    ]
 
-    characters: int
-    losses: Sequence[LineLoss]
 
-    @property
-    def lost(self) -> int:
-        """The letters and digits that are not in the text, of all lines."""
-        return sum(loss.lost for loss in self.losses)
-
-
-def compare(lines: Iterable[str], text: str) -> Comparison:
-    """Compare the lines of a witness with a text. No line holds a line break."""
-    squeezed = _squeezed("\n".join(lines)).split("\n")
-    sought, left = _unordered(squeezed, _squeezed(text).replace("\n", ""))
-    losses = []
-    if sought:
-        lost = _lost([squeezed[number] for number in sought], left)
-        losses = [
-            LineLoss(number, count, len(squeezed[number]))
-            for number, count in zip(sought, lost.tolist(), strict=True)
-            if count
-        ]
-    return Comparison(sum(map(len, squeezed)), losses)
+def counted_characters(lines: Iterable[str]) -> int:
+    """How many letters and digits there are in lines."""
+    return sum(map(len, _squeezed("\n".join(lines)).split("\n")))
 
 
 def _squeezed(text: str) -> str:
@@ -106,6 +107,22 @@ def _unordered(lines: Sequence[str], text: str) -> tuple[list[int], str]:
     left.append(text[at:])
     # A mark that no line holds, so that no run reaches over what was taken out.
     return sought, "\n".join(left)
+
+
+def _nowhere(lines: Sequence[str], sought: Sequence[int], text: str) -> tuple[Sequence[int], str]:
+    """The numbers of the lines that are nowhere a line or cell of a text, and the text without
+    those that are."""
+    if not sought:
+        return sought, text
+    cells = [cell.strip() for line in text.split("\n") for cell in line.split(_CELL_MARK)]
+    there = Counter(cells)
+    nowhere = []
+    for number in sought:
+        if there[lines[number]] > 0:
+            there[lines[number]] -= 1
+        else:
+            nowhere.append(number)
+    return nowhere, "\n".join(there.elements())
 
 
 def _lost(lines: Sequence[str], text: str) -> _Numbers:

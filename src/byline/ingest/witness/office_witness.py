@@ -58,7 +58,9 @@ _CELLS: Final = re.compile(
     r"""(?:<(?:\w+:)?v[^>]*>(?P<value>[^<]*)<|<(?:\w+:)?is>(?P<inline>.*?)</(?:\w+:)?is>)""",
     re.DOTALL,
 )
-_INLINE: Final = re.compile(r"<(?:\w+:)?t[^>]*>([^<]*)<")
+_SHARED: Final = re.compile(r"<(?:\w+:)?si(?:\s[^>]*)?(?:/>|>(.*?)</(?:\w+:)?si>)", re.DOTALL)
+_READING_AIDS: Final = re.compile(r"<(?:\w+:)?rPh\b.*?</(?:\w+:)?rPh>", re.DOTALL)
+_INLINE: Final = re.compile(r"<(?:\w+:)?t(?:\s[^>]*)?>([^<]*)<")
 _RELATION_ID: Final = re.compile(r"""\w+:id\s*=\s*["']([^"']+)""")
 
 
@@ -157,9 +159,7 @@ def _drawn(archive: zipfile.ZipFile) -> Iterator[WitnessPart]:
         yield WitnessPart(_lines(archive, name, _DRAWING), name=kind, beside=True)
 
 
-def _related(
-    archive: zipfile.ZipFile, names: set[str], part: str, kind: str
-) -> Mapping[str, str]:
+def _related(archive: zipfile.ZipFile, names: set[str], part: str, kind: str) -> Mapping[str, str]:
     """The parts that a part relates to in this way, by the ids of the relations."""
     folder, _, own = part.rpartition("/")
     told = f"{folder}/_rels/{own}.rels"
@@ -186,17 +186,19 @@ def _lines(archive: zipfile.ZipFile, name: str, grammar: Grammar) -> tuple[str, 
 
 def _shared_strings(archive: zipfile.ZipFile, name: str) -> Sequence[str]:
     """The strings of a workbook, which its cells name by their number."""
-    strings: list[str] = []
-    spoken = False
     with archive.open(name) as stream:
-        for tag in tags(stream, ("si", "t", "rPh")):
-            if tag.name == "si" and tag.opens:
-                strings.append("")
-            elif tag.name == "rPh":
-                spoken = tag.opens and not tag.closes
-            elif tag.name == "t" and tag.opens and strings and not spoken:
-                strings[-1] += tag.text
-    return strings
+        return [
+            _words(_READING_AIDS.sub("", item) if "rPh" in item else item)
+            for block in text_blocks(stream, "si>")
+            for item in _SHARED.findall(block)
+        ]
+
+
+def _words(item: str) -> str:
+    """The words of a string, which may be cut into runs."""
+    words = "".join(_INLINE.findall(item))
+    words = html.unescape(words) if "&" in words else words
+    return " ".join(words.split()) if "\n" in words else words
 
 
 def _cells(archive: zipfile.ZipFile, name: str, shared: Sequence[str]) -> Iterator[str]:
@@ -208,6 +210,6 @@ def _cells(archive: zipfile.ZipFile, name: str, shared: Sequence[str]) -> Iterat
                     number = int(value) if value.isdecimal() else len(shared)
                     words = shared[number] if number < len(shared) else ""
                 else:
-                    words = value or "".join(_INLINE.findall(inline))
-                if words := " ".join(html.unescape(words).split()):
+                    words = _words(inline or f"<t>{value}<")
+                if words:
                     yield words

@@ -12,10 +12,12 @@ import html
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Final, NamedTuple
+from typing import IO, Final, NamedTuple, TypeAlias
 
 _BLOCK_BYTES: Final = 1_048_576
-_SPACE: Final = re.compile(r"\s+")
+_Pattern: TypeAlias = re.Pattern[str]
+_Found: TypeAlias = tuple[str, str, str, str, str]
+"""A tag: its slash if it closes, name, attributes, its slash if it is empty, what follows it."""
 
 
 class Tag(NamedTuple):
@@ -36,8 +38,8 @@ class Tag(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """Which elements say what: `paragraphs` are lines, of what is in `texts` (None: all that is in a
-    paragraph); `blanks` stand for a space; what is in `skipped` is not shown. `divisions` begin a
+    """Which elements say what: `paragraphs` are lines, of what is in `texts` (None: all that is in
+    a paragraph); `blanks` stand for a space; what is in `skipped` is not shown. `divisions` begin a
     part of the document; `runs` are hidden by a `hiders` in them."""
 
     paragraphs: frozenset[str]
@@ -48,36 +50,47 @@ class Grammar:
     runs: frozenset[str] = frozenset()
     hiders: frozenset[str] = frozenset()
 
-    def names(self) -> frozenset[str] | None:
-        """The elements that matter; None: all."""
+    def patterns(self) -> tuple[_Pattern, _Pattern]:
+        """What finds the tags that matter where nothing is hidden, and where something is."""
         if self.texts is None:
-            return None
-        return self.paragraphs.union(
-            self.texts, self.blanks, self.skipped, self.divisions, self.runs, self.hiders
-        )
+            return _tag_pattern(None), _tag_pattern(None)
+        shown = self.paragraphs.union(self.texts, self.blanks, self.skipped, self.divisions)
+        return _tag_pattern(shown), _tag_pattern(shown | self.runs | self.hiders)
 
 
 @dataclass(slots=True)
 class _Place:
-    """Where a stream has come to."""
+    """Where a stream has come to: the paragraphs that are open, each with its pieces so far, and
+    the skipped elements."""
 
     lines: list[list[str]] = field(default_factory=list)
     skips: list[str] = field(default_factory=list)
     hidden: bool = False
 
+    def take(self, text: str) -> None:
+        """Add characters to the innermost paragraph."""
+        if self.lines:
+            self.lines[-1].append(text)
 
-def tags(stream: IO[bytes], names: Iterable[str] | None) -> Iterator[Tag]:
-    """The tags of these names in a stream of XML; all if None."""
-    wanted = r"[\w.-]+" if names is None else "|".join(map(re.escape, sorted(names)))
-    pattern = re.compile(rf"<(/?)(?:[\w.-]+:)?({wanted})((?:\s[^<>]*?)?)(/?)>([^<]*)")
+
+def _tag_pattern(names: Iterable[str] | None) -> _Pattern:
+    wanted = r"[\w.-]++" if names is None else "|".join(map(re.escape, sorted(names)))
+    prefix = r"(?:[\w.-]++:)?"
+    attributes = r"((?:\s[^<>/]*+(?:/(?!>)[^<>/]*+)*+)?+)"
+    return re.compile(rf"<(/?+){prefix}({wanted}){attributes}(/?+)>([^<]*+)")
+
+
+def tags(stream: IO[bytes], names: Iterable[str]) -> Iterator[Tag]:
+    """The tags of these names in a stream of XML."""
+    pattern = _tag_pattern(names)
     for block in text_blocks(stream, "<"):
         for closing, name, attributes, empty, text in pattern.findall(block):
             yield Tag(name, attributes, not closing, bool(closing or empty), text)
 
 
 def text_blocks(stream: IO[bytes], mark: str) -> Iterator[str]:
-    """A stream of XML in pieces, which are cut where they last hold `mark`: before "<", so that none
-    ends in a tag or in what follows one; behind any other."""
+    """A stream of XML in pieces, which are cut where they last hold `mark`: before "<", so that
+    none ends in a tag or in what follows one; behind any other."""
     first = stream.read(_BLOCK_BYTES)
     is_wide = first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     decoder = codecs.getincrementaldecoder("utf-16" if is_wide else "utf-8")("replace")
@@ -99,47 +112,68 @@ def paragraphs(stream: IO[bytes], grammar: Grammar) -> Iterator[str | Tag]:
     A paragraph inside another, such as that of a text box, comes first.
     """
     place = _Place()
-    for tag in tags(stream, grammar.names()):
-        if place.skips:
-            _skip(place, tag)
-        elif tag.name in grammar.skipped:
-            if tag.opens and not tag.closes:
-                place.skips.append(tag.name)
-        elif tag.name in grammar.divisions and tag.opens:
-            yield tag
-        elif tag.name in grammar.paragraphs:
-            if tag.opens and not tag.closes:
-                place.lines.append([])
-            elif not tag.opens and place.lines:
-                if line := _line(place.lines.pop()):
-                    yield line
-        elif tag.name in grammar.runs:
-            place.hidden = False
-        elif tag.name in grammar.hiders:
-            place.hidden = place.hidden or tag.attribute("val") not in ("0", "false", "off")
-        elif tag.name in grammar.blanks and place.lines:
-            place.lines[-1].append(" ")
-        _take(place, tag, grammar)
+    shown, hiding = grammar.patterns()
+    texts, is_mixed = grammar.texts or frozenset(), grammar.texts is None
+    for block in text_blocks(stream, "<"):
+        may_hide = place.hidden or any(name in block for name in grammar.hiders)
+        for found in (hiding if may_hide else shown).findall(block):
+            closing, name, _, empty, text = found
+            if name in texts and name not in grammar.paragraphs:  # most tags, so these come first
+                if text and not closing and not (empty or place.skips or place.hidden):
+                    place.take(text)
+                continue
+            if place.skips:
+                _skip(place, found)
+            elif (told := _step(place, found, grammar)) is not None:
+                yield told
+            if text and not place.skips and (is_mixed or (name in texts and not closing)):
+                place.take(text)
 
 
-def _skip(place: _Place, tag: Tag) -> None:
-    if tag.name == place.skips[-1]:
-        if not tag.opens:
+def _step(place: _Place, found: _Found, grammar: Grammar) -> str | Tag | None:
+    """Take a tag into account that is not skipped; what it ends or begins that is told."""
+    closing, name, attributes, empty, text = found
+    if name in grammar.paragraphs:
+        if closing and place.lines:
+            return _line(place.lines.pop()) or None
+        if not closing and not empty:
+            place.lines.append([])
+    elif name in grammar.skipped:
+        if not closing and not empty:
+            place.skips.append(name)
+    elif name in grammar.blanks:
+        place.take(" ")
+    elif name in grammar.divisions and not closing:
+        return Tag(name, attributes, True, bool(empty), text)
+    else:
+        _hide(place, found, grammar)
+    return None
+
+
+def _skip(place: _Place, found: _Found) -> None:
+    closing, name, _, empty, _ = found
+    if name == place.skips[-1]:
+        if closing:
             place.skips.pop()
-        elif not tag.closes:
-            place.skips.append(tag.name)
+        elif not empty:
+            place.skips.append(name)
 
 
-def _take(place: _Place, tag: Tag, grammar: Grammar) -> None:
-    """Add the characters after a tag to the paragraph they are in."""
-    if not tag.text or place.skips or place.hidden or not place.lines:
-        return
-    if grammar.texts is None or (tag.name in grammar.texts and tag.opens and not tag.closes):
-        place.lines[-1].append(tag.text)
+def _hide(place: _Place, found: _Found, grammar: Grammar) -> None:
+    """Hide the run in which a hider stands; the next one is shown again."""
+    _, name, attributes, _, _ = found
+    if name in grammar.runs:
+        place.hidden = False
+    elif name in grammar.hiders:
+        is_off = Tag(name, attributes, True, True, "").attribute("val") in ("0", "false", "off")
+        place.hidden = place.hidden or not is_off
 
 
 def _line(pieces: list[str]) -> str:
-    return _SPACE.sub(" ", html.unescape("".join(pieces))).strip()
+    line = "".join(pieces)
+    if "&" in line:
+        line = html.unescape(line)
+    return (" ".join(line.split()) if "\n" in line else line).strip()
 
 
 def relations(stream: IO[bytes]) -> Mapping[str, tuple[str, str]]:
