@@ -159,8 +159,9 @@ def _end_of(part: WitnessPart, extracted: ExtractedText) -> int:
 
 
 def _section(name: str, headings: Iterable[Heading]) -> Heading | None:
-    """The heading of a part that bears its name: a sheet's."""
-    return next((one for one in headings if name and one.text == name), None)
+    """The heading of a part that bears its name: a sheet's, which may be marked as hidden."""
+    sought = (name, f"{name} (hidden)")
+    return next((one for one in headings if name and one.text in sought), None)
 
 
 def _end_of_block(text: str, after: int, end: int) -> int:

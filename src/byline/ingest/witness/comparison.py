@@ -8,7 +8,7 @@ text.
        that goes on from the last one; the characters of the text found so are used up
     2. those that are elsewhere a line of the text, or a cell of one, are found and used up too
     3. the same as 1. without what does not count
-    4. the other lines are cut into runs of `_GRAM` characters, which are looked for among those of
+    4. the other lines are cut into runs of a few characters, which are looked for among those of
        the characters left over; a character is there if a run with it in it is
     5. a line shorter than that is looked for as a whole
 """
@@ -25,7 +25,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-_GRAM: Final = 6
+_RUN_CHARS: Final = ((1_000, 3), (10_000, 4))
+_RUN_CHARS_MOST: Final = 6
+"""How long a run is, by the characters it is looked for among: so long that chance finds few."""
 _LINE_CHARS_MIN: Final = 2
 """A line of one letter or digit says nothing by itself: it is found in any text."""
 _WINDOW_CHARS: Final = 2_000
@@ -131,8 +133,9 @@ def _lost(lines: Sequence[str], text: str) -> _Numbers:
     breaks = codes == ord("\n")
     line_of = np.cumsum(breaks)
     lengths = np.bincount(line_of[~breaks], minlength=len(lines))
-    covered = _covered(codes, pool, line_of, lengths)
-    for length in range(_LINE_CHARS_MIN, _GRAM):
+    run = next((run for most, run in _RUN_CHARS if len(pool) <= most), _RUN_CHARS_MOST)
+    covered = _covered(codes, pool, (line_of, lengths), run)
+    for length in range(_LINE_CHARS_MIN, run):
         if (lengths == length).any():
             covered |= _covered_short(codes, pool, line_of, (lengths, covered), length)
     return np.bincount(line_of[~breaks & ~covered], minlength=len(lines))
@@ -163,13 +166,15 @@ def _counted(kinds: _Hashes, hashes: _Hashes) -> _Numbers:
     return np.bincount(places[kinds[places] == hashes], minlength=len(kinds))
 
 
-def _covered(codes: _Codes, pool: _Codes, line_of: _Numbers, lengths: _Numbers) -> _Flags:
+def _covered(codes: _Codes, pool: _Codes, lines: tuple[_Numbers, _Numbers], run: int) -> _Flags:
     """Which characters lie in a run that the pool has. Where it has a run less often than the
-    lines do, those lines get it of which the most is there."""
-    hashes, whole = _runs(codes, _GRAM)
+    lines do, those lines get it of which the most is there. `lines` has the line of each character
+    and the length of each line."""
+    line_of, lengths = lines
+    hashes, whole = _runs(codes, run)
     at = np.flatnonzero(whole)
     kinds, kind = np.unique(hashes[at], return_inverse=True)
-    pool_hashes, pool_whole = _runs(pool, _GRAM)
+    pool_hashes, pool_whole = _runs(pool, run)
     there = _counted(kinds, pool_hashes[pool_whole])
     line = line_of[at]
     absent = np.bincount(line[there[kind] == 0], minlength=len(lengths)) / np.maximum(lengths, 1)
@@ -179,7 +184,7 @@ def _covered(codes: _Codes, pool: _Codes, line_of: _Numbers, lengths: _Numbers) 
     found = at[order[rank < there[sorted_kind]]]
     ends = np.zeros(len(codes) + 1, np.int64)
     np.add.at(ends, found, 1)
-    np.add.at(ends, found + _GRAM, -1)
+    np.add.at(ends, found + run, -1)
     return np.cumsum(ends[:-1]) > 0
 
 

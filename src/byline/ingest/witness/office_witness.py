@@ -109,7 +109,7 @@ def xlsx_parts(path: Path) -> Iterator[WitnessPart]:
         for tag in listed:
             found = _RELATION_ID.search(tag.attributes)
             name = sheets.get(found[1]) if found else None
-            if name is None or tag.attribute("state") in ("hidden", "veryHidden"):
+            if name is None:
                 continue
             sheet = tag.attribute("name")
             yield WitnessPart(tuple(_cells(archive, name, shared)), name=sheet)
