@@ -31,8 +31,10 @@ async def test_warnings_are_stored_with_the_passages_and_go_with_the_next_readin
         read = await settled(parts.library, added.id)
         assert (read.state, read.warnings) == (DocumentState.INDEXED, (SCANNED, LOST))
         extractor.warnings = ()
-        await parts.library.reindex(added.id)
+        assert (await parts.library.retry(added.id)).state is DocumentState.QUEUED
         assert (await settled(parts.library, added.id)).warnings == ()
+        await parts.library.retry(added.id)  # wholly read now: there is nothing to try again
+        assert len(extractor.names) == 2
 
 
 async def test_a_reading_that_fails_leaves_the_warnings_of_the_passages_that_stay(

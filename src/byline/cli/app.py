@@ -118,6 +118,10 @@ def check(config: ConfigOption = None) -> None:
 @with_options(DoctorOptions)
 def doctor(options: DoctorOptions) -> None:
     """Examine everything that can keep Byline from working, and say how to mend it."""
+    if options.reading is not None:
+        from byline.cli.reading_command import examine_reading
+
+        raise typer.Exit(examine_reading(options, options.reading))
     from byline.cli.doctor_command import examine
 
     raise typer.Exit(examine(options))

@@ -102,7 +102,7 @@ class DocumentLibrary(Protocol):
         """Give it another title, collection or tags."""
 
     async def retry(self, document_id: str) -> Document:
-        """Read it again where that failed."""
+        """Read it again where that failed, or something was not read."""
 
     async def delete(self, document_id: str) -> None:
         """Remove it for good."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -27,7 +27,12 @@ WITNESSES: Final[Mapping[str, Witness]] = {
 `lambda path: of_paragraphs(…(path))` or `of_pages` (`witness_parts.py`)."""
 
 
-def witness_of(path: Path, media_type: str) -> Sequence[WitnessPart]:
+def has_witness(media_type: str) -> bool:
+    """Whether texts of this format can be held against a witness."""
+    return media_type in WITNESSES
+
+
+def witness_of(path: Path, media_type: str) -> tuple[WitnessPart, ...]:
     """What the witness of a file says, part by part; nothing if there is none, or if it cannot
     read the file: that is the reader's to tell."""
     witness = WITNESSES.get(media_type)
