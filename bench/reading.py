@@ -27,6 +27,8 @@ NAME = "reading"
 FOLDERS: Final = ("documents", "cases", "office")
 LOST_PERCENT_MAX: Final = 0.1
 SPEED_MIN: Final = 0.7
+JUDGED_BYTES_MIN: Final = 1_000_000
+"""Of less, what a reading takes whatever its file is measured, a millisecond or two."""
 
 
 async def run(settings: Settings) -> list[Row]:
@@ -65,10 +67,12 @@ def _rows(summaries: Sequence[FormatSummary]) -> Iterator[Row]:
                 *(f"invented in {one.format}", _percent(one.invented), "%", None, "lower"), invented
             )
         if one.speed is not None:
-            speed = f"{files}, {one.kb_per_s or 0:,.0f} kB/s"
+            is_judged = one.bytes_len >= JUDGED_BYTES_MIN
+            speed = f"{files}, {one.bytes_len / 1e6:.1f} MB, {one.kb_per_s or 0:,.0f} kB/s"
             yield Row(
                 *(f"speed of {one.format} against the library alone", one.speed, "x"),
-                *(SPEED_MIN, "higher", speed),
+                *(SPEED_MIN if is_judged else None, "higher"),
+                speed if is_judged else f"{speed}: too little to be judged",
             )
 
 

@@ -65,6 +65,7 @@ class FormatSummary:
     format: str
     files: int
     not_read: int
+    bytes_len: int
     witness_chars: int
     lost: float | None
     said: float | None
@@ -94,6 +95,7 @@ def _summary(name: str, measures: Sequence[FileMeasure]) -> FormatSummary:
         format=name,
         files=len(measures),
         not_read=len(measures) - len(read),
+        bytes_len=sum(one.bytes_len for one in read),
         witness_chars=witnessed,
         lost=_share(sum(one.lost for one in held), witnessed),
         said=_share(sum(one.said for one in held), witnessed),
