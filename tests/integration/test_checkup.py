@@ -222,6 +222,19 @@ async def test_documents_that_nobody_reads_are_told(database: Database) -> None:
     assert found.remedy
 
 
+async def test_documents_that_were_not_wholly_read_are_counted(database: Database) -> None:
+    async with checkup_of(database, None) as checkup:
+        async with database.connection() as connection:
+            for warnings in ("[]", '[{"code": "no_ocr"}]'):
+                await add_document(connection, Draft(("One.",)))
+                await connection.execute(
+                    "UPDATE documents SET warnings = %s WHERE created_at = "
+                    "(SELECT max(created_at) FROM documents)",
+                    (warnings,),
+                )
+        assert await checkup.partly_read() == 1
+
+
 async def test_a_full_disk_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     async with checkup_of(database, None) as checkup:
         assert (await checkup.readiness()).disk.free_bytes > 0

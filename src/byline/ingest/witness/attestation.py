@@ -32,7 +32,7 @@ from byline.ingest.witness.witnesses import witness_of
 _LOST_CHARS_MIN: Final = 4
 """Fewer missing letters and digits of a line are another way of writing it: a number of a list, a
 mark of a note, a ligature."""
-_WHOLE_SHARE: Final = 0.8
+_WHOLE_SHARE: Final = 0.6
 """A line of which at least this share is missing is missing as a whole."""
 _WARNED_CHARS_MIN: Final = 10
 """Fewer missing characters of a part are not worth a warning."""
