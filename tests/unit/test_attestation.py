@@ -87,9 +87,10 @@ def test_a_file_of_which_the_reader_found_nothing_is_read_from_its_witness() -> 
 def test_pieces_of_lines_become_a_warning_of_their_part() -> None:
     parts = [
         WitnessPart((f"{RENT} {PETS}",), page=3),
-        WitnessPart((f"{KEYS} {PETS}", "원가"), name="원가", beside=True),
+        WitnessPart((f"{KEYS} {KEYS[::-1]} {PETS}", "원가"), name="원가", beside=True),
     ]
-    extracted = held_against(parts, read(Block(RENT, 3), Block(KEYS, 4), Block("원가", 4)))
+    kept = Block(f"{KEYS} {KEYS[::-1]}", 4)
+    extracted = held_against(parts, read(Block(RENT, 3), kept, Block("원가", 4)))
     on_page, in_part = extracted.warnings
     assert (on_page.code, on_page.pages, on_page.parts) == ("missing", (3,), ())
     assert (in_part.code, in_part.pages, in_part.parts) == ("missing", (), ("원가",))
