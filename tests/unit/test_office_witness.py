@@ -170,6 +170,25 @@ def test_a_witness_that_cannot_read_the_file_says_nothing(tmp_path: Path) -> Non
     assert told(tmp_path, OOXML + "presentationml.presentation", {"x": ""}) == []
 
 
+def test_elements_that_are_never_closed_are_passed_over_once(tmp_path: Path) -> None:
+    """Were each of them searched to the end, this would take minutes."""
+    many = 60_000
+    parts = told(
+        tmp_path,
+        OOXML + "spreadsheetml.sheet",
+        {
+            "xl/workbook.xml": '<sheet name="a" sheetId="1" r:id="r0"/>',
+            "xl/_rels/workbook.xml.rels": related(worksheet="worksheets/sheet1.xml"),
+            "xl/sharedStrings.xml": "<si><t>x</t>" * many + "<si><rPh><t>" * many,
+            "xl/worksheets/sheet1.xml": '<c t="inlineStr"><is><t>x</t>' * many
+            + "<c r " * many
+            + '<c t="s"><f>' * many
+            + '<c t="str"><v>words</v></c>',
+        },
+    )
+    assert parts == [WitnessPart(("words",), name="a")]
+
+
 XML = "<d><p a=\"/&gt;\"><t>가나 &lt;</t></p><p><del><t>no</t></del><t b='1/2'>다라</t></p></d>"
 
 

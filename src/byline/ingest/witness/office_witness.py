@@ -52,14 +52,20 @@ _WORD_PART: Final = re.compile(
     r"word/(?:(document)|(header|footer|footnotes|endnotes|comments)\d*)\.xml"
 )
 _DRAWN_PART: Final = re.compile(r"(?:word|ppt|xl)/(?:charts/chart|diagrams/data)\d+\.xml")
+# What stands in an element ends at the next tag of its kind, so that a file of elements that are
+# never closed is passed over once, not once for each.
 _CELLS: Final = re.compile(
-    r"""<(?:\w+:)?c\s[^>]*?\bt="(?P<type>s|str|inlineStr)"[^>]*>"""
-    r"""(?:<(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>))?"""
-    r"""(?:<(?:\w+:)?v[^>]*>(?P<value>[^<]*)<|<(?:\w+:)?is>(?P<inline>.*?)</(?:\w+:)?is>)""",
-    re.DOTALL,
+    r"""<(?:\w+:)?c\s[^<>]*?\bt="(s|str|inlineStr)"[^<>]*>"""
+    r"""(?:<(?:\w+:)?f\b[^<>]*(?:/>|>[^<]*</(?:\w+:)?f>))?"""
+    r"""(?:<(?:\w+:)?v[^<>]*>([^<]*)<"""
+    r"""|<(?:\w+:)?is>((?:[^<]++|<(?!/?(?:\w+:)?(?:is|c)\b))*+)</(?:\w+:)?is>)"""
 )
-_SHARED: Final = re.compile(r"<(?:\w+:)?si(?:\s[^>]*)?(?:/>|>(.*?)</(?:\w+:)?si>)", re.DOTALL)
-_READING_AIDS: Final = re.compile(r"<(?:\w+:)?rPh\b.*?</(?:\w+:)?rPh>", re.DOTALL)
+_SHARED: Final = re.compile(
+    r"<(?:\w+:)?si(?:\s[^<>]*)?(?:/>|>((?:[^<]++|<(?!/?(?:\w+:)?si\b))*+)</(?:\w+:)?si>)"
+)
+_READING_AIDS: Final = re.compile(
+    r"<(?:\w+:)?rPh\b(?:[^<]++|<(?!/?(?:\w+:)?rPh\b))*+</(?:\w+:)?rPh>"
+)
 _INLINE: Final = re.compile(r"<(?:\w+:)?t(?:\s[^>]*)?>([^<]*)<")
 _RELATION_ID: Final = re.compile(r"""\w+:id\s*=\s*["']([^"']+)""")
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import IO, Final, NamedTuple, TypeAlias
 
 _BLOCK_BYTES: Final = 1_048_576
+_REST_CHARS_MAX: Final = 8 * _BLOCK_BYTES
+"""More without a mark is no part of a document, and is passed over."""
 _Pattern: TypeAlias = re.Pattern[str]
 _Found: TypeAlias = tuple[str, str, str, str, str]
 """A tag: its slash if it closes, name, attributes, its slash if it is empty, what follows it."""
@@ -101,7 +103,7 @@ def text_blocks(stream: IO[bytes], mark: str) -> Iterator[str]:
         if cut and mark != "<":
             cut += len(mark)
         yield block[:cut]
-        rest = block[cut:]
+        rest = block[cut:] if len(block) - cut < _REST_CHARS_MAX else ""
         first = stream.read(_BLOCK_BYTES)
     yield rest
 
