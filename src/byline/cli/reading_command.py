@@ -24,6 +24,8 @@ from byline.domain.reading_measures import FileMeasure, FormatSummary, by_format
 
 _LOST_SHARE_MAX: Final = 0.001
 """A file of which more is neither in its text nor in a warning is named."""
+_LOST_CHARS_MIN: Final = 4
+"""Fewer are another way of writing, such as the number of a note."""
 _NAMED_MAX: Final = 50
 _COLUMNS: Final = (
     *("Files", "Not read", "Characters", "Lost", "Said", "Invented", "Alone", "kB/s", "Speed"),
@@ -109,7 +111,7 @@ def _percent(share: float | None) -> str:
 
 
 def _loses(measure: FileMeasure) -> bool:
-    return measure.lost > _LOST_SHARE_MAX * (measure.witness_chars or 0)
+    return measure.lost >= max(_LOST_CHARS_MIN, _LOST_SHARE_MAX * (measure.witness_chars or 0))
 
 
 def _said_of_files(measures: Iterable[FileMeasure]) -> list[Text]:
