@@ -135,7 +135,12 @@ class MemoryLibrary:
     ) -> DocumentPage:
         self.asked.append(filters)
         self.chosen.append(choice)
-        return DocumentPage([*reversed(self._seen())][:limit], None)
+        shown = [
+            one
+            for one in reversed(self._seen())
+            if choice.warned is None or bool(one.warnings) == choice.warned
+        ]
+        return DocumentPage(shown[:limit], None)
 
     async def collections(self) -> Sequence[str]:
         return [name for name in self.known if self.caller.may_see(name)]
@@ -145,6 +150,11 @@ class MemoryLibrary:
     ) -> Mapping[DocumentState, int]:
         states = [one.state for one in self._seen()]
         return {state: states.count(state) for state in DocumentState}
+
+    async def warned(
+        self, filters: Filters = EVERYTHING, choice: DocumentSelection = ANY_DOCUMENT
+    ) -> int:
+        return sum(bool(one.warnings) for one in self._seen())
 
     async def change(self, document_id: str, changes: DocumentChanges) -> Document:
         was = await self.get(document_id)

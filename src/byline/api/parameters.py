@@ -231,13 +231,17 @@ class DocumentsParameters(FilterParameters, PageParameters):
     state: OptionalText = Field(
         None, description="Only documents in these states, with commas between: `queued,failed`."
     )
+    warnings: bool | None = Field(
+        None, description="Only documents of whose file something was not read; false: only others."
+    )
     sort: DocumentSort = Field(
         DocumentSort.NEWEST, description="In which order; a cursor goes on in its own only."
     )
 
     def choice(self) -> DocumentSelection:
-        """The words, states and order. Raises `BadRequest` for an unknown state."""
-        return DocumentSelection(self.q or "", document_states(self.state), self.sort)
+        """The words, states, warnings and order. Raises `BadRequest` for an unknown state."""
+        states = document_states(self.state)
+        return DocumentSelection(self.q or "", states, self.sort, self.warnings)
 
 
 def document_states(sent: str | None) -> tuple[DocumentState, ...]:

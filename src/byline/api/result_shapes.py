@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field, model_validator
 
+from byline.api.documents.reading_warnings import warning_fields
 from byline.ask.ask_shapes import (
     AS_STORED,
     AlsoIn,
@@ -27,7 +28,7 @@ from byline.ask.ask_shapes import (
 )
 from byline.ask.reason_words import search_note_words
 from byline.domain.asks import AskStatus
-from byline.domain.documents import DocumentState
+from byline.domain.documents import DocumentState, ReadingWarning, ReadingWarningCode
 from byline.domain.gates import BackendState
 from byline.domain.reasons import SearchNote
 
@@ -150,6 +151,22 @@ class DocumentErrorShape(Shape):
     remedy: str
 
 
+class ReadingWarningShape(Shape):
+    """Something that a file shows and its extracted text does not, or not surely."""
+
+    code: ReadingWarningCode
+    pages: list[int] = Field(description="The pages concerned, from 1.")
+    parts: list[str] = Field(description="The parts concerned, as the file names them: a sheet.")
+    characters: int | None = Field(description="How many characters are missing, where known.")
+    message: str = Field(examples=["2 pages hold only pictures and were not read: 3 and 4."])
+    remedy: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _worded(cls, value: object) -> object:
+        return warning_fields(value) if isinstance(value, ReadingWarning) else value
+
+
 class DocumentShape(Shape):
     """One document. `passages` and `embedded` are counts; `bytes_len` is the file's size; `path`
     is the name with the folders it lay in; `language` is ISO 639-1, null where nothing tells."""
@@ -162,6 +179,9 @@ class DocumentShape(Shape):
     tags: list[str]
     state: DocumentState
     error: DocumentErrorShape | None
+    warnings: list[ReadingWarningShape] = Field(
+        description="What of the file is not in its text: it was read, but for these."
+    )
     collection: str
     sha256: str
     media_type: str
@@ -175,11 +195,13 @@ class DocumentShape(Shape):
 
 class DocumentsShape(Shape):
     """As sorted. `next` is the `cursor` of the following page, null on the last. `states` counts
-    all that match, whatever their state; null where a cursor was sent."""
+    all that match, whatever their state, and `with_warnings` those of which something was not read;
+    null where a cursor was sent."""
 
     documents: list[DocumentShape]
     next: str | None
     states: dict[DocumentState, int] | None
+    with_warnings: int | None
 
 
 class AddedShape(Shape):

@@ -35,6 +35,9 @@ class HealthChecks(Protocol):
     async def backlog(self) -> BacklogStatus:
         """How many documents wait to be read."""
 
+    async def partly_read(self) -> int | None:
+        """How many documents were not wholly read; None if it cannot be told."""
+
     async def disk(self) -> DiskStatus:
         """How much room is left."""
 

@@ -80,6 +80,15 @@ class Checkup:
         except (TimeoutError, BylineError):
             return BacklogStatus(BacklogState.UNKNOWN)
 
+    async def partly_read(self) -> int | None:
+        """How many documents were not wholly read; None when the database does not say in 2 s."""
+        try:
+            async with asyncio.timeout(_READY_S_MAX), self.database.connection() as connection:
+                found = await connection.execute(statements("checkup")["partly_read"])
+                return int((await found.fetchone() or {})["documents"])
+        except (TimeoutError, BylineError):
+            return None
+
     async def disk(self) -> DiskStatus:
         """The disk with the least room of those Byline writes to."""
         return await asyncio.to_thread(disk_of, self.files.folders())

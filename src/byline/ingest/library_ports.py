@@ -44,6 +44,11 @@ class DocumentCatalogue(Protocol):
     ) -> Mapping[DocumentState, int]:
         """How many documents are in each state."""
 
+    async def warned(
+        self, filters: Filters = EVERYTHING, choice: DocumentSelection = ANY_DOCUMENT
+    ) -> int:
+        """How many documents have reading warnings."""
+
     async def collections(self) -> Sequence[str]:
         """The names of the collections."""
 
@@ -101,7 +106,7 @@ class DocumentLibrary(Protocol):
         """Give it another title, collection or tags."""
 
     async def retry(self, document_id: str) -> Document:
-        """Read it again where that failed."""
+        """Read it again where that failed, or something was not read."""
 
     async def delete(self, document_id: str) -> None:
         """Remove it for good."""

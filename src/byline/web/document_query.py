@@ -20,6 +20,8 @@ GROUPS: Final[Mapping[str, tuple[DocumentState, ...]]] = {
     "failed": (DocumentState.FAILED,),
 }
 """The states of documents, in the groups that the page shows."""
+WARNED: Final = "warned"
+"""The value of `state` for documents that were read, but not wholly; they are searchable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,14 @@ class DocumentListQuery:
     def choice(self) -> DocumentSelection:
         """The words, states and order, in the catalogue's terms. Raises `BadRequest` for an unknown
         state or order."""
-        if self.state and self.state not in GROUPS:
+        if self.state and self.state not in (*GROUPS, WARNED):
             raise BadRequest(f"There is no such state: {self.state[:40]!r}.")
         try:
             sort = DocumentSort(self.sort or DocumentSort.NEWEST)
         except ValueError:
             raise BadRequest(f"There is no such order: {self.sort[:40]!r}.") from None
-        return DocumentSelection(self.q, GROUPS.get(self.state, ()), sort)
+        warned = True if self.state == WARNED else None
+        return DocumentSelection(self.q, GROUPS.get(self.state, ()), sort, warned)
 
     def page(self, cursor: str | None = None) -> DocumentListQuery:
         """The same query at `cursor`; at its first page if none is given."""

@@ -168,8 +168,12 @@ async def list_documents(parts: Parts, sent: Annotated[DocumentsParameters, Quer
     page = await catalogue.list(
         limit=sent.limit, cursor=sent.cursor, filters=filters, choice=choice
     )
-    states = None if sent.cursor else await catalogue.counts(filters, choice)
-    told = {"documents": page.documents, "next": page.next, "states": states}
+    told = {
+        "documents": page.documents,
+        "next": page.next,
+        "states": None if sent.cursor else await catalogue.counts(filters, choice),
+        "with_warnings": None if sent.cursor else await catalogue.warned(filters, choice),
+    }
     return shaped_response(DocumentsShape, told)
 
 

@@ -26,7 +26,8 @@ router = APIRouter(tags=["documents"], route_class=StrictJsonRoute)
 async def retry_document(
     parts: Parts, document_id: Id, _: Annotated[NoParameters, Query()]
 ) -> Response:
-    """Queue the reading of a document that failed; one that did not is left as it is."""
+    """Queue the reading of a document that failed, or that has `warnings`; any other is left as it
+    is."""
     return shaped_response(DocumentShape, await parts.library.retry(known_id(document_id)))
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Final
 
-from byline.domain.documents import ExtractedText
-from byline.domain.formats import Reader, Trait, format_of
+from byline.domain.documents import ExtractedText, ReadingWarning
+from byline.domain.formats import Format, Reader, Trait, format_of
 from byline.errors import ExtractionFailed
 from byline.ingest.format_detection import HEAD_BYTES, corrupt, format_of_file, format_of_text
 from byline.ingest.passages.numbered_headings import outline
@@ -21,13 +21,14 @@ from byline.ingest.readers.encoding import decode
 from byline.ingest.readers.html_reader import read_epub, read_html
 from byline.ingest.readers.hwp_reader import read_hwp
 from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_tiff
-from byline.ingest.readers.mail_reader import read_mail, read_mailbox
+from byline.ingest.readers.mail_reader import ReadAttachment, read_mail, read_mailbox
 from byline.ingest.readers.ods_reader import read_ods
 from byline.ingest.readers.office_reader import Ocr, read_office
 from byline.ingest.readers.plain_reader import read_markdown, read_text
 from byline.ingest.readers.text_blocks import title_line
 from byline.ingest.readers.workbook_reader import read_workbook
 from byline.ingest.readers.xls_reader import read_xls
+from byline.ingest.witness.attestation import attested, merged
 from byline.text.language import language_of
 
 _UTF8_BYTES_MAX: Final = 4
@@ -70,16 +71,30 @@ def read(path: Path, name: str, limits: ReadingLimits) -> ExtractedText:
 
 
 def _read_kind(path: Path, name: str, ocr: Ocr | None, limits: ReadingLimits) -> ExtractedText:
+    """The text of a file as its reader gives it, with what its witness adds to that."""
     kind = format_of_file(path, name)
     if kind is None:
         return _read_text_kind(path, name, limits)
+    attached: list[ReadingWarning] = []
 
     def attachment(raw: bytes, attached_name: str) -> ExtractedText:
         with tempfile.NamedTemporaryFile() as file:
             file.write(raw)
             file.flush()
-            return _read_kind(Path(file.name), attached_name, ocr, limits)
+            read_part = _read_kind(Path(file.name), attached_name, ocr, limits)
+        attached.extend(
+            ReadingWarning(warning.code, parts=(attached_name,), characters=warning.characters)
+            for warning in read_part.warnings
+        )
+        return read_part
 
+    extracted = attested(path, _read_by(path, kind, attachment, ocr, limits))
+    return replace(extracted, warnings=merged((*extracted.warnings, *attached)))
+
+
+def _read_by(
+    path: Path, kind: Format, attachment: ReadAttachment, ocr: Ocr | None, limits: ReadingLimits
+) -> ExtractedText:
     match kind.reader:
         case Reader.MAIL:
             return read_mail(path, kind, attachment)

@@ -11,7 +11,7 @@ import unicodedata
 import uuid
 from collections.abc import Mapping, Set
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Self
 
@@ -115,12 +115,23 @@ class Catalogue:
         self, filters: Filters = EVERYTHING, choice: DocumentSelection = ANY_DOCUMENT
     ) -> Mapping[DocumentState, int]:
         """The number of documents in each state; the states in `choice` are ignored."""
-        chosen = DocumentSelection(choice.words, (), choice.sort)
+        chosen = replace(choice, states=())
         confined = self._caller.confined(filtering.checked_filters(filters))
         async with self._database.connection() as connection:
             found = await connection.execute(_with_choice("counts"), _parameters(confined, chosen))
             counted = {row["state"]: row["documents"] for row in await found.fetchall()}
         return {state: counted.get(state.value, 0) for state in DocumentState}
+
+    async def warned(
+        self, filters: Filters = EVERYTHING, choice: DocumentSelection = ANY_DOCUMENT
+    ) -> int:
+        """The number of documents with reading warnings; whether `choice` has them is ignored."""
+        chosen = replace(choice, warned=None)
+        confined = self._caller.confined(filtering.checked_filters(filters))
+        async with self._database.connection() as connection:
+            found = await connection.execute(_with_choice("warned"), _parameters(confined, chosen))
+            counted = await found.fetchone() or {}
+        return int(counted["documents"])
 
     async def collections(self) -> builtins.list[str]:
         """The names of the collections, in order."""
@@ -170,6 +181,7 @@ def _parameters(filters: Filters, choice: DocumentSelection) -> dict[str, Any]:
         **filtering.document_parameters(filters),
         "states": [state.value for state in choice.states] or None,
         "patterns": _patterns(choice.words),
+        "warned": choice.warned,
     }
 
 

@@ -225,12 +225,12 @@ class Library:
             return document_of(await self._row(connection, "get", document_id))
 
     async def retry(self, document_id: str) -> Document:
-        """Queue a failed document to be read again; any other is left as it is. Raises
-        `NotFound`."""
+        """Queue a document that failed, or was not wholly read, to be read again; any other is left
+        as it is. Raises `NotFound`."""
         document = await self.get(document_id)
-        return (
-            await self.reindex(document_id) if document.state is DocumentState.FAILED else document
-        )
+        if document.state is DocumentState.FAILED or document.warnings:
+            return await self.reindex(document_id)
+        return document
 
     async def delete(self, document_id: str) -> None:
         """Remove a document for good and at once, with everything derived from it, and its file

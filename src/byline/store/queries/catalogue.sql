@@ -5,6 +5,7 @@
 -- Conditions of a list beside its filters. A parameter that is NULL does not filter.
     (%(states)s::text[] IS NULL OR state = ANY (%(states)s::text[]))
 AND (%(patterns)s::text[] IS NULL OR (path || ' ' || title) ILIKE ALL (%(patterns)s::text[]))
+AND (%(warned)s::boolean IS NULL OR (warnings <> '[]') = %(warned)s::boolean)
 
 -- name: list
 SELECT *, ({key})::text AS place FROM documents
@@ -20,6 +21,12 @@ SELECT state, count(*) AS documents FROM documents
 WHERE {conditions}
   AND {chosen}
 GROUP BY state
+
+-- name: warned
+SELECT count(*) AS documents FROM documents
+WHERE {conditions}
+  AND {chosen}
+  AND warnings <> '[]'
 
 -- name: facets
 -- The values a list can be filtered by, each with its number of documents.

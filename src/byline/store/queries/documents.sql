@@ -55,7 +55,7 @@ UPDATE documents SET collection = %(collection)s, updated_at = now() WHERE id = 
 -- name: describe
 UPDATE documents
 SET title = coalesce(given_title, %(title)s), media_type = %(media_type)s, language = %(language)s, pages = %(pages)s,
-    passages = %(passages)s, embedded = 0, chunked_by = %(chunked_by)s
+    passages = %(passages)s, embedded = 0, chunked_by = %(chunked_by)s, warnings = %(warnings)s
 WHERE id = %(id)s
 
 -- name: write_text

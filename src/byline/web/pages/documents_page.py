@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -124,7 +125,8 @@ class DocumentListPages:
         view = {
             "page": page,
             "list_query": wanted,
-            "groups": counted_groups(await catalogue.counts(filters, choice)),
+            "groups": counted_groups(await catalogue.counts(filters, replace(choice, warned=None))),
+            "warned": await catalogue.warned(filters, choice),
             "facets": facets,
             "types": short_types(facets.types),
             "sorts": list(type(choice.sort)),
