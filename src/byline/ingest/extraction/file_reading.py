@@ -20,6 +20,7 @@ from byline.ingest.passages.numbered_headings import outline
 from byline.ingest.readers.encoding import decode
 from byline.ingest.readers.html_reader import read_epub, read_html
 from byline.ingest.readers.hwp_reader import read_hwp
+from byline.ingest.readers.hwpx_reader import read_hwpx
 from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_tiff
 from byline.ingest.readers.mail_reader import read_mail, read_mailbox
 from byline.ingest.readers.office_reader import Ocr, read_office
@@ -82,6 +83,8 @@ def _read_kind(path: Path, name: str, ocr: Ocr | None, limits: ReadingLimits) ->
             return read_tiff(path, kind, ocr)
         case Reader.HWP:
             return read_hwp(path, kind)
+        case Reader.HWPX:
+            return read_hwpx(path, kind)
         case _:
             return read_office(path, kind, ocr)
 
