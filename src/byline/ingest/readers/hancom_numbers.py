@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
 
 from byline.ingest.readers.hancom_document import (
@@ -85,9 +86,10 @@ def number_text(number: int, form: str) -> str:
 
 
 def circled(text: str) -> str:
-    """What a circle around `text` makes of it: ① of "1", "(갑)" of "갑"."""
-    is_number = text.isascii() and text.isdigit() and 0 < int(text[:4]) <= 50
-    return _circled_digit(int(text)) if is_number and len(text) <= 2 else f"({text})"
+    """What a circle around `text` makes of it: ① of "1", "(갑)" of "갑"; a sign stays as it is."""
+    if text.isascii() and text.isdigit() and len(text) <= 2 and 0 < int(text) <= 50:
+        return _circled_digit(int(text))
+    return text if not text or unicodedata.decomposition(text[0]) else f"({text})"
 
 
 def note_mark(before: str, number: str, after: str) -> str:

@@ -27,22 +27,22 @@ class TextCell:
 
 
 def table_lines(cells: Sequence[TextCell]) -> Iterator[str]:
-    """The rows, their cells between bars, without empty rows and empty cells at the end.
+    """The rows, their cells between bars, without what is empty: rows, columns, cells at the end.
 
-    A merged cell says what it says in every row it spans, and once among the columns.
+    A merged cell says what it says in every row it spans that says anything else, and once among
+    the columns.
     """
-    rows = sorted({cell.row for cell in cells})
-    columns = sorted({cell.column for cell in cells})
-    extent = len(rows) * len(columns)
-    if extent > max(_DENSE_CELLS_MAX, _TIMES_MAX * len(cells)):
-        grid = _packed(cells, rows)
+    told = [cell for cell in cells if cell.text]
+    rows = sorted({cell.row for cell in told})
+    columns = sorted({cell.column for cell in told})
+    if len(rows) * len(columns) > max(_DENSE_CELLS_MAX, _TIMES_MAX * len(told)):
+        grid = _packed(told, rows)
     else:
-        grid = _aligned(cells, rows, columns)
+        grid = _aligned(told, rows, columns)
     for row in grid:
         while row and not row[-1]:
             row.pop()
-        if row:
-            yield " | ".join(row)
+        yield " | ".join(row)
 
 
 def _aligned(
@@ -51,8 +51,6 @@ def _aligned(
     grid = [[""] * len(columns) for _ in rows]
     left = _REPEATED_TOTAL_CHARS_MAX
     for cell in cells:
-        if not cell.text:
-            continue
         place = bisect_left(columns, cell.column)
         first = bisect_left(rows, cell.row)
         last = bisect_left(rows, cell.row + max(cell.rows, 1), first)
