@@ -57,6 +57,7 @@ _CONTROL: Final = re.compile(
     r"[\x01-\x09\x0b\x0c\x0e-\x17].{0,7}|[\x00\x0a\x0d\x18-\x1f]", re.DOTALL
 )
 """Control characters: those below 24, but for three, take eight code units; others one."""
+_BELOW_BLANK: Final = re.compile(r"[\x00-\x1f]")
 _SIGNS: Final = {"\t": "\t", "\n": "\n", "\x18": "-", "\x1e": " ", "\x1f": " "}
 _EXTENDED: Final = frozenset("\x01\x02\x03\x0b\x0c\x0e\x0f\x10\x11\x12\x15\x16\x17")
 """Characters that stand for a control with a record of its own."""
@@ -378,6 +379,10 @@ class _SectionReader:
 def pieces_of_text(data: bytes) -> Iterator[tuple[str, str]]:
     """The text of a paragraph in pieces, each with the id of the control that follows it (""
     for none)."""
+    plain = data.decode("utf-16-le", "replace").removesuffix("\r")
+    if not _BELOW_BLANK.search(plain):
+        yield plain, ""
+        return
     units = "".join(map(chr, struct.unpack_from(f"<{len(data) // 2}H", data)))
     words: list[str] = []
     at = 0

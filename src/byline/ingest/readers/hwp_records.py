@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import olefile
 
 _TAG_DISTRIBUTE_DOC_DATA: Final = 0x1C
+_LAYOUT: Final = frozenset({0x13, 0x14, 0x15, 0x16, 0x44, 0x45, 0x46})
+"""Fonts, borders, shapes of characters, tabs, lines: half of all records."""
 _SIZE_FOLLOWS: Final = 0xFFF
 _FLAGS_AT: Final = 36
 _KEY_RECORD_BYTES: Final = 260
@@ -146,7 +148,8 @@ def _key(data: bytes) -> bytes:
 
 
 def records(data: bytes) -> Iterator[Record]:
-    """The records of an unpacked stream. Raises `DamagedStream` after the last whole one."""
+    """The records of an unpacked stream but those about looks. Raises `DamagedStream` behind the
+    last one."""
     at, end = 0, len(data)
     while at + 4 <= end:
         (header,) = struct.unpack_from("<I", data, at)
@@ -155,7 +158,8 @@ def records(data: bytes) -> Iterator[Record]:
         if size == _SIZE_FOLLOWS:
             size = int.from_bytes(data[at : at + 4], "little")
             at += 4
-        yield Record(header & 0x3FF, header >> 10 & 0x3FF, data[at : at + size])
+        if header & 0x3FF not in _LAYOUT:
+            yield Record(header & 0x3FF, header >> 10 & 0x3FF, data[at : at + size])
         at += size
     if at != end:
         raise DamagedStream

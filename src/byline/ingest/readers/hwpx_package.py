@@ -23,6 +23,11 @@ _WIDE: Final = (b"\xff\xfe", b"\xfe\xff")
 _SECTION: Final = re.compile(r"(?:.*/)?section(\d+)\.xml", re.IGNORECASE)
 _MASTER_PAGE: Final = re.compile(r"(?:.*/)?masterpage\d+\.xml", re.IGNORECASE)
 _CONTENT: Final = "Contents/content.hpf"
+_LAYOUT: Final = frozenset(
+    {"linesegarray", "renderingInfo", "fontfaces", "borderFills", "charProperties"}
+    | {"tabProperties", "forbiddenWordList"}
+)
+"""Elements about looks, which are most of a file; they are passed over as it is parsed."""
 
 
 class _UnfitXml(Exception):
@@ -108,6 +113,8 @@ class _Parser:
         self.begun = False
         self._ready: list[Element] = []
         self._open: list[str] = []
+        self._passed_over = 0
+        """How many of the elements that are open are passed over."""
         self._builder = TreeBuilder()
         self._local: dict[str, str] = {}
         self._parser = expat.ParserCreate()
@@ -130,20 +137,28 @@ class _Parser:
 
     def cut_off(self) -> None:
         """Ends the element that was being built, so that what came of it is not lost."""
+        self._passed_over = 0
         while len(self._open) > 1:
             self._end(self._open[-1])
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        deep = len(self._open)
+        if deep + self._passed_over >= ELEMENTS_DEEP_MAX:
+            raise _UnfitXml("nested too deeply")
         local = self._local.get(name)
         if local is None:
             local = self._local[name] = name.rpartition(":")[2]
-        if len(self._open) >= ELEMENTS_DEEP_MAX:
-            raise _UnfitXml("nested too deeply")
+        if self._passed_over or local in _LAYOUT:
+            self._passed_over += 1
+            return
         self._open.append(local)
-        if len(self._open) > 1:
+        if deep:
             self._builder.start(local, attributes)
 
     def _end(self, _name: str) -> None:
+        if self._passed_over:
+            self._passed_over -= 1
+            return
         local = self._open.pop()
         if self._open:
             self._builder.end(local)
@@ -152,7 +167,7 @@ class _Parser:
                 self._builder = TreeBuilder()
 
     def _data(self, text: str) -> None:
-        if len(self._open) > 1:
+        if len(self._open) > 1 and not self._passed_over:
             self._builder.data(text)
 
 
