@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from byline.ingest.readers.hancom_document import (
@@ -29,15 +30,12 @@ _ROMAN: Final = (
     *((1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L")),
     *((40, "XL"), (10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")),
 )
-_JAMO: Final = "ㄱㄴㄷㄹㅁㅂㅅㅇㅈㅊㅋㅌㅍㅎ"
 _INITIALS: Final = (0, 2, 3, 5, 6, 7, 9, 11, 12, 14, 15, 16, 17, 18)
 _VOWELS: Final = (0, 4, 8, 13, 18, 20)
 _SYLLABLES: Final = "".join(
     chr(0xAC00 + (initial * 21 + vowel) * 28) for vowel in _VOWELS for initial in _INITIALS
 )
 """가나다…하, 거너더…허, and so on."""
-_PHONETIC: Final = ("일이삼사오육칠팔구", "십백천")
-_IDEOGRAPHS: Final = ("一二三四五六七八九", "十百千")
 _REFERENCE: Final = re.compile(r"\^(10|[1-9nN])")
 _BULLET: Final = "•"
 _PRIVATE: Final = re.compile(r"[\x00-\x20\ue000-\uf8ff\ufffd]")
@@ -45,50 +43,22 @@ _PRIVATE: Final = re.compile(r"[\x00-\x20\ue000-\uf8ff\ufffd]")
 
 def number_text(number: int, form: str) -> str:
     """`number` in one of the `NUMBER_FORMS`; what a form does not reach is printed in digits."""
+    form = form.replace("CAPTION", "CAPITAL")  # a slip in the format's own list of names
     if not 0 < number <= _NUMBER_MAX:
         return str(number)
-    match form.replace("CAPTION", "CAPITAL"):  # a slip in the format's own list of names
-        case "CIRCLED_DIGIT":
-            return _circled_digit(number)
-        case "ROMAN_CAPITAL":
-            return _roman(number)
-        case "ROMAN_SMALL":
-            return _roman(number).lower()
-        case "LATIN_CAPITAL":
-            return _latin(number)
-        case "LATIN_SMALL":
-            return _latin(number).lower()
-        case "CIRCLED_LATIN_CAPITAL":
-            return chr(0x24B5 + number) if number <= 26 else f"({_latin(number)})"
-        case "CIRCLED_LATIN_SMALL":
-            return chr(0x24CF + number) if number <= 26 else f"({_latin(number).lower()})"
-        case "HANGUL_SYLLABLE":
-            return _one_of(_SYLLABLES, number)
-        case "CIRCLED_HANGUL_SYLLABLE":
-            return chr(0x326D + number) if number <= 14 else f"({_one_of(_SYLLABLES, number)})"
-        case "HANGUL_JAMO":
-            return _one_of(_JAMO, number)
-        case "CIRCLED_HANGUL_JAMO":
-            return chr(0x325F + number) if number <= 14 else f"({number})"
-        case "HANGUL_PHONETIC":
-            return _counted(number, *_PHONETIC)
-        case "IDEOGRAPH":
-            return _counted(number, *_IDEOGRAPHS)
-        case "CIRCLED_IDEOGRAPH":
-            counted = _counted(number, *_IDEOGRAPHS)
-            return chr(0x327F + number) if number <= 10 else f"({counted})"
-        case "DECAGON_CIRCLE":
-            return _one_of("갑을병정무기경신임계", number)
-        case "DECAGON_CIRCLE_HANJA":
-            return _one_of("甲乙丙丁戊己庚辛壬癸", number)
-        case _:
-            return str(number)
+    signs = _SIGNS.get(form, "")
+    if number <= len(signs):
+        return signs[number - 1]
+    if count := _COUNTS.get(form):
+        return count(number)
+    is_circled = form.startswith("CIRCLED_")
+    return f"({number_text(number, form[8:])})" if is_circled else str(number)
 
 
 def circled(text: str) -> str:
     """What a circle around `text` makes of it: ① of "1", "(갑)" of "갑"; a sign stays as it is."""
-    if text.isascii() and text.isdigit() and len(text) <= 2 and 0 < int(text) <= 50:
-        return _circled_digit(int(text))
+    if text.isascii() and text.isdigit() and len(text) <= 2:
+        return number_text(int(text), "CIRCLED_DIGIT")
     return text if not text or unicodedata.decomposition(text[0]) else f"({text})"
 
 
@@ -139,14 +109,6 @@ def _rendered(level: int, levels: tuple[NumberingLevel, ...], counts: list[int |
     return _REFERENCE.sub(replaced, levels[level].pattern).strip()
 
 
-def _circled_digit(number: int) -> str:
-    if number <= 20:
-        return chr(0x245F + number)
-    if number <= 35:
-        return chr(0x3251 + number - 21)
-    return chr(0x32B1 + number - 36) if number <= 50 else f"({number})"
-
-
 def _roman(number: int) -> str:
     text = ""
     for value, sign in _ROMAN:
@@ -163,10 +125,6 @@ def _latin(number: int) -> str:
     return text
 
 
-def _one_of(signs: str, number: int) -> str:
-    return signs[number - 1] if number <= len(signs) else str(number)
-
-
 def _counted(number: int, digits: str, units: str) -> str:
     """A number as it is counted in Korean: 십이, 二十三."""
     text = ""
@@ -176,3 +134,30 @@ def _counted(number: int, digits: str, units: str) -> str:
             unit = units[place - 1] if place else ""
             text += unit if digit == 1 and unit else digits[digit - 1] + unit
     return text
+
+
+def _row(first: str, count: int) -> str:
+    """Signs that follow one another in Unicode."""
+    return "".join(chr(ord(first) + place) for place in range(count))
+
+
+_SIGNS: Final = {
+    "CIRCLED_DIGIT": _row("①", 20) + _row("㉑", 15) + _row("㊱", 15),
+    "CIRCLED_LATIN_CAPITAL": _row("Ⓐ", 26),
+    "CIRCLED_LATIN_SMALL": _row("ⓐ", 26),
+    "HANGUL_SYLLABLE": _SYLLABLES,
+    "CIRCLED_HANGUL_SYLLABLE": _row("㉮", 14),
+    "HANGUL_JAMO": "ㄱㄴㄷㄹㅁㅂㅅㅇㅈㅊㅋㅌㅍㅎ",
+    "CIRCLED_HANGUL_JAMO": _row("㉠", 14),
+    "CIRCLED_IDEOGRAPH": _row("㊀", 10),
+    "DECAGON_CIRCLE": "갑을병정무기경신임계",
+    "DECAGON_CIRCLE_HANJA": "甲乙丙丁戊己庚辛壬癸",
+}
+_COUNTS: Final[Mapping[str, Callable[[int], str]]] = {
+    "ROMAN_CAPITAL": _roman,
+    "ROMAN_SMALL": lambda number: _roman(number).lower(),
+    "LATIN_CAPITAL": _latin,
+    "LATIN_SMALL": lambda number: _latin(number).lower(),
+    "HANGUL_PHONETIC": lambda number: _counted(number, "일이삼사오육칠팔구", "십백천"),
+    "IDEOGRAPH": lambda number: _counted(number, "一二三四五六七八九", "十百千"),
+}

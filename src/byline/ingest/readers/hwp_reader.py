@@ -316,7 +316,7 @@ class _SectionReader:
             case _:
                 if words := _words(node, name):
                     pieces.append(words)
-                elif inside := self._inside(node):
+                if inside := self._inside(node):  # a caption, if there are words
                     pieces.append(Box(inside))
         self._depth -= 1
 
@@ -460,9 +460,7 @@ def _auto_number(record: Record) -> str:
         return ""
     before, after = _sign(record, 12), _sign(record, 14)
     number = _sign(record, 10) or number_text(record.number(8), _form(form))
-    return (
-        note_mark(before, number, after) if kind in _NOTE_NUMBERS else f"{before}{number}{after}"
-    )
+    return note_mark(before, number, after) if kind in _NOTE_NUMBERS else f"{before}{number}{after}"
 
 
 def _caption(properties: str) -> str:

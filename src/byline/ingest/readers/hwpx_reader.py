@@ -45,6 +45,7 @@ _UNSEEN: Final = frozenset(
 _BUTTONS: Final = frozenset({"btn", "checkBtn", "radioBtn"})
 _NOTE_NUMBERS: Final = frozenset({"FOOTNOTE", "ENDNOTE"})
 _PAGE_NUMBERS: Final = frozenset({"PAGE", "TOTAL_PAGE"})
+_COLUMNS_MAX: Final = 64
 _PAGE_SIZE: Final = (59_528, 84_188)
 """A4, in units of a 7,200th of an inch."""
 _LARGE_PICTURE_SHARE: Final = 3
@@ -97,9 +98,7 @@ def _levels(numbering: Element) -> Iterator[NumberingLevel]:
 class _SectionReader:
     """_SectionReader reads the paragraphs of all sections, one after another."""
 
-    def __init__(
-        self, package: HwpxPackage, definitions: Definitions, findings: Findings
-    ) -> None:
+    def __init__(self, package: HwpxPackage, definitions: Definitions, findings: Findings) -> None:
         self._package = package
         self._definitions = definitions
         self._findings = findings
@@ -110,12 +109,14 @@ class _SectionReader:
         self._is_deleted = False
 
     def paragraphs(self) -> Iterator[Paragraph]:
-        for self._part in self._package.sections():
-            for element in self._package.elements(self._part):
+        for name in self._package.sections():
+            self._part = name
+            for element in self._package.elements(name):
                 if element.tag == "p":
                     yield self._paragraph(element)
-        for self._part in self._package.master_pages():
-            for element in self._package.elements(self._part):
+        for name in self._package.master_pages():
+            self._part = name
+            for element in self._package.elements(name):
                 self._findings.margins.append(self._inside(element))
 
     def _paragraph(self, element: Element) -> Paragraph:
@@ -149,13 +150,14 @@ class _SectionReader:
             branch = next((part for part in item if part.tag in ("case", "default")), ())
             for part in branch:
                 self._item(part, pieces)
-        elif words := _words(item):
-            pieces.append(words)
         elif self._depth >= NESTING_MAX:
             self._findings.damaged[self._part] = None
         else:
             self._depth += 1
-            self._nested(item, pieces)
+            if words := _words(item):
+                self._captioned(item, [words], pieces)
+            else:
+                self._nested(item, pieces)
             self._depth -= 1
 
     def _text(self, text: Element, pieces: list[Piece]) -> None:
@@ -239,12 +241,12 @@ class _SectionReader:
                 while covered.get(column, 0) > row:
                     column += 1
                 address, span = cell.find("cellAddr"), cell.find("cellSpan")
-                rows, columns = max(_number(span, "rowSpan", 1), 1), _number(span, "colSpan", 1)
+                rows = max(_number(span, "rowSpan", 1), 1)
+                columns = min(max(_number(span, "colSpan", 1), 1), _COLUMNS_MAX)
                 place = _number(address, "rowAddr", row), _number(address, "colAddr", column)
                 table.cells.append(Cell(*place, rows, columns, self._inside(cell)))
-                for column in range(column, column + min(max(columns, 1), 1_000)):
-                    covered[column] = row + rows
-                column += 1
+                covered.update(dict.fromkeys(range(column, column + columns), row + rows))
+                column += columns
         return table
 
     def _picture(self, item: Element) -> None:

@@ -59,20 +59,19 @@ def hwp_witness(path: Path) -> Iterator[str]:
 
     try:
         with olefile.OleFileIO(str(path)) as ole:
-            flags = flags_of(ole)
+            flags, seen = flags_of(ole), set[str]()
             for name in section_names(ole, flags):
                 try:
                     data = stream_data(ole, name, flags)
                 except DamagedStream as damaged:
                     data = damaged.data
-                yield from _shown(data)
+                yield from _shown(data, seen)
     except (OSError, ValueError, LookupError, struct.error):
         return
 
 
-def _shown(data: bytes) -> Iterator[str]:
+def _shown(data: bytes, seen: set[str]) -> Iterator[str]:
     hidden = margin = 1_024
-    seen: set[str] = set()
     for record in _whole(data):
         if record.level <= hidden:
             hidden = 1_024
