@@ -137,6 +137,7 @@ class _Parser:
 
     def cut_off(self) -> None:
         """Ends the element that was being built, so that what came of it is not lost."""
+        self._parser.buffer_text = False  # hands out the characters it has kept back
         self._passed_over = 0
         while len(self._open) > 1:
             self._end(self._open[-1])
