@@ -17,15 +17,13 @@ _HEAD = "http://www.hancom.co.kr/hwpml/2011/head"
 
 def hwpx(*sections: str, header: str = "", more: Mapping[str, str] | None = None) -> bytes:
     """A HWPX file of sections, each the XML inside its root; `header` likewise."""
-    parts = {
-        "mimetype": "application/hwp+zip",
-        "Contents/header.xml": f'<hh:head xmlns:hh="{_HEAD}"><hh:refList>{header}</hh:refList></hh:head>',
-        **{
-            f"Contents/section{number}.xml": f'<hs:sec xmlns:hs="s" xmlns:hp="{_PARAGRAPH}">{xml}</hs:sec>'
-            for number, xml in enumerate(sections)
-        },
-        **(more or {}),
-    }
+    root = f'<hs:sec xmlns:hs="s" xmlns:hp="{_PARAGRAPH}">'
+    list_of_all = f"<hh:refList>{header}</hh:refList>"
+    parts = {"mimetype": "application/hwp+zip"}
+    parts["Contents/header.xml"] = f'<hh:head xmlns:hh="{_HEAD}">{list_of_all}</hh:head>'
+    for number, xml in enumerate(sections):
+        parts[f"Contents/section{number}.xml"] = f"{root}{xml}</hs:sec>"
+    parts.update(more or {})
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():

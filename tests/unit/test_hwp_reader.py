@@ -16,7 +16,13 @@ from byline.errors import ExtractionFailed
 from byline.ingest.format_detection import format_of_file
 from byline.ingest.readers import hwp_records
 from byline.ingest.readers.hwp_reader import pieces_of_text, read_hwp
-from byline.ingest.readers.hwp_records import DamagedStream, records, unpacked, unscrambled
+from byline.ingest.readers.hwp_records import (
+    DamagedStream,
+    records,
+    title_in_summary,
+    unpacked,
+    unscrambled,
+)
 
 KEY_OF_ZEROS = bytes.fromhex("26262626f6f6f6f6f6f6979797979797")
 """What the mask for seed 0 leaves of zeros; its draws are 38, 7719, 21238, 2437, 8855, 11797."""
@@ -73,7 +79,7 @@ def test_objects_inside_a_paragraph_are_told_by_their_ids_and_tabs_kept() -> Non
     assert list(pieces_of_text(raw)) == [("a", "tbl "), ("b\tc\nd-e\U00010400", "")]
 
 
-def test_a_merged_cell_speaks_in_every_row_it_spans(tmp_path: Path) -> None:
+def test_a_merged_cell_of_hwp_speaks_in_every_row(tmp_path: Path) -> None:
     rows = (
         *(cell(0, 0, (1, 1), "지역"), cell(0, 1, (1, 1), "지점"), cell(0, 2, (1, 1), "매출")),
         *(cell(1, 0, (2, 1), "부산"), cell(1, 1, (1, 1), "해운대점"), cell(1, 2, (1, 1), "1110")),
@@ -83,7 +89,7 @@ def test_a_merged_cell_speaks_in_every_row_it_spans(tmp_path: Path) -> None:
     assert lines == ["지역 | 지점 | 매출", "부산 | 해운대점 | 1110", "부산 | 서면점 | 730"]
 
 
-def test_the_caption_of_a_table_stands_where_it_is_printed(tmp_path: Path) -> None:
+def test_the_caption_of_a_hwp_table_stands_above_or_below(tmp_path: Path) -> None:
     number = ctrl("atno", struct.pack("<IHHHH", 4, 7, 0, 0, 0), 3)
     said = paragraph(f"표 {control(chr(18), 'atno')} 예산\r", 2) + number
     for side, expected in ((2, "표 7 예산\n\na | b"), (3, "a | b\n\n표 7 예산")):
@@ -130,7 +136,7 @@ def test_text_of_shapes_is_read_also_in_groups_and_in_the_line(tmp_path: Path) -
     assert text == "가\n\n나\n\n1 추진배경"
 
 
-def test_words_of_objects_are_read(tmp_path: Path) -> None:
+def test_words_of_hwp_objects_are_read(tmp_path: Path) -> None:
     def told(text: str) -> bytes:
         return struct.pack("<H", len(text)) + text.encode("utf-16-le")
 
@@ -150,7 +156,7 @@ def test_a_control_that_no_character_stands_for_is_read_all_the_same(tmp_path: P
     assert text_of(tmp_path, paragraph("본문\r") + stray) == "본문 1)\n\n1) 주"
 
 
-def test_automatic_numbers_and_bullets_are_those_the_reader_sees(tmp_path: Path) -> None:
+def test_automatic_numbers_of_hwp_are_those_the_reader_sees(tmp_path: Path) -> None:
     doc_info = b"".join(
         [
             numbering(("제^1장", 0, 1), ("^2.", 8, 1), ("^1.^3)", 0, 3)),
@@ -206,7 +212,7 @@ def test_a_distribution_document_is_read_with_the_key_it_carries(tmp_path: Path)
     assert "배포용" not in text
 
 
-def test_a_damaged_section_keeps_what_can_be_read_and_says_so(tmp_path: Path) -> None:
+def test_a_damaged_section_of_hwp_keeps_what_can_be_read(tmp_path: Path) -> None:
     whole, cut = paragraph("다음 구역\r"), paragraph("앞\r") + paragraph("잘린 문단\r")[:-4]
     extracted = read_bytes(hwp(cut, whole), tmp_path)
     assert extracted.text == "앞\n\n잘린 문\n\n다음 구역"
@@ -272,7 +278,7 @@ def example() -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_a_damaged_file_ends_in_a_text_or_a_refusal(tmp_path: Path, seed: int) -> None:
+def test_a_damaged_hwp_file_ends_in_a_text_or_a_refusal(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     doc_info = numbering(("^1.", 0, 1)) + shape(0, 0, 0) + shape(1, 0, 1)
     body = bytearray(example())
@@ -324,3 +330,13 @@ def test_records_end_where_they_do() -> None:
     assert [one.level for one in records(record(0x42, b"", 3) + record(0x43, b"ab", 4))] == [3, 4]
     with pytest.raises(DamagedStream):
         list(records(record(0x42, bytes(8))[:-1]))
+
+
+def test_the_title_of_the_summary_is_read_and_no_count_in_it_believed() -> None:
+    told = "제목\0".encode("utf-16-le")
+    head = bytes(44) + struct.pack("<I", 48)
+    title = struct.pack("<II", 31, len(told) // 2) + told
+    for count in (1, 0xFFFFFFFF):
+        assert title_in_summary(head + struct.pack("<IIII", 0, count, 2, 16) + title) == "제목"
+    endless = head + struct.pack("<IIII", 0, 0xFFFFFFFF, 9, 16)
+    assert title_in_summary(endless) == title_in_summary(b"") == ""

@@ -48,7 +48,8 @@ def note(kind: str, number: int, inside: str, sign: str = "") -> str:
         f'<hp:autoNumFormat type="DIGIT" suffixChar="{sign}"/></hp:autoNum></hp:ctrl>'
     )
     body = p(auto + t(f" {inside}"))
-    return f'<hp:ctrl><hp:{kind} number="{number}"><hp:subList>{body}</hp:subList></hp:{kind}></hp:ctrl>'
+    inside = f"<hp:subList>{body}</hp:subList>"
+    return f'<hp:ctrl><hp:{kind} number="{number}">{inside}</hp:{kind}></hp:ctrl>'
 
 
 def test_what_follows_an_object_in_a_paragraph_is_read(tmp_path: Path) -> None:
@@ -69,7 +70,8 @@ def test_endnotes_stand_at_the_end_with_the_sign_they_are_printed_with(tmp_path:
 
 
 def test_a_note_without_an_automatic_number_gets_its_mark(tmp_path: Path) -> None:
-    bare = f'<hp:footNote number="3" suffixChar="41"><hp:subList>{p(t("주"))}</hp:subList></hp:footNote>'
+    inside = f"<hp:subList>{p(t('주'))}</hp:subList>"
+    bare = f'<hp:footNote number="3" suffixChar="41">{inside}</hp:footNote>'
     assert text_of(tmp_path, p(t("본문") + f"<hp:ctrl>{bare}</hp:ctrl>")) == "본문 3)\n\n3) 주"
 
 
@@ -196,7 +198,8 @@ def test_headers_and_footers_end_the_text_once_and_without_page_numbers(tmp_path
         ('<hp:checkBtn caption="동의" value="CHECKED"/>', "☑ 동의"),
         ("<hp:edit><hp:text>1234</hp:text></hp:edit>", "1234"),
         (
-            '<hp:comboBox selectedValue="2"><hp:listItem displayText="둘" value="2"/></hp:comboBox>',
+            '<hp:comboBox selectedValue="2"><hp:listItem displayText="둘" value="2"/>'
+            "</hp:comboBox>",
             "둘",
         ),
         ('<hp:switch><hp:case><hp:textart text="새"/></hp:case><hp:default/></hp:switch>', "새"),

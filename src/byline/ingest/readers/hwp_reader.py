@@ -42,6 +42,7 @@ from byline.ingest.readers.hwp_records import (
     records,
     section_names,
     stream_data,
+    title_in_summary,
 )
 from byline.ingest.readers.text_blocks import assemble
 
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
 _DOC_INFO: Final = "DocInfo"
 _SUMMARY: Final = "\x05HwpSummaryInformation"
-_TITLE_PROPERTY: Final = 2
 _LOCKED: Final = HwpFlags.PASSWORD | HwpFlags.PROTECTED | HwpFlags.CERTIFIED
 
 _CONTROL: Final = re.compile(
@@ -132,10 +132,9 @@ def read_hwp(path: Path, kind: Format) -> ExtractedText:
 
 def _title(ole: olefile.OleFileIO) -> str:
     try:
-        title = ole.getproperties(_SUMMARY).get(_TITLE_PROPERTY, "")
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, struct.error):
+        return title_in_summary(ole.openstream(_SUMMARY).read())
+    except (OSError, ValueError, LookupError, struct.error):
         return ""  # a damaged title is no title
-    return title if isinstance(title, str) else ""
 
 
 def _sections(

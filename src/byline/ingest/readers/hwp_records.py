@@ -23,6 +23,10 @@ _LAYOUT: Final = frozenset({0x13, 0x14, 0x15, 0x16, 0x44, 0x45, 0x46})
 _SIZE_FOLLOWS: Final = 0xFFF
 _FLAGS_AT: Final = 36
 _KEY_RECORD_BYTES: Final = 260
+_PROPERTIES_MAX: Final = 100
+_TITLE_PROPERTY: Final = 2
+_TITLE_CHARS_MAX: Final = 1_000
+_WIDE_TEXT: Final = 31
 SECTION_BYTES_MAX: Final = 268_435_456
 
 
@@ -163,3 +167,19 @@ def records(data: bytes) -> Iterator[Record]:
         at += size
     if at != end:
         raise DamagedStream
+
+
+def title_in_summary(data: bytes) -> str:
+    """The title in a stream of summary information; "" if there is none. (olefile's own reading of
+    such streams believes every count in them, and a damaged one takes it hours.)"""
+    stream = Record(0, 0, data)
+    section = stream.number(44, 4)
+    count = min(stream.number(section + 4, 4), _PROPERTIES_MAX)
+    for place in range(section + 8, section + 8 + 8 * count, 8):
+        if stream.number(place, 4) == _TITLE_PROPERTY:
+            at = section + stream.number(place + 4, 4)
+            size = min(stream.number(at + 4, 4), _TITLE_CHARS_MAX)
+            if stream.number(at, 4) == _WIDE_TEXT:
+                told = data[at + 8 : at + 8 + 2 * size].decode("utf-16-le", "replace")
+                return told.partition("\0")[0]
+    return ""
