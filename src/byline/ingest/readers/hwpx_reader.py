@@ -61,7 +61,7 @@ def read_hwpx(path: Path, kind: Format) -> ExtractedText:
             definitions = _definitions(package)
             reader = _SectionReader(package, definitions, findings)
             blocks = list(blocks_of(reader.paragraphs(), definitions, findings))
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise corrupt("HWPX document") from error
     if findings.damaged and not any(block.text.strip() for block in blocks):
         raise corrupt("HWPX document")
