@@ -328,8 +328,10 @@ def test_records_with_anything_in_them_end_in_a_text_or_a_refusal(
 
 def test_records_end_where_they_do() -> None:
     assert [one.level for one in records(record(0x42, b"", 3) + record(0x43, b"ab", 4))] == [3, 4]
-    with pytest.raises(DamagedStream):
-        list(records(record(0x42, bytes(8))[:-1]))
+    assert len(list(records(record(0x42) + bytes(4_000)))) == 1
+    for rest in (record(0x42, bytes(8))[:-1], bytes(4_000) + b"x"):
+        with pytest.raises(DamagedStream):
+            list(records(rest))
 
 
 def test_the_title_of_the_summary_is_read_and_no_count_in_it_believed() -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _TAG_DISTRIBUTE_DOC_DATA: Final = 0x1C
 _LAYOUT: Final = frozenset({0x13, 0x14, 0x15, 0x16, 0x44, 0x45, 0x46})
 """Fonts, borders, shapes of characters, tabs, lines: half of all records."""
+_TAG_MIN: Final = 0x10
+_RECORDS_MAX: Final = 5_000_000
 _SIZE_FOLLOWS: Final = 0xFFF
 _FLAGS_AT: Final = 36
 _KEY_RECORD_BYTES: Final = 260
@@ -154,10 +156,14 @@ def _key(data: bytes) -> bytes:
 def records(data: bytes) -> Iterator[Record]:
     """The records of an unpacked stream but those about looks. Raises `DamagedStream` behind the
     last one."""
-    at, end = 0, len(data)
+    at, end, count = 0, len(data), 0
     while at + 4 <= end:
         (header,) = struct.unpack_from("<I", data, at)
-        at += 4
+        if header & 0x3FF < _TAG_MIN or count > _RECORDS_MAX:
+            if data.count(0, at) == end - at:
+                return  # nothing but padding
+            raise DamagedStream
+        at, count = at + 4, count + 1
         size = header >> 20
         if size == _SIZE_FOLLOWS:
             size = int.from_bytes(data[at : at + 4], "little")
