@@ -216,6 +216,13 @@ def test_shapes_in_a_group_and_boxes_in_the_line_are_read(tmp_path: Path) -> Non
     assert text_of(tmp_path, p(group), p(inline + t("추진배경"))) == "가\n\n나\n\n1 추진배경"
 
 
+def test_text_in_elements_that_are_not_known_is_read(tmp_path: Path) -> None:
+    strange = "<hp:later><hp:subList>" + p(t("새 것")) + f"</hp:subList>{t('빈말')}</hp:later>"
+    assert text_of(tmp_path, p(t("앞") + strange), strange) == "\n\n".join(
+        ["앞", "새 것", "빈말", "새 것", "빈말"]
+    )
+
+
 def test_objects_without_text_are_named_and_large_pictures_too(tmp_path: Path) -> None:
     content = (
         '<p xmlns:opf="o"><opf:manifest><opf:item id="ole1" href="BinData/ole1.ole"/>'
@@ -224,7 +231,8 @@ def test_objects_without_text_are_named_and_large_pictures_too(tmp_path: Path) -
     picture = '<hp:pic><hp:img binaryItemIDRef="{}"/><hp:sz width="{}" height="{}"/></hp:pic>'
     section = p(
         t("본문")
-        + '<hp:ole binaryItemIDRef="ole1"/><hp:chart chartIDRef="Chart/chart1.xml"/>'
+        + '<hp:container><hp:ole binaryItemIDRef="ole1"/></hp:container>'
+        + '<hp:chart chartIDRef="Chart/chart1.xml"/>'
         + picture.format("image1", 3_000, 3_000)
         + picture.format("image2", 50_000, 60_000)
     )

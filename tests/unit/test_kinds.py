@@ -132,6 +132,7 @@ def test_a_letter_is_not_a_mail(given: Path, text: bytes) -> None:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and then nothing", "corrupt"),
         (zipped("a.jpg", "b.jpg"), "unsupported_format"),
         (name_of_no_encoding(), "corrupt"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(30, b"\0") + b"\x28\0" + bytes(999), "corrupt"),
         (b"\x7fELF\x02\x01\x01\0", "unsupported_format"),
         (
             zipped(

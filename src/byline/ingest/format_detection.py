@@ -79,6 +79,8 @@ _REFUSED: Final[tuple[tuple[bytes, int, RefusedKind], ...]] = (
     (b"HWP Document File V3", 0, RefusedKind("a HWP 3 document", "Save it as HWPX and add that.")),
 )
 _MEMBER_BYTES_MAX: Final = 1_048_576
+_SECTOR_SHIFTS: Final = (9, 12)
+_OLE_FAULTS: Final = (OSError, ValueError, LookupError, OverflowError, struct.error)
 _ARCHIVE: Final = RefusedKind("an archive", _UNPACK)
 _UNKNOWN_BINARY: Final = RefusedKind("binary data of an unknown kind", _CONVERT)
 
@@ -127,6 +129,8 @@ def format_of_file(path: Path, name: str) -> Format | None:
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             return _format_of_zip(file, name)
         if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+            if int.from_bytes(head[30:32], "little") not in _SECTOR_SHIFTS:
+                raise corrupt("Office or HWP file")  # olefile would ask for a sector of any size
             return _format_of_ole(file)
     if b"%PDF-" in head[:1024]:
         return format_of("application/pdf")
@@ -255,7 +259,7 @@ def _format_of_ole(file: IO[bytes]) -> Format:
     try:
         with olefile.OleFileIO(file) as ole:
             return _format_in_ole(ole)
-    except (OSError, ValueError, LookupError, RecursionError, struct.error) as error:
+    except (*_OLE_FAULTS, RecursionError) as error:
         raise corrupt("Office or HWP file") from error
 
 

@@ -122,7 +122,7 @@ def read_hwp(path: Path, kind: Format) -> ExtractedText:
             paragraphs = (p for section in sections for p in reader.paragraphs(section))
             blocks = list(blocks_of(paragraphs, definitions, findings))
             title = _title(ole)
-    except (OSError, ValueError, LookupError, struct.error) as error:
+    except (OSError, ValueError, LookupError, OverflowError, struct.error) as error:
         raise corrupt("HWP document") from error
     if findings.damaged and not any(block.text.strip() for block in blocks):
         raise encrypted() if flags & _LOCKED else corrupt("HWP document")
@@ -133,7 +133,7 @@ def read_hwp(path: Path, kind: Format) -> ExtractedText:
 def _title(ole: olefile.OleFileIO) -> str:
     try:
         return title_in_summary(ole.openstream(_SUMMARY).read())
-    except (OSError, ValueError, LookupError, struct.error):
+    except (OSError, ValueError, LookupError, OverflowError, struct.error):
         return ""  # a damaged title is no title
 
 

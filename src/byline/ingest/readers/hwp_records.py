@@ -89,7 +89,7 @@ def stream_data(ole: olefile.OleFileIO, name: str, flags: HwpFlags) -> bytes:
     """The records of a stream, unpacked. Raises `DamagedStream`."""
     try:
         data: bytes = ole.openstream(name).read()
-    except (OSError, ValueError, LookupError, struct.error) as error:
+    except (OSError, ValueError, LookupError, OverflowError, struct.error) as error:
         raise DamagedStream from error
     if name.startswith("ViewText/"):
         data = unscrambled(data)

@@ -42,6 +42,8 @@ _UNSEEN: Final = frozenset(
     | {"newNum", "pageHiding", "pageNum", "pageNumCtrl", "parameters", "parameterset"}
     | {"shapeComment", "scrollBar"}
 )
+_LEAVES: Final = frozenset({"t", "textart", "ole", "chart", "video", "compose"})
+"""Elements that say something without an element in them."""
 _BUTTONS: Final = frozenset({"btn", "checkBtn", "radioBtn"})
 _NOTE_NUMBERS: Final = frozenset({"FOOTNOTE", "ENDNOTE"})
 _PAGE_NUMBERS: Final = frozenset({"PAGE", "TOTAL_PAGE"})
@@ -114,6 +116,8 @@ class _SectionReader:
             for element in self._package.elements(name):
                 if element.tag == "p":
                     yield self._paragraph(element)
+                elif inside := self._inside(element):
+                    yield Paragraph([Box(inside)])
         for name in self._package.master_pages():
             self._part = name
             for element in self._package.elements(name):
@@ -214,12 +218,10 @@ class _SectionReader:
                 found.append(self._paragraph(child))
             elif child.tag in ("subList", "drawText"):
                 found += self._inside(child)
-            elif child.tag not in ("caption", "parameters", "shapeComment") and len(child):
+            elif child.tag != "caption" and (len(child) or child.tag in _LEAVES):
                 pieces: list[Piece] = []  # a shape of a group
                 self._item(child, pieces)
                 found += [Paragraph(pieces)] if pieces else []
-            elif child.tag in ("textart", "ole", "chart", "video"):
-                found.append(Paragraph([_words(child)]))
         return found
 
     def _captioned(self, item: Element, inside: Sequence[Piece], pieces: list[Piece]) -> None:

@@ -66,7 +66,7 @@ def hwp_witness(path: Path) -> Iterator[str]:
                 except DamagedStream as damaged:
                     data = damaged.data
                 yield from _shown(data, seen)
-    except (OSError, ValueError, LookupError, struct.error):
+    except (OSError, ValueError, LookupError, OverflowError, struct.error):
         return
 
 
