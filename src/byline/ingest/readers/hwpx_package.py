@@ -113,8 +113,8 @@ class _Parser:
         self.begun = False
         self._ready: list[Element] = []
         self._open: list[str] = []
-        self._passed_over = 0
-        """How many of the elements that are open are passed over."""
+        self._passed_over = ""
+        """The name of the open element that is passed over; "" if there is none."""
         self._builder = TreeBuilder()
         self._local: dict[str, str] = {}
         self._parser = expat.ParserCreate()
@@ -138,27 +138,30 @@ class _Parser:
     def cut_off(self) -> None:
         """Ends the element that was being built, so that what came of it is not lost."""
         self._parser.buffer_text = False  # hands out the characters it has kept back
-        self._passed_over = 0
+        self._passed_over = ""
         while len(self._open) > 1:
             self._end(self._open[-1])
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         deep = len(self._open)
-        if deep + self._passed_over >= ELEMENTS_DEEP_MAX:
+        if deep >= ELEMENTS_DEEP_MAX:
             raise _UnfitXml("nested too deeply")
         local = self._local.get(name)
         if local is None:
             local = self._local[name] = name.rpartition(":")[2]
-        if self._passed_over or local in _LAYOUT:
-            self._passed_over += 1
+        if local in _LAYOUT:
+            self._passed_over = name
+            self._parser.StartElementHandler = None  # saves most of the time of parsing
             return
         self._open.append(local)
         if deep:
             self._builder.start(local, attributes)
 
-    def _end(self, _name: str) -> None:
+    def _end(self, name: str) -> None:
         if self._passed_over:
-            self._passed_over -= 1
+            if name == self._passed_over:
+                self._passed_over = ""
+                self._parser.StartElementHandler = self._start
             return
         local = self._open.pop()
         if self._open:
