@@ -20,6 +20,7 @@ from byline.ingest.passages.numbered_headings import outline
 from byline.ingest.readers.encoding import decode
 from byline.ingest.readers.html_reader import read_epub, read_html
 from byline.ingest.readers.hwp_reader import read_hwp
+from byline.ingest.readers.hwpx_reader import read_hwpx
 from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_tiff
 from byline.ingest.readers.mail_reader import ReadAttachment, read_mail, read_mailbox
 from byline.ingest.readers.ods_reader import read_ods
@@ -35,6 +36,7 @@ _UTF8_BYTES_MAX: Final = 4
 _TITLE_SOUGHT_CHARS: Final = 3_000
 _PDF_END_WITHIN_BYTES: Final = 1_024
 
+_HANCOM_READERS: Final = {Reader.HWP: read_hwp, Reader.HWPX: read_hwpx}
 _SHEET_READERS: Final = {
     Reader.WORKBOOK: read_workbook,
     Reader.XLS: read_xls,
@@ -104,10 +106,10 @@ def _read_by(
             return read_epub(path, kind)
         case Reader.TIFF:
             return read_tiff(path, kind, ocr)
-        case Reader.HWP:
-            return read_hwp(path, kind)
         case Reader.WORKBOOK | Reader.XLS | Reader.ODS:
             return _SHEET_READERS[kind.reader](path, kind, limits.text_chars_max)
+        case Reader.HWP | Reader.HWPX:
+            return _HANCOM_READERS[kind.reader](path, kind)
         case _:
             return read_office(path, kind, ocr)
 

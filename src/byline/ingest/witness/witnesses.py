@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from byline.ingest.witness.hwp_witness import hwp_witness, hwpx_witness
 from byline.ingest.witness.office_witness import docx_parts, odf_parts, pptx_parts, xlsx_parts
-from byline.ingest.witness.witness_parts import WitnessPart
+from byline.ingest.witness.witness_parts import WitnessPart, of_paragraphs
 
 Witness: TypeAlias = Callable[[Path], Iterator[WitnessPart]]
 
@@ -22,6 +23,8 @@ WITNESSES: Final[Mapping[str, Witness]] = {
     _ODF + "text": odf_parts,
     _ODF + "spreadsheet": odf_parts,
     _ODF + "presentation": odf_parts,
+    "application/x-hwp": lambda path: of_paragraphs(hwp_witness(path)),
+    "application/haansofthwpx": lambda path: of_paragraphs(hwpx_witness(path)),
 }
 """The witness of each format that has one. One that yields paragraphs or pages is a row
 `lambda path: of_paragraphs(…(path))` or `of_pages` (`witness_parts.py`)."""
