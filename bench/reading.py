@@ -19,7 +19,7 @@ from bench.retrieval import DEFAULT_DATA
 from bench.settings import Settings
 from byline.cli.reading_command import shown_measures
 from byline.config import schema
-from byline.doctor.reading_check import FoundFile, files_of, measured_files
+from byline.doctor.reading_check import FileToRead, files_of, measured_files
 from byline.domain.reading_measures import FormatSummary, by_format
 
 NAME = "reading"
@@ -38,7 +38,7 @@ async def run(settings: Settings) -> list[Row]:
     return list(_rows(by_format(measures)))
 
 
-def _files(settings: Settings) -> Sequence[FoundFile]:
+def _files(settings: Settings) -> Sequence[FileToRead]:
     if settings.files is not None:
         return files_of(settings.files)
     data = settings.data or DEFAULT_DATA

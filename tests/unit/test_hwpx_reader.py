@@ -80,7 +80,7 @@ def test_breaks_and_blanks_told_by_elements_are_read(tmp_path: Path) -> None:
     assert text_of(tmp_path, p(t(words))) == "담당\n전화 044-201 내선 5\t끝"
 
 
-def test_a_merged_cell_speaks_in_every_row_it_spans(tmp_path: Path) -> None:
+def test_a_merged_cell_of_hwpx_speaks_in_every_row(tmp_path: Path) -> None:
     rows = (
         [(p(t(name)), 0, column, 1, 1) for column, name in enumerate(("지역", "지점", "매출"))],
         [(p(t("부산")), 1, 0, 2, 1), (p(t("해운대점")), 1, 1, 1, 1), (p(t("1110")), 1, 2, 1, 1)],

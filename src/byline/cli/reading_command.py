@@ -19,7 +19,7 @@ from byline.cli.command_runner import run_async
 from byline.cli.options import DoctorOptions
 from byline.cli.terminal import ExitCode, Screen, one_line, open_screen, plain
 from byline.config.config_file import config_path, load_config
-from byline.doctor.reading_check import FoundFile, files_of, measured_files
+from byline.doctor.reading_check import FileToRead, files_of, measured_files
 from byline.domain.reading_measures import FileMeasure, FormatSummary, by_format
 
 _LOST_SHARE_MAX: Final = 0.001
@@ -48,7 +48,9 @@ def examine_reading(options: DoctorOptions, place: Path) -> ExitCode:
     return run_async(_examined(options, files_of(place), screen))
 
 
-async def _examined(options: DoctorOptions, files: Sequence[FoundFile], screen: Screen) -> ExitCode:
+async def _examined(
+    options: DoctorOptions, files: Sequence[FileToRead], screen: Screen
+) -> ExitCode:
     config = load_config(options.config or config_path(os.environ))
     measures: list[FileMeasure] = []
     shown = screen.err.is_terminal

@@ -29,7 +29,7 @@ _STARTED_S_MAX: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class FoundFile:
+class FileToRead:
     """A file to be measured: where it is, its name below the folder that was given, its size."""
 
     path: Path
@@ -37,12 +37,12 @@ class FoundFile:
     bytes_len: int
 
 
-def files_of(place: Path) -> list[FoundFile]:
+def files_of(place: Path) -> list[FileToRead]:
     """The files at a place: itself, or all below it in order, hidden ones left out."""
     if place.is_file():
-        return [FoundFile(place.resolve(), place.name, place.stat().st_size)]
+        return [FileToRead(place.resolve(), place.name, place.stat().st_size)]
     return [
-        FoundFile(path.resolve(), path.relative_to(place).as_posix(), path.stat().st_size)
+        FileToRead(path.resolve(), path.relative_to(place).as_posix(), path.stat().st_size)
         for path in sorted(_below(place))
     ]
 
@@ -55,7 +55,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 async def measured_files(
-    files: Iterable[FoundFile], config: schema.Ingest
+    files: Iterable[FileToRead], config: schema.Ingest
 ) -> AsyncIterator[FileMeasure]:
     """How each file is read. A file that ends its process, or takes longer than `extract_s_max`,
     is one that was not read."""
@@ -69,7 +69,7 @@ async def measured_files(
                     starts_s = 0.0
 
 
-async def _told(process: asyncio.subprocess.Process, file: FoundFile, s_max: float) -> FileMeasure:
+async def _told(process: asyncio.subprocess.Process, file: FileToRead, s_max: float) -> FileMeasure:
     order = ReadingOrder(str(file.path), file.name, "", 1)
     kind = PurePath(file.name).suffix.lower().lstrip(".")
     nothing = FileMeasure(file.name, kind, file.bytes_len)

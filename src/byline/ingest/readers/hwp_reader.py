@@ -73,7 +73,7 @@ _LARGE_PICTURE_SHARE: Final = 3
 _CAPTION: Final = re.compile(r"\b(?:Caption|Text):wstring:(\d+):", re.IGNORECASE)
 
 
-class Tag(IntEnum):
+class HwpTag(IntEnum):
     """Tags of the records that are read."""
 
     BIN_DATA = 0x12
@@ -103,7 +103,7 @@ class Node:
     record: Record
     children: list[Node] = field(default_factory=list)
 
-    def first(self, tag: Tag) -> Record | None:
+    def first(self, tag: HwpTag) -> Record | None:
         return next((child.record for child in self.children if child.record.tag == tag), None)
 
 
@@ -174,14 +174,14 @@ def _definitions(
     shapes = 0
     for record in _records(ole, _DOC_INFO, flags, findings):
         match record.tag:
-            case Tag.BIN_DATA:
+            case HwpTag.BIN_DATA:
                 name = f"BIN{record.number(2):04X}"
                 files.append(streams.get(name, name))
-            case Tag.NUMBERING:
+            case HwpTag.NUMBERING:
                 numberings[len(numberings) + 1] = tuple(_levels(record))
-            case Tag.BULLET:
+            case HwpTag.BULLET:
                 bullets[len(bullets) + 1] = chr(record.number(12))
-            case Tag.PARA_SHAPE:
+            case HwpTag.PARA_SHAPE:
                 if head := _head(record):
                     heads[shapes] = head
                 shapes += 1
@@ -250,14 +250,14 @@ class _SectionReader:
 
     def paragraphs(self, section: Iterator[Record]) -> Iterator[Paragraph]:
         for node in trees(section):
-            if node.record.tag == Tag.PARA_HEADER:
+            if node.record.tag == HwpTag.PARA_HEADER:
                 yield self._paragraph(node)
             else:  # memos, and master pages of single pages
                 yield Paragraph([Box(inside) for _, inside in self._lists(node)])
 
     def _paragraph(self, node: Node) -> Paragraph:
-        controls = [child for child in node.children if child.record.tag == Tag.CTRL_HEADER]
-        text = node.first(Tag.PARA_TEXT)
+        controls = [child for child in node.children if child.record.tag == HwpTag.CTRL_HEADER]
+        text = node.first(HwpTag.PARA_TEXT)
         pieces: list[Piece] = []
         for words, control_id in pieces_of_text(text.data if text else b""):
             if words:
@@ -277,14 +277,14 @@ class _SectionReader:
         header: Record | None = None
         found: list[Paragraph] = []
         for child in node.children:
-            if child.record.tag == Tag.LIST_HEADER:
+            if child.record.tag == HwpTag.LIST_HEADER:
                 if header:
                     yield header, found
                 header, found = child.record, []
-            elif child.record.tag == Tag.PARA_HEADER:
+            elif child.record.tag == HwpTag.PARA_HEADER:
                 header = header or child.record
                 found.append(self._paragraph(child))
-            elif child.record.tag == Tag.TABLE and header:
+            elif child.record.tag == HwpTag.TABLE and header:
                 yield header, found
                 header, found = None, []
         if header:
@@ -321,7 +321,7 @@ class _SectionReader:
 
     def _section(self, node: Node) -> None:
         self._outline = node.record.number(18)
-        if page := node.first(Tag.PAGE_DEF):
+        if page := node.first(HwpTag.PAGE_DEF):
             self._page = page.number(0, 4), page.number(4, 4)
         self._findings.margins += [inside for _, inside in self._lists(node)]  # master pages
 
@@ -330,8 +330,8 @@ class _SectionReader:
         above: list[Piece] = []
         below: list[Piece] = []
         tags = [child.record.tag for child in node.children]
-        lists_at = tags.index(Tag.LIST_HEADER) if Tag.LIST_HEADER in tags else len(tags)
-        captions = 1 if Tag.TABLE in tags[lists_at:] else 0
+        lists_at = tags.index(HwpTag.LIST_HEADER) if HwpTag.LIST_HEADER in tags else len(tags)
+        captions = 1 if HwpTag.TABLE in tags[lists_at:] else 0
         for number, (header, inside) in enumerate(self._lists(node)):
             if number < captions:
                 (above if header.number(8, 4) & 3 in (0, 2) else below).append(Box(inside))
@@ -355,13 +355,13 @@ class _SectionReader:
         """The paragraphs of a shape, and of the shapes that are grouped in it."""
         record = node.record
         match record.tag:
-            case Tag.TEXT_ART:
+            case HwpTag.TEXT_ART:
                 yield Paragraph([record.text(32)[0].replace("\r\n", "\n")])
-            case Tag.OLE | Tag.VIDEO_DATA | Tag.CHART_DATA:
+            case HwpTag.OLE | HwpTag.VIDEO_DATA | HwpTag.CHART_DATA:
                 self._not_read(record, 12)
-            case Tag.PICTURE if is_large:
+            case HwpTag.PICTURE if is_large:
                 self._not_read(record, 71)
-            case Tag.SHAPE_COMPONENT:
+            case HwpTag.SHAPE_COMPONENT:
                 if self._depth < NESTING_MAX:
                     self._depth += 1
                     yield from self._inside(node)
@@ -436,7 +436,7 @@ def _words(node: Node, name: str) -> str:
         case "atno":
             return _auto_number(record)
         case "eqed":
-            script = node.first(Tag.EQUATION)
+            script = node.first(HwpTag.EQUATION)
             return f" {' '.join(script.text(4)[0].split())} " if script else ""
         case "tcps":
             text, end = record.text(4)
@@ -446,7 +446,7 @@ def _words(node: Node, name: str) -> str:
             beside = record.text(at)[0]
             return f"{main}({beside})" if beside else main
         case "form":
-            form = node.first(Tag.FORM_OBJECT)
+            form = node.first(HwpTag.FORM_OBJECT)
             return _caption(form.text(12)[0]) if form else ""
     return ""
 

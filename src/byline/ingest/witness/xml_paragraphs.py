@@ -22,7 +22,7 @@ _Found: TypeAlias = tuple[str, str, str, str, str]
 """A tag: its slash if it closes, name, attributes, its slash if it is empty, what follows it."""
 
 
-class Tag(NamedTuple):
+class XmlTag(NamedTuple):
     """A tag by its name without prefix, and the characters after it. `opens` and `closes` are both
     true of an empty element."""
 
@@ -82,12 +82,12 @@ def _tag_pattern(names: Iterable[str] | None) -> _Pattern:
     return re.compile(rf"<(/?+){prefix}({wanted}){attributes}(/?+)>([^<]*+)")
 
 
-def tags(stream: IO[bytes], names: Iterable[str]) -> Iterator[Tag]:
+def tags(stream: IO[bytes], names: Iterable[str]) -> Iterator[XmlTag]:
     """The tags of these names in a stream of XML."""
     pattern = _tag_pattern(names)
     for block in text_blocks(stream, "<"):
         for closing, name, attributes, empty, text in pattern.findall(block):
-            yield Tag(name, attributes, not closing, bool(closing or empty), text)
+            yield XmlTag(name, attributes, not closing, bool(closing or empty), text)
 
 
 def text_blocks(stream: IO[bytes], mark: str) -> Iterator[str]:
@@ -108,7 +108,7 @@ def text_blocks(stream: IO[bytes], mark: str) -> Iterator[str]:
     yield rest
 
 
-def paragraphs(stream: IO[bytes], grammar: Grammar) -> Iterator[str | Tag]:
+def paragraphs(stream: IO[bytes], grammar: Grammar) -> Iterator[str | XmlTag]:
     """The paragraphs that are shown, each on one line, and the tags that begin a division.
 
     A paragraph inside another, such as that of a text box, comes first.
@@ -132,7 +132,7 @@ def paragraphs(stream: IO[bytes], grammar: Grammar) -> Iterator[str | Tag]:
                 place.take(text)
 
 
-def _step(place: _Place, found: _Found, grammar: Grammar) -> str | Tag | None:
+def _step(place: _Place, found: _Found, grammar: Grammar) -> str | XmlTag | None:
     """Take a tag into account that is not skipped; what it ends or begins that is told."""
     closing, name, attributes, empty, text = found
     if name in grammar.paragraphs:
@@ -146,7 +146,7 @@ def _step(place: _Place, found: _Found, grammar: Grammar) -> str | Tag | None:
     elif name in grammar.blanks:
         place.take(" ")
     elif name in grammar.divisions and not closing:
-        return Tag(name, attributes, True, bool(empty), text)
+        return XmlTag(name, attributes, True, bool(empty), text)
     else:
         _hide(place, found, grammar)
     return None
@@ -167,7 +167,7 @@ def _hide(place: _Place, found: _Found, grammar: Grammar) -> None:
     if name in grammar.runs:
         place.hidden = False
     elif name in grammar.hiders:
-        is_off = Tag(name, attributes, True, True, "").attribute("val") in ("0", "false", "off")
+        is_off = XmlTag(name, attributes, True, True, "").attribute("val") in ("0", "false", "off")
         place.hidden = place.hidden or not is_off
 
 
