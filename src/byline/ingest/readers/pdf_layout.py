@@ -1,0 +1,496 @@
+"""The words of a page as blocks in the order in which people read them. Pure.
+
+    1. words whose baselines agree are one row
+    2. consecutive rows with white space at the same place are a band
+         a. of a table (ruled, numbers, short cells): one line a row, cells between bars
+         b. of columns of prose: each column by itself, from left to right
+    3. what is left is lines of one column, joined to paragraphs (`pdf_paragraphs`)
+
+Places are in points of the upright page, from its top; 1 em is the size of a font.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from byline.ingest.readers.pdf_grids import Grid, Rule, grids_of
+from byline.ingest.readers.pdf_paragraphs import (
+    Line,
+    Paragraph,
+    Word,
+    is_marker,
+    line_of,
+    paragraphs_of,
+    spaced,
+)
+
+_GUTTER_EMS_MIN: Final = 0.55
+_GUTTER_PT_MIN: Final = 4.0
+_PROSE_FILL_MIN: Final = 0.72
+"""The share of a column's width that its median line takes if it is prose."""
+_PROSE_EMS_MIN: Final = 8.0
+_DEPTH_MAX: Final = 6
+_LONG_CELL_CHARS: Final = 1_200
+_FILLED_SHARE_MIN: Final = 0.25
+_SURE_GAP_EMS: Final = 2.0
+_GAP_IN_TABLE_LINES: Final = 1.8
+_STRAY_GAP_LINES: Final = 3.5
+_ROW_TOLERANCE_EMS: Final = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Row is the words of one baseline, from left to right."""
+
+    words: Sequence[Word]
+    baseline: float
+    size: float
+
+    @property
+    def left(self) -> float:
+        return self.words[0].left
+
+    @property
+    def right(self) -> float:
+        return max(word.right for word in self.words[-3:])
+
+    @property
+    def bottom(self) -> float:
+        return self.words[0].bottom if self.is_grid else self.baseline
+
+    @property
+    def is_grid(self) -> bool:
+        return self.words[0].grid is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Gap is white space that goes through some rows; in `rows` of them it stands between words and
+    is clearly wider than the blanks."""
+
+    left: float
+    right: float
+    rows: int
+
+    def is_gutter(self, size: float) -> bool:
+        """Whether it parts columns: the wider, the fewer rows must show it."""
+        width = (self.right - self.left) / max(size, 1.0)
+        return self.rows >= 1 and (
+            width >= _SURE_GAP_EMS or self.rows >= 3 or (self.rows == 2 and width >= 1.0)
+        )
+
+
+@dataclass(slots=True)
+class Band:
+    """Band is consecutive rows that white space divides at the same places: `gutters` are from
+    left to right, as (left, right)."""
+
+    rows: list[Row]
+    gutters: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def is_grid(self) -> bool:
+        return len(self.rows) == 1 and self.rows[0].is_grid
+
+    def slots(self, row: Row) -> list[list[Word]]:
+        """The words of a row by column; what spans several is in the first of them."""
+        middles = [(left + right) / 2 for left, right in self.gutters]
+        slots: list[list[Word]] = [[] for _ in range(len(middles) + 1)]
+        at = 0
+        reach = float("-inf")
+        for word in row.words:
+            if word.left - reach >= _GUTTER_EMS_MIN * row.size or at < 0:
+                at = sum(word.left + 0.1 * word.width > middle for middle in middles)
+            reach = max(reach, word.right)
+            slots[at].append(word)
+        return slots
+
+
+def page_paragraphs(
+    words: Sequence[Word], rules: Sequence[Rule], width: float = 0.0
+) -> list[Paragraph]:
+    """The paragraphs, headings and table rows of a page `width` points wide, in reading order."""
+    if not words:
+        return []
+    grids = [grid for grid in grids_of(rules) if _is_filled(grid, words)]
+    page = _Page(rules, grids)
+    right_edge = width - min(word.left for word in words)
+    return _joined_columns(list(page.region(page.with_grids(words), right_edge, 0)))
+
+
+def _is_filled(grid: Grid, words: Sequence[Word]) -> bool:
+    """Whether enough cells of a grid have words: the lines of a chart are no table."""
+    cells = {grid.cell_at(word) for word in words} - {None}
+    return len(cells) >= max(2, _FILLED_SHARE_MIN * len(set(grid.cells.values())))
+
+
+class _Page:
+    """_Page reads the parts of a page. Its ruled tables are stand-in words until their turn."""
+
+    def __init__(self, rules: Sequence[Rule], grids: Sequence[Grid]) -> None:
+        self._rules = rules
+        self._grids = grids
+        self._held: dict[int, list[Word]] = {}
+
+    def with_grids(self, words: Sequence[Word]) -> list[Word]:
+        """The words outside of ruled tables, and a stand-in for each table."""
+        free: list[Word] = []
+        for word in words:
+            for number, grid in enumerate(self._grids):
+                if grid.cell_at(word) is not None:
+                    self._held.setdefault(number, []).append(word)
+                    break
+            else:
+                free.append(word)
+        for number, held in self._held.items():
+            grid = self._grids[number]
+            place = (grid.left, grid.right, grid.top + 1.0, 0.0)
+            free.append(
+                Word("", *place, order=held[0].order, grid=number, bottom=grid.bottom)
+            )
+        return free
+
+    def region(
+        self, words: Sequence[Word], right_edge: float, depth: int
+    ) -> Iterator[Paragraph]:
+        """The paragraphs of a part of the page whose lines may reach `right_edge`."""
+        for band in _bands(_rows(words)):
+            if band.is_grid:
+                yield from self._grid(band.rows[0].words[0].grid or 0, depth)
+            elif depth >= _DEPTH_MAX:
+                yield from self._prose(band.rows, right_edge)
+            else:
+                yield from self._band(_without_marker_gutters(band), right_edge, depth)
+
+    def _prose(self, rows: Sequence[Row], right_edge: float) -> Iterator[Paragraph]:
+        """The paragraphs of rows of one column."""
+        yield from paragraphs_of([line_of(row.words) for row in rows], right_edge)
+
+    def _band(self, band: Band, right_edge: float, depth: int) -> Iterator[Paragraph]:
+        if not band.gutters:
+            yield from self._prose(band.rows, right_edge)
+            return
+        if len(band.rows) == 1:
+            yield Paragraph.table([_cells(band.slots(band.rows[0]))], band.rows[0].size)
+            return
+        held = [number for number, row in enumerate(band.rows) if row.is_grid]
+        if _is_table(band, self._rules):
+            start = 0
+            for number in [*held, len(band.rows)]:
+                yield from self._table(
+                    Band(band.rows[start:number], band.gutters), right_edge, depth
+                )
+                if number in held:
+                    yield from self._grid(band.rows[number].words[0].grid or 0, depth)
+                start = number + 1
+            return
+        columns: list[list[Word]] = [[] for _ in range(len(band.gutters) + 1)]
+        for row in band.rows:
+            for column, slot in zip(columns, band.slots(row), strict=True):
+                column += slot
+        size = statistics.median(row.size for row in band.rows)
+        edges = [right - size for _, right in band.gutters] + [right_edge]
+        for column, edge in zip(columns, edges, strict=True):
+            yield from self.region(column, edge, depth + 1)
+
+    def _table(self, band: Band, right_edge: float, depth: int) -> Iterator[Paragraph]:
+        """The rows of a table, and what stands above and below it in one column only."""
+        slots = [band.slots(row) for row in band.rows]
+        several = [n for n, row in enumerate(slots) if sum(map(bool, row)) > 1]
+        if not several:
+            yield from self._prose(band.rows, right_edge)
+            return
+        first, last = several[0], several[-1]
+        leading = _leading(band.rows[first : last + 1])
+        while last + 1 < len(slots) and not slots[last + 1][0]:
+            if band.rows[last + 1].baseline - band.rows[last].baseline > 1.1 * leading:
+                break
+            last += 1
+        if first:
+            yield from self._prose(band.rows[:first], right_edge)
+        rows = _merged(band.rows[first : last + 1], slots[first : last + 1])
+        yield Paragraph.table([_cells(row) for row in rows], band.rows[first].size)
+        if last + 1 < len(slots):
+            below = [word for row in band.rows[last + 1 :] for word in row.words]
+            yield from self.region(below, right_edge, depth + 1)
+
+    def _grid(self, number: int, depth: int) -> Iterator[Paragraph]:
+        """The rows of a ruled table; very long cells are read as parts of the page."""
+        grid, words = self._grids[number], self._held[number]
+        held: dict[tuple[int, int], list[Word]] = {}
+        for word in words:
+            if (cell := grid.cell_at(word)) is not None:
+                held.setdefault(cell, []).append(word)
+        longest = max(sum(len(w.text) for w in cell) for cell in held.values())
+        if longest > _LONG_CELL_CHARS and depth < _DEPTH_MAX:
+            for _, inside in sorted(held.items()):
+                yield from self.region(inside, 0.0, depth + 1)
+            return
+        texts = {cell: cell_text(inside) for cell, inside in held.items()}
+        rows = [[texts.get(cell, "") if cell else "" for cell in row] for row in grid.shown()]
+        yield Paragraph.table(rows, max(word.size for word in words))
+
+
+def _rows(words: Sequence[Word]) -> list[Row]:
+    """The words by baseline, from the top; a grid is a row of its own."""
+    rows: list[Row] = []
+    held: list[Word] = []
+    for word in sorted(words, key=lambda word: (word.baseline, word.order)):
+        tolerance = _ROW_TOLERANCE_EMS * min(word.size, held[-1].size) if held else 0.0
+        alone = word.grid is not None or (held and held[-1].grid is not None)
+        if held and (alone or word.baseline - held[-1].baseline > tolerance):
+            rows.append(_row(held))
+            held = []
+        held.append(word)
+    if held:
+        rows.append(_row(held))
+    return _with_raised(rows)
+
+
+def _row(words: Sequence[Word]) -> Row:
+    size = max(word.size for word in words)
+    baseline = max((word.size, word.baseline) for word in words)[1]
+    return Row(spaced(words), baseline, size)
+
+
+def _with_raised(rows: Sequence[Row]) -> list[Row]:
+    """Rows with small raised or lowered words (footnote numbers, x², H₂O) put into their line."""
+    kept: list[Row] = []
+    for row in rows:
+        if kept:
+            above = kept[-1]
+            near = abs(row.baseline - above.baseline) < 0.6 * max(row.size, above.size)
+            small, large = sorted((row, above), key=lambda one: one.size)
+            if near and small.size < 0.8 * large.size and _fits(small, large):
+                words = spaced([*above.words, *row.words])
+                kept[-1] = Row(words, large.baseline, large.size)
+                continue
+        kept.append(row)
+    return kept
+
+
+def _fits(small: Row, large: Row) -> bool:
+    """Whether each word of `small` stands right beside a word of `large` and on none of them."""
+    return all(
+        any(abs(word.left - other.right) < 0.4 * large.size for other in large.words)
+        and not any(
+            min(word.right, other.right) - max(word.left, other.left) > 0.3 * word.width
+            for other in large.words
+        )
+        for word in small.words
+    )
+
+
+def _bands(rows: Sequence[Row]) -> list[Band]:
+    """The rows as bands, each as long as a gutter goes through all of them."""
+    if not rows:
+        return []
+    reach = min(row.left for row in rows), max(row.right for row in rows)
+    bands: list[Band] = []
+    start = 0
+    while start < len(rows):
+        band = _band_from(rows, start, reach)
+        if len(band.rows) > 2:
+            band = _with_wide_header(band, _band_from(rows, start + 1, reach))
+        if not band.gutters and bands and not (bands[-1].gutters or bands[-1].is_grid):
+            if not band.is_grid:
+                bands[-1].rows += band.rows
+                start += len(band.rows)
+                continue
+        bands.append(band)
+        start += len(band.rows)
+    return bands
+
+
+def _with_wide_header(band: Band, below: Band) -> Band:
+    """The band with the finer columns of the rows below its first, whose cells span several."""
+    if len(below.gutters) <= len(band.gutters) or len(below.rows) < len(band.rows) - 1:
+        return band
+    return Band([band.rows[0], *below.rows], below.gutters)
+
+
+def _band_from(rows: Sequence[Row], start: int, reach: tuple[float, float]) -> Band:
+    """The longest band that begins at a row: a gutter has words on both of its sides."""
+    first = rows[start]
+    gaps = _gaps(first)
+    best = Band([first], [(g.left, g.right) for g in gaps if g.is_gutter(first.size)])
+    spanning = 0
+    for end in range(start + 1, len(rows)):
+        row = rows[end]
+        distance = row.baseline - max(one.bottom for one in rows[start:end][-3:])
+        if distance > _STRAY_GAP_LINES * _leading(rows[start:end]):
+            break
+        left = _common(gaps, _gaps(row))
+        gutters = [(g.left, g.right) for g in left if g.is_gutter(row.size)]
+        if len(gutters) < len(best.gutters):
+            if not gutters or sum(map(bool, Band([], gutters).slots(row))) < 2:
+                break
+            if distance > _GAP_IN_TABLE_LINES * _leading(rows[start:end]):
+                break
+            spanning += 1
+            if 2 * spanning > end - start:
+                break
+            best = Band(list(rows[start : end + 1]), best.gutters)
+            continue
+        gaps = left
+        if gutters:
+            best = Band(list(rows[start : end + 1]), gutters)
+        elif len(gaps) == 2 and gaps[0].right <= reach[0] + 1 and gaps[1].left >= reach[1] - 1:
+            break
+    return best
+
+
+def _leading(rows: Sequence[Row]) -> float:
+    steps = [b.baseline - a.baseline for a, b in itertools.pairwise(rows[-12:])]
+    return statistics.median(steps) if steps else max(row.size for row in rows) * 1.3
+
+
+def _gaps(row: Row) -> list[Gap]:
+    """The white space of a row, its margins included."""
+    least = max(_GUTTER_EMS_MIN * row.size, _GUTTER_PT_MIN)
+    clear = least
+    steps = [b.left - a.right for a, b in itertools.pairwise(row.words)]
+    if len(steps) >= 3:  # blanks of justified lines may be wide, but then all are
+        clear = max(least, min(1.8 * statistics.median(steps), _SURE_GAP_EMS * row.size))
+    gaps = [Gap(float("-inf"), row.words[0].left, 0)]
+    reach = row.words[0].right
+    for word in row.words[1:]:
+        if word.left - reach >= least:
+            gaps.append(Gap(reach, word.left, int(word.left - reach >= clear)))
+        reach = max(reach, word.right)
+    gaps.append(Gap(reach, float("inf"), 0))
+    return gaps
+
+
+def _common(one: Sequence[Gap], other: Sequence[Gap]) -> list[Gap]:
+    found: list[Gap] = []
+    i = j = 0
+    while i < len(one) and j < len(other):
+        a, b = one[i], other[j]
+        left, right = max(a.left, b.left), min(a.right, b.right)
+        if right - left >= _GUTTER_PT_MIN:
+            found.append(Gap(left, right, a.rows + b.rows))
+        if a.right < b.right:
+            i += 1
+        else:
+            j += 1
+    return found
+
+
+def _without_marker_gutters(band: Band) -> Band:
+    """The band without the gap behind bullets and numbers of a list."""
+    gutters = list(band.gutters)
+    while gutters:
+        trial = Band(band.rows, gutters)
+        slots = [trial.slots(row) for row in band.rows]
+        firsts = [" ".join(w.text for w in slot[0]) for slot in slots if slot[0]]
+        if not firsts or not all(is_marker(text) for text in firsts):
+            break
+        gutters = gutters[1:]
+    return Band(band.rows, gutters)
+
+
+def _is_table(band: Band, rules: Sequence[Rule]) -> bool:
+    """Whether a band with gutters is a table, not columns of prose.
+
+    1. two lines are ruled across a gutter: a table
+    2. lines that fill their columns, in each of them: prose
+    3. the file has the columns one after the other: columns
+    4. otherwise: a table
+    """
+    top, bottom = band.rows[0].baseline - band.rows[0].size, band.rows[-1].baseline
+    across = {
+        round(rule.top)
+        for rule in rules
+        if rule.is_level
+        and top - 6 <= rule.top <= bottom + 6
+        and any(rule.left < left and right < rule.right for left, right in band.gutters)
+    }
+    if len(across) >= 2:
+        return True
+    slots = [band.slots(row) for row in band.rows]
+    if all(_is_prose([row[n] for row in slots if row[n]]) for n in range(len(band.gutters) + 1)):
+        return False
+    return not _is_columnwise(slots)
+
+
+def _is_prose(lines: Sequence[Sequence[Word]]) -> bool:
+    left = min(line[0].left for line in lines)
+    right = max(line[-1].right for line in lines)
+    size = statistics.median(line[0].size for line in lines)
+    widths = [line[-1].right - line[0].left for line in lines]
+    fill = statistics.median(widths) / max(right - left, 1.0)
+    words = statistics.mean(len(line) for line in lines)
+    return (
+        len(lines) >= 3
+        and fill >= _PROSE_FILL_MIN
+        and right - left >= _PROSE_EMS_MIN * size
+        and words >= 2.5
+    )
+
+
+def _is_columnwise(slots: Sequence[Sequence[Sequence[Word]]]) -> bool:
+    """Whether the file has all words of one column before those of the next, in several rows."""
+    columns = range(len(slots[0]))
+    orders = [[w.order for row in slots for w in row[n] if w.line >= 0] for n in columns]
+    counts = [sum(bool(row[n]) for row in slots) for n in columns]
+    if min(counts) < 2 or not all(orders):
+        return False
+    return all(max(a) < min(b) for a, b in itertools.pairwise(orders))
+
+
+def _merged(
+    rows: Sequence[Row], slots: Sequence[list[list[Word]]]
+) -> list[list[list[Word]]]:
+    """Rows of a table whose cells have several lines made one row each.
+
+    1. nearly all rows have most of their cells: each line is a row
+    2. some lines stand closer together than others: wider gaps separate the rows
+    3. otherwise a line without a first cell continues the row above it
+    """
+    columns = len(slots[0])
+    full = sum(sum(map(bool, row)) >= 0.6 * columns for row in slots)
+    if full >= 0.8 * len(slots) and all(row[0] for row in slots):
+        return list(slots)
+    steps = [b.baseline - a.baseline for a, b in itertools.pairwise(rows)]
+    apart = max(steps, default=0.0) >= 1.25 * min(steps, default=0.0)
+    limit = (max(steps, default=0.0) + min(steps, default=0.0)) / 2
+    merged: list[list[list[Word]]] = []
+    for number, row in enumerate(slots):
+        begins = (steps[number - 1] > limit if apart else bool(row[0])) if number else True
+        if begins:
+            merged.append([list(cell) for cell in row])
+        else:
+            for held, more in zip(merged[-1], row, strict=True):
+                held += more
+    return merged
+
+
+def _cells(row: Sequence[Sequence[Word]]) -> list[str]:
+    return [cell_text(cell) for cell in row]
+
+
+def cell_text(words: Sequence[Word]) -> str:
+    """The words of a cell on one line."""
+    if not words:
+        return ""
+    lines = [line_of(row.words) for row in _rows(words)]
+    return " ".join(p.text.replace("\n", " ") for p in paragraphs_of(lines))
+
+
+def _joined_columns(paragraphs: list[Paragraph]) -> list[Paragraph]:
+    """A paragraph that goes on in the next column made one."""
+    joined: list[Paragraph] = []
+    for paragraph in paragraphs:
+        if joined and joined[-1].continues_in(paragraph):
+            joined[-1] = joined[-1].followed_by(paragraph)
+        else:
+            joined.append(paragraph)
+    return joined
+
+
+__all__ = ["Line", "Paragraph", "Word", "page_paragraphs"]
