@@ -23,6 +23,7 @@ from byline.ingest.readers.hwp_reader import read_hwp
 from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_tiff
 from byline.ingest.readers.mail_reader import read_mail, read_mailbox
 from byline.ingest.readers.office_reader import Ocr, read_office
+from byline.ingest.readers.pdf_reader import read_pdf
 from byline.ingest.readers.plain_reader import read_markdown, read_text
 from byline.ingest.readers.text_blocks import title_line
 from byline.text.language import language_of
@@ -82,6 +83,8 @@ def _read_kind(path: Path, name: str, ocr: Ocr | None, limits: ReadingLimits) ->
             return read_tiff(path, kind, ocr)
         case Reader.HWP:
             return read_hwp(path, kind)
+        case Reader.PDF:
+            return read_pdf(path, kind, ocr, attachment)
         case _:
             return read_office(path, kind, ocr)
 

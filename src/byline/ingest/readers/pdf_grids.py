@@ -180,10 +180,10 @@ def _covered(spans: Sequence[tuple[float, float]], start: float, end: float) -> 
     """The share of an interval that lies under spans."""
     covered, reach = 0.0, start
     for left, right in sorted(spans):
-        left, right = max(left, reach), min(right, end)
-        if right > left:
-            covered += right - left
-            reach = right
+        more = min(right, end) - max(left, reach)
+        if more > 0:
+            covered += more
+            reach = min(right, end)
     return covered / max(end - start, 1.0)
 
 

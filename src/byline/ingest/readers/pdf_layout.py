@@ -96,6 +96,10 @@ class Band:
     def is_grid(self) -> bool:
         return len(self.rows) == 1 and self.rows[0].is_grid
 
+    @property
+    def is_prose(self) -> bool:
+        return not self.gutters and not self.is_grid
+
     def slots(self, row: Row) -> list[list[Word]]:
         """The words of a row by column; what spans several is in the first of them."""
         middles = [(left + right) / 2 for left, right in self.gutters]
@@ -149,14 +153,10 @@ class _Page:
         for number, held in self._held.items():
             grid = self._grids[number]
             place = (grid.left, grid.right, grid.top + 1.0, 0.0)
-            free.append(
-                Word("", *place, order=held[0].order, grid=number, bottom=grid.bottom)
-            )
+            free.append(Word("", *place, order=held[0].order, grid=number, bottom=grid.bottom))
         return free
 
-    def region(
-        self, words: Sequence[Word], right_edge: float, depth: int
-    ) -> Iterator[Paragraph]:
+    def region(self, words: Sequence[Word], right_edge: float, depth: int) -> Iterator[Paragraph]:
         """The paragraphs of a part of the page whose lines may reach `right_edge`."""
         for band in _bands(_rows(words)):
             if band.is_grid:
@@ -190,8 +190,8 @@ class _Page:
             return
         columns: list[list[Word]] = [[] for _ in range(len(band.gutters) + 1)]
         for row in band.rows:
-            for column, slot in zip(columns, band.slots(row), strict=True):
-                column += slot
+            for words, slot in zip(columns, band.slots(row), strict=True):
+                words.extend(slot)
         size = statistics.median(row.size for row in band.rows)
         edges = [right - size for _, right in band.gutters] + [right_edge]
         for column, edge in zip(columns, edges, strict=True):
@@ -296,13 +296,11 @@ def _bands(rows: Sequence[Row]) -> list[Band]:
         band = _band_from(rows, start, reach)
         if len(band.rows) > 2:
             band = _with_wide_header(band, _band_from(rows, start + 1, reach))
-        if not band.gutters and bands and not (bands[-1].gutters or bands[-1].is_grid):
-            if not band.is_grid:
-                bands[-1].rows += band.rows
-                start += len(band.rows)
-                continue
-        bands.append(band)
         start += len(band.rows)
+        if bands and band.is_prose and bands[-1].is_prose:
+            bands[-1].rows += band.rows
+        else:
+            bands.append(band)
     return bands
 
 
@@ -443,9 +441,7 @@ def _is_columnwise(slots: Sequence[Sequence[Sequence[Word]]]) -> bool:
     return all(max(a) < min(b) for a, b in itertools.pairwise(orders))
 
 
-def _merged(
-    rows: Sequence[Row], slots: Sequence[list[list[Word]]]
-) -> list[list[list[Word]]]:
+def _merged(rows: Sequence[Row], slots: Sequence[list[list[Word]]]) -> list[list[list[Word]]]:
     """Rows of a table whose cells have several lines made one row each.
 
     1. nearly all rows have most of their cells: each line is a row
@@ -465,8 +461,8 @@ def _merged(
         if begins:
             merged.append([list(cell) for cell in row])
         else:
-            for held, more in zip(merged[-1], row, strict=True):
-                held += more
+            for cell, more in zip(merged[-1], row, strict=True):
+                cell.extend(more)
     return merged
 
 

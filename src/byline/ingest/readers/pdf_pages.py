@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import math
-import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -34,12 +33,34 @@ _BOLD_WEIGHT_MIN: Final = 600
 _BLANKS: Final = frozenset((0x09, 0x0A, 0x0D, 0x20, 0xA0, 0x3000, *range(0x2000, 0x200C)))
 _LINE_ENDS: Final = frozenset((0x0A, 0x0D))
 _HYPHEN_MARKS: Final = frozenset((0x02, 0xFFFE))
-_LIGATURES: Final = {0x0B: "ff", 0x0C: "fi", 0x0D: "fl", 0x0E: "ffi", 0x0F: "ffl"}
-_LATE_LIGATURES: Final = {0x1B: "ff", 0x1C: "fi", 0x1D: "fl", 0x1E: "ffi", 0x1F: "ffl"}
-_INVISIBLE: Final = 3
+_LIGATURES: Final = {
+    **{0x0B: "ff", 0x0C: "fi", 0x0D: "fl", 0x0E: "ffi", 0x0F: "ffl"},
+    **{0x1B: "ff", 0x1C: "fi", 0x1D: "fl", 0x1E: "ffi", 0x1F: "ffl"},
+}
 _STRING_BYTES_MAX: Final = 1_048_576
 _ANNOTATIONS_MAX: Final = 5_000
 _HIDDEN_FLAGS: Final = 0x02 | 0x20
+_PASSWORD_FIELD: Final = 1 << 13
+_ATTACHED_BYTES_MAX: Final = 67_108_864
+_COMMENTS: Final = frozenset(
+    (
+        pdfium.FPDF_ANNOT_TEXT,
+        pdfium.FPDF_ANNOT_HIGHLIGHT,
+        pdfium.FPDF_ANNOT_UNDERLINE,
+        pdfium.FPDF_ANNOT_SQUIGGLY,
+        pdfium.FPDF_ANNOT_STRIKEOUT,
+        pdfium.FPDF_ANNOT_SQUARE,
+        pdfium.FPDF_ANNOT_CIRCLE,
+        pdfium.FPDF_ANNOT_CARET,
+    )
+)
+
+
+_Matrix = tuple[float, float, float, float, float, float]
+_UNCHANGED: Final[_Matrix] = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+_DRAWN_KINDS: Final = frozenset(
+    (pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_SHADING)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +201,7 @@ class _WordReader:
     def read(self) -> None:
         raw = self._raw
         unicode_at = pdfium.FPDFText_GetUnicode
-        count = min(self._text.count_chars(), _CHARS_MAX)
+        count = min(max(pdfium.FPDFText_CountChars(raw), 0), _CHARS_MAX)
         codes = [unicode_at(raw, at) for at in range(count)]
         start = -1
         for at, code in enumerate(codes):
@@ -210,6 +231,8 @@ class _WordReader:
     def _word(self, codes: Sequence[int], start: int, end: int) -> None:
         shown = _shown(codes[start:end])
         if not shown:
+            self._content.letters += end - start
+            self._content.unmapped += end - start
             return
         raw, content = self._raw, self._content
         kind = self._type(start)
@@ -226,9 +249,7 @@ class _WordReader:
         if kind.unmapped:
             content.unmapped += end - start
         _, baseline = self._frame.upright(self._x.value, self._y.value, kind.direction)
-        word = Word(
-            shown, left, right, baseline, kind.size, self._order, self._line, kind.bold
-        )
+        word = Word(shown, left, right, baseline, kind.size, self._order, self._line, kind.bold)
         self._order += 1
         content.words.setdefault((kind.direction - self._frame.turned) % 360, []).append(word)
         self._last = word
@@ -267,68 +288,74 @@ class _WordReader:
         flags = ctypes.c_int()
         size = pdfium.FPDFText_GetFontInfo(self._raw, at, name, 128, flags)
         told = name.value.lower() if 0 < size <= 128 else b""
-        return b"bold" in told or b"black" in told or b"heavy" in told or bool(flags.value & 0x40000)
+        return (
+            b"bold" in told or b"black" in told or b"heavy" in told or bool(flags.value & 0x40000)
+        )
 
 
 def _shown(codes: Sequence[int]) -> str:
     """The text of character codes, which are in UTF-16. A hyphen that PDFium takes for one of the
     line's end is a soft hyphen."""
-    text = "".join(map(_letter, codes))
-    if any(0xD800 <= code < 0xE000 for code in codes):
+    if min(codes) < 0x20:
+        return _repaired(codes)
+    text = "".join(map(chr, codes))
+    if max(codes) >= 0xD800:
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text[:-1] + SOFT_HYPHEN if codes[-1] in _HYPHEN_MARKS else text
+        text = text.removesuffix("\ufffe") + SOFT_HYPHEN if codes[-1] == 0xFFFE else text
+    return text
 
 
-def _letter(code: int) -> str:
-    """The character of a code. Codes of ligatures that old fonts have below the letters are spelt
-    out; what stands for nothing is U+FFFD, so that it can be counted."""
-    if code >= 0x20:
-        return chr(code) if code <= sys.maxunicode else "\ufffd"
-    return _LIGATURES.get(code) or _LATE_LIGATURES.get(code) or "\ufffd"
+def _repaired(codes: Sequence[int]) -> str:
+    """The text of codes of which some are no characters. In a word of Latin letters those of old
+    fonts' ligatures are spelt out; 0 is a glyph without a meaning, and left out as PDFium does."""
+    ends = codes[-1] in _HYPHEN_MARKS
+    kept = [code for code in (codes[:-1] if ends else codes) if code]
+    plain = [code for code in kept if code >= 0x20]
+    is_latin = bool(plain) and all(code < 0x250 for code in plain)
+    parts = (
+        chr(code) if code >= 0x20 else (_LIGATURES.get(code, "\ufffd") if is_latin else "\ufffd")
+        for code in kept
+    )
+    text = "".join(parts).encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text + SOFT_HYPHEN if ends else text
 
 
 def _read_objects(page: pypdfium2.PdfPage, content: PageContent, frame: _Frame) -> None:
     """The pictures and drawn lines of a page, also those of the forms it is put together of."""
-    left = [_OBJECTS_MAX]
-    identity = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+    seen = 0
+    for thing, within in _objects(page):
+        seen += 1
+        if seen > _OBJECTS_MAX:
+            return
+        kind = pdfium.FPDFPageObj_GetType(thing)
+        if kind not in _DRAWN_KINDS or (box := _bounds(thing, within)) is None:
+            continue
+        shown = frame.box(*box)
+        if kind == pdfium.FPDF_PAGEOBJ_PATH:
+            content.drawn += 1
+            content.rules += _rules(thing, shown, frame, within)
+        elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
+            content.pictures.append(_clipped(shown, content))
+        else:
+            content.drawn += 1
+
+
+def _objects(page: pypdfium2.PdfPage) -> Iterator[tuple[Any, _Matrix]]:
+    """The objects of a page and the matrix that each is drawn with beside its own."""
     raw = page.raw
-    count = pdfium.FPDFPage_CountObjects(raw)
-    for at in range(min(count, _OBJECTS_MAX)):
-        thing = pdfium.FPDFPage_GetObject(raw, at)
-        if thing:
-            _read_object(thing, content, frame, identity, left, 0)
+    for at in range(max(0, min(pdfium.FPDFPage_CountObjects(raw), _OBJECTS_MAX))):
+        yield from _with_parts(pdfium.FPDFPage_GetObject(raw, at), _UNCHANGED, 0)
 
 
-_Matrix = tuple[float, float, float, float, float, float]
-
-
-def _read_object(
-    thing: Any, content: PageContent, frame: _Frame, within: _Matrix, left: list[int], depth: int
-) -> None:
-    left[0] -= 1
-    if left[0] < 0:
+def _with_parts(thing: Any, within: _Matrix, depth: int) -> Iterator[tuple[Any, _Matrix]]:
+    if not thing:
         return
-    kind = pdfium.FPDFPageObj_GetType(thing)
-    if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-        return
-    if kind == pdfium.FPDF_PAGEOBJ_FORM:
-        if depth < _FORM_DEPTH_MAX:
-            inner = _times(_matrix_of(thing), within)
-            count = pdfium.FPDFFormObj_CountObjects(thing)
-            for at in range(max(0, min(count, _OBJECTS_MAX))):
-                part = pdfium.FPDFFormObj_GetObject(thing, at)
-                if part:
-                    _read_object(part, content, frame, inner, left, depth + 1)
-        return
-    box = _bounds(thing, within)
-    if box is None:
-        return
-    shown = frame.box(*box)
-    if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-        content.pictures.append(_clipped(shown, content))
-    elif kind == pdfium.FPDF_PAGEOBJ_PATH:
-        content.drawn += 1
-        content.rules += _rules(thing, shown, frame, within)
+    if pdfium.FPDFPageObj_GetType(thing) != pdfium.FPDF_PAGEOBJ_FORM:
+        yield thing, within
+    elif depth < _FORM_DEPTH_MAX:
+        inner = _times(_matrix_of(thing), within)
+        for at in range(max(0, min(pdfium.FPDFFormObj_CountObjects(thing), _OBJECTS_MAX))):
+            yield from _with_parts(pdfium.FPDFFormObj_GetObject(thing, at), inner, depth + 1)
 
 
 def _clipped(box: tuple[float, float, float, float], content: PageContent) -> Picture:
@@ -449,20 +476,6 @@ def _read_annotation(
         content.notes.append(said)
 
 
-_COMMENTS: Final = frozenset(
-    (
-        pdfium.FPDF_ANNOT_TEXT,
-        pdfium.FPDF_ANNOT_HIGHLIGHT,
-        pdfium.FPDF_ANNOT_UNDERLINE,
-        pdfium.FPDF_ANNOT_SQUIGGLY,
-        pdfium.FPDF_ANNOT_STRIKEOUT,
-        pdfium.FPDF_ANNOT_SQUARE,
-        pdfium.FPDF_ANNOT_CIRCLE,
-        pdfium.FPDF_ANNOT_CARET,
-    )
-)
-
-
 def _contents(annotation: Any) -> str:
     return string_from(
         lambda buffer, size: pdfium.FPDFAnnot_GetStringValue(annotation, b"Contents", buffer, size),
@@ -491,9 +504,6 @@ def _field_text(form: Any, annotation: Any) -> str:
     )
 
 
-_PASSWORD_FIELD: Final = 1 << 13
-
-
 def string_from(call: Any, char: Any) -> str:
     """The string that a call of PDFium writes into a buffer, asked for its length first."""
     size = call(None, 0)
@@ -508,7 +518,7 @@ def string_from(call: Any, char: Any) -> str:
 
 def _place(text: str, annotation: Any, content: PageContent, frame: _Frame) -> None:
     """Put the lines of a text into the box of its annotation, as words of the page."""
-    lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     rect = pdfium.FS_RECTF()
     if not any(line.strip() for line in lines):
         return
@@ -559,6 +569,3 @@ def _attachment_bytes(attached: Any) -> bytes | None:
     if not pdfium.FPDFAttachment_GetFile(attached, buffer, size.value, size):
         return None
     return buffer.raw[: size.value]
-
-
-_ATTACHED_BYTES_MAX: Final = 67_108_864

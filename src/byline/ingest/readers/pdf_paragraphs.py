@@ -47,7 +47,8 @@ class Word:
     """Word is a run of letters without a blank, in points of the upright page.
 
     `order` is its place in the file, `line` the line the text layer has it on (below 0: it is not
-    of the text layer); `spaced` says that the text layer has a blank behind it. `grid` is set for a stand-in of a ruled table, whose lower edge is `bottom`.
+    of the text layer); `spaced` says that the text layer has a blank behind it. `grid` is set for
+    a stand-in of a ruled table, whose lower edge is `bottom`.
     """
 
     text: str
@@ -126,9 +127,7 @@ class Paragraph:
 
     def followed_by(self, other: Paragraph) -> Paragraph:
         text = joined(self.text, other.text, blank=True)
-        return replace(
-            self, text=text, lines=self.lines + other.lines, is_full=other.is_full
-        )
+        return replace(self, text=text, lines=self.lines + other.lines, is_full=other.is_full)
 
 
 def is_marker(text: str) -> bool:
@@ -253,9 +252,7 @@ def _usual(lines: Sequence[Line], number: int) -> float:
     return steps[len(steps) // 4]
 
 
-def _paragraph(
-    lines: Sequence[Line], left: float, right: float, *, keeps_words: bool
-) -> Paragraph:
+def _paragraph(lines: Sequence[Line], left: float, right: float, *, keeps_words: bool) -> Paragraph:
     """One paragraph of lines; those that were only broken off begin on a new line of it."""
     text = lines[0].text
     own_left = min(line.left for line in lines)

@@ -1,0 +1,273 @@
+"""Scanned pages of a PDF: which pages need OCR, and the words it finds there.
+
+A page needs it when
+
+    1. it shows something and has no text
+    2. pictures cover a large part of it in which there is no text, and they look like print: much
+       of one colour, some of another
+    3. most of its letters come from a font that does not tell what they mean
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import pypdfium2
+from PIL import Image
+
+from byline.ingest.readers.office_reader import Ocr, OcrElement, ocr_words
+from byline.ingest.readers.pdf_pages import PageContent
+from byline.ingest.readers.pdf_paragraphs import Word
+
+_BANDS: Final = 32
+_BARE_SHARE_MIN: Final = 0.22
+_COVERED_SHARE_MIN: Final = 0.3
+_LEGIBLE_CHARS_MIN: Final = 3
+"""Letters and digits a page must have to count as text; a page number alone does not."""
+_GARBLED_SHARE_MIN: Final = 0.3
+_NO_LETTER: Final = re.compile("[\x00-\x1f\ue000-\uf8ff\ufffd\U000f0000-\U0010ffff]")
+_LOOK_DPI: Final = 40
+_OCR_DPI: Final = 220
+_TURN_DPI: Final = 110
+_SIDE_PX_MAX: Final = 4_600
+_PAPER_SHADES: Final = 24
+_PAPER_SHARE_MIN: Final = 0.45
+_INK_SHADES: Final = 56
+_INK_SHARE_MIN: Final = 0.002
+_INK_SHARE_MAX: Final = 0.4
+_WORD_CONFIDENCE_MIN: Final = 0.35
+_SURE_CONFIDENCE_MIN: Final = 0.62
+_FOUND_CHARS_MIN: Final = 8
+_TURNS: Final = (180, 90, 270)
+_BETTER_RATIO: Final = 1.3
+
+
+class Need(StrEnum):
+    """Why a page needs OCR."""
+
+    EMPTY = "empty"
+    BARE = "bare"
+    GARBLED = "garbled"
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What OCR found on a page: words in the frame in which they stand upright, by how far the
+    page had to be turned for them, and whether to rely on them."""
+
+    words: Sequence[Word]
+    width: float
+    turned: int
+    is_sure: bool
+
+
+def need_of(page: pypdfium2.PdfPage, content: PageContent) -> Need | None:
+    """Why the page needs OCR, or None."""
+    words = [word for held in content.words.values() for word in held]
+    illegible = sum(_illegible(word.text) for word in words)
+    letters = sum(len(word.text) for word in words)
+    legible = sum(sum(map(str.isalnum, word.text)) for word in words)
+    if letters >= _LEGIBLE_CHARS_MIN and (
+        illegible >= _GARBLED_SHARE_MIN * letters
+        or content.unmapped >= _GARBLED_SHARE_MIN * content.letters
+    ):
+        return Need.GARBLED
+    if legible < _LEGIBLE_CHARS_MIN:
+        shows = content.pictures or content.drawn or illegible
+        return Need.EMPTY if shows and _shows_ink(page, content) else None
+    bare = _bare_bands(content)
+    if len(bare) < _BARE_SHARE_MIN * _BANDS:
+        return None
+    return Need.BARE if _looks_like_print(page, content, bare) else None
+
+
+def _illegible(text: str) -> int:
+    """How many characters mean nothing: private ones, controls, the replacement character."""
+    return len(_NO_LETTER.findall(text))
+
+
+def _bare_bands(content: PageContent) -> list[int]:
+    """The bands of the page that pictures cover and no text stands in or right beside."""
+    height = content.height / _BANDS
+    covered = [0.0] * _BANDS
+    for picture in content.pictures:
+        first = max(0, int(picture.top / height))
+        last = min(_BANDS - 1, int(picture.bottom / height))
+        for band in range(first, last + 1):
+            covered[band] += max(0.0, picture.right - picture.left) / content.width
+    texts: set[int] = set()
+    for turned, words in content.words.items():
+        for word in words:
+            middle = word.baseline if turned in (0, 180) else word.left
+            at = int(middle / height)
+            at = _BANDS - 1 - at if turned in (180, 90) else at
+            texts.update((at - 1, at, at + 1))
+    return [
+        band for band in range(_BANDS) if covered[band] >= _COVERED_SHARE_MIN and band not in texts
+    ]
+
+
+def _drawn(page: pypdfium2.PdfPage, content: PageContent, dpi: int) -> Image.Image:
+    side = max(content.width, content.height, 1.0)
+    scale = min(dpi / 72, _SIDE_PX_MAX / side)
+    picture: Image.Image = page.render(scale=scale, grayscale=True).to_pil().convert("L")
+    return picture
+
+
+def _shows_ink(page: pypdfium2.PdfPage, content: PageContent) -> bool:
+    """Whether a page is more than one colour."""
+    _, ink = _paper_and_ink(_drawn(page, content, _LOOK_DPI).histogram())
+    return ink > _INK_SHARE_MIN / 10
+
+
+def _looks_like_print(page: pypdfium2.PdfPage, content: PageContent, bands: Sequence[int]) -> bool:
+    picture = _drawn(page, content, _LOOK_DPI)
+    height = picture.height / _BANDS
+    counts = [0] * 256
+    for band in bands:
+        strip = picture.crop((0, int(band * height), picture.width, int((band + 1) * height)))
+        counts = [one + more for one, more in zip(counts, strip.histogram(), strict=True)]
+    paper, ink = _paper_and_ink(counts)
+    return paper >= _PAPER_SHARE_MIN and _INK_SHARE_MIN <= ink <= _INK_SHARE_MAX
+
+
+def _paper_and_ink(counts: Sequence[int]) -> tuple[float, float]:
+    """The shares of the commonest shade, and of those far from it."""
+    total = max(sum(counts), 1)
+    paper = counts.index(max(counts))
+    near = sum(counts[max(0, paper - _PAPER_SHADES) : paper + _PAPER_SHADES + 1])
+    not_ink = sum(counts[max(0, paper - _INK_SHADES) : paper + _INK_SHADES + 1])
+    return near / total, 1 - not_ink / total
+
+
+def scan_of(page: pypdfium2.PdfPage, content: PageContent, need: Need, ocr: Ocr) -> Scan:
+    """The words that OCR finds on a page. One that lies on its side or its head is turned: told by
+    how sure OCR is of its words each way round."""
+    picture = _drawn(page, content, _OCR_DPI)
+    if need is Need.BARE:
+        picture = _only(picture, _bare_bands(content))
+    found = _read(picture, 0, content, ocr)
+    if need is Need.BARE or _confidence(found) >= _SURE_CONFIDENCE_MIN:
+        return _scan(found, content, 0)
+    small = _drawn(page, content, _TURN_DPI)
+    worth = {0: _worth(_read(small, 0, content, ocr))}
+    for turn in _TURNS:
+        worth[turn] = _worth(_read(small, turn, content, ocr))
+    best = max(worth, key=lambda turn: worth[turn])
+    if best and worth[best] > _BETTER_RATIO * worth[0]:
+        turned = _read(picture, best, content, ocr)
+        if _worth(turned) > _worth(found):
+            return _scan(turned, content, best)
+    return _scan(found, content, 0)
+
+
+def _only(picture: Image.Image, bands: Sequence[int]) -> Image.Image:
+    """A picture of some bands of the page alone: what stands elsewhere is read already."""
+    height = picture.height / _BANDS
+    shown = Image.new("L", picture.size, 255)
+    for band in bands:
+        box = (0, int((band - 0.5) * height), picture.width, int((band + 1.5) * height))
+        strip = (0, max(box[1], 0), box[2], min(box[3], picture.height))
+        shown.paste(picture.crop(strip), strip[:2])
+    return shown
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    words: Sequence[Word]
+    confidences: Sequence[float]
+
+
+def _scan(found: _Found, content: PageContent, turned: int) -> Scan:
+    width = content.width if turned in (0, 180) else content.height
+    chars = sum(len(word.text) for word in found.words)
+    is_sure = chars >= _FOUND_CHARS_MIN and _confidence(found) >= _SURE_CONFIDENCE_MIN
+    return Scan(found.words, width, turned, is_sure)
+
+
+def _confidence(found: _Found) -> float:
+    letters = sum(len(word.text) for word in found.words)
+    return _worth(found) / letters if letters else 0.0
+
+
+def _worth(found: _Found) -> float:
+    return sum(
+        confidence * len(word.text)
+        for word, confidence in zip(found.words, found.confidences, strict=True)
+    )
+
+
+def _read(picture: Image.Image, turn: int, content: PageContent, ocr: Ocr) -> _Found:
+    """The words of a picture turned clockwise by `turn` degrees."""
+    scale = picture.width / max(content.width, 1.0)
+    shown = picture.rotate(-turn, expand=True) if turn else picture
+    out = io.BytesIO()
+    shown.save(out, "PNG", compress_level=1)
+    words: list[Word] = []
+    confidences: list[float] = []
+    for word, confidence in _placed(ocr_words(out.getvalue(), ocr), scale):
+        if confidence >= _WORD_CONFIDENCE_MIN and word.text.strip():
+            words.append(word)
+            confidences.append(confidence)
+    return _Found(words, confidences)
+
+
+def _placed(elements: Sequence[OcrElement], scale: float) -> Iterator[tuple[Word, float]]:
+    """The words of OCR with the baseline and size of the line each is in."""
+    lines = [one for one in elements if one.level == "line"]
+    heights = sorted(line.height for line in lines)
+    usual = heights[len(heights) // 2] if heights else 0
+    order = 0
+    at = 0
+    for word in elements:
+        if word.level != "word":
+            continue
+        held = _line_of(word, lines, at)
+        at = held if held >= 0 else at
+        line = lines[held] if held >= 0 else word
+        like = 0.65 * usual <= line.height <= 1.45 * usual
+        size = (usual if like else line.height) / scale
+        yield (
+            Word(
+                word.text,
+                word.left / scale,
+                (word.left + word.width) / scale,
+                (line.top + 0.8 * line.height) / scale,
+                max(size, 1.0),
+                order,
+                held + 1,
+            ),
+            word.confidence,
+        )
+        order += 1
+
+
+def _line_of(word: OcrElement, lines: Sequence[OcrElement], at: int) -> int:
+    """The number of the line that holds a word, sought from the line of the word before; -1 if
+    none does."""
+    x, y = word.left + word.width / 2, word.top + word.height / 2
+    for number in (*range(at, len(lines)), *range(at)):
+        line = lines[number]
+        if line.left <= x <= line.left + line.width and line.top <= y <= line.top + line.height:
+            return number
+    return -1
+
+
+def beside(scan: Sequence[Word], known: Sequence[Word]) -> list[Word]:
+    """The words of a scan that are not where the page's own words are."""
+    kept = []
+    for word in scan:
+        x, y = (word.left + word.right) / 2, word.baseline - 0.35 * word.size
+        inside = any(
+            other.left - 1 <= x <= other.right + 1
+            and other.baseline - 1.1 * other.size <= y <= other.baseline + 0.4 * other.size
+            for other in known
+        )
+        if not inside:
+            kept.append(word)
+    return kept
