@@ -19,7 +19,6 @@ from typing import Final
 
 from byline.ingest.readers.pdf_grids import Grid, Rule, grids_of
 from byline.ingest.readers.pdf_paragraphs import (
-    Line,
     Paragraph,
     Word,
     is_marker,
@@ -27,6 +26,7 @@ from byline.ingest.readers.pdf_paragraphs import (
     paragraphs_of,
     spaced,
 )
+from byline.ingest.readers.pdf_spacing import KoreanSpacing
 
 _GUTTER_EMS_MIN: Final = 0.55
 _GUTTER_PT_MIN: Final = 4.0
@@ -37,6 +37,10 @@ _DEPTH_MAX: Final = 6
 _LONG_CELL_CHARS: Final = 1_200
 _FILLED_SHARE_MIN: Final = 0.25
 _SURE_GAP_EMS: Final = 2.0
+_BLANK_EMS_MAX: Final = 0.8
+_CELL_GAP_EMS: Final = 1.5
+_ROW_GAP_RATIO_MIN: Final = 1.1
+_UPRIGHT_SHARE_MIN: Final = 0.6
 _GAP_IN_TABLE_LINES: Final = 1.8
 _STRAY_GAP_LINES: Final = 3.5
 _ROW_TOLERANCE_EMS: Final = 0.35
@@ -120,10 +124,33 @@ def page_paragraphs(
     """The paragraphs, headings and table rows of a page `width` points wide, in reading order."""
     if not words:
         return []
+    if _is_upright(words):
+        return list(_upright_columns(words))
     grids = [grid for grid in grids_of(rules) if _is_filled(grid, words)]
-    page = _Page(rules, grids)
+    page = _Page(rules, grids, KoreanSpacing(words))
     right_edge = width - min(word.left for word in words)
     return _joined_columns(list(page.region(page.with_grids(words), right_edge, 0)))
+
+
+def _is_upright(words: Sequence[Word]) -> bool:
+    """Whether the letters of the text stand below each other, as East Asian texts may be set."""
+    steps = sum(
+        abs(b.left - a.left) < 0.5 * a.size and 0.5 * a.size < b.baseline - a.baseline < 2 * a.size
+        for a, b in itertools.pairwise(words)
+    )
+    short = sum(len(word.text) <= 2 for word in words)
+    return len(words) >= 6 and min(steps, short) >= _UPRIGHT_SHARE_MIN * len(words)
+
+
+def _upright_columns(words: Sequence[Word]) -> Iterator[Paragraph]:
+    """The columns of such a text in the order of the file, as one paragraph."""
+    parts: list[str] = []
+    for last, word in itertools.pairwise([words[0], *words]):
+        below = word.baseline - last.baseline
+        if 1.3 * word.size < below < 3 * word.size:
+            parts.append(" ")
+        parts.append(word.text)
+    yield Paragraph("".join(parts), words[0].size, words[0].bold)
 
 
 def _is_filled(grid: Grid, words: Sequence[Word]) -> bool:
@@ -135,8 +162,11 @@ def _is_filled(grid: Grid, words: Sequence[Word]) -> bool:
 class _Page:
     """_Page reads the parts of a page. Its ruled tables are stand-in words until their turn."""
 
-    def __init__(self, rules: Sequence[Rule], grids: Sequence[Grid]) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], grids: Sequence[Grid], spacing: KoreanSpacing
+    ) -> None:
         self._rules = rules
+        self._spacing = spacing
         self._grids = grids
         self._held: dict[int, list[Word]] = {}
 
@@ -166,16 +196,28 @@ class _Page:
             else:
                 yield from self._band(_without_marker_gutters(band), right_edge, depth)
 
+    def _cells(self, row: Sequence[Sequence[Word]]) -> list[str]:
+        """The texts of a row's cells. What stands far apart in one cell is two: columns that words
+        of other rows reach into are told by nothing else."""
+        return [self._cell(part) for cell in row for part in _parts(cell)]
+
+    def _cell(self, words: Sequence[Word]) -> str:
+        """The words of a cell on one line."""
+        lines = [line_of(row.words) for row in _rows(words)]
+        return " ".join(
+            paragraph.text.replace("\n", " ") for paragraph in paragraphs_of(lines, self._spacing)
+        )
+
     def _prose(self, rows: Sequence[Row], right_edge: float) -> Iterator[Paragraph]:
         """The paragraphs of rows of one column."""
-        yield from paragraphs_of([line_of(row.words) for row in rows], right_edge)
+        yield from paragraphs_of([line_of(row.words) for row in rows], self._spacing, right_edge)
 
     def _band(self, band: Band, right_edge: float, depth: int) -> Iterator[Paragraph]:
         if not band.gutters:
             yield from self._prose(band.rows, right_edge)
             return
         if len(band.rows) == 1:
-            yield Paragraph.table([_cells(band.slots(band.rows[0]))], band.rows[0].size)
+            yield Paragraph.table([self._cells(band.slots(band.rows[0]))], band.rows[0].size)
             return
         held = [number for number, row in enumerate(band.rows) if row.is_grid]
         if _is_table(band, self._rules):
@@ -205,15 +247,19 @@ class _Page:
             yield from self._prose(band.rows, right_edge)
             return
         first, last = several[0], several[-1]
-        leading = _leading(band.rows[first : last + 1])
+        limit = _row_gap(band.rows) or 1.1 * _leading(band.rows[first : last + 1])
         while last + 1 < len(slots) and not slots[last + 1][0]:
-            if band.rows[last + 1].baseline - band.rows[last].baseline > 1.1 * leading:
+            if band.rows[last + 1].baseline - band.rows[last].baseline > limit:
                 break
             last += 1
+        while first and not slots[first - 1][0]:
+            if band.rows[first].baseline - band.rows[first - 1].baseline > limit:
+                break
+            first -= 1
         if first:
             yield from self._prose(band.rows[:first], right_edge)
         rows = _merged(band.rows[first : last + 1], slots[first : last + 1])
-        yield Paragraph.table([_cells(row) for row in rows], band.rows[first].size)
+        yield Paragraph.table([self._cells(row) for row in rows], band.rows[first].size)
         if last + 1 < len(slots):
             below = [word for row in band.rows[last + 1 :] for word in row.words]
             yield from self.region(below, right_edge, depth + 1)
@@ -230,7 +276,7 @@ class _Page:
             for _, inside in sorted(held.items()):
                 yield from self.region(inside, 0.0, depth + 1)
             return
-        texts = {cell: cell_text(inside) for cell, inside in held.items()}
+        texts = {cell: self._cell(inside) for cell, inside in held.items()}
         rows = [[texts.get(cell, "") if cell else "" for cell in row] for row in grid.shown()]
         yield Paragraph.table(rows, max(word.size for word in words))
 
@@ -323,9 +369,9 @@ def _band_from(rows: Sequence[Row], start: int, reach: tuple[float, float]) -> B
         if distance > _STRAY_GAP_LINES * _leading(rows[start:end]):
             break
         left = _common(gaps, _gaps(row))
-        gutters = [(g.left, g.right) for g in left if g.is_gutter(row.size)]
-        if len(gutters) < len(best.gutters):
-            if not gutters or sum(map(bool, Band([], gutters).slots(row))) < 2:
+        alive = [(g.left, g.right) for g in left if g.rows]
+        if len(alive) < len(best.gutters):
+            if not alive or sum(map(bool, Band([], alive).slots(row))) < 2:
                 break
             if distance > _GAP_IN_TABLE_LINES * _leading(rows[start:end]):
                 break
@@ -335,9 +381,10 @@ def _band_from(rows: Sequence[Row], start: int, reach: tuple[float, float]) -> B
             best = Band(list(rows[start : end + 1]), best.gutters)
             continue
         gaps = left
-        if gutters:
+        gutters = [(g.left, g.right) for g in left if g.is_gutter(row.size)]
+        if gutters and len(gutters) >= len(best.gutters):
             best = Band(list(rows[start : end + 1]), gutters)
-        elif len(gaps) == 2 and gaps[0].right <= reach[0] + 1 and gaps[1].left >= reach[1] - 1:
+        elif not alive and gaps[0].right <= reach[0] + 1 and gaps[-1].left >= reach[1] - 1:
             break
     return best
 
@@ -352,8 +399,9 @@ def _gaps(row: Row) -> list[Gap]:
     least = max(_GUTTER_EMS_MIN * row.size, _GUTTER_PT_MIN)
     clear = least
     steps = [b.left - a.right for a, b in itertools.pairwise(row.words)]
-    if len(steps) >= 3:  # blanks of justified lines may be wide, but then all are
-        clear = max(least, min(1.8 * statistics.median(steps), _SURE_GAP_EMS * row.size))
+    usual = statistics.median(steps) if len(steps) >= 3 else 0.0
+    if usual < _BLANK_EMS_MAX * row.size:  # blanks of justified lines are wide, but all of them
+        clear = max(least, min(1.8 * usual, _SURE_GAP_EMS * row.size))
     gaps = [Gap(float("-inf"), row.words[0].left, 0)]
     reach = row.words[0].right
     for word in row.words[1:]:
@@ -445,20 +493,18 @@ def _merged(rows: Sequence[Row], slots: Sequence[list[list[Word]]]) -> list[list
     """Rows of a table whose cells have several lines made one row each.
 
     1. nearly all rows have most of their cells: each line is a row
-    2. some lines stand closer together than others: wider gaps separate the rows
+    2. some lines stand closer together than others, and what lies between the wider gaps has one
+       first cell: these gaps separate the rows
     3. otherwise a line without a first cell continues the row above it
     """
     columns = len(slots[0])
     full = sum(sum(map(bool, row)) >= 0.6 * columns for row in slots)
     if full >= 0.8 * len(slots) and all(row[0] for row in slots):
         return list(slots)
-    steps = [b.baseline - a.baseline for a, b in itertools.pairwise(rows)]
-    apart = max(steps, default=0.0) >= 1.25 * min(steps, default=0.0)
-    limit = (max(steps, default=0.0) + min(steps, default=0.0)) / 2
+    begins = _row_starts(rows, slots)
     merged: list[list[list[Word]]] = []
-    for number, row in enumerate(slots):
-        begins = (steps[number - 1] > limit if apart else bool(row[0])) if number else True
-        if begins:
+    for row, is_first in zip(slots, begins, strict=True):
+        if is_first or not merged:
             merged.append([list(cell) for cell in row])
         else:
             for cell, more in zip(merged[-1], row, strict=True):
@@ -466,16 +512,39 @@ def _merged(rows: Sequence[Row], slots: Sequence[list[list[Word]]]) -> list[list
     return merged
 
 
-def _cells(row: Sequence[Sequence[Word]]) -> list[str]:
-    return [cell_text(cell) for cell in row]
+def _row_starts(rows: Sequence[Row], slots: Sequence[list[list[Word]]]) -> list[bool]:
+    """Which lines begin a row of the table (rules 2 and 3)."""
+    by_label = [bool(row[0]) for row in slots]
+    limit = _row_gap(rows)
+    if limit is None:
+        return by_label
+    by_gap = [True, *(b.baseline - a.baseline > limit for a, b in itertools.pairwise(rows))]
+    labels: list[int] = []
+    for is_first, has_label in zip(by_gap, by_label, strict=True):
+        if is_first:
+            labels.append(0)
+        labels[-1] += has_label
+    return by_gap if sum(count >= 1 for count in labels) >= 0.7 * len(labels) else by_label
 
 
-def cell_text(words: Sequence[Word]) -> str:
-    """The words of a cell on one line."""
-    if not words:
-        return ""
-    lines = [line_of(row.words) for row in _rows(words)]
-    return " ".join(p.text.replace("\n", " ") for p in paragraphs_of(lines))
+def _row_gap(rows: Sequence[Row]) -> float | None:
+    """The distance of lines past which a new row begins, if there are two kinds of distances."""
+    steps = sorted(b.baseline - a.baseline for a, b in itertools.pairwise(rows))
+    if len(steps) < 2 or steps[-1] < _ROW_GAP_RATIO_MIN * steps[0]:
+        return None
+    _, at = max((b - a, n) for n, (a, b) in enumerate(itertools.pairwise(steps)))
+    return (steps[at] + steps[at + 1]) / 2
+
+
+def _parts(cell: Sequence[Word]) -> list[Sequence[Word]]:
+    if len(cell) < 2 or cell[-1].baseline - cell[0].baseline > 0.5 * cell[0].size:
+        return [cell]
+    parts: list[list[Word]] = [[cell[0]]]
+    for last, word in itertools.pairwise(cell):
+        if word.left - last.right > _CELL_GAP_EMS * word.size:
+            parts.append([])
+        parts[-1].append(word)
+    return list(parts)
 
 
 def _joined_columns(paragraphs: list[Paragraph]) -> list[Paragraph]:
@@ -487,6 +556,3 @@ def _joined_columns(paragraphs: list[Paragraph]) -> list[Paragraph]:
         else:
             joined.append(paragraph)
     return joined
-
-
-__all__ = ["Line", "Paragraph", "Word", "page_paragraphs"]

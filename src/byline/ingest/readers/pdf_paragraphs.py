@@ -8,8 +8,8 @@ A line begins a paragraph of its own when
     4. the line above ends so early that its first word had found room there
 
 What is only broken off (3, 4) begins on a new line of the same paragraph. Korean lines are joined
-with a blank where the text layer has one, or where lines end at whole words; Latin ones always, a
-hyphen at the end of a line apart.
+with a blank where the text layer has one, where lines end at whole words, or where it is likely
+(`pdf_spacing`); Latin ones always, a hyphen at the end of a line apart.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 SOFT_HYPHEN: Final = "\u00ad"
 """Stands where a line ends with a hyphen that may belong to the break alone."""
@@ -30,12 +30,17 @@ _LEADING_EMS_MAX: Final = 2.4
 """The distance of lines, in ems, past which they are never one paragraph."""
 _INDENT_EMS_MIN: Final = 0.8
 _FULL_LINES_MIN: Final = 3
+_SHORT_SHARE: Final = 0.5
+_TOLD_SHARE_MIN: Final = 0.15
+_UNEVEN_EMS_MIN: Final = 1.2
+_UNEVEN_SHARE_MIN: Final = 0.3
 _MARKER: Final = re.compile(
     r"(?:[-–—•●○◦▪■□▶►◆◇※*·⁃]|[oO](?= )|\(?\d{1,3}[.)]|\d{1,2}(?:\.\d{1,2}){1,3}\.?"
     r"|\(?[가나다라마바사아자차카타파하][.)]|\(?[a-zA-Z][.)]|\(?[ivxIVX]{1,5}[.)]|[①-⑳㉠-㉻ⅰ-ⅻⅠ-Ⅻ]\.?"
     r"|제\d+[조항호](?:의\d+)?)"
 )
 _STARTS_ITEM: Final = re.compile(_MARKER.pattern + r"(?=\s|\(|$)|[•●○◦▪■□▶►◆◇※①-⑳](?=\S)")
+_BULLET: Final = re.compile(r"[•●○◦▪■□▶►◆◇※①-⑳㉠-㉻]|[-–—·] ")
 _HANGUL: Final = re.compile(r"[\uac00-\ud7a3\u3131-\u318e]")
 _WIDE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef、。]")
 _ENDS_SENTENCE: Final = re.compile(r"[.!?。！？…:;：][\"'”’)\]」』]*$")
@@ -196,7 +201,17 @@ def _is_apart(last: Word, word: Word) -> bool:
     return word.left - last.right > 0.12 * max(last.size, word.size)
 
 
-def paragraphs_of(lines: Sequence[Line], right_edge: float = 0.0) -> list[Paragraph]:
+class Spacing(Protocol):
+    """Spacing tells whether a blank belongs between two lines, where the lines do not."""
+
+    def has_blank(self, above: str, below: str) -> bool:
+        """Whether one belongs between two lines of Hangul."""
+        ...
+
+
+def paragraphs_of(
+    lines: Sequence[Line], spacing: Spacing, right_edge: float = 0.0
+) -> list[Paragraph]:
     """The paragraphs of the lines of one column, from the top. `right_edge` is where lines could
     end, for columns too short to tell by themselves."""
     if not lines:
@@ -205,12 +220,12 @@ def paragraphs_of(lines: Sequence[Line], right_edge: float = 0.0) -> list[Paragr
     right = max(line.right for line in lines)
     if _full_lines(lines, right) < _FULL_LINES_MIN:
         right = max(right, right_edge)
-    keeps_words = _keeps_words(lines, right)
+    joint = _Joint(lines, right, spacing)
     found: list[Paragraph] = []
     start = 0
     for number in range(1, len(lines) + 1):
         if number == len(lines) or _begins(lines, number):
-            found.append(_paragraph(lines[start:number], left, right, keeps_words=keeps_words))
+            found.append(_paragraph(lines[start:number], left, right, joint))
             start = number
     return found
 
@@ -252,15 +267,15 @@ def _usual(lines: Sequence[Line], number: int) -> float:
     return steps[len(steps) // 4]
 
 
-def _paragraph(lines: Sequence[Line], left: float, right: float, *, keeps_words: bool) -> Paragraph:
+def _paragraph(lines: Sequence[Line], left: float, right: float, joint: _Joint) -> Paragraph:
     """One paragraph of lines; those that were only broken off begin on a new line of it."""
     text = lines[0].text
     own_left = min(line.left for line in lines)
-    for above, line in itertools.pairwise(lines):
-        if _is_broken_off(above, line, own_left, right):
+    for number, (above, line) in enumerate(itertools.pairwise(lines), 2):
+        if _is_broken_off(above, line, own_left, right, is_followed=number < len(lines)):
             text += "\n" + line.text
         else:
-            text = joined(text, line.text, blank=_has_blank(above, line, keeps_words=keeps_words))
+            text = joined(text, line.text, blank=joint.has_blank(above, line))
     last = lines[-1]
     return Paragraph(
         text.replace(SOFT_HYPHEN, "-"),
@@ -272,48 +287,62 @@ def _paragraph(lines: Sequence[Line], left: float, right: float, *, keeps_words:
     )
 
 
-def _is_broken_off(above: Line, line: Line, left: float, right: float) -> bool:
+def _is_broken_off(
+    above: Line, line: Line, left: float, right: float, *, is_followed: bool
+) -> bool:
     """Whether a line goes on with something new (rules 3 and 4)."""
-    if _STARTS_ITEM.match(line.text):
-        return True
     size = line.size
     if above.text.endswith(SOFT_HYPHEN):
         return False
-    goes_on = line.text[:1].islower() and not _ENDS_SENTENCE.search(above.text)
-    if above.right + 0.25 * size + line.first_width < right - 0.5 * size:
-        return not goes_on
+    ends = _ENDS_SENTENCE.search(above.text) is not None
+    room = right - 0.5 * size - above.right - 0.25 * size - line.first_width
+    if not ends and _HANGUL.match(above.text[-1:]) and _HANGUL.match(line.text):
+        room -= 2 * size  # lines may end inside of words
+    if _STARTS_ITEM.match(line.text) and (
+        ends or room > 0 or _BULLET.match(line.text) or _STARTS_ITEM.match(above.text)
+    ):
+        return True
+    if room > 0:
+        return ends or not line.text[:1].islower()
+    if ends and line.right < left + _SHORT_SHARE * (right - left) and is_followed:
+        return not _ENDS_SENTENCE.search(line.text)  # a title above the text that follows
     indent = line.left - above.left
     return (
         _INDENT_EMS_MIN * size < indent < 4 * size
         and above.left - left < 0.3 * size
         and not _STARTS_ITEM.match(above.text)
-        and _ENDS_SENTENCE.search(above.text) is not None
+        and ends
     )
 
 
-def _keeps_words(lines: Sequence[Line], right: float) -> bool:
-    """Whether lines end at whole words: they then end unevenly, by more than a letter's width. Told
-    by the lines that another follows at once."""
-    told = [
-        line
-        for line, below in itertools.pairwise(lines)
-        if _HANGUL.search(line.text) and below.baseline - line.baseline < 2.4 * line.size
-    ]
-    if any(line.spaced for line in told):
-        return False
-    uneven = sum(right - line.right > 1.1 * line.size for line in told)
-    return not told or uneven >= 0.2 * len(told)
+class _Joint:
+    """_Joint tells whether a blank belongs between two lines of a column."""
 
+    def __init__(self, lines: Sequence[Line], right: float, spacing: Spacing) -> None:
+        told = [
+            line
+            for line, below in itertools.pairwise(lines)
+            if _HANGUL.search(line.text) and below.baseline - line.baseline < 2.4 * line.size
+        ]
+        spaced = sum(line.spaced for line in told)
+        uneven = sum(right - line.right > _UNEVEN_EMS_MIN * line.size for line in told)
+        self._layer_tells = spaced >= max(1, _TOLD_SHARE_MIN * len(told))
+        self._keeps_words = len(told) >= 3 and uneven >= _UNEVEN_SHARE_MIN * len(told)
+        self._spacing = spacing
 
-def _has_blank(above: Line, line: Line, *, keeps_words: bool) -> bool:
-    if above.spaced:
-        return True
-    end, start = above.text[-1:], line.text[:1]
-    if _WIDE.match(end) and _WIDE.match(start):
-        return False
-    if _HANGUL.match(end) and _HANGUL.match(start):
-        return keeps_words
-    return True
+    def has_blank(self, above: Line, line: Line) -> bool:
+        """Whether a blank belongs between two lines of a paragraph: as the text layer says; where
+        lines end unevenly, that is at whole words, always; else as the spacing says."""
+        end, start = above.text[-1:], line.text[:1]
+        if above.spaced:
+            return True
+        if _WIDE.match(end) and _WIDE.match(start):
+            return False
+        if not (_HANGUL.match(end) and _HANGUL.match(start)):
+            return True
+        if self._layer_tells or self._keeps_words:
+            return not self._layer_tells
+        return self._spacing.has_blank(above.text, line.text)
 
 
 def joined(text: str, more: str, *, blank: bool) -> str:

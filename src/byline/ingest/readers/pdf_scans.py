@@ -253,8 +253,8 @@ def _line_of(word: OcrElement, lines: Sequence[OcrElement], at: int) -> int:
     x, y = word.left + word.width / 2, word.top + word.height / 2
     for number in (*range(at, len(lines)), *range(at)):
         line = lines[number]
-        if line.left <= x <= line.left + line.width and line.top <= y <= line.top + line.height:
-            return number
+        if 0 <= x - line.left <= line.width and 0 <= y - line.top <= line.height:
+            return int(number)
     return -1
 
 
