@@ -28,6 +28,8 @@ _HEADING_CHARS_MAX: Final = 200
 _PAGED: Final = frozenset({"image/tiff"})
 _SLIDES: Final = re.compile(r"presentation|powerpoint|keynote")
 _SLIDE_TITLE_CHARS_MAX: Final = 100
+_ONE_COLUMN: Final = 4
+"""Tesseract's mode of page segmentation for one column of text of various sizes."""
 _LOCKED: Final = re.compile(r"password|encrypt|decrypt", re.IGNORECASE)
 _UNSUPPORTED: Final = re.compile(r"unsupported", re.IGNORECASE)
 
@@ -57,7 +59,7 @@ def read_office(source: Path | bytes, kind: Format, ocr: Ocr | None) -> Extracte
     """Anything xberg reads. Without `ocr`, pictures of text give no text."""
     if isinstance(source, Path):
         source = compacted_file(source, kind.media_type) or source
-    document = _extract(source, kind.media_type, ocr)
+    document = _extract(source, kind.media_type, _ocr_config(ocr))
     blocks = list(_blocks(document, kind))
     if _SLIDES.search(kind.media_type) and not any(block.level for block in blocks):
         blocks = list(_titled_slides(blocks))
@@ -76,7 +78,8 @@ def _titled_slides(blocks: Sequence[Block]) -> Iterator[Block]:
         yield replace(block, level=1) if is_title else block
 
 
-def _extract(source: Path | bytes, media_type: str, ocr: Ocr | None) -> Any:
+def _extract(source: Path | bytes, media_type: str, ocr_config: Any) -> Any:
+    """What xberg makes of a file, by its own configuration of OCR (None: without)."""
     import xberg
 
     config = xberg.ExtractionConfig(
@@ -84,9 +87,9 @@ def _extract(source: Path | bytes, media_type: str, ocr: Ocr | None) -> Any:
         enable_quality_processing=False,
         include_document_structure=True,
         extraction_timeout_secs=None,  # the parent process enforces the time limit
-        disable_ocr=ocr is None,
+        disable_ocr=ocr_config is None,
         ocr_embedded_images=False,  # logos and figures take seconds a page and give noise
-        ocr=_ocr_config(ocr),
+        ocr=ocr_config,
         max_embedded_file_bytes=None,
     )
     given = (
@@ -111,8 +114,8 @@ def _extract(source: Path | bytes, media_type: str, ocr: Ocr | None) -> Any:
 
 
 def ocr_words(png: bytes, ocr: Ocr) -> list[OcrElement]:
-    """The lines and words that OCR finds in a picture. Raises `ExtractionFailed`."""
-    document = _extract(png, "image/png", ocr)
+    """The lines and words that OCR finds in a picture of a page. Raises `ExtractionFailed`."""
+    document = _extract(png, "image/png", _word_config(ocr))
     elements = []
     for element in document.ocr_elements or ():
         box = json.loads(str(element.geometry))
@@ -140,10 +143,26 @@ def _ocr_config(ocr: Ocr | None) -> Any:
     return xberg.OcrConfig(
         language=languages,
         tessdata_path=str(ocr.tessdata),
+        tesseract_config=xberg.TesseractConfig(language=languages, use_cache=False),
+    )
+
+
+def _word_config(ocr: Ocr) -> Any:
+    """OCR that tells each word with its place. Tesseract's own analysis of a page (its default)
+    tears Korean lines apart; as one column of text it read 93 % of the letters surely, not 86 %.
+    Data of other scripts know Latin letters too, so English comes last."""
+    import xberg
+
+    languages = sorted(ocr.languages, key=lambda name: name == "eng")
+    return xberg.OcrConfig(
+        language=languages,
+        tessdata_path=str(ocr.tessdata),
         element_config=xberg.OcrElementConfig(
             include_elements=True, min_level=xberg.OcrElementLevel.WORD
         ),
-        tesseract_config=xberg.TesseractConfig(language=languages, use_cache=False),
+        tesseract_config=xberg.TesseractConfig(
+            language=languages, use_cache=False, psm=_ONE_COLUMN
+        ),
     )
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from byline.ingest.readers.pdf_grids import Grid, Rule, grids_of
@@ -39,6 +39,7 @@ _FILLED_SHARE_MIN: Final = 0.25
 _SURE_GAP_EMS: Final = 2.0
 _BLANK_EMS_MAX: Final = 0.8
 _CELL_GAP_EMS: Final = 1.5
+_OVERLAP_EMS: Final = 0.9
 _ROW_GAP_RATIO_MIN: Final = 1.1
 _UPRIGHT_SHARE_MIN: Final = 0.6
 _GAP_IN_TABLE_LINES: Final = 1.8
@@ -242,6 +243,9 @@ class _Page:
     def _table(self, band: Band, right_edge: float, depth: int) -> Iterator[Paragraph]:
         """The rows of a table, and what stands above and below it in one column only."""
         slots = [band.slots(row) for row in band.rows]
+        if (by_order := _rows_by_order(slots)) is not None:
+            yield Paragraph.table([self._cells(row) for row in by_order], band.rows[0].size)
+            return
         several = [n for n, row in enumerate(slots) if sum(map(bool, row)) > 1]
         if not several:
             yield from self._prose(band.rows, right_edge)
@@ -368,7 +372,7 @@ def _band_from(rows: Sequence[Row], start: int, reach: tuple[float, float]) -> B
         distance = row.baseline - max(one.bottom for one in rows[start:end][-3:])
         if distance > _STRAY_GAP_LINES * _leading(rows[start:end]):
             break
-        left = _common(gaps, _gaps(row))
+        left = [_supported(gap, rows[end - 1], row) for gap in _common(gaps, _gaps(row))]
         alive = [(g.left, g.right) for g in left if g.rows]
         if len(alive) < len(best.gutters):
             if not alive or sum(map(bool, Band([], alive).slots(row))) < 2:
@@ -387,6 +391,16 @@ def _band_from(rows: Sequence[Row], start: int, reach: tuple[float, float]) -> B
         elif not alive and gaps[0].right <= reach[0] + 1 and gaps[-1].left >= reach[1] - 1:
             break
     return best
+
+
+def _supported(gap: Gap, above: Row, row: Row) -> Gap:
+    """The gap, shown by one row more if two rows overlap and lie on either side of it: a label in
+    the middle of a cell of several lines."""
+    if row.baseline - above.baseline >= _OVERLAP_EMS * row.size:
+        return gap
+    first, last = sorted((above, row), key=lambda one: one.left)
+    lies_between = first.right <= gap.left and gap.right <= last.left
+    return replace(gap, rows=gap.rows + 1) if lies_between else gap
 
 
 def _leading(rows: Sequence[Row]) -> float:
@@ -493,14 +507,17 @@ def _merged(rows: Sequence[Row], slots: Sequence[list[list[Word]]]) -> list[list
     """Rows of a table whose cells have several lines made one row each.
 
     1. nearly all rows have most of their cells: each line is a row
-    2. some lines stand closer together than others, and what lies between the wider gaps has one
+    2. the file has the table cell by cell, each row from its first cell on: as the file has it
+    3. some lines stand closer together than others, and what lies between the wider gaps has one
        first cell: these gaps separate the rows
-    3. otherwise a line without a first cell continues the row above it
+    4. otherwise a line without a first cell continues the row above it
     """
     columns = len(slots[0])
     full = sum(sum(map(bool, row)) >= 0.6 * columns for row in slots)
     if full >= 0.8 * len(slots) and all(row[0] for row in slots):
         return list(slots)
+    if (by_order := _rows_by_order(slots)) is not None:
+        return by_order
     begins = _row_starts(rows, slots)
     merged: list[list[list[Word]]] = []
     for row, is_first in zip(slots, begins, strict=True):
@@ -512,8 +529,31 @@ def _merged(rows: Sequence[Row], slots: Sequence[list[list[Word]]]) -> list[list
     return merged
 
 
+def _rows_by_order(slots: Sequence[list[list[Word]]]) -> list[list[list[Word]]] | None:
+    """The rows of a table as the file has them one after the other; None if it does not: each must
+    have its first cell, and stand below the one before."""
+    columns = len(slots[0])
+    words = sorted(
+        ((word, n) for row in slots for n, cell in enumerate(row) for word in cell),
+        key=lambda held: held[0].order,
+    )
+    rows: list[list[list[Word]]] = []
+    last = columns
+    for word, column in words:
+        if column < last:
+            rows.append([[] for _ in range(columns)])
+        rows[-1][column].append(word)
+        last = column
+    several = sum(sum(map(bool, row)) > 1 for row in rows)
+    if len(rows) >= len(slots) or not all(row[0] for row in rows) or 2 * several < len(rows):
+        return None
+    extents = [[word.baseline for cell in row for word in cell] for row in rows]
+    apart = all(max(a) < min(b) for a, b in itertools.pairwise(extents))
+    return rows if apart else None
+
+
 def _row_starts(rows: Sequence[Row], slots: Sequence[list[list[Word]]]) -> list[bool]:
-    """Which lines begin a row of the table (rules 2 and 3)."""
+    """Which lines begin a row of the table (rules 3 and 4)."""
     by_label = [bool(row[0]) for row in slots]
     limit = _row_gap(rows)
     if limit is None:

@@ -218,7 +218,9 @@ def paragraphs_of(
         return []
     left = min(line.left for line in lines)
     right = max(line.right for line in lines)
-    if _full_lines(lines, right) < _FULL_LINES_MIN:
+    flush = all(right - line.right < _UNEVEN_EMS_MIN * line.size for line in lines[:-1])
+    is_wrapped = flush and len(lines) > 2
+    if not is_wrapped and _full_lines(lines, right) < _FULL_LINES_MIN:
         right = max(right, right_edge)
     joint = _Joint(lines, right, spacing)
     found: list[Paragraph] = []

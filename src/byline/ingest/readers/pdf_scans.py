@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import re
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,6 +24,7 @@ from PIL import Image
 from byline.ingest.readers.office_reader import Ocr, OcrElement, ocr_words
 from byline.ingest.readers.pdf_pages import PageContent
 from byline.ingest.readers.pdf_paragraphs import Word
+from byline.ingest.readers.pdf_spacing import blank_odds, is_hangul
 
 _BANDS: Final = 32
 _BARE_SHARE_MIN: Final = 0.22
@@ -43,6 +45,12 @@ _INK_SHARE_MAX: Final = 0.4
 _WORD_CONFIDENCE_MIN: Final = 0.35
 _SURE_CONFIDENCE_MIN: Final = 0.62
 _FOUND_CHARS_MIN: Final = 8
+_LIKE_MIN: Final = 0.7
+_LIKE_MAX: Final = 1.4
+_EMS_OF_INK: Final = 1.15
+_GAP_WIDTHS_MAX: Final = 0.8
+_GAP_WIDTHS_USUAL: Final = 0.32
+_GAP_WEIGHT: Final = 14.0
 _TURNS: Final = (180, 90, 270)
 _BETTER_RATIO: Final = 1.3
 
@@ -218,33 +226,39 @@ def _read(picture: Image.Image, turn: int, content: PageContent, ocr: Ocr) -> _F
 
 
 def _placed(elements: Sequence[OcrElement], scale: float) -> Iterator[tuple[Word, float]]:
-    """The words of OCR with the baseline and size of the line each is in."""
-    lines = [one for one in elements if one.level == "line"]
-    heights = sorted(line.height for line in lines)
-    usual = heights[len(heights) // 2] if heights else 0
+    """The words of OCR in points. Their boxes are the ink's: baseline and size are those of most
+    words of their line, and the size that of most of the page if it is like that."""
+    words = [one for one in elements if one.level == "word" and one.text.strip()]
+    if not words:
+        return
+    usual = statistics.median(word.height for word in words)
     order = 0
+    for number, line in enumerate(_by_line(words, elements)):
+        height = statistics.median(word.height for word in line)
+        size = usual if _LIKE_MIN * usual <= height <= _LIKE_MAX * usual else height
+        bottom = statistics.median(word.top + word.height for word in line)
+        for word in _with_whole_words(line, size):
+            own = word.top + word.height
+            place = bottom if abs(own - bottom) < 0.5 * size else own
+            left, right = word.left / scale, (word.left + word.width) / scale
+            em = max(size * _EMS_OF_INK / scale, 1.0)
+            yield Word(word.text, left, right, place / scale, em, order, number), word.confidence
+            order += 1
+
+
+def _by_line(
+    words: Sequence[OcrElement], elements: Sequence[OcrElement]
+) -> Iterator[list[OcrElement]]:
+    """The words of each line that OCR found, from left to right; those of no line alone."""
+    lines = [one for one in elements if one.level == "line"]
+    held: dict[int, list[OcrElement]] = {}
     at = 0
-    for word in elements:
-        if word.level != "word":
-            continue
-        held = _line_of(word, lines, at)
-        at = held if held >= 0 else at
-        line = lines[held] if held >= 0 else word
-        like = 0.65 * usual <= line.height <= 1.45 * usual
-        size = (usual if like else line.height) / scale
-        yield (
-            Word(
-                word.text,
-                word.left / scale,
-                (word.left + word.width) / scale,
-                (line.top + 0.8 * line.height) / scale,
-                max(size, 1.0),
-                order,
-                held + 1,
-            ),
-            word.confidence,
-        )
-        order += 1
+    for count, word in enumerate(words):
+        found = _line_of(word, lines, at)
+        at = max(found, 0)
+        held.setdefault(found if found >= 0 else -count - 1, []).append(word)
+    for line in held.values():
+        yield sorted(line, key=lambda word: word.left)
 
 
 def _line_of(word: OcrElement, lines: Sequence[OcrElement], at: int) -> int:
@@ -256,6 +270,41 @@ def _line_of(word: OcrElement, lines: Sequence[OcrElement], at: int) -> int:
         if 0 <= x - line.left <= line.width and 0 <= y - line.top <= line.height:
             return int(number)
     return -1
+
+
+def _with_whole_words(line: Sequence[OcrElement], size: float) -> Iterator[OcrElement]:
+    """The words of a line. OCR gives Korean syllable by syllable: those that stand as close as
+    within a word, and may do so in Korean, are joined."""
+    held: OcrElement | None = None
+    for word in line:
+        if held is not None and _is_one_word(held, word, size):
+            right = max(held.left + held.width, word.left + word.width)
+            top = min(held.top, word.top)
+            letters = len(held.text), len(word.text)
+            sureness = held.confidence * letters[0] + word.confidence * letters[1]
+            held = OcrElement(
+                held.level,
+                held.text + word.text,
+                held.left,
+                top,
+                right - held.left,
+                max(held.top + held.height, word.top + word.height) - top,
+                sureness / sum(letters),
+            )
+            continue
+        if held is not None:
+            yield held
+        held = word
+    if held is not None:
+        yield held
+
+
+def _is_one_word(held: OcrElement, word: OcrElement, size: float) -> bool:
+    gap = (word.left - held.left - held.width) / size
+    if not is_hangul(held.text[-1], word.text[0]) or gap > _GAP_WIDTHS_MAX:
+        return False
+    told_by_gap = _GAP_WEIGHT * (max(gap, 0.0) - _GAP_WIDTHS_USUAL)
+    return blank_odds(held.text[-1], word.text[0]) + told_by_gap < 0
 
 
 def beside(scan: Sequence[Word], known: Sequence[Word]) -> list[Word]:

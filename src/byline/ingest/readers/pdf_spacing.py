@@ -31,7 +31,7 @@ _AFTER: Final = {
     -4: "으있습않았없었예최했",
     -3: "같너노능디따문받버불숙승였좋처추축하협",
     -2: "감강결경계공관까니단되들람마목바발방배법보설아알연영오임입작조참통평포학함합확",
-    -1: "개거것교구그내당대동리매명모무미민부분비사산상생선성세소스신실어업요용위유전점정제주청출행",
+    -1: "개거것교구그내당대동리매명모무미민부분비사산상생선성세소스신실어업요용위유전점정제주청출",
     1: "가고과더도된두만면서에터한다",
     2: "로야의할히",
     3: "게께와",
@@ -94,6 +94,16 @@ class KoreanSpacing:
         share = 1 / (1 + math.exp(-usual))
         seen, blanks = self._seen[side][syllable], self._blanks[side][syllable]
         return _logit((blanks + _KNOWN_WEIGHT * share) / (seen + _KNOWN_WEIGHT))
+
+
+def is_hangul(*letters: str) -> bool:
+    """Whether all of these are Hangul syllables."""
+    return all("\uac00" <= letter <= "\ud7a3" for letter in letters)
+
+
+def blank_odds(above: str, below: str) -> float:
+    """The odds of a blank between two syllables in Korean, as a logarithm."""
+    return _logit(_SHARE) + _AFTER_ODDS.get(above, 0) + _BEFORE_ODDS.get(below, 0)
 
 
 def _logit(share: float) -> float:

@@ -1,0 +1,1 @@
+"""What a file's own content says, read independently of the readers: what they are held against."""
