@@ -545,7 +545,12 @@ def _rows_by_order(slots: Sequence[list[list[Word]]]) -> list[list[list[Word]]] 
         rows[-1][column].append(word)
         last = column
     several = sum(sum(map(bool, row)) > 1 for row in rows)
-    if len(rows) >= len(slots) or not all(row[0] for row in rows) or 2 * several < len(rows):
+    if (
+        len(rows) >= len(slots)
+        or any(word.line < 0 for word, _ in words)
+        or not all(row[0] for row in rows)
+        or 2 * several < len(rows)
+    ):
         return None
     extents = [[word.baseline for cell in row for word in cell] for row in rows]
     apart = all(max(a) < min(b) for a, b in itertools.pairwise(extents))
