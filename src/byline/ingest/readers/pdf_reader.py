@@ -23,7 +23,7 @@ from byline.ingest.readers.office_reader import Ocr
 from byline.ingest.readers.pdf_layout import page_paragraphs
 from byline.ingest.readers.pdf_pages import PageContent, attachments, content_of, opened
 from byline.ingest.readers.pdf_paragraphs import Paragraph
-from byline.ingest.readers.pdf_scans import Need, beside, need_of, scan_of
+from byline.ingest.readers.pdf_scans import Need, PageScanner, beside, need_of
 from byline.ingest.readers.text_blocks import Block, assemble
 
 _HEADING_RATIO: Final = 1.15
@@ -71,9 +71,10 @@ def read_pdf(
     Raises `ExtractionFailed`: encrypted, or corrupt (no page of it can be opened).
     """
     warnings = _Warnings()
+    scanner = PageScanner(ocr) if ocr is not None else None
     with opened(source) as document:
         pages = [
-            (number, _page(document, number, ocr, warnings))
+            (number, _page(document, number, scanner, warnings))
             for number in range(1, len(document) + 1)
         ]
         if len(warnings.pages.get(ReadingWarningCode.DAMAGED, ())) == len(document):
@@ -88,7 +89,7 @@ def read_pdf(
 
 
 def _page(
-    document: pypdfium2.PdfDocument, number: int, ocr: Ocr | None, warnings: _Warnings
+    document: pypdfium2.PdfDocument, number: int, scanner: PageScanner | None, warnings: _Warnings
 ) -> list[Paragraph]:
     """The paragraphs of a page."""
     try:
@@ -100,7 +101,7 @@ def _page(
         content = content_of(document, page)
         widths = {turned: _width(content, turned) for turned in content.words}
         if (need := need_of(page, content)) is not None:
-            unread = _UNREAD[need] if ocr is None else _add_scan(page, content, need, ocr)
+            unread = _UNREAD[need] if scanner is None else _add_scan(page, content, need, scanner)
             if unread is not None:
                 warnings.add(unread, number)
     paragraphs: list[Paragraph] = []
@@ -123,10 +124,10 @@ def _letters(content: PageContent, turned: int) -> int:
 
 
 def _add_scan(
-    page: pypdfium2.PdfPage, content: PageContent, need: Need, ocr: Ocr
+    page: pypdfium2.PdfPage, content: PageContent, need: Need, scanner: PageScanner
 ) -> ReadingWarningCode | None:
     """Put the words that OCR finds among those of the page. Returns what is to be said of it."""
-    scan = scan_of(page, content, need, ocr)
+    scan = scanner.scan(page, content, need)
     if need is Need.GARBLED:
         if not scan.is_sure:
             return ReadingWarningCode.GARBLED

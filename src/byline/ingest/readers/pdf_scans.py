@@ -53,6 +53,10 @@ _GAP_WIDTHS_MAX: Final = 0.8
 _GAP_WIDTHS_USUAL: Final = 0.32
 _GAP_WEIGHT: Final = 14.0
 _TURNS: Final = (180, 90, 270)
+_KOREAN: Final = "kor"
+_LIKELY_CONFIDENCE_MIN: Final = 0.85
+_FRAME: Final = frozenset("|¦[]_—–-=~.'`")
+"""What OCR makes of ruled lines."""
 _BETTER_RATIO: Final = 1.3
 
 
@@ -136,10 +140,12 @@ def _shows_ink(page: pypdfium2.PdfPage, content: PageContent) -> bool:
 
 def _looks_like_print(page: pypdfium2.PdfPage, content: PageContent, bands: Sequence[int]) -> bool:
     picture = _drawn(page, content, _LOOK_DPI)
-    height = picture.height / _BANDS
+    height, scale = picture.height / _BANDS, picture.width / max(content.width, 1.0)
+    left = int(min(one.left for one in content.pictures) * scale) + 1
+    right = int(max(one.right for one in content.pictures) * scale) - 1
     counts = [0] * 256
-    for band in bands:
-        strip = picture.crop((0, int(band * height), picture.width, int((band + 1) * height)))
+    for band in bands[1:-1]:  # the first and the last may be half outside of the picture
+        strip = picture.crop((left, int(band * height), right, int((band + 1) * height)))
         counts = [one + more for one, more in zip(counts, strip.histogram(), strict=True)]
     paper, ink = _paper_and_ink(counts)
     return paper >= _PAPER_SHARE_MIN and _INK_SHARE_MIN <= ink <= _INK_SHARE_MAX
@@ -154,25 +160,53 @@ def _paper_and_ink(counts: Sequence[int]) -> tuple[float, float]:
     return near / total, 1 - not_ink / total
 
 
-def scan_of(page: pypdfium2.PdfPage, content: PageContent, need: Need, ocr: Ocr) -> Scan:
-    """The words that OCR finds on a page. One that lies on its side or its head is turned: told by
-    how sure OCR is of its words each way round."""
-    picture = _drawn(page, content, _OCR_DPI)
-    if need is Need.BARE:
-        picture = _only(picture, _bare_bands(content))
-    found = _read(picture, 0, content, ocr)
-    if need is Need.BARE or _confidence(found) >= _SURE_CONFIDENCE_MIN:
+class PageScanner:
+    """PageScanner reads scanned pages of one document, and remembers the language they are in:
+    beside English data Tesseract takes Korean words for English ones, and the other way round
+    Korean data alone read no English."""
+
+    def __init__(self, ocr: Ocr) -> None:
+        self._ocr = ocr
+        self._likely: Ocr | None = None
+
+    def scan(self, page: pypdfium2.PdfPage, content: PageContent, need: Need) -> Scan:
+        """The words that OCR finds on a page. One that lies on its side or its head is turned:
+        told by how sure OCR is of its words each way round."""
+        picture = _drawn(page, content, _OCR_DPI)
+        if need is Need.BARE:
+            picture = _only(picture, _bare_bands(content))
+        found = self._best(picture, 0, content)
+        if need is Need.BARE or _confidence(found) >= _SURE_CONFIDENCE_MIN:
+            return _scan(found, content, 0)
+        small = _drawn(page, content, _TURN_DPI)
+        worth = {turn: _worth(_read(small, turn, content, self._ocr)) for turn in (0, *_TURNS)}
+        best = max(worth, key=lambda turn: worth[turn])
+        if best and worth[best] > _BETTER_RATIO * worth[0]:
+            turned = self._best(picture, best, content)
+            if _worth(turned) > _worth(found):
+                return _scan(turned, content, best)
         return _scan(found, content, 0)
-    small = _drawn(page, content, _TURN_DPI)
-    worth = {0: _worth(_read(small, 0, content, ocr))}
-    for turn in _TURNS:
-        worth[turn] = _worth(_read(small, turn, content, ocr))
-    best = max(worth, key=lambda turn: worth[turn])
-    if best and worth[best] > _BETTER_RATIO * worth[0]:
-        turned = _read(picture, best, content, ocr)
-        if _worth(turned) > _worth(found):
-            return _scan(turned, content, best)
-    return _scan(found, content, 0)
+
+    def _best(self, picture: Image.Image, turn: int, content: PageContent) -> _Found:
+        """The words by the data of the document's language, if they are sure; else by all data,
+        and by the Korean alone where most of it is Korean."""
+        if self._likely is not None:
+            found = _read(picture, turn, content, self._likely)
+            if _confidence(found) >= _LIKELY_CONFIDENCE_MIN:
+                return found
+        found = _read(picture, turn, content, self._ocr)
+        if _KOREAN in self._ocr.languages and len(self._ocr.languages) > 1 and _is_korean(found):
+            korean = Ocr((_KOREAN,), self._ocr.tessdata)
+            alone = _read(picture, turn, content, korean)
+            if _confidence(alone) >= _confidence(found):
+                self._likely = korean
+                return alone
+        return found
+
+
+def _is_korean(found: _Found) -> bool:
+    text = "".join(word.text for word in found.words)
+    return 2 * sum(map(is_hangul, text)) >= max(1, sum(map(str.isalpha, text)))
 
 
 def _only(picture: Image.Image, bands: Sequence[int]) -> Image.Image:
@@ -229,7 +263,7 @@ def _read(picture: Image.Image, turn: int, content: PageContent, ocr: Ocr) -> _F
 def _placed(elements: Sequence[OcrElement], scale: float) -> Iterator[tuple[Word, float]]:
     """The words of OCR in points. Their boxes are the ink's: baseline and size are those of most
     words of their line, and the size that of most of the page if it is like that."""
-    words = [one for one in elements if one.level == "word" and one.text.strip()]
+    words = [one for one in elements if one.level == "word" and set(one.text.strip()) - _FRAME]
     if not words:
         return
     usual = statistics.median(word.height for word in words)
@@ -253,23 +287,21 @@ def _by_line(
     """The words of each line that OCR found, in its order; those of no line alone."""
     lines = [one for one in elements if one.level == "line"]
     held: dict[int, list[OcrElement]] = {}
-    at = 0
     for count, word in enumerate(words):
-        found = _line_of(word, lines, at)
-        at = max(found, 0)
+        found = _line_of(word, lines)
         held.setdefault(found if found >= 0 else -count - 1, []).append(word)
     yield from held.values()
 
 
-def _line_of(word: OcrElement, lines: Sequence[OcrElement], at: int) -> int:
-    """The number of the line that holds a word, sought from the line of the word before; -1 if
-    none does."""
+def _line_of(word: OcrElement, lines: Sequence[OcrElement]) -> int:
+    """The number of the line that holds a word; of several the lowest in height. -1: none."""
     x, y = word.left + word.width / 2, word.top + word.height / 2
-    for number in (*range(at, len(lines)), *range(at)):
-        line = lines[number]
-        if 0 <= x - line.left <= line.width and 0 <= y - line.top <= line.height:
-            return int(number)
-    return -1
+    held = [
+        (line.height, number)
+        for number, line in enumerate(lines)
+        if 0 <= x - line.left <= line.width and 0 <= y - line.top <= line.height
+    ]
+    return min(held)[1] if held else -1
 
 
 def _with_whole_words(line: Sequence[OcrElement], size: float) -> Iterator[OcrElement]:
