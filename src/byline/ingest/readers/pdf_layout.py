@@ -40,6 +40,7 @@ _SURE_GAP_EMS: Final = 2.0
 _BLANK_EMS_MAX: Final = 0.8
 _CELL_GAP_EMS: Final = 1.5
 _OVERLAP_EMS: Final = 0.9
+_LEADING_ROWS: Final = 12
 _ROW_GAP_RATIO_MIN: Final = 1.1
 _UPRIGHT_SHARE_MIN: Final = 0.6
 _GAP_IN_TABLE_LINES: Final = 1.8
@@ -340,12 +341,13 @@ def _bands(rows: Sequence[Row]) -> list[Band]:
     if not rows:
         return []
     reach = min(row.left for row in rows), max(row.right for row in rows)
+    gaps = [_gaps(row) for row in rows]
     bands: list[Band] = []
     start = 0
     while start < len(rows):
-        band = _band_from(rows, start, reach)
-        if len(band.rows) > 2:
-            band = _with_wide_header(band, _band_from(rows, start + 1, reach))
+        band = _band_from(rows, gaps, start, reach)
+        if len(band.rows) > 2 and len(gaps[start]) < len(gaps[start + 1]):
+            band = _with_wide_header(band, _band_from(rows, gaps, start + 1, reach))
         start += len(band.rows)
         if bands and band.is_prose and bands[-1].is_prose:
             bands[-1].rows += band.rows
@@ -361,59 +363,61 @@ def _with_wide_header(band: Band, below: Band) -> Band:
     return Band([band.rows[0], *below.rows], below.gutters)
 
 
-def _band_from(rows: Sequence[Row], start: int, reach: tuple[float, float]) -> Band:
+def _band_from(
+    rows: Sequence[Row], gaps_of: Sequence[list[Gap]], start: int, reach: tuple[float, float]
+) -> Band:
     """The longest band that begins at a row: a gutter has words on both of its sides."""
     first = rows[start]
-    gaps = _gaps(first)
-    best = Band([first], [(g.left, g.right) for g in gaps if g.is_gutter(first.size)])
+    gaps = gaps_of[start]
+    best_end, best = start, [(g.left, g.right) for g in gaps if g.is_gutter(first.size)]
     spanning = 0
     for end in range(start + 1, len(rows)):
         row = rows[end]
-        distance = row.baseline - max(one.bottom for one in rows[start:end][-3:])
-        if distance > _STRAY_GAP_LINES * _leading(rows[start:end]):
+        distance = row.baseline - max(one.bottom for one in rows[max(start, end - 3) : end])
+        lines = distance / _leading(rows[max(start, end - _LEADING_ROWS) : end])
+        if lines > _STRAY_GAP_LINES:
             break
-        left = [_supported(gap, rows[end - 1], row) for gap in _common(gaps, _gaps(row))]
+        left = _common(gaps, gaps_of[end])
+        if distance < _OVERLAP_EMS * row.size:
+            left = [_supported(gap, rows[end - 1], row) for gap in left]
         alive = [(g.left, g.right) for g in left if g.rows]
-        if len(alive) < len(best.gutters):
-            if not alive or sum(map(bool, Band([], alive).slots(row))) < 2:
-                break
-            if distance > _GAP_IN_TABLE_LINES * _leading(rows[start:end]):
-                break
+        if len(alive) < len(best):
             spanning += 1
-            if 2 * spanning > end - start:
+            is_part = alive and sum(map(bool, Band([], alive).slots(row))) > 1
+            if not is_part or lines > _GAP_IN_TABLE_LINES or 2 * spanning > end - start:
                 break
-            best = Band(list(rows[start : end + 1]), best.gutters)
+            best_end = end
             continue
         gaps = left
         gutters = [(g.left, g.right) for g in left if g.is_gutter(row.size)]
-        if gutters and len(gutters) >= len(best.gutters):
-            best = Band(list(rows[start : end + 1]), gutters)
+        if gutters and len(gutters) >= len(best):
+            best_end, best = end, gutters
         elif not alive and gaps[0].right <= reach[0] + 1 and gaps[-1].left >= reach[1] - 1:
             break
-    return best
+    return Band(list(rows[start : best_end + 1]), best)
 
 
 def _supported(gap: Gap, above: Row, row: Row) -> Gap:
     """The gap, shown by one row more if two rows overlap and lie on either side of it: a label in
     the middle of a cell of several lines."""
-    if row.baseline - above.baseline >= _OVERLAP_EMS * row.size:
-        return gap
     first, last = sorted((above, row), key=lambda one: one.left)
     lies_between = first.right <= gap.left and gap.right <= last.left
     return replace(gap, rows=gap.rows + 1) if lies_between else gap
 
 
 def _leading(rows: Sequence[Row]) -> float:
-    steps = [b.baseline - a.baseline for a, b in itertools.pairwise(rows[-12:])]
-    return statistics.median(steps) if steps else max(row.size for row in rows) * 1.3
+    """The usual distance of rows; for a single one what its size makes likely."""
+    steps = sorted(b.baseline - a.baseline for a, b in itertools.pairwise(rows))
+    usual = steps[len(steps) // 2] if steps else 0.0
+    return usual if usual > 0 else max(max(row.size for row in rows) * 1.3, 1.0)
 
 
 def _gaps(row: Row) -> list[Gap]:
     """The white space of a row, its margins included."""
     least = max(_GUTTER_EMS_MIN * row.size, _GUTTER_PT_MIN)
     clear = least
-    steps = [b.left - a.right for a, b in itertools.pairwise(row.words)]
-    usual = statistics.median(steps) if len(steps) >= 3 else 0.0
+    steps = sorted(b.left - a.right for a, b in itertools.pairwise(row.words))
+    usual = steps[len(steps) // 2] if len(steps) >= 3 else 0.0
     if usual < _BLANK_EMS_MAX * row.size:  # blanks of justified lines are wide, but all of them
         clear = max(least, min(1.8 * usual, _SURE_GAP_EMS * row.size))
     gaps = [Gap(float("-inf"), row.words[0].left, 0)]

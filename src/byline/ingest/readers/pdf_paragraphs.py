@@ -35,12 +35,12 @@ _TOLD_SHARE_MIN: Final = 0.15
 _UNEVEN_EMS_MIN: Final = 1.2
 _UNEVEN_SHARE_MIN: Final = 0.3
 _MARKER: Final = re.compile(
-    r"(?:[-–—•●○◦▪■□▶►◆◇※*·⁃]|[oO](?= )|\(?\d{1,3}[.)]|\d{1,2}(?:\.\d{1,2}){1,3}\.?"
+    r"(?:[-–—•●○◦▪■□▶►◆◇※*·⁃ㆍ‧∙]|[oO](?= )|\(?\d{1,3}[.)]|\d{1,2}(?:\.\d{1,2}){1,3}\.?"
     r"|\(?[가나다라마바사아자차카타파하][.)]|\(?[a-zA-Z][.)]|\(?[ivxIVX]{1,5}[.)]|[①-⑳㉠-㉻ⅰ-ⅻⅠ-Ⅻ]\.?"
     r"|제\d+[조항호](?:의\d+)?)"
 )
 _STARTS_ITEM: Final = re.compile(_MARKER.pattern + r"(?=\s|\(|$)|[•●○◦▪■□▶►◆◇※①-⑳](?=\S)")
-_BULLET: Final = re.compile(r"[•●○◦▪■□▶►◆◇※①-⑳㉠-㉻]|[-–—·] ")
+_BULLET: Final = re.compile(r"[•●○◦▪■□▶►◆◇※ㆍ①-⑳㉠-㉻]|[-–—·‧∙] ")
 _HANGUL: Final = re.compile(r"[\uac00-\ud7a3\u3131-\u318e]")
 _WIDE: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef、。]")
 _ENDS_SENTENCE: Final = re.compile(r"[.!?。！？…:;：][\"'”’)\]」』]*$")

@@ -54,7 +54,7 @@ _GAP_WIDTHS_USUAL: Final = 0.32
 _GAP_WEIGHT: Final = 14.0
 _TURNS: Final = (180, 90, 270)
 _KOREAN: Final = "kor"
-_LIKELY_CONFIDENCE_MIN: Final = 0.85
+_CONFIDENCE_SPARE: Final = 0.03
 _FRAME: Final = frozenset("|¦[]_—–-=~.'`")
 """What OCR makes of ruled lines."""
 _BETTER_RATIO: Final = 1.3
@@ -161,13 +161,10 @@ def _paper_and_ink(counts: Sequence[int]) -> tuple[float, float]:
 
 
 class PageScanner:
-    """PageScanner reads scanned pages of one document, and remembers the language they are in:
-    beside English data Tesseract takes Korean words for English ones, and the other way round
-    Korean data alone read no English."""
+    """PageScanner reads scanned pages by Tesseract's data."""
 
     def __init__(self, ocr: Ocr) -> None:
         self._ocr = ocr
-        self._likely: Ocr | None = None
 
     def scan(self, page: pypdfium2.PdfPage, content: PageContent, need: Need) -> Scan:
         """The words that OCR finds on a page. One that lies on its side or its head is turned:
@@ -188,20 +185,29 @@ class PageScanner:
         return _scan(found, content, 0)
 
     def _best(self, picture: Image.Image, turn: int, content: PageContent) -> _Found:
-        """The words by the data of the document's language, if they are sure; else by all data,
-        and by the Korean alone where most of it is Korean."""
-        if self._likely is not None:
-            found = _read(picture, turn, content, self._likely)
-            if _confidence(found) >= _LIKELY_CONFIDENCE_MIN:
-                return found
+        """The words by all data; where most of them are Korean, by the Korean alone, with what it
+        misses. Beside English data Tesseract takes Korean words for English ones; without, it
+        misses numbers."""
         found = _read(picture, turn, content, self._ocr)
         if _KOREAN in self._ocr.languages and len(self._ocr.languages) > 1 and _is_korean(found):
-            korean = Ocr((_KOREAN,), self._ocr.tessdata)
-            alone = _read(picture, turn, content, korean)
-            if _confidence(alone) >= _confidence(found):
-                self._likely = korean
-                return alone
+            alone = _read(picture, turn, content, Ocr((_KOREAN,), self._ocr.tessdata))
+            if _confidence(alone) >= _confidence(found) - _CONFIDENCE_SPARE:
+                return _completed(alone, found)
         return found
+
+
+def _completed(found: _Found, other: _Found) -> _Found:
+    """What was found, with the words that another reading has in places where it has none."""
+    words, confidences = list(found.words), list(found.confidences)
+    order = max((word.order for word in words), default=0) + 2
+    line = max((word.line for word in words), default=0) + 2
+    for word, confidence in zip(other.words, other.confidences, strict=True):
+        if confidence >= _SURE_CONFIDENCE_MIN and beside([word], found.words):
+            word.order += order
+            word.line += line
+            words.append(word)
+            confidences.append(confidence)
+    return _Found(words, confidences)
 
 
 def _is_korean(found: _Found) -> bool:

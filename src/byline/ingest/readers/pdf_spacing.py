@@ -58,9 +58,12 @@ class KoreanSpacing:
     """KoreanSpacing judges line ends by the words of their page."""
 
     def __init__(self, words: Sequence[Word]) -> None:
+        self._page: Sequence[Word] | None = words
         self._words: set[str] = set()
         self._seen: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
         self._blanks: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+
+    def _learn(self, words: Sequence[Word]) -> None:
         before: Word | None = None
         for word, after in itertools.zip_longest(words, words[1:]):
             within = before is not None and before.line == word.line
@@ -79,6 +82,9 @@ class KoreanSpacing:
 
     def has_blank(self, above: str, below: str) -> bool:
         """Whether a blank belongs between a line that ends and one that begins with Hangul."""
+        if self._page is not None:  # many pages have no doubtful line
+            self._learn(self._page)
+            self._page = None
         ending = _BARE.sub("", above.rsplit(maxsplit=1)[-1])
         beginning = _BARE.sub("", below.split(maxsplit=1)[0])
         if ending + beginning in self._words:
