@@ -80,8 +80,9 @@ class Picture:
 @dataclass(slots=True)
 class PageContent:
     """The content of a page: its words by direction of writing (0 reads as shown, then turned by
-    90, 180 and 270 degrees), lines, pictures; `unmapped` counts the letters whose font does not
-    tell what they mean, `drawn` the drawn paths. `width` and `height` are as shown."""
+    90, 180 and 270 degrees), lines, pictures. `unmapped` counts the letters whose font does not
+    tell what they mean, `hidden` those that are not drawn (what OCR once read), `drawn` the paths;
+    `width` and `height` are as shown."""
 
     width: float
     height: float
@@ -91,6 +92,7 @@ class PageContent:
     drawn: int = 0
     letters: int = 0
     unmapped: int = 0
+    hidden: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -165,12 +167,14 @@ class _Frame:
 @dataclass(slots=True)
 class _Type:
     """The type of a text object: its size as shown, weight, direction of writing,
-    and whether its font does not tell what its letters mean."""
+    whether
+    its font does not tell what its letters mean, and whether they are not drawn."""
 
     size: float
     bold: bool
     direction: int
     unmapped: bool
+    hidden: bool
 
 
 def _read_words(page: pypdfium2.PdfPage, content: PageContent, frame: _Frame) -> None:
@@ -246,8 +250,8 @@ class _WordReader:
             last = self._extent(end - 1, kind.direction)
             left, right = min(left, last[0]), max(right, last[1])
         content.letters += end - start
-        if kind.unmapped:
-            content.unmapped += end - start
+        content.unmapped += kind.unmapped * (end - start)
+        content.hidden += kind.hidden * (end - start)
         _, baseline = self._frame.upright(self._x.value, self._y.value, kind.direction)
         word = Word(shown, left, right, baseline, kind.size, self._order, self._line, kind.bold)
         self._order += 1
@@ -279,7 +283,9 @@ class _WordReader:
         weight = pdfium.FPDFText_GetFontWeight(raw, at)
         bold = weight >= _BOLD_WEIGHT_MIN or self._named_bold(at)
         unmapped = pdfium.FPDFText_HasUnicodeMapError(raw, at) == 1
-        found = _Type(abs(size) or 1.0, bold, direction, unmapped)
+        mode = pdfium.FPDFTextObj_GetTextRenderMode(thing) if thing else 0
+        hidden = mode == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE
+        found = _Type(abs(size) or 1.0, bold, direction, unmapped, hidden)
         self._types[key] = found
         return found
 

@@ -28,14 +28,14 @@ from byline.ingest.readers.text_blocks import Block, assemble
 
 _HEADING_RATIO: Final = 1.15
 _BOLD_RATIO_MIN: Final = 0.95
-_HEADING_CHARS_MAX: Final = 160
+_HEADING_CHARS_MAX: Final = 200
 _BOLD_CHARS_MAX: Final = 90
-_HEADING_LINES_MAX: Final = 3
+_HEADING_LINES_MAX: Final = 4
 _SIZES_MAX: Final = 4
 _HEADING_SHARE_MAX: Final = 0.4
 _SURE_RATIO: Final = 1.4
 _NO_TITLE: Final = re.compile(r"^\W*\d[\d\W]*$|^\W*$")
-_NO_HEADING: Final = re.compile(r"[.,;。]$|다\.?$|^\W*\d[\d\W]*$|^\W*$")
+_NO_HEADING: Final = re.compile(r"^[a-zà-ÿ]|[.,;。]$|다\.?$|^\W*\d[\d\W]*$|^\W*$")
 _BOOKMARKS_MAX: Final = 5_000
 _BOOKMARKS_SURE: Final = 3
 _UNREAD: Final = {

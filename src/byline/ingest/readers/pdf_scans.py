@@ -28,6 +28,8 @@ from byline.ingest.readers.pdf_spacing import blank_odds, is_hangul
 
 _BANDS: Final = 32
 _BARE_SHARE_MIN: Final = 0.22
+_BARE_SHARE_OF_READ_MIN: Final = 0.6
+_HIDDEN_LETTERS_MIN: Final = 20
 _COVERED_SHARE_MIN: Final = 0.3
 _LEGIBLE_CHARS_MIN: Final = 3
 """Letters and digits a page must have to count as text; a page number alone does not."""
@@ -94,7 +96,8 @@ def need_of(page: pypdfium2.PdfPage, content: PageContent) -> Need | None:
         shows = content.pictures or content.drawn or illegible
         return Need.EMPTY if shows and _shows_ink(page, content) else None
     bare = _bare_bands(content)
-    if len(bare) < _BARE_SHARE_MIN * _BANDS:
+    is_read = content.hidden >= _HIDDEN_LETTERS_MIN  # by the scanner's own OCR
+    if len(bare) < (_BARE_SHARE_OF_READ_MIN if is_read else _BARE_SHARE_MIN) * _BANDS:
         return None
     return Need.BARE if _looks_like_print(page, content, bare) else None
 
