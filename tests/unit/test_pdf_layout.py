@@ -180,6 +180,17 @@ def test_a_cell_over_several_rows_speaks_in_each_of_them() -> None:
     assert page.texts(rules) == ["서울 | 본점 | 730\n서울 | 서면점 | 410"]
 
 
+def test_ruled_tables_beside_each_other_are_read_whole() -> None:
+    page = Page()
+    rules: list[Rule] = []
+    for left in (60, 330):
+        for number, (label, value) in enumerate((("Rent", "900"), ("Heat", "60"))):
+            page.line(label, left + 2, 112 + 20 * number)
+            page.line(value, left + 102, 112 + 20 * number)
+        rules += ruled((left, left + 100, left + 200), (98, 118, 138))
+    assert page.texts(rules) == ["Rent | 900\nHeat | 60"] * 2
+
+
 def test_the_lines_of_a_chart_are_no_table() -> None:
     page = Page()
     page.line("Sales by quarter", 100, 60)

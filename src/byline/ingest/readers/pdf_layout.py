@@ -225,9 +225,9 @@ class _Page:
         if _is_table(band, self._rules):
             start = 0
             for number in [*held, len(band.rows)]:
-                yield from self._table(
-                    Band(band.rows[start:number], band.gutters), right_edge, depth
-                )
+                if number > start:
+                    part = Band(band.rows[start:number], band.gutters)
+                    yield from self._table(part, right_edge, depth)
                 if number in held:
                     yield from self._grid(band.rows[number].words[0].grid or 0, depth)
                 start = number + 1
