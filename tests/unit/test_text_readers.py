@@ -114,7 +114,8 @@ def test_page_spans_follow_each_other_over_the_whole_text() -> None:
     extracted = assemble(blocks, title=" A\n title ", media_type="application/pdf")
     assert extracted.text == "one\n\ntwo\n\nthree"
     assert extracted.title == "A title"
-    assert [(p.number, p.start, p.end) for p in extracted.pages] == [(1, 0, 10), (3, 10, 15)]
+    spans = [(p.number, p.start, p.end) for p in extracted.pages]
+    assert spans == [(1, 0, 10), (3, 10, 15), (4, 15, 15)]
 
 
 def test_form_feeds_begin_pages_of_a_text() -> None:

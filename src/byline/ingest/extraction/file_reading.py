@@ -25,6 +25,7 @@ from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_tiff
 from byline.ingest.readers.mail_reader import ReadAttachment, read_mail, read_mailbox
 from byline.ingest.readers.ods_reader import read_ods
 from byline.ingest.readers.office_reader import Ocr, read_office
+from byline.ingest.readers.pdf_reader import read_pdf
 from byline.ingest.readers.plain_reader import read_markdown, read_text
 from byline.ingest.readers.text_blocks import title_line
 from byline.ingest.readers.workbook_reader import read_workbook
@@ -110,6 +111,8 @@ def _read_by(
             return _SHEET_READERS[kind.reader](path, kind, limits.text_chars_max)
         case Reader.HWP | Reader.HWPX:
             return _HANCOM_READERS[kind.reader](path, kind)
+        case Reader.PDF:
+            return read_pdf(path, kind, ocr, attachment)
         case _:
             return read_office(path, kind, ocr)
 

@@ -52,12 +52,14 @@ def normalise(text: str) -> str:
 
 
 def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> ExtractedText:
-    """One text of all blocks. Page spans follow one another; an empty page has an empty span."""
+    """One text of all blocks. Page spans follow one another; an empty page has an empty span, if a
+    block without text names it. What has no page and comes after the pages is in no span."""
     parts: list[str] = []
     headings: list[Heading] = []
     code: list[tuple[int, int]] = []
-    page_starts: dict[int, int] = {}
+    page_starts: dict[int, int | None] = {}
     length = last_page = 0
+    paged_end: int | None = None
     for block in blocks:
         text = normalise(block.text).strip()
         if block.level:
@@ -65,14 +67,18 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
         context = title_line(block.context)
         if context and not block.level:
             headings.append(Heading(0, context, length, length))
+        if block.page is not None and block.page > last_page:
+            last_page = block.page
+            page_starts[last_page] = None  # begins with its first text
         if not text:
             continue
+        if block.page is None and page_starts and paged_end is None:
+            paged_end = length
         joint = "" if not parts else "\n" if block.tight else "\n\n"
         start = length + len(joint)
         parts += (joint, text)
         length = start + len(text)
-        if block.page is not None and block.page > last_page:
-            last_page = block.page
+        if block.page is not None and page_starts[last_page] is None:
             page_starts[last_page] = start
         if block.level and len(text) <= _HEADING_CHARS_MAX:
             headings.append(Heading(block.level, context or text, start, length))
@@ -82,7 +88,7 @@ def assemble(blocks: Iterable[Block], *, title: str, media_type: str) -> Extract
         text="".join(parts),
         title=title_line(title),
         media_type=media_type,
-        pages=_spans(page_starts, length),
+        pages=_spans(page_starts, length if paged_end is None else paged_end),
         headings=tuple(headings),
         code=tuple(code),
     )
@@ -93,9 +99,12 @@ def title_line(title: str) -> str:
     return re.sub(r"\s+", " ", normalise(title)).strip()[:300]
 
 
-def _spans(starts: dict[int, int], length: int) -> tuple[PageSpan, ...]:
-    numbers = list(starts)
-    ends = [*(starts[number] for number in numbers[1:]), length] if numbers else []
-    return tuple(
-        PageSpan(number, starts[number], end) for number, end in zip(numbers, ends, strict=True)
-    )
+def _spans(starts: dict[int, int | None], length: int) -> tuple[PageSpan, ...]:
+    """The spans of the pages; those without text are empty and lie where the next one begins."""
+    spans: list[PageSpan] = []
+    end = length
+    for number, start in reversed(starts.items()):
+        begin = end if start is None else min(start, end)
+        spans.append(PageSpan(number, begin, end))
+        end = begin
+    return tuple(reversed(spans))

@@ -6,6 +6,9 @@ known, and warns of the rest.
     3. whole lines are missing of a part beside the text (a header, a comment)  → at its part's end,
                                                                                  or the text's
     4. pieces of lines are missing                                               → a warning
+
+A page that has little of what its witness says was read another way, by OCR: its text layer is
+garbled or belongs to another page, and the reader judged it. Such a page is not held against it.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from byline.domain.documents import (
     ReadingWarningCode,
 )
 from byline.ingest.readers.text_blocks import normalise
-from byline.ingest.witness.comparison import LineLoss, compare
+from byline.ingest.witness.comparison import LineLoss, compare, counted_characters
 from byline.ingest.witness.witness_parts import WitnessPart
 from byline.ingest.witness.witnesses import witness_of
 
@@ -34,6 +37,7 @@ _LOST_CHARS_MIN: Final = 4
 mark of a note, a ligature."""
 _WHOLE_SHARE: Final = 0.6
 """A line of which at least this share is missing is missing as a whole."""
+_OTHERWISE_SHARE: Final = 0.5
 _WARNED_CHARS_MIN: Final = 10
 """Fewer missing characters of a part are not worth a warning."""
 _NEAR_CHARS: Final = 20_000
@@ -72,6 +76,8 @@ def held_against(parts: Sequence[WitnessPart], extracted: ExtractedText) -> Extr
         numbers = range(first, first + len(part.lines))
         first += len(part.lines)
         found = [losses[number] for number in numbers if number in losses]
+        if part.page is not None and _was_read_otherwise(part, found):
+            continue
         whole = {one.number - numbers.start for one in found if _is_whole(one)}
         additions += _placed(part, whole, extracted)  # 2, 3
         lost = sum(one.lost for one in found if not _is_whole(one))
@@ -103,6 +109,11 @@ def merged(warnings: Iterable[ReadingWarning]) -> tuple[ReadingWarning, ...]:
 def _sum(counts: Iterable[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
+
+
+def _was_read_otherwise(page: WitnessPart, found: Sequence[LineLoss]) -> bool:
+    said = counted_characters(page.lines)
+    return sum(one.lost for one in found) > _OTHERWISE_SHARE * said
 
 
 def _is_whole(loss: LineLoss) -> bool:

@@ -7,14 +7,23 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from pypdfium2 import PdfiumError
+
+from byline.errors import ExtractionFailed
 from byline.ingest.witness.hwp_witness import hwp_witness, hwpx_witness
 from byline.ingest.witness.office_witness import docx_parts, odf_parts, pptx_parts, xlsx_parts
-from byline.ingest.witness.witness_parts import WitnessPart, of_paragraphs
+from byline.ingest.witness.pdf_witness import pdf_witness
+from byline.ingest.witness.witness_parts import WitnessPart, of_pages, of_paragraphs
 
 Witness: TypeAlias = Callable[[Path], Iterator[WitnessPart]]
 
 _OOXML: Final = "application/vnd.openxmlformats-officedocument."
 _ODF: Final = "application/vnd.oasis.opendocument."
+
+_UNREADABLE: Final = (
+    *(zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, RuntimeError),
+    PdfiumError,
+)
 
 WITNESSES: Final[Mapping[str, Witness]] = {
     _OOXML + "wordprocessingml.document": docx_parts,
@@ -23,6 +32,7 @@ WITNESSES: Final[Mapping[str, Witness]] = {
     _ODF + "text": odf_parts,
     _ODF + "spreadsheet": odf_parts,
     _ODF + "presentation": odf_parts,
+    "application/pdf": lambda path: of_pages(pdf_witness(path)),
     "application/x-hwp": lambda path: of_paragraphs(hwp_witness(path)),
     "application/haansofthwpx": lambda path: of_paragraphs(hwpx_witness(path)),
 }
@@ -43,5 +53,5 @@ def witness_of(path: Path, media_type: str) -> tuple[WitnessPart, ...]:
         return ()
     try:
         return tuple(witness(path))
-    except (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, RuntimeError):
+    except (*_UNREADABLE, ExtractionFailed):
         return ()
