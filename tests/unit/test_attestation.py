@@ -7,6 +7,7 @@ import pytest
 from byline.domain.documents import (
     ExtractedText,
     Heading,
+    PageSpan,
     ReadingWarning,
     ReadingWarningCode,
 )
@@ -82,6 +83,13 @@ def test_a_comment_of_a_sheet_is_put_at_the_end_of_that_sheet(heading: str) -> N
 def test_a_file_of_which_the_reader_found_nothing_is_read_from_its_witness() -> None:
     extracted = held_against(list(of_paragraphs([f"{RENT}\r\n{PETS}"])), read())
     assert extracted.text == f"{RENT}\n{PETS}"
+
+
+def test_a_page_that_was_read_by_ocr_is_not_held_against_its_garbled_layer() -> None:
+    read = ExtractedText(RENT, "", "application/pdf", (PageSpan(1, 0, len(RENT)),))
+    garbled = "qz7 xkw vvp jjh 0xq ppl zzt kkw"
+    assert held_against(list(of_pages([(1, garbled)], layer=True)), read) == read
+    assert garbled in held_against(list(of_pages([(1, garbled)])), read).text
 
 
 def test_pieces_of_lines_become_a_warning_of_their_part() -> None:

@@ -64,8 +64,8 @@ _DRAWN_KINDS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """Picture is the place of a picture on the page, from its top, in points, as shown."""
+class PictureBox:
+    """PictureBox is the place of a picture on the page, from its top, in points, as shown."""
 
     left: float
     top: float
@@ -88,7 +88,7 @@ class PageContent:
     height: float
     words: dict[int, list[Word]] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[PictureBox] = field(default_factory=list)
     drawn: int = 0
     letters: int = 0
     unmapped: int = 0
@@ -364,8 +364,8 @@ def _with_parts(thing: Any, within: _Matrix, depth: int) -> Iterator[tuple[Any, 
             yield from _with_parts(pdfium.FPDFFormObj_GetObject(thing, at), inner, depth + 1)
 
 
-def _clipped(box: tuple[float, float, float, float], content: PageContent) -> Picture:
-    return Picture(
+def _clipped(box: tuple[float, float, float, float], content: PageContent) -> PictureBox:
+    return PictureBox(
         max(box[0], 0.0),
         max(box[1], 0.0),
         min(box[2], content.width),

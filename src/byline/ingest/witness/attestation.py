@@ -7,7 +7,7 @@ known, and warns of the rest.
                                                                                  or the text's
     4. pieces of lines are missing                                               → a warning
 
-A page that has little of what its witness says was read another way, by OCR: its text layer is
+A page that has little of what its text layer says was read another way, by OCR: the layer is
 garbled or belongs to another page, and the reader judged it. Such a page is not held against it.
 """
 
@@ -76,7 +76,7 @@ def held_against(parts: Sequence[WitnessPart], extracted: ExtractedText) -> Extr
         numbers = range(first, first + len(part.lines))
         first += len(part.lines)
         found = [losses[number] for number in numbers if number in losses]
-        if part.page is not None and _was_read_otherwise(part, found):
+        if part.layer and _was_read_otherwise(part, found):
             continue
         whole = {one.number - numbers.start for one in found if _is_whole(one)}
         additions += _placed(part, whole, extracted)  # 2, 3

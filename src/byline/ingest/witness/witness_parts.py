@@ -12,13 +12,15 @@ class WitnessPart:
 
     `page` is the number of the page or slide it stands on; `name` is the sheet's, or what the file
     calls the part ("" for the document itself). A `beside` part has no place in the course of the
-    text: a header, a comment.
+    text: a header, a comment. A `layer` lies under the picture of its page, and may say something
+    else than that.
     """
 
     lines: tuple[str, ...]
     page: int | None = None
     name: str = ""
     beside: bool = False
+    layer: bool = False
 
 
 def of_paragraphs(paragraphs: Iterable[str]) -> Iterator[WitnessPart]:
@@ -27,7 +29,7 @@ def of_paragraphs(paragraphs: Iterable[str]) -> Iterator[WitnessPart]:
     yield WitnessPart(lines)
 
 
-def of_pages(pages: Iterable[tuple[int, str]]) -> Iterator[WitnessPart]:
+def of_pages(pages: Iterable[tuple[int, str]], *, layer: bool = False) -> Iterator[WitnessPart]:
     """The parts of a file that is told page by page, by number and text."""
     for number, text in pages:
-        yield WitnessPart(tuple(text.splitlines()), number)
+        yield WitnessPart(tuple(text.splitlines()), number, layer=layer)

@@ -32,7 +32,7 @@ WITNESSES: Final[Mapping[str, Witness]] = {
     _ODF + "text": odf_parts,
     _ODF + "spreadsheet": odf_parts,
     _ODF + "presentation": odf_parts,
-    "application/pdf": lambda path: of_pages(pdf_witness(path)),
+    "application/pdf": lambda path: of_pages(pdf_witness(path), layer=True),
     "application/x-hwp": lambda path: of_paragraphs(hwp_witness(path)),
     "application/haansofthwpx": lambda path: of_paragraphs(hwpx_witness(path)),
 }
