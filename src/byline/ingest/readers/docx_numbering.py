@@ -29,7 +29,8 @@ _HEADING: Final = re.compile(
     r" ?([1-9])",
     re.IGNORECASE,
 )
-_BULLET: Final = "- "
+BULLET: Final = "- "
+"""What stands for any bullet."""
 
 
 class ListLink(NamedTuple):
@@ -253,7 +254,7 @@ def _shown(levels: Mapping[int, _Level], counts: list[int | None], at: int) -> s
     if level.hidden:
         return ""
     if level.form == "bullet":
-        return _BULLET
+        return BULLET
 
     def replaced(found: re.Match[str]) -> str:
         place = int(found[1]) - 1

@@ -21,6 +21,7 @@ from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarnin
 from byline.domain.formats import Format
 from byline.ingest.format_detection import corrupt
 from byline.ingest.readers.docx_numbering import (
+    BULLET,
     ListLink,
     Numbering,
     Styles,
@@ -51,11 +52,13 @@ _MAIN: Final = "word/document.xml"
 _HEADING_CHARS_MAX: Final = 200
 _DEPTH_MAX: Final = 20
 """How deep tables and boxes inside one another are followed; what is deeper is read as words."""
+_BLOCK_BYTES: Final = 131_072
 _COLUMNS_MAX: Final = 63  # of a table in Word
 _PAGE_NUMBER_CHARS_MAX: Final = 20
 _BLANKS: Final = re.compile(r"\s+")
 _WORD: Final = re.compile(r"[^\W\d_]")
 _PARAGRAPHS: Final = frozenset({"p", "oMathPara", "oMath", "r"})
+_BLOCKS: Final = _PARAGRAPHS | {"tbl", "altChunk"}
 _NOTE_FORMS: Final = {"footnotes": "decimal", "endnotes": "lowerRoman"}
 _COMMENT_MARK: Final = "※ "
 
@@ -141,7 +144,7 @@ class _Document:
             notes.form, notes.start = _note_numbers(settings, name.removesuffix("s") + "Pr", form)
             self._notes[name] = notes
         self._comments = self._notes_in(parts.get("comments"), "comment")
-        blocks = list(self._body(main, relations))
+        blocks = self._body(main, relations)
         if self._left_chars >= 0:
             blocks += self._unmarked_comments()
             blocks += self._margins(relations)
@@ -168,87 +171,88 @@ class _Document:
             pass  # the usual name is tried
         return self._package.part(_MAIN) or _MAIN
 
-    def _body(self, main: str, relations: Mapping[str, Relation]) -> Iterator[Block]:
+    def _body(self, main: str, relations: Mapping[str, Relation]) -> list[Block]:
         story = self._story(relations)
+        blocks: list[Block] = []
         try:
             with self._package.open(main) as stream:
                 for element in _children_of_body(stream):
-                    yield from self._counted(self._whole(element, story))
+                    before = len(blocks)
+                    self._whole(element, story, blocks)
+                    self._left_chars -= sum(len(block.text) for block in blocks[before:])
                     if self._left_chars < 0:
-                        return
+                        return blocks
         except UNREADABLE:
             self._damaged.append(main)
-        yield from self._end(story)
+        self._end(story, blocks)
+        return blocks
 
-    def _whole(self, element: Element, story: _Story) -> Iterator[Block]:
-        """A paragraph or table of the body with the notes on it."""
+    def _whole(self, element: Element, story: _Story, into: list[Block]) -> None:
+        """Read a paragraph or table of the body with the notes on it."""
         try:
-            yield from self._blocks((element,), story, 0)
+            self._read((element,), story, 0, into)
         except RecursionError:
-            self._behind.clear()
-            yield Block(_words(element))
-        yield from self._behind
+            into.append(Block(_words(element)))
+        into += self._behind
         self._behind.clear()
 
-    def _counted(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        for block in blocks:
-            self._left_chars -= len(block.text)
-            yield block
-
-    def _end(self, story: _Story) -> Iterator[Block]:
-        """What a story has left when it ends."""
-        yield Block(f"{story.carried}{story.runs.left_over()}")
-        yield from self._behind
+    def _end(self, story: _Story, into: list[Block]) -> None:
+        """Add what a story has left when it ends."""
+        if left := f"{story.carried}{story.runs.left_over()}":
+            into.append(Block(left))
+        into += self._behind
         self._behind.clear()
 
-    def _blocks(self, elements: Iterable[Element], story: _Story, depth: int) -> Iterator[Block]:
-        """The blocks of paragraphs and tables, also of those inside controls and insertions."""
-        for element in _shown(elements):
-            name = local_name(element)
-            if depth > _DEPTH_MAX:
-                yield Block(_words(element))
-            elif name in _PARAGRAPHS:
-                yield from self._paragraph(element, story, depth)
-            elif name == "tbl":
-                story.within_list = False
-                yield from self._table(element, story, depth)
-            elif name == "altChunk":
-                self._miss(story.relations, relation_id(element), name)
+    def _read(
+        self, elements: Iterable[Element], story: _Story, depth: int, into: list[Block]
+    ) -> None:
+        """Read paragraphs and tables, also those inside controls and insertions."""
+        for outer in elements:
+            inner = (outer,) if local_name(outer) == "p" else _shown((outer,))
+            for element in inner:
+                name = local_name(element)
+                if depth > _DEPTH_MAX:
+                    into.append(Block(_words(element)))
+                elif name in _PARAGRAPHS:
+                    self._paragraph(element, story, depth, into)
+                elif name == "tbl":
+                    story.within_list = False
+                    self._table(element, story, depth, into)
+                elif name == "altChunk":
+                    self._miss(story.relations, relation_id(element), name)
 
-    def _paragraph(self, element: Element, story: _Story, depth: int) -> Iterator[Block]:
+    def _paragraph(self, element: Element, story: _Story, depth: int, into: list[Block]) -> None:
+        mark, text, level, found = self._line(element, story)
+        if level and text and len(text) <= _HEADING_CHARS_MAX:
+            story.within_list = False
+            title = text if mark == BULLET else mark + text
+            context = self._unmarked(title, found) if found.hangs else ""
+            into.append(Block(title, level=level, context=context))
+        elif story.is_margin and found.has_page_number and _is_page_number(text):
+            pass  # the number of whichever page was looked at last
+        elif text or mark:
+            into.append(Block(mark + text, tight=bool(mark) and story.within_list))
+            story.within_list = bool(mark)
+        if found.hangs:
+            self._hanging(found, story, depth, into)
+
+    def _line(self, element: Element, story: _Story) -> tuple[str, str, int, Inline]:
+        """The number, the text and the level as a heading of a paragraph, and what hangs on it."""
         said = _properties(element)
         style = self._styles.of(said.style)
         found = story.runs.inline(element, style)
         text = story.carried + found.text
-        story.carried = ""
-        is_blank = not text.strip()
         hides_end = style.vanish if said.hides_end is None else said.hides_end
-        if not said.ends or (is_blank and hides_end):
-            story.carried = text
-        else:
-            mark = self._numbering.mark(said.link, style)
-            level = style.heading if said.outline is None else heading_level(said.outline)
-            yield from self._written(text, "" if hides_end else mark, level, story, found)
-        yield from self._hanging(found, story, depth)
-
-    def _written(
-        self, text: str, mark: str, level: int, story: _Story, found: Inline
-    ) -> Iterator[Block]:
-        is_bullet = mark == "- "
-        text = text.strip()
-        if not text:
-            mark = "" if is_bullet else mark.strip()
-        if level and text and len(text) <= _HEADING_CHARS_MAX:
-            story.within_list = False
-            title = text if is_bullet else mark + text
-            yield Block(title, level=level, context=self._unmarked(title, found))
-            return
-        if not text and not mark:
-            return
-        if story.is_margin and found.has_page_number and _is_page_number(text):
-            return
-        yield Block(mark + text, tight=bool(mark) and story.within_list)
-        story.within_list = bool(mark)
+        text, raw = text.strip(), text
+        if not said.ends or (hides_end and not text):
+            story.carried = raw
+            return "", "", 0, found
+        story.carried = ""
+        mark = self._numbering.mark(said.link, style) if said.link or style.link else ""
+        if hides_end or (not text and mark == BULLET):
+            mark = ""
+        level = style.heading if said.outline is None else heading_level(said.outline)
+        return mark if text else mark.strip(), text, level, found
 
     def _unmarked(self, title: str, found: Inline) -> str:
         """A heading without the marks of its notes; "" if it has none."""
@@ -258,52 +262,50 @@ class _Document:
                 cleaned = cleaned.replace(self._mark_of(kind, note_id), "")
         return cleaned if cleaned != title else ""
 
-    def _hanging(self, found: Inline, story: _Story, depth: int) -> Iterator[Block]:
-        """What hangs on a paragraph. Notes and comments wait until the table is read, too."""
+    def _hanging(self, found: Inline, story: _Story, depth: int, into: list[Block]) -> None:
+        """Read what hangs on a paragraph. Notes and comments wait until the table is read, too."""
         for kind, what in found.hangs:
             if isinstance(what, str):
-                yield from self._referred(kind, what, story, depth)
-            elif len(what):
+                self._referred(kind, what, story, into)
+            else:
                 story.within_list = False
                 box = self._story(story.relations, is_margin=story.is_margin)
-                yield from self._blocks(what, box, depth + 1)
-                yield Block(f"{box.carried}{box.runs.left_over()}")
+                self._read(what, box, depth + 1, into)
+                into.append(Block(f"{box.carried}{box.runs.left_over()}"))
 
-    def _referred(self, kind: str, what: str, story: _Story, depth: int) -> Iterator[Block]:
+    def _referred(self, kind: str, what: str, story: _Story, into: list[Block]) -> None:
         match kind:
             case "words":
-                yield Block(what)
+                into.append(Block(what))
             case "chart" | "diagram":
-                yield from self._drawn(kind, story.relations.get(what))
+                into.append(Block(self._drawn(kind, story.relations.get(what))))
             case "object":
                 self._miss(story.relations, what, kind)
             case "footnoteReference" | "endnoteReference":
                 notes = self._notes[kind.removesuffix("Reference") + "s"]
-                self._behind += self._note(notes, what, notes.mark(what) + " ", depth)
+                self._behind += self._note(notes, what, notes.mark(what) + " ")
             case "commentReference":
-                self._comments.mark(what)
-                self._behind += self._note(self._comments, what, _COMMENT_MARK, depth)
+                self._behind += self._note(self._comments, what, _COMMENT_MARK)
 
-    def _note(self, notes: _Notes, note_id: str, mark: str, depth: int) -> list[Block]:
+    def _note(self, notes: _Notes, note_id: str, mark: str) -> list[Block]:
         """The text of a note, its mark before it. A note is given once."""
         element = notes.elements.pop(note_id, None)
         if element is None:
             return []
         story = self._story(notes.relations)
-        # The note's own notes wait, too: comments on footnotes.
-        blocks = [block for block in self._blocks(element, story, depth + 1) if block.text.strip()]
-        if left := story.carried + story.runs.left_over():
-            blocks.append(Block(left))
-        if not blocks:
-            return []
-        first = Block(mark + blocks[0].text.strip(), tight=True)
-        return [first, *(Block(block.text, tight=True) for block in blocks[1:])]
+        blocks: list[Block] = []
+        self._read(element, story, 1, blocks)
+        blocks.append(Block(f"{story.carried}{story.runs.left_over()}"))
+        texts = [block.text for block in blocks if block.text.strip()]
+        # A blank note is none, and one note is not parted by blank lines.
+        return [Block(mark + texts[0], tight=True), *_tight(texts[1:])] if texts else []
 
-    def _table(self, table: Element, story: _Story, depth: int) -> Iterator[Block]:
-        """A row per line, cells between bars; a table of one cell is a box around paragraphs."""
+    def _table(self, table: Element, story: _Story, depth: int, into: list[Block]) -> None:
+        """Read a table: a row per line, cells between bars, a merged cell in each of its rows that
+        says anything else. A table of one cell is a box around paragraphs."""
         rows = [_cells(row) for row in _shown(table, "tr") if not _is_deleted(row)]
         if len(rows) == 1 and len(rows[0]) == 1:
-            yield from self._blocks(rows[0][0].element, story, depth + 1)
+            self._read(rows[0][0].element, story, depth + 1, into)
             return
         bar = " " if story.within_cell else " | "
         lines = []
@@ -318,25 +320,33 @@ class _Document:
                     cells[cell.column] = self._cell_text(cell.element, story, depth)
             above = {**cells, **merged}
             if any(cells.values()):
-                lines.append(_line(above, bar))
-        yield Block("\n".join(lines))
+                lines.append(_row_line(above, bar))
+        into.append(Block("\n".join(lines)))
 
     def _cell_text(self, cell: Element, story: _Story, depth: int) -> str:
         """The text of a cell on one line, the tables in it without bars."""
         outer, story.within_cell, story.within_list = story.within_cell, True, False
-        texts = [block.text for block in self._blocks(cell, story, depth + 1)]
+        texts = []
+        for child in cell:
+            blocks: list[Block] = []
+            if local_name(child) == "p" and depth < _DEPTH_MAX:
+                mark, text, _, found = self._line(child, story)
+                texts.append(mark + text)
+                if found.hangs:
+                    self._hanging(found, story, depth + 1, blocks)
+            else:
+                self._read((child,), story, depth + 1, blocks)
+            texts += [block.text for block in blocks]
         story.within_cell, story.within_list = outer, False
-        return _BLANKS.sub(" ", " ".join(texts)).strip()
+        return " ".join(" ".join(texts).split())
 
-    def _drawn(self, kind: str, relation: Relation | None) -> Iterator[Block]:
-        """The titles of a chart, or the words of a diagram."""
+    def _drawn(self, kind: str, relation: Relation | None) -> str:
+        """The titles of a chart, or the words of a diagram, one a line."""
         root = self._root(relation.target if relation else None)
         named = "title" if kind == "chart" else "t"
-        texts = []
-        for element in root.iter() if root is not None else ():
-            if local(element.tag) == named and (text := drawn_paragraphs(element)):
-                texts.append(text)
-        yield Block("\n".join(texts))
+        found = root.iter() if root is not None else ()
+        texts = (drawn_paragraphs(one) for one in found if local(one.tag) == named)
+        return "\n".join(text for text in texts if text)
 
     def _miss(self, relations: Mapping[str, Relation], relation: str, kind: str) -> None:
         """Say that an embedded file is not read."""
@@ -346,18 +356,21 @@ class _Document:
     def _unmarked_comments(self) -> Iterator[Block]:
         """Comments that no mark in the text names; some programs write them so."""
         for note_id in list(self._comments.elements):
-            yield from self._note(self._comments, note_id, _COMMENT_MARK, 0)
+            yield from self._note(self._comments, note_id, _COMMENT_MARK)
 
     def _margins(self, relations: Mapping[str, Relation]) -> Iterator[Block]:
+        """The headers, then the footers, each distinct paragraph once."""
         said: set[str] = set()
         for kind in ("header", "footer"):
             for relation in relations.values():
-                if relation.kind != kind:
+                root = self._root(relation.target) if relation.kind == kind else None
+                if root is None:
                     continue
-                root = self._root(relation.target)
                 story = self._story(self._relations(relation.target), is_margin=True)
-                blocks = self._blocks(root, story, 0) if root is not None else ()
-                for block in (*blocks, *self._end(story)):
+                blocks: list[Block] = []
+                self._whole(root, story, blocks)
+                self._end(story, blocks)
+                for block in blocks:
                     squeezed = _BLANKS.sub("", block.text)
                     if squeezed and squeezed not in said:
                         said.add(squeezed)
@@ -398,22 +411,29 @@ class _Document:
 
 
 def _children_of_body(stream: IO[bytes]) -> Iterator[Element]:
-    """The paragraphs and tables right in the body, each forgotten when the next one is asked for.
+    """The paragraphs and tables right in the body, each forgotten soon after it was given.
 
     Raises one of `UNREADABLE` where the XML is damaged, after it has given what stands before.
     """
-    depth = 0
-    body: Element | None = None
-    for event, element in ElementTree.iterparse(stream, events=("start", "end")):
-        if event == "start":
-            depth += 1
-            if depth == 2:
-                body = element
-        else:
-            depth -= 1
-            if depth == 2 and body is not None:
-                yield element
-                body.clear()
+    # An element of our own around the document's lets us see the tree while it grows. iterparse
+    # would tell every element, and take as long again as the parser itself.
+    builder = ElementTree.TreeBuilder()
+    around = builder.start("around", {})
+    parser = ElementTree.XMLParser(target=builder)
+    block, damage = b"-", None
+    while block and damage is None:
+        try:
+            block = stream.read(_BLOCK_BYTES)
+            parser.feed(block) if block else parser.close()
+        except UNREADABLE as error:
+            damage = error
+        is_over = not block or damage is not None
+        for body in around.iterfind("*/{*}body"):
+            complete = body[:] if is_over else body[:-1]
+            yield from complete
+            del body[: len(complete)]
+    if damage is not None:
+        raise damage
 
 
 def _shown(elements: Iterable[Element], wanted: str = "") -> Iterator[Element]:
@@ -421,38 +441,40 @@ def _shown(elements: Iterable[Element], wanted: str = "") -> Iterator[Element]:
     them: controls, insertions, custom XML."""
     walk = [iter(elements)]
     while walk:
-        element = next(walk[-1], None)
-        if element is None:
+        for element in walk[-1]:
+            name = local_name(element)
+            if name == wanted or (not wanted and name in _BLOCKS):
+                yield element
+            elif name == "AlternateContent":
+                walk.append(iter(shown_alternative(element)))
+                break
+            elif len(element) and name not in NOT_SHOWN:
+                walk.append(iter(element))
+                break
+        else:
             walk.pop()
-            continue
-        name = local_name(element)
-        if name == wanted or (not wanted and (name in _PARAGRAPHS or name in ("tbl", "altChunk"))):
-            yield element
-        elif name == "AlternateContent":
-            walk.append(iter(shown_alternative(element)))
-        elif name not in NOT_SHOWN and len(element):
-            walk.append(iter(element))
 
 
 def _properties(paragraph: Element) -> _Properties:
+    first = next(iter(paragraph), None)
+    if first is None or local_name(first) != "pPr":
+        return _UNSAID
     said = _Properties()
-    for child in paragraph:
-        if local_name(child) != "pPr":
-            continue
-        for one in child:
-            match local_name(one):
-                case "pStyle":
-                    said.style = attribute(one, "val")
-                case "numPr":
-                    said.link = list_link(child)
-                case "outlineLvl":
-                    said.outline = attribute(one, "val")
-                case "rPr":
-                    said.hides_end = toggle(one, "vanish")
-                    names = {local_name(mark) for mark in one}
-                    said.ends = not names & {"del", "moveFrom"}
-        break
+    for one in first:
+        match local_name(one):
+            case "pStyle":
+                said.style = attribute(one, "val")
+            case "numPr":
+                said.link = list_link(first)
+            case "outlineLvl":
+                said.outline = attribute(one, "val")
+            case "rPr":
+                said.hides_end = toggle(one, "vanish")
+                said.ends = all(local_name(mark) not in ("del", "moveFrom") for mark in one)
     return said
+
+
+_UNSAID: Final = _Properties()
 
 
 @dataclass(frozen=True, slots=True)
@@ -500,7 +522,11 @@ def _is_deleted(row: Element) -> bool:
     )
 
 
-def _line(cells: Mapping[int, str], bar: str) -> str:
+def _tight(texts: Iterable[str]) -> Iterator[Block]:
+    return (Block(text, tight=True) for text in texts)
+
+
+def _row_line(cells: Mapping[int, str], bar: str) -> str:
     last = max((column for column, text in cells.items() if text), default=-1)
     return bar.join(cells.get(column, "") for column in range(last + 1))
 

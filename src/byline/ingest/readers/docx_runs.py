@@ -95,26 +95,23 @@ class RunReader:
         pieces: list[str] = []
         walk: list[Iterator[Element]] = [iter(paragraph)]
         while walk:
-            element = next(walk[-1], None)
-            if element is None:
+            for element in walk[-1]:
+                name = _LOCAL[element.tag]
+                if name == "r":
+                    self._run(element, style, pieces, found)
+                elif name in NOT_SHOWN:
+                    if name in _REVISED:
+                        self._follow_fields(element)
+                elif name == "oMath":
+                    self._say(math_text(element), pieces)
+                elif len(element):
+                    if name == "fldSimple":
+                        found.has_page_number |= _counts_pages(attribute(element, "instr"))
+                    is_choice = name == "AlternateContent"
+                    walk.append(iter(shown_alternative(element) if is_choice else element))
+                    break
+            else:
                 walk.pop()
-                continue
-            name = _LOCAL[element.tag]
-            if name == "r":
-                self._run(element, style, pieces, found)
-            elif name in NOT_SHOWN:
-                if name in _REVISED:
-                    self._follow_fields(element)
-            elif name == "AlternateContent":
-                walk.append(iter(shown_alternative(element)))
-            elif name == "oMath":
-                self._say(math_text(element), pieces)
-            elif name == "fldSimple":
-                words = attribute(element, "instr").split(maxsplit=1)
-                found.has_page_number |= bool(words) and words[0].upper() in _PAGE_FIELDS
-                walk.append(iter(element))
-            elif len(element):
-                walk.append(iter(element))
         found.text = "".join(pieces)
         return found
 
@@ -208,8 +205,7 @@ class RunReader:
             case "separate" if self._fields:
                 self._fields[-1].is_result = True
                 self._fields[-1].held.clear()
-                words = self._fields[-1].instruction.split(maxsplit=1)
-                found.has_page_number |= bool(words) and words[0].upper() in _PAGE_FIELDS
+                found.has_page_number |= _counts_pages(self._fields[-1].instruction)
             case "end" if self._fields:
                 ended = self._fields.pop()
                 if not ended.is_result:
@@ -333,6 +329,11 @@ def _is_on(value: str) -> bool:
     return value.lower() in ("1", "true", "on")
 
 
+def _counts_pages(instruction: str) -> bool:
+    words = instruction.split(maxsplit=1)
+    return bool(words) and words[0].upper() in _PAGE_FIELDS
+
+
 def _form_field(element: Element) -> str:
     """What a field of a form shows by itself: its box, or the entry chosen from its list."""
     entries: list[str] = []
@@ -417,6 +418,9 @@ def _arranged(kind: str, said: list[str], parts: dict[str, str], signs: dict[str
             text = signs.get("begChr", "(") + inside + signs.get("endChr", ")")
         case "func":
             text = f"{parts.get('fName', '')} {base}"
+        case "acc" | "bar":
+            sign = signs.get("chr", "\u0302") if kind == "acc" else "\u0305"
+            text = base + sign if len(base) == 1 else base
         case "limLow" | "limUpp":
             text = f"{base}_{_grouped(parts.get('lim', ''))}"
         case _:

@@ -89,7 +89,10 @@ def local(tag: object) -> str:
 
 def attribute(element: ElementTree.Element, name: str) -> str:
     """The value of an attribute in whatever namespace; "" if it is not there."""
-    return next((v for key, v in element.items() if key.rpartition("}")[2] == name), "")
+    for key, value in element.items():
+        if key.endswith(name) and key.rpartition("}")[2] == name:
+            return value
+    return ""
 
 
 def relation_id(element: ElementTree.Element) -> str:
