@@ -136,7 +136,7 @@ class _Document:
         main = self._main()
         relations = self._relations(main)
         parts = {relation.kind: relation.target for relation in relations.values()}
-        self._styles = Styles(self._root(parts.get("styles")))
+        self._styles = Styles(self._styles_root(parts.get("styles")))
         self._numbering = Numbering(self._styles, self._root(parts.get("numbering")))
         settings = self._root(parts.get("settings"))
         for name, form in _NOTE_FORMS.items():
@@ -401,6 +401,14 @@ class _Document:
             self._damaged.append(part)
             return {}
 
+    def _styles_root(self, part: str | None) -> Element | None:
+        """The styles without those of tables, which are most of the part and say nothing here."""
+        try:
+            with self._package.open(part or "") as stream:
+                return ElementTree.fromstring(_UNUSED_STYLES.sub(b"", stream.read()))
+        except UNREADABLE:
+            return self._root(part)
+
     def _root(self, part: str | None) -> Element | None:
         """A part as a tree, or None; a damaged one is noted."""
         try:
@@ -408,6 +416,11 @@ class _Document:
         except UNREADABLE:
             self._damaged.append(part or "")
             return None
+
+
+_UNUSED_STYLES: Final = re.compile(
+    rb'<w:style w:type="table".*?</w:style>|<w:latentStyles.*?</w:latentStyles>', re.DOTALL
+)
 
 
 def _children_of_body(stream: IO[bytes]) -> Iterator[Element]:

@@ -120,22 +120,23 @@ class RunReader:
         return "".join(piece for one in self._fields for piece in one.held).strip()
 
     def _run(self, run: Element, style: Style, pieces: list[str], found: Inline) -> None:
-        font = ""
+        first = next(iter(run), None)
+        properties = first if first is not None and _LOCAL[first.tag] == "rPr" else None
+        if self._is_hidden(properties, style):
+            self._follow_fields(run)
+            return
         for child in run:
             name = _LOCAL[child.tag]
             if name == "t":
                 text = child.text or ""
                 if not text.isascii() and _PRIVATE.search(text):
-                    text = _without_private(text, font)
+                    text = _without_private(text, _font(properties))
                 if not self._fields:
                     pieces.append(text)
                 else:
                     self._say(text, pieces)
             elif name == "rPr":
-                if len(child) and self._is_hidden(child, style):
-                    self._follow_fields(run)
-                    return
-                font = _font(child)
+                continue
             elif name in _LINE_BREAKS:
                 self._say("\n", pieces)
             elif name in _TABS:
@@ -217,9 +218,9 @@ class RunReader:
             if _LOCAL[one.tag] == "fldChar":
                 self._field_char(one, [], Inline())
 
-    def _is_hidden(self, properties: Element, style: Style) -> bool:
+    def _is_hidden(self, properties: Element | None, style: Style) -> bool:
         direct, by_style = None, style.vanish
-        for one in properties:
+        for one in properties if properties is not None else ():
             name = _LOCAL[one.tag]
             if name == "vanish":
                 direct = toggle(properties, "vanish")
@@ -318,8 +319,8 @@ def _without_private(text: str, font: str) -> str:
     return _PRIVATE.sub(lambda sign: _symbol(sign[0], font, sign[0]), text)
 
 
-def _font(properties: Element) -> str:
-    for one in properties:
+def _font(properties: Element | None) -> str:
+    for one in properties if properties is not None else ():
         if _LOCAL[one.tag] == "rFonts":
             return attribute(one, "ascii") or attribute(one, "hAnsi")
     return ""
