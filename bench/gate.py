@@ -12,13 +12,13 @@ from contextlib import aclosing
 from bench.report import Row
 from bench.settings import Settings
 from byline.backend.chat_client import ProbeResult
-from byline.config.schema import Ask, Config, LlamaCppBackend, Machine, OpenAIBackend
+from byline.config.schema import Ask, BackendBranch, Config, Machine, OpenAIBackend
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.dispatch.gate.admission import GateLimits
 from byline.dispatch.gate.local_gate import Gate
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.gates import Priority, Queued, Started
+from byline.domain.gates import Priority, Queued
 from byline.errors import Preempted
 from byline.observe import Feed
 
@@ -105,14 +105,6 @@ class _Client:
         return None
 
 
-class _Listener:
-    def queued(self, queued: Queued) -> None:
-        return None
-
-    def started(self, started: Started) -> None:
-        return None
-
-
 def _ignore(queued: Queued) -> None:
     return None
 
@@ -132,7 +124,7 @@ def _backend(client: _Client, *, capacity: int, max_tokens: int) -> tuple[Dispat
         },
     )
 
-    def make_client(name: str, backend: OpenAIBackend | LlamaCppBackend) -> _Client:
+    def make_client(name: str, backend: BackendBranch) -> _Client:
         return client
 
     dispatcher = Dispatcher(config, make_client, LoopClock(), Feed())
@@ -141,8 +133,8 @@ def _backend(client: _Client, *, capacity: int, max_tokens: int) -> tuple[Dispat
 
 async def _read(backend: Backend, priority: Priority = Priority.FOREGROUND) -> None:
     request = ChatRequest(({"role": "user", "content": "Hi"},))
-    async with aclosing(backend.call(request, priority, _Listener())) as deltas:
-        async for _ in deltas:
+    async with aclosing(backend.events(request, priority)) as events:
+        async for _ in events:
             pass
 
 

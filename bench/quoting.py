@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from byline.ask.ask_json import answer_json
 from byline.ask.ask_parts import AskParts
 from byline.ask.ask_progress import AskProgress
+from byline.ask.ask_shapes import AnswerShape
 from byline.ask.run import run_ask
 from byline.backend.chat_client import ChatClient
 from byline.config import schema
@@ -36,9 +36,9 @@ class Quoting:
         async for event in run_ask(request, self._backend, progress, self._parts):
             if isinstance(event, AskDone):
                 ms = (time.perf_counter() - began) * 1000
-                return judge_ask(question, answer_json(event.answer), (), ms)
+                return judge_ask(question, AnswerShape.json_of(event.answer), (), ms)
         raise AssertionError("an ask ends with Done")
 
 
-def _no_client(name: str, backend: schema.Backend) -> ChatClient:
+def _no_client(name: str, backend: schema.BackendBranch) -> ChatClient:
     raise AssertionError(f"{name} has a model; only quotes is asked here")

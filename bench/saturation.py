@@ -23,11 +23,12 @@ from bench.wire import quantile
 from byline.backend.chat_client import ChatClient
 from byline.backend.client_factory import make_client
 from byline.config.schema import Ask, Config, LlamaCppBackend, Machine, OpenAIBackend
+from byline.dispatch.calls import CallEvent
 from byline.dispatch.clock import LoopClock
 from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.dispatch.gate.admission import PREEMPTIONS_MAX
 from byline.dispatch.gate.local_gate import Gate
-from byline.domain.chat import ChatRequest, Delta
+from byline.domain.chat import ChatRequest
 from byline.domain.gates import Priority, Queued, Started
 from byline.errors import Preempted
 from byline.observe import Feed
@@ -74,9 +75,9 @@ class Office:
         dispatcher = Dispatcher(config, lambda name, config: client, LoopClock(), Feed())
         return cls(dispatcher, client, scene.request)
 
-    def call(self, worker: Worker) -> AsyncGenerator[Delta, None]:
+    def call(self) -> AsyncGenerator[CallEvent, None]:
         """Background work as Byline admits it."""
-        return self.backend.call(self.request, BG, worker)
+        return self.backend.events(self.request, BG)
 
     @property
     def backend(self) -> Backend:
@@ -94,21 +95,21 @@ class Worker:
     busy: bool = False
     preemptions: int = 0
 
-    def queued(self, queued: Queued) -> None:
-        self.busy = False
-        self.preemptions = queued.preemptions
-
-    def started(self, started: Started) -> None:
-        self.busy = True
-
-    async def work(self, call: Callable[[Worker], AsyncGenerator[Delta, None]]) -> None:
+    async def work(self, call: Callable[[], AsyncGenerator[CallEvent, None]]) -> None:
         while True:
             self.preemptions = 0
             with suppress(Preempted):
-                async with aclosing(call(self)) as deltas:
-                    async for _ in deltas:
-                        pass
+                async with aclosing(call()) as events:
+                    async for event in events:
+                        self.hear(event)
             self.busy = False
+
+    def hear(self, event: CallEvent) -> None:
+        if isinstance(event, Queued):
+            self.busy = False
+            self.preemptions = event.preemptions
+        elif isinstance(event, Started):
+            self.busy = True
 
     @property
     def undisturbed(self) -> bool:
@@ -128,7 +129,7 @@ async def table(scene: Scene, server: str) -> list[Row]:
     """The idle machine, each way to admit, and what preemption makes of the wait."""
     measured = partial(_measured, scene)
     idle, _ = await measured(None)
-    fifo, _ = await measured(lambda office, worker: office.backend.call(office.request, FG, worker))
+    fifo, _ = await measured(lambda office: office.backend.events(office.request, FG))
     first, _ = await measured(_not_disturbed)
     byline, left_out = await measured(Office.call)
     rows = [
@@ -149,7 +150,7 @@ async def table(scene: Scene, server: str) -> list[Row]:
     return rows
 
 
-async def _not_disturbed(office: Office, worker: Worker) -> AsyncGenerator[Delta, None]:
+async def _not_disturbed(office: Office) -> AsyncGenerator[CallEvent, None]:
     """Priority without preemption: a holder of the slot whom nobody tells to stop."""
     with await office.gate.enter(office.backend.name, BG):
         async with aclosing(office.client.stream(office.request)) as deltas:
@@ -159,7 +160,7 @@ async def _not_disturbed(office: Office, worker: Worker) -> AsyncGenerator[Delta
 
 async def _measured(
     scene: Scene,
-    call: Callable[[Office, Worker], AsyncGenerator[Delta, None]] | None,
+    call: Callable[[Office], AsyncGenerator[CallEvent, None]] | None,
 ) -> tuple[list[float], int]:
     """First tokens of people in milliseconds beside such background calls, and how many were left
     out."""

@@ -16,6 +16,7 @@ class Settings:
     `litellm` is a virtual environment with the LiteLLM proxy, to stand beside us in the same run.
     `peers` is a virtual environment with bm25s, txtai and haystack-ai, to stand beside our search.
     `cache` is a folder for vectors that took long to make; None: they go with the run.
+    `files` is a folder of files to be read; None: those that lie with `data`.
     `passages` are the collection sizes that search is measured at.
     """
 
@@ -24,11 +25,13 @@ class Settings:
     litellm: Path | None = None
     peers: Path | None = None
     cache: Path | None = None
+    files: Path | None = None
     passages: tuple[int, ...] = (10_000, 100_000)
 
 
 def settings_from(environ: Mapping[str, str], scratch: Path) -> Settings:
-    """Read `BYLINE_BENCH_DATA`, `…_LITELLM`, `…_PEERS`, `…_CACHE` and `…_PASSAGES` (comma list)."""
+    """Read `BYLINE_BENCH_DATA`, `…_LITELLM`, `…_PEERS`, `…_CACHE`, `…_FILES` and `…_PASSAGES` (a
+    list)."""
     passages = environ.get("BYLINE_BENCH_PASSAGES", "")
     return Settings(
         scratch=scratch,
@@ -36,6 +39,7 @@ def settings_from(environ: Mapping[str, str], scratch: Path) -> Settings:
         litellm=_folder(environ.get("BYLINE_BENCH_LITELLM")),
         peers=_folder(environ.get("BYLINE_BENCH_PEERS")),
         cache=_folder(environ.get("BYLINE_BENCH_CACHE")),
+        files=_folder(environ.get("BYLINE_BENCH_FILES")),
         passages=tuple(int(size) for size in passages.split(","))
         if passages
         else (10_000, 100_000),

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from babel.messages.extract import extract_from_dir
 
+from byline.ask import reason_words
 from byline.web.translations import LANGUAGES, SOURCE_LANGUAGE, areas
 
 
 def extracted() -> dict[str | tuple[str, ...], list[str]]:
-    """Every English text (or singular and plural) that the pages show, with its places
-    (`file:line`)."""
+    """Every English text (or singular and plural) that the pages show, with its places:
+    `file:line`, or the file of the sentences that pages share with JSON."""
     found: dict[str | tuple[str, ...], list[str]] = {}
     with as_file(files("byline.web")) as folder:
         for name, line, message, _, _ in extract_from_dir(
@@ -29,6 +30,8 @@ def extracted() -> dict[str | tuple[str, ...], list[str]]:
             keywords={"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "_count": (1, 2)},
         ):
             found.setdefault(message, []).append(f"{name}:{line}")
+    for english in reason_words.all_sentences():
+        found.setdefault(english, []).append("ask/reason_words.py")
     return found
 
 

@@ -30,7 +30,7 @@ from bench.settings import Settings
 from bench.studies.run_study import run_study
 from byline.config import schema
 from byline.domain.documents import Chunk, ExtractedText, Heading
-from byline.domain.searches import QueryForm, SearchHit, SearchRequest
+from byline.domain.searches import Filters, QueryForm, SearchHit, SearchRequest, one_collection
 from byline.ingest.passages.chunking import chunk
 from byline.search.index.lexical_index import IndexedPassage, index_passages
 from byline.search.search import Searcher
@@ -102,13 +102,11 @@ async def measured(folder: Path, size: Size, database: Database) -> list[Row]:
     for question, paragraph, _ in judged:
         relevant.setdefault(question, set()).add(paragraph)
     tally, ranked = _Tally(), []
-    searcher = Searcher(database)
+    searcher, only = Searcher(database), Filters(one_collection(collection))
     for asked in lines(folder, "queries"):
         if asked["id"] not in relevant:
             continue
-        found = await searcher.search(
-            SearchRequest(asked["text"], 40, collection, form=QueryForm.QUESTION)
-        )
+        found = await searcher.search(SearchRequest(asked["text"], 40, only, QueryForm.QUESTION))
         covered = [_paragraphs(hit, spans[hit.document_id]) for hit in found.hits]
         order = dict.fromkeys(key for keys in covered for key in keys)
         ranked += [ScoredDoc(asked["id"], key, -rank) for rank, key in enumerate(list(order)[:10])]

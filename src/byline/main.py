@@ -278,8 +278,8 @@ async def _open_services(
 
 def _clients(
     config: schema.Config, home: Path
-) -> Callable[[str, schema.LlamaCppBackend | schema.OpenAIBackend], ChatClient]:
-    def client(name: str, backend: schema.LlamaCppBackend | schema.OpenAIBackend) -> ChatClient:
+) -> Callable[[str, schema.BackendBranch], ChatClient]:
+    def client(name: str, backend: schema.BackendBranch) -> ChatClient:
         slots = config.machines[backend.machine].capacity
         return make_client(name, backend, home=home, slots=slots)
 

@@ -196,6 +196,11 @@ class Metrics:
             ["state"],
             registry=self.registry,
         )
+        self._partly_read = Gauge(
+            "byline_documents_partly_read",
+            "Documents of whose file something was not read.",
+            registry=self.registry,
+        )
         self._oldest = Gauge(
             "byline_documents_unread_oldest_seconds",
             "For how long the first of them has waited.",
@@ -232,6 +237,10 @@ class Metrics:
         self._oldest.set(backlog.oldest_s if known else nan)
         self._stalled.set(backlog.state is BacklogState.STALLED if known else nan)
         self._disk_free.set(disk.free_bytes)
+
+    def partly_read(self, documents: int | None) -> None:
+        """How many documents were not wholly read; None if it cannot be told now."""
+        self._partly_read.set(nan if documents is None else documents)
 
     def exposition(self, gates: Iterable[GateStatus]) -> bytes:
         """Everything in the Prometheus text format; gates are read at the moment of asking."""

@@ -210,6 +210,7 @@ async def test_health_readiness_and_metrics(site: Site) -> None:
         assert response.headers["Content-Type"].startswith("text/plain")
     assert 'byline_asks_total{backend="gemma-macmini",status="completed"} 1.0' in text
     assert 'byline_gate_running{machine="macbook"} 0.0' in text
+    assert "byline_documents_partly_read 0.0" in text
 
 
 async def test_a_question_asked_on_the_page_becomes_an_article(

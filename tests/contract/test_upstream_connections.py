@@ -12,10 +12,10 @@ from dataclasses import replace
 import pytest
 from contract_servers import ModelServer, asking, read
 
-from byline.backend.authorship import SERVER_KINDS
 from byline.backend.connections import open_socket
 from byline.backend.http_session import HTTP_LIMITS
 from byline.backend.openai_client import environment_key
+from byline.backend.server_kinds import SERVER_KINDS
 from byline.errors import BackendUnavailable, LlmError
 from byline.testing.machine import FakeMachine
 

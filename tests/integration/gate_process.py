@@ -38,19 +38,6 @@ def say(**words: Any) -> None:
     print(json.dumps(words), flush=True)
 
 
-class Teller:
-    """Tells how one call fares."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def queued(self, queued: Queued) -> None:
-        say(call=self.name, event="queued", position=queued.position, ahead=queued.ahead)
-
-    def started(self, started: Started) -> None:
-        say(call=self.name, event="started")
-
-
 class Caller:
     """Makes calls of the one backend."""
 
@@ -66,15 +53,19 @@ class Caller:
 
     async def told(self, wanted: dict[str, Any]) -> None:
         name = wanted["call"]
-        ended = await self.end(Priority(wanted["priority"]), Teller(name))
+        ended = await self.end(Priority(wanted["priority"]), name)
         say(call=name, event=ended)
 
-    async def end(self, priority: Priority, teller: Teller | None) -> str:
-        """How a call ends: `done`, or the code of its error."""
+    async def end(self, priority: Priority, name: str = "") -> str:
+        """How a call ends: `done`, or the code of its error. One with a name tells how it fares."""
         try:
-            async with aclosing(self.dispatcher.default.call(QUESTION, priority, teller)) as deltas:
-                async for _ in deltas:
-                    pass
+            async with aclosing(self.dispatcher.default.events(QUESTION, priority)) as events:
+                async for event in events:
+                    if name and isinstance(event, Queued):
+                        place = {"position": event.position, "ahead": event.ahead}
+                        say(call=name, event="queued", **place)
+                    elif name and isinstance(event, Started):
+                        say(call=name, event="started")
         except BylineError as error:
             return error.code
         return "done"
@@ -84,7 +75,7 @@ class Caller:
         fates: Counter[str] = Counter()
 
         async def one() -> None:
-            task = asyncio.create_task(self.end(chance.choice(list(Priority)), None))
+            task = asyncio.create_task(self.end(chance.choice(list(Priority))))
             if chance.random() < 0.4:
                 # Anywhere in its life: in the queue, on its way to the slot, or in the answer.
                 await asyncio.wait([task], timeout=chance.uniform(0, 0.1))

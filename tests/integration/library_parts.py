@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 
 from byline.config import schema
-from byline.domain.documents import Document, DocumentState, ExtractedText
+from byline.domain.documents import Document, DocumentState, ExtractedText, ReadingWarning
 from byline.ingest.extraction.file_extractor import Extraction
 from byline.ingest.jobs import DocumentJobs
 from byline.ingest.library.document_library import Library
@@ -45,6 +45,7 @@ class ScriptedExtractor:
     faults_between: list[Exception] = field(default_factory=list)
     hold_between: asyncio.Event | None = None
     between: asyncio.Event = field(default_factory=asyncio.Event)
+    warnings: tuple[ReadingWarning, ...] = ()
 
     @asynccontextmanager
     async def extract(
@@ -62,7 +63,8 @@ class ScriptedExtractor:
         spans = [(*found.span(), None, "") for found in PARAGRAPH.finditer(text)]
         passages = [(text[start:end], "") for start, end, _, _ in spans]
         blocks = analysed(passages, title=called, at_once=self.at_once)
-        yield Extraction(ExtractedText(text, called, "text/plain"), spans, self._told(blocks))
+        extracted = ExtractedText(text, called, "text/plain", warnings=self.warnings)
+        yield Extraction(extracted, spans, self._told(blocks))
 
     async def _told(self, blocks: Iterator[AnalysedPassages]) -> AsyncIterator[AnalysedPassages]:
         for block in blocks:

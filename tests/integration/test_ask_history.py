@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from byline.ask.ask_json import transcript
+from byline.ask.ask_shapes import RefusalShape
 from byline.ask.history.ask_records import AskRecords
 from byline.ask.history.conversation_records import Conversations
 from byline.domain.ask_filters import AskFilters, ListedAsk
@@ -25,6 +26,7 @@ from byline.domain.asks import (
     Token,
 )
 from byline.domain.gates import Queued
+from byline.domain.reasons import RefusalReason
 from byline.errors import BackendUnavailable, BadRequest
 from byline.store.database import Database
 from byline.store.presence import Presence
@@ -177,7 +179,7 @@ async def test_a_list_tells_who_answered_or_why_nobody_did(history: History) -> 
     error = BackendUnavailable("qwen-macbook", "ConnectError", machine="macbook")
     down = {"error": error, "error_reason": "macbook_unavailable", "reason": "ConnectError"}
     await history.keep("down", status=AskStatus.UNAVAILABLE, backend="qwen-macbook", **down)
-    refusal = Refusal("no_match", "Nothing in your documents speaks of this.")
+    refusal = Refusal(RefusalReason.NO_MATCH)
     await history.keep("refused", status=AskStatus.NO_EVIDENCE, refusal=refusal)
     by_question: dict[str, ListedAsk] = {
         ask.question: ask for ask in (await history.records.list(10, None))[0]
@@ -189,7 +191,7 @@ async def test_a_list_tells_who_answered_or_why_nobody_did(history: History) -> 
     assert by_question["down"].reason == "ConnectError"
     assert by_question["down"].error
     refused = by_question["refused"].refusal
-    assert refused is not None and refused["message"] == refusal.message
+    assert refused == RefusalShape.json_of(refusal)
 
 
 async def test_conversations_are_found_by_their_title_and_by_what_was_asked_in_them(

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from search_corpus import Draft, add, add_document
 
-from byline.domain.searches import Filters, SearchHit, SearchRequest
+from byline.domain.searches import Filters, SearchHit, SearchRequest, one_collection
 from byline.search import filters
 from byline.search.index import candidates
 from byline.search.search import Searcher
@@ -120,5 +120,5 @@ async def test_a_small_collection_is_searched_whole_in_a_large_library(database:
     _, inside = await add(
         database, *[f"rent {n} of garage {n * 3}" for n in range(90)], collection="garage"
     )
-    found = await hits(database, "rent of garage", Filters("garage"), limit=100)
+    found = await hits(database, "rent of garage", Filters(one_collection("garage")), limit=100)
     assert {hit.passage_id for hit in found} == set(inside)

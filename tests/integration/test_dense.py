@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from search_corpus import Draft, add_document
 
-from byline.domain.searches import Filters
+from byline.domain.searches import Filters, one_collection
 from byline.search.dense import DenseQuery, search_dense
 from byline.search.filters import SearchScope, document_parameters, measure_scope, with_conditions
 from byline.search.lexical import WeightedQuery
@@ -47,7 +47,7 @@ async def share(
     connection: AsyncConnection[DictRow], space: VectorSpace, collection: str | None = None
 ) -> float:
     """How much of the passages is in a space."""
-    found = await searchable_space(connection, {space.fingerprint}, collection)
+    found = await searchable_space(connection, {space.fingerprint}, one_collection(collection))
     assert found is not None
     return found.share
 
@@ -91,7 +91,7 @@ async def test_a_collection_however_small_is_found_in_a_large_one(database: Data
         await connection.execute("SET LOCAL enable_seqscan = off")
         await connection.execute("SET LOCAL enable_sort = off")
         found = await search_dense(
-            connection, DenseQuery(space, axis(0, 1.0), 3, SearchScope("few"))
+            connection, DenseQuery(space, axis(0, 1.0), 3, SearchScope(frozenset({"few"})))
         )
     assert {id_ for id_, _ in found.hits} == set(ids)
 
@@ -108,7 +108,7 @@ async def test_a_filter_is_asked_of_what_the_graph_finds(database: Database) -> 
         narrow = await measure_scope(connection, filters)
         assert narrow.is_narrow
         broad = SearchScope(
-            *(None, 1, 10**6, document_parameters(filters)),
+            *(frozenset(), 1, 10**6, document_parameters(filters)),
             with_conditions(statements("filters")["within_many"]),
         )
         await connection.execute("SET LOCAL enable_seqscan = off")

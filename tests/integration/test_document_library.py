@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 
 from byline.config import schema
 from byline.domain.documents import DocumentChanges, DocumentState
-from byline.domain.searches import Filters, PassagePosition, SearchRequest
+from byline.domain.searches import Filters, PassagePosition, SearchRequest, one_collection
 from byline.errors import (
     BadRequest,
     DatabaseUnavailable,
@@ -115,7 +115,14 @@ async def test_the_same_file_added_many_times_at_once_is_one_document(
     assert len({one.document.id for one in added}) == 1
     assert sorted(one.duplicate for one in added) == [False] + [True] * 7
     assert (
-        len((await library.catalogue.list(limit=10, cursor=None, collection="new")).documents) == 1
+        len(
+            (
+                await library.catalogue.list(
+                    limit=10, cursor=None, filters=Filters(one_collection("new"))
+                )
+            ).documents
+        )
+        == 1
     )
 
 
@@ -216,7 +223,9 @@ async def test_documents_are_listed_newest_first_page_by_page(
     names: list[str] = []
     cursor: str | None = None
     while True:
-        page = await library.catalogue.list(limit=2, cursor=cursor, collection="default")
+        page = await library.catalogue.list(
+            limit=2, cursor=cursor, filters=Filters(one_collection("default"))
+        )
         names += [document.name for document in page.documents]
         if page.next is None:
             break
@@ -227,12 +236,14 @@ async def test_documents_are_listed_newest_first_page_by_page(
 @pytest.mark.parametrize("cursor", ["x", "e30", "WyJhIiwgImIiXQ", "[]", "한글"])
 async def test_a_broken_cursor_is_a_bad_request(library: Library, cursor: str) -> None:
     with pytest.raises(BadRequest):
-        await library.catalogue.list(limit=2, cursor=cursor, collection=None)
+        await library.catalogue.list(limit=2, cursor=cursor)
 
 
 async def test_an_unknown_collection_is_refused_naming_the_known(library: Library) -> None:
     with pytest.raises(BadRequest) as refusal:
-        await library.catalogue.list(limit=2, cursor=None, collection="nowhere")
+        await library.catalogue.list(
+            limit=2, cursor=None, filters=Filters(one_collection("nowhere"))
+        )
     assert "default" in refusal.value.remedy
 
 
@@ -262,7 +273,7 @@ async def test_what_cannot_be_taken_is_refused_at_once_and_leaves_nothing(
     async with running_library(database, blobs, config, IngestFolders.under(tmp_path)) as library:
         with pytest.raises(error) as refusal:
             await library.add(written(tmp_path, content), name=name, collection=collection)
-        assert (await library.catalogue.list(limit=9, cursor=None, collection=None)).documents == []
+        assert (await library.catalogue.list(limit=9, cursor=None)).documents == []
     assert kept(tmp_path) == 0
     if error is TooLarge:
         assert "ingest.file_bytes_max" in str(refusal.value)
@@ -277,7 +288,7 @@ async def test_a_full_disk_leaves_nothing_half_stored(
     monkeypatch.setattr(blobs, "put", full)
     with pytest.raises(StorageFull):
         await library.add(written(tmp_path, b"text"), name="a.txt", collection="default")
-    assert (await library.catalogue.list(limit=9, cursor=None, collection=None)).documents == []
+    assert (await library.catalogue.list(limit=9, cursor=None)).documents == []
     assert await library.jobs(9) == []
 
 
@@ -295,7 +306,7 @@ async def test_a_file_whose_row_was_not_written_is_removed(
         await library.add(written(tmp_path, b"text"), name="a.txt", collection="default")
     await library.sweep()
     assert kept(tmp_path) == 0
-    assert (await library.catalogue.list(limit=9, cursor=None, collection=None)).documents == []
+    assert (await library.catalogue.list(limit=9, cursor=None)).documents == []
 
 
 async def test_a_document_and_its_job_are_queued_together(

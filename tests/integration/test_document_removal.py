@@ -13,7 +13,7 @@ from search_corpus import Draft, add_document, counted, statistics
 
 from byline.config import schema
 from byline.domain.documents import DocumentChanges, DocumentState
-from byline.domain.searches import EVERYTHING, Filters, SearchRequest
+from byline.domain.searches import EVERYTHING, Filters, SearchRequest, one_collection
 from byline.errors import BadRequest, Invalid, NotFound
 from byline.ingest.library.document_library import Library
 from byline.search.dense import DenseQuery, search_dense
@@ -40,8 +40,9 @@ def quiet_library(database: Database, home: Path) -> Library:
     return Library(database, open_blobs(schema.Storage(), home), schema.Ingest(), NoQueue())
 
 
-async def found(database: Database, query: str, **where: str) -> list[str]:
-    result = await Searcher(database).search(SearchRequest(query, **where))  # type: ignore[arg-type]
+async def found(database: Database, query: str, collection: str | None = None) -> list[str]:
+    where = Filters(one_collection(collection))
+    result = await Searcher(database).search(SearchRequest(query, filters=where))
     return [hit.document_id for hit in result.hits]
 
 
@@ -201,7 +202,9 @@ async def test_a_moved_document_is_found_in_its_new_collection_and_both_are_coun
     assert document.collection == "home"
     assert await found(database, "lease", collection="home") == [moved]
     assert moved not in await found(database, "lease", collection="default")
-    assert [await near(database, space, Filters(name)) for name in ("home", "default")] == [1, 1]
+    assert [
+        await near(database, space, Filters(one_collection(name))) for name in ("home", "default")
+    ] == [1, 1]
     assert await statistics(database) == await counted(database)
     vectors = await rows(
         database.url,

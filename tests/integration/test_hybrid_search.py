@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from search_corpus import Draft, add_document
 
-from byline.domain.searches import Filters, SearchRequest
+from byline.domain.searches import Filters, SearchRequest, one_collection
 from byline.errors import BadRequest, EmbedderUnavailable
 from byline.search.search import Searcher
 from byline.store.binary_copy import vector_text
@@ -189,7 +189,9 @@ async def test_filters_hold_for_both_legs(database: Database, space: VectorSpace
             connection, space, Draft(["A dog in the other collection."], collection="other")
         )
     searcher = Searcher(database, Knowing())
-    in_collection = await searcher.search(SearchRequest("pet", collection="other"))
+    in_collection = await searcher.search(
+        SearchRequest("pet", filters=Filters(one_collection("other")))
+    )
     assert [hit.document_id for hit in in_collection.hits] == [id_]
     in_document = await searcher.search(SearchRequest("pet", filters=Filters(documents=(id_,))))
     assert [hit.document_id for hit in in_document.hits] == [id_]
@@ -201,7 +203,9 @@ async def test_a_refused_search_lets_go_of_its_embedding(
     embedder = Knowing()
     embedder.wait = asyncio.Event()
     with pytest.raises(BadRequest, match="no collection named 'nowhere'"):
-        await Searcher(database, embedder).search(SearchRequest("pet", collection="nowhere"))
+        await Searcher(database, embedder).search(
+            SearchRequest("pet", filters=Filters(one_collection("nowhere")))
+        )
     assert embedder.gave_up or not embedder.asked
 
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from search_corpus import Draft, add, add_document, counted, sentences, statistics
 
-from byline.domain.searches import SearchRequest
+from byline.domain.searches import Filters, SearchRequest, one_collection
 from byline.search.index import bm25, lexical_index, stats_compaction
 from byline.search.search import Searcher
 from byline.store.database import Database
@@ -123,7 +123,9 @@ async def test_counts_are_right_before_and_after_they_are_folded(
 
     assert await rows_of(database, "lexical_changes") == 0
     assert await statistics(database) == await counted(database)
-    after = await Searcher(database).search(SearchRequest("router warranty", collection="default"))
+    after = await Searcher(database).search(
+        SearchRequest("router warranty", filters=Filters(one_collection("default")))
+    )
     assert [hit.score for hit in after.hits] == [hit.score for hit in before.hits]
     assert after.coverage == before.coverage
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from search_corpus import add
 
-from byline.domain.searches import QueryForm, SearchRequest, SearchResult
+from byline.domain.searches import Filters, QueryForm, SearchRequest, SearchResult, one_collection
 from byline.search.search import Searcher
 from byline.store.database import Database
 
@@ -47,7 +47,7 @@ async def test_a_word_that_somebody_wrote_is_that_word(database: Database) -> No
 async def test_what_another_collection_holds_is_not_meant_in_this_one(database: Database) -> None:
     await add(database, *TEXTS)
     await add(database, "Warrants were served.", collection="court")
-    found = await searched(database, "warrenty", collection="court")
+    found = await searched(database, "warrenty", filters=Filters(one_collection("court")))
     assert found.hits == ()
     assert found.read_as.respelt == {}
 

@@ -222,6 +222,17 @@ async def test_documents_that_nobody_reads_are_told(database: Database) -> None:
     assert found.remedy
 
 
+async def test_documents_that_were_not_wholly_read_are_counted(database: Database) -> None:
+    async with checkup_of(database, None) as checkup:
+        async with database.connection() as connection:
+            await add_document(connection, Draft(("One.",), title="whole"))
+            await add_document(connection, Draft(("Two.",), title="partly"))
+            await connection.execute(
+                """UPDATE documents SET warnings = '[{"code": "no_ocr"}]' WHERE title = 'partly'"""
+            )
+        assert await checkup.partly_read() == 1
+
+
 async def test_a_full_disk_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     async with checkup_of(database, None) as checkup:
         assert (await checkup.readiness()).disk.free_bytes > 0

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from search_corpus import Draft, add, add_document
 
-from byline.domain.searches import QueryForm, SearchRequest
+from byline.domain.reasons import SearchNote, SearchNoteCode
+from byline.domain.searches import Filters, QueryForm, SearchRequest, one_collection
 from byline.search.index import vocabulary
 from byline.search.index.reindexing import ensure_current_index
 from byline.search.search import Searcher
@@ -73,7 +74,7 @@ async def test_a_search_says_which_words_a_prefix_stands_for(searcher: Searcher)
 async def test_a_prefix_that_no_word_has_is_said(searcher: Searcher) -> None:
     found = await searcher.search(SearchRequest("zebr* kittens"))
     assert [hit.text for hit in found.hits] == [OTHER]
-    assert found.notes == ("No word begins with “zebr”.",)
+    assert found.notes == (SearchNote(SearchNoteCode.UNUSED_PREFIX, {"prefix": "zebr"}),)
     assert found.coverage < 1
 
 
@@ -84,7 +85,7 @@ async def test_words_of_other_collections_and_of_deleted_documents_are_left_out(
     await add(database, "Invite them.", collection="school")
     async with database.connection() as connection:
         await connection.execute("DELETE FROM documents WHERE id = %s", [gone])
-    found = await searcher.search(SearchRequest("inv*", collection="school"))
+    found = await searcher.search(SearchRequest("inv*", filters=Filters(one_collection("school"))))
     assert found.read_as.prefixes == {"inv": ("invite",)}
 
 
@@ -95,7 +96,8 @@ async def test_more_words_than_a_query_takes_are_cut_and_it_is_said(
     await add(database, "prea preb prec pred pree", "pree")
     found = await Searcher(database).search(SearchRequest("pre*"))
     assert found.read_as.prefixes == {"pre": ("pree", "prea", "preb", "prec")}
-    assert found.notes == ("More words begin with “pre” than the 4 taken.",)
+    cut = {"prefix": "pre", "words": 4}
+    assert found.notes == (SearchNote(SearchNoteCode.PREFIX_IS_CUT, cut),)
 
 
 async def test_a_question_has_no_prefixes(searcher: Searcher) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from search_corpus import add
 
+from byline.domain.reasons import SearchNote, SearchNoteCode
 from byline.domain.searches import Filters, QueryForm, SearchRequest
 from byline.search import lexical
 from byline.search.index import candidates
@@ -87,7 +88,8 @@ async def test_a_day_is_found_in_either_language(searcher: Searcher) -> None:
 async def test_a_phrase_nobody_wrote_finds_nothing_and_says_so(searcher: Searcher) -> None:
     found = await searcher.search(SearchRequest('"May is due"'))
     assert found.hits == ()
-    assert "“May is due”" in found.notes[0]
+    phrases = {"phrases": "“May is due”"}
+    assert found.notes == (SearchNote(SearchNoteCode.NO_PHRASE, phrases),)
     assert found.read_as.phrases == ("May is due",)
     nowhere = await searcher.search(SearchRequest('"zebra rent"'))
     assert nowhere.hits == ()

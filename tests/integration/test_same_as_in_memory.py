@@ -22,8 +22,9 @@ from byline.ask.ask_ports import AskHistory, ConversationHistory, DocumentSearch
 from byline.ask.history.ask_records import AskRecords
 from byline.ask.history.conversation_records import Conversations
 from byline.domain.asks import AskAnswer, AskRequest, AskStatus
+from byline.domain.callers import AccessScope, Caller
 from byline.domain.documents import Document, DocumentChanges, DocumentSelection, DocumentState
-from byline.domain.searches import Filters, SearchRequest
+from byline.domain.searches import Filters, SearchRequest, one_collection
 from byline.errors import BadRequest, NotFound
 from byline.ingest.library.document_library import Library
 from byline.ingest.library_ports import DocumentLibrary
@@ -33,6 +34,7 @@ from byline.store.presence import Presence
 
 BOTH = pytest.mark.parametrize("kind", ["real", "double"])
 NOBODY = str(uuid.UUID(int=0))
+K1 = Caller("k1", frozenset(AccessScope), frozenset({"letters"}))
 MOMENT = "2026-01-01T12:00:00+00:00"
 EVENT = {"seq": 1, "type": "token", "since": MOMENT, "at": MOMENT, "data": {"text": "Yes."}}
 LEASE = "The rent is due on the third working day of each month."
@@ -177,6 +179,30 @@ async def test_a_conversation_keeps_its_title_when_a_bad_one_is_refused(
     assert (await history.conversations.get(made.id)).title == "Rent"
 
 
+@BOTH
+async def test_the_history_of_one_caller_is_not_there_for_another(history: History) -> None:
+    theirs = await history.conversations.create("Rent")
+    ask = await history.ask("Is it due?", theirs.id)
+    other = History(history.records.for_caller(K1), history.conversations.for_caller(K1))
+    for use in (
+        other.records.get(ask),
+        other.records.delete(ask),
+        other.records.turns(theirs.id),
+        other.conversations.get(theirs.id),
+        other.conversations.rename(theirs.id, "Mine"),
+        other.conversations.delete(theirs.id),
+    ):
+        with pytest.raises(NotFound):
+            await use
+    assert list(await other.records.events(ask, 0)) == []
+    assert list(await other.conversations.asks(theirs.id)) == []
+    assert await other.records.list(10, None) == ([], None)
+    assert await other.conversations.list(10, None) == ([], None)
+    own = await other.ask("Mine?", (await other.conversations.create("Mine")).id)
+    assert [one.id for one in (await other.records.list(10, None))[0]] == [own]
+    assert [one.id for one in (await history.records.list(10, None))[0]] == [ask]
+
+
 @dataclass
 class Shelf:
     library: DocumentLibrary
@@ -269,6 +295,35 @@ async def test_a_document_deleted_or_never_there_is_not_found(shelf: Shelf) -> N
         assert (list(page.passages), page.next) == ([], None)
 
 
+@BOTH
+async def test_a_document_is_there_only_for_who_sees_its_collection(shelf: Shelf) -> None:
+    added, removed = await shelf.add(LEASE), await shelf.add("Removed.", "old.txt")
+    await shelf.library.removals.remove([removed.id])
+    seen = shelf.library.for_caller(K1)
+    for use in (
+        seen.get(added.id),
+        seen.text(added.id),
+        seen.file(added.id),
+        seen.retry(added.id),
+        seen.change(added.id, DocumentChanges(title="Mine")),
+        seen.delete(added.id),
+        seen.removals.remove([added.id]),
+        seen.removals.restore([removed.id]),
+        seen.add(shelf.folder / "upload", name="mine.txt", collection="default"),
+    ):
+        with pytest.raises(NotFound):
+            await use
+    page = await seen.catalogue.list(limit=10, cursor=None)
+    passages = await seen.catalogue.passages(added.id, limit=10, cursor=None)
+    assert (list(page.documents), list(passages.passages)) == ([], [])
+    assert list(await seen.catalogue.collections()) == []
+    assert list(await seen.removals.hidden(10)) == list(await seen.jobs(10)) == []
+    assert sum((await seen.catalogue.counts(Filters(), DocumentSelection())).values()) == 0
+    again = await seen.add(shelf.folder / "upload", name="mine.txt", collection="letters")
+    assert (again.duplicate, again.document.name) == (False, "mine.txt")
+    assert (await shelf.library.get(added.id)).name == "lease.txt"
+
+
 @pytest.fixture
 async def search(kind: str, database: Database) -> DocumentSearch:
     if kind == "double":
@@ -292,7 +347,15 @@ async def test_a_search_gives_the_passage_the_question_and_how_it_was_found(
 
 
 @BOTH
-@pytest.mark.parametrize("where", [Filters("letters"), Filters(tags=("",))])
+async def test_a_search_finds_nothing_for_who_sees_no_collection_it_is_in(
+    search: DocumentSearch,
+) -> None:
+    found = await search.for_caller(K1).search(SearchRequest("rent due"))
+    assert found.hits == ()
+
+
+@BOTH
+@pytest.mark.parametrize("where", [Filters(one_collection("letters")), Filters(tags=("",))])
 async def test_a_search_of_what_there_cannot_be_is_refused(
     search: DocumentSearch, where: Filters
 ) -> None:

@@ -10,7 +10,8 @@ from itertools import product
 import pytest
 from search_corpus import Draft, add, add_document
 
-from byline.domain.searches import Filters, SearchRequest
+from byline.domain.reasons import SearchNote, SearchNoteCode
+from byline.domain.searches import Filters, SearchRequest, one_collection
 from byline.errors import BadRequest
 from byline.search import filters
 from byline.search.index import candidates
@@ -38,8 +39,11 @@ async def found_in(database: Database, wanted: Filters, query: str = "rent") -> 
         (Filters(path="100%_"), Draft([TEXT], path="100%_/rent.txt")),
         (Filters(added_from=JUNE), Draft([TEXT], added=JUNE)),
         (Filters(added_from=datetime(2026, 5, 31, tzinfo=UTC)), Draft([TEXT], added=JUNE)),
-        (Filters(collection="garage"), Draft([TEXT], collection="garage")),
-        (Filters("garage", tags=("tax",)), Draft([TEXT], collection="garage", tags=["tax"])),
+        (Filters(one_collection("garage")), Draft([TEXT], collection="garage")),
+        (
+            Filters(one_collection("garage"), tags=("tax",)),
+            Draft([TEXT], collection="garage", tags=["tax"]),
+        ),
     ],
 )
 async def test_only_what_passes_the_filter_is_found(
@@ -125,8 +129,8 @@ async def test_a_tag_nobody_has_finds_nothing_and_says_so(database: Database) ->
     )
     assert found.hits == ()
     assert found.notes == (
-        "No document has the tag “steuer”.",
-        "No document has the tag “taxes”.",
+        SearchNote(SearchNoteCode.UNUSED_TAG, {"tag": "steuer"}),
+        SearchNote(SearchNoteCode.UNUSED_TAG, {"tag": "taxes"}),
     )
 
 
@@ -134,16 +138,34 @@ async def test_a_filter_nothing_passes_says_so(database: Database) -> None:
     await add(database, TEXT)
     searcher = Searcher(database)
     nothing = await searcher.search(SearchRequest("rent", filters=Filters(languages=("sw",))))
-    assert nothing.notes == ("No document passes the filter.",)
+    assert nothing.notes == (SearchNote(SearchNoteCode.NOTHING_PASSES),)
     await add(database, tags=["empty"])
     empty = await searcher.search(SearchRequest("rent", filters=Filters(tags=("empty",))))
-    assert empty.notes == ("None of the 1 documents that pass the filter has text yet.",)
+    assert empty.notes == (SearchNote(SearchNoteCode.NO_TEXT_YET, {"documents": 1}),)
     some = await searcher.search(SearchRequest("zebra", filters=Filters(types=("text",))))
     assert (some.hits, some.notes) == ((), ())
 
 
+async def test_a_search_of_several_collections_finds_what_is_in_any_of_them(
+    database: Database,
+) -> None:
+    for name in ("garage", "attic", "cellar"):
+        await add(database, f"the lease of the {name}", collection=name)
+    searcher = Searcher(database)
+    two = Filters(frozenset({"garage", "attic"}))
+    for where in (two, replace(two, types=("text",))):
+        found = await searcher.search(SearchRequest("lease", filters=where))
+        assert {hit.text for hit in found.hits} == {
+            "the lease of the garage",
+            "the lease of the attic",
+        }
+    with pytest.raises(BadRequest, match="neither"):
+        gone = Filters(frozenset({"nowhere", "neither"}))
+        await searcher.search(SearchRequest("lease", filters=gone))
+
+
 async def test_an_unknown_collection_is_refused_whatever_else_is_asked(database: Database) -> None:
-    wanted = Filters("nowhere", tags=("tax",))
+    wanted = Filters(one_collection("nowhere"), tags=("tax",))
     with pytest.raises(BadRequest, match="nowhere") as refused:
         await Searcher(database).search(SearchRequest("rent", filters=wanted))
     assert "default" in refused.value.remedy

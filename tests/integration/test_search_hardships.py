@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from search_corpus import Draft, add, add_document, counted, sentences, statistics
 
+from byline.domain.reasons import SearchNote, SearchNoteCode
 from byline.domain.searches import Filters, QueryForm, SearchRequest
 from byline.search import filters
 from byline.search.index import lexical_index, stats_compaction
@@ -163,4 +164,4 @@ async def test_a_filter_by_documents_that_are_gone_finds_nothing(database: Datab
         await connection.execute("DELETE FROM documents WHERE id = %s", [gone])
     wanted = Filters(documents=(gone, str(uuid.uuid4())))
     found = await Searcher(database).search(SearchRequest("lease", filters=wanted))
-    assert (found.hits, found.notes) == ((), ("No document passes the filter.",))
+    assert (found.hits, found.notes) == ((), (SearchNote(SearchNoteCode.NOTHING_PASSES),))

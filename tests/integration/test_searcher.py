@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from search_corpus import add
 
-from byline.domain.searches import SearchRequest
+from byline.domain.searches import Filters, SearchRequest, one_collection
 from byline.errors import BadRequest
 from byline.search.search import LIMIT_MAX, Searcher
 from byline.store.database import Database
@@ -123,11 +123,13 @@ async def test_a_collection_confines_the_search_and_its_statistics(database: Dat
     _, [other] = await add(database, "parking is free", collection="garage")
     searcher = Searcher(database)
 
-    found = await searcher.search(SearchRequest("lease parking", collection="garage"))
+    found = await searcher.search(
+        SearchRequest("lease parking", filters=Filters(one_collection("garage")))
+    )
 
     assert [hit.passage_id for hit in found.hits] == [wanted, other]
     # In the garage `lease` is the rarer word, though not in all collections together.
-    alone = await searcher.search(SearchRequest("lease", collection="garage"))
+    alone = await searcher.search(SearchRequest("lease", filters=Filters(one_collection("garage"))))
     everywhere = await searcher.search(SearchRequest("lease", limit=100))
     assert alone.hits[0].score > everywhere.hits[0].score
     assert len(everywhere.hits) == 21
@@ -139,12 +141,16 @@ async def test_an_unknown_collection_is_refused_and_the_known_ones_named(
 ) -> None:
     await add(database, "lease", collection="garage")
     with pytest.raises(BadRequest) as refused:
-        await Searcher(database).search(SearchRequest("lease", collection=collection))
+        await Searcher(database).search(
+            SearchRequest("lease", filters=Filters(one_collection(collection)))
+        )
     assert "default, garage" in refused.value.remedy
 
 
 async def test_a_collection_without_documents_is_an_empty_result(database: Database) -> None:
-    found = await Searcher(database).search(SearchRequest("lease", collection="default"))
+    found = await Searcher(database).search(
+        SearchRequest("lease", filters=Filters(one_collection("default")))
+    )
     assert found.hits == ()
 
 

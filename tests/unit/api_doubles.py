@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from dispatch_doubles import Lab, ScriptedClient, Step, two_macs
 from doctor_doubles import MemoryCheckup
@@ -22,6 +24,7 @@ from byline.ask.service import Asks
 from byline.config.schema import Config
 from byline.dispatch.connection_test import ConnectionTester
 from byline.dispatch.machine_views import MachineViews
+from byline.domain import callers
 from byline.domain.echo import quoted
 from byline.domain.searches import (
     Filters,
@@ -62,6 +65,14 @@ class MemorySearcher:
         self.coverage = 1.0
         self.requests: list[SearchRequest] = []
         self.error: Exception | None = None
+        self.caller = callers.OWNER
+
+    def for_caller(self, caller: callers.Caller) -> Self:
+        if caller == self.caller:
+            return self  # a test may still change it while an ask runs
+        seen = copy(self)
+        seen.caller = caller
+        return seen
 
     async def prepare(self) -> None:
         """There is nothing to get ready."""
@@ -71,9 +82,11 @@ class MemorySearcher:
         self.on_search()
         if self.error is not None:
             raise self.error
-        if checked_filters(request.where).collection not in (None, "default"):
-            raise BadRequest(f"There is no collection {quoted(request.where.collection or '')}.")
+        if unknown := checked_filters(request.filters).collections - {"default"}:
+            raise BadRequest(f"There is no collection {quoted(min(unknown))}.")
         hits = self.next_hits.pop(0) if self.next_hits else self.hits
+        if not self.caller.may_see("default"):
+            hits = ()
         return SearchResult(request.query, hits, self.coverage, {"lexical": 1.234})
 
 
@@ -82,6 +95,13 @@ class MemoryReader:
 
     def __init__(self, searcher: MemorySearcher) -> None:
         self.searcher = searcher
+
+    def for_caller(self, caller: callers.Caller) -> Self:
+        if caller == self.searcher.caller:
+            return self
+        seen = copy(self)
+        seen.searcher = self.searcher.for_caller(caller)
+        return seen
 
     def _document(self) -> ReadableDocument:
         return ReadableDocument("d-lease", "lease.pdf", "Lease", 4, len(self.searcher.hits))

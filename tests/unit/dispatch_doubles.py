@@ -6,18 +6,20 @@ import asyncio
 import heapq
 import itertools
 from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from byline.backend.chat_client import ProbeResult
 from byline.config.schema import (
     Ask,
+    BackendBranch,
     Config,
-    LlamaCppBackend,
     Machine,
     OpenAIBackend,
     QuotesBackend,
 )
+from byline.dispatch.calls import CallEvent
 from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.gates import Queued, Started
@@ -162,15 +164,17 @@ class ScriptedClient:
 
 @dataclass
 class Heard:
-    """A `CallObserver` that remembers."""
+    """Reads the events of a call: remembers what is told of it, passes on its deltas."""
 
     events: list[Queued | Started] = field(default_factory=list)
 
-    def queued(self, queued: Queued) -> None:
-        self.events.append(queued)
-
-    def started(self, started: Started) -> None:
-        self.events.append(started)
+    async def deltas(self, call: AsyncGenerator[CallEvent, None]) -> AsyncGenerator[Delta, None]:
+        async with aclosing(call) as events:
+            async for event in events:
+                if isinstance(event, Delta):
+                    yield event
+                else:
+                    self.events.append(event)
 
     def places(self) -> list[tuple[int, int]]:
         return [(e.position, e.ahead) for e in self.events if isinstance(e, Queued)]
@@ -207,6 +211,6 @@ class Lab:
         self.feed = Feed()
         self.dispatcher = Dispatcher(config, self._make_client, self.clock, self.feed)
 
-    def _make_client(self, name: str, config: OpenAIBackend | LlamaCppBackend) -> ScriptedClient:
+    def _make_client(self, name: str, config: BackendBranch) -> ScriptedClient:
         self.clients[name] = ScriptedClient(self._script)
         return self.clients[name]

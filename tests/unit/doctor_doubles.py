@@ -39,6 +39,9 @@ class MemoryCheckup:
     async def backlog(self) -> BacklogStatus:
         return BacklogStatus(BacklogState.MOVING, waiting=2, reading=1, oldest_s=1.5)
 
+    async def partly_read(self) -> int | None:
+        return 4
+
     async def disk(self) -> DiskStatus:
         return DiskStatus("/data/byline", DiskState.OK, 5_000_000_000)
 

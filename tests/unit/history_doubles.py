@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
-from byline.ask.ask_json import answer_json
+from byline.ask.ask_shapes import AnswerShape
 from byline.ask.history.ask_records import title_of
 from byline.ask.history.conversation_records import clean_title
 from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
 from byline.domain.asks import AskAnswer, AskRequest, AskStatus, StoredAsk
+from byline.domain.callers import OWNER, Caller
 from byline.domain.conversations import Conversation, PastTurn
 from byline.errors import BadRequest, NotFound
 
@@ -41,6 +43,17 @@ class MemoryRecords:
         self.transcripts: dict[str, list[dict[str, Any]]] = {}
         self.titles: dict[str, str] = {}
         """Of the conversations."""
+        self.callers: dict[str, str] = {}
+        """Whose an ask or a conversation is, where it is not the owner's."""
+        self.caller = OWNER
+
+    def for_caller(self, caller: Caller) -> Self:
+        seen = copy(self)
+        seen.caller = caller
+        return seen
+
+    def is_own(self, id_: str) -> bool:
+        return self.callers.get(id_, OWNER.name) == self.caller.name
 
     async def insert(self, ask_id: str, request: AskRequest, backend: str, machine: str) -> None:
         self.asks[ask_id] = StoredAsk(
@@ -54,13 +67,14 @@ class MemoryRecords:
             None,
             request.conversation_id,
             request.mode,
-            request.collection,
+            request.filters.only_collection,
         )
+        self.callers[ask_id] = self.caller.name
         if self.titles.get(request.conversation_id or "") == "":
             self.titles[str(request.conversation_id)] = title_of(request.question)
 
     async def turns(self, conversation_id: str) -> list[PastTurn]:
-        if conversation_id not in self.titles:
+        if conversation_id not in self.titles or not self.is_own(conversation_id):
             raise NotFound(f"There is no conversation {conversation_id[:64]}.")
         return [
             PastTurn(ask.question, None, str((ask.answer or {}).get("answer") or "") or None)
@@ -72,12 +86,12 @@ class MemoryRecords:
         if (stored := self.asks.get(answer.ask_id)) is None:
             return
         self.asks[answer.ask_id] = replace(
-            stored, status=answer.status, finished_at=NOON, answer=answer_json(answer)
+            stored, status=answer.status, finished_at=NOON, answer=AnswerShape.json_of(answer)
         )
         self.transcripts[answer.ask_id] = [dict(row) for row in transcript]
 
     async def get(self, ask_id: str) -> StoredAsk:
-        if ask_id not in self.asks:
+        if ask_id not in self.asks or not self.is_own(ask_id):
             raise NotFound(f"There is no ask {ask_id[:64]}.")
         return self.asks[ask_id]
 
@@ -85,10 +99,12 @@ class MemoryRecords:
         self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
     ) -> tuple[Sequence[ListedAsk], str | None]:
         self.asked.append(filters)
-        return [listed(ask) for ask in reversed(self.asks.values())][:limit], None
+        own = [ask for ask in reversed(self.asks.values()) if self.is_own(ask.id)]
+        return [listed(ask) for ask in own][:limit], None
 
     async def events(self, ask_id: str, after: int) -> Sequence[dict[str, Any]]:
-        return [row for row in self.transcripts.get(ask_id, []) if row["seq"] > after]
+        kept = self.transcripts.get(ask_id, []) if self.is_own(ask_id) else []
+        return [row for row in kept if row["seq"] > after]
 
     async def discard(self, ask_id: str) -> None:
         self.asks.pop(ask_id, None)
@@ -107,9 +123,15 @@ class MemoryConversations:
         self.asked: list[AskFilters] = []
         self.titles = records.titles
 
+    def for_caller(self, caller: Caller) -> Self:
+        seen = copy(self)
+        seen.records = self.records.for_caller(caller)
+        return seen
+
     async def create(self, title: str = "") -> Conversation:
         made = f"c-{len(self.titles) + 1}"
         self.titles[made] = clean_title(title)
+        self.records.callers[made] = self.records.caller.name
         return await self.get(made)
 
     async def around(self, ask: StoredAsk) -> Conversation:
@@ -120,7 +142,7 @@ class MemoryConversations:
         return await self.get(str(ask.conversation_id))
 
     async def get(self, conversation_id: str) -> Conversation:
-        if conversation_id not in self.titles:
+        if conversation_id not in self.titles or not self.records.is_own(conversation_id):
             raise NotFound(f"There is no conversation {conversation_id[:64]}.")
         turns = len(await self.asks(conversation_id))
         return Conversation(conversation_id, self.titles[conversation_id], NOON, NOON, turns)
@@ -129,11 +151,16 @@ class MemoryConversations:
         self, limit: int, cursor: str | None, filters: AskFilters = EVERY_ASK
     ) -> tuple[Sequence[Conversation], str | None]:
         self.asked.append(filters)
-        return [await self.get(one) for one in self.titles][:limit], None
+        own = [one for one in self.titles if self.records.is_own(one)]
+        return [await self.get(one) for one in own][:limit], None
 
     async def asks(self, conversation_id: str) -> Sequence[StoredAsk]:
         kept = self.records.asks.values()
-        return [ask for ask in kept if ask.conversation_id == conversation_id]
+        return [
+            ask
+            for ask in kept
+            if ask.conversation_id == conversation_id and self.records.is_own(ask.id)
+        ]
 
     async def rename(self, conversation_id: str, title: str) -> Conversation:
         await self.get(conversation_id)

@@ -6,11 +6,13 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from byline.domain.callers import OWNER, Caller
 from byline.domain.documents import (
     ANY_DOCUMENT,
     Document,
@@ -73,12 +75,31 @@ class MemoryLibrary:
         self.hidden_documents: dict[str, Document] = {}
         self.catalogue = self.removals = self
         self.refuse: Callable[[str], BylineError | None] = lambda name: None
+        self.caller = OWNER
+
+    def for_caller(self, caller: Caller) -> Self:
+        seen = copy(self)
+        seen.caller = caller
+        seen.catalogue = seen.removals = seen
+        return seen
+
+    def _seen(self) -> list[Document]:
+        return [one for one in self.documents.values() if self.caller.may_see(one.collection)]
+
+    def _hidden(self) -> dict[str, Document]:
+        kept = self.hidden_documents
+        return {id_: one for id_, one in kept.items() if self.caller.may_see(one.collection)}
+
+    def _check_collection(self, collection: str) -> None:
+        if not self.caller.may_see(collection):
+            raise NotFound(f"There is no collection named {collection}.")
 
     async def add(
         self, path: Path, *, name: str, collection: str, folder: str = "", tags: Sequence[str] = ()
     ) -> AddedDocument:
         if (error := self.refuse(name)) is not None:
             raise error
+        self._check_collection(collection)
         cleaned = tuple(checked_tags(tags))
         content = await asyncio.to_thread(path.read_bytes)
         self.added.append((name, collection, content))
@@ -99,9 +120,10 @@ class MemoryLibrary:
         return AddedDocument(added, False)
 
     async def get(self, document_id: str) -> Document:
-        if document_id not in self.documents:
+        found = self.documents.get(document_id)
+        if found is None or not self.caller.may_see(found.collection):
             raise NotFound(f"There is no document {document_id}.")
-        return self.documents[document_id]
+        return found
 
     async def list(
         self,
@@ -113,19 +135,30 @@ class MemoryLibrary:
     ) -> DocumentPage:
         self.asked.append(filters)
         self.chosen.append(choice)
-        return DocumentPage([*reversed(self.documents.values())][:limit], None)
+        shown = [
+            one
+            for one in reversed(self._seen())
+            if choice.warned is None or bool(one.warnings) == choice.warned
+        ]
+        return DocumentPage(shown[:limit], None)
 
     async def collections(self) -> Sequence[str]:
-        return self.known
+        return [name for name in self.known if self.caller.may_see(name)]
 
     async def counts(
         self, filters: Filters = EVERYTHING, choice: DocumentSelection = ANY_DOCUMENT
     ) -> Mapping[DocumentState, int]:
-        states = [one.state for one in self.documents.values()]
+        states = [one.state for one in self._seen()]
         return {state: states.count(state) for state in DocumentState}
+
+    async def warned(
+        self, filters: Filters = EVERYTHING, choice: DocumentSelection = ANY_DOCUMENT
+    ) -> int:
+        return sum(bool(one.warnings) for one in self._seen())
 
     async def change(self, document_id: str, changes: DocumentChanges) -> Document:
         was = await self.get(document_id)
+        self._check_collection(changes.collection or was.collection)
         self.documents[document_id] = replace(
             was,
             title=was.title if changes.title is None else changes.title,
@@ -138,14 +171,14 @@ class MemoryLibrary:
         return await self.get(document_id)
 
     async def remove(self, document_ids: Sequence[str]) -> Sequence[RemovedDocument]:
-        found = [self.documents[id_] for id_ in document_ids if id_ in self.documents]
+        found = [one for one in self._seen() if one.id in document_ids]
         if not found:
             raise NotFound("There is no such document.")
         self.hidden_documents |= {one.id: self.documents.pop(one.id) for one in found}
         return [RemovedDocument(one, NOON, NOON) for one in found]
 
     async def restore(self, document_ids: Sequence[str]) -> Sequence[Document]:
-        hidden = [id_ for id_ in document_ids if id_ in self.hidden_documents]
+        hidden = [id_ for id_ in document_ids if id_ in self._hidden()]
         if not hidden:
             raise NotFound("The document cannot be brought back any more.")
         back = {id_: self.hidden_documents.pop(id_) for id_ in hidden}
@@ -155,17 +188,18 @@ class MemoryLibrary:
     async def hidden(
         self, limit: int, document_ids: Sequence[str] | None = None
     ) -> Sequence[RemovedDocument]:
-        wanted = self.hidden_documents if document_ids is None else document_ids
-        kept = self.hidden_documents
+        kept = self._hidden()
+        wanted = kept if document_ids is None else document_ids
         return [RemovedDocument(kept[id_], NOON, NOON) for id_ in wanted if id_ in kept][:limit]
 
     async def facets(self) -> Facets:
-        collections = Counter(one.collection for one in self.documents.values())
-        tags = Counter(tag for one in self.documents.values() for tag in one.tags)
-        return Facets(collections, tags, Counter(one.media_type for one in self.documents.values()))
+        seen = self._seen()
+        collections = Counter(one.collection for one in seen)
+        tags = Counter(tag for one in seen for tag in one.tags)
+        return Facets(collections, tags, Counter(one.media_type for one in seen))
 
     async def passages(self, document_id: str, *, limit: int, cursor: str | None) -> PassagePage:
-        if document_id not in self.documents:
+        if document_id not in [one.id for one in self._seen()]:
             return PassagePage([], None)
         return PassagePage([ListedPassage(0, 1, "Rent", 0, len(LEASE), LEASE)], None)
 
@@ -186,6 +220,8 @@ class MemoryLibrary:
 
     async def jobs(self, limit: int) -> Sequence[JobStatus]:
         error = DocumentError("too_slow", "Reading it took too long.")
+        if not self.caller.may_see("default"):
+            return []
         job = JobStatus("1", "read", "d-lease", "lease.pdf", "failed", 3, None, error, NOON)
         return [job][:limit]
 
@@ -198,6 +234,13 @@ class MemoryPictures:
         self.views: list[PageView] = []
         self.error: BylineError | None = None
         self.marked = True
+
+    def for_caller(self, caller: Caller) -> Self:
+        if caller == self.library.caller:
+            return self
+        seen = copy(self)
+        seen.library = self.library.for_caller(caller)
+        return seen
 
     async def page(self, document_id: str, view: PageView) -> Picture:
         await self.library.get(document_id)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from byline.domain.asks import CitedBy, Source, Support
+from byline.domain.reasons import CheckReason
 from byline.verify.citations import SENTENCES_CHECKED_MAX, AnswerCheck, check_answer
 
 
@@ -112,7 +113,7 @@ def test_a_sentence_without_a_citation_is_attributed_where_one_source_clearly_sa
 def test_what_no_source_clearly_says_stays_uncited(sentence: str) -> None:
     (checked,) = check_answer(sentence, SOURCES).sentences
     assert (checked.support, checked.attributed) == (Support.UNCITED, ())
-    assert checked.why
+    assert checked.reason is CheckReason.UNCITED
 
 
 @pytest.mark.parametrize(

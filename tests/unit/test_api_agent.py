@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from api_doubles import LEASE, Office, hit, office
 
-from byline.api.result_shapes import AnswerShape, ErrorShape
+from byline.api.result_shapes import ErrorShape
+from byline.ask.ask_shapes import AnswerShape
 from byline.domain.chat import Delta, ToolCallDelta, Usage
 from byline.errors import BackendUnavailable, DatabaseUnavailable, LlmError
 

@@ -10,7 +10,8 @@ import pytest
 from api_doubles import LEASE, office
 from dispatch_doubles import two_macs
 
-from byline.api.result_shapes import AnswerShape, ErrorShape
+from byline.api.result_shapes import ErrorShape
+from byline.ask.ask_shapes import AnswerShape
 from byline.config.schema import Config
 from byline.domain.chat import Delta
 from byline.errors import BackendUnavailable, DatabaseUnavailable, LlmError

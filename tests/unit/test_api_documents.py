@@ -15,11 +15,18 @@ from byline.api.asks.history_shapes import AsksShape
 from byline.api.documents.document_shapes import DocumentPassagesShape, RemovedDocumentShape
 from byline.api.result_shapes import (
     DocumentShape,
+    DocumentsShape,
     DocumentTextShape,
     UploadShape,
 )
 from byline.config.schema import Ingest
-from byline.domain.documents import DocumentSelection, DocumentSort, DocumentState
+from byline.domain.documents import (
+    DocumentSelection,
+    DocumentSort,
+    DocumentState,
+    ReadingWarning,
+    ReadingWarningCode,
+)
 from byline.errors import StorageFull, UnsupportedFormat
 from byline.ingest.library.document_names import name_from_upload
 
@@ -323,6 +330,26 @@ async def test_a_list_takes_words_states_and_an_order(tmp_path: Path) -> None:
     assert choice == DocumentSelection("lease", states, DocumentSort.NAME)
     assert refused.status == 400
     assert "queued" in refused.json()["error"]["remedy"]
+
+
+async def test_what_was_not_read_is_told_and_lists_can_be_confined_to_it(tmp_path: Path) -> None:
+    scanned = ReadingWarning(ReadingWarningCode.NO_OCR, pages=(2, 3))
+    async with office(tmp_path) as byline:
+        byline.library.documents["d-scan"] = document(id="d-scan", warnings=(scanned,))
+        one = await byline.call.get("/api/documents/d-scan")
+        listed = await byline.call.get("/api/documents?warnings=true")
+        others = await byline.call.get("/api/documents?warnings=false&limit=1")
+        onwards = await byline.call.get("/api/documents?cursor=abc")
+        refused = await byline.call.get("/api/documents?warnings=perhaps")
+    [warning] = DocumentShape.model_validate(one.json()).warnings
+    assert (warning.code, warning.pages, warning.parts) == ("no_ocr", [2, 3], [])
+    assert warning.message.startswith("2 pages were not read")
+    shown = DocumentsShape.model_validate(listed.json())
+    assert [one.id for one in shown.documents] == ["d-scan"]
+    assert shown.with_warnings == 1
+    assert [one["id"] for one in others.json()["documents"]] == ["d-lease"]
+    assert onwards.json()["with_warnings"] is None
+    assert refused.status == 400
 
 
 async def test_the_passages_of_a_document_and_what_was_asked_of_it_are_listed(

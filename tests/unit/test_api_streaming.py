@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from in_process import Call
 
-from byline.api.result_shapes import AnswerShape
 from byline.ask.ask_json import event_data, event_name, rows_after, transcript
+from byline.ask.ask_shapes import AnswerShape
 from byline.domain.asks import AskEvent, AskStarted, AskStatus, SourcesFound, StoredAsk, Token
 from byline.domain.chat import Delta, ServedModel
 from byline.errors import BackendUnavailable

@@ -103,7 +103,7 @@ async def test_where_to_look_is_chosen_where_there_is_a_choice_and_kept_for_the_
         sent = await send(byline, "/ask", "question=Rent%3F&collection=default")
         page = await byline.call.get(sent.headers["location"])
         unknown = await send(byline, "/ask", "question=Rent%3F&collection=nowhere&mode=rag")
-        assert byline.searcher.requests[0].where.collection == "default"
+        assert byline.searcher.requests[0].filters.collections == {"default"}
     assert 'name="collection"' not in alone.body.decode()
     assert '<option value="home">' in front.body.decode()
     assert page.body.decode().count('<option value="default" selected>') == 2

@@ -10,15 +10,17 @@ import pytest
 
 from byline.backend.authorship import (
     KIND_S_MAX,
-    SERVER_KINDS,
     Authorship,
+    compare_models,
+)
+from byline.backend.connections import Exchange
+from byline.backend.server_kinds import (
+    SERVER_KINDS,
     LoadedModels,
     ServerSilent,
-    compare_models,
     detect_kind,
     kind_of_header,
 )
-from byline.backend.connections import Exchange
 
 SAME = [
     ("llama.cpp", "SmolLM2-135M-Instruct", {"model_alias": "SmolLM2-135M-Instruct"}),

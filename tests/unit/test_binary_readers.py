@@ -1,52 +1,14 @@
-"""Locked HWP sections, TIFF frames, and whether Tesseract data are there."""
+"""TIFF frames, and whether Tesseract data are there."""
 
 from __future__ import annotations
 
 import struct
-import zlib
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from byline.errors import ExtractionFailed
-from byline.ingest.readers import hwp_reader
 from byline.ingest.readers.image_reader import find_ocr, frames, needs_ocr
-
-KEY_OF_ZEROS = bytes.fromhex("26262626f6f6f6f6f6f6979797979797")
-"""What the mask for seed 0 leaves of zeros; its draws are 38, 7719, 21238, 2437, 8855, 11797."""
-
-
-def record(tag: int, payload: bytes) -> bytes:
-    size = len(payload)
-    if size >= 0xFFF:
-        return struct.pack("<II", tag | 0xFFF << 20, size) + payload
-    return struct.pack("<I", tag | size << 20) + payload
-
-
-def paragraph(text: str) -> bytes:
-    return record(0x43, text.encode("utf-16-le"))
-
-
-def locked(records: bytes) -> bytes:
-    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    packed = packer.compress(records) + packer.flush()
-    packed += bytes(-len(packed) % 16)
-    encryptor = Cipher(algorithms.AES128(KEY_OF_ZEROS), modes.ECB()).encryptor()
-    return record(0x1C, bytes(256)) + encryptor.update(packed) + encryptor.finalize()
-
-
-def test_a_locked_section_is_read_with_the_key_it_carries() -> None:
-    records = record(0x42, b"1234") + paragraph("첫 문단\r") + paragraph("긴 " * 3000)
-    unscrambled = hwp_reader._unscramble(locked(records), is_packed=True)
-    assert list(hwp_reader._paragraphs(unscrambled)) == ["첫 문단\n", "긴 " * 3000]
-
-
-def test_objects_inside_a_paragraph_are_left_out_and_tabs_kept() -> None:
-    extended = "\x0b" + "가나다라마바" + "\x0b"
-    tab = "\t" + "\0" * 6 + "\t"
-    (text,) = hwp_reader._paragraphs(paragraph(f"a{extended}b{tab}c\nd\x1ee"))
-    assert text == "ab\tc\nde"
 
 
 def tiff(order: str, count: int) -> bytes:

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from byline.dispatch.calls import DELTAS_SLACK
 from byline.dispatch.dispatcher import Backend
 from byline.domain.chat import ChatRequest, Delta, ServedModel
-from byline.domain.gates import GateStatus, Priority, Started
+from byline.domain.gates import GateStatus, Priority, Queued, Started
 from byline.errors import (
     UNAVAILABLE_REASONS,
     BackendUnavailable,
@@ -25,6 +25,7 @@ from byline.errors import (
 IDLE = GateStatus("macmini", 1, 0, 0, 0)
 GEMMA = "gemma-macmini"
 FG = Priority.FOREGROUND
+HI = ChatRequest(({"role": "user", "content": "Hi"},))
 
 
 def unavailable(reason: str) -> BackendUnavailable:
@@ -204,19 +205,46 @@ async def test_rule_8_a_forgotten_stream_frees_the_slot_when_it_is_collected() -
     assert upstream.closed.is_set()
 
 
-async def test_an_observer_that_fails_at_the_start_frees_the_slot() -> None:
-    class Faulty:
-        def queued(self, queued: object) -> None: ...
-
-        def started(self, started: Started) -> None:
-            raise LookupError("no such page")
-
+async def test_a_reader_that_fails_at_the_start_frees_the_slot() -> None:
     lab = Lab(two_macs())
-    request = ChatRequest(({"role": "user", "content": "Hi"},))
     with pytest.raises(LookupError):
-        await read_all(lab.dispatcher.default.call(request, FG, Faulty()))
+        async with aclosing(lab.dispatcher.default.events(HI, FG)) as events:
+            async for event in events:
+                assert event == Started(queue_ms=0.0)
+                raise LookupError("no such page")
     assert lab.dispatcher.gates()[0] == IDLE
-    assert lab.clients[GEMMA].calls == []
+    assert all(one.closed.is_set() for one in lab.clients[GEMMA].calls)
+
+
+async def test_a_reader_who_is_busy_with_its_place_does_not_hold_up_the_machine() -> None:
+    lab = Lab(two_macs())
+    backend, client = lab.dispatcher.default, lab.clients
+    first = asyncio.create_task(backend.generate("one"))
+    upstream = await client[GEMMA].call()
+    async with aclosing(backend.events(HI, FG)) as events:
+        assert isinstance(await anext(events), Queued)
+        upstream.finish()
+        (await client[GEMMA].call(2)).finish()  # nobody has read on so far
+        await lab.dispatcher.gate("macmini").until(lambda s: s == IDLE)
+        assert [event async for event in events] == [Started(queue_ms=0.0), *ANSWER]
+    assert await first == "Yes."
+
+
+async def test_a_background_reader_who_is_busy_does_not_hold_up_a_person() -> None:
+    lab = Lab(two_macs())
+    backend, client = lab.dispatcher.default, lab.clients
+    async with aclosing(backend.events(HI, Priority.BACKGROUND)) as events:
+        assert isinstance(await anext(events), Started)
+        await client[GEMMA].call()
+        person = asyncio.create_task(backend.generate("person"))
+        (await client[GEMMA].call(2)).finish()
+        assert await person == "Yes."
+        (await client[GEMMA].call(3)).finish()
+        told = [event async for event in events]
+    assert isinstance(told[0], Queued)
+    assert told[0].preemptions == 1
+    assert isinstance(told[1], Started)
+    assert tuple(told[2:]) == ANSWER
 
 
 async def test_rule_9_the_queue_never_eats_the_read_budget() -> None:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-from dispatch_doubles import Heard, Lab, ScriptedClient, turn, turns, two_macs
+from dispatch_doubles import Lab, ScriptedClient, turn, turns, two_macs
 
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.gates import GateStatus, Priority
@@ -87,13 +87,13 @@ async def server_of(client: ScriptedClient, last: Exception | None) -> AsyncIter
         await asyncio.wait([serving])
 
 
-async def cancel_one_call(lab: Lab, point: int, how: str) -> bool:
+async def cancel_one_call(lab: Lab, reader: str, point: int, how: str) -> bool:
     """One call waits its turn, is called and read, and is cancelled; whether `point` was met."""
     backend = lab.dispatcher.default
 
     async def subject() -> None:
         # The way a caller in a hurry reads: no aclosing of its own.
-        async for _ in backend.call(REQUEST, Priority.FOREGROUND, Heard()):
+        async for _ in getattr(backend, reader)(REQUEST, Priority.FOREGROUND):
             await turn()
 
     async def occupy() -> None:
@@ -115,8 +115,9 @@ async def cancel_one_call(lab: Lab, point: int, how: str) -> bool:
 
 @pytest.mark.parametrize("fails", [False, True], ids=["answers", "fails"])
 @pytest.mark.parametrize("how", ["asleep", "woken", "twice"])
+@pytest.mark.parametrize("reader", ["events", "call"])
 async def test_rule_8_cancelled_at_any_await_a_call_frees_its_slot_and_stops_its_upstream(
-    how: str, fails: bool
+    reader: str, how: str, fails: bool
 ) -> None:
     fault = BackendUnavailable("gemma-macmini", "ReadError", machine="macmini")
     point, reached = 0, True
@@ -126,7 +127,7 @@ async def test_rule_8_cancelled_at_any_await_a_call_frees_its_slot_and_stops_its
         _ = lab.dispatcher.default
         client = lab.clients["gemma-macmini"]
         async with server_of(client, fault if fails else None):
-            reached = await asyncio.wait_for(cancel_one_call(lab, point, how), timeout=5)
+            reached = await asyncio.wait_for(cancel_one_call(lab, reader, point, how), timeout=5)
             await asyncio.wait_for(
                 lab.dispatcher.gate("macmini").until(lambda s: s == IDLE), timeout=5
             )

@@ -43,8 +43,10 @@ async def test_rule_5_an_unknown_name_is_refused_before_any_call(name: str) -> N
 async def test_a_backend_says_what_it_is() -> None:
     config = two_macs()
     backend = Lab(config).dispatcher.get_backend("qwen-macbook")
-    assert (backend.machine, backend.kind, backend.model) == ("macbook", "openai", "qwen")
-    assert (backend.max_tokens, backend.context_tokens, backend.tools) == (4096, 8192, True)
+    assert (backend.machine, backend.kind, backend.model_requested) == ("macbook", "openai", "qwen")
+    model = backend.model_to_call()
+    assert (model.name, model.max_tokens, model.context_tokens) == ("qwen", 4096, 8192)
+    assert (model.tools, backend.tools) == (True, True)
     assert backend.config is config.backends["qwen-macbook"]
 
 
@@ -137,7 +139,8 @@ async def test_a_call_is_told_when_it_waits_and_when_it_starts() -> None:
     call = await lab.clients["gemma-macmini"].call()
 
     async def second() -> list[Delta]:
-        return [delta async for delta in backend.call(request(), Priority.FOREGROUND, heard)]
+        events = backend.events(request(), Priority.FOREGROUND)
+        return [delta async for delta in heard.deltas(events)]
 
     reader = asyncio.create_task(second())
     await lab.dispatcher.gate("macmini").until(lambda s: s.waiting_foreground == 1)
@@ -213,7 +216,8 @@ async def test_tools_for_a_backend_without_them_are_refused_before_any_call() ->
 async def test_quotes_has_a_machine_but_no_gate_and_no_model_to_prompt() -> None:
     lab = Lab(two_macs())
     quotes = lab.dispatcher.get_backend("quotes")
-    assert (quotes.machine, quotes.kind, quotes.model) == ("byline", "quotes", "quotes")
+    assert (quotes.machine, quotes.kind, quotes.model) == ("byline", "quotes", None)
+    assert quotes.model_requested == "quotes"
     assert "byline" not in [gate.machine for gate in lab.dispatcher.gates()]
     assert (await quotes.probe()).state is BackendState.ONLINE
     with pytest.raises(BadRequest):

@@ -48,6 +48,13 @@ def test_groups_and_orders_become_what_the_catalogue_takes() -> None:
             wrong.choice()
 
 
+def test_documents_not_wholly_read_are_a_state_of_their_own() -> None:
+    wanted = DocumentListQuery(state="warned")
+    assert (wanted.choice().states, wanted.choice().warned) == ((), True)
+    assert wanted.address() == "/documents?state=warned"
+    assert DocumentListQuery(state="searchable").choice().warned is None
+
+
 def test_what_a_form_carries_is_never_another_address() -> None:
     wanted = read_query_string("q=a&next=//elsewhere&cursor=https://elsewhere")
     assert wanted.address() == "/documents?q=a"

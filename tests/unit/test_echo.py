@@ -12,7 +12,7 @@ from api_doubles import Office, office
 from in_process import Answer, Caller
 from structlog.testing import capture_logs
 
-from byline.ask.ask_json import ERROR_CHARS_MAX, MACHINE_CHARS_MAX, error_json
+from byline.ask.ask_shapes import ERROR_CHARS_MAX, MACHINE_CHARS_MAX, error_json
 from byline.domain.chat import Delta
 from byline.domain.echo import quoted, shortened
 from byline.errors import BadRequest, LlmError

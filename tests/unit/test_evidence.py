@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from byline.ask.evidence import NOTHING_FOUND, judge_evidence, likelihood
 from byline.config.schema import Ask
+from byline.domain.reasons import RefusalReason, SearchNote, SearchNoteCode
 from byline.domain.searches import SearchHit, SearchResult
 from byline.vectors.embedders.e5_embedder import FINGERPRINT
 
@@ -27,11 +28,10 @@ def found(question: str, text: str, *, coverage: float, cosine: float | None) ->
 def test_no_hit_is_a_refusal_with_its_note_if_there_is_one() -> None:
     nothing = SearchResult("When is rent due?", (), 0.0)
     assert judge_evidence(nothing, evidence_min=MIN) == NOTHING_FOUND
-    noted = judge_evidence(
-        replace(nothing, notes=("No document has the tag “x”.",)), evidence_min=0
-    )
+    note = SearchNote(SearchNoteCode.UNUSED_TAG, {"tag": "x"})
+    noted = judge_evidence(replace(nothing, notes=(note,)), evidence_min=0)
     assert noted is not None
-    assert noted.message == "No document has the tag “x”."
+    assert (noted.code, noted.notes) == (RefusalReason.NO_MATCH, (note,))
 
 
 @pytest.mark.parametrize("cosine", [None, 0.75])
@@ -39,8 +39,9 @@ def test_a_question_of_which_hardly_a_word_is_found_is_refused(cosine: float | N
     result = found("Who won the cup?", "Rent is due in May.", coverage=0.05, cosine=cosine)
     refusal = judge_evidence(result, evidence_min=MIN)
     assert refusal is not None
-    assert refusal.code == "low_evidence"
-    assert "5%" in refusal.message
+    assert refusal.code is RefusalReason.LOW_EVIDENCE
+    assert refusal.arguments["coverage_percent"] == 5
+    assert 0 <= int(refusal.arguments["likelihood_percent"]) < 10
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from byline.api.parameters import SearchParameters
-from byline.domain.searches import Filters, SearchRequest
+from byline.domain.searches import Filters
 from byline.errors import BadRequest
 from byline.search.filters import TYPES, VALUES_MAX, SearchScope, checked_filters, clean_tags
 
@@ -113,11 +112,11 @@ def test_tags_are_kept_once_each_in_one_spelling() -> None:
 
 
 def test_a_collection_alone_needs_no_counting() -> None:
-    assert not SearchScope("home").is_filtered
+    assert not SearchScope(frozenset({"home"})).is_filtered
     assert SearchScope().condition("passages.document_id") == ""
 
 
-def test_the_short_way_to_name_a_collection_means_the_same() -> None:
-    tagged = Filters(tags=("tax",))
-    request = SearchRequest("rent", collection="home", filters=tagged)
-    assert request.where == replace(tagged, collection="home")
+def test_the_only_collection_of_filters_is_none_where_there_are_several() -> None:
+    assert sent(collection="home").only_collection == "home"
+    assert Filters(frozenset({"home", "work"})).only_collection is None
+    assert Filters().only_collection is None

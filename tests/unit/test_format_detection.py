@@ -23,6 +23,11 @@ def zipped(*names: str, **contents: str) -> bytes:
     return out.getvalue()
 
 
+def name_of_no_encoding() -> bytes:
+    """An archive in which the name of a member is said to be UTF-8, and is not."""
+    return zipped("말").replace("말".encode(), b"\xff\xfe\xfd")
+
+
 @pytest.fixture
 def given(tmp_path: Path) -> Path:
     return tmp_path / "file"
@@ -85,7 +90,8 @@ def test_text_that_begins_like_a_program_is_not_refused(head: bytes) -> None:
         (b"From me@x.org Thu Jan  1 00:00:00 1970\nSubject: x\n\nbody", Reader.MAILBOX),
         (b"From: a\nTo: b\nSubject: c\nDate: d\n\nbody", Reader.MAIL),
         (zipped("[Content_Types].xml", "word/document.xml"), Reader.DOCX),
-        (zipped("xl/workbook.xml"), Reader.OFFICE),
+        (zipped("word/document2.xml"), Reader.DOCX),
+        (zipped("xl/workbook.xml"), Reader.WORKBOOK),
         (zipped("ppt/presentation.xml"), Reader.OFFICE),
         (zipped("META-INF/container.xml", "OPS/content.opf"), Reader.EPUB),
         (zipped("Contents/section0.xml"), Reader.HWPX),
@@ -100,6 +106,20 @@ def test_the_bytes_tell_the_reader_whatever_the_name_says(
     assert found.reader is reader
 
 
+def test_a_damaged_mark_leaves_the_members_to_tell_the_format(given: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", "application/hwp+zip" * 9)
+        archive.writestr("META-INF/manifest.xml", "x")
+        archive.writestr("Contents/section0.xml", "x")
+    raw = bytearray(out.getvalue())
+    packed_at = raw.index(b"mimetype") + len("mimetype")
+    raw[packed_at : packed_at + 4] = b"\xff" * 4
+    found = kind(given, bytes(raw))
+    assert found is not None
+    assert found.reader is Reader.HWPX
+
+
 @pytest.mark.parametrize("text", [b"From the desk of the editor\n\nDear all", b"To: do list\nmilk"])
 def test_a_letter_is_not_a_mail(given: Path, text: bytes) -> None:
     assert kind(given, text, "letter.txt") is None
@@ -112,6 +132,8 @@ def test_a_letter_is_not_a_mail(given: Path, text: bytes) -> None:
         (b"PK\x03\x04 and then nothing", "corrupt"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and then nothing", "corrupt"),
         (zipped("a.jpg", "b.jpg"), "unsupported_format"),
+        (name_of_no_encoding(), "corrupt"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(30, b"\0") + b"\x28\0" + bytes(999), "corrupt"),
         (b"\x7fELF\x02\x01\x01\0", "unsupported_format"),
         (
             zipped(

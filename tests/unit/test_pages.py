@@ -17,11 +17,17 @@ from test_api_documents import KIND, body, part
 
 from byline.api.asks.form_port import FormPort
 from byline.domain.chat import Delta, ServedModel
-from byline.domain.documents import DocumentError, DocumentState
+from byline.domain.documents import (
+    DocumentError,
+    DocumentState,
+    ReadingWarning,
+    ReadingWarningCode,
+)
 from byline.errors import BackendUnavailable
 from byline.web.page_parts import PageParts
 from byline.web.page_routes import page_routes
 
+KOREAN = {"accept-language": "ko"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 SERVED = ServedModel("macmini:8080", "gemma", verified=True)
 CITED = (Delta(content=LEASE + " [1]"), Delta(finish_reason="stop", served=SERVED))
@@ -288,6 +294,36 @@ async def test_a_source_is_shown_as_its_page_or_as_its_text(tmp_path: Path) -> N
     assert LEASE in text_of(gone)
     assert "removed since" in text_of(answer)
     assert [answer.status for answer in wrong] == [404, 404, 404, 404]
+
+
+async def test_what_was_not_read_is_said_in_the_list_on_the_page_and_at_the_source(
+    tmp_path: Path,
+) -> None:
+    scanned = ReadingWarning(ReadingWarningCode.NO_OCR, pages=(2, 3, 5))
+    lost = ReadingWarning(ReadingWarningCode.MISSING, parts=(EVIL,), characters=41)
+    async with house(tmp_path, CITED) as byline:
+        byline.library.documents["d-lease"] = document(warnings=(scanned, lost))
+        byline.library.documents["d-whole"] = document(id="d-whole", title="Whole")
+        listed = await byline.call.get("/documents")
+        partly = await byline.call.get("/documents?state=warned")
+        shown = await byline.call.get("/documents/d-lease")
+        korean = await byline.call.send("GET", "/documents/d-lease", b"", KOREAN)
+        answer = await ask(byline, "When is the rent due?")
+        (ask_id,) = byline.records.asks
+        source = await byline.call.get(f"/asks/{ask_id}/sources/1")
+    clause = "what is scanned in it was not read (pages 2–3, 5)"
+    assert f"but {clause}" in text_of(listed)
+    assert text_of(listed).count("was not read") == 1
+    assert "1 not wholly read" in text_of(listed)
+    assert "Whole" not in text_of(partly)
+    assert f"Not all that this file shows was read: {clause}" in text_of(shown)
+    assert "view=pages&amp;first=2" in shown.body.decode()
+    assert "Install Tesseract" in text_of(shown)
+    assert "스캔한 부분을 읽지 못함 (2–3, 5쪽)" in text_of(korean)
+    for page in (answer, source):
+        assert f"This document was read, but {clause}" in text_of(page)
+    for page in (listed, shown, answer, source):
+        assert EVIL not in page.body.decode()
 
 
 async def test_an_ask_is_given_as_markdown_with_its_sources(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ SOURCE = {"n": 1, "name": "lease.pdf"}
 SOURCES = ("sources", {"ask_id": "a", "sources": [SOURCE]})
 STARTED = ("started", {"backend": "b", "machine": "m", "model": "x", "queue_ms": 0})
 
+LAST_ROUND = {"code": "last_round", "arguments": {"rounds": 6}}
+
 
 def rows(*events: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"seq": n, "type": kind, "data": data} for n, (kind, data) in enumerate(events, 1)]
@@ -76,14 +78,15 @@ def test_steps_tell_what_was_looked_for_and_what_came_of_it() -> None:
             result(SOURCE, {"n": 2, "name": "b.md"}),
             result({"n": 3, "name": "c.md"}, call_id="c2"),
             result(text="The arguments\nare not JSON.", call_id="c3"),
-            ("note", {"code": "last_round", "message": "It may only answer."}),
-            ("note", {"code": "rewritten", "message": "Searched for: x"}),
+            ("note", LAST_ROUND),
+            ("note", {"code": "rewritten", "arguments": {"query": "x"}}),
         )
     )
     assert [(s.kind, s.words, s.outcome, s.found, s.told) for s in now.steps] == [
         ("search", "deposit", "ok", 2, ""),
         ("read_document", "c.md", "ok", 1, ""),
         ("search", "not json", "failed", 0, "The arguments are not JSON."),
-        ("note", "", None, 0, "It may only answer."),
+        ("note", "", None, 0, ""),
     ]
+    assert now.steps[-1].note == LAST_ROUND
     assert [source["n"] for source in now.sources] == [1, 2, 3]

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from byline.backend.authorship import SERVER_KINDS, compare_models, kind_of_header
+from byline.backend.authorship import compare_models
 from byline.backend.decode import AnswerDecoder, assemble_message
 from byline.backend.error_body import upstream_text
+from byline.backend.server_kinds import SERVER_KINDS, kind_of_header
 from byline.domain.chat import Delta
 from byline.testing.server_shapes import TOOL_REPLY, Reply, streamed, whole
 

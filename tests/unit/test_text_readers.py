@@ -47,6 +47,29 @@ def test_text_is_read_in_the_encoding_it_was_written_in(text: str, encoding: str
     assert decode(text.encode(encoding)) == text
 
 
+@pytest.mark.parametrize(
+    ("line", "encoding"),
+    [
+        ("김민수", "cp949"),
+        ("634,뷁 햏자 대리,A-55", "cp949"),
+        ("田中太郎", "cp932"),
+        ("ご確認をお願いいたします", "cp932"),
+        ("退款申请已提交", "gb18030"),
+        ("登入失敗", "big5hkscs"),
+        ("Ошибка входа", "koi8-r"),
+        ("Ошибка входа", "cp1251"),
+        ("señor Núñez, Zürich", "cp1252"),
+        ("20 °C for 1.234,56 €", "cp1252"),
+    ],
+)
+@pytest.mark.parametrize("lines", [0, 20, 2_000])
+def test_one_line_beyond_ascii_is_enough_to_tell_the_encoding(
+    line: str, encoding: str, lines: int
+) -> None:
+    log = "\n".join(["2024-03-05 INFO request served in 12 ms"] * lines + [line, "done"])
+    assert decode(log.encode(encoding)) == log
+
+
 def test_valid_utf8_is_utf8_whatever_a_page_says() -> None:
     page = '<meta charset="utf-16le"><p>한글</p>'
     assert decode(page.encode()) == page

@@ -6,16 +6,20 @@ import pytest
 
 from byline.ask.prompt.token_calibration import Calibrations
 from byline.ask.prompt.token_estimate import TokenCount
-from byline.backend.token_counting import counting_body, read_count
+from byline.backend.server_kinds import SERVER_KINDS
+from byline.backend.token_counting import read_count
 
 
 def test_only_servers_with_a_page_for_it_are_asked() -> None:
-    assert counting_body("llama.cpp", "m", "a b") == {"content": "a b", "add_special": False}
-    vllm = counting_body("vllm", "m", "a b")
-    assert vllm == {"model": "m", "prompt": "a b", "add_special_tokens": False}
-    assert [counting_body(kind, "m", "a") for kind in ("mlx-vlm", "ollama", "lm-studio", "")] == (
-        [None] * 4
-    )
+    asked = {
+        name: kind.count_body("m", "a b")
+        for name, kind in SERVER_KINDS.items()
+        if kind.count_body is not None
+    }
+    assert asked == {
+        "llama.cpp": {"content": "a b", "add_special": False},
+        "vllm": {"model": "m", "prompt": "a b", "add_special_tokens": False},
+    }
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from byline.api.failures import (
     answer_http_exception,
     answer_validation_error,
 )
-from byline.api.guard import Guard, InternalErrorMiddleware
+from byline.api.guard import Guard, Identify, InternalErrorMiddleware, loopback_owner
 from byline.api.http.event_streams import Heartbeat, answer_caller_left
 from byline.api.machines import backend_routes, machine_routes
 from byline.api.openai import openai_routes
@@ -30,8 +30,8 @@ UPLOAD_PATHS = frozenset({"/api/documents", "/documents"})
 """Paths whose bodies may be larger than server.body_bytes_max: files have a limit of their own."""
 
 
-def create_app(services: Services) -> FastAPI:
-    """The application that serves `services` over HTTP."""
+def create_app(services: Services, identify: Identify = loopback_owner) -> FastAPI:
+    """The application that serves `services` over HTTP; `identify` tells who makes a request."""
     app = FastAPI(
         title="Byline",
         summary="Answers from your own documents, written by the machine you name.",
@@ -65,6 +65,8 @@ def create_app(services: Services) -> FastAPI:
     ):
         app.router.routes.extend(part.router.routes)
     app.add_middleware(openai_routes.ChatCompletionsMiddleware)
-    app.add_middleware(Guard, server=services.config.server, upload_paths=UPLOAD_PATHS)
+    app.add_middleware(
+        Guard, server=services.config.server, upload_paths=UPLOAD_PATHS, identify=identify
+    )
     app.add_middleware(InternalErrorMiddleware)
     return app

@@ -1,4 +1,5 @@
-"""Guards every request: who may call, how much they may send, which headers every response has.
+"""Guards every request: who calls, whether they may, how much they may send, which headers every
+response has.
 
 A server on a loopback port is reachable from every web page the user has open. So (1) the host name
 in a request must be the server's own, which stops DNS rebinding, and (2) a browser may call from
@@ -12,16 +13,18 @@ import asyncio
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from byline.api.failures import failure_at, internal_error
 from byline.config.schema import Server
+from byline.domain.callers import OWNER, Caller
 from byline.domain.echo import quoted, shortened
 from byline.errors import BadRequest, BylineError, Forbidden, Stopping, TooLarge
 
@@ -178,11 +181,33 @@ def _repeated(query: bytes) -> str | None:
     return next((name for name, times in names.items() if times > 1), None)
 
 
-class Guard:
-    """ASGI middleware that refuses requests, limits bodies and adds the safety headers."""
+Identify = Callable[[Scope], Caller]
+"""Tells who makes a request."""
 
-    def __init__(self, app: ASGIApp, *, server: Server, upload_paths: frozenset[str]) -> None:
+_CALLER: Final = "byline.caller"
+"""Where a request's scope holds its caller."""
+
+
+def loopback_owner(scope: Scope) -> Caller:
+    """The owner: until keys exist, whoever reaches the server is taken to be its owner."""
+    return OWNER
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller that the guard found for this request."""
+    caller: Caller = request.scope[_CALLER]
+    return caller
+
+
+class Guard:
+    """ASGI middleware that refuses requests, tells who makes them, limits bodies and adds the
+    safety headers."""
+
+    def __init__(
+        self, app: ASGIApp, *, server: Server, upload_paths: frozenset[str], identify: Identify
+    ) -> None:
         self.app = app
+        self.identify = identify
         self.names = host_names(server)
         self.body_bytes_max = server.body_bytes_max
         self.upload_paths = upload_paths
@@ -203,6 +228,7 @@ class Guard:
         if error is not None:
             await failure_at(scope["path"], error)(scope, receive, sending)
             return
+        scope[_CALLER] = self.identify(scope)
         await self.app(scope, receive, sending)
 
     def _too_large(self, headers: Headers) -> TooLarge | None:

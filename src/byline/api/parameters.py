@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from byline.domain.ask_filters import AskFilters
 from byline.domain.asks import AskMode, AskStatus
 from byline.domain.documents import DocumentChanges, DocumentSelection, DocumentSort, DocumentState
-from byline.domain.searches import Filters
+from byline.domain.searches import Filters, one_collection
 from byline.errors import BadRequest, NotFound
 
 PICTURE_WIDTH_MIN: Final = 100
@@ -91,7 +91,7 @@ class FilterParameters(Parameters):
     def filters(self) -> Filters:
         """The filters in the search's terms. Raises `BadRequest` for an invalid date."""
         return Filters(
-            collection=self.collection,
+            collections=one_collection(self.collection),
             documents=comma_separated(self.documents),
             types=comma_separated(self.types),
             languages=comma_separated(self.languages),
@@ -231,13 +231,17 @@ class DocumentsParameters(FilterParameters, PageParameters):
     state: OptionalText = Field(
         None, description="Only documents in these states, with commas between: `queued,failed`."
     )
+    warnings: bool | None = Field(
+        None, description="Only documents of whose file something was not read; false: only others."
+    )
     sort: DocumentSort = Field(
         DocumentSort.NEWEST, description="In which order; a cursor goes on in its own only."
     )
 
     def choice(self) -> DocumentSelection:
-        """The words, states and order. Raises `BadRequest` for an unknown state."""
-        return DocumentSelection(self.q or "", document_states(self.state), self.sort)
+        """The words, states, warnings and order. Raises `BadRequest` for an unknown state."""
+        states = document_states(self.state)
+        return DocumentSelection(self.q or "", states, self.sort, self.warnings)
 
 
 def document_states(sent: str | None) -> tuple[DocumentState, ...]:

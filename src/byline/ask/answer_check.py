@@ -8,10 +8,9 @@ from collections.abc import Callable
 from byline.ask.ask_progress import AskProgress
 from byline.config.schema import QUOTES_MACHINE
 from byline.domain.asks import AskAnswer, CitationFound, Refusal, RefusedBy
+from byline.domain.reasons import RefusalReason
 from byline.verify.citations import AnswerCheck, Checked, check_answer
 from byline.verify.refusal_lines import is_refusal
-
-NOT_ANSWERED = "The model read the passages found and says that they do not answer the question."
 
 
 class AnswerChecker:
@@ -42,9 +41,8 @@ class AnswerChecker:
         byline = self._progress.byline
         quoted = byline is not None and byline.machine == QUOTES_MACHINE
         if not quoted and is_refusal(text):  # a quoted document may itself read like a refusal
-            return self._progress.refused(
-                Refusal("not_answered", NOT_ANSWERED, RefusedBy.MODEL, said=text.strip())
-            )
+            refusal = Refusal(RefusalReason.NOT_ANSWERED, by=RefusedBy.MODEL, said=text.strip())
+            return self._progress.refused(refusal)
         if self._check is not None and self._check.written == text:
             return self._progress.completed(self._check.checked)
         return self._progress.completed(check_answer(text, self._progress.sources))

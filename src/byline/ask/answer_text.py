@@ -19,6 +19,7 @@ from typing import Final
 
 from byline.ask.ask_progress import AskProgress
 from byline.domain.asks import AskNote, Token
+from byline.domain.reasons import NoteCode
 from byline.verify.citation_markers import strip_markers
 
 REPEATED_CHARS_MIN: Final = 1_000
@@ -29,9 +30,7 @@ UNIT_CHARS_MAX: Final = 400
 CHECK_EVERY_CHARS: Final = 250
 _SAME_CHARS: Final = 24
 
-THOUGHT_ALOUD: Final = AskNote(
-    "thought_aloud", "What the model wrote so far was its thinking; its answer follows."
-)
+THOUGHT_ALOUD: Final = AskNote(NoteCode.THOUGHT_ALOUD)
 
 _CLOSE: Final = r"</think(?:ing)?>"
 _AT_LINE: Final = rf"(?<![^\n])[ \t]{{0,8}}{_CLOSE}\s*"

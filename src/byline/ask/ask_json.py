@@ -1,12 +1,22 @@
-"""Writes an ask as JSON: one shape for the answer, the events and the stored transcript."""
+"""The events of an ask as JSON, and the transcript they are stored as. The shapes of what they hold
+are in `ask_shapes.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import count, groupby
-from typing import Any, Final
+from typing import Final
 
+from byline.ask.ask_shapes import (
+    AnswerShape,
+    CitationShape,
+    Json,
+    SentenceShape,
+    SourceShape,
+    error_json,
+)
+from byline.ask.reason_words import note_words
 from byline.domain.asks import (
     AskAnswer,
     AskDone,
@@ -15,58 +25,13 @@ from byline.domain.asks import (
     AskNote,
     AskQueued,
     AskStarted,
-    Byline,
-    CheckedSentence,
-    Citation,
     CitationFound,
-    Refusal,
-    Source,
     SourcesFound,
     Token,
     ToolCalled,
     ToolReturned,
 )
-from byline.domain.chat import Usage
-from byline.domain.echo import shortened
-from byline.domain.searches import DuplicatePassage
 from byline.errors import BylineError, GateFull, MachineError
-
-Json = dict[str, Any]
-
-ERROR_CHARS_MAX: Final = 1_000
-MACHINE_CHARS_MAX: Final = 2_500
-"""Longest message and longest remedy of an error, in characters."""
-
-
-def answer_json(answer: AskAnswer) -> Json:
-    """Return the whole answer: the body of a JSON ask, the data of `done`, the row of history."""
-    return {
-        "ask_id": answer.ask_id,
-        "question": answer.question,
-        "status": answer.status.value,
-        "answer": answer.answer,
-        "partial_answer": answer.partial_answer,
-        "conversation_id": answer.conversation_id,
-        "searched_for": answer.searched_for,
-        "sentences": [sentence_json(sentence) for sentence in answer.sentences],
-        "citations": [citation_json(citation) for citation in answer.citations],
-        "sources": [source_json(source) for source in answer.sources],
-        "grounding": {
-            "supported": answer.grounding.supported,
-            "weak": answer.grounding.weak,
-            "unsupported": answer.grounding.unsupported,
-            "attributed": answer.grounding.attributed,
-            "uncited": answer.grounding.uncited,
-        },
-        "byline": byline_json(answer.byline),
-        "refusal": refusal_json(answer.refusal),
-        "error": error_json(answer.error) if answer.error else None,
-        "error_reason": answer.error_reason,
-        "reason": answer.reason,
-        "timings_ms": {part: round(ms, 1) for part, ms in answer.timings_ms.items()},
-        "usage": usage_json(answer.usage),
-        "finish_reason": answer.finish_reason,
-    }
 
 
 def failure_json(error: BylineError, answer: AskAnswer | None = None) -> Json:
@@ -80,107 +45,8 @@ def failure_json(error: BylineError, answer: AskAnswer | None = None) -> Json:
         body["queue_len"] = error.queue_len
     if answer is not None:
         body["ask_id"] = answer.ask_id
-        body["sources"] = [source_json(source) for source in answer.sources]
+        body["sources"] = [SourceShape.json_of(source) for source in answer.sources]
     return body
-
-
-def error_json(error: BylineError) -> Json:
-    """Return the part of the error shape that every error has.
-
-    Errors that repeat a caller's words shorten them where they are raised; the bounds here catch
-    those that do not. A machine's own words may be longer.
-    """
-    chars_max = MACHINE_CHARS_MAX if isinstance(error, MachineError) else ERROR_CHARS_MAX
-    return {
-        "code": error.code,
-        "message": shortened(error.message, chars_max),
-        "remedy": shortened(error.remedy, chars_max),
-        "src": error.src,
-    }
-
-
-def source_json(source: Source) -> Json:
-    return {
-        "n": source.n,
-        "passage_id": source.passage_id,
-        "document_id": source.document_id,
-        "name": source.name,
-        "title": source.title,
-        "page": source.page,
-        "heading": source.heading,
-        "start": source.start,
-        "end": source.end,
-        "excerpt": source.text,
-        "score": round(source.score, 4),
-        "also_in": [also_in_json(other) for other in source.also_in],
-    }
-
-
-def also_in_json(other: DuplicatePassage) -> Json:
-    return {
-        "document_id": other.document_id,
-        "title": other.title,
-        "passage_id": other.passage_id,
-    }
-
-
-def sentence_json(sentence: CheckedSentence) -> Json:
-    return {
-        "start": sentence.start,
-        "end": sentence.end,
-        "citations": list(sentence.citations),
-        "attributed": list(sentence.attributed),
-        "support": sentence.support.value,
-        "reason": sentence.reason,
-        "why": sentence.why,
-    }
-
-
-def refusal_json(refusal: Refusal | None) -> Json | None:
-    if refusal is None:
-        return None
-    return {
-        "code": refusal.code,
-        "message": refusal.message,
-        "by": refusal.by.value,
-        "said": refusal.said,
-    }
-
-
-def citation_json(citation: Citation) -> Json:
-    return {
-        "n": citation.n,
-        "document_id": citation.document_id,
-        "title": citation.title,
-        "page": citation.page,
-        "start": citation.start,
-        "end": citation.end,
-        "quote": citation.quote,
-        "by": citation.by.value,
-    }
-
-
-def byline_json(byline: Byline | None) -> Json | None:
-    if byline is None:
-        return None
-    return {
-        "backend": byline.backend,
-        "machine": byline.machine,
-        "model_requested": byline.model_requested,
-        "model_loaded": byline.model_loaded,
-        "verified": byline.verified,
-        "note": byline.note,
-    }
-
-
-def usage_json(usage: Usage | None) -> Json | None:
-    if usage is None:
-        return None
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "cached_tokens": usage.cached_tokens,
-    }
 
 
 EVENT_NAMES: Final[Mapping[type, str]] = {
@@ -204,7 +70,10 @@ def event_name(event: AskEvent) -> str:
 def event_data(event: AskEvent) -> Json:
     match event:
         case SourcesFound(sources, ask_id):
-            return {"ask_id": ask_id, "sources": [source_json(source) for source in sources]}
+            return {
+                "ask_id": ask_id,
+                "sources": [SourceShape.json_of(source) for source in sources],
+            }
         case AskQueued(queued):
             return {"position": queued.position, "ahead": queued.ahead, "eta_s": queued.eta_s}
         case AskStarted(backend, machine, model, queue_ms):
@@ -218,15 +87,16 @@ def event_data(event: AskEvent) -> Json:
             return {"text": text}
         case CitationFound(sentence, citations):
             return {
-                "sentence": sentence_json(sentence),
-                "citations": [citation_json(citation) for citation in citations],
+                "sentence": SentenceShape.json_of(sentence),
+                "citations": [CitationShape.json_of(citation) for citation in citations],
             }
         case ToolCalled() | ToolReturned():
             return tool_json(event)
-        case AskNote(code, message):
-            return {"code": code, "message": message}
+        case AskNote(code, arguments):
+            said = note_words(code, arguments)
+            return {"code": code.value, "arguments": dict(arguments), "message": said}
         case AskDone(answer):
-            return answer_json(answer)
+            return AnswerShape.json_of(answer)
         case AskFailed(error, answer):
             return failure_json(error, answer)
 
@@ -240,7 +110,7 @@ def tool_json(event: ToolCalled | ToolReturned) -> Json:
         **call,
         "outcome": event.outcome.value,
         "text": event.text,
-        "sources": [source_json(source) for source in event.sources],
+        "sources": [SourceShape.json_of(source) for source in event.sources],
     }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from byline.ask.ask_ports import DocumentReading, DocumentSearch
 from byline.ask.prompt.token_calibration import Calibrations
 from byline.config import schema
+from byline.domain.callers import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +20,11 @@ class AskParts:
     reader: DocumentReading
     config: schema.Ask
     calibrations: Calibrations = field(default_factory=Calibrations)
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same parts, confined to the documents that `caller` may see."""
+        return replace(
+            self,
+            searcher=self.searcher.for_caller(caller),
+            reader=self.reader.for_caller(caller),
+        )

@@ -6,10 +6,11 @@ The tests of `api` and `web` put parts in memory behind the same protocols, so m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from byline.domain.ask_filters import EVERY_ASK, AskFilters, ListedAsk
 from byline.domain.asks import AskAnswer, AskRequest, StoredAsk
+from byline.domain.callers import Caller
 from byline.domain.conversations import Conversation, PastTurn
 from byline.domain.searches import Filters, SearchRequest, SearchResult
 from byline.search.document_reader import ReadableDocument, ReadPassage
@@ -17,6 +18,9 @@ from byline.search.document_reader import ReadableDocument, ReadPassage
 
 class DocumentSearch(Protocol):
     """Finds passages; `search.Searcher`."""
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same, confined to the collections that `caller` may see."""
 
     async def prepare(self) -> None:
         """Get ready, so that the first search waits for nothing."""
@@ -26,7 +30,10 @@ class DocumentSearch(Protocol):
 
 
 class DocumentReading(Protocol):
-    """Reads documents on; `search.PassageReader`."""
+    """Reads documents on; `search.DocumentReader`."""
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same, confined to the collections that `caller` may see."""
 
     async def documents(
         self, filters: Filters, *, name_contains: str = "", first: int = 1, limit: int = 20
@@ -47,6 +54,9 @@ class DocumentReading(Protocol):
 
 class AskHistory(Protocol):
     """Keeps asks; `ask.history.AskRecords`."""
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same, for the asks and conversations of `caller`."""
 
     async def insert(self, ask_id: str, request: AskRequest, backend: str, machine: str) -> None:
         """Keep an ask that begins."""
@@ -77,6 +87,9 @@ class AskHistory(Protocol):
 
 class ConversationHistory(Protocol):
     """Keeps conversations; `ask.history.Conversations`."""
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same, for the conversations of `caller`."""
 
     async def create(self, title: str = "") -> Conversation:
         """A new conversation."""

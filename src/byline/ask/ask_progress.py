@@ -36,6 +36,10 @@ class AskProgress:
     searched_for: str | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
 
+    def add_ms(self, part: str, ms: float) -> None:
+        """Add milliseconds to `timings_ms[part]`."""
+        self.timings_ms[part] = self.timings_ms.get(part, 0.0) + ms
+
     def completed(self, checked: CheckedAnswer) -> AskAnswer:
         return replace(
             self._outcome(AskStatus.COMPLETED),

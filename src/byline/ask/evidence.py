@@ -13,13 +13,12 @@ import math
 from typing import Final, NamedTuple
 
 from byline.domain.asks import Refusal
+from byline.domain.reasons import RefusalReason
 from byline.domain.searches import SearchResult
 from byline.text.question_language import Language, question_language
 from byline.vectors.embedders.e5_embedder import FINGERPRINT
 
-NOTHING_FOUND: Final = Refusal(
-    "no_match", "No passage of your documents has the words of the question."
-)
+NOTHING_FOUND: Final = Refusal(RefusalReason.NO_MATCH)
 
 
 class EvidenceWeights(NamedTuple):
@@ -61,17 +60,14 @@ def judge_evidence(found: SearchResult, *, evidence_min: float) -> Refusal | Non
     2. the likelihood of an answer is below `evidence_min`          → `low_evidence`
     """
     if not found.hits and found.notes:
-        return Refusal("no_match", " ".join(found.notes))
+        return Refusal(RefusalReason.NO_MATCH, notes=found.notes)
     if not found.hits:
         return NOTHING_FOUND
     likely = _likelihood_of(found)
     if likely < evidence_min:
-        return Refusal(
-            "low_evidence",
-            "Your documents hardly speak of this: the nearest passages cover "
-            f"{found.coverage:.0%} of what the question asks about, and an answer in them is "
-            f"{likely:.0%} likely.",
-        )
+        shares = {"coverage_percent": found.coverage, "likelihood_percent": likely}
+        percent = {name: round(share * 100) for name, share in shares.items()}
+        return Refusal(RefusalReason.LOW_EVIDENCE, percent)
     return None
 
 

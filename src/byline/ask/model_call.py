@@ -1,16 +1,19 @@
-"""Makes one call to a model a single stream of events (queued, started, deltas), and its byline."""
+"""Makes one call to a model: its events become those of the ask, its deltas sign the answer."""
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
+from byline.ask.answer_text import StreamFilter
+from byline.ask.ask_progress import AskProgress
+from byline.dispatch.calls import CallEvent
 from byline.dispatch.dispatcher import Backend
-from byline.domain.asks import Byline
+from byline.domain.asks import REPETITION, AskEvent, AskQueued, AskStarted, Byline
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.gates import Priority, Queued, Started
 from byline.text.hidden_characters import BIDI_CONTROLS, TAG_CHARACTERS
@@ -25,56 +28,66 @@ _HIDDEN_CHARACTERS: Final = re.compile(
 )
 """Control characters could steer a terminal; the others make text look unlike what was checked."""
 
-CallEvent = Queued | Started | Delta
 
-
-class _CallEvents:
-    """The queue of a call's events; also the observer to which its gate reports."""
-
-    def __init__(self) -> None:
-        self.events: asyncio.Queue[CallEvent | BaseException | None] = asyncio.Queue()
-
-    def queued(self, queued: Queued) -> None:
-        self.events.put_nowait(queued)
-
-    def started(self, started: Started) -> None:
-        self.events.put_nowait(started)
-
-
-async def call_events(
-    backend: Backend, request: ChatRequest, priority: Priority
-) -> AsyncGenerator[CallEvent, None]:
-    """Call `backend` and yield the call's events; closing the generator stops the upstream.
-
-    Raises what `Backend.call` raises. The queue here has no bound; the gate's buffer has one.
-    """
-    inbox = _CallEvents()
-
-    async def pump() -> None:
-        try:
-            async with aclosing(backend.call(request, priority, inbox)) as deltas:
-                async for delta in deltas:
-                    inbox.events.put_nowait(_without_hidden_characters(delta))
-        except Exception as error:  # noqa: BLE001 - handed to the reader, who raises it
-            inbox.events.put_nowait(error)
-        else:
-            inbox.events.put_nowait(None)
-
-    task = asyncio.create_task(pump())
-    try:
-        while (event := await inbox.events.get()) is not None:
-            if isinstance(event, BaseException):
-                raise event
-            yield event
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
+async def call_events(backend: Backend, request: ChatRequest) -> AsyncGenerator[CallEvent, None]:
+    """Call `backend` for a person and yield the call's events, without hidden characters; closing
+    the generator stops the upstream. Raises what `Backend.events` raises."""
+    async with aclosing(backend.events(request, Priority.FOREGROUND)) as events:
+        async for event in events:
+            yield _without_hidden_characters(event) if isinstance(event, Delta) else event
 
 
 def _without_hidden_characters(delta: Delta) -> Delta:
     if _HIDDEN_CHARACTERS.search(delta.content) is None:
         return delta
     return replace(delta, content=_HIDDEN_CHARACTERS.sub("", delta.content))
+
+
+def _everything(content: str) -> str:
+    return content
+
+
+async def stream_message(
+    backend: Backend,
+    request: ChatRequest,
+    progress: AskProgress,
+    deltas: list[Delta],
+    shown: Callable[[str], str] = _everything,
+) -> AsyncGenerator[AskEvent, None]:
+    """Call the model and yield what its ask tells of the call.
+
+    Adds the message to `progress.text` and its deltas to `deltas`; sets the byline, the finish
+    reason and the times. A model that only repeats itself is stopped, with the finish reason
+    REPETITION. `shown` is given each piece of the text and returns what may be shown now. Raises
+    what `Backend.events` raises.
+    """
+    begun = time.perf_counter()
+    stream = StreamFilter(progress)
+    async with aclosing(call_events(backend, request)) as events:
+        async for event in events:
+            match event:
+                case Queued():
+                    yield AskQueued(event)
+                case Started(queue_ms):
+                    begun = time.perf_counter()
+                    progress.add_ms("queue", queue_ms)
+                    yield AskStarted(
+                        backend.name, backend.machine, backend.model_requested, queue_ms
+                    )
+                case Delta():
+                    progress.byline = byline_after(
+                        backend, event, progress.byline if deltas else None
+                    )
+                    deltas.append(event)
+                    if content := shown(event.content):
+                        progress.timings_ms.setdefault("first_token", ms_since(begun))
+                        for told in stream.feed(content):
+                            yield told
+                    progress.finish_reason = event.finish_reason
+                    if stream.repeats_itself():
+                        progress.finish_reason = REPETITION
+                        break
+    progress.add_ms("generate", ms_since(begun))
 
 
 def byline_after(backend: Backend, delta: Delta, so_far: Byline | None) -> Byline:
@@ -94,8 +107,13 @@ def byline_of(backend: Backend, delta: Delta) -> Byline:
     return Byline(
         backend=backend.name,
         machine=backend.machine,
-        model_requested=backend.model,
+        model_requested=backend.model_requested,
         model_loaded=served.model_loaded if served else None,
         verified=served.verified if served else False,
         note=served.note if served else _NOT_TOLD[delta.finish_reason is None],
     )
+
+
+def ms_since(begun: float) -> float:
+    """Return the milliseconds since `begun`, a time of `time.perf_counter`."""
+    return (time.perf_counter() - begun) * 1000

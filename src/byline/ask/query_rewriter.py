@@ -17,11 +17,11 @@ from byline.ask.query_rewrite import (
     shares_terms,
     with_earlier_terms,
 )
-from byline.config import schema
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import AskEvent, AskNote, AskQueued, AskRequest
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.gates import AskedBy, Asker, Priority, Queued
+from byline.domain.gates import AskedBy, Asker, Queued
+from byline.domain.reasons import NoteCode
 from byline.errors import MachineError
 
 
@@ -32,9 +32,9 @@ async def rewrite_follow_up(
     on it. If the call fails, a note says so and the question is searched as it is."""
     if not progress.turns:
         return
-    if isinstance(backend.config, schema.QuotesBackend):
+    if backend.model is None:
         query: str | None = with_earlier_terms(request.question, progress.turns)
-        note = AskNote("carried_over", f"Searched for: {query}")
+        code = NoteCode.CARRIED_OVER
     else:
         said: list[str] = []
         begun = time.perf_counter()
@@ -42,39 +42,36 @@ async def rewrite_follow_up(
             backend.refuse_if_down()  # no second wait for a machine that is known to be down
             call = ChatRequest(
                 rewrite_messages(
-                    request.question, progress.turns, backend.context_tokens, calibration
+                    request.question, progress.turns, backend.model.context_tokens, calibration
                 ),
                 timeout_read_s=min(REWRITE_S_MAX, request.timeout_read_s or REWRITE_S_MAX),
-                max_tokens=min(REWRITE_TOKENS_MAX, backend.max_tokens),
+                max_tokens=min(REWRITE_TOKENS_MAX, backend.model.max_tokens),
                 options={"temperature": 0},
                 asked_by=AskedBy(Asker.FOLLOW_UP, progress.ask_id),
             )
             async with aclosing(_rewrite_events(call, backend, said)) as events:
                 async for event in events:
                     yield event
-            reason = "it wrote no question"
+            why = "no_question"
         except MachineError as error:
             said.clear()
-            reason = error.reason
+            why = error.reason
         progress.timings_ms["rewrite"] = (time.perf_counter() - begun) * 1000
         query = read_rewritten("".join(said))
         if query is not None and not shares_terms(query, request.question, progress.turns):
-            query, reason = None, "it wrote of something else"
-        note = AskNote("rewritten", f"Searched for: {query}")
+            query, why = None, "other_subject"
+        code = NoteCode.REWRITTEN
         if query is None:
-            yield AskNote(
-                "rewrite_failed",
-                f"{backend.name} did not rewrite the question ({reason}); it is searched as it is.",
-            )
+            yield AskNote(NoteCode.REWRITE_FAILED, {"backend": backend.name, "why": why})
     if query is not None and query != request.question:
         progress.searched_for = query
-        yield note
+        yield AskNote(code, {"query": query})
 
 
 async def _rewrite_events(
     call: ChatRequest, backend: Backend, said: list[str]
 ) -> AsyncGenerator[AskEvent, None]:
-    async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
+    async with aclosing(call_events(backend, call)) as events:
         async for event in events:
             if isinstance(event, Queued):
                 yield AskQueued(event)

@@ -16,12 +16,12 @@ from contextlib import aclosing, contextmanager
 
 from byline.ask.agent.agent_run import run_agent
 from byline.ask.answer_check import AnswerChecker
-from byline.ask.answer_text import StreamFilter, answer_text, says_something
+from byline.ask.answer_text import answer_text, says_something
 from byline.ask.ask_parts import AskParts
 from byline.ask.ask_progress import AskProgress
 from byline.ask.evidence import NOTHING_FOUND, judge_evidence
 from byline.ask.merge_adjacent import merge_adjacent, numbered_source
-from byline.ask.model_call import byline_after, call_events
+from byline.ask.model_call import ms_since, stream_message
 from byline.ask.prompt.prompt_budget import TokenBudget
 from byline.ask.prompt.prompt_builder import build_prompt
 from byline.ask.prompt.server_token_count import count_tight_prompt
@@ -31,12 +31,10 @@ from byline.ask.quotes import quote_sources
 from byline.config import schema
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import (
-    REPETITION,
     AskDone,
     AskEvent,
     AskMode,
     AskNote,
-    AskQueued,
     AskRequest,
     AskStarted,
     Byline,
@@ -47,9 +45,9 @@ from byline.domain.asks import (
     ToolCalled,
 )
 from byline.domain.chat import ChatRequest, Delta
-from byline.domain.gates import AskedBy, Asker, Priority, Queued, Started
+from byline.domain.gates import AskedBy, Asker
+from byline.domain.reasons import RefusalReason
 from byline.domain.searches import QueryForm, SearchRequest, SearchResult
-from byline.errors import LlmError
 
 
 async def run_ask(
@@ -59,8 +57,9 @@ async def run_ask(
 
     Raises any `BylineError`; `progress` then still holds what was found so far.
     """
+    model = backend.model
     backend.try_connect()  # a backend known to be down is tried while the search runs
-    calibration = parts.calibrations.of(backend.name, backend.model)
+    calibration = parts.calibrations.of(backend.name, backend.model_requested)
     async with aclosing(rewrite_follow_up(request, backend, progress, calibration)) as events:
         async for event in events:
             yield event
@@ -70,7 +69,6 @@ async def run_ask(
             SearchRequest(
                 progress.searched_for or request.question,
                 parts.config.sources_max,
-                request.collection,
                 request.filters,
                 QueryForm.QUESTION,
             )
@@ -79,7 +77,7 @@ async def run_ask(
     progress.sources = merge_adjacent(
         _numbered_sources(found),
         places,
-        context_tokens=backend.context_tokens,
+        context_tokens=model.context_tokens if model is not None else 0,
         calibration=calibration,
     )
     yield SourcesFound(tuple(progress.sources), progress.ask_id)
@@ -90,7 +88,7 @@ async def run_ask(
         return
 
     await backend.refuse_unless_back()
-    if not _has_no_model(backend):
+    if model is not None:
         await count_tight_prompt(request.question, progress.sources, backend, parts.calibrations)
 
     checker = AnswerChecker(progress)
@@ -103,8 +101,8 @@ async def run_ask(
                         yield checked
                 case ToolCalled() | AskNote():  # the text before was no part of the answer
                     checker = AnswerChecker(progress)
-    if not _has_no_model(backend) and not says_something(progress.text):
-        raise LlmError(backend.name, "empty_answer", machine=backend.machine)
+    if model is not None and not says_something(progress.text):
+        raise backend.empty_answer()
     if not progress.sources:  # an agent that found nothing answers from its own knowledge
         yield AskDone(progress.refused(NOTHING_FOUND))
         return
@@ -118,19 +116,15 @@ async def _refusal(request: AskRequest, found: SearchResult, parts: AskParts) ->
     empty library refuses: the agent may find what the first search missed."""
     if request.mode is AskMode.RAG:
         return judge_evidence(found, evidence_min=parts.config.evidence_min)
-    if found.hits or (await parts.reader.documents(request.where, limit=1))[1]:
+    if found.hits or (await parts.reader.documents(request.filters, limit=1))[1]:
         return None
-    return Refusal("no_documents", "There are no documents to answer from yet.")
-
-
-def _has_no_model(backend: Backend) -> bool:
-    return isinstance(backend.config, schema.QuotesBackend)
+    return Refusal(RefusalReason.NO_DOCUMENTS)
 
 
 def _answer(
     request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
-    if _has_no_model(backend):
+    if backend.model is None:
         return _quote(request, backend, progress, parts)
     if request.mode is AskMode.AGENT:
         return run_agent(request, backend, progress, parts)
@@ -142,16 +136,15 @@ async def _quote(
 ) -> AsyncGenerator[AskEvent, None]:
     """Answer without a model. Byline itself is the machine, which has no gate."""
     assert isinstance(backend.config, schema.QuotesBackend)
-    yield AskStarted(backend.name, backend.machine, backend.model, queue_ms=0.0)
+    name = backend.model_requested
+    yield AskStarted(backend.name, backend.machine, name, queue_ms=0.0)
     with _timed(progress, "generate"):
         progress.text = quote_sources(
             progress.searched_for or request.question,
             progress.sources,
             sentences_max=backend.config.sentences_max,
         )
-    progress.byline = Byline(
-        backend.name, backend.machine, backend.model, backend.model, verified=True
-    )
+    progress.byline = Byline(backend.name, backend.machine, name, name, verified=True)
     yield Token(progress.text)
 
 
@@ -159,12 +152,13 @@ async def _generate(
     request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
     """Answer with the backend's model, through the gate of its machine."""
-    calibration = parts.calibrations.of(backend.name, backend.model)
+    model = backend.model_to_call()
+    calibration = parts.calibrations.of(backend.name, backend.model_requested)
     prompt = build_prompt(
         request.question,
         progress.sources,
-        TokenBudget(backend.context_tokens, backend.max_tokens, calibration),
-        history_messages(progress.turns, backend.context_tokens // 4, calibration),
+        TokenBudget(model.context_tokens, model.max_tokens, calibration),
+        history_messages(progress.turns, model.context_tokens // 4, calibration),
     )
     progress.sources = prompt.sources
     call = ChatRequest(
@@ -174,33 +168,13 @@ async def _generate(
         options={"temperature": parts.config.temperature},
         asked_by=AskedBy(Asker.ASK, progress.ask_id),
     )
-    started_at = time.perf_counter()
-    stream = StreamFilter(progress)
-    async with aclosing(call_events(backend, call, Priority.FOREGROUND)) as events:
+    deltas: list[Delta] = []
+    async with aclosing(stream_message(backend, call, progress, deltas)) as events:
         async for event in events:
-            match event:
-                case Queued():
-                    yield AskQueued(event)
-                case Started():
-                    started_at = time.perf_counter()
-                    progress.timings_ms["queue"] = event.queue_ms
-                    yield AskStarted(backend.name, backend.machine, backend.model, event.queue_ms)
-                case Delta():
-                    if event.content:
-                        progress.timings_ms.setdefault("first_token", _ms_since(started_at))
-                        for told in stream.feed(event.content):
-                            yield told
-                    progress.byline = byline_after(backend, event, progress.byline)
-                    if stream.repeats_itself():
-                        progress.finish_reason = REPETITION
-                        break
-                    if event.finish_reason is not None:
-                        progress.usage, progress.finish_reason = event.usage, event.finish_reason
-                        if event.usage and (counted := event.usage.prompt_tokens):
-                            parts.calibrations.learn(
-                                backend.name, backend.model, prompt.plain, counted
-                            )
-    progress.timings_ms["generate"] = _ms_since(started_at)
+            yield event
+    progress.usage = deltas[-1].usage
+    if progress.usage and (counted := progress.usage.prompt_tokens):
+        parts.calibrations.learn(backend.name, model.name, prompt.plain, counted)
     progress.text = answer_text(progress.text)
 
 
@@ -212,8 +186,4 @@ def _numbered_sources(found: SearchResult) -> tuple[Source, ...]:
 def _timed(progress: AskProgress, part: str) -> Iterator[None]:
     begun = time.perf_counter()
     yield
-    progress.timings_ms[part] = _ms_since(begun)
-
-
-def _ms_since(begun: float) -> float:
-    return (time.perf_counter() - begun) * 1000
+    progress.timings_ms[part] = ms_since(begun)

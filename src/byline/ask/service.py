@@ -8,9 +8,10 @@ import unicodedata
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from copy import copy
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import structlog
 
@@ -35,6 +36,7 @@ from byline.domain.asks import (
     AskStatus,
     StoredAsk,
 )
+from byline.domain.callers import OWNER, Caller
 from byline.errors import (
     BadRequest,
     BylineError,
@@ -51,7 +53,8 @@ Known = TypeVar("Known", StoredAsk, ListedAsk)
 
 
 class Asks:
-    """Owns the asks that run in this process, and reads those of the past from the records."""
+    """Owns the asks that run in this process, and reads those of the past from the records: as its
+    owner sees them, or as the caller of `for_caller`."""
 
     def __init__(
         self,
@@ -66,8 +69,20 @@ class Asks:
         self._metrics = metrics
         self._dispatcher = dispatcher
         self._records = records
+        self._caller = OWNER
         self._running: dict[str, RunningAsk] = {}
         self.unstored = Unstored()
+
+    def for_caller(self, caller: Caller) -> Self:
+        """Return the same asks as `caller` makes and sees them: only its own, and answered from the
+        documents it may see."""
+        seen = copy(self)
+        seen._caller = caller
+        seen._parts, seen._records = (
+            self._parts.for_caller(caller),
+            self._records.for_caller(caller),
+        )
+        return seen
 
     def start(self, request: AskRequest) -> RunningAsk:
         """Check the request, resolve its backend and start the ask.
@@ -76,7 +91,8 @@ class Asks:
         machine has no place left for the call, all before anything is searched, called or stored.
         """
         backend = self._dispatcher.get_backend(request.backend)
-        request = replace(request, question=self._checked_question(request.question))
+        question = self._checked_question(request.question)
+        request = replace(request, question=question, caller=self._caller)
         if request.mode is AskMode.AGENT and not backend.tools:
             raise ToolsUnsupported(f"{backend.name} cannot call tools, which agent mode needs.")
         running = RunningAsk(request, backend, self._clock, self._parts.config.resumable_s)
@@ -104,17 +120,18 @@ class Asks:
 
     def running(self, ask_id: str) -> RunningAsk | None:
         """Return the ask if it runs in this process; a reader has to call its `join` first."""
-        return self._running.get(ask_id)
+        running = self._running.get(ask_id)
+        return running if running is not None and self._is_own(running) else None
 
     def keep_alive(self, ask: StoredAsk) -> None:
         """Note that a page showed the ask and may reload: see `RunningAsk.keep_alive`."""
-        running = self._running.get(ask.id)
+        running = self.running(ask.id)
         if running is not None:
             running.keep_alive()
 
     async def events(self, ask_id: str, after: int = 0) -> Sequence[dict[str, object]]:
         """Return the transcript so far, behind event number `after`. Raises `NotFound`."""
-        running = self._running.get(ask_id)
+        running = self.running(ask_id)
         if running is not None:
             return rows_after(transcript(running.events, running.times), after)
         await self._records.get(ask_id)
@@ -138,16 +155,19 @@ class Asks:
     async def stop_conversation(self, conversation_id: str) -> None:
         """End the asks of a conversation that run in this process."""
         for running in list(self._running.values()):
-            if running.request.conversation_id == conversation_id:
+            if running.request.conversation_id == conversation_id and self._is_own(running):
                 await running.stop(AskStatus.CANCELLED)
 
     async def close(self) -> None:
-        """Interrupt the running asks and wait until they are stored."""
+        """Interrupt the running asks of all callers and wait until they are stored."""
         running = list(self._running.values())
         await asyncio.gather(*(ask.stop(AskStatus.INTERRUPTED) for ask in running))
 
+    def _is_own(self, running: RunningAsk) -> bool:
+        return running.request.caller.name == self._caller.name
+
     async def _stop(self, ask_id: str) -> None:
-        running = self._running.get(ask_id)
+        running = self.running(ask_id)
         if running is not None:
             await running.stop(AskStatus.CANCELLED)
 

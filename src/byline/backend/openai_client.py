@@ -22,7 +22,6 @@ from byline.backend.token_counting import (
     COUNT_PATH,
     COUNT_S_MAX,
     RETRY_S,
-    counting_body,
     read_count,
 )
 from byline.config.schema import OpenAIBackend
@@ -89,10 +88,10 @@ class OpenAIClient:
         try:
             async with asyncio.timeout(COUNT_S_MAX):
                 kind = await self._authorship.kind()
-                body = counting_body(kind or "", self._config.model, text)
-                counted = (
-                    read_count(await self._link.request_json(COUNT_PATH, body)) if body else None
-                )
+                counted = None
+                if kind is not None and kind.count_body is not None:
+                    body = kind.count_body(self._config.model, text)
+                    counted = read_count(await self._link.request_json(COUNT_PATH, body))
         except (TimeoutError, BackendUnavailable, LlmError):
             counted = None
         if counted is None:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from byline.backend.authorship import GetJson, ServerSilent, detect_kind
 from byline.backend.connections import AddressInfo, open_socket
+from byline.backend.server_kinds import GetJson, ServerSilent, detect_kind
 from byline.errors import BackendUnavailable, LlmError
 
 MODELS_MAX: Final = 200

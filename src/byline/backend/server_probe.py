@@ -1,7 +1,7 @@
 """Probes a server without running a model: reads what it tells about itself.
 
 Only pages that load nothing and wake nobody are requested: `/v1/models`, `/health` and the page of
-`authorship.SERVER_KINDS`. A page the server does not have is no evidence; a key it refuses is an
+`server_kinds.SERVER_KINDS`. A page the server does not have is no evidence; a key it refuses is an
 error.
 
     the server                             listed                          loaded
@@ -20,12 +20,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from byline.backend.authorship import GetJson, ModelCheck, ServerKind, compare_models, detect_kind
+from byline.backend.authorship import ModelCheck, compare_models
 from byline.backend.chat_client import ProbeResult
+from byline.backend.server_kinds import (
+    GetJson,
+    Listing,
+    ServerKind,
+    detect_kind,
+    kind_of_owner,
+)
 from byline.errors import BackendUnavailable, LlmError
 
 _REFUSED: Final = frozenset({"http_401", "http_403", "misconfigured"})
-_SERVES_ALL_IT_LISTS: Final = frozenset({"vllm"})
 
 Entry = Mapping[str, Any]
 
@@ -55,13 +61,13 @@ def _read_kind(
     kind: ServerKind, check: ModelCheck, listed: Sequence[Entry], model: str
 ) -> ProbeResult:
     said = check.mismatch or check.note or f"{kind.name} has {model} loaded."
-    if kind.name == "llama.cpp":
+    if kind.listing is Listing.BY_LOADED:
         if check.model_loaded is None:
             return _read_list(listed, model)
         return ProbeResult(said, listed=check.verified, loaded=check.verified)
     wanted = kind.plain_name(model)
     is_listed = any(kind.plain_name(str(entry.get("id"))) == wanted for entry in listed)
-    if kind.name == "mlx-vlm" and not is_listed:
+    if kind.listing is Listing.OPEN and not is_listed:
         return ProbeResult(said, listed=None, loaded=check.verified)
     if not is_listed:
         said = f"{kind.name} lists {_names(listed)}, not {model}."
@@ -83,7 +89,8 @@ def _read_entry(entry: Entry, model: str) -> ProbeResult:
     loaded = entry.get("loaded")
     if not isinstance(loaded, bool):
         loaded = status == "loaded" if isinstance(status, str) else None
-    if entry.get("owned_by") in _SERVES_ALL_IT_LISTS:
+    owner = kind_of_owner(entry.get("owned_by"))
+    if owner is not None and owner.serves_all_it_lists:
         loaded = True
     words = {True: "and has it loaded", False: "but has not loaded it", None: "and tells no more"}
     said = f"The server lists {model} {words[loaded]}."

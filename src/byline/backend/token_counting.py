@@ -1,30 +1,21 @@
-"""How to ask a server to count the tokens of a text, where it can. Pure.
+"""What a server says when it is asked to count the tokens of a text. Pure.
 
     llama.cpp   POST /tokenize {"content"}           → {"tokens": [1, 2, …]}
     vLLM        POST /tokenize {"model", "prompt"}   → {"count": 2}
 
-mlx-vlm, mlx-lm, Ollama and LM Studio cannot.
+mlx-vlm, mlx-lm, Ollama and LM Studio cannot. `ServerKind.count_body` makes the request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 COUNT_PATH: Final = "/tokenize"
 COUNT_S_MAX: Final = 0.2
 """A count that takes longer is given up: a person waits, and there is an estimate."""
 RETRY_S: Final = 300.0
 """Seconds before a server that did not count is asked again."""
-
-
-def counting_body(kind: str, model: str, text: str) -> Mapping[str, Any] | None:
-    """Return the request that counts `text` alone, or None for a kind of server that cannot."""
-    if kind == "llama.cpp":
-        return {"content": text, "add_special": False}
-    if kind == "vllm":
-        return {"model": model, "prompt": text, "add_special_tokens": False}
-    return None
 
 
 def read_count(said: object) -> int | None:

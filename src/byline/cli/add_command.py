@@ -32,6 +32,7 @@ class FileStatus(StrEnum):
 
     ADDED = "added"
     SENT = "sent"
+    PARTLY = "not wholly read"
     DUPLICATE = "already there"
     LEFT_OUT = "left out"
     FAILED = "failed"
@@ -39,7 +40,7 @@ class FileStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """The outcome of one file, with a sentence if it failed or was left out."""
+    """The outcome of one file, with a sentence if it failed, was left out or not wholly read."""
 
     name: str
     fate: FileStatus
@@ -172,11 +173,20 @@ async def _searchable(api: ApiClient, taken: UploadedFile) -> FileOutcome:
         except ApiFailure as failure:
             return _failed(taken.label, str(failure), failure.remedy)
         if now["state"] in _SEARCHABLE:
-            return taken.outcome
+            return _read(taken.outcome, now["warnings"])
         if now["state"] == "failed":
             return _failed(taken.label, now["error"]["message"], now["error"]["remedy"])
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 1.5, _POLL_S_MAX)
+
+
+def _read(outcome: FileOutcome, warnings: Sequence[Json]) -> FileOutcome:
+    """The outcome of a file that was read, with what of it was not."""
+    if not warnings:
+        return outcome
+    fate = FileStatus.PARTLY if outcome.fate is FileStatus.ADDED else outcome.fate
+    said = [f"{one['message']} {one['remedy']}" for one in warnings]
+    return replace(outcome, fate=fate, sentence=" ".join(filter(None, (outcome.sentence, *said))))
 
 
 UNTIL_SENT = FollowUntil("Taken in", _sent)
@@ -231,6 +241,7 @@ def _listed(outcomes: Sequence[FileOutcome]) -> Table:
 def _style(fate: FileStatus) -> str:
     noted = {
         FileStatus.FAILED: "red",
+        FileStatus.PARTLY: "yellow",
         FileStatus.DUPLICATE: "yellow",
         FileStatus.LEFT_OUT: "yellow",
     }

@@ -118,6 +118,10 @@ def check(config: ConfigOption = None) -> None:
 @with_options(DoctorOptions)
 def doctor(options: DoctorOptions) -> None:
     """Examine everything that can keep Byline from working, and say how to mend it."""
+    if options.reading is not None:
+        from byline.cli.reading_command import examine_reading
+
+        raise typer.Exit(examine_reading(options, options.reading))
     from byline.cli.doctor_command import examine
 
     raise typer.Exit(examine(options))
@@ -212,7 +216,8 @@ def documents(options: DocumentsOptions) -> None:
     if options.context.invoked_subcommand is None:
         from byline.cli.read_commands import documents
 
-        _run(documents(options.limit, options.cursor, options.filters), options)
+        filters = {**options.filters, "warnings": "true" if options.warnings else None}
+        _run(documents(options.limit, options.cursor, filters), options)
 
 
 @documents_app.command("show")

@@ -86,6 +86,14 @@ class DoctorOptions(ServerOptions):
     """The options of `byline doctor`."""
 
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False
+    reading: Annotated[
+        Path | None,
+        typer.Option(
+            "--reading",
+            metavar="PATH",
+            help="Measure instead how well the files of this folder are read; none is added.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -241,6 +249,9 @@ class DocumentsOptions(FilterOptions):
     cursor: Annotated[
         str | None, typer.Option("--cursor", metavar="NEXT", help="The page after this one.")
     ] = None
+    warnings: Annotated[
+        bool, typer.Option("--warnings", help="Only those of which something was not read.")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,7 +18,7 @@ from byline.cli.command_runner import TextFormat, refuse
 from byline.cli.terminal import ExitCode, Screen, open_screen, say_failure
 from byline.config.config_file import CONFIG_NAME, Checked, check_config, config_path, home_path
 from byline.config.presets import preset_text
-from byline.config.schema import Backend, OpenAIBackend, QuotesBackend
+from byline.config.schema import Backend
 from byline.domain.findings import DiskState
 from byline.errors import BadRequest, BylineError, ConfigInvalid
 
@@ -124,8 +124,8 @@ def _summary(checked: Checked) -> Table:
         label = Text(name)
         if name == config.ask.default_backend:
             label.append(" (default)", style="dim")
-        machine = "Byline itself" if isinstance(backend, QuotesBackend) else backend.machine
-        model = "none" if isinstance(backend, QuotesBackend) else backend.model
+        machine = "Byline itself" if backend.model is None else backend.machine
+        model = backend.model or "none"
         table.add_row(
             label, Text(machine), Text(backend.kind), Text(model), Text(_address(backend))
         )
@@ -133,6 +133,4 @@ def _summary(checked: Checked) -> Table:
 
 
 def _address(backend: Backend) -> str:
-    if isinstance(backend, OpenAIBackend):
-        return backend.base_url
-    return "–" if isinstance(backend, QuotesBackend) else "started by Byline"
+    return backend.server_url or ("started by Byline" if backend.started_by_byline else "–")

@@ -116,7 +116,7 @@ def show_search(result: Json, console: Console) -> RenderableType:
 
 
 def show_documents(page: Json, console: Console) -> RenderableType:
-    """A page of documents, then why some of them failed."""
+    """A page of documents, then why some of them failed, and what of others was not read."""
     documents = page["documents"]
     if not documents:
         return Text("No documents yet. Add some with `byline add PATH…`.")
@@ -124,12 +124,13 @@ def show_documents(page: Json, console: Console) -> RenderableType:
     for document in documents:
         table.add_row(
             Text(one_line(document["name"])),
-            _state(document["state"]),
+            _document_state(document),
             Text(str(document["passages"] or "–"), justify="right"),
             Text(document["id"], style="dim"),
         )
     parts: list[RenderableType] = [table]
     parts += (_document_error(document) for document in documents if document["error"])
+    parts += (line for document in documents for line in _reading_warnings(document))
     if page.get("next"):
         parts.append(Text(f"More: byline documents --cursor {page['next']}", style="dim"))
     return Group(*parts)
@@ -160,7 +161,7 @@ def show_document(document: Json, console: Console) -> RenderableType:
         ("Name", document["name"]),
         ("Path", document["path"]),
         ("Title", document["title"]),
-        ("State", document["state"]),
+        ("State", _document_state(document).plain),
         ("Collection", document["collection"]),
         ("Tags", ", ".join(document["tags"]) or "–"),
         ("Language", document["language"] or "–"),
@@ -173,9 +174,8 @@ def show_document(document: Json, console: Console) -> RenderableType:
         ("Id", document["id"]),
     ):
         table.add_row(Text(label, style="bold"), Text(one_line(str(value))))
-    if not document["error"]:
-        return table
-    return Group(table, _document_error(document))
+    error = [_document_error(document)] if document["error"] else []
+    return Group(table, *error, *_reading_warnings(document))
 
 
 def show_backends(page: Json, console: Console) -> RenderableType:
@@ -234,6 +234,17 @@ def _document_error(document: Json) -> Text:
     line = Text(f"{one_line(document['name'])}: ", style="red")
     line.append(f"{one_line(error['message'])} {one_line(error['remedy'])}".rstrip(), style="")
     return line
+
+
+def _reading_warnings(document: Json) -> Iterator[Text]:
+    for warning in document["warnings"]:
+        line = Text(f"{one_line(document['name'])}: ", style="yellow")
+        yield line.append(f"{one_line(warning['message'])} {one_line(warning['remedy'])}", style="")
+
+
+def _document_state(document: Json) -> Text:
+    state = _state(document["state"])
+    return state.append(", not wholly read", style="yellow") if document["warnings"] else state
 
 
 def _state(state: str) -> Text:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from byline.config.config_faults import Fault, described, line_of, nearest
 from byline.config.schema import QUOTES_MACHINE
+from byline.config.settings import BACKEND_KINDS
 from byline.config.toml_lines import KeyPath
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -255,7 +256,9 @@ def _secret(draft: Draft, table: tuple[str, ...], whose: str) -> Iterator[Fault]
 def _limits(draft: Draft) -> Iterator[Fault]:
     for name, table in draft.tables("backends").items():
         answer, context = table.get("max_tokens", 4096), table.get("context_tokens", 8192)
-        if table.get("kind") == "quotes" or type(answer) is not int or type(context) is not int:
+        kind = BACKEND_KINDS.get(str(table.get("kind")))
+        has_limits = kind is None or "max_tokens" in kind.model_fields
+        if not has_limits or type(answer) is not int or type(context) is not int:
             continue
         if answer >= context:
             key = "max_tokens" if "max_tokens" in table else "context_tokens"

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from byline.config.schema import BackendBranch
 from byline.config.settings import (
     BACKEND_KINDS,
     Section,
@@ -196,9 +197,16 @@ def _kind_faults(
 def _likely_kind(table: Mapping[str, Any]) -> str:
     if near := nearest(str(table.get("kind", "")), BACKEND_KINDS):
         return near
-    if "base_url" in table:
-        return "openai"
-    return "llama-cpp" if "machine" in table or "model" in table else "quotes"
+    return max(BACKEND_KINDS, key=lambda kind: _likeness(table, BACKEND_KINDS[kind].named_by))
+
+
+def _likeness(table: Mapping[str, Any], named_by: tuple[str, ...]) -> int:
+    """How much a table looks like one of a kind: it has a setting of that kind alone, one that
+    other kinds share, nothing that would tell; or lacks what would tell."""
+    named = set(named_by) & set(table)
+    if named - set(BackendBranch.model_fields):
+        return 3
+    return 2 if named else 0 if named_by else 1
 
 
 def _shown(location: KeyPath, value: object) -> str:

@@ -6,7 +6,7 @@ Each part of Byline is given only its own branch of this tree. Descriptions here
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -217,8 +217,14 @@ class Machine(Branch):
 
 
 class BackendBranch(Branch):
-    """What every kind of backend that has a model shares."""
+    """What every kind of backend that has a model shares.
 
+    `named_by` are the settings that tell a table of this kind whose `kind` is missing.
+    """
+
+    named_by: ClassVar[tuple[str, ...]] = ()
+    started_by_byline: ClassVar[bool] = False
+    kind: str
     machine: Name = Field(description="The machine it runs on, one of [machines.*].")
     model: str = Field(min_length=1, description="The model name sent to the server.")
     timeout_connect_s: Seconds = Field(5, description="Longest wait for a connection, in seconds.")
@@ -235,10 +241,21 @@ class BackendBranch(Branch):
         "runs); 0: never.",
     )
 
+    @property
+    def server_url(self) -> str | None:
+        """Where the server is; None if Byline starts it."""
+        return None
+
+    @property
+    def wants_bundled_model(self) -> bool:
+        """Whether it runs the small model that comes with Byline."""
+        return False
+
 
 class OpenAIBackend(BackendBranch):
     """Any OpenAI-compatible server reached over HTTP."""
 
+    named_by: ClassVar[tuple[str, ...]] = ("base_url",)
     kind: Literal["openai"]
     base_url: str = Field(
         pattern=r"^https?://[^/\s]+(/[^\s?#]*)?$",
@@ -248,10 +265,16 @@ class OpenAIBackend(BackendBranch):
         None, description="Name of the environment variable that holds the key."
     )
 
+    @property
+    def server_url(self) -> str | None:
+        return self.base_url
+
 
 class LlamaCppBackend(BackendBranch):
     """A llama.cpp server that Byline itself starts, watches and stops, on loopback."""
 
+    named_by: ClassVar[tuple[str, ...]] = ("machine", "model")
+    started_by_byline: ClassVar[bool] = True
     kind: Literal["llama-cpp"]
     model_path: str | None = Field(
         None,
@@ -261,18 +284,33 @@ class LlamaCppBackend(BackendBranch):
     threads: int = Field(0, ge=0, le=1024, description="Threads; 0 takes all cores but one.")
     start_s_max: Seconds = Field(60, description="Longest time for the model to load, in seconds.")
 
+    @property
+    def wants_bundled_model(self) -> bool:
+        return self.model_path is None
+
+
+QUOTES_MACHINE = "byline"
+"""The machine name of `quotes` backends: Byline itself; it has no gate."""
+
 
 class QuotesBackend(Branch):
     """No model: the best sentences of the sources, verbatim, each cited."""
+
+    named_by: ClassVar[tuple[str, ...]] = ()
+    started_by_byline: ClassVar[bool] = False
+    machine: ClassVar[str] = QUOTES_MACHINE
+    model: ClassVar[None] = None
+    probe_s: ClassVar[float] = 0.0
+    server_url: ClassVar[None] = None
+    wants_bundled_model: ClassVar[bool] = False
 
     kind: Literal["quotes"]
     sentences_max: int = Field(3, ge=1, le=20, description="Sentences in an answer at most.")
 
 
 Backend = Annotated[OpenAIBackend | LlamaCppBackend | QuotesBackend, Field(discriminator="kind")]
-
-QUOTES_MACHINE = "byline"
-"""The machine name of `quotes` backends: Byline itself; it has no gate."""
+"""One class a kind of backend. Nothing else lists the kinds; what differs between them is an
+attribute of the class, and its client (`backend.client_factory`)."""
 
 
 def _built_in_machines() -> dict[Name, Machine]:

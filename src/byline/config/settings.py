@@ -17,11 +17,11 @@ from pydantic.fields import FieldInfo
 
 from byline.config import schema
 
-BACKEND_KINDS: dict[str, type[schema.Branch]] = {
-    "openai": schema.OpenAIBackend,
-    "llama-cpp": schema.LlamaCppBackend,
-    "quotes": schema.QuotesBackend,
+BACKEND_KINDS: dict[str, type[schema.BackendBranch] | type[schema.QuotesBackend]] = {
+    get_args(branch.model_fields["kind"].annotation)[0]: branch
+    for branch in get_args(get_args(schema.Backend)[0])
 }
+"""The kinds of backends, as `schema.Backend` lists them."""
 
 
 @dataclass(frozen=True, slots=True)

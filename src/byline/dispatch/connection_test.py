@@ -38,6 +38,7 @@ from byline.config.config_file import check_text
 from byline.config.schema import Config, OpenAIBackend
 from byline.dispatch.connection_test_keys import TrialKeys
 from byline.dispatch.dispatcher import Dispatcher
+from byline.dispatch.empty_answer import NO_TEXT, empty_answer
 from byline.domain.chat import ChatRequest, Delta
 from byline.domain.connection_tests import (
     AnswerSpeed,
@@ -170,17 +171,15 @@ class ConnectionTester:
             )
         return base_url
 
-    def _backends_at(self, base_url: str) -> list[OpenAIBackend]:
-        address = address_of(base_url)
-        configured = [
-            one for one in self._config.backends.values() if isinstance(one, OpenAIBackend)
-        ]
-        return [one for one in configured if address_of(one.base_url) == address]
-
     @asynccontextmanager
     async def _at_gate(self, base_url: str) -> AsyncIterator[None]:
         """Wait at the machine's gate, if the address is a configured machine's."""
-        machines = [one.machine for one in self._backends_at(base_url)]
+        address = address_of(base_url)
+        machines = [
+            one.machine
+            for one in self._config.backends.values()
+            if one.server_url is not None and address_of(one.server_url) == address
+        ]
         if not machines:
             yield
             return
@@ -329,7 +328,7 @@ async def _measure_speed(client: OpenAIClient, request: ChatRequest) -> AnswerSp
             if delta.usage is not None:
                 usage_tokens = delta.usage.completion_tokens
     if first is None or last is None:
-        raise LlmError(TRIAL_NAME, "empty_answer", machine=TRIAL_NAME, text="no text came")
+        raise empty_answer(TRIAL_NAME, TRIAL_NAME, NO_TEXT)
     tokens = usage_tokens or tokens
     span_s = last - first
     rate = (tokens - 1) / span_s if tokens > 1 and span_s >= SPEED_SPAN_S_MIN else None

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from byline.backend.chat_client import ChatClient
 from byline.backend.decode import assemble_message
-from byline.config.schema import (
-    QUOTES_MACHINE,
-    Config,
-    LlamaCppBackend,
-    OpenAIBackend,
-    QuotesBackend,
-)
-from byline.dispatch.calls import BackendCalls, CallObserver
+from byline.config import schema
+from byline.dispatch.calls import BackendCalls, CallEvent
 from byline.dispatch.clock import Clock
+from byline.dispatch.empty_answer import empty_answer, how_it_ended, is_blank
 from byline.dispatch.gate.arrivals import NO_RESERVATION, Reservation
 from byline.dispatch.gate.local_gate import Gate, gate_limits
 from byline.dispatch.health.health_monitor import HealthMonitor
@@ -29,99 +26,81 @@ from byline.domain.gates import BackendHealth, BackendState, GateStatus, Priorit
 from byline.errors import BadRequest, LlmError, ToolsUnsupported, UnknownBackend
 from byline.observe import Feed
 
-ModelBackend = OpenAIBackend | LlamaCppBackend
-"""The configuration of a backend that has a model."""
 
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The model of a backend: its name at the server, its limits in tokens, whether it can call
+    tools, and the calls to it."""
 
-class _HealthSource(Protocol):
-    """The health of a backend: `HealthMonitor`, or `_AlwaysOnline`."""
-
-    @property
-    def last_evidence_at(self) -> float | None: ...
-
-    def health(self) -> BackendHealth: ...
-
-    async def probe(self) -> BackendHealth: ...
-
-    def try_connect(self) -> None: ...
-
-    async def refuse_unless_back(self) -> None: ...
-
-    def refuse_if_down(self) -> None: ...
-
-
-class _Calls(Protocol):
-    """The calls of a backend: `BackendCalls`, or `_NoModelCalls`."""
-
-    @property
-    def monitor(self) -> _HealthSource: ...
-
-    def reserve(self, ask_id: str) -> Reservation: ...
-
-    def stream(
-        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
-    ) -> AsyncGenerator[Delta, None]: ...
-
-    async def collect(
-        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
-    ) -> list[Delta]: ...
-
-    async def count_tokens(self, text: str) -> int | None: ...
-
-    async def close(self) -> None: ...
+    name: str
+    context_tokens: int
+    max_tokens: int
+    tools: bool
+    calls: BackendCalls
 
 
 class Backend:
     """Backend is what a name stands for: one machine, how to talk to it, and one model.
 
-    `max_tokens` and `context_tokens` are in tokens; both are 0 for `quotes`, which has no model.
+    `model` is None for a backend that quotes documents: it has no server either, so it is always
+    online, and `machine` means Byline itself. `model_requested` names in a byline what answers.
     """
 
-    def __init__(self, name: str, config: ModelBackend | QuotesBackend, calls: _Calls) -> None:
+    def __init__(
+        self, name: str, config: schema.Backend, model: Model | None, since: datetime
+    ) -> None:
+        """`since` is when Byline began to know the backend."""
         self.name = name
         self.kind: str = config.kind
         self.config = config
-        self._calls = calls
-        if isinstance(config, QuotesBackend):
-            self.machine = QUOTES_MACHINE
-            self.model: str = config.kind
-            self.max_tokens = self.context_tokens = 0
-            self.tools = False
-        else:
-            self.machine, self.model = config.machine, config.model
-            self.max_tokens, self.context_tokens = config.max_tokens, config.context_tokens
-            self.tools = config.tools
+        self.machine = config.machine
+        self.model = model
+        self.model_requested = self.kind if model is None else model.name
+        self._known_since = since
+
+    @property
+    def tools(self) -> bool:
+        """Whether it can call tools."""
+        return self.model is not None and self.model.tools
+
+    def model_to_call(self) -> Model:
+        """Return the model. Raises BadRequest for a backend that has none."""
+        if self.model is None:
+            raise BadRequest(
+                f"The backend {self.name} quotes documents; it has no model to prompt.",
+                remedy="Ask it a question, or name a backend that has a model.",
+            )
+        return self.model
 
     def reserve(self, ask_id: str) -> Reservation:
         """Reserve a place at the machine's gate for an ask that will call later with `ask_id` in
         its `asked_by`. Give it back when the ask ends. Raises GateFull, as the call would."""
-        return self._calls.reserve(ask_id)
+        return self.model.calls.reserve(ask_id) if self.model is not None else NO_RESERVATION
 
-    def call(
-        self, request: ChatRequest, priority: Priority, observer: CallObserver | None = None
-    ) -> AsyncGenerator[Delta, None]:
-        """Wait for the machine, call its model, yield its deltas; the last one has a
+    def events(self, request: ChatRequest, priority: Priority) -> AsyncGenerator[CallEvent, None]:
+        """Wait for the machine, call its model, and yield all that is told of it: `Queued` when it
+        has to wait and each time its place changes, `Started`, and the deltas; the last one has a
         `finish_reason`.
 
         To leave the queue or stop the upstream, close the generator (`contextlib.aclosing`) or
         cancel the task that reads it. `request.max_tokens` is cut to the backend's. Raises
-        ToolsUnsupported and, for `quotes`, BadRequest at once; while being read GateFull,
+        ToolsUnsupported and, without a model, BadRequest at once; while being read GateFull,
         GateTimeout, BackendUnavailable, LlmError, Stopping.
         """
-        self._refuse_tools(request)
-        return self._calls.stream(request, priority, observer)
+        return self._calls_for(request).stream(request, priority)
 
-    async def collect(
-        self, request: ChatRequest, priority: Priority, observer: CallObserver | None = None
-    ) -> list[Delta]:
+    def call(self, request: ChatRequest, priority: Priority) -> AsyncGenerator[Delta, None]:
+        """Yield only the deltas of `events`; raises the same."""
+        return self._calls_for(request).deltas(request, priority)
+
+    async def collect(self, request: ChatRequest, priority: Priority) -> list[Delta]:
         """Return all deltas of `call`; raises the same.
 
         Use it for BACKGROUND work. It returns nothing before the end, so a preempted call starts
         again by itself and keeps its place and its count of preemptions. A call read delta by delta
         ends as Preempted instead; whoever makes it anew begins at the tail, with a count of 0.
         """
-        self._refuse_tools(request)
-        return await self._calls.collect(request, priority, observer)
+        return await self._calls_for(request).collect(request, priority)
 
     def stream(
         self,
@@ -152,8 +131,8 @@ class Backend:
         request = ChatRequest(messages, timeout_read_s=timeout_read_s)
         received = await self.collect(request, priority)
         text = "".join(delta.content for delta in received)
-        if not text.strip():
-            raise self.empty_answer(received[-1])
+        if is_blank({"content": text}):
+            raise self.empty_answer(how_it_ended(received[-1].finish_reason))
         return text
 
     async def generate_with_tools(
@@ -174,52 +153,55 @@ class Backend:
         )
         received = await self.collect(request, priority)
         message = assemble_message(received)
-        if not message.get("tool_calls") and not (message.get("content") or "").strip():
-            raise self.empty_answer(received[-1])
+        if is_blank(message):
+            raise self.empty_answer(how_it_ended(received[-1].finish_reason))
         return message
 
     async def count_tokens(self, text: str) -> int | None:
         """Return the number of tokens in `text` by the server's own count, or None where it does
         not tell at once. Needs no slot: no model runs for it."""
-        return await self._calls.count_tokens(text)
+        return None if self.model is None else await self.model.calls.count_tokens(text)
 
     def health(self) -> BackendHealth:
         """Return what calls and probes have shown of the backend so far."""
-        return self._calls.monitor.health()
+        if self.model is None:
+            return BackendHealth(BackendState.ONLINE, since=self._known_since)
+        return self.model.calls.monitor.health()
 
     @property
     def last_evidence_at(self) -> float | None:
         """Monotonic seconds of the latest call or probe that showed something; None: never yet."""
-        return self._calls.monitor.last_evidence_at
+        return None if self.model is None else self.model.calls.monitor.last_evidence_at
 
     async def probe(self) -> BackendHealth:
         """Ask the server how it is, without running a model, and return the health after that."""
-        return await self._calls.monitor.probe()
+        return self.health() if self.model is None else await self.model.calls.monitor.probe()
 
     def try_connect(self) -> None:
         """If the backend is known to be unreachable, start a try to connect; returns at once."""
-        self._calls.monitor.try_connect()
+        if self.model is not None:
+            self.model.calls.monitor.try_connect()
 
     async def refuse_unless_back(self) -> None:
         """As `refuse_if_down`, but waits up to 5 ms for a `try_connect` that is under way."""
-        await self._calls.monitor.refuse_unless_back()
+        if self.model is not None:
+            await self.model.calls.monitor.refuse_unless_back()
 
     def refuse_if_down(self) -> None:
         """Raise the known BackendUnavailable, unless a `try_connect` or a call has disproved it."""
-        self._calls.monitor.refuse_if_down()
+        if self.model is not None:
+            self.model.calls.monitor.refuse_if_down()
 
-    def _refuse_tools(self, request: ChatRequest) -> None:
-        if request.tools and not self.tools and self.kind != "quotes":
+    def empty_answer(self, text: str = "") -> LlmError:
+        """Return the error for a call that ended well and holds no answer; `text` says what came
+        instead."""
+        return empty_answer(self.name, self.machine, text)
+
+    def _calls_for(self, request: ChatRequest) -> BackendCalls:
+        model = self.model_to_call()
+        if request.tools and not model.tools:
             raise ToolsUnsupported(f"The backend {self.name} is not configured to call tools.")
-
-    def empty_answer(self, last: Delta) -> LlmError:
-        """Return the error for a stream that ended well with `last` and holds no answer."""
-        return LlmError(
-            self.name,
-            "empty_answer",
-            machine=self.machine,
-            text=f"no text came (finish_reason {last.finish_reason})",
-        )
+        return model.calls
 
 
 class Dispatcher:
@@ -227,8 +209,8 @@ class Dispatcher:
 
     def __init__(
         self,
-        config: Config,
-        make_client: Callable[[str, ModelBackend], ChatClient],
+        config: schema.Config,
+        make_client: Callable[[str, schema.BackendBranch], ChatClient],
         clock: Clock,
         feed: Feed,
         gates: Mapping[str, Gate] | None = None,
@@ -247,7 +229,7 @@ class Dispatcher:
             for name, machine in config.machines.items()
         }
         self._backends: dict[str, Backend] = {}
-        self._opened_calls: list[_Calls] = []
+        self._opened_calls: list[BackendCalls] = []
 
     def get_backend(self, name: str | None) -> Backend:
         """Return the backend of that name, trimmed and case-folded; the default one for None and
@@ -300,70 +282,13 @@ class Dispatcher:
             if isinstance(failure, BaseException):
                 raise failure
 
-    def _build(self, name: str, config: ModelBackend | QuotesBackend) -> Backend:
-        calls: _Calls
-        if isinstance(config, QuotesBackend):
-            calls = _NoModelCalls(name, self._clock)
-        else:
-            gate, client = self._gates[config.machine], self._make_client(name, config)
-            monitor = HealthMonitor(name, client, gate, self._clock, self._feed)
-            calls = BackendCalls(name, config, client, gate, monitor)
+    def _build(self, name: str, config: schema.Backend) -> Backend:
+        model = None if config.model is None else self._model(name, config)
+        return Backend(name, config, model, since=self._clock.now())
+
+    def _model(self, name: str, config: schema.BackendBranch) -> Model:
+        gate, client = self._gates[config.machine], self._make_client(name, config)
+        monitor = HealthMonitor(name, client, gate, self._clock, self._feed)
+        calls = BackendCalls(name, config, client, gate, monitor)
         self._opened_calls.append(calls)
-        return Backend(name, config, calls)
-
-
-class _NoModelCalls:
-    """The calls of a `quotes` backend: it has no model to call, and nothing that could be down."""
-
-    def __init__(self, name: str, clock: Clock) -> None:
-        self._name = name
-        self.monitor = _AlwaysOnline(clock)
-
-    def reserve(self, ask_id: str) -> Reservation:
-        return NO_RESERVATION
-
-    def stream(
-        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
-    ) -> AsyncGenerator[Delta, None]:
-        raise self._refusal()
-
-    async def collect(
-        self, request: ChatRequest, priority: Priority, observer: CallObserver | None
-    ) -> list[Delta]:
-        raise self._refusal()
-
-    def _refusal(self) -> BadRequest:
-        return BadRequest(
-            f"The backend {self._name} quotes documents; it has no model to prompt.",
-            remedy="Ask it a question, or name a backend that has a model.",
-        )
-
-    async def count_tokens(self, text: str) -> int | None:
-        return None
-
-    async def close(self) -> None:
-        return None
-
-
-class _AlwaysOnline:
-    """The health of a backend that has no server."""
-
-    last_evidence_at: float | None = None
-
-    def __init__(self, clock: Clock) -> None:
-        self._health = BackendHealth(BackendState.ONLINE, since=clock.now())
-
-    def health(self) -> BackendHealth:
-        return self._health
-
-    async def probe(self) -> BackendHealth:
-        return self._health
-
-    def try_connect(self) -> None:
-        return None
-
-    async def refuse_unless_back(self) -> None:
-        return None
-
-    def refuse_if_down(self) -> None:
-        return None
+        return Model(config.model, config.context_tokens, config.max_tokens, config.tools, calls)

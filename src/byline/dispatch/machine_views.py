@@ -6,13 +6,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from byline.backend.request_bodies import address_of
-from byline.config.schema import (
-    QUOTES_MACHINE,
-    Config,
-    LlamaCppBackend,
-    OpenAIBackend,
-    QuotesBackend,
-)
+from byline.config.schema import QUOTES_MACHINE, Config
 from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.dispatch.record.machine_records import DayRecord
 from byline.domain.gates import QueueSnapshot
@@ -60,7 +54,7 @@ class MachineViews:
     def _views(self, day: DayRecord) -> list[MachineView]:
         names = list(self._config.machines)
         backends = self._dispatcher.backends()
-        if any(isinstance(backend.config, QuotesBackend) for backend in backends):
+        if any(backend.model is None for backend in backends):
             names.append(QUOTES_MACHINE)
         return [self._view(name, day) for name in names]
 
@@ -102,14 +96,12 @@ class MachineViews:
         )
 
     def _backend(self, backend: Backend, day: DayRecord) -> BackendView:
-        config = backend.config
-        address = address_of(config.base_url) if isinstance(config, OpenAIBackend) else None
-        has_model = isinstance(config, OpenAIBackend | LlamaCppBackend)
+        url = backend.config.server_url
         return BackendView(
             name=backend.name,
             kind=backend.kind,
-            model=backend.model if has_model else None,
-            address=address,
+            model=backend.model.name if backend.model is not None else None,
+            address=address_of(url) if url is not None else None,
             default=backend.name == self._config.ask.default_backend,
             tools=backend.tools,
             health=backend.health(),

@@ -93,11 +93,7 @@ def ocr_finding(config: schema.Ingest, environ: Mapping[str, str]) -> Finding:
 
 def small_model_finding(config: schema.Config) -> Finding:
     """The model that comes with Byline, where a backend wants it."""
-    wanting = [
-        name
-        for name, backend in config.backends.items()
-        if isinstance(backend, schema.LlamaCppBackend) and backend.model_path is None
-    ]
+    wanting = [name for name, backend in config.backends.items() if backend.wants_bundled_model]
     if not wanting:
         return Finding("small model", OK, "No backend wants it.")
     if (model := bundled_model()) is not None:

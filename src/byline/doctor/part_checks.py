@@ -80,6 +80,15 @@ class Checkup:
         except (TimeoutError, BylineError):
             return BacklogStatus(BacklogState.UNKNOWN)
 
+    async def partly_read(self) -> int | None:
+        """How many documents were not wholly read; None when the database does not say in 2 s."""
+        try:
+            async with asyncio.timeout(_READY_S_MAX), self.database.connection() as connection:
+                found = await connection.execute(statements("checkup")["partly_read"])
+                return int((await found.fetchone() or {})["documents"])
+        except (TimeoutError, BylineError):
+            return None
+
     async def disk(self) -> DiskStatus:
         """The disk with the least room of those Byline writes to."""
         return await asyncio.to_thread(disk_of, self.files.folders())
@@ -229,7 +238,7 @@ def backend_findings(dispatcher: Dispatcher) -> Sequence[Awaitable[Finding]]:
     return [
         bounded(f"backend {backend.name}", _backend_finding(backend, backend.name == default))
         for backend in dispatcher.backends()
-        if not isinstance(backend.config, schema.QuotesBackend)
+        if backend.model is not None
     ]
 
 

@@ -8,8 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from byline.domain.callers import OWNER, Caller
 from byline.domain.chat import Usage
 from byline.domain.gates import Queued
+from byline.domain.reasons import Arguments, CheckReason, NoteCode, RefusalReason, SearchNote
 from byline.domain.searches import EVERYTHING, DuplicatePassage, Filters
 from byline.errors import BylineError
 
@@ -62,22 +64,17 @@ class RefusedBy(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AskRequest:
     """One question. `backend` None or blank means the default backend, which then was not named.
-    `resumable`: the ask goes on for a while after its last reader has gone. `collection` is
-    a shorthand for `filters.collection`."""
+    `resumable`: the ask goes on for a while after its last reader has gone. `caller` is set by
+    `Asks.start`, whoever makes it."""
 
     question: str
     backend: str | None = None
     mode: AskMode = AskMode.RAG
-    collection: str | None = None
     conversation_id: str | None = None
     timeout_read_s: float | None = None
     resumable: bool = False
     filters: Filters = EVERYTHING
-
-    @property
-    def where(self) -> Filters:
-        """The filters, confined to `collection` if that is given."""
-        return self.filters.confined_to(self.collection)
+    caller: Caller = OWNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +124,15 @@ class CheckedSentence:
     """A sentence of the answer (offsets in the answer, end exclusive) and its checked support.
 
     `citations` are the model's, `attributed` is Byline's where the model cited nothing. `reason` is
-    one word for programs (`number_mismatch`), `why` a sentence for people.
+    None where the sentence needs no source.
     """
 
     start: int
     end: int
     citations: tuple[int, ...]
     support: Support
-    reason: str = ""
-    why: str = ""
+    reason: CheckReason | None = None
+    arguments: Arguments = field(default_factory=dict, hash=False)
     attributed: tuple[int, ...] = ()
 
 
@@ -175,16 +172,14 @@ class Byline:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the documents do not answer: a code, and one sentence for page, terminal and log.
+    """Why the documents do not answer. `notes` of the search say it if there are some; `said` are
+    the model's words with `not_answered`."""
 
-    Codes: `no_documents`, `no_match`, `low_evidence`, and `not_answered` if the model said so in
-    the words of `said`.
-    """
-
-    code: str
-    message: str
+    code: RefusalReason
+    arguments: Arguments = field(default_factory=dict, hash=False)
     by: RefusedBy = RefusedBy.RETRIEVAL
     said: str | None = None
+    notes: tuple[SearchNote, ...] = ()
 
 
 REPETITION: Final = "repetition"
@@ -288,10 +283,10 @@ class ToolReturned:
 
 @dataclass(frozen=True, slots=True)
 class AskNote:
-    """A note on the course of an ask for its reader: a code and a sentence."""
+    """A note on the course of an ask for its reader."""
 
-    code: str
-    message: str
+    code: NoteCode
+    arguments: Arguments = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

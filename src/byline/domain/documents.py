@@ -5,6 +5,7 @@ Offsets are Unicode code points of the document's extracted text, end exclusive,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -36,12 +37,13 @@ class DocumentSort(StrEnum):
 @dataclass(frozen=True, slots=True)
 class DocumentSelection:
     """Which documents a list shows, beside its filters, and in which order: those whose path and
-    title contain all of `words` (also inside words, ignoring case) and whose state is one of
-    `states` (any if empty)."""
+    title contain all of `words` (also inside words, ignoring case), whose state is one of `states`
+    (any if empty), and that have reading warnings or have none (None: either)."""
 
     words: str = ""
     states: tuple[DocumentState, ...] = ()
     sort: DocumentSort = DocumentSort.NEWEST
+    warned: bool | None = None
 
 
 ANY_DOCUMENT = DocumentSelection()
@@ -64,60 +66,6 @@ class DocumentError:
     code: str
     message: str
     remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One document of one collection. `passages` and `embedded` are counts; `pages` is None for
-    formats without pages; `bytes_len` is the size of the original file in bytes. `path` is the name
-    with its folders; `language` is ISO 639-1, None if it is not known."""
-
-    id: str
-    name: str
-    title: str
-    state: DocumentState
-    error: DocumentError | None
-    collection: str
-    sha256: str
-    media_type: str
-    bytes_len: int
-    pages: int | None
-    passages: int
-    embedded: int
-    created_at: datetime
-    updated_at: datetime
-    path: str = ""
-    language: str | None = None
-    tags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RemovedDocument:
-    """A removed document, which can be restored at least until `until`."""
-
-    document: Document
-    removed_at: datetime
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class PageSpan:
-    """The span of page `number` (from 1) in the extracted text."""
-
-    number: int
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """A heading of `level` (1 = top) and the span of its line in the extracted text; `text` may say
-    more than the line. Level 0 has no line: its text stands above all headings from there on."""
-
-    level: int
-    text: str
-    start: int
-    end: int
 
 
 class ReadingWarningCode(StrEnum):
@@ -152,6 +100,73 @@ class ReadingWarning:
     pages: tuple[int, ...] = ()
     parts: tuple[str, ...] = ()
     characters: int | None = None
+
+
+def page_ranges(pages: Iterable[int]) -> str:
+    """The numbers of pages in short: `2, 5–7`."""
+    runs: list[list[int]] = []
+    for page in sorted(set(pages)):
+        if runs and page == runs[-1][-1] + 1:
+            runs[-1][1:] = [page]
+        else:
+            runs.append([page])
+    return ", ".join("–".join(map(str, run)) for run in runs)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document of one collection. `passages` and `embedded` are counts; `pages` is None for
+    formats without pages; `bytes_len` is the size of the original file in bytes. `path` is the name
+    with its folders; `language` is ISO 639-1, None if it is not known; `warnings` are those of its
+    last reading that succeeded, as are its passages."""
+
+    id: str
+    name: str
+    title: str
+    state: DocumentState
+    error: DocumentError | None
+    collection: str
+    sha256: str
+    media_type: str
+    bytes_len: int
+    pages: int | None
+    passages: int
+    embedded: int
+    created_at: datetime
+    updated_at: datetime
+    path: str = ""
+    language: str | None = None
+    tags: tuple[str, ...] = ()
+    warnings: tuple[ReadingWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedDocument:
+    """A removed document, which can be restored at least until `until`."""
+
+    document: Document
+    removed_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PageSpan:
+    """The span of page `number` (from 1) in the extracted text."""
+
+    number: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of `level` (1 = top) and the span of its line in the extracted text; `text` may say
+    more than the line. Level 0 has no line: its text stands above all headings from there on."""
+
+    level: int
+    text: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from byline.domain.reasons import SearchNote
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which documents may be found. Empty fields allow all.
+    """Which documents may be found. Empty fields allow all, so sets of `collections` that have
+    nothing in common must be refused before they become a filter.
 
     The values of one field are alternatives; all fields must match. `types` are media types or
     short names (`pdf`), `languages` ISO 639-1 codes; `added_from` is included, `added_until` is
     not; `path` is the beginning of a document's path.
     """
 
-    collection: str | None = None
+    collections: frozenset[str] = frozenset()
     documents: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
@@ -27,12 +30,18 @@ class Filters:
     added_until: datetime | None = None
     path: str = ""
 
-    def confined_to(self, collection: str | None) -> Filters:
-        """Return these filters, with `collection` if one is given."""
-        return self if collection is None else replace(self, collection=collection)
+    @property
+    def only_collection(self) -> str | None:
+        """The collection, if there is exactly one."""
+        return next(iter(self.collections)) if len(self.collections) == 1 else None
 
 
 EVERYTHING: Final = Filters()
+
+
+def one_collection(name: str | None) -> frozenset[str]:
+    """`Filters.collections` for a collection that may be named or not."""
+    return frozenset() if name is None else frozenset({name})
 
 
 class QueryForm(StrEnum):
@@ -45,19 +54,12 @@ class QueryForm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """What to search for, and in which documents. `limit` is the most passages to return;
-    `collection` is a shorthand for `filters.collection`."""
+    """What to search for, and in which documents. `limit` is the most passages to return."""
 
     query: str
     limit: int = 10
-    collection: str | None = None
     filters: Filters = EVERYTHING
     form: QueryForm = QueryForm.SEARCH
-
-    @property
-    def where(self) -> Filters:
-        """The filters, confined to `collection` if that is given."""
-        return self.filters.confined_to(self.collection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class SearchResult:
     """The hits, best first, and how they were found.
 
     `coverage` is the largest share (0 to 1) of the query's IDF weight that the terms of one hit
-    cover: evidence that the documents treat the subject at all. `notes` are sentences on how the
+    cover: evidence that the documents treat the subject at all. `notes` are about how the
     search was understood, such as a tag that no document has. `legs` says of each retrieval leg
     whether it took part: `ok`, or why not, or why only in part. `nearest` is the hits' best cosine
     similarity to the query in the vectors of `embedder` (its fingerprint); both are None if the
@@ -132,7 +134,7 @@ class SearchResult:
     hits: tuple[SearchHit, ...]
     coverage: float
     timings_ms: Mapping[str, float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[SearchNote, ...] = ()
     read_as: QueryInterpretation = QueryInterpretation()
     legs: Mapping[str, str] = field(default_factory=dict)
     nearest: float | None = None

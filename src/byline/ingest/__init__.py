@@ -11,6 +11,8 @@ extraction/   `file_extractor` runs worker processes: bounds, recycling, death; 
               is such a process, and `file_reading` reads one file in it
 readers/      a module for each family of formats; `encoding` decodes text, `text_blocks` joins
               what was read into one text
+witness/      what a file tells of its text without its reader: `comparison` finds what a reading
+              lacks (pure), `attestation` puts it in or warns of it
 passages/     `chunking` cuts a text into passages (pure)
 pictures/     pages of PDF documents as pictures
 """

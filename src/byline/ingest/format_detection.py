@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -77,6 +78,9 @@ _REFUSED: Final[tuple[tuple[bytes, int, RefusedKind], ...]] = (
     (b"%!PS", 0, _POSTSCRIPT),
     (b"HWP Document File V3", 0, RefusedKind("a HWP 3 document", "Save it as HWPX and add that.")),
 )
+_MEMBER_BYTES_MAX: Final = 1_048_576
+_SECTOR_SHIFTS: Final = (9, 12)
+_OLE_FAULTS: Final = (OSError, ValueError, LookupError, OverflowError, struct.error)
 _ARCHIVE: Final = RefusedKind("an archive", _UNPACK)
 _UNKNOWN_BINARY: Final = RefusedKind("binary data of an unknown kind", _CONVERT)
 
@@ -126,6 +130,8 @@ def format_of_file(path: Path, name: str) -> Format | None:
         if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             return _format_of_zip(file, name)
         if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+            if int.from_bytes(head[30:32], "little") not in _SECTOR_SHIFTS:
+                raise corrupt("Office or HWP file")  # olefile would ask for a sector of any size
             return _format_of_ole(file)
     if b"%PDF-" in head[:1024]:
         return format_of("application/pdf")
@@ -199,12 +205,10 @@ def _format_of_zip(file: IO[bytes], name: str) -> Format:
     try:
         with zipfile.ZipFile(file) as archive:
             names = set(archive.namelist())
-            mark = archive.read("mimetype")[:100].strip() if "mimetype" in names else b""
-            locked = any(info.flag_bits & 1 for info in archive.infolist()) or (
-                "META-INF/manifest.xml" in names
-                and b"encryption-data" in archive.read("META-INF/manifest.xml")
-            )
-    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, NotImplementedError) as error:
+            locked = any(info.flag_bits & 1 for info in archive.infolist())
+            mark = b"" if locked else _member(archive, "mimetype")[:100].strip()
+            locked = locked or b"encryption-data" in _member(archive, "META-INF/manifest.xml")
+    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, ValueError) as error:
         raise corrupt("Office or ZIP file") from error
     if locked:
         raise encrypted()
@@ -212,6 +216,24 @@ def _format_of_zip(file: IO[bytes], name: str) -> Format:
     if told is None:
         raise _unsupported(_ARCHIVE)
     return told
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """The beginning of a member; empty if it is not there or damaged, which is the reader's to
+    tell."""
+    try:
+        with archive.open(name) as member:
+            return member.read(_MEMBER_BYTES_MAX)
+    except (
+        LookupError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        OSError,
+        ValueError,
+        RuntimeError,
+    ):
+        return b""
 
 
 def _format_in_zip(names: set[str], mark: str, suffix: str) -> Format | None:
@@ -240,7 +262,7 @@ def _format_of_ole(file: IO[bytes]) -> Format:
     try:
         with olefile.OleFileIO(file) as ole:
             return _format_in_ole(ole)
-    except (OSError, ValueError, LookupError, RecursionError, struct.error) as error:
+    except (*_OLE_FAULTS, RecursionError) as error:
         raise corrupt("Office or HWP file") from error
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
+from byline.domain.callers import Caller
 from byline.domain.documents import (
     ANY_DOCUMENT,
     Document,
@@ -43,6 +44,11 @@ class DocumentCatalogue(Protocol):
     ) -> Mapping[DocumentState, int]:
         """How many documents are in each state."""
 
+    async def warned(
+        self, filters: Filters = EVERYTHING, choice: DocumentSelection = ANY_DOCUMENT
+    ) -> int:
+        """How many documents have reading warnings."""
+
     async def collections(self) -> Sequence[str]:
         """The names of the collections."""
 
@@ -71,6 +77,9 @@ class DocumentRemovals(Protocol):
 class DocumentLibrary(Protocol):
     """Keeps documents; `ingest.library.Library`."""
 
+    def for_caller(self, caller: Caller) -> Self:
+        """The same, confined to the collections that `caller` may see."""
+
     @property
     def catalogue(self) -> DocumentCatalogue:
         """Looks them through."""
@@ -97,7 +106,7 @@ class DocumentLibrary(Protocol):
         """Give it another title, collection or tags."""
 
     async def retry(self, document_id: str) -> Document:
-        """Read it again where that failed."""
+        """Read it again where that failed, or something was not read."""
 
     async def delete(self, document_id: str) -> None:
         """Remove it for good."""
@@ -108,6 +117,9 @@ class DocumentLibrary(Protocol):
 
 class PagePictures(Protocol):
     """Draws pages; `ingest.pictures.Pictures`."""
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same, confined to the documents that `caller` may see."""
 
     async def page(self, document_id: str, view: PageView) -> Picture:
         """The picture of one page."""

@@ -26,6 +26,7 @@ from byline.search.index.vocabulary import add_listed
 from byline.store.binary_copy import COPY_HEADER, COPY_TRAILER
 from byline.store.blobs import BlobStore
 from byline.store.database import Database
+from byline.store.document_rows import stored_warnings
 from byline.store.document_states import change_state
 from byline.store.statements import statements
 from byline.vectors.vector_filling import queue_embedding
@@ -167,6 +168,7 @@ async def _store(
             "pages": text.pages[-1].number if text.pages else None,
             "passages": len(extraction.spans),
             "chunked_by": chunked_by,
+            "warnings": Jsonb(stored_warnings(text.warnings)),
         },
     )
     await queue_embedding(connection, document_id)
@@ -174,7 +176,9 @@ async def _store(
 
 async def _expect_no_reading(connection: AsyncConnection[DictRow], document_id: str) -> None:
     """Raise `StaleReading` unless the document is gone, or was read or given up by another run."""
-    found = await connection.execute(statements("documents")["get"], {"id": document_id})
+    found = await connection.execute(
+        statements("documents")["get"], {"id": document_id, "visible": None}
+    )
     row = await found.fetchone()
     if row is not None and DocumentState(row["state"]) not in _READ:
         raise StaleReading(f"the document is {row['state']} while it is being read")

@@ -69,11 +69,11 @@ class DenseResult:
 async def search_dense(connection: AsyncConnection[DictRow], query: DenseQuery) -> DenseResult:
     """The nearest passages; fewer than `limit` if there are fewer, or hardly any pass the filter.
 
-    One round trip; one more in a collection."""
+    One round trip; one more in collections."""
     space, scope = query.space, query.scope
     if scope.passages == 0:
         return DenseResult(())
-    within = "" if scope.collection is None else "AND collection = %(collection)s"
+    within = "AND collection = ANY (%(collections)s::text[])" if scope.collections else ""
     if scope.is_filtered:
         within, narrow = scope.condition("document_id"), scope.is_narrow
     else:
@@ -94,7 +94,7 @@ async def search_dense(connection: AsyncConnection[DictRow], query: DenseQuery) 
                 **scope.params,
                 "vector": halfvec(query.vector),
                 "limit": query.limit,
-                "collection": scope.collection,
+                "collections": sorted(scope.collections) or None,
             },
             # A plan for any limit would rather sort the whole table.
             prepare=False,
@@ -111,11 +111,12 @@ def ef_search(query: DenseQuery) -> int:
 
 
 async def _is_narrow(connection: AsyncConnection[DictRow], query: DenseQuery) -> bool:
-    """Whether the collection has so few vectors that comparing all of them is quickest."""
-    if query.scope.collection is None:
+    """Whether the collections have so few vectors that comparing all of them is quickest."""
+    if not query.scope.collections:
         return False
     found = await connection.execute(
-        query.space.sql("in_collection"), {"collection": query.scope.collection}
+        query.space.sql("in_collections"),
+        {"collections": sorted(query.scope.collections) or None},
     )
     row = await found.fetchone() or {}
     return bool(row["vectors"] <= NARROW_PASSAGES_MAX)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
+from byline.domain.callers import OWNER, Caller
 from byline.domain.searches import Filters, SearchHit
 from byline.search.filters import checked_filters, document_parameters, with_conditions
 from byline.store.database import Database
@@ -36,10 +38,18 @@ class ReadPassage:
 
 
 class DocumentReader:
-    """Reads the documents of one database. Every method raises `DatabaseUnavailable`."""
+    """Reads the documents of one database: all of them, or those that the caller of `for_caller`
+    may see. Every method raises `DatabaseUnavailable`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._caller = OWNER
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same, confined to the collections that `caller` may see."""
+        seen = copy(self)
+        seen._caller = caller
+        return seen
 
     async def documents(
         self, filters: Filters, *, name_contains: str = "", first: int = 1, limit: int = 20
@@ -47,7 +57,7 @@ class DocumentReader:
         """Documents from number `first` (from 1), newest first, and how many there are in all."""
         rows = await self._rows(
             "documents",
-            **document_parameters(checked_filters(filters)),
+            **self._parameters(filters),
             pattern=_containing(name_contains),
             skip=first - 1,
             limit=limit,
@@ -59,7 +69,7 @@ class DocumentReader:
         """The newest document with this id, name or title, whatever its case; None if none has."""
         rows = await self._rows(
             "document_named",
-            **document_parameters(checked_filters(filters)),
+            **self._parameters(filters),
             name=name,
             pattern=_escaped(name),
         )
@@ -70,7 +80,12 @@ class DocumentReader:
     ) -> Sequence[ReadPassage]:
         """Passages in order, from number `first`, or from the page `page`."""
         rows = await self._rows(
-            "passages_from", document_id=document_id, first=first - 1, page=page, limit=limit
+            "passages_from",
+            document_id=document_id,
+            visible=self._caller.visible,
+            first=first - 1,
+            page=page,
+            limit=limit,
         )
         return [_passage(row) for row in rows]
 
@@ -81,11 +96,15 @@ class DocumentReader:
         rows = await self._rows(
             "passages_with",
             document_id=document_id,
+            visible=self._caller.visible,
             whole=whole,
             patterns=[_containing(word) for word in words] or [whole],
             limit=limit,
         )
         return [_passage(row) for row in rows]
+
+    def _parameters(self, filters: Filters) -> dict[str, Any]:
+        return document_parameters(self._caller.confined(checked_filters(filters)))
 
     async def _rows(self, statement: str, **values: Any) -> list[dict[str, Any]]:
         async with self._database.connection() as connection:

@@ -183,7 +183,7 @@ async def _holders(
             **scope.params,
             "words": ["{" + ",".join(map(str, word.terms)) + "}" for word in sought],
             "weights": sparsevec(ranked.words.query.weights),
-            "collection": scope.collection,
+            "collections": sorted(scope.collections) or None,
             "limit": most + 1,
         },
     )

@@ -3,7 +3,7 @@
 `checked_filters` turns short names into media types and raises `BadRequest` for impossible values;
 `measure_scope` counts what a filter lets through and gives it as a condition on any column that
 holds a document's id. Filters never change what a term weighs: a passage scores the same with and
-without them, by the statistics of its collection.
+without them, by the statistics of the collections that are searched.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.domain.callers import Caller
 from byline.domain.formats import media_types
+from byline.domain.reasons import SearchNote, SearchNoteCode
 from byline.domain.searches import Filters
 from byline.errors import BadRequest
 from byline.store.statements import statements
@@ -61,10 +63,10 @@ LANGUAGES: Final = frozenset(_LANGUAGES_TEXT.split())
 @dataclass(frozen=True, slots=True)
 class SearchScope:
     """The part of the library that a search is limited to. `documents` and `passages` count what
-    the filter lets through; both are None if there is no filter but a collection, which needs no
+    the filter lets through; both are None if there is no filter but collections, which need no
     counting."""
 
-    collection: str | None = None
+    collections: frozenset[str] = frozenset()
     documents: int | None = None
     passages: int | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -72,7 +74,7 @@ class SearchScope:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether there is a filter besides the collection."""
+        """Whether there is a filter besides the collections."""
         return self.passages is not None
 
     @property
@@ -82,7 +84,7 @@ class SearchScope:
 
     def condition(self, column: str) -> str:
         """The scope as SQL, `AND …` or an empty string, to follow another condition; it needs
-        `params`. It includes the collection.
+        `params`. It includes the collections.
 
         `column` is a column of document ids, such as `passages.document_id`.
         """
@@ -124,7 +126,7 @@ def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
 def document_parameters(filters: Filters) -> dict[str, Any]:
     """The parameters of the conditions in `filters.sql`, from checked filters."""
     return {
-        "in_collection": filters.collection,
+        "in_collections": sorted(filters.collections) or None,
         "in_documents": [uuid.UUID(id_) for id_ in filters.documents] or None,
         "of_types": list(filters.types) or None,
         "in_languages": list(filters.languages) or None,
@@ -141,17 +143,17 @@ def with_conditions(statement: str) -> str:
 
 
 async def measure_scope(connection: AsyncConnection[DictRow], filters: Filters) -> SearchScope:
-    """The scope of checked filters: one round trip, or none if there is at most a collection.
+    """The scope of checked filters: one round trip, or none if there are at most collections.
 
-    It does not check that the collection exists.
+    It does not check that the collections exist.
     """
     sql = statements("filters")
     params = document_parameters(filters)
-    if filters == Filters(filters.collection):
-        if filters.collection is None:
+    if filters == Filters(filters.collections):
+        if not filters.collections:
             return SearchScope()
         return SearchScope(
-            filters.collection, None, None, params, with_conditions(sql["within_many"])
+            filters.collections, None, None, params, with_conditions(sql["within_many"])
         )
     found = await connection.execute(
         with_conditions(sql["measure"]), {**params, "narrow_max": NARROW_PASSAGES_MAX}
@@ -160,28 +162,30 @@ async def measure_scope(connection: AsyncConnection[DictRow], filters: Filters) 
     documents, passages = row["documents"], row["passages"]
     if passages > NARROW_PASSAGES_MAX:
         clause = with_conditions(sql["within_many"])
-        return SearchScope(filters.collection, documents, passages, params, clause)
+        return SearchScope(filters.collections, documents, passages, params, clause)
     few = {"few_documents": row["ids"]}
-    return SearchScope(filters.collection, documents, passages, few, sql["within_few"])
+    return SearchScope(filters.collections, documents, passages, few, sql["within_few"])
 
 
 async def scope_notes(
-    connection: AsyncConnection[DictRow], filters: Filters, scope: SearchScope
-) -> tuple[str, ...]:
-    """Sentences on why nothing can be found in `scope`; empty if something can."""
+    connection: AsyncConnection[DictRow], filters: Filters, scope: SearchScope, caller: Caller
+) -> tuple[SearchNote, ...]:
+    """Why nothing can be found in `scope`; empty if something can. The notes tell nothing of
+    documents that `caller` may not see."""
     if not scope.is_filtered or scope.passages:
         return ()
     if scope.documents:
-        return (f"None of the {scope.documents} documents that pass the filter has text yet.",)
+        return (SearchNote(SearchNoteCode.NO_TEXT_YET, {"documents": scope.documents}),)
     unused: list[str] = []
     if filters.tags:
         found = await connection.execute(
-            statements("filters")["tags_nobody_has"], {"with_tags": list(filters.tags)}
+            statements("filters")["tags_nobody_has"],
+            {"with_tags": list(filters.tags), "visible": caller.visible},
         )
         unused = [row["tag"] for row in await found.fetchall()]
     if unused:
-        return tuple(f"No document has the tag “{tag}”." for tag in unused)
-    return ("No document passes the filter.",)
+        return tuple(SearchNote(SearchNoteCode.UNUSED_TAG, {"tag": tag}) for tag in unused)
+    return (SearchNote(SearchNoteCode.NOTHING_PASSES),)
 
 
 def _known_id(sent: str) -> str:

@@ -7,7 +7,7 @@ often passages have them. `index/lexical_index.py` writes the index that is read
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Final, NamedTuple
@@ -122,7 +122,7 @@ async def search_lexical(
     """
     weighted = await _weight_query(connection, query)
     unknown = [word for word in query.correctable if whole_term(word) not in weighted.df]
-    corrections = await correct_spelling(connection, query.scope.collection, unknown)
+    corrections = await correct_spelling(connection, query.scope.collections, unknown)
     if corrections:
         query = query.with_corrections(corrections)
         weighted = await _weight_query(connection, query)
@@ -149,7 +149,7 @@ async def matching_passages(
 
 async def _weight_query(connection: AsyncConnection[DictRow], query: LexicalQuery) -> WeightedQuery:
     asked = {*query.terms, *query.parsed.required_terms, *chain(*query.groups)}
-    counted = await _term_counts(connection, asked, query.scope.collection)
+    counted = await _term_counts(connection, asked, query.scope.collections)
     passages, df = counted.passages, counted.df
     together = {
         -number: min(sum(df.get(term, 0) for term in terms_), passages)
@@ -169,7 +169,7 @@ async def _weight_query(connection: AsyncConnection[DictRow], query: LexicalQuer
 
 class _TermCounts(NamedTuple):
     """How many passages hold each id (ids that none holds are left out), how many `passages` the
-    collection has, and how many there are in all collections."""
+    collections have, and how many there are in all collections."""
 
     df: Mapping[int, int]
     passages: int
@@ -177,11 +177,11 @@ class _TermCounts(NamedTuple):
 
 
 async def _term_counts(
-    connection: AsyncConnection[DictRow], ids: Iterable[int], collection: str | None
+    connection: AsyncConnection[DictRow], ids: Iterable[int], collections: Set[str]
 ) -> _TermCounts:
     found = await connection.execute(
         statements("lexical")["term_statistics"],
-        {"terms": int4_array(sorted(ids)), "collection": collection},
+        {"terms": int4_array(sorted(ids)), "collections": sorted(collections) or None},
     )
     row = await found.fetchone() or {}
     df = {int(term): count for term, count in row["df"].items() if count > 0}
@@ -262,7 +262,7 @@ async def _choose_candidates(
         if len(term.levels[0].ids) == 1 and term.levels[0].df > within.many
     ]
     levels = {id_: [impact_id(id_, n) for n in range(1, len(IMPACT_BOUNDS) + 1)] for id_ in common}
-    counted = await _term_counts(connection, chain(*levels.values()), query.scope.collection)
+    counted = await _term_counts(connection, chain(*levels.values()), query.scope.collections)
     return candidates.choose(
         [_with_levels(term, levels, counted.df) for term in terms], weighted.passages, within
     )
@@ -319,7 +319,7 @@ async def _best(
             **params,
             "excluded": excluded,
             "weights": sparsevec(weighted.weights),
-            "collection": scope.collection,
+            "collections": sorted(scope.collections) or None,
             "limit": query.limit,
         },
     )

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Sequence, Set
 from contextlib import suppress
+from copy import copy
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
@@ -24,8 +25,11 @@ from typing import Any, Final, NamedTuple, Self
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.domain.callers import OWNER, Caller
 from byline.domain.echo import quoted
+from byline.domain.reasons import Arguments, SearchNote, SearchNoteCode
 from byline.domain.searches import (
+    EVERYTHING,
     QueryForm,
     QueryInterpretation,
     SearchHit,
@@ -74,18 +78,26 @@ _READERS: Final = {QueryForm.SEARCH: parse_query, QueryForm.QUESTION: as_words}
 
 
 class Searcher:
-    """Searches the passages of one database by words and, if it has `embedders`, by vectors."""
+    """Searches the passages of one database by words and, if it has `embedders`, by vectors: all of
+    them, or what the caller of `for_caller` may see."""
 
     def __init__(self, database: Database, embedders: QueryEmbedders | None = None) -> None:
         self._database = database
         self._embedders = embedders
+        self._caller = OWNER
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same search, confined to the collections that `caller` may see."""
+        seen = copy(self)
+        seen._caller = caller
+        return seen
 
     async def prepare(self) -> None:
         """Start the embedder of the vectors to search, if there are any: the first search is then
         as quick as the next. An unavailable database is left for the search to report."""
         with suppress(DatabaseUnavailable):
             async with self._database.autocommit() as connection:
-                space = await find_space(connection, self._embedders, None)
+                space = await find_space(connection, self._embedders, EVERYTHING.collections)
             if isinstance(space, SearchableSpace):
                 await space.embedder.prepare()
 
@@ -102,23 +114,24 @@ class Searcher:
         """
         stopwatch = _Stopwatch()
         _check(request)
-        filters = checked_filters(request.where)
+        wanted, caller = checked_filters(request.filters), self._caller
         parsed = _READERS[request.form](request.query[:QUERY_CHARS_READ_MAX])
         stopwatch.end("analyse")
         async with _DenseTask() as dense_task:
             async with self._database.autocommit() as connection:
-                await _check_sendable(connection, filters.collection)
+                await _check_sendable(connection, wanted.collections, caller)
+                filters = caller.confined(wanted)
                 scope = await measure_scope(connection, filters)
-                space = await find_space(connection, self._embedders, filters.collection)
-                prefixes = await expand_prefixes(connection, filters.collection, parsed.prefixes)
+                space = await find_space(connection, self._embedders, filters.collections)
+                prefixes = await expand_prefixes(connection, filters.collections, parsed.prefixes)
                 texts = _leg_texts(parsed, prefixes)
                 dense_task.begin(self._nearest(space, texts.meant, scope))
                 query = _lexical_query(texts.words, parsed, prefixes, scope)
                 words = await search_lexical(connection, query)
                 exact = exact_words(texts.words)
-                if filters.collection is not None and not words.query.passages:
-                    await _check_collection(connection, filters.collection)
-                notes = await scope_notes(connection, filters, scope)
+                if wanted.collections and not words.query.passages:
+                    await _check_collections(connection, wanted.collections, caller)
+                notes = await scope_notes(connection, filters, scope, caller)
             stopwatch.end("lexical")
             nearest = await dense_task.result()
         query_vector = nearest.query_vector
@@ -198,19 +211,18 @@ def _lexical_query(
 
 def _notes(
     parsed: ParsedQuery, prefixes: Sequence[PrefixExpansion], hits: tuple[SearchHit, ...]
-) -> tuple[str, ...]:
+) -> tuple[SearchNote, ...]:
     notes = []
     for expansion in prefixes:
-        if not expansion.words:
-            notes.append(f"No word begins with “{expansion.prefix}”.")
+        prefix, counted = expansion.prefix, len(expansion.words)
+        if not counted:
+            notes.append(SearchNote(SearchNoteCode.UNUSED_PREFIX, {"prefix": prefix}))
         elif expansion.is_cut:
-            counted = len(expansion.words)
-            notes.append(f"More words begin with “{expansion.prefix}” than the {counted} taken.")
+            taken: Arguments = {"prefix": prefix, "words": counted}
+            notes.append(SearchNote(SearchNoteCode.PREFIX_IS_CUT, taken))
     if not hits and parsed.phrases:
         phrases = " and ".join(f"“{phrase}”" for phrase in parsed.phrases)
-        notes.append(
-            f"No passage holds {phrases} as written; without the quotes, single words count."
-        )
+        notes.append(SearchNote(SearchNoteCode.NO_PHRASE, {"phrases": phrases}))
     return tuple(notes)
 
 
@@ -282,21 +294,29 @@ def _check(request: SearchRequest) -> None:
         )
 
 
-async def _check_sendable(connection: AsyncConnection[DictRow], collection: str | None) -> None:
-    """Refuse an unprintable name before it is queried for: PostgreSQL takes no NUL in a text."""
-    if collection is not None and not collection.isprintable():
-        await _check_collection(connection, collection)
+async def _check_sendable(
+    connection: AsyncConnection[DictRow], collections: Set[str], caller: Caller
+) -> None:
+    """Refuse collections before they are queried for: those with an unprintable name, since
+    PostgreSQL takes no NUL in a text, and those that `caller` may not see."""
+    if not all(name.isprintable() and caller.may_see(name) for name in collections):
+        await _check_collections(connection, collections, caller)
 
 
-async def _check_collection(connection: AsyncConnection[DictRow], collection: str) -> None:
-    rows = await (await connection.execute(statements("lexical")["known_collections"])).fetchall()
-    known = [row["name"] for row in rows]
-    if collection in known:
+async def _check_collections(
+    connection: AsyncConnection[DictRow], collections: Set[str], caller: Caller
+) -> None:
+    found = await connection.execute(
+        statements("lexical")["known_collections"], {"visible": caller.visible}
+    )
+    known = [row["name"] for row in await found.fetchall()]
+    unknown = sorted(collections - set(known))
+    if not unknown:
         return
     named = ", ".join(known[:_COLLECTIONS_NAMED_MAX])
     more = len(known) - _COLLECTIONS_NAMED_MAX
     raise BadRequest(
-        f"There is no collection named {quoted(collection)}.",
+        f"There is no collection named {quoted(unknown[0])}.",
         remedy=f"Name one of: {named}{f' and {more} more' if more > 0 else ''}; "
         "or leave `collection` out to search all of them.",
     )

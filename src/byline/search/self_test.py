@@ -51,10 +51,9 @@ async def _prove(connection: AsyncConnection[Any]) -> None:
     collection = f"self-test {uuid.uuid4()}"
     passages = await _stored(connection, collection)
     await index_passages(connection, collection, passages)
+    scope = SearchScope(frozenset({collection}))
     for language, question, answer in _PROOFS:
-        query = LexicalQuery(
-            query_terms(question), content_terms(question), SearchScope(collection), limit=1
-        )
+        query = LexicalQuery(query_terms(question), content_terms(question), scope, limit=1)
         found = await search_lexical(connection, query)
         expected = [passage.id for passage in passages if passage.text == answer]
         if list(found.scores) != expected:

@@ -11,7 +11,7 @@ extension of the database (`pg_trgm` is not everywhere).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,9 +62,9 @@ def single_edits(word: str) -> frozenset[str]:
 
 
 async def correct_spelling(
-    connection: AsyncConnection[DictRow], collection: str | None, words: Sequence[str]
+    connection: AsyncConnection[DictRow], collections: Set[str], words: Sequence[str]
 ) -> tuple[SpellingCorrection, ...]:
-    """The corrections of misspelt words that passages of the collection (None: of any) have. Two
+    """The corrections of misspelt words that passages of the collections (empty: of any) have. Two
     round trips, or none."""
     words = words[:WORDS_MAX]
     if not words:
@@ -78,7 +78,7 @@ async def correct_spelling(
     term_of = {word: term for word in written if (term := whole_term(word))}
     if not term_of:
         return ()
-    df = await frequencies(connection, collection, term_of.values())
+    df = await frequencies(connection, collections, term_of.values())
     corrections = (_correction(word, around[word] & term_of.keys(), term_of, df) for word in words)
     return tuple(each for each in corrections if each.replacements)
 

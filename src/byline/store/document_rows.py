@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from psycopg.rows import DictRow
 
-from byline.domain.documents import Document, DocumentError, DocumentState
+from byline.domain.documents import (
+    Document,
+    DocumentError,
+    DocumentState,
+    ReadingWarning,
+    ReadingWarningCode,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,29 @@ def document_of(row: DictRow) -> Document:
         path=row["path"] or row["name"],
         language=row["language"],
         tags=tuple(row["tags"]),
+        warnings=tuple(_warning(stored) for stored in row["warnings"]),
+    )
+
+
+def stored_warnings(warnings: Iterable[ReadingWarning]) -> list[dict[str, Any]]:
+    """Return warnings as the column `warnings` holds them."""
+    return [
+        {
+            "code": one.code.value,
+            "pages": list(one.pages),
+            "parts": list(one.parts),
+            "characters": one.characters,
+        }
+        for one in warnings
+    ]
+
+
+def _warning(stored: Mapping[str, Any]) -> ReadingWarning:
+    return ReadingWarning(
+        ReadingWarningCode(stored["code"]),
+        tuple(stored["pages"]),
+        tuple(stored["parts"]),
+        stored["characters"],
     )
 
 

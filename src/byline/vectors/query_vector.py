@@ -11,7 +11,7 @@ These words are `legs.dense` of a search.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,12 +71,12 @@ class NoQueryVector:
 
 
 async def find_space(
-    connection: AsyncConnection[DictRow], embedders: QueryEmbedders | None, collection: str | None
+    connection: AsyncConnection[DictRow], embedders: QueryEmbedders | None, collections: Set[str]
 ) -> SearchableSpace | NoQueryVector:
     """The space to search, or why there is none. At most one round trip."""
     if embedders is None or not embedders.fingerprints:  # 1
         return NoQueryVector(OFF)
-    found = await searchable_space(connection, embedders.fingerprints, collection)
+    found = await searchable_space(connection, embedders.fingerprints, collections)
     if found is None or found.share == 0:  # 2
         return NoQueryVector(NO_VECTORS)
     embedder = embedders.of(found.space.fingerprint)

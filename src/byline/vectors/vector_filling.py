@@ -99,9 +99,15 @@ class VectorFiller:
         self._database = database
         self._embedder = embedder
 
-    async def jobs(self, connection: AsyncConnection[DictRow]) -> Sequence[JobStatus]:
-        """All embedding work as one job; an empty list while nothing waits."""
-        found = await connection.execute(statements("embedding")["job"])
+    async def jobs(
+        self, connection: AsyncConnection[DictRow], visible: Sequence[str] | None = None
+    ) -> Sequence[JobStatus]:
+        """All embedding work in the collections `visible` (None: in all) as one job; an empty list
+        while nothing waits."""
+        found = await connection.execute(
+            statements("embedding")["job"],
+            {"visible": None if visible is None else list(visible)},
+        )
         return [job_of(row) for row in await found.fetchall()]
 
     async def run(self) -> None:

@@ -13,7 +13,7 @@ of two embedders are never compared.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,8 +63,8 @@ class VectorSpace:
 
 @dataclass(frozen=True, slots=True)
 class CountedSpace:
-    """A space with the number of its vectors and of passages, in one collection if one was given,
-    else in all. `all_vectors` counts the vectors of all collections."""
+    """A space with the number of its vectors and of passages, in the collections that were
+    given, else in all. `all_vectors` counts the vectors of all collections."""
 
     space: VectorSpace
     vectors: int
@@ -86,12 +86,12 @@ async def known_spaces(connection: AsyncConnection[DictRow]) -> list[VectorSpace
 async def searchable_space(
     connection: AsyncConnection[DictRow],
     fingerprints: Collection[str],
-    collection: str | None = None,
+    collections: Set[str] = frozenset(),
 ) -> CountedSpace | None:
     """The space to search with the embedders at hand: the current space if one of them made it,
     else the one being filled; None if neither is theirs. One round trip."""
     found = await connection.execute(
-        statements("vectors")["counted_spaces"], {"collection": collection}
+        statements("vectors")["counted_spaces"], {"collections": sorted(collections) or None}
     )
     for row in await found.fetchall():
         if row["fingerprint"] in fingerprints:

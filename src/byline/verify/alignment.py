@@ -34,10 +34,6 @@ class Alignment:
     def facts(self) -> Facts:
         return Facts(fact for _, sentence in self.sentences for fact in sentence.facts)
 
-    @property
-    def text(self) -> str:
-        return " ".join(sentence.plain for _, sentence in self.sentences)
-
 
 def align(claim: AnalysedText, sources: Sequence[AnalysedSource]) -> Alignment:
     """Align `claim` with the sentences of `sources`."""

@@ -16,7 +16,7 @@ from byline.text.terms import term_strings
 from byline.verify.citation_markers import strip_markers
 from byline.verify.facts.exact_facts import Fact, Facts, facts_in, plain
 from byline.verify.facts.names import Name, NameWords, names_in, words_in
-from byline.verify.negation import DeniedSpans, denials_in
+from byline.verify.negation import denials_in
 from byline.verify.prompt_injection import is_injection
 from byline.verify.sentences import split_sentences
 from byline.verify.weighted_terms import TermSet, TermWeights, content_terms
@@ -63,19 +63,13 @@ class AnalysedText:
         return words_in(self.plain)
 
     @cached_property
-    def denial(self) -> DeniedSpans:
+    def denial(self) -> tuple[tuple[int, int], ...]:
         return denials_in(self.folded)
 
     @cached_property
     def denied(self) -> Sequence[TermWeights]:
         """The content of each denied span."""
-        return [content_terms(self.folded[slice(*span)]) for span in self.denial.spans]
-
-    @cached_property
-    def possibly_denied(self) -> Sequence[TermSet]:
-        """The terms of each span that is denied, plainly or by a word that may deny."""
-        soft = (content_terms(self.folded[slice(*span)]) for span in self.denial.soft)
-        return [TermSet(terms) for terms in (*self.denied, *soft)]
+        return [content_terms(self.folded[slice(*span)]) for span in self.denial]
 
 
 class SourceSentence(AnalysedText):

@@ -19,6 +19,7 @@ from byline.domain.asks import (
     Source,
     Support,
 )
+from byline.domain.reasons import CheckReason
 from byline.verify.alignment import align
 from byline.verify.checked_source import AnalysedSource, AnalysedText
 from byline.verify.citation_markers import (
@@ -31,7 +32,7 @@ from byline.verify.citation_markers import (
 from byline.verify.claimless import needs_no_source
 from byline.verify.facts.exact_facts import fold
 from byline.verify.sentences import settled_sentences, split_sentences
-from byline.verify.support import Similarity, SupportVerdict, check_claim
+from byline.verify.support import SupportVerdict, check_claim
 
 ATTRIBUTED_RECALL_MIN: Final = 0.8
 """A sentence without a citation is attributed to a source only if the source has this share of its
@@ -47,12 +48,10 @@ SENTENCES_CHECKED_MAX: Final = 400
 Checked = tuple[CheckedSentence, tuple[Citation, ...]]
 
 
-def check_answer(
-    answer: str, sources: Sequence[Source], similarity: Similarity | None = None
-) -> CheckedAnswer:
+def check_answer(answer: str, sources: Sequence[Source]) -> CheckedAnswer:
     """Check `answer` against its sources. Offsets are in the returned answer, which has its
     citations rewritten."""
-    check = AnswerCheck(sources, similarity)
+    check = AnswerCheck(sources)
     check.feed(answer)
     check.finish()
     return check.checked
@@ -61,12 +60,11 @@ def check_answer(
 class AnswerCheck:
     """Checks one answer as it streams; each finished sentence is checked once."""
 
-    def __init__(self, sources: Sequence[Source], similarity: Similarity | None = None) -> None:
+    def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = {source.n: source for source in sources}
         self._read = {source.n: AnalysedSource.of(source) for source in sources}
         self._own = document_markers((source.n, source.text) for source in sources)
         self._names = {fold(name) for source in sources for name in (source.name, source.title)}
-        self._similarity = similarity
         self._known: dict[
             tuple[str, tuple[int, ...]], tuple[SupportVerdict, tuple[Citation, ...]]
         ] = {}
@@ -133,13 +131,11 @@ class AnswerCheck:
         if needs_no_source(bare, self._names, cited):
             return CheckedSentence(start, end, cited, Support.NOT_NEEDED), ()
         if len(self._sentences) >= SENTENCES_CHECKED_MAX:
-            return CheckedSentence(start, end, cited, Support.UNCITED, "too_long"), ()
+            return CheckedSentence(start, end, cited, Support.UNCITED, CheckReason.TOO_LONG), ()
         if cited:
             verdict, citations = self._verdict(AnalysedText(bare), cited)
-            return (
-                CheckedSentence(start, end, cited, verdict.support, verdict.reason, verdict.why),
-                citations,
-            )
+            sentence_verdict = verdict.support, verdict.reason, verdict.arguments
+            return CheckedSentence(start, end, cited, *sentence_verdict), citations
         return self._attribute(bare, start, end)
 
     def _attribute(self, bare: str, start: int, end: int) -> Checked:
@@ -149,7 +145,7 @@ class AnswerCheck:
         for n in self._sources:
             verdict, _ = self._verdict(claim, (n,))
             clear = verdict.support is Support.SUPPORTED and (
-                verdict.reason == "verbatim"
+                verdict.reason is CheckReason.VERBATIM
                 or (
                     verdict.recall >= ATTRIBUTED_RECALL_MIN
                     and verdict.content >= ATTRIBUTED_CONTENT_MIN
@@ -158,12 +154,11 @@ class AnswerCheck:
             if clear and (best is None or verdict.recall > best[0]):
                 best = verdict.recall, n
         if best is None:
-            why = "It cites no source, and none clearly says it."
-            return CheckedSentence(start, end, (), Support.UNCITED, "uncited", why), ()
+            return CheckedSentence(start, end, (), Support.UNCITED, CheckReason.UNCITED), ()
         verdict, citations = self._verdict(claim, (best[1],))
-        why = f"Byline found it in source {best[1]}; the answer does not cite it."
+        n = best[1]
         sentence = CheckedSentence(
-            start, end, (), Support.SUPPORTED, "attributed", why, attributed=(best[1],)
+            start, end, (), Support.SUPPORTED, CheckReason.ATTRIBUTED, {"n": n}, attributed=(n,)
         )
         return sentence, tuple(_attributed_citation(citation) for citation in citations)
 
@@ -174,7 +169,7 @@ class AnswerCheck:
         again."""
         key = claim.written, cited
         if key not in self._known:
-            verdict = check_claim(claim, [self._read[n] for n in cited], self._similarity)
+            verdict = check_claim(claim, [self._read[n] for n in cited])
             citations = tuple(c for n in cited for c in self._quotes(claim, n, verdict, cited))
             self._known[key] = verdict, citations
         return self._known[key]

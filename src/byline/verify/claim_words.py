@@ -1,5 +1,5 @@
 """Word lists of the check, in English and Korean: words without a claim, words that begin
-sentences, peoples and their countries, negations. Tables only."""
+sentences, negations. Tables only."""
 
 from __future__ import annotations
 
@@ -110,21 +110,6 @@ NOT_NAMES: Final = frozenset(
 )
 """Capitalised words that do not tell whom or what a sentence names."""
 
-_PEOPLES_TEXT: Final = """
-    france french frenchman; england english englishman; britain british briton uk; germany german;
-    spain spanish spaniard; netherlands dutch holland; greece greek; poland polish; sweden swedish;
-    denmark danish; finland finnish; ireland irish; scotland scottish scots; wales welsh; turkey
-    turkish turk turks; china chinese; japan japanese; rome roman; switzerland swiss; norway
-    norwegian;
-    portugal portuguese; america american usa us; vietnam vietnamese; thailand thai; israel israeli;
-    iraq iraqi; wien vienna; europe european; christianity christian christians; islam islamic
-    muslim
-"""
-PEOPLES: Final[dict[str, str]] = {
-    name: names.split()[0] for names in _PEOPLES_TEXT.split(";") for name in names.split()
-}
-"""The names of a country and its people → one word for all of them."""
-
 NEGATIONS_EN: Final = re.compile(
     r"\b(?:not|never|no|none|nobody|nothing|neither|nor|without|cannot|nowhere|no longer)\b|n't\b"
 )
@@ -133,15 +118,6 @@ NO_NEGATIONS_EN: Final = re.compile(
     r"|fewer) than\b"
     r"|\bno doubt\b|\bwhether or not\b|\bif not\b|\bno\.\s?\d|\bwhy not\b|\bno \d|\bnothing but\b"
     r"|\bnot un\w+"
-)
-SOFT_NEGATIONS_EN: Final = re.compile(
-    r"\b(?:fail(?:s|ed|ing)?|failure|refus\w+|lack\w*|absen\w+|prohibit\w*|forbid\w*|forbad\w*"
-    r"|bann?(?:ed|s|ing)?|hardly|rarely|barely|seldom|scarcely|except|exclud\w+|exception|avoid\w*"
-    r"|den(?:y|ied|ies|ying)|prevent\w*|reject\w*|impossible|illegal|false|few|stop\w*|ceas\w+"
-    r"|in(?:complete|valid|eligible|sufficient|correct|capable|accurate|dependent)|non-\w+"
-    r"|un(?:able|known|likely|clear|common|usual|successful|willing|available|necessary|aware|paid"
-    r"|safe|lawful|like|fair|equal|true|certain|related|changed|used|limited|answered|signed|done"
-    r"|finished|official|authori[sz]ed|constitutional|disputed|affected))\b"
 )
 NEGATIONS_KO: Final = re.compile(
     r"(?<![가-힣])안\s(?=[가-힣])|(?<![가-힣])안(?=되|됩|돼|된|될|했|한다|합)"
@@ -154,7 +130,4 @@ NO_NEGATIONS_KO: Final = re.compile(
     r"뿐만?\s?아니라|지\s?않아도|끊임없|틀림없|수없이|변함없|어김없|어쩔\s?수\s?없|않으면\s?안"
     r"|지\s?않을\s?수\s?없|못지\s?않"
     r"|상관없|관계없|빠짐없|하지\s?않는\s?한|밖에\s?없|(?<![가-힣])[가-힣]+(?:가|이)\s?아니라"
-)
-SOFT_NEGATIONS_KO: Final = re.compile(
-    r"지\s?않아도|금지|불가|제외|미포함|불허|거부|거절|금하|말아야|마십시오|마세요|면제|예외|부족"
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
+from byline.domain.reasons import Arguments, CheckReason
 from byline.verify.alignment import Alignment
 from byline.verify.checked_source import AnalysedSource, AnalysedText
 from byline.verify.facts.calendar_dates import Date, TimeOfDay
@@ -20,21 +20,14 @@ from byline.verify.weighted_terms import TermSet, TermWeights, overlap
 DISPLACED_RECALL_MIN: Final = 0.5
 DENIAL_RECALL_MIN: Final = 0.5
 SAID_MIN: Final = 0.5
-NEAR_CHARS_MIN: Final = 5
-NEAR_CHARS_MAX: Final = 40
-NEAR_NAMES_MAX: Final = 8
-"""Each name is compared with every word of the sources; more names are no spelling mistake."""
-NEAR_MIN: Final = 0.86
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """A contradiction: `reason` for programs, `why` for people. `doubtful`: the sentence is then
-    weak, not unsupported."""
+    """What of a sentence is contradicted."""
 
-    reason: str
-    why: str
-    doubtful: bool = False
+    reason: CheckReason
+    arguments: Arguments
 
 
 def conflicting_fact(
@@ -70,17 +63,14 @@ def conflicting_fact(
 def _fact_contradiction(fact: Fact, others: Sequence[Fact]) -> Contradiction:
     kind = _kind(fact)
     if others:
-        return Contradiction(
-            f"{kind}_mismatch", f"The source says {others[0].text}, the answer {fact.text}."
-        )
-    return Contradiction(f"{kind}_missing", f"The source does not have {fact.text}.")
+        said = {"source": others[0].text, "answer": fact.text}
+        return Contradiction(CheckReason(f"{kind}_mismatch"), said)
+    return Contradiction(CheckReason(f"{kind}_missing"), {"answer": fact.text})
 
 
 def _fact_elsewhere(fact: Fact, others: Sequence[Fact]) -> Contradiction | None:
-    return Contradiction(
-        f"{_kind(fact)}_elsewhere",
-        f"The source says {others[0].text} here; {fact.text} stands elsewhere in it.",
-    )
+    said = {"source": others[0].text, "answer": fact.text}
+    return Contradiction(CheckReason(f"{_kind(fact)}_elsewhere"), said)
 
 
 def _kind(fact: Fact) -> str:
@@ -106,17 +96,13 @@ def conflicting_name(
     missing = [name for name in missing if name.run not in together]
     if not missing:
         return None
-    sure = [name for name in missing if name.sure]
-    if near := _misspelled(sure, sources):
-        why = f"The source writes {near}, the answer {missing[0].text}."
-        return Contradiction("name_spelling", why, doubtful=True)
     rival = _rival_names(claim, aligned)
-    if not sure and not rival:
+    if not rival and not any(name.sure for name in missing):
         return None  # it may be a common word at the beginning of the sentence
     said = " ".join(name.text for name in missing if name.run == missing[0].run)
     if rival:
-        return Contradiction("name_mismatch", f"The source names {rival}, the answer {said}.")
-    return Contradiction("name_missing", f"The source does not name {said}.")
+        return Contradiction(CheckReason.NAME_MISMATCH, {"source": rival, "answer": said})
+    return Contradiction(CheckReason.NAME_MISSING, {"answer": said})
 
 
 def _written_together(
@@ -136,30 +122,12 @@ def _written_together(
     }
 
 
-def _misspelled(names: Sequence[Name], sources: Sequence[AnalysedSource]) -> str:
-    """Return the source's spelling of the first of `names` (Shelley for Shelly) if every one of
-    them is spelled nearly like a word of the sources, else ""."""
-    if not 0 < len(names) <= NEAR_NAMES_MAX:
-        return ""
-    words = frozenset[str]().union(*(source.words for source in sources))
-    words = frozenset(word for word in words if len(word) <= NEAR_CHARS_MAX)
-    first = ""
-    for name in names:
-        if not NEAR_CHARS_MIN <= len(name.key) <= NEAR_CHARS_MAX:
-            return ""
-        near = get_close_matches(name.key, words, n=1, cutoff=NEAR_MIN)
-        if not near:
-            return ""
-        first = first or near[0]
-    return first
-
-
 def _swapped_name(claim: AnalysedText, aligned: Alignment) -> Contradiction | None:
     """Return the contradiction of a name the sources have, but not where the claim has it."""
     for _, sentence in aligned.sentences:
         if swapped := swapped_name(claim.plain, sentence.plain):
-            why = f"The source says {swapped[1]} here, the answer {swapped[0]}."
-            return Contradiction("name_elsewhere", why)
+            said = {"source": swapped[1], "answer": swapped[0]}
+            return Contradiction(CheckReason.NAME_ELSEWHERE, said)
     return None
 
 
@@ -179,18 +147,16 @@ def conflicting_denial(claim: AnalysedText, aligned: Alignment) -> Contradiction
         return None
     sentences = [sentence for _, sentence in aligned.sentences]
     if any(_is_affirmed(denied, sentences) for denied in claim.denied):
-        return Contradiction("negation_added", "The answer denies what the source says.")
-    if claim.denial.soft:
-        return None
+        return Contradiction(CheckReason.NEGATION_ADDED, {})
     if any(_is_affirmed(denied, [claim]) for other in sentences for denied in other.denied):
-        return Contradiction("negation_missing", "The source denies what the answer says.")
+        return Contradiction(CheckReason.NEGATION_MISSING, {})
     return None
 
 
 def _is_affirmed(denied: TermWeights, others: Sequence[AnalysedText]) -> bool:
     """Return whether `others` affirm what another text denies, and none of them denies it."""
     if not denied:
-        return not any(other.denial.spans or other.denial.soft for other in others)
+        return not any(other.denial for other in others)
     said = False
     for other in others:
         if _share(denied, other.terms) < SAID_MIN:
@@ -202,8 +168,8 @@ def _is_affirmed(denied: TermWeights, others: Sequence[AnalysedText]) -> bool:
 
 
 def _denies_near(text: AnalysedText, wanted: TermWeights) -> bool:
-    """Return whether `text` denies, or may deny, something near one of the `wanted` terms."""
-    return any(_share(wanted, terms) > 0 for terms in text.possibly_denied)
+    """Return whether `text` denies something near one of the `wanted` terms."""
+    return any(_share(wanted, TermSet(terms)) > 0 for terms in text.denied)
 
 
 def _share(wanted: TermWeights, terms: TermSet) -> float:

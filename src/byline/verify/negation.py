@@ -2,7 +2,6 @@
 
 In English the scope is the words behind the negation in its clause; in Korean (않다, 없다, 안, 못),
 where verbs come last, it is the clause before. "Not only", "뿐만 아니라" and the like deny nothing.
-"Unable", "금지" and the like may deny, so nothing is concluded from a source that has them.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -19,53 +17,33 @@ from byline.verify.claim_words import (
     NEGATIONS_KO,
     NO_NEGATIONS_EN,
     NO_NEGATIONS_KO,
-    SOFT_NEGATIONS_EN,
-    SOFT_NEGATIONS_KO,
 )
 
 T = TypeVar("T")
 
 _DENIALS_MAX: Final = 24
-"""The most negations of each sort that are read in one sentence: each is compared with each of
-another sentence."""
+"""The most negations that are read in one sentence: each is compared with each of another
+sentence."""
 _REACH_WORDS: Final = 3
-_SOFT_CHARS: Final = 50
 _CLAUSE_END: Final = re.compile(r"[,;:.!?()]|\b(?:but|and|or|although|while|because|which|that)\b")
 _CLAUSE_END_KO: Final = re.compile(r"[,;.!?]\s|(?:며|고|지만|는데|으나|거나|면)\s(?=\S)")
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class DeniedSpans:
-    """The `spans` of a folded text that are denied, and the `soft` ones around words that may
-    deny."""
-
-    spans: tuple[tuple[int, int], ...]
-    soft: tuple[tuple[int, int], ...]
-
-
-def denials_in(text: str) -> DeniedSpans:
+def denials_in(text: str) -> tuple[tuple[int, int], ...]:
     """Return the spans that a folded sentence denies."""
     english = _masked(text, NO_NEGATIONS_EN)
     spans = [_scope_behind(english, m.end()) for m in _first(NEGATIONS_EN.finditer(english))]
-    soft = [_span_around(m, _SOFT_CHARS) for m in _first(SOFT_NEGATIONS_EN.finditer(english))]
     if not text.isascii():
         korean = _masked(text, NO_NEGATIONS_KO)
         found = _merged([m.span() for m in NEGATIONS_KO.finditer(korean)])
         clauses = _clause_starts(korean)
         spans += [_scope_around(korean, clauses, *span) for span in _first(found)]
-        soft += [
-            _span_around(m, _SOFT_CHARS // 2) for m in _first(SOFT_NEGATIONS_KO.finditer(text))
-        ]
-    return DeniedSpans(tuple(spans), tuple(soft))
+    return tuple(spans)
 
 
 def _first(found: Iterable[T]) -> Iterator[T]:
     return islice(found, _DENIALS_MAX)
-
-
-def _span_around(match: re.Match[str], chars: int) -> tuple[int, int]:
-    return max(0, match.start() - chars), match.end() + chars
 
 
 def _masked(text: str, pattern: re.Pattern[str]) -> str:

@@ -79,7 +79,7 @@ def swapped_name(claim: str, source: str) -> tuple[str, str] | None:
         if not ours or not theirs:
             continue
         shared = {fold_word(w) for w in ours} & {fold_word(w) for w in theirs}
-        told = any(fold_word(w) in claimed for w in theirs) or _initials(ours, theirs)
+        told = any(fold_word(w) in claimed for w in theirs)
         if shared or told or all(fold_word(w) in known for w in ours):
             continue
         return " ".join(ours), " ".join(theirs)
@@ -102,10 +102,3 @@ def _korean(slot: DiffSlot) -> tuple[str, str] | None:
         return None
     same_sort = is_place(ours) and is_place(theirs) and ours[:2] != theirs[:2]
     return (ours, theirs) if same_sort or (is_person(ours) and is_person(theirs)) else None
-
-
-def _initials(ours: list[str], theirs: list[str]) -> bool:
-    return any(
-        "".join(word[0] for word in some).casefold() in {w.casefold() for w in others}
-        for some, others in ((ours, theirs), (theirs, ours))
-    )

@@ -4,27 +4,26 @@ The sentence is checked against the whole of the sources it cites, where its fac
 be, and against the few sentences of them that share most of its words, the *aligned* ones. The
 decision, in order:
 
- 1. a sentence with nothing to check (no content, or a bare yes or no)         → weak
+ 1. a sentence with nothing to check                                           → weak
  2. the same words as a sentence of a source                                   → supported
  3. a number, amount, date, time or code that no cited source has              → unsupported
  4. such a fact elsewhere in a source, but another in the aligned sentences    → unsupported
  5. a name that no cited source has                                            → unsupported
  6. a denial of what the aligned sentences say, or a claim of what they deny   → unsupported
- 7. another language than the sources'                                         → undecided, weak
+ 7. another language than the sources'                                         → weak
  8. share of the content found in the aligned sentences ≥ SUPPORTED_MIN        → supported
- 9. … ≥ WEAK_MIN, or several facts that are all there                          → undecided, weak
+ 9. … ≥ WEAK_MIN                                                               → weak
 10. otherwise                                                                  → unsupported
-
-If 7 or 9 leave it undecided, the similarity of meaning decides, if it is available.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from byline.domain.asks import Support
+from byline.domain.reasons import Arguments, CheckReason
 from byline.verify.alignment import Alignment, align
 from byline.verify.checked_source import AnalysedSource, AnalysedText
 from byline.verify.contradictions import (
@@ -32,75 +31,56 @@ from byline.verify.contradictions import (
     conflicting_fact,
     conflicting_name,
 )
-from byline.verify.facts.exact_facts import is_spelled_one
 
 SUPPORTED_MIN: Final = 0.55
 WEAK_MIN: Final = 0.35
-SIMILAR_MIN: Final = 0.88
-"""Cosine of multilingual-e5 embeddings, which lie close together: unrelated texts reach 0.75."""
-DISSIMILAR_MAX: Final = 0.80
 
-Similarity = Callable[[str, str], float | None]
-"""Returns the similarity in meaning (a cosine) of a sentence and a source's text, or None."""
-
-_BARE: Final = frozenset(["yes", "no", "네", "예", "아니요", "아니오", "그렇습니다", "맞습니다"])
+NONE: Final[Arguments] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class SupportVerdict:
-    """A verdict: `reason` is for programs, `why` for people; `aligned` are the source's sentences
-    on it. `content` is the number of words with content, `recall` the share of them found."""
+    """A verdict with its reason; `aligned` are the source's sentences on it. `content` is the
+    number of words with content, `recall` the share of them found."""
 
     support: Support
-    reason: str
-    why: str
+    reason: CheckReason
+    arguments: Arguments
     recall: float
     content: float
     aligned: Alignment
 
 
-def check_support(
-    sentence: str, sources: Sequence[AnalysedSource], similarity: Similarity | None = None
-) -> SupportVerdict:
+def check_support(sentence: str, sources: Sequence[AnalysedSource]) -> SupportVerdict:
     """Check `sentence` against the sources it cites, as if they were one."""
-    return check_claim(AnalysedText(sentence), sources, similarity)
+    return check_claim(AnalysedText(sentence), sources)
 
 
-def check_claim(
-    claim: AnalysedText, sources: Sequence[AnalysedSource], similarity: Similarity | None = None
-) -> SupportVerdict:
+def check_claim(claim: AnalysedText, sources: Sequence[AnalysedSource]) -> SupportVerdict:
     """Check a sentence that is already analysed; else as `check_support`."""
     aligned = align(claim, sources)
 
-    def verdict(support: Support, reason: str, why: str) -> SupportVerdict:
+    def verdict(
+        support: Support, reason: CheckReason, arguments: Arguments = NONE
+    ) -> SupportVerdict:
         content = claim.weights.total
-        return SupportVerdict(support, reason, why, aligned.recall, content, aligned)
+        return SupportVerdict(support, reason, arguments, aligned.recall, content, aligned)
 
-    if not (claim.weights or claim.facts) or claim.folded.strip(" .,!?") in _BARE:
-        return verdict(Support.WEAK, "nothing_to_check", "There is nothing in it to check.")  # 1
+    if not (claim.weights or claim.facts):
+        return verdict(Support.WEAK, CheckReason.NOTHING_TO_CHECK)  # 1
     if aligned.verbatim:
-        return verdict(Support.SUPPORTED, "verbatim", "The source says it word for word.")  # 2
+        return verdict(Support.SUPPORTED, CheckReason.VERBATIM)  # 2
     for conflict in (
         conflicting_fact(claim, aligned, sources),  # 3, 4
         conflicting_name(claim, aligned, sources),  # 5
         conflicting_denial(claim, aligned),  # 6
     ):
         if conflict is not None:
-            support = Support.WEAK if conflict.doubtful else Support.UNSUPPORTED
-            return verdict(support, conflict.reason, conflict.why)
+            return verdict(Support.UNSUPPORTED, conflict.reason, conflict.arguments)
     if aligned.other_language:
-        undecided = "other_language", "It is in another language than its source."  # 7
-    elif aligned.recall >= SUPPORTED_MIN:
-        return verdict(Support.SUPPORTED, "words_found", "The source says it in like words.")  # 8
-    elif aligned.recall >= WEAK_MIN or sum(not is_spelled_one(fact) for fact in claim.facts) > 1:
-        undecided = "some_words", "The source has only part of its words."  # 9
-    else:
-        return verdict(
-            Support.UNSUPPORTED, "words_missing", "The source does not speak of it."
-        )  # 10
-    alike = similarity(claim.written, aligned.text) if similarity is not None else None
-    if alike is not None and alike >= SIMILAR_MIN:
-        return verdict(Support.SUPPORTED, "similar", "The source says the like in other words.")
-    if alike is not None and alike <= DISSIMILAR_MAX:
-        return verdict(Support.UNSUPPORTED, "dissimilar", "The source speaks of something else.")
-    return verdict(Support.WEAK, *undecided)
+        return verdict(Support.WEAK, CheckReason.OTHER_LANGUAGE)  # 7
+    if aligned.recall >= SUPPORTED_MIN:
+        return verdict(Support.SUPPORTED, CheckReason.WORDS_FOUND)  # 8
+    if aligned.recall >= WEAK_MIN:
+        return verdict(Support.WEAK, CheckReason.SOME_WORDS)  # 9
+    return verdict(Support.UNSUPPORTED, CheckReason.WORDS_MISSING)  # 10

@@ -8,6 +8,7 @@ from typing import Final
 
 from byline.ask.running_ask import RunningAsk
 from byline.domain.asks import AskFailed, AskMode, AskRequest, StoredAsk
+from byline.domain.searches import Filters, one_collection
 from byline.errors import BadRequest, BylineError
 
 FIELDS: Final = ("question", "backend", "mode", "collection")
@@ -36,9 +37,9 @@ class AskForm:
             self.question,
             self.backend or None,
             mode,
-            self.collection or None,
             conversation_id,
             resumable=True,
+            filters=Filters(one_collection(self.collection or None)),
         )
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from byline.domain.documents import DocumentSelection, DocumentSort, DocumentState, RemovedDocument
 from byline.domain.formats import format_of
-from byline.domain.searches import Filters
+from byline.domain.searches import Filters, one_collection
 from byline.errors import BadRequest
 
 GROUPS: Final[Mapping[str, tuple[DocumentState, ...]]] = {
@@ -20,6 +20,8 @@ GROUPS: Final[Mapping[str, tuple[DocumentState, ...]]] = {
     "failed": (DocumentState.FAILED,),
 }
 """The states of documents, in the groups that the page shows."""
+WARNED: Final = "warned"
+"""The value of `state` for documents that were read, but not wholly; they are searchable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class DocumentListQuery:
     def filters(self) -> Filters:
         """The filters, in the catalogue's terms."""
         return Filters(
-            collection=self.collection or None,
+            collections=one_collection(self.collection or None),
             tags=(self.tag,) if self.tag else (),
             types=(self.type,) if self.type else (),
         )
@@ -50,13 +52,14 @@ class DocumentListQuery:
     def choice(self) -> DocumentSelection:
         """The words, states and order, in the catalogue's terms. Raises `BadRequest` for an unknown
         state or order."""
-        if self.state and self.state not in GROUPS:
+        if self.state and self.state not in (*GROUPS, WARNED):
             raise BadRequest(f"There is no such state: {self.state[:40]!r}.")
         try:
             sort = DocumentSort(self.sort or DocumentSort.NEWEST)
         except ValueError:
             raise BadRequest(f"There is no such order: {self.sort[:40]!r}.") from None
-        return DocumentSelection(self.q, GROUPS.get(self.state, ()), sort)
+        warned = True if self.state == WARNED else None
+        return DocumentSelection(self.q, GROUPS.get(self.state, ()), sort, warned)
 
     def page(self, cursor: str | None = None) -> DocumentListQuery:
         """The same query at `cursor`; at its first page if none is given."""

@@ -5,16 +5,18 @@ The tables are English; `PageWords` translates them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from babel.dates import format_date, format_datetime
 
+from byline.ask.reason_words import REWRITE_FAULTS, check_words, note_words, refusal_words
 from byline.domain.asks import StoredAsk
+from byline.domain.documents import ReadingWarning, page_ranges
 from byline.domain.machine_reports import CallRecord
 from byline.errors import BylineError, GateFull, GateTimeout
-from byline.web.translations import N_, Translator
+from byline.web.translations import N_, SOURCE_LANGUAGE, Translator
 
 STATES: Final[Mapping[str, str]] = {
     "online": N_("online"),
@@ -53,6 +55,26 @@ DOCUMENT_STATES: Final[Mapping[str, str]] = {
     "enriched": N_("searchable"),
     "failed": N_("could not be read"),
 }
+
+READING_WARNINGS: Final[Mapping[str, str]] = {
+    "not_read": N_("pictures or parts of it were not read"),
+    "no_ocr": N_("what is scanned in it was not read"),
+    "ocr_uncertain": N_("little was found in what is scanned, where much is to be seen"),
+    "missing": N_("some of its text is missing"),
+    "garbled": N_("letters of a font that does not name them may be wrong"),
+    "turned": N_("what lies on its side or on its head may be read wrongly"),
+    "damaged": N_("a damaged part could not be opened"),
+}
+WARNING_REMEDIES: Final[Mapping[str, str]] = {
+    "not_read": N_("Look at the original file there."),
+    "no_ocr": N_("Install Tesseract with the data of its language, then read the document again."),
+    "ocr_uncertain": N_("Look at the original file there; a sharper scan may be read better."),
+    "missing": N_("Look at the original file there."),
+    "garbled": N_("Look at the original file there; printing it to a new PDF with OCR may help."),
+    "turned": N_("Turn it upright in the original file, and add that."),
+    "damaged": N_("Save the file anew with the program it was made with, and add that."),
+}
+_PARTS_NAMED_MAX: Final = 5
 
 REASONS: Final[Mapping[str, str]] = {
     "ConnectError": N_("nobody answers at its address"),
@@ -159,6 +181,34 @@ class PageWords:
         """A document's state."""
         return self._translate(DOCUMENT_STATES[state])
 
+    def reading_warning(self, warning: ReadingWarning) -> str:
+        """What of a file was not read, and where: `some of its text is missing (pages 2, 5–7)`."""
+        said = self._translate(READING_WARNINGS[warning.code])
+        named = ", ".join(warning.parts[:_PARTS_NAMED_MAX])
+        more = len(warning.parts) - _PARTS_NAMED_MAX
+        if more > 0:
+            words = N_("%(parts)s and %(more)d more")
+            named = self._translate(words) % {"parts": named, "more": more}
+        details = (self._pages(warning.pages), named, self._characters(warning.characters))
+        told = "; ".join(filter(None, details))
+        return f"{said} ({told})" if told else said
+
+    def warning_remedy(self, warning: ReadingWarning) -> str:
+        """What can be done about what was not read."""
+        return self._translate(WARNING_REMEDIES[warning.code])
+
+    def _pages(self, pages: Sequence[int]) -> str:
+        if not pages:
+            return ""
+        one = len(pages) == 1
+        words = N_("page %(page)s") if one else N_("pages %(pages)s")
+        return self._translate(words) % {"page": pages[0], "pages": page_ranges(pages)}
+
+    def _characters(self, count: int | None) -> str:
+        if count is None:
+            return ""
+        return self._count("%(num)d character", "%(num)d characters", count)
+
     def ending(self, status: str) -> str:
         """The outcome of an ask that has no answer."""
         return self._translate(OUTCOMES[status])
@@ -166,7 +216,7 @@ class PageWords:
     def headline(self, error: BylineError) -> str:
         """An error in a few words of the page's language; "" on an English page, which shows the
         error's own sentence."""
-        return "" if self._language == "en" else self._translate(ERRORS.get(error.code, ""))
+        return self._headline(error.code)
 
     def at_the_gate(self, error: BylineError) -> str:
         """Why a question was not taken to a machine, with what to do, in the page's language; ""
@@ -195,13 +245,34 @@ class PageWords:
             return self._translate(OUTCOMES[ask.status])
         refusal, error = answer.get("refusal"), answer.get("error")
         if refusal:
-            return str(refusal["message"])
+            return self.refusal(refusal)
         if error and str(answer.get("error_reason") or "").endswith(("_unavailable", "_busy")):
             said = self._translate(N_("%(machine)s did not answer: %(reason)s."))
             return said % {"machine": ask.machine, "reason": self.reason(answer["reason"])}
         if error:
-            return str(error["message"])
+            return f"{self._headline(error.get('code'))} {error['message']}".strip()
         return self._translate(OUTCOMES.get(str(answer["status"]), ""))
+
+    def _headline(self, code: str | None) -> str:
+        return (
+            "" if self._language == SOURCE_LANGUAGE else self._translate(ERRORS.get(code or "", ""))
+        )
+
+    def why(self, sentence: Mapping[str, Any]) -> str:
+        """Why a checked sentence has its verdict."""
+        return check_words(sentence["reason"], sentence["arguments"], self._translate)
+
+    def refusal(self, refusal: Mapping[str, Any]) -> str:
+        """Why the documents do not answer."""
+        code, arguments = refusal["code"], refusal["arguments"]
+        return refusal_words(code, arguments, refusal["notes"], self._translate)
+
+    def note(self, note: Mapping[str, Any]) -> str:
+        """A note on the course of an ask."""
+        arguments = note["arguments"]
+        if (why := arguments.get("why")) and why not in REWRITE_FAULTS:
+            arguments = {**arguments, "why": self.reason(why)}
+        return note_words(note["code"], arguments, self._translate)
 
     def seconds(self, milliseconds: float | None) -> str:
         """A duration: `32 ms`, `0.4 s`, `12 s`, `2 min 5 s`."""
@@ -293,11 +364,16 @@ def word_filters(translator: Translator) -> dict[str, Callable[..., str]]:
     return {
         "state": words.state,
         "document_state": words.document_state,
+        "reading_warning": words.reading_warning,
+        "warning_remedy": words.warning_remedy,
         "ending": words.ending,
         "headline": words.headline,
         "at_the_gate": words.at_the_gate,
         "reason": words.reason,
         "outcome": words.outcome,
+        "why": words.why,
+        "refusal": words.refusal,
+        "note": words.note,
         "seconds": words.seconds,
         "place": words.place,
         "moment": words.moment,

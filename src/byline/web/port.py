@@ -8,16 +8,22 @@ from typing import Any, Protocol, TypeVar
 from starlette.requests import Request
 
 from byline.ask.running_ask import RunningAsk
+from byline.domain.callers import Caller
 from byline.errors import BylineError
 
 T = TypeVar("T")
 
 
 class HttpPort(Protocol):
-    """HttpPort gives the pages HTTP statuses, uploads, and the detection of callers who leave."""
+    """HttpPort gives the pages HTTP statuses, callers, uploads, and the detection of callers who
+    leave."""
 
     def status_of(self, error: BylineError) -> int:
         """The HTTP status of an error."""
+        ...
+
+    def caller_of(self, request: Request) -> Caller:
+        """Who makes the request."""
         ...
 
     async def add_files(self, request: Request) -> dict[str, Any]:

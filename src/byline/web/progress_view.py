@@ -33,13 +33,15 @@ class ProgressPhase(StrEnum):
 @dataclass(slots=True)
 class ProgressStep:
     """A tool call or a note. `words` is what was searched for, or where. `outcome` is None while
-    the call runs, `found` is the number of passages it gave, `told` says why there are none."""
+    the call runs, `found` is the number of passages it gave, `told` says why there are none. `note`
+    is the data of a note."""
 
     kind: str
     words: str = ""
     outcome: str | None = None
     found: int = 0
     told: str = ""
+    note: Row | None = None
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ def _take(now: ProgressView, calls: dict[str, ProgressStep], kind: str, data: Ro
             known = {source["n"] for source in now.sources}
             now.sources += [source for source in data["sources"] if source["n"] not in known]
         case "note" if data["code"] not in NOTES:
-            now.steps.append(ProgressStep("note", told=str(data["message"])))
+            now.steps.append(ProgressStep("note", note=data))
             now.text = ""
         case "done" | "error":
             now.phase = ProgressPhase.ENDED

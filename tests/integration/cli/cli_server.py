@@ -106,6 +106,7 @@ def document(**changes: Any) -> dict[str, Any]:
         "title": "Lease",
         "state": "indexed",
         "error": None,
+        "warnings": [],
         "collection": "default",
         "sha256": "00",
         "media_type": "application/pdf",

@@ -73,6 +73,19 @@ def test_a_file_goes_under_its_own_name(
     assert server.requests[0][1]["file"] == (sent, b"x")
 
 
+def test_add_says_what_of_a_file_was_not_read(server: LaidOut, run: Run, tmp_path: Path) -> None:
+    for name in ("scan.pdf", "twice.txt", "whole.txt"):
+        (tmp_path / name).write_text("x")
+    warning = {"message": "1 page was not read (page 3).", "remedy": "Install Tesseract."}
+    partly = document(warnings=[warning])
+    takes_in(server, {"scan.pdf": [partly], "twice.txt": [partly], "whole.txt": [document()]})
+    result = run("add", str(tmp_path))
+    assert result.exit_code == 0
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    assert lines.count("1 page was not read (page 3). Install Tesseract.") == 2
+    assert lines[-1] == "1 added, 1 not wholly read, 1 already there."
+
+
 def test_add_goes_on_past_what_fails_and_ends_with_1(
     server: LaidOut, run: Run, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ from byline.domain.asks import (
     Token,
 )
 from byline.domain.gates import Queued
+from byline.domain.reasons import CheckReason, RefusalReason
 from byline.errors import BadRequest, GateFull, LlmError, TooLarge, UnknownBackend
 
 Run = Callable[..., Result]
@@ -111,11 +112,14 @@ def test_an_unverified_byline_says_why(server: LaidOut, run: Run) -> None:
 
 
 def test_no_evidence_is_an_answer(server: LaidOut, run: Run) -> None:
-    refusal = Refusal("no_match", "Nothing in your documents speaks of this.")
+    refusal = Refusal(RefusalReason.NO_MATCH)
     answer = changed(status=AskStatus.NO_EVIDENCE, answer=None, refusal=refusal, byline=None)
     server.streams(AskDone(answer))
     result = run("ask", "q")
-    assert (result.exit_code, result.stdout) == (0, "Nothing in your documents speaks of this.\n")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "No passage of your documents has the words of the question.\n",
+    )
 
 
 def test_a_named_machine_that_is_down_is_said_with_the_sources_found(
@@ -207,16 +211,17 @@ def test_a_question_that_is_no_text_is_wrong_use(run: Run) -> None:
 
 def test_a_sentence_that_is_not_borne_out_says_why(server: LaidOut, run: Run) -> None:
     why = "The source says 3rd, the answer 4th."
-    sentence = CheckedSentence(0, 27, (1,), Support.UNSUPPORTED, "number_mismatch", why)
+    said = CheckReason.NUMBER_MISMATCH, {"source": "3rd", "answer": "4th"}
+    sentence = CheckedSentence(0, 27, (1,), Support.UNSUPPORTED, *said)
     server.streams(AskDone(changed(sentences=(sentence,))))
     assert f"  {why}\n" in run("ask", "q").stdout
 
 
 def test_a_models_refusal_is_an_answer_signed_by_it(server: LaidOut, run: Run) -> None:
     said = "The sources do not answer this question."
-    refusal = Refusal("not_answered", "The model says so.", RefusedBy.MODEL, said)
+    refusal = Refusal(RefusalReason.NOT_ANSWERED, by=RefusedBy.MODEL, said=said)
     answer = changed(status=AskStatus.NO_EVIDENCE, answer=None, refusal=refusal)
     server.streams(Token(said), AskDone(answer))
     result = run("ask", "q")
     assert result.exit_code == 0
-    assert "The model says so.\n— by qwen-macbook on macbook" in result.stdout
+    assert "do not answer the question.\n— by qwen-macbook on macbook" in result.stdout

@@ -152,3 +152,22 @@ def test_an_examination_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     result = alone("--json")
     assert result.exit_code == 1
     assert "did not end" in found(result)["server"]["said"]
+
+
+def test_a_folder_is_read_without_a_server_and_nothing_is_added(tmp_path: Path, home: Path) -> None:
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    (folder / "lease.md").write_text("# Lease\n\nThe rent is due.")
+    (folder / "program.exe").write_bytes(b"MZ" + b"\0" * 200)
+    shown = alone("--reading", str(folder))
+    assert shown.exit_code == 0, shown.output
+    [row] = [line for line in shown.stdout.splitlines() if line.startswith("markdown")]
+    assert row.split()[:3] == ["markdown", "1", "–"]
+    assert "program.exe: The file is a program" in shown.stdout
+    told = json.loads(alone("--reading", str(folder / "lease.md"), "--json").stdout)
+    assert [(one["name"], one["failure"]) for one in told["files"]] == [("lease.md", "")]
+    assert [one["format"] for one in told["formats"]] == ["markdown"]
+    nowhere = alone("--reading", str(tmp_path / "nowhere"))
+    assert nowhere.exit_code == 2
+    assert "There is nothing at" in nowhere.stderr
+    assert not home.exists()

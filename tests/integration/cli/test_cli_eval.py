@@ -19,7 +19,7 @@ from cli_server import LaidOut, document
 from typer.testing import CliRunner, Result
 
 from byline.api.http.http_bytes import json_bytes
-from byline.ask.ask_json import answer_json
+from byline.ask.ask_shapes import AnswerShape
 from byline.cli.app import app
 from byline.domain.asks import AskStatus
 
@@ -51,7 +51,7 @@ def judging(server: LaidOut) -> LaidOut:
     server.answers("GET /api/backends", {"backends": backends})
     found = {"query": "q", "results": [HIT], "coverage": 0.9, "timings_ms": {}}
     server.answers("GET /api/search", found)
-    server.answers("POST /api/search/ask", answer_json(ANSWER))
+    server.answers("POST /api/search/ask", AnswerShape.json_of(ANSWER))
     return server
 
 
@@ -100,10 +100,12 @@ def test_search_only_asks_nobody(judging: LaidOut, run: Run, questions: Any) -> 
 def test_two_backends_are_asked_in_turn_and_compared(
     judging: LaidOut, run: Run, questions: Any
 ) -> None:
-    wrong = answer_json(changed(answer="On the 7th [1]."))
+    wrong = AnswerShape.json_of(changed(answer="On the 7th [1]."))
 
     async def answers(request: web.Request) -> web.StreamResponse:
-        body = wrong if (await request.json())["backend"] == "quotes" else answer_json(ANSWER)
+        body = (
+            wrong if (await request.json())["backend"] == "quotes" else AnswerShape.json_of(ANSWER)
+        )
         return web.Response(body=json_bytes(body), content_type="application/json")
 
     judging.handlers["POST /api/search/ask"] = answers
@@ -214,7 +216,9 @@ def test_ctrl_c_keeps_what_was_measured(judging: LaidOut, questions: Any, tmp_pa
         if asked > 1:
             process.send_signal(signal.SIGINT)
             await second_asked.wait()  # never: the caller leaves
-        return web.Response(body=json_bytes(answer_json(ANSWER)), content_type="application/json")
+        return web.Response(
+            body=json_bytes(AnswerShape.json_of(ANSWER)), content_type="application/json"
+        )
 
     judging.handlers["POST /api/search/ask"] = first_only
     saved = tmp_path / "run.json"

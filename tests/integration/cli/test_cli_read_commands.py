@@ -13,7 +13,7 @@ from cli_answers import ANSWER
 from cli_server import LaidOut, document
 from typer.testing import CliRunner, Result
 
-from byline.ask.ask_json import answer_json
+from byline.ask.ask_shapes import AnswerShape
 from byline.cli.app import app
 from byline.errors import NotFound
 
@@ -23,7 +23,7 @@ Run = Callable[..., Result]
 @pytest.mark.parametrize(
     ("words", "route", "data"),
     [
-        (("ask", "q"), "POST /api/search/ask", answer_json(ANSWER)),
+        (("ask", "q"), "POST /api/search/ask", AnswerShape.json_of(ANSWER)),
         (("search", "q"), "GET /api/search", {"query": "q", "results": []}),
         (("documents",), "GET /api/documents", {"documents": [], "next": None}),
         (("documents", "show", "d1"), "GET /api/documents/d1", {"id": "d1"}),
@@ -149,6 +149,25 @@ def test_documents_are_listed_with_what_is_wrong_with_them(server: LaidOut, run:
     assert lines[1].split() == ["lease.pdf", "indexed", "12", "d1"]
     assert lines[2].split() == ["비밀.pdf", "failed", "–", "d2"]
     assert lines[3:] == ["비밀.pdf: It is locked. Unlock it.", "More: byline documents --cursor c2"]
+
+
+def test_what_was_not_read_is_said_in_the_list_and_of_the_document(
+    server: LaidOut, run: Run
+) -> None:
+    warning = {"message": "Some text of 1 page is missing (page 3).", "remedy": "Look there."}
+    partly = document(id="d2", name="계약.pdf", warnings=[warning])
+    server.answers("GET /api/documents", {"documents": [document(), partly], "next": None})
+    lines = run("documents", "--warnings").stdout.splitlines()
+    assert server.requests[0][1]["warnings"] == "true"
+    assert lines[1].split() == ["lease.pdf", "indexed", "12", "d1"]
+    assert "indexed, not wholly read" in lines[2]
+    assert lines[3:] == ["계약.pdf: Some text of 1 page is missing (page 3). Look there."]
+    server.answers("GET /api/documents/d2", partly)
+    shown = run("documents", "show", "d2").stdout
+    assert "indexed, not wholly read" in shown
+    assert "Some text of 1 page is missing (page 3). Look there." in shown
+    run("documents")
+    assert "warnings" not in server.requests[-1][1]
 
 
 def test_documents_are_removed_after_a_yes(server: LaidOut, run: Run) -> None:

@@ -13,11 +13,10 @@ from byline.api.failures import error_body, failure
 from byline.api.http.event_streams import CallerLeft, NoResponse, run_while_connected
 from byline.api.http.http_bytes import SSE_MEDIA_TYPE, byline_headers
 from byline.api.http.json_input import StrictJsonRoute
-from byline.api.http.json_responses import SSE_CONTENT, described, json_response
+from byline.api.http.json_responses import SSE_CONTENT, described, shaped_response
 from byline.api.parameters import AskBody, AskParameters, AskQuery, NoParameters
-from byline.api.result_shapes import AnswerShape
 from byline.api.services import Parts, Services
-from byline.ask.ask_json import answer_json
+from byline.ask.ask_shapes import AnswerShape
 from byline.ask.running_ask import RunningAsk
 from byline.domain.asks import (
     AskDone,
@@ -84,7 +83,6 @@ async def _ask(
                 question=question,
                 backend=options.backend,
                 mode=options.mode,
-                collection=options.collection,
                 filters=options.filters(),
                 conversation_id=options.conversation_id,
                 timeout_read_s=options.timeout_read_s,
@@ -92,7 +90,7 @@ async def _ask(
             )
         )
     except BylineError as error:
-        named = byline_headers(backend.name, backend.machine, backend.model)
+        named = byline_headers(backend.name, backend.machine, backend.model_requested)
         return failure(error, headers=named)
     streamed = options.stream or wants_events(request)
     try:
@@ -137,4 +135,4 @@ def _settled(running: RunningAsk, event: AskEvent) -> Response:
     assert isinstance(event, AskDone | AskFailed)
     if isinstance(event, AskFailed) and event.answer.status is not AskStatus.LLM_ERROR:
         return failure(event.error, body=error_body(event.error, event.answer), headers=headers)
-    return json_response(answer_json(event.answer), headers=headers)
+    return shaped_response(AnswerShape, event.answer, headers=headers)

@@ -10,8 +10,9 @@ from byline.api.failures import error_body, internal_error
 from byline.api.http.event_streams import EventStream
 from byline.api.http.http_bytes import byline_headers, sse_event
 from byline.ask.ask_json import event_data, event_name
+from byline.ask.ask_shapes import AnswerShape
 from byline.ask.running_ask import RunningAsk
-from byline.domain.asks import AskEvent, AskFailed
+from byline.domain.asks import AskDone, AskEvent, AskFailed
 from byline.errors import BadRequest
 
 
@@ -29,7 +30,7 @@ def ask_event_stream(request: Request, running: RunningAsk, *, after: int = 0) -
 def ask_headers(running: RunningAsk) -> dict[str, str]:
     """Headers that name who answers, and the id by which the ask can be read again or cancelled."""
     backend = running.backend
-    named = byline_headers(backend.name, backend.machine, backend.model)
+    named = byline_headers(backend.name, backend.machine, backend.model_requested)
     return {"X-Byline-Ask": running.id, **named}
 
 
@@ -69,4 +70,6 @@ async def _encoded(
 def _event_bytes(event: AskEvent, sequence: int) -> bytes:
     if isinstance(event, AskFailed):
         return sse_event("error", error_body(event.error, event.answer), sequence)
+    if isinstance(event, AskDone):
+        return sse_event(event_name(event), AnswerShape.bytes_of(event.answer), sequence)
     return sse_event(event_name(event), event_data(event), sequence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -14,12 +15,10 @@ from byline.api.asks.conversation_shapes import (
 )
 from byline.api.http.http_bytes import content_disposition
 from byline.api.http.json_input import StrictJsonRoute
-from byline.api.http.json_responses import described, json_response
+from byline.api.http.json_responses import described, shaped_response
 from byline.api.parameters import AskListParameters, Id, NoParameters, TitleBody, known_id
-from byline.api.result_json import stored_ask_json
 from byline.api.services import Parts
 from byline.ask.history.markdown_export import conversation_markdown
-from byline.domain.conversations import Conversation
 
 router = APIRouter(prefix="/api/conversations", tags=["conversations"], route_class=StrictJsonRoute)
 
@@ -29,16 +28,6 @@ _MARKDOWN[200] = {
     "description": "Every turn with its byline and sources.",
 }
 Nothing = Annotated[NoParameters, Query()]
-
-
-def conversation_json(conversation: Conversation) -> dict[str, Any]:
-    return {
-        "id": conversation.id,
-        "title": conversation.title,
-        "created_at": conversation.created_at.isoformat(),
-        "updated_at": conversation.updated_at.isoformat(),
-        "turns": conversation.turns,
-    }
 
 
 @router.post(
@@ -52,7 +41,7 @@ async def create_conversation(parts: Parts, sent: TitleBody, _: Nothing) -> Resp
     """A new conversation: give its id as `conversation_id` with each ask. Without a title it gets
     its first question's."""
     made = await parts.conversations.create(sent.title or "")
-    return json_response(conversation_json(made), status=201)
+    return shaped_response(ConversationShape, made, status=201)
 
 
 @router.get(
@@ -65,7 +54,7 @@ async def list_conversations(parts: Parts, sent: Annotated[AskListParameters, Qu
     """Conversations, those used last first: all, or those one of whose asks passes every filter
     (or, where `q` is all that is sent, whose title has its words)."""
     found, more = await parts.conversations.list(sent.limit, sent.cursor, sent.filters())
-    return json_response({"conversations": [conversation_json(one) for one in found], "next": more})
+    return shaped_response(ConversationsShape, {"conversations": found, "next": more})
 
 
 @router.get(
@@ -79,8 +68,7 @@ async def get_conversation(parts: Parts, conversation_id: Id, _: Nothing) -> Res
     conversation_id = known_id(conversation_id)
     conversation = await parts.conversations.get(conversation_id)
     asks = await parts.conversations.asks(conversation_id)
-    told = {"asks": [stored_ask_json(ask) for ask in asks]}
-    return json_response(conversation_json(conversation) | told)
+    return shaped_response(ConversationAsksShape, asdict(conversation) | {"asks": asks})
 
 
 @router.get(
@@ -114,7 +102,7 @@ async def rename_conversation(
 ) -> Response:
     """Give a conversation another title."""
     renamed = await parts.conversations.rename(known_id(conversation_id), sent.title or "")
-    return json_response(conversation_json(renamed))
+    return shaped_response(ConversationShape, renamed)
 
 
 @router.delete(

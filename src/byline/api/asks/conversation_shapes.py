@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from byline.api.result_shapes import Shape, StoredAskShape
+from byline.api.result_shapes import StoredAskShape
+from byline.ask.ask_shapes import Moment, Shape
 
 
 class ConversationShape(Shape):
@@ -12,8 +11,8 @@ class ConversationShape(Shape):
 
     id: str
     title: str
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
     turns: int
 
 

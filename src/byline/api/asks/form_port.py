@@ -12,10 +12,12 @@ from starlette.requests import Request
 from byline.api.asks.ask_routes import ADMITTED, first_event
 from byline.api.documents.document_routes import add_uploaded
 from byline.api.failures import status_of
+from byline.api.guard import caller_of
 from byline.api.http.event_streams import CallerLeft, run_while_connected, sleep_until
 from byline.api.services import Services
 from byline.ask.running_ask import RunningAsk
 from byline.domain.asks import AskDone, AskEvent, AskFailed, AskStatus
+from byline.domain.callers import Caller
 from byline.errors import BylineError
 
 T = TypeVar("T")
@@ -41,8 +43,11 @@ class FormPort:
     def status_of(self, error: BylineError) -> int:
         return status_of(error)
 
+    def caller_of(self, request: Request) -> Caller:
+        return caller_of(request)
+
     async def add_files(self, request: Request) -> dict[str, Any]:
-        return await add_uploaded(request, self.services)
+        return await add_uploaded(request, self.services.for_caller(caller_of(request)))
 
     async def wait_until_admitted(self, request: Request, running: RunningAsk) -> bool:
         try:

@@ -12,9 +12,8 @@ from byline.api.asks import ask_stream
 from byline.api.asks.ask_routes import wants_events
 from byline.api.asks.history_shapes import AskEventsShape, AsksShape, ReplayShape
 from byline.api.http.http_bytes import RECONNECT, SSE_MEDIA_TYPE, sse_event
-from byline.api.http.json_responses import SSE_CONTENT, described, json_response
+from byline.api.http.json_responses import SSE_CONTENT, described, json_response, shaped_response
 from byline.api.parameters import AsksParameters, Id, NoParameters, known_id
-from byline.api.result_json import listed_ask_json, stored_ask_json
 from byline.api.result_shapes import StoredAskShape
 from byline.api.services import Parts
 from byline.ask.agent.replay import replay_json
@@ -41,7 +40,7 @@ _EVENTS[204] = {"description": "As events: it has ended, and nothing came after 
 async def list_asks(parts: Parts, sent: Annotated[AsksParameters, Query()]) -> Response:
     """Asks, newest first: all, or those with all the words of `q` that pass every filter."""
     asks, more = await parts.asks.list(sent.limit, sent.cursor, sent.filters())
-    return json_response({"asks": [listed_ask_json(ask) for ask in asks], "next": more})
+    return shaped_response(AsksShape, {"asks": asks, "next": more})
 
 
 @router.get(
@@ -52,7 +51,7 @@ async def list_asks(parts: Parts, sent: Annotated[AsksParameters, Query()]) -> R
 )
 async def get_ask(parts: Parts, ask_id: Id, _: Annotated[NoParameters, Query()]) -> Response:
     """One ask and its answer."""
-    return json_response(stored_ask_json(await parts.asks.get(known_id(ask_id))))
+    return shaped_response(StoredAskShape, await parts.asks.get(known_id(ask_id)))
 
 
 @router.get("/{ask_id}/events", summary="Transcript", response_class=Response, responses=_EVENTS)
@@ -108,7 +107,7 @@ async def get_replay(parts: Parts, ask_id: Id, _: Annotated[NoParameters, Query(
 )
 async def cancel_ask(parts: Parts, ask_id: Id, _: Annotated[NoParameters, Query()]) -> Response:
     """Stop a running ask: it leaves the queue, or the machine stops. A finished one stays so."""
-    return json_response(stored_ask_json(await parts.asks.cancel(known_id(ask_id))))
+    return shaped_response(StoredAskShape, await parts.asks.cancel(known_id(ask_id)))
 
 
 @router.delete(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from byline.api.result_shapes import BylineShape, RefusalShape, Shape
+from byline.ask.ask_shapes import AS_STORED, BylineShape, Moment, RefusalShape, Shape
 from byline.domain.asks import AskMode, AskStatus
 
 
@@ -20,12 +19,12 @@ class ListedAskShape(Shape):
     machine: str
     mode: AskMode
     status: AskStatus
-    created_at: datetime
-    finished_at: datetime | None
+    created_at: Moment
+    finished_at: Moment | None
     conversation_id: str | None
     excerpt: str = Field(description="The answer, or what there is of it; 400 characters at most.")
-    byline: BylineShape | None
-    refusal: RefusalShape | None
+    byline: Annotated[BylineShape | None, AS_STORED]
+    refusal: Annotated[RefusalShape | None, AS_STORED]
     error: str | None = Field(description="Why there is no answer, in a sentence.")
     error_reason: str | None
     reason: str | None
@@ -44,8 +43,8 @@ class AskEventShape(Shape):
 
     seq: int
     type: str
-    since: datetime | None
-    at: datetime | None
+    since: Moment | None
+    at: Moment | None
     data: Any
 
 

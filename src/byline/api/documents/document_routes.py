@@ -14,7 +14,7 @@ from byline.api.documents.document_shapes import DocumentPassagesShape
 from byline.api.documents.uploads import Upload, receive_upload
 from byline.api.http.http_bytes import content_disposition
 from byline.api.http.json_input import StrictJsonRoute
-from byline.api.http.json_responses import described, json_response
+from byline.api.http.json_responses import described, json_response, shaped_response
 from byline.api.parameters import (
     DocumentChange,
     DocumentsParameters,
@@ -25,13 +25,6 @@ from byline.api.parameters import (
     comma_separated,
     known_id,
 )
-from byline.api.result_json import (
-    document_json,
-    job_json,
-    listed_ask_json,
-    passage_json,
-    text_json,
-)
 from byline.api.result_shapes import (
     DocumentShape,
     DocumentsShape,
@@ -40,7 +33,7 @@ from byline.api.result_shapes import (
     UploadShape,
 )
 from byline.api.services import Parts, Services
-from byline.ask.ask_json import error_json
+from byline.ask.ask_shapes import error_json
 from byline.domain.ask_filters import AskFilters
 from byline.domain.documents import DEFAULT_COLLECTION
 from byline.domain.echo import shortened
@@ -176,11 +169,12 @@ async def list_documents(parts: Parts, sent: Annotated[DocumentsParameters, Quer
         limit=sent.limit, cursor=sent.cursor, filters=filters, choice=choice
     )
     told = {
-        "documents": [document_json(document) for document in page.documents],
+        "documents": page.documents,
         "next": page.next,
-        "states": None if sent.cursor else dict(await catalogue.counts(filters, choice)),
+        "states": None if sent.cursor else await catalogue.counts(filters, choice),
+        "with_warnings": None if sent.cursor else await catalogue.warned(filters, choice),
     }
-    return json_response(told)
+    return shaped_response(DocumentsShape, told)
 
 
 @router.get(
@@ -193,7 +187,7 @@ async def get_document(
     parts: Parts, document_id: Id, _: Annotated[NoParameters, Query()]
 ) -> Response:
     """One document, with its state and, if it failed, why."""
-    return json_response(document_json(await parts.library.get(known_id(document_id))))
+    return shaped_response(DocumentShape, await parts.library.get(known_id(document_id)))
 
 
 @router.patch(
@@ -211,7 +205,7 @@ async def change_document(
     collection has the same bytes already.
     """
     document = await parts.library.change(known_id(document_id), sent.changes())
-    return json_response(document_json(document))
+    return shaped_response(DocumentShape, document)
 
 
 @router.get(
@@ -223,7 +217,9 @@ async def change_document(
 async def get_text(parts: Parts, document_id: Id, _: Annotated[NoParameters, Query()]) -> Response:
     """What was read out of the file; every `start` and `end` elsewhere counts its code points."""
     document_id = known_id(document_id)
-    return json_response(text_json(document_id, await parts.library.text(document_id)))
+    extracted = await parts.library.text(document_id)
+    told = {"document_id": document_id, "text": extracted.text, "pages": extracted.pages}
+    return shaped_response(DocumentTextShape, told)
 
 
 _FILE: dict[int | str, dict[str, Any]] = described(
@@ -293,8 +289,7 @@ async def list_passages(
     """What a document is searched by, in order."""
     document = await parts.library.get(known_id(document_id))
     page = await parts.library.catalogue.passages(document.id, limit=sent.limit, cursor=sent.cursor)
-    passages = [passage_json(passage) for passage in page.passages]
-    return json_response({"passages": passages, "next": page.next})
+    return shaped_response(DocumentPassagesShape, page)
 
 
 @router.get(
@@ -309,7 +304,7 @@ async def list_asks_of(
     """Asks whose answers cite the document, newest first, as `/api/asks` lists them."""
     document = await parts.library.get(known_id(document_id))
     asks, more = await parts.asks.list(sent.limit, sent.cursor, AskFilters(cites=document.id))
-    return json_response({"asks": [listed_ask_json(ask) for ask in asks], "next": more})
+    return shaped_response(AsksShape, {"asks": asks, "next": more})
 
 
 @router.get(
@@ -320,5 +315,4 @@ async def list_asks_of(
 )
 async def list_jobs(parts: Parts, sent: Annotated[JobsParameters, Query()]) -> Response:
     """Background work that waits, runs or failed, newest first."""
-    jobs = await parts.library.jobs(sent.limit)
-    return json_response({"jobs": [job_json(job) for job in jobs]})
+    return shaped_response(JobsShape, {"jobs": await parts.library.jobs(sent.limit)})

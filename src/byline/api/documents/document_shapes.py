@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from pydantic import AliasChoices, Field
 
-from byline.api.result_shapes import DocumentShape, Shape
+from byline.api.result_shapes import DocumentShape
+from byline.ask.ask_shapes import Moment, Shape
 
 
 class RemovedDocumentShape(Shape):
     """A removed document, and until when it can surely be brought back."""
 
     document: DocumentShape
-    removed_at: datetime
-    restorable_until: datetime
+    removed_at: Moment
+    restorable_until: Moment = Field(validation_alias=AliasChoices("until", "restorable_until"))
 
 
 class DocumentPassageShape(Shape):
@@ -23,7 +24,7 @@ class DocumentPassageShape(Shape):
     heading: str
     start: int
     end: int
-    excerpt: str
+    excerpt: str = Field(validation_alias=AliasChoices("text", "excerpt"))
 
 
 class DocumentPassagesShape(Shape):

@@ -9,9 +9,8 @@ from starlette.responses import Response
 
 from byline.api.documents.document_shapes import RemovedDocumentShape
 from byline.api.http.json_input import StrictJsonRoute
-from byline.api.http.json_responses import described, json_response
+from byline.api.http.json_responses import described, shaped_response
 from byline.api.parameters import Id, NoParameters, known_id
-from byline.api.result_json import document_json, removed_json
 from byline.api.result_shapes import DocumentShape
 from byline.api.services import Parts
 
@@ -27,8 +26,9 @@ router = APIRouter(tags=["documents"], route_class=StrictJsonRoute)
 async def retry_document(
     parts: Parts, document_id: Id, _: Annotated[NoParameters, Query()]
 ) -> Response:
-    """Queue the reading of a document that failed; one that did not is left as it is."""
-    return json_response(document_json(await parts.library.retry(known_id(document_id))))
+    """Queue the reading of a document that failed, or that has `warnings`; any other is left as it
+    is."""
+    return shaped_response(DocumentShape, await parts.library.retry(known_id(document_id)))
 
 
 @router.post(
@@ -43,7 +43,7 @@ async def remove_document(
     """Hide a document at once from searches and lists. It goes for good after `ingest.undo_s`
     seconds, or when the same bytes are added again; until then `restore` brings it back."""
     [removed] = await parts.library.removals.remove([known_id(document_id)])
-    return json_response(removed_json(removed))
+    return shaped_response(RemovedDocumentShape, removed)
 
 
 @router.post(
@@ -57,4 +57,4 @@ async def restore_document(
 ) -> Response:
     """Undo `remove`: the document is found and listed as before. 404 once it is gone for good."""
     [document] = await parts.library.removals.restore([known_id(document_id)])
-    return json_response(document_json(document))
+    return shaped_response(DocumentShape, document)

@@ -7,9 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from byline.api.http.json_responses import described, json_response
+from byline.api.http.json_responses import described, shaped_response
 from byline.api.parameters import SearchParameters
-from byline.api.result_json import search_json
 from byline.api.result_shapes import SearchShape
 from byline.api.services import Parts
 from byline.domain.searches import SearchRequest
@@ -26,4 +25,4 @@ router = APIRouter(tags=["search"])
 async def search(parts: Parts, sent: Annotated[SearchParameters, Query()]) -> Response:
     """The passages of your documents that speak of `q`, best first. No model is called."""
     request = SearchRequest(query=sent.q, limit=sent.limit, filters=sent.filters())
-    return json_response(search_json(await parts.searcher.search(request)))
+    return shaped_response(SearchShape, await parts.searcher.search(request))

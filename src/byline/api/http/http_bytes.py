@@ -24,8 +24,10 @@ def json_bytes(value: object) -> bytes:
 
 
 def sse_event(name: str, data: object, sequence: int) -> bytes:
-    """One server-sent event. JSON never holds a raw line break, so one `data:` line is enough."""
-    return b"id: %d\nevent: %b\ndata: %b\n\n" % (sequence, name.encode(), json_bytes(data))
+    """One server-sent event; `data` may be JSON already, as bytes. JSON never holds a raw line
+    break, so one `data:` line is enough."""
+    told = data if isinstance(data, bytes) else json_bytes(data)
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (sequence, name.encode(), told)
 
 
 @lru_cache(maxsize=1024)  # called with the names of backends and models for each answer

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from byline.api.failures import STATUS
 from byline.api.http.http_bytes import SSE_MEDIA_TYPE, json_bytes
 from byline.api.result_shapes import ErrorShape
+from byline.ask.ask_shapes import Shape
 
 ALWAYS_POSSIBLE = ("bad_request", "forbidden", "internal")
 """Codes that any route may answer with."""
@@ -32,6 +33,22 @@ def json_response(
     """`value` as a JSON response."""
     return Response(
         json_bytes(value),
+        status_code=status,
+        media_type="application/json",
+        headers=dict(headers or {}),
+    )
+
+
+def shaped_response(
+    shape: type[Shape],
+    value: object,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """`value`, which has what `shape` names, as a JSON response in that shape."""
+    return Response(
+        shape.bytes_of(value),
         status_code=status,
         media_type="application/json",
         headers=dict(headers or {}),

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from byline.api.http.json_responses import described, json_response
+from byline.api.machines.machine_json import backend_json, backends_json
 from byline.api.parameters import NoParameters
-from byline.api.result_json import backend_json, backends_json
 from byline.api.result_shapes import BackendShape, BackendsShape
 from byline.api.services import Parts
 from byline.errors import NotFound, UnknownBackend

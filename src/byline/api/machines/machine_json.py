@@ -1,20 +1,20 @@
-"""The JSON of machines."""
+"""The JSON of machines and backends, where it is put together from several values."""
 
 from __future__ import annotations
 
-from typing import Any
-
+from byline.api.machines.machine_shapes import MachineShape, TrialStepShape
+from byline.ask.ask_shapes import Json
+from byline.config.schema import Config
+from byline.dispatch.dispatcher import Dispatcher
 from byline.domain.connection_tests import ConfigurationProposal, ConnectionTest
-from byline.domain.gates import CallAtGate
-from byline.domain.machine_reports import BackendView, CallRecord, MachineView
-
-Json = dict[str, Any]
+from byline.domain.gates import BackendHealth, BackendState, CallAtGate, GateStatus
+from byline.domain.machine_reports import MachineView
 
 
 def machine_json(view: MachineView) -> Json:
     """One machine, as `GET /api/machines` lists it."""
     gate = view.gate
-    return {
+    told = {
         "name": view.name,
         "gate": gate
         and {
@@ -26,11 +26,12 @@ def machine_json(view: MachineView) -> Json:
         "background": gate
         and {
             "paused": view.paused_since is not None,
-            "since": view.paused_since and view.paused_since.isoformat(),
+            "since": view.paused_since,
         },
-        "backends": [_backend_json(backend) for backend in view.backends],
-        "calls": [_call_json(call) for call in view.calls],
+        "backends": view.backends,
+        "calls": view.calls,
     }
+    return MachineShape.json_of(told)
 
 
 def trial_json(trial: ConnectionTest, proposal: ConfigurationProposal | None) -> Json:
@@ -45,17 +46,7 @@ def trial_json(trial: ConnectionTest, proposal: ConfigurationProposal | None) ->
         "tools": trial.tools,
         "first_token_ms": speed and round(speed.first_token_ms, 1),
         "tokens_per_s": speed and speed.tokens_per_s and round(speed.tokens_per_s, 1),
-        "steps": [
-            {
-                "name": step.name,
-                "state": step.state.value,
-                "said": step.said,
-                "took_ms": round(step.took_ms, 1),
-                "reason": step.reason,
-                "remedy": step.remedy,
-            }
-            for step in trial.steps
-        ],
+        "steps": [TrialStepShape.json_of(step) for step in trial.steps],
         "proposal": proposal
         and {
             "text": proposal.text,
@@ -82,50 +73,52 @@ def _at_gate_json(call: CallAtGate) -> Json:
     }
 
 
-def _backend_json(view: BackendView) -> Json:
-    tokens = view.first_tokens
+def backends_json(dispatcher: Dispatcher, config: Config) -> list[Json]:
+    """`GET /api/backends`: what is known now, without a request to any machine."""
+    gates = {gate.machine: gate for gate in dispatcher.gates()}
+    return [
+        backend_json(dispatcher, name, gates, default=config.ask.default_backend)
+        for name in config.backends
+    ]
+
+
+def backend_json(
+    dispatcher: Dispatcher, name: str, gates: dict[str, GateStatus], *, default: str
+) -> Json:
+    """One backend and its machine's gate; the gate's fields are null if there is no gate."""
+    backend = dispatcher.get_backend(name)
+    health = backend.health()
+    model, gate = backend.model, gates.get(backend.machine)
     return {
-        "name": view.name,
-        "kind": view.kind,
-        "model": view.model,
-        "address": view.address,
-        "default": view.default,
-        "state": view.health.state.value,
-        "since": view.health.since.isoformat(),
-        "reason": view.health.reason,
-        "last_error": view.health.last_error,
-        "states": [
-            {
-                "state": span.state.value,
-                "reason": span.reason,
-                "began_at": span.began_at.isoformat(),
-                "seen_until": span.seen_until.isoformat(),
-            }
-            for span in view.states
-        ],
-        "first_tokens": {
-            "count": tokens.count,
-            "median_ms": _rounded(tokens.median_ms),
-            "p90_ms": _rounded(tokens.p90_ms),
-            "newest": [{"at": at.isoformat(), "ms": round(ms, 1)} for at, ms in tokens.newest],
+        "name": backend.name,
+        "machine": backend.machine,
+        "kind": backend.kind,
+        "model": model and model.name,
+        "default": name == default,
+        "state": health.state.value,
+        "since": health.since.isoformat(),
+        "reason": health.reason,
+        "last_error": health.last_error,
+        "running": gate and gate.running,
+        "capacity": gate and gate.capacity,
+        "waiting": gate
+        and {"foreground": gate.waiting_foreground, "background": gate.waiting_background},
+        "capabilities": {
+            "tools": backend.tools,
+            "context_tokens": model and model.context_tokens,
+            "max_tokens": model and model.max_tokens,
         },
     }
 
 
-def _call_json(call: CallRecord) -> Json:
+def state_json(name: str, machine: str, was: BackendState | None, health: BackendHealth) -> Json:
+    """The state of a backend as `/api/events` reports it."""
     return {
-        "at": call.came_at.isoformat(),
-        "backend": call.backend,
-        "priority": call.priority.name.lower(),
-        "asked_by": call.asked_by.asker.value,
-        "ask_id": call.asked_by.ask_id,
-        "queued_ms": round(call.queued_ms, 1),
-        "first_token_ms": _rounded(call.first_token_ms),
-        "total_ms": round(call.total_ms, 1),
-        "outcome": call.outcome,
-        "reason": call.reason,
+        "name": name,
+        "machine": machine,
+        "state": health.state.value,
+        "was": was and was.value,
+        "since": health.since.isoformat(),
+        "reason": health.reason,
+        "last_error": health.last_error,
     }
-
-
-def _rounded(ms: float | None) -> float | None:
-    return None if ms is None else round(ms, 1)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AliasChoices, AliasPath, BeforeValidator, Field
 
-from byline.api.result_shapes import Shape
+from byline.ask.ask_shapes import Moment, Rounded1, Shape
 from byline.domain.connection_tests import StepState
-from byline.domain.gates import Asker, BackendState
+from byline.domain.gates import Asker, BackendState, Priority
+
+
+def _within(part: str, name: str) -> AliasChoices:
+    """The field `name` of the part `part` of a domain value."""
+    return AliasChoices(AliasPath(part, name), name)
+
+
+def _first_token(value: object) -> object:
+    return {"at": value[0], "ms": value[1]} if isinstance(value, tuple) else value
+
+
+PriorityName = Annotated[
+    str, BeforeValidator(lambda given: given.name.lower() if isinstance(given, Priority) else given)
+]
 
 
 class GateCallShape(Shape):
@@ -40,7 +54,7 @@ class BackgroundShape(Shape):
     """Whether background work rests on a machine, and since when."""
 
     paused: bool
-    since: datetime | None
+    since: Moment | None
 
 
 class StateSpanShape(Shape):
@@ -48,24 +62,24 @@ class StateSpanShape(Shape):
 
     state: BackendState
     reason: str | None
-    began_at: datetime
-    seen_until: datetime
+    began_at: Moment
+    seen_until: Moment
 
 
 class FirstTokenShape(Shape):
     """One answer: when its call came, and how long its first token took from the grant."""
 
-    at: datetime
-    ms: float
+    at: Moment
+    ms: Rounded1
 
 
 class FirstTokensShape(Shape):
     """First tokens of the last day; `newest` has the latest, newest first."""
 
     count: int
-    median_ms: float | None
-    p90_ms: float | None
-    newest: list[FirstTokenShape]
+    median_ms: Rounded1 | None
+    p90_ms: Rounded1 | None
+    newest: list[Annotated[FirstTokenShape, BeforeValidator(_first_token)]]
 
 
 class MachineBackendShape(Shape):
@@ -76,10 +90,10 @@ class MachineBackendShape(Shape):
     model: str | None
     address: str | None
     default: bool
-    state: BackendState
-    since: datetime
-    reason: str | None
-    last_error: str | None
+    state: BackendState = Field(validation_alias=_within("health", "state"))
+    since: Moment = Field(validation_alias=_within("health", "since"))
+    reason: str | None = Field(validation_alias=_within("health", "reason"))
+    last_error: str | None = Field(validation_alias=_within("health", "last_error"))
     states: list[StateSpanShape]
     first_tokens: FirstTokensShape
 
@@ -87,14 +101,16 @@ class MachineBackendShape(Shape):
 class MachineCallShape(Shape):
     """A call that has ended. `outcome` is `completed`, `cancelled`, or an error's code."""
 
-    at: datetime
+    at: Moment = Field(validation_alias=AliasChoices("came_at", "at"))
     backend: str
-    priority: str
-    asked_by: Asker
-    ask_id: str | None
-    queued_ms: float
-    first_token_ms: float | None
-    total_ms: float
+    priority: PriorityName
+    asked_by: Asker = Field(
+        validation_alias=AliasChoices(AliasPath("asked_by", "asker"), "asked_by")
+    )
+    ask_id: str | None = Field(validation_alias=_within("asked_by", "ask_id"))
+    queued_ms: Rounded1
+    first_token_ms: Rounded1 | None
+    total_ms: Rounded1
     outcome: str
     reason: str | None
 
@@ -121,7 +137,7 @@ class TrialStepShape(Shape):
     name: str = Field(examples=["connect", "server", "answer", "tools"])
     state: StepState
     said: str
-    took_ms: float
+    took_ms: Rounded1
     reason: str | None
     remedy: str
 

@@ -8,10 +8,9 @@ from typing import Any, Final, NoReturn
 
 from byline.api.http.http_bytes import json_bytes
 from byline.api.http.json_input import parse_json
-from byline.ask.ask_json import byline_json
+from byline.ask.ask_shapes import BylineShape
 from byline.ask.model_call import byline_of
 from byline.backend.decode import assemble_message
-from byline.config.schema import QuotesBackend
 from byline.dispatch.dispatcher import Backend, Dispatcher
 from byline.domain.chat import ChatRequest, Delta, Message, Tool, ToolChoice, Usage
 from byline.domain.gates import AskedBy, Asker
@@ -114,7 +113,7 @@ def _backend(name: object, dispatcher: Dispatcher) -> Backend:
         backend = dispatcher.get_backend(name)
     except UnknownBackend:
         raise _unknown(name, dispatcher) from None
-    if isinstance(backend.config, QuotesBackend):  # it has no model to talk to
+    if backend.model is None:
         raise _unknown(name, dispatcher)
     return backend
 
@@ -132,11 +131,7 @@ def _names(dispatcher: Dispatcher) -> list[str]:
 
 def model_backends(dispatcher: Dispatcher) -> list[Backend]:
     """The backends that have a model, in the configuration's order."""
-    return [
-        backend
-        for backend in dispatcher.backends()
-        if not isinstance(backend.config, QuotesBackend)
-    ]
+    return [backend for backend in dispatcher.backends() if backend.model is not None]
 
 
 def _messages(sent: object) -> tuple[Message, ...]:
@@ -211,7 +206,7 @@ def completion(
             }
         ],
         "usage": usage_json(last.usage),
-        "byline": byline_json(byline_of(call.backend, last)),
+        "byline": BylineShape.json_of(byline_of(call.backend, last)),
     }
 
 
@@ -238,7 +233,7 @@ class ChunkWriter:
         choice = json_bytes({"index": 0, "delta": said, "finish_reason": delta.finish_reason})
         if delta.finish_reason is None:
             return b"".join((self._head, choice, b"]}\n\n"))
-        byline = json_bytes(byline_json(byline_of(self._call.backend, delta)))
+        byline = BylineShape.bytes_of(byline_of(self._call.backend, delta))
         return b"".join((self._head, choice, b'],"byline":', byline, b"}\n\n"))
 
     def end(self, last: Delta) -> bytes:
@@ -269,11 +264,6 @@ def _delta_json(delta: Delta) -> dict[str, Any]:
             for call in delta.tool_calls
         ]
     return said
-
-
-def says_something(delta: Delta) -> bool:
-    """Whether a delta holds any part of an answer."""
-    return bool(delta.content or delta.reasoning or delta.tool_calls)
 
 
 def usage_json(usage: Usage | None) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from byline.api.result_shapes import BylineShape, Shape
+from byline.ask.ask_shapes import BylineShape, Shape
 
 
 class ModelShape(Shape):

@@ -17,8 +17,8 @@ from starlette.responses import Response
 from byline.api.http.event_streams import EventStream
 from byline.api.http.http_bytes import SSE_MEDIA_TYPE, sse_event
 from byline.api.http.json_responses import described
+from byline.api.machines.machine_json import state_json
 from byline.api.parameters import NoParameters
-from byline.api.result_json import state_json
 from byline.api.services import Parts, Services
 from byline.domain.gates import BackendChanged
 from byline.observe import Happening, Reading

@@ -54,5 +54,6 @@ async def checkup(parts: Parts, _: Annotated[NoParameters, Query()]) -> Response
 async def metrics(parts: Parts) -> Response:
     """Everything measured, in the Prometheus text format."""
     parts.metrics.unread(await parts.checkup.backlog(), await parts.checkup.disk())
+    parts.metrics.partly_read(await parts.checkup.partly_read())
     exposition = parts.metrics.exposition(parts.dispatcher.gates())
     return Response(exposition, headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from byline.api.result_shapes import Shape
+from byline.ask.ask_shapes import Json, Moment, Shape
 from byline.domain.findings import Finding, FindingState, Readiness
 
 
@@ -16,7 +15,7 @@ class SelfTestShape(Shape):
     """Korean and English text was found: without that Byline does not start."""
 
     state: Literal["ok"]
-    at: datetime
+    at: Moment
 
 
 class EmbeddingShape(Shape):
@@ -78,49 +77,20 @@ class CheckupShape(Shape):
     findings: list[FindingShape]
 
 
-def ready_json(readiness: Readiness) -> dict[str, Any]:
+def ready_json(readiness: Readiness) -> Json:
     """A `ReadyShape`."""
-    embedding, backlog, disk = readiness.embedding, readiness.backlog, readiness.disk
-    return {
-        "status": "degraded" if readiness.is_degraded else "ok",
-        "self_test": {"state": "ok", "at": readiness.proved_at.isoformat()},
-        "embedder": {
-            "kind": embedding.kind,
-            "state": embedding.state,
-            "embedded": embedding.embedded,
-            "passages": embedding.passages,
-            "reason": embedding.reason,
-            "remedy": embedding.remedy,
-        },
-        "reading": {
-            "state": backlog.state,
-            "waiting": backlog.waiting,
-            "reading": backlog.reading,
-            "oldest_s": backlog.oldest_s,
-            "reason": backlog.reason,
-            "remedy": backlog.remedy,
-        },
-        "disk": {
-            "state": disk.state,
-            "folder": disk.folder,
-            "free_bytes": disk.free_bytes,
-            "remedy": disk.remedy,
-        },
-    }
+    return ReadyShape.json_of(
+        {
+            "status": "degraded" if readiness.is_degraded else "ok",
+            "self_test": {"state": "ok", "at": readiness.proved_at},
+            "embedder": readiness.embedding,
+            "reading": readiness.backlog,
+            "disk": readiness.disk,
+        }
+    )
 
 
-def checkup_json(findings: Sequence[Finding]) -> dict[str, Any]:
+def checkup_json(findings: Sequence[Finding]) -> Json:
     """A `CheckupShape`."""
-    return {
-        "ok": all(finding.state is not FindingState.FAILED for finding in findings),
-        "findings": [
-            {
-                "check": finding.check,
-                "state": finding.state,
-                "said": finding.said,
-                "remedy": finding.remedy,
-                "took_ms": finding.took_ms,
-            }
-            for finding in findings
-        ],
-    }
+    ok = all(finding.state is not FindingState.FAILED for finding in findings)
+    return CheckupShape.json_of({"ok": ok, "findings": findings})

@@ -35,10 +35,10 @@ from byline.ask.agent.step import (
 from byline.ask.agent.text_tool_calls import CallHoldback
 from byline.ask.agent.toolbox import Toolbox
 from byline.ask.agent.tools import tool_schemas
-from byline.ask.answer_text import StreamFilter, answer_text
+from byline.ask.answer_text import answer_text
 from byline.ask.ask_parts import AskParts
 from byline.ask.ask_progress import AskProgress
-from byline.ask.model_call import byline_after, call_events
+from byline.ask.model_call import ms_since, stream_message
 from byline.ask.prompt.prompt_budget import SOURCE_TOKENS, TokenBudget
 from byline.ask.prompt.token_calibration import Calibration
 from byline.ask.query_rewrite import history_messages
@@ -47,14 +47,12 @@ from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import (
     REPETITION,
     AskEvent,
-    AskQueued,
     AskRequest,
-    AskStarted,
     Source,
     Token,
 )
 from byline.domain.chat import ChatRequest, Delta, Message, Usage
-from byline.domain.gates import AskedBy, Asker, Priority, Queued, Started
+from byline.domain.gates import AskedBy, Asker
 from byline.errors import LlmError
 
 
@@ -85,7 +83,7 @@ async def run_agent(
                 begun = time.perf_counter()
                 results = await run.toolbox.run(calls)
                 progress.sources = run.toolbox.sources
-                run.add_time("tools", begun)
+                progress.add_ms("tools", ms_since(begun))
                 state, effects = step(state, ToolsRan(results))
                 pending.extend(effects)
             case Finish(text):
@@ -93,7 +91,7 @@ async def run_agent(
                     yield Token(rest)
                 progress.text = text
             case Fail(text):
-                raise LlmError(backend.name, "empty_answer", machine=backend.machine, text=text)
+                raise backend.empty_answer(text)
 
 
 class _AgentCalls:
@@ -102,35 +100,37 @@ class _AgentCalls:
     def __init__(
         self, request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
     ) -> None:
-        self._backend = backend
+        self._backend, self._model = backend, backend.model_to_call()
+        context_tokens, max_tokens = self._model.context_tokens, self._model.max_tokens
         self._progress = progress
         self._calibrations = parts.calibrations
         # Kept for the whole run: the beginning of the messages must not change between rounds.
-        self._calibration = parts.calibrations.of(backend.name, backend.model)
-        self._budget = TokenBudget(backend.context_tokens, backend.max_tokens, self._calibration)
+        self._calibration = parts.calibrations.of(backend.name, self._model.name)
+        self._budget = TokenBudget(context_tokens, max_tokens, self._calibration)
         self._options = {"temperature": parts.config.temperature}
         self._timeout_read_s = request.timeout_read_s or parts.config.timeout_read_s
-        self._holdback = CallHoldback()
         self.message = ModelMessage("")
         self.toolbox = Toolbox(
             parts.searcher,
             parts.reader,
-            request.where,
+            request.filters,
             self._budget.result_tokens,
             self._calibration,
         )
         found = tuple(progress.sources)
-        shown = _sources_that_fit(found, backend.context_tokens // 3, self._calibration)
+        shown = _sources_that_fit(found, context_tokens // 3, self._calibration)
         self.toolbox.seed(found, shown)
         progress.sources = shown
-        history = history_messages(progress.turns, backend.context_tokens // 6, self._calibration)
+        history = history_messages(progress.turns, context_tokens // 6, self._calibration)
         self._opening = RunOpening(request.question, shown, history)
 
     async def call(self, effect: CallWithTools | CallForAnswer) -> AsyncGenerator[AskEvent, None]:
         """Yield the events of one model call; the message is in `self.message` afterwards."""
+        backend, progress, request = self._backend, self._progress, self._request(effect)
         deltas: list[Delta] = []
+        told = stream_message(backend, request, progress, deltas, CallHoldback().feed)
         try:
-            async with aclosing(self._stream(effect, deltas)) as events:
+            async with aclosing(told) as events:
                 async for event in events:
                     yield event
         except LlmError as error:
@@ -138,49 +138,14 @@ class _AgentCalls:
             if error.reason != "bad_response" or not self.message.calls:
                 raise
         else:
-            repeats = self._progress.finish_reason == REPETITION
+            usage = deltas[-1].usage
+            progress.usage = _usage_sum(progress.usage, usage)
+            # A call with tools teaches nothing: some templates write the tools out, some omit them.
+            if usage and usage.prompt_tokens and not request.tools:
+                plain = self._calibration.plain(request.messages)
+                self._calibrations.learn(backend.name, self._model.name, plain, usage.prompt_tokens)
+            repeats = progress.finish_reason == REPETITION
             self.message = _model_message(deltas, finish="length" if repeats else "")
-
-    async def _stream(
-        self, effect: CallWithTools | CallForAnswer, deltas: list[Delta]
-    ) -> AsyncGenerator[AskEvent, None]:
-        """Yield the events of one call and append its deltas to `deltas`."""
-        backend, progress = self._backend, self._progress
-        self._holdback = CallHoldback()
-        stream = StreamFilter(progress)
-        begun = time.perf_counter()
-        request = self._request(effect)
-        events = call_events(backend, request, Priority.FOREGROUND)
-        async with aclosing(events):
-            async for event in events:
-                match event:
-                    case Queued():
-                        yield AskQueued(event)
-                    case Started(queue_ms):
-                        begun = time.perf_counter()
-                        timings = progress.timings_ms
-                        timings["queue"] = timings.get("queue", 0.0) + queue_ms
-                        yield AskStarted(backend.name, backend.machine, backend.model, queue_ms)
-                    case Delta():
-                        progress.byline = byline_after(
-                            backend, event, progress.byline if deltas else None
-                        )
-                        deltas.append(event)
-                        if shown := self._holdback.feed(event.content):
-                            progress.timings_ms.setdefault("first_token", _ms_since(begun))
-                            for told in stream.feed(shown):
-                                yield told
-                        progress.finish_reason = event.finish_reason
-                        if stream.repeats_itself():
-                            progress.finish_reason = REPETITION
-                            break
-        self.add_time("generate", begun)
-        usage = deltas[-1].usage
-        progress.usage = _usage_sum(progress.usage, usage)
-        # A call with tools teaches nothing: some templates write the tools out, some omit them.
-        if usage and usage.prompt_tokens and not request.tools:
-            plain = self._calibration.plain(request.messages)
-            self._calibrations.learn(backend.name, backend.model, plain, usage.prompt_tokens)
 
     def discard_text_unless_answered(self, effects: tuple[AgentEffect, ...]) -> None:
         """Clear the streamed text unless it was the answer: text beside a tool call is no part of
@@ -192,11 +157,6 @@ class _AgentCalls:
         """Return the end of the answer that was held back from the stream."""
         shown = self._progress.text
         return answer[len(shown) :] if answer.startswith(shown) else ""
-
-    def add_time(self, part: str, begun: float) -> None:
-        """Add the time since `begun` to `timings_ms[part]`."""
-        timings = self._progress.timings_ms
-        timings[part] = timings.get(part, 0.0) + _ms_since(begun)
 
     def _request(self, effect: CallWithTools | CallForAnswer) -> ChatRequest:
         messages: tuple[Message, ...]
@@ -252,7 +212,3 @@ def _usage_sum(one: Usage | None, other: Usage | None) -> Usage | None:
 
 def _optional_sum(one: int | None, other: int | None) -> int | None:
     return None if one is None and other is None else (one or 0) + (other or 0)
-
-
-def _ms_since(begun: float) -> float:
-    return (time.perf_counter() - begun) * 1000

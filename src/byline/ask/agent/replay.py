@@ -34,7 +34,8 @@ from byline.ask.agent.step import (
     step,
 )
 from byline.ask.answer_text import THOUGHT_ALOUD, answer_text
-from byline.ask.ask_json import sentence_json, tool_json
+from byline.ask.ask_json import tool_json
+from byline.ask.ask_shapes import SentenceShape
 from byline.domain.asks import AskNote, Source, ToolCalled, ToolOutcome, ToolReturned
 from byline.verify.citations import check_answer
 from byline.verify.refusal_lines import is_refusal
@@ -84,7 +85,7 @@ def replay(rows: Sequence[TranscriptRow]) -> Replay:
     checked = check_answer(text, [_source(source) for source in done["sources"]])
     if checked.answer != done["answer"]:
         differences.append("The events spell another answer than the one that was stored.")
-    verdicts = [sentence_json(sentence) for sentence in checked.sentences]
+    verdicts = [SentenceShape.json_of(sentence) for sentence in checked.sentences]
     if verdicts != done["sentences"]:
         differences.append("Its sentences are judged otherwise.")
     return Replay(checked.answer, messages, tuple(differences))

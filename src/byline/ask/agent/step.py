@@ -44,7 +44,9 @@ from byline.ask.agent.tools import (
     call_key,
     read_arguments,
 )
+from byline.dispatch.empty_answer import NO_TEXT, how_it_ended
 from byline.domain.asks import AskEvent, AskNote, ToolCalled, ToolOutcome, ToolReturned
+from byline.domain.reasons import NoteCode
 
 ROUNDS_MAX: Final = 6
 FRUITLESS_MAX: Final = 2
@@ -209,7 +211,7 @@ def _after_message(state: AgentState, message: ModelMessage) -> AgentStep:
         return _after_calls(state, turn, requested)
     if text:  # 2b, 4
         return replace(state, phase=AgentPhase.END), (Finish(message.content),)
-    note = AskNote("empty_message", "The model said nothing; it was asked to go on.")  # 5
+    note = AskNote(NoteCode.EMPTY_MESSAGE)  # 5
     return _go_on(_add_fruitless_turn(state, replace(turn, reply=EMPTY)), (Publish(note),))
 
 
@@ -232,7 +234,7 @@ def _breaks_off(call: RequestedCall) -> bool:
 def _after_cut_message(
     state: AgentState, turn: AgentTurn, requested: Sequence[RequestedCall]
 ) -> AgentStep:
-    note = AskNote("message_cut", "A message of the model was cut off; its tools were not run.")
+    note = AskNote(NoteCode.MESSAGE_CUT)
     called = _tool_calls(state, turn, requested)
     results = tuple(_refused_call(call, ToolOutcome.CUT, CUT) for call in called)
     turn = replace(turn, calls=called, results=results, reply="" if called else CUT)
@@ -258,7 +260,7 @@ def _after_calls(
     events: list[AskEvent] = [*called, *results]
     published: tuple[AgentEffect, ...] = tuple(map(Publish, events))
     if turn.as_text:
-        note = AskNote("call_in_words", "The model wrote a tool call as text; it was taken as one.")
+        note = AskNote(NoteCode.CALL_IN_WORDS)
         published = (Publish(note), *published)
     if not checked:
         return _go_on(_add_fruitless_turn(state, turn), published)
@@ -299,9 +301,9 @@ def _add_results(
 
 def _go_on(state: AgentState, published: Sequence[AgentEffect]) -> AgentStep:
     if state.rounds >= ROUNDS_MAX:  # 6a
-        note = AskNote("last_round", f"After {ROUNDS_MAX} rounds the model may only answer.")
+        note = AskNote(NoteCode.LAST_ROUND, {"rounds": ROUNDS_MAX})
     elif state.fruitless >= FRUITLESS_MAX:  # 6a
-        note = AskNote("no_progress", "The model got no further with tools; it may only answer.")
+        note = AskNote(NoteCode.NO_PROGRESS)
     else:  # 6b
         return replace(state, phase=AgentPhase.MESSAGE), (*published, CallWithTools(state.turns))
     return replace(state, phase=AgentPhase.ANSWER), (
@@ -317,13 +319,12 @@ def _after_last_message(state: AgentState, message: ModelMessage) -> AgentStep:
     calls = len(message.calls) + len(text_calls.calls)
     published: tuple[AgentEffect, ...] = ()
     if calls or text_calls.is_cut:
-        note = "The model called a tool where only an answer was asked for; nothing was run."
-        published = (Publish(AskNote("call_after_last_round", note)),)
+        published = (Publish(AskNote(NoteCode.CALL_AFTER_LAST_ROUND)),)
     text = text_calls.rest if text_calls.calls else message.content
     if text.strip() and not text_calls.is_cut:  # 7a
         return state, (*published, Finish(text))
-    instead = "it only called tools" if published else "no text came"  # 7b
-    return state, (*published, Fail(f"{instead} (finish_reason {message.finish_reason})"))
+    instead = "it only called tools" if published else NO_TEXT  # 7b
+    return state, (*published, Fail(how_it_ended(message.finish_reason, instead)))
 
 
 def _add_fruitless_turn(state: AgentState, turn: AgentTurn) -> AgentState:

@@ -10,8 +10,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from byline.ask.history.search_terms import wanted_terms
+from byline.ask.history.stored_reasons import refusal_with_words
 from byline.domain.ask_filters import AskFilters, ListedAsk
 from byline.domain.asks import AskStatus
+from byline.domain.callers import Caller
 from byline.errors import BadRequest
 from byline.store.database import Database
 from byline.store.statements import statements
@@ -23,9 +25,10 @@ _UNFINISHED: Final = frozenset({AskStatus.QUEUED, AskStatus.RUNNING})
 
 
 async def list_asks(
-    database: Database, filters: AskFilters, limit: int, cursor: str | None
+    database: Database, caller: Caller, filters: AskFilters, limit: int, cursor: str | None
 ) -> tuple[Sequence[ListedAsk], str | None]:
-    """Return a page of asks, newest first, and the cursor that continues it (None at the end).
+    """Return a page of a caller's asks, newest first, and the cursor that continues it (None at the
+    end).
 
     Raises `BadRequest` for an invalid cursor and for an empty range of dates.
     """
@@ -38,6 +41,7 @@ async def list_asks(
             with_conditions(statements("asks")["list_asks"], filters),
             {
                 **params,
+                "caller": caller.name,
                 "before_at": before_at,
                 "before_id": before_id,
                 "limit": limit + 1,
@@ -133,7 +137,7 @@ def _listed(row: Mapping[str, Any]) -> ListedAsk:
         conversation_id=str(row["conversation_id"]) if row["conversation_id"] else None,
         excerpt=row["excerpt"] or "",
         byline=row["byline"],
-        refusal=row["refusal"],
+        refusal=refusal_with_words(row["refusal"]),
         error=error.get("message"),
         error_reason=row["error_reason"],
         reason=row["reason"],

@@ -6,14 +6,16 @@ import builtins
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from byline.ask.history import ask_lists
 from byline.ask.history.ask_lists import decode_cursor, encode_cursor
 from byline.ask.history.ask_records import stored_ask, title_of
 from byline.domain.ask_filters import EVERY_ASK, AskFilters
 from byline.domain.asks import StoredAsk
+from byline.domain.callers import OWNER, Caller
 from byline.domain.conversations import Conversation
 from byline.errors import BadRequest, NotFound
 from byline.store.database import Database
@@ -26,7 +28,8 @@ _SPECIAL: Final = re.compile(r"([\\%_])")
 
 
 class Conversations:
-    """Reads and writes conversations; their asks are written by `AskRecords`.
+    """Reads and writes the conversations of one caller: the owner's, or those of the caller of
+    `for_caller`. Their asks are written by `AskRecords`.
 
     Every method raises `DatabaseUnavailable`; those that take an id raise `NotFound`.
     """
@@ -34,6 +37,13 @@ class Conversations:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sql = statements("conversations")
+        self._caller = OWNER
+
+    def for_caller(self, caller: Caller) -> Self:
+        """Return the same, of the conversations of `caller`."""
+        seen = copy(self)
+        seen._caller = caller
+        return seen
 
     async def create(self, title: str = "") -> Conversation:
         """Create a conversation without turns. Raises `BadRequest` for a title that is too long."""
@@ -42,15 +52,15 @@ class Conversations:
 
     async def around(self, ask: StoredAsk) -> Conversation:
         """Return the conversation of an ask; create one that begins with it if it has none."""
-        row = {"id": uuid.uuid4(), "ask": _uuid(ask.id)}
+        row = {"id": uuid.uuid4(), "ask": _uuid(ask.id), "caller": self._caller.name}
         async with self._database.connection() as connection:
             found = await connection.execute(self._sql["conversation_of_ask"], row)
             known = await found.fetchone()
             if known is None:
                 raise NotFound(f"There is no ask {ask.id}.")
             if known["conversation_id"] is None:
-                title = {"id": row["id"], "title": title_of(ask.question)}
-                await connection.execute(self._sql["create"], title)
+                made = {**row, "title": title_of(ask.question)}
+                await connection.execute(self._sql["create"], made)
                 await connection.execute(self._sql["begin_with"], row)
         return await self.get(str(known["conversation_id"] or row["id"]))
 
@@ -87,7 +97,13 @@ class Conversations:
         sql = ask_lists.with_conditions(self._sql["search"], filters)
         async with self._database.connection() as connection:
             found = await connection.execute(
-                sql, {**asked, **page, **(titles if only_words else {"in_title": None})}
+                sql,
+                {
+                    **asked,
+                    **page,
+                    **(titles if only_words else {"in_title": None}),
+                    "caller": self._caller.name,
+                },
             )
             return await found.fetchall()
 
@@ -101,7 +117,7 @@ class Conversations:
     async def delete(self, conversation_id: str) -> None:
         """Remove the conversation with all its asks."""
         async with self._database.connection() as connection:
-            row = {"id": _uuid(conversation_id)}
+            row = {"id": _uuid(conversation_id), "caller": self._caller.name}
             gone = await connection.execute(self._sql["delete"], row)
         if gone.rowcount == 0:
             raise _unknown_conversation(conversation_id)
@@ -119,7 +135,9 @@ class Conversations:
 
     async def _rows(self, statement: str, **values: Any) -> builtins.list[dict[str, Any]]:
         async with self._database.connection() as connection:
-            found = await connection.execute(self._sql[statement], values)
+            found = await connection.execute(
+                self._sql[statement], {**values, "caller": self._caller.name}
+            )
             return await found.fetchall()
 
 

@@ -24,12 +24,13 @@ async def count_tight_prompt(
     question: str, sources: Sequence[Source], backend: Backend, calibrations: Calibrations
 ) -> None:
     """Calibrate the estimates of `backend` by a count of the next prompt, if that is tight."""
-    calibration = calibrations.of(backend.name, backend.model)
+    model = backend.model_to_call()
+    calibration = calibrations.of(backend.name, model.name)
     parts = (*(f"{fenced(source)}\n" for source in sources), question)
     plain = sum(map(calibration.plain_text, parts), TokenCount())
-    budget = TokenBudget(backend.context_tokens, backend.max_tokens, calibration)
+    budget = TokenBudget(model.context_tokens, model.max_tokens, calibration)
     left = budget.prompt_space - calibration.tokens(SYSTEM)
     if calibration.corrected(plain) < SURE_SHARE * left:
         return
     if counted := await backend.count_tokens("".join(parts)):
-        calibrations.measure(backend.name, backend.model, plain, counted)
+        calibrations.measure(backend.name, model.name, plain, counted)

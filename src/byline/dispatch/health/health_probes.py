@@ -14,7 +14,6 @@ from typing import Final
 
 import structlog
 
-from byline.config.schema import QuotesBackend
 from byline.dispatch.clock import Clock, Timer
 from byline.dispatch.dispatcher import Dispatcher
 
@@ -69,8 +68,7 @@ class Prober:
             await asyncio.wait(self._running_probes)
 
     def _period_s(self, name: str) -> float:
-        config = self._dispatcher.get_backend(name).config
-        return 0.0 if isinstance(config, QuotesBackend) else config.probe_s
+        return self._dispatcher.get_backend(name).config.probe_s
 
     def _set_timer(self, name: str, wait_s: float) -> None:
         if not self._closed:

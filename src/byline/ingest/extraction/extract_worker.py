@@ -43,7 +43,7 @@ from byline.ingest.passages.chunking import chunk
 from byline.search.index.analysed_passages import analysed
 
 _WATCH_S: Final = 0.05
-_NICE: Final = 5
+NICE: Final = 5
 _MAPPED_BYTES_SPARE: Final = 1_073_741_824
 """Memory that is mapped but hardly used: thread stacks, allocator arenas."""
 
@@ -59,10 +59,10 @@ def main() -> None:
     """Read files until the input ends, then exit without unwinding: xberg's threads are still
     running, and unloading the interpreter under them crashes now and then."""
     limits = WorkerLimits.from_json(sys.argv[1])
-    out = _private_output()
+    out = private_output()
     with contextlib.suppress(OSError):
-        os.nice(_NICE)  # people who wait have precedence
-    _bound_memory(limits.memory_bytes_max)
+        os.nice(NICE)  # people who wait have precedence
+    bound_memory(limits.memory_bytes_max)
     try:
         for order in _orders(sys.stdin.buffer):
             for part in _answer(order, limits):
@@ -100,7 +100,7 @@ def peak_bytes() -> int:
     return resident_bytes()
 
 
-def _private_output() -> IO[bytes]:
+def private_output() -> IO[bytes]:
     """A private copy of standard output; what libraries print goes to standard error from now
     on."""
     out = os.fdopen(os.dup(1), "wb")
@@ -123,7 +123,7 @@ def _orders(lines: IO[bytes]) -> Iterable[ReadingOrder]:
         yield ReadingOrder.from_json(arrived.get())
 
 
-def _bound_memory(memory_bytes_max: int) -> None:
+def bound_memory(memory_bytes_max: int) -> None:
     """Exit at the limit; the kernel's limit covers growth that is too fast for this check."""
     with contextlib.suppress(OSError, ValueError):
         bound = memory_bytes_max + _MAPPED_BYTES_SPARE

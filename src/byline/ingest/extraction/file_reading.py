@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Final
 
-from byline.domain.documents import ExtractedText
-from byline.domain.formats import Reader, Trait, format_of
+from byline.domain.documents import ExtractedText, ReadingWarning
+from byline.domain.formats import Format, Reader, Trait, format_of
 from byline.errors import ExtractionFailed
 from byline.ingest.format_detection import HEAD_BYTES, corrupt, format_of_file, format_of_text
 from byline.ingest.passages.numbered_headings import outline
@@ -21,20 +21,23 @@ from byline.ingest.readers.docx_reader import read_docx
 from byline.ingest.readers.encoding import decode
 from byline.ingest.readers.html_reader import read_epub, read_html
 from byline.ingest.readers.hwp_reader import read_hwp
+from byline.ingest.readers.hwpx_reader import read_hwpx
 from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_tiff
-from byline.ingest.readers.mail_reader import read_mail, read_mailbox
+from byline.ingest.readers.mail_reader import ReadAttachment, read_mail, read_mailbox
 from byline.ingest.readers.ods_reader import read_ods
 from byline.ingest.readers.office_reader import Ocr, read_office
 from byline.ingest.readers.plain_reader import read_markdown, read_text
 from byline.ingest.readers.text_blocks import title_line
 from byline.ingest.readers.workbook_reader import read_workbook
 from byline.ingest.readers.xls_reader import read_xls
+from byline.ingest.witness.attestation import attested, merged
 from byline.text.language import language_of
 
 _UTF8_BYTES_MAX: Final = 4
 _TITLE_SOUGHT_CHARS: Final = 3_000
 _PDF_END_WITHIN_BYTES: Final = 1_024
 
+_HANCOM_READERS: Final = {Reader.HWP: read_hwp, Reader.HWPX: read_hwpx}
 _SHEET_READERS: Final = {
     Reader.WORKBOOK: read_workbook,
     Reader.XLS: read_xls,
@@ -71,16 +74,30 @@ def read(path: Path, name: str, limits: ReadingLimits) -> ExtractedText:
 
 
 def _read_kind(path: Path, name: str, ocr: Ocr | None, limits: ReadingLimits) -> ExtractedText:
+    """The text of a file as its reader gives it, with what its witness adds to that."""
     kind = format_of_file(path, name)
     if kind is None:
         return _read_text_kind(path, name, limits)
+    attached: list[ReadingWarning] = []
 
     def attachment(raw: bytes, attached_name: str) -> ExtractedText:
         with tempfile.NamedTemporaryFile() as file:
             file.write(raw)
             file.flush()
-            return _read_kind(Path(file.name), attached_name, ocr, limits)
+            read_part = _read_kind(Path(file.name), attached_name, ocr, limits)
+        attached.extend(
+            ReadingWarning(warning.code, parts=(attached_name,), characters=warning.characters)
+            for warning in read_part.warnings
+        )
+        return read_part
 
+    extracted = attested(path, _read_by(path, kind, attachment, ocr, limits))
+    return replace(extracted, warnings=merged((*extracted.warnings, *attached)))
+
+
+def _read_by(
+    path: Path, kind: Format, attachment: ReadAttachment, ocr: Ocr | None, limits: ReadingLimits
+) -> ExtractedText:
     match kind.reader:
         case Reader.MAIL:
             return read_mail(path, kind, attachment)
@@ -90,12 +107,12 @@ def _read_kind(path: Path, name: str, ocr: Ocr | None, limits: ReadingLimits) ->
             return read_epub(path, kind)
         case Reader.TIFF:
             return read_tiff(path, kind, ocr)
-        case Reader.HWP:
-            return read_hwp(path, kind)
         case Reader.DOCX:
             return read_docx(path, kind, limits.text_chars_max)
         case Reader.WORKBOOK | Reader.XLS | Reader.ODS:
             return _SHEET_READERS[kind.reader](path, kind, limits.text_chars_max)
+        case Reader.HWP | Reader.HWPX:
+            return _HANCOM_READERS[kind.reader](path, kind)
         case _:
             return read_office(path, kind, ocr)
 

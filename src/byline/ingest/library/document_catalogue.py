@@ -9,14 +9,16 @@ import json
 import re
 import unicodedata
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.domain.callers import OWNER, Caller
 from byline.domain.documents import ANY_DOCUMENT, DocumentSelection, DocumentSort, DocumentState
 from byline.domain.searches import EVERYTHING, Filters
 from byline.errors import BadRequest
@@ -63,37 +65,43 @@ class Facets:
 
 
 class Catalogue:
-    """Catalogue lists and counts documents. Removed documents are not in it."""
+    """Catalogue lists and counts documents: all, or those that the caller of `for_caller` may see.
+    Removed documents are not in it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._caller = OWNER
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same, confined to the collections that `caller` may see."""
+        seen = copy(self)
+        seen._caller = caller
+        return seen
 
     async def list(
         self,
         *,
         limit: int,
         cursor: str | None,
-        collection: str | None = None,
         filters: Filters = EVERYTHING,
         choice: DocumentSelection = ANY_DOCUMENT,
     ) -> DocumentPage:
-        """A page of documents in the order of `choice`; `collection` is short for that of
-        `filters`.
+        """A page of documents in the order of `choice`.
 
         A cursor is a place in the order, so documents that come and go meanwhile make none appear
         twice. Raises `BadRequest` for a broken cursor or one of another order, an unknown
         collection, or a senseless filter.
         """
         limit = max(1, min(limit, LIST_MAX))
-        filters = filtering.checked_filters(filters.confined_to(collection))
+        filters = filtering.checked_filters(filters)
         after_key, after_id = _read_cursor(cursor, choice.sort) if cursor else (None, None)
         async with self._database.connection() as connection:
-            if filters.collection is not None:
-                await _check_known(connection, filters.collection)
+            if filters.collections:
+                await _check_known(connection, filters.collections, self._caller)
             found = await connection.execute(
                 _sorted_by("list", _ORDERS[choice.sort]),
                 {
-                    **_parameters(filters, choice),
+                    **_parameters(self._caller.confined(filters), choice),
                     "after_key": after_key,
                     "after_id": after_id,
                     "limit": limit + 1,
@@ -107,26 +115,36 @@ class Catalogue:
         self, filters: Filters = EVERYTHING, choice: DocumentSelection = ANY_DOCUMENT
     ) -> Mapping[DocumentState, int]:
         """The number of documents in each state; the states in `choice` are ignored."""
-        chosen = DocumentSelection(choice.words, (), choice.sort)
+        chosen = replace(choice, states=())
+        confined = self._caller.confined(filtering.checked_filters(filters))
         async with self._database.connection() as connection:
-            found = await connection.execute(
-                _with_choice("counts"), _parameters(filtering.checked_filters(filters), chosen)
-            )
+            found = await connection.execute(_with_choice("counts"), _parameters(confined, chosen))
             counted = {row["state"]: row["documents"] for row in await found.fetchall()}
         return {state: counted.get(state.value, 0) for state in DocumentState}
+
+    async def warned(
+        self, filters: Filters = EVERYTHING, choice: DocumentSelection = ANY_DOCUMENT
+    ) -> int:
+        """The number of documents with reading warnings; whether `choice` has them is ignored."""
+        chosen = replace(choice, warned=None)
+        confined = self._caller.confined(filtering.checked_filters(filters))
+        async with self._database.connection() as connection:
+            found = await connection.execute(_with_choice("warned"), _parameters(confined, chosen))
+            counted = await found.fetchone() or {}
+        return int(counted["documents"])
 
     async def collections(self) -> builtins.list[str]:
         """The names of the collections, in order."""
         async with self._database.connection() as connection:
-            found = await connection.execute(statements("documents")["collections"])
-            return [row["name"] for row in await found.fetchall()]
+            return await _known_collections(connection, self._caller)
 
     async def facets(self) -> Facets:
         """The collections, tags and media types in use, at most `FACETS_MAX` of each."""
         counted: dict[str, dict[str, int]] = {"collection": {}, "tag": {}, "type": {}}
         async with self._database.connection() as connection:
             found = await connection.execute(
-                statements("catalogue")["facets"], {"limit": FACETS_MAX}
+                statements("catalogue")["facets"],
+                {"visible": self._caller.visible, "limit": FACETS_MAX},
             )
             for row in await found.fetchall():
                 counted[row["facet"]][row["value"]] = row["documents"]
@@ -135,7 +153,12 @@ class Catalogue:
     async def passages(self, document_id: str, *, limit: int, cursor: str | None) -> PassagePage:
         """The passages of a document in order; none if there is no such document."""
         limit = max(1, min(limit, LIST_MAX))
-        sought = {"id": document_id, "after": _ordinal(cursor), "limit": limit + 1}
+        sought = {
+            "id": document_id,
+            "visible": self._caller.visible,
+            "after": _ordinal(cursor),
+            "limit": limit + 1,
+        }
         async with self._database.connection() as connection:
             found = await connection.execute(statements("catalogue")["passages"], sought)
             rows = await found.fetchall()
@@ -158,6 +181,7 @@ def _parameters(filters: Filters, choice: DocumentSelection) -> dict[str, Any]:
         **filtering.document_parameters(filters),
         "states": [state.value for state in choice.states] or None,
         "patterns": _patterns(choice.words),
+        "warned": choice.warned,
     }
 
 
@@ -226,11 +250,21 @@ def _ordinal(cursor: str | None) -> int:
     return int(cursor)
 
 
-async def _check_known(connection: AsyncConnection[DictRow], collection: str) -> None:
-    found = await connection.execute(statements("documents")["collections"])
-    known = [row["name"] for row in await found.fetchall()]
-    if collection not in known:
+async def _known_collections(
+    connection: AsyncConnection[DictRow], caller: Caller
+) -> builtins.list[str]:
+    found = await connection.execute(
+        statements("documents")["collections"], {"visible": caller.visible}
+    )
+    return [row["name"] for row in await found.fetchall()]
+
+
+async def _check_known(
+    connection: AsyncConnection[DictRow], collections: Set[str], caller: Caller
+) -> None:
+    known = await _known_collections(connection, caller)
+    if unknown := sorted(collections - set(known)):
         raise BadRequest(
-            f"There is no collection named {collection[:80]!r}.",
+            f"There is no collection named {unknown[0][:80]!r}.",
             remedy=f"Name one of: {', '.join(known[:50])}.",
         )

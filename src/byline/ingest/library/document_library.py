@@ -7,15 +7,17 @@ import mimetypes
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from byline.config import schema
+from byline.domain.callers import OWNER, Caller
 from byline.domain.documents import (
     Document,
     DocumentChanges,
@@ -74,8 +76,10 @@ class AddedDocument:
 class UnqueuedWork(Protocol):
     """Background work that is not a job of the queue."""
 
-    async def jobs(self, connection: AsyncConnection[DictRow]) -> Sequence[JobStatus]:
-        """Its work in progress, as jobs."""
+    async def jobs(
+        self, connection: AsyncConnection[DictRow], visible: Sequence[str] | None
+    ) -> Sequence[JobStatus]:
+        """Its work in progress in the collections `visible` (None: in all), as jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,8 @@ NO_HOOKS: Final = LibraryHooks()
 
 
 class Library:
-    """Library adds, changes and removes documents, and queues their reading. Inside a collection
-    the same bytes are one document."""
+    """Library adds, changes and removes documents, and queues their reading: all, or those that the
+    caller of `for_caller` may see. Inside a collection the same bytes are one document."""
 
     def __init__(
         self,
@@ -111,6 +115,15 @@ class Library:
         self.removals = Removals(database, self._source_files, queue, config.undo_s)
         self._unqueued_work = hooks.unqueued_work
         self._compare_at = float("-inf")
+        self._caller = OWNER
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same library, confined to the collections that `caller` may see."""
+        seen = copy(self)
+        seen._caller = caller
+        seen.catalogue = self.catalogue.for_caller(caller)
+        seen.removals = self.removals.for_caller(caller)
+        return seen
 
     async def add(
         self,
@@ -127,10 +140,11 @@ class Library:
         read again; it keeps its name and path, and gets `tags` in addition to its own.
 
         Raises `BadRequest`, `Invalid`, `TooLarge`, `UnsupportedFormat`, `StorageFull`,
-        `StorageUnavailable`, `DatabaseUnavailable`.
+        `StorageUnavailable`, `DatabaseUnavailable`, and `NotFound` for a collection that the caller
+        may not see.
         """
         name = clean_name(name)
-        check_collection(collection)
+        self._check_collection(collection)
         folder, clean_tags = clean_folder(folder), checked_tags(tags)
         bytes_len = await asyncio.to_thread(self._check_file, path, name)
         sha256 = await self._blobs.put(path, self._source_files.expect)
@@ -159,7 +173,7 @@ class Library:
     async def get(self, document_id: str) -> Document:
         """One document. Raises `NotFound`."""
         async with self._database.connection() as connection:
-            return document_of(await _row(connection, "get", document_id))
+            return document_of(await self._row(connection, "get", document_id))
 
     async def text(self, document_id: str) -> ExtractedText:
         """The extracted text of a document, without its headings.
@@ -167,7 +181,7 @@ class Library:
         Raises `NotFound` if there is no such document or it has not been read.
         """
         async with self._database.connection() as connection:
-            row = await _row(
+            row = await self._row(
                 connection, "text", document_id, "There is no text of this document (yet)."
             )
         return ExtractedText(
@@ -186,12 +200,15 @@ class Library:
         """Change title, tags or collection. A new title is searchable once the document is read
         again.
 
-        Raises `NotFound`, `BadRequest`, and `Invalid` if the collection has the same bytes.
+        Raises `NotFound` (also for a collection that the caller may not see), `BadRequest`, and
+        `Invalid` if the collection has the same bytes.
         """
         changed = _checked_changes(changes)
         sql = statements("documents")
         async with self._database.connection() as connection:
-            row = await _row(connection, "get_locked", document_id)
+            row = await self._row(connection, "get_locked", document_id)
+            if changed.collection is not None:
+                self._check_collection(changed.collection)
             if changed.tags is not None:
                 tagged = await connection.execute(
                     sql["set_tags"], {"id": row["id"], "tags": list(changed.tags)}
@@ -205,15 +222,15 @@ class Library:
                 )
                 if await change_state(connection, document_id, DocumentState.QUEUED) is not None:
                     await self._queue.defer(connection, document_id)
-            return document_of(await _row(connection, "get", document_id))
+            return document_of(await self._row(connection, "get", document_id))
 
     async def retry(self, document_id: str) -> Document:
-        """Queue a failed document to be read again; any other is left as it is. Raises
-        `NotFound`."""
+        """Queue a document that failed, or was not wholly read, to be read again; any other is left
+        as it is. Raises `NotFound`."""
         document = await self.get(document_id)
-        return (
-            await self.reindex(document_id) if document.state is DocumentState.FAILED else document
-        )
+        if document.state is DocumentState.FAILED or document.warnings:
+            return await self.reindex(document_id)
+        return document
 
     async def delete(self, document_id: str) -> None:
         """Remove a document for good and at once, with everything derived from it, and its file
@@ -224,7 +241,7 @@ class Library:
         """Queue a document to be read again; until then it is found as before. Raises
         `NotFound`."""
         async with self._database.connection() as connection:
-            row = await _row(connection, "get_locked", document_id)
+            row = await self._row(connection, "get_locked", document_id)
             changed = await change_state(connection, document_id, DocumentState.QUEUED)
             if changed is not None:
                 await self._queue.defer(connection, document_id)
@@ -259,11 +276,14 @@ class Library:
         """Background work that waits, runs or failed, newest first."""
         async with self._database.connection() as connection:
             found = await connection.execute(
-                statements("documents")["jobs"], {"limit": max(1, min(limit, LIST_MAX))}
+                statements("documents")["jobs"],
+                {"visible": self._caller.visible, "limit": max(1, min(limit, LIST_MAX))},
             )
             queued = [job_of(row) for row in await found.fetchall()]
             return [
-                job for work in self._unqueued_work for job in await work.jobs(connection)
+                job
+                for work in self._unqueued_work
+                for job in await work.jobs(connection, self._caller.visible)
             ] + queued
 
     async def backlog(self) -> BacklogStatus:
@@ -296,6 +316,36 @@ class Library:
         except StorageUnavailable as error:
             log.warning("the file store could not be looked through", reason=error.message)
             self._compare_at = now + _COMPARE_AGAIN_S
+
+    async def _row(
+        self,
+        connection: AsyncConnection[DictRow],
+        statement: str,
+        document_id: str,
+        otherwise: str = "There is no such document.",
+    ) -> DictRow:
+        """The row of a document that the caller may see. Raises `NotFound`."""
+        try:
+            found = await connection.execute(
+                statements("documents")[statement],
+                {"id": uuid.UUID(document_id), "visible": self._caller.visible},
+            )
+        except ValueError:
+            raise NotFound(otherwise) from None
+        row = await found.fetchone()
+        if row is None:
+            raise NotFound(otherwise)
+        return row
+
+    def _check_collection(self, collection: str) -> None:
+        """Raise `BadRequest` unless this can be the name of a collection, and `NotFound` unless the
+        caller may see it: whether there is one must not be told."""
+        check_collection(collection)
+        if not self._caller.may_see(collection):
+            raise NotFound(
+                f"There is no collection named {quoted(collection)}.",
+                remedy=f"Name one of: {', '.join(self._caller.visible or ())}.",
+            )
 
     def _check_file(self, path: Path, name: str) -> int:
         bytes_len = path.stat().st_size
@@ -378,21 +428,3 @@ def _checked_changes(changes: DocumentChanges) -> DocumentChanges:
         tags=None if changes.tags is None else tuple(checked_tags(changes.tags)),
         collection=changes.collection,
     )
-
-
-async def _row(
-    connection: AsyncConnection[DictRow],
-    statement: str,
-    document_id: str,
-    otherwise: str = "There is no such document.",
-) -> DictRow:
-    try:
-        found = await connection.execute(
-            statements("documents")[statement], {"id": uuid.UUID(document_id)}
-        )
-    except ValueError:
-        raise NotFound(otherwise) from None
-    row = await found.fetchone()
-    if row is None:
-        raise NotFound(otherwise)
-    return row

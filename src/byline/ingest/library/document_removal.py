@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from copy import copy
+from typing import Any, Final, Protocol, Self
 
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from byline.domain.callers import OWNER, Caller
 from byline.domain.documents import Document, DocumentState, RemovedDocument
 from byline.errors import BadRequest, NotFound
 from byline.ingest.library.source_files import SourceFiles
@@ -48,7 +50,8 @@ class JobQueue(Protocol):
 
 
 class Removals:
-    """Removals hides documents, restores them for `undo_s` seconds, and then deletes them."""
+    """Removals hides documents, restores them for `undo_s` seconds, and then deletes them: any, or
+    those that the caller of `for_caller` may see."""
 
     def __init__(
         self, database: Database, originals: SourceFiles, queue: JobQueue, undo_s: float
@@ -58,6 +61,13 @@ class Removals:
         self._queue = queue
         self._undo_s = undo_s
         self._sql = statements("removal")
+        self._caller = OWNER
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same, confined to the documents that `caller` may see."""
+        seen = copy(self)
+        seen._caller = caller
+        return seen
 
     async def remove(self, document_ids: Sequence[str]) -> list[RemovedDocument]:
         """Hide documents at once from searches and lists.
@@ -65,9 +75,9 @@ class Removals:
         Ids of documents that are gone or hidden already are ignored. Raises `NotFound` if that is
         all of them, `BadRequest` if there are too many.
         """
-        ids = _checked(document_ids)
+        sent = _checked(document_ids)
         async with self._database.connection() as connection:
-            await connection.execute(self._sql["lock"], {"ids": ids})
+            ids = await self._locked(connection, sent)
             hidden = await connection.execute(
                 self._sql["hide"], {"ids": ids, "undo_s": self._undo_s}
             )
@@ -82,9 +92,9 @@ class Removals:
 
         Ids of documents that are not hidden are ignored. Raises `NotFound` if that is all of them.
         """
-        ids = _checked(document_ids)
+        sent = _checked(document_ids)
         async with self._database.connection() as connection:
-            await connection.execute(self._sql["lock"], {"ids": ids})
+            ids = await self._locked(connection, sent)
             rows = await (await connection.execute(self._sql["show"], {"ids": ids})).fetchall()
             for row in rows:
                 await self._resume(connection, row)
@@ -103,7 +113,13 @@ class Removals:
         ids = None if document_ids is None else _checked(document_ids)
         async with self._database.connection() as connection:
             found = await connection.execute(
-                self._sql["hidden"], {"ids": ids, "undo_s": self._undo_s, "limit": limit}
+                self._sql["hidden"],
+                {
+                    "ids": ids,
+                    "visible": self._caller.visible,
+                    "undo_s": self._undo_s,
+                    "limit": limit,
+                },
             )
             return [_removed(row) for row in await found.fetchall()]
 
@@ -115,7 +131,9 @@ class Removals:
         """
         [id_] = _checked([document_id])
         async with self._database.connection() as connection:
-            found = await connection.execute(self._sql["get_locked"], {"id": id_})
+            found = await connection.execute(
+                self._sql["get_locked"], {"id": id_, "visible": self._caller.visible}
+            )
             row = await found.fetchone()
             if row is None:
                 raise NotFound("There is no such document.")
@@ -143,6 +161,15 @@ class Removals:
         row = await found.fetchone()
         if row is not None:
             await self._delete(connection, row)
+
+    async def _locked(
+        self, connection: AsyncConnection[DictRow], ids: Sequence[uuid.UUID]
+    ) -> list[uuid.UUID]:
+        """Those of the documents that the caller may see, locked."""
+        found = await connection.execute(
+            self._sql["lock"], {"ids": list(ids), "visible": self._caller.visible}
+        )
+        return [row["id"] for row in await found.fetchall()]
 
     async def _delete(self, connection: AsyncConnection[DictRow], row: DictRow) -> None:
         await lexical_index.remove_document(connection, str(row["id"]))

@@ -32,7 +32,7 @@ from byline.domain.documents import Chunk, ExtractedText, Heading
 from byline.ingest.passages.table_regions import Region, find_regions
 from byline.text.sentence_boundaries import last_sure_end
 
-CHUNK_VERSION: Final = 2
+CHUNK_VERSION: Final = 3
 """The number of the rules by which documents become passages, in this module, `numbered_headings`,
 `table_regions`, `text/sentence_boundaries` and the readers. Raised, every document is read again in
 the background (`jobs`) and embedded anew, so a change that moves one cut in a thousand leaves it as

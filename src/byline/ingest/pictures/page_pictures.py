@@ -17,12 +17,14 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 from weakref import WeakValueDictionary
 
 from byline.config import schema
+from byline.domain.callers import Caller
 from byline.domain.documents import Document, ExtractedText
 from byline.domain.formats import has_page_pictures
 from byline.errors import Busy, ExtractionFailed, NotFound, UnsupportedFormat
@@ -78,6 +80,12 @@ class Pictures:
         self.line_s_max = LINE_S_MAX
         self._free = asyncio.Semaphore(_AT_ONCE)
         self._making: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
+
+    def for_caller(self, caller: Caller) -> Self:
+        """The same pictures, of the documents that `caller` may see."""
+        seen = copy(self)
+        seen._library = self._library.for_caller(caller)
+        return seen
 
     async def page(self, document_id: str, view: PageView) -> Picture:
         """The picture of a page of a document.

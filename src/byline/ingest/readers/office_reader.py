@@ -1,5 +1,4 @@
-"""Files that xberg reads: PDF, Office, ODF, RTF, HWP, HWPX, images; rendered from its document
-tree.
+"""Files that xberg reads: PDF, Office, ODF, RTF, images; rendered from its document tree.
 
 xberg's own text is not used: it mixes style names into headings, and its page offsets do not fit.
 """
@@ -9,13 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
-from xml.etree import ElementTree
 
 from byline.domain.documents import ExtractedText
 from byline.domain.formats import Format, Reader
@@ -58,8 +55,6 @@ def read_office(source: Path | bytes, kind: Format, ocr: Ocr | None) -> Extracte
         if pages or not blocks:
             document = _extract(source, kind.media_type, ocr, pages or None)
             blocks = list(_blocks(document, kind))
-    if kind.reader is Reader.HWPX and isinstance(source, Path):
-        blocks += _hwpx_margins(source, blocks)
     return assemble(blocks, title=document.metadata.title or "", media_type=kind.media_type)
 
 
@@ -216,31 +211,3 @@ def _trimmed(row: list[str]) -> list[str]:
     while row and not row[-1]:
         row.pop()
     return row
-
-
-def _hwpx_margins(path: Path, known: Sequence[Block]) -> Iterator[Block]:
-    """Headers, footers and notes of a HWPX document, some of which xberg leaves out."""
-    read = re.sub(r"\s+", "", "".join(block.text for block in known))
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [n for n in archive.namelist() if re.fullmatch(r"Contents/section\d+\.xml", n)]
-            roots = [ElementTree.fromstring(archive.read(name)) for name in names]
-    except (zipfile.BadZipFile, ElementTree.ParseError, OSError) as error:
-        raise corrupt("HWPX document") from error
-    for root in roots:
-        for element in root.iter():
-            if element.tag.rpartition("}")[2] in ("header", "footer", "footNote", "endNote"):
-                text = _paragraphs(element)
-                squeezed = re.sub(r"\s+", "", text)
-                if squeezed and squeezed not in read:
-                    read += squeezed
-                    yield Block(text)
-
-
-def _paragraphs(element: ElementTree.Element) -> str:
-    lines = []
-    for paragraph in element.iter():
-        if paragraph.tag.rpartition("}")[2] == "p":
-            runs = (t for t in paragraph.iter() if t.tag.rpartition("}")[2] == "t")
-            lines.append("".join("".join(run.itertext()) for run in runs))
-    return "\n".join(line for line in lines if line.strip())

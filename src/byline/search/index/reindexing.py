@@ -42,7 +42,8 @@ async def ensure_current_index(database: Database) -> None:
         row = await (await connection.execute(sql["analysis_version"])).fetchone()
         if row is not None and row["version"] == ANALYSIS_VERSION:
             return
-        names = await (await connection.execute(sql["known_collections"])).fetchall()
+        everything = {"visible": None}
+        names = await (await connection.execute(sql["known_collections"], everything)).fetchall()
         await connection.execute(sql["empty_index"])
         passages = sum([await _index_collection(connection, row["name"]) for row in names])
         await connection.execute(sql["set_analysis_version"], {"version": ANALYSIS_VERSION})

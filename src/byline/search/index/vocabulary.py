@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -80,10 +80,10 @@ async def add_listed(connection: AsyncConnection[DictRow], words: Sequence[str])
 
 
 async def expand_prefixes(
-    connection: AsyncConnection[DictRow], collection: str | None, prefixes: Sequence[str]
+    connection: AsyncConnection[DictRow], collections: Set[str], prefixes: Sequence[str]
 ) -> tuple[PrefixExpansion, ...]:
     """The expansion of each of the prefixes (case-folded, each once), in their order, to words that
-    passages of the collection (None: of any) have. Two round trips, or none."""
+    passages of the collections (empty: of any) have. Two round trips, or none."""
     if not prefixes:
         return ()
     limit = _LOOKED_AT_MAX // len(prefixes)
@@ -97,7 +97,7 @@ async def expand_prefixes(
         if term := whole_term(row["word"]):
             term_of[row["prefix"]][row["word"]] = term
     df = await frequencies(
-        connection, collection, (term for terms_ in term_of.values() for term in terms_.values())
+        connection, collections, (term for terms_ in term_of.values() for term in terms_.values())
     )
     return tuple(
         _expansion(prefix, terms_, df, (WORDS_MAX // len(prefixes), looked_at[prefix] == limit))
@@ -129,12 +129,12 @@ def _expansion(
 
 
 async def frequencies(
-    connection: AsyncConnection[DictRow], collection: str | None, terms: Iterable[int]
+    connection: AsyncConnection[DictRow], collections: Set[str], terms: Iterable[int]
 ) -> Mapping[int, int]:
-    """How many passages of the collection (None: of all) have each term. One round trip."""
+    """How many passages of the collections (empty: of all) have each term. One round trip."""
     found = await connection.execute(
         statements("lexical")["term_statistics"],
-        {"terms": sorted(set(terms)), "collection": collection},
+        {"terms": sorted(set(terms)), "collections": sorted(collections) or None},
     )
     row = await found.fetchone() or {}
     return {int(term): int(count) for term, count in row["df"].items()}

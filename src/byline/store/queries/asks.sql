@@ -2,10 +2,10 @@
 -- This commit does not wait for the disk; the commit of the answer does. A power cut may lose the
 -- row of a question asked in the last second, which had no answer yet.
 WITH unhurried AS (SELECT set_config('synchronous_commit', 'off', true))
-INSERT INTO asks (id, owner, question, backend, machine, mode, collection, conversation_id, status,
-                  terms, analysis)
-SELECT %(id)s, %(owner)s, %(question)s, %(backend)s, %(machine)s, %(mode)s, %(collection)s,
-       %(conversation_id)s::uuid, 'running', %(terms)s::integer[], %(analysis)s
+INSERT INTO asks (id, owner, caller, question, backend, machine, mode, collection, conversation_id,
+                  status, terms, analysis)
+SELECT %(id)s, %(owner)s, %(caller)s, %(question)s, %(backend)s, %(machine)s, %(mode)s,
+       %(collection)s, %(conversation_id)s::uuid, 'running', %(terms)s::integer[], %(analysis)s
 FROM unhurried
 ON CONFLICT (id) DO NOTHING;
 
@@ -29,12 +29,13 @@ FROM finished,
 SELECT id, question, backend, machine, status, created_at, finished_at, answer, conversation_id,
        mode, collection
 FROM asks
-WHERE id = %(id)s;
+WHERE id = %(id)s AND caller = %(caller)s;
 
 -- name: conditions
 -- Conditions on `asks`, for the lists of asks and of conversations. A parameter that is NULL does
--- not filter.
-    (%(backends)s::text[] IS NULL OR backend = ANY (%(backends)s::text[]))
+-- not filter. `caller` is whose asks are listed.
+    caller = %(caller)s
+AND (%(backends)s::text[] IS NULL OR backend = ANY (%(backends)s::text[]))
 AND (%(machines)s::text[] IS NULL OR machine = ANY (%(machines)s::text[]))
 AND (%(statuses)s::text[] IS NULL OR status = ANY (%(statuses)s::text[]))
 AND (%(conversation_id)s::uuid IS NULL OR conversation_id = %(conversation_id)s::uuid)
@@ -81,11 +82,11 @@ UPDATE asks SET terms = %(terms)s::integer[], analysis = %(analysis)s WHERE id =
 -- name: list_events
 SELECT seq, type, since, at, data
 FROM ask_events
-WHERE ask_id = %(id)s AND seq > %(after)s
+WHERE ask_id = (SELECT id FROM asks WHERE id = %(id)s AND caller = %(caller)s) AND seq > %(after)s
 ORDER BY seq;
 
 -- name: delete_ask
-DELETE FROM asks WHERE id = %(id)s;
+DELETE FROM asks WHERE id = %(id)s AND caller = %(caller)s;
 
 -- name: unfinished_owners
 SELECT DISTINCT owner FROM asks WHERE finished_at IS NULL AND owner <> %(owner)s;

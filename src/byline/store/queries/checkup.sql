@@ -14,3 +14,6 @@ FROM (SELECT 1) AS always
 LEFT JOIN LATERAL (
     SELECT * FROM vector_spaces WHERE retired_at IS NULL ORDER BY id DESC LIMIT 1
 ) AS space ON true
+
+-- name: partly_read
+SELECT count(*) AS documents FROM documents WHERE warnings <> '[]'

@@ -1,4 +1,5 @@
--- Documents, their texts, passages and jobs.
+-- Documents, their texts, passages and jobs. `visible` are the collections that whoever asks may see,
+-- NULL for all.
 
 -- name: lock_file
 -- Held while a file is added or deleted by its hash, so that neither undoes the other.
@@ -8,7 +9,9 @@ SELECT pg_advisory_xact_lock(hashtextextended('byline file ' || %(sha256)s, 0))
 INSERT INTO collections (name) VALUES (%(collection)s) ON CONFLICT DO NOTHING
 
 -- name: collections
-SELECT name FROM collections ORDER BY name
+SELECT name FROM collections
+WHERE (%(visible)s::text[] IS NULL OR name = ANY (%(visible)s::text[]))
+ORDER BY name
 
 -- name: insert
 INSERT INTO documents
@@ -22,10 +25,13 @@ RETURNING *
 SELECT * FROM documents WHERE collection = %(collection)s AND sha256 = %(sha256)s FOR UPDATE
 
 -- name: get
-SELECT * FROM documents WHERE id = %(id)s
+SELECT * FROM documents
+WHERE id = %(id)s AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
 
 -- name: get_locked
-SELECT * FROM documents WHERE id = %(id)s FOR UPDATE
+SELECT * FROM documents
+WHERE id = %(id)s AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
+FOR UPDATE
 
 -- name: change_state
 UPDATE documents
@@ -49,7 +55,7 @@ UPDATE documents SET collection = %(collection)s, updated_at = now() WHERE id = 
 -- name: describe
 UPDATE documents
 SET title = coalesce(given_title, %(title)s), media_type = %(media_type)s, language = %(language)s, pages = %(pages)s,
-    passages = %(passages)s, embedded = 0, chunked_by = %(chunked_by)s
+    passages = %(passages)s, embedded = 0, chunked_by = %(chunked_by)s, warnings = %(warnings)s
 WHERE id = %(id)s
 
 -- name: write_text
@@ -59,7 +65,7 @@ ON CONFLICT (document_id) DO UPDATE SET text = EXCLUDED.text, pages = EXCLUDED.p
 -- name: text
 SELECT t.text, t.pages, d.title, d.media_type
 FROM document_texts t JOIN documents d ON d.id = t.document_id
-WHERE t.document_id = %(id)s
+WHERE t.document_id = %(id)s AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
 
 -- name: set_length
 INSERT INTO passage_length (chars_max) VALUES (%(chars_max)s)
@@ -108,11 +114,13 @@ SELECT job.id::text AS id, job.task_name AS kind, job.args ->> 'document_id' AS 
 FROM procrastinate_jobs job
 LEFT JOIN documents d ON d.id::text = job.args ->> 'document_id'
 WHERE job.status IN ('todo', 'doing', 'failed')
+  AND (%(visible)s::text[] IS NULL OR d.collection = ANY (%(visible)s::text[]))
 UNION ALL
 SELECT 'document-' || d.id, 'read_document', d.id::text, d.name, 'failed', 0, NULL,
        d.error_code, d.error_message, d.error_remedy, d.updated_at
 FROM documents d
 WHERE d.state = 'failed'
+  AND (%(visible)s::text[] IS NULL OR d.collection = ANY (%(visible)s::text[]))
   AND NOT EXISTS (SELECT FROM procrastinate_jobs job
                   WHERE job.status IN ('todo', 'doing', 'failed')
                     AND job.args ->> 'document_id' = d.id::text)

@@ -106,21 +106,35 @@ SET error_code = NULL, error_message = NULL, error_remedy = NULL, failures = 0, 
 WHERE id = %(space)s AND failures > 0
 
 -- name: job
--- All embedding as one job; no row while nothing waits.
+-- All embedding of the collections that whoever asks may see (`visible`, NULL for all) as one job; no
+-- row while nothing waits.
 SELECT 'embedding' AS id, 'embed_passages' AS kind, work.document_id::text AS document_id,
        documents.name,
        CASE WHEN space.next_try_at IS NULL THEN 'running' ELSE 'retrying' END AS state,
        coalesce(space.failures, 0) AS attempts, space.next_try_at,
        space.error_code, space.error_message, space.error_remedy,
        clock_timestamp() AS updated_at,
-       coalesce((SELECT sum(passages) FROM vector_changes WHERE space_id = space.id), 0)::bigint
-           AS done,
+       coalesce((
+           SELECT sum(passages) FROM vector_changes
+           WHERE space_id = space.id
+             AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
+       ), 0)::bigint AS done,
        coalesce((
            SELECT sum(passages) FROM (
-               SELECT passages FROM lexical_totals UNION ALL SELECT passages FROM lexical_changes
+               SELECT collection, passages FROM lexical_totals
+               UNION ALL SELECT collection, passages FROM lexical_changes
            ) AS counted
+           WHERE (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
        ), 0)::bigint AS total
-FROM (SELECT document_id FROM embedding_work ORDER BY created_at DESC, document_id LIMIT 1) AS work
+FROM (
+    SELECT document_id FROM embedding_work
+    WHERE %(visible)s::text[] IS NULL OR EXISTS (
+        SELECT FROM documents
+        WHERE documents.id = embedding_work.document_id
+          AND documents.collection = ANY (%(visible)s::text[])
+    )
+    ORDER BY created_at DESC, document_id LIMIT 1
+) AS work
 JOIN documents ON documents.id = work.document_id
 LEFT JOIN LATERAL (
     SELECT * FROM vector_spaces WHERE retired_at IS NULL ORDER BY id DESC LIMIT 1

@@ -3,7 +3,7 @@
 -- name: conditions
 -- Conditions on `documents`, for the statements below and the list of documents. A parameter that
 -- is NULL does not filter.
-    (%(in_collection)s::text IS NULL OR collection = %(in_collection)s)
+    (%(in_collections)s::text[] IS NULL OR collection = ANY (%(in_collections)s::text[]))
 AND (%(in_documents)s::uuid[] IS NULL OR id = ANY (%(in_documents)s::uuid[]))
 AND (%(of_types)s::text[] IS NULL OR media_type = ANY (%(of_types)s::text[]))
 AND (%(in_languages)s::text[] IS NULL OR language = ANY (%(in_languages)s::text[]))
@@ -28,5 +28,9 @@ AND {document} IN (SELECT id FROM documents WHERE {conditions})
 
 -- name: tags_nobody_has
 SELECT tag FROM unnest(%(with_tags)s::text[]) AS tag
-WHERE NOT EXISTS (SELECT FROM documents WHERE tags @> ARRAY[tag])
+WHERE NOT EXISTS (
+    SELECT FROM documents
+    WHERE tags @> ARRAY[tag]
+      AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
+)
 ORDER BY tag

@@ -82,11 +82,11 @@ WITH asked AS MATERIALIZED (
 ), change AS MATERIALIZED (
     SELECT passages, terms || '{}'::integer[] AS terms, counts || '{}'::integer[] AS counts
     FROM lexical_changes
-    WHERE %(collection)s::text IS NULL OR collection = %(collection)s
+    WHERE %(collections)s::text[] IS NULL OR collection = ANY (%(collections)s::text[])
 ), held AS (
     SELECT term, df FROM lexical_terms
     WHERE term = ANY (%(terms)s::integer[])
-      AND (%(collection)s::text IS NULL OR collection = %(collection)s)
+      AND (%(collections)s::text[] IS NULL OR collection = ANY (%(collections)s::text[]))
     UNION ALL
     SELECT asked.term, change.counts[place]
     FROM change CROSS JOIN asked
@@ -96,7 +96,7 @@ WITH asked AS MATERIALIZED (
 SELECT
     coalesce((
         SELECT sum(passages) FROM lexical_totals
-        WHERE %(collection)s::text IS NULL OR collection = %(collection)s
+        WHERE %(collections)s::text[] IS NULL OR collection = ANY (%(collections)s::text[])
     ), 0)::bigint + coalesce((SELECT sum(passages) FROM change), 0)::bigint AS passages,
     coalesce((SELECT sum(passages) FROM lexical_totals), 0)::bigint
         + coalesce((SELECT sum(passages) FROM lexical_changes), 0)::bigint AS everywhere,
@@ -114,7 +114,7 @@ FROM (
     SELECT passage_id, weights <#> %(weights)s::sparsevec AS less
     FROM lexical_passages
     WHERE ({gathered})
-      AND (%(collection)s::text IS NULL OR collection = %(collection)s)
+      AND (%(collections)s::text[] IS NULL OR collection = ANY (%(collections)s::text[]))
       AND (NOT (SELECT EXISTS (SELECT FROM stored_documents WHERE removed_at IS NOT NULL))
            OR document_id NOT IN (SELECT id FROM stored_documents WHERE removed_at IS NOT NULL))
       {within}
@@ -149,7 +149,7 @@ CROSS JOIN LATERAL (
     SELECT passage_id, document_id, weights <#> %(weights)s::sparsevec AS less
     FROM lexical_passages
     WHERE terms @> sought.terms::integer[]
-      AND (%(collection)s::text IS NULL OR collection = %(collection)s)
+      AND (%(collections)s::text[] IS NULL OR collection = ANY (%(collections)s::text[]))
       AND document_id NOT IN (SELECT id FROM stored_documents WHERE removed_at IS NOT NULL)
       {within}
     ORDER BY less, passage_id
@@ -176,7 +176,9 @@ weights <#> %(weights)s::sparsevec < 0
 AND NOT terms && %(excluded)s::integer[]
 
 -- name: known_collections
-SELECT name FROM collections ORDER BY name;
+SELECT name FROM collections
+WHERE %(visible)s::text[] IS NULL OR name = ANY (%(visible)s::text[])
+ORDER BY name;
 
 -- name: lock_rebuild
 SELECT pg_advisory_xact_lock(hashtextextended('byline: rebuild lexical index', 0));

@@ -25,6 +25,7 @@ SELECT passages.id AS passage_id, passages.document_id, documents.name, document
        0::float8 AS score, passages.ordinal
 FROM passages JOIN documents ON documents.id = passages.document_id
 WHERE passages.document_id = %(document_id)s
+  AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
   AND passages.ordinal >= %(first)s
   AND (%(page)s::integer IS NULL OR passages.page >= %(page)s)
 ORDER BY passages.ordinal
@@ -38,6 +39,7 @@ SELECT passages.id AS passage_id, passages.document_id, documents.name, document
        passages.ordinal
 FROM passages JOIN documents ON documents.id = passages.document_id
 WHERE passages.document_id = %(document_id)s
+  AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
   AND passages.text ILIKE ANY (%(patterns)s::text[])
 ORDER BY (passages.text ILIKE %(whole)s) DESC, score DESC, passages.ordinal
 LIMIT %(limit)s;

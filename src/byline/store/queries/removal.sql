@@ -1,8 +1,13 @@
 -- Documents that were removed and can still be restored. The view `documents` leaves them out.
+-- `visible` are the collections that whoever asks may see, NULL for all.
 
 -- name: lock
--- Ordered, as in every statement that locks several documents, so that two cannot deadlock.
-SELECT id FROM stored_documents WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id FOR UPDATE
+-- What the caller may see of them. Ordered, as in every statement that locks several documents, so
+-- that two cannot deadlock.
+SELECT id FROM stored_documents
+WHERE id = ANY (%(ids)s::uuid[]) AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
+ORDER BY id
+FOR UPDATE
 
 -- name: hide
 UPDATE stored_documents SET removed_at = now()
@@ -20,6 +25,7 @@ RETURNING *
 -- name: hidden
 SELECT *, removed_at + make_interval(secs => %(undo_s)s) AS until FROM stored_documents
 WHERE removed_at IS NOT NULL AND (%(ids)s::uuid[] IS NULL OR id = ANY (%(ids)s::uuid[]))
+  AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
 ORDER BY removed_at DESC, id
 LIMIT %(limit)s
 
@@ -37,7 +43,9 @@ WHERE collection = %(collection)s AND sha256 = %(sha256)s AND removed_at IS NOT 
 FOR UPDATE
 
 -- name: get_locked
-SELECT * FROM stored_documents WHERE id = %(id)s FOR UPDATE
+SELECT * FROM stored_documents
+WHERE id = %(id)s AND (%(visible)s::text[] IS NULL OR collection = ANY (%(visible)s::text[]))
+FOR UPDATE
 
 -- name: delete
 DELETE FROM stored_documents WHERE id = %(id)s

@@ -10,17 +10,17 @@ SELECT id, fingerprint, dimensions, is_current,
        coalesce((
            SELECT sum(passages) FROM vector_changes
            WHERE space_id = vector_spaces.id
-             AND (%(collection)s::text IS NULL OR collection = %(collection)s)
+             AND (%(collections)s::text[] IS NULL OR collection = ANY (%(collections)s::text[]))
        ), 0)::bigint AS vectors,
        coalesce((
            SELECT sum(passages) FROM vector_changes WHERE space_id = vector_spaces.id
        ), 0)::bigint AS all_vectors,
        coalesce((
            SELECT sum(passages) FROM lexical_totals
-           WHERE %(collection)s::text IS NULL OR collection = %(collection)s
+           WHERE %(collections)s::text[] IS NULL OR collection = ANY (%(collections)s::text[])
        ), 0)::bigint + coalesce((
            SELECT sum(passages) FROM lexical_changes
-           WHERE %(collection)s::text IS NULL OR collection = %(collection)s
+           WHERE %(collections)s::text[] IS NULL OR collection = ANY (%(collections)s::text[])
        ), 0)::bigint AS passages
 FROM vector_spaces
 WHERE retired_at IS NULL
@@ -100,9 +100,9 @@ SELECT set_config('hnsw.ef_search', %(ef_search)s::text, true),
        set_config('hnsw.iterative_scan', 'relaxed_order', true),
        set_config('hnsw.max_scan_tuples', %(scanned_max)s::text, true)
 
--- name: in_collection
+-- name: in_collections
 SELECT coalesce(sum(passages), 0)::bigint AS vectors FROM vector_changes
-WHERE space_id = {space} AND collection = %(collection)s
+WHERE space_id = {space} AND collection = ANY (%(collections)s::text[])
 
 -- name: nearest
 -- `IS TRUE` makes the planner test the condition on documents row by row on what the graph finds.

@@ -79,6 +79,9 @@ class Facts:
     def __iter__(self) -> Iterator[Fact]:
         return iter(self._facts)
 
+    def __bool__(self) -> bool:
+        return bool(self._facts)
+
     def contains(self, fact: Fact) -> bool:
         """Return whether one equals `fact` or is more precise (`May 1, 2024` for `May 2024`)."""
         match fact:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Final
 
 from byline.text.stop_words import INFLECTED_KO
-from byline.verify.claim_words import NOT_NAMES, OPENERS_EN, PEOPLES
+from byline.verify.claim_words import NOT_NAMES, OPENERS_EN
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|[가-힣]+")
 _BETWEEN: Final = re.compile(r"(?:[\s.]|, )*(?:(?:of|the|de|von|van|der|and|la|le|du|al)\s+){0,2}")
@@ -56,11 +56,10 @@ class Name:
 
 
 def fold_word(word: str) -> str:
-    """Return a word without accents, possessive and case; peoples become their countries."""
+    """Return a word without accents, possessive and case."""
     bare = unicodedata.normalize("NFKD", word.casefold().removesuffix("'s").removesuffix("'"))
     bare = "".join(c for c in bare if not unicodedata.combining(c)) if not bare.isascii() else bare
-    bare = unicodedata.normalize("NFC", bare)
-    return PEOPLES.get(bare, bare)
+    return unicodedata.normalize("NFC", bare)
 
 
 def names_in(text: str) -> list[Name]:
@@ -116,8 +115,6 @@ _DOTTED: Final = re.compile(r"\b(?:[A-Z]\.){2,}")
 
 def _capitalised(text: str) -> Iterator[Name]:
     words = list(_WORD.finditer(text))
-    if _is_title_case(text):
-        return
     run, last_end = 0, -1
     for index, match in enumerate(words):
         word = match.group()
@@ -142,12 +139,6 @@ def _begins_sentence(text: str, at: int) -> bool:
     while at > lead and text[at - 1] in _OPENING:
         at -= 1
     return lead == 0 or text[at - 1] in ".!?:"
-
-
-def _is_title_case(text: str) -> bool:
-    """Return whether `text` is a heading in title case, in which names cannot be recognised."""
-    words = [word for word in _WORD.findall(text) if len(word) > 3 and word.isascii()]
-    return len(words) > 3 and sum(word[0].isupper() for word in words) > 0.8 * len(words)
 
 
 def _korean(text: str) -> Iterator[Name]:

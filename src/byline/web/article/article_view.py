@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from byline.ask.history.markdown_export import ask_markdown
 from byline.domain.asks import StoredAsk
+from byline.domain.documents import Document
 from byline.domain.formats import has_page_pictures
 from byline.errors import NotFound
 from byline.web import page_forms
@@ -28,13 +29,14 @@ class AnswerPages:
         self.parts = parts
         self.renderer = renderer
 
-    def routes(self) -> list[PageRoute]:
+    @classmethod
+    def routes(cls) -> list[PageRoute]:
         """Path, handler, method."""
         one = "/asks/{ask_id}"
         return [
-            (one, self.answer, "GET"),
-            (f"{one}/markdown", self.markdown, "GET"),
-            (f"{one}/sources/{{number}}", self.source, "GET"),
+            (one, cls.answer, "GET"),
+            (f"{one}/markdown", cls.markdown, "GET"),
+            (f"{one}/sources/{{number}}", cls.source, "GET"),
         ]
 
     async def answer(self, request: Request) -> Response:
@@ -42,9 +44,11 @@ class AnswerPages:
         page_forms.read_parameters(request, set())
         stored = await self._stored_ask(request)
         turn = await turn_now(self.parts, stored)
-        gone = await self._removed_documents(turn["sources"])
+        documents = await self._documents_behind(turn["sources"])
         for source in turn["sources"]:
-            source["gone"] = source["document_id"] in gone
+            document = documents[source["document_id"]]
+            source["gone"] = document is None
+            source["warnings"] = document.warnings if document else ()
         view = {
             "turn": turn,
             "offer": await form_choices(self.parts),
@@ -69,6 +73,7 @@ class AnswerPages:
         except NotFound:
             view["source"] = {**source, "gone": True}
         else:
+            view["source"] = {**source, "warnings": document.warnings}
             marked = source["marked"]
             if has_page_pictures(document.media_type) and marked["page"]:
                 place = f"start={marked['start']}&end={marked['end']}"
@@ -81,15 +86,17 @@ class AnswerPages:
     async def _stored_ask(self, request: Request) -> StoredAsk:
         return await self.parts.asks.get(request.path_params["ask_id"])
 
-    async def _removed_documents(self, sources: Iterable[Mapping[str, Any]]) -> Collection[str]:
-        """Which of the documents behind an answer have been removed since."""
-        gone = set()
+    async def _documents_behind(
+        self, sources: Iterable[Mapping[str, Any]]
+    ) -> Mapping[str, Document | None]:
+        """The documents behind an answer by their ids; None for one that was removed since."""
+        documents: dict[str, Document | None] = {}
         for document_id in {source["document_id"] for source in sources}:
             try:
-                await self.parts.library.get(document_id)
+                documents[document_id] = await self.parts.library.get(document_id)
             except NotFound:
-                gone.add(document_id)
-        return gone
+                documents[document_id] = None
+        return documents
 
     async def _window(
         self, document_id: str, marked: Mapping[str, int]

@@ -52,7 +52,8 @@ def checks(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
             "number": number,
             "text": _words(text[sentence["start"] : sentence["end"]]),
             "support": sentence["support"],
-            "why": sentence.get("why", ""),
+            "reason": sentence["reason"],
+            "arguments": sentence["arguments"],
         }
         for number, sentence in enumerate(answer.get("sentences", ()), start=1)
         if text and sentence["support"] != "not_needed"
@@ -63,7 +64,7 @@ def sources(
     found: Iterable[Mapping[str, Any]], cited: Mapping[int, Sequence[Mapping[str, Any]]]
 ) -> list[dict[str, Any]]:
     """Each source with its `quotes` (the cited ones, else the excerpt) and the span to mark, with
-    its page. The caller sets `gone` if the document was removed."""
+    its page. The caller sets `gone` if the document was removed, and its reading `warnings`."""
     return [_source(source, cited.get(source["n"], ())) for source in found]
 
 
@@ -89,4 +90,4 @@ def _source(source: Mapping[str, Any], citations: Sequence[Mapping[str, Any]]) -
     if together - start <= MARKED_CHARS_MAX:
         end = max(end, together)
     marked = {"start": start, "end": end, "page": first["page"]}
-    return {**source, "quotes": quotes, "marked": marked, "gone": False}
+    return {**source, "quotes": quotes, "marked": marked, "gone": False, "warnings": ()}

@@ -31,15 +31,16 @@ class AskPages:
         self.parts = parts
         self.renderer = renderer
 
-    def routes(self) -> list[PageRoute]:
+    @classmethod
+    def routes(cls) -> list[PageRoute]:
         """Path, handler, method."""
         return [
-            ("/", self.front, "GET"),
-            ("/ask", self.ask, "POST"),
-            ("/asks/{ask_id}/cancel", self.cancel, "POST"),
-            ("/compare", self.compare, "GET"),
-            ("/compare", self.ask_both, "POST"),
-            ("/compare/{left}/{right}", self.both, "GET"),
+            ("/", cls.front, "GET"),
+            ("/ask", cls.ask, "POST"),
+            ("/asks/{ask_id}/cancel", cls.cancel, "POST"),
+            ("/compare", cls.compare, "GET"),
+            ("/compare", cls.ask_both, "POST"),
+            ("/compare/{left}/{right}", cls.both, "GET"),
         ]
 
     async def front(self, request: Request) -> Response:

@@ -26,15 +26,16 @@ class ConversationPages:
         self.asks = parts.asks
         self.http = parts.http
 
-    def routes(self) -> list[PageRoute]:
+    @classmethod
+    def routes(cls) -> list[PageRoute]:
         """Path, handler, method."""
         one = "/conversations/{conversation_id}"
         return [
-            (one, self.one, "GET"),
-            (f"{one}/ask", self.follow_up, "POST"),
-            (f"{one}/rename", self.rename, "POST"),
-            (f"{one}/remove", self.remove, "POST"),
-            ("/asks/{ask_id}/follow-up", self.go_on, "POST"),
+            (one, cls.one, "GET"),
+            (f"{one}/ask", cls.follow_up, "POST"),
+            (f"{one}/rename", cls.rename, "POST"),
+            (f"{one}/remove", cls.remove, "POST"),
+            ("/asks/{ask_id}/follow-up", cls.go_on, "POST"),
         ]
 
     async def one(self, request: Request) -> Response:

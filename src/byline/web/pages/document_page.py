@@ -29,13 +29,14 @@ class DocumentPages:
         self.parts = parts
         self.renderer = renderer
 
-    def routes(self) -> list[PageRoute]:
+    @classmethod
+    def routes(cls) -> list[PageRoute]:
         """Path, handler, method."""
         one = "/documents/{document_id}"
         return [
-            (one, self.one, "GET"),
-            (f"{one}/change", self.change, "POST"),
-            (f"{one}/restore", self.restore, "POST"),
+            (one, cls.one, "GET"),
+            (f"{one}/change", cls.change, "POST"),
+            (f"{one}/restore", cls.restore, "POST"),
         ]
 
     async def one(self, request: Request) -> Response:

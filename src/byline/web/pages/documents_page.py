@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -32,16 +33,17 @@ class DocumentListPages:
         self.parts = parts
         self.renderer = renderer
 
-    def routes(self) -> list[PageRoute]:
+    @classmethod
+    def routes(cls) -> list[PageRoute]:
         """Path, handler, method."""
         one = "/documents/{document_id}"
         return [
-            ("/documents", self.all, "GET"),
-            ("/documents", self.add, "POST"),
-            ("/documents/remove", self.remove_some, "POST"),
-            ("/documents/restore", self.restore_some, "POST"),
-            (f"{one}/remove", self.remove, "POST"),
-            (f"{one}/retry", self.retry, "POST"),
+            ("/documents", cls.all, "GET"),
+            ("/documents", cls.add, "POST"),
+            ("/documents/remove", cls.remove_some, "POST"),
+            ("/documents/restore", cls.restore_some, "POST"),
+            (f"{one}/remove", cls.remove, "POST"),
+            (f"{one}/retry", cls.retry, "POST"),
         ]
 
     async def all(self, request: Request) -> Response:
@@ -123,7 +125,8 @@ class DocumentListPages:
         view = {
             "page": page,
             "list_query": wanted,
-            "groups": counted_groups(await catalogue.counts(filters, choice)),
+            "groups": counted_groups(await catalogue.counts(filters, replace(choice, warned=None))),
+            "warned": await catalogue.warned(filters, choice),
             "facets": facets,
             "types": short_types(facets.types),
             "sorts": list(type(choice.sort)),

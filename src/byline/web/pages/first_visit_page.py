@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from byline.backend.llama_cpp import bundled_model
-from byline.config.schema import LlamaCppBackend, QuotesBackend
 from byline.domain.connection_tests import (
     ConfigurationProposal,
     ConnectionTest,
@@ -61,12 +60,13 @@ class FirstVisitPages:
         self.parts = parts
         self.renderer = renderer
 
-    def routes(self) -> list[PageRoute]:
+    @classmethod
+    def routes(cls) -> list[PageRoute]:
         """Path, handler, method."""
         return [
-            ("/start", self.start, "GET"),
-            ("/start", self.test, "POST"),
-            ("/start/samples", self.add_samples, "POST"),
+            ("/start", cls.start, "GET"),
+            ("/start", cls.test, "POST"),
+            ("/start/samples", cls.add_samples, "POST"),
         ]
 
     async def start(self, request: Request) -> Response:
@@ -107,7 +107,7 @@ class FirstVisitPages:
         view: dict[str, Any] = {
             "form": {name: tested.form.get(name, "") for name in FIELDS},
             "tested": tested,
-            "quotes": [n for n, one in backends.items() if isinstance(one, QuotesBackend)],
+            "quotes": [n for n, one in backends.items() if one.model is None],
             "tiny": _tiny(self.parts),
             "named": [n for n in backends if n not in ("quotes", "tiny")],
             "file": self.parts.trials.file,
@@ -122,6 +122,6 @@ def _tiny(parts: PageParts) -> str:
     """The state of the small model: `ready`, `missing` (not installed), or `off` (the configuration
     has no such backend)."""
     tiny = parts.config.backends.get("tiny")
-    if not isinstance(tiny, LlamaCppBackend):
+    if tiny is None or not tiny.started_by_byline:
         return "off"
-    return "ready" if tiny.model_path or bundled_model() is not None else "missing"
+    return "missing" if tiny.wants_bundled_model and bundled_model() is None else "ready"

@@ -38,13 +38,14 @@ class HistoryPages:
         self.parts = parts
         self.renderer = renderer
 
-    def routes(self) -> list[PageRoute]:
+    @classmethod
+    def routes(cls) -> list[PageRoute]:
         """Path, handler, method."""
         return [
-            ("/history", self.asks, "GET"),
-            ("/conversations", self.conversations, "GET"),
-            ("/asks/{ask_id}/transcript", self.transcript, "GET"),
-            ("/asks/{ask_id}/remove", self.remove, "POST"),
+            ("/history", cls.asks, "GET"),
+            ("/conversations", cls.conversations, "GET"),
+            ("/asks/{ask_id}/transcript", cls.transcript, "GET"),
+            ("/asks/{ask_id}/remove", cls.remove, "POST"),
         ]
 
     async def asks(self, request: Request) -> Response:

@@ -28,14 +28,15 @@ class MachinePages:
         self.parts = parts
         self.renderer = renderer
 
-    def routes(self) -> list[PageRoute]:
+    @classmethod
+    def routes(cls) -> list[PageRoute]:
         """Path, handler, method."""
         return [
-            ("/machines", self.all, "GET"),
-            ("/machines/now", self.now, "GET"),
-            ("/machines/{name}/probe", self.probe, "POST"),
-            ("/machines/{name}/pause", self.pause, "POST"),
-            ("/machines/{name}/resume", self.resume, "POST"),
+            ("/machines", cls.all, "GET"),
+            ("/machines/now", cls.now, "GET"),
+            ("/machines/{name}/probe", cls.probe, "POST"),
+            ("/machines/{name}/pause", cls.pause, "POST"),
+            ("/machines/{name}/resume", cls.resume, "POST"),
         ]
 
     async def all(self, request: Request) -> Response:
