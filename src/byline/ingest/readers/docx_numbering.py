@@ -86,6 +86,10 @@ class Styles:
         link = self.of(style_id).link if style_id in self._elements else None
         return link.list_id if link else None
 
+    def hiding(self) -> frozenset[str]:
+        """The ids of the styles that hide text."""
+        return frozenset(style_id for style_id in self._elements if self.of(style_id).vanish)
+
     def _read(self, style_id: str) -> Style:
         """Put a style together from the first one that it is based on to itself."""
         chain: list[str] = []
