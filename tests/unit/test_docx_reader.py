@@ -128,6 +128,13 @@ def test_a_paragraph_whose_end_was_deleted_goes_on_in_the_next(tmp_path: Path) -
     assert lines(tmp_path, body) == ["one two", "three"]
 
 
+def test_a_paragraph_whose_end_was_deleted_stays_in_its_cell(tmp_path: Path) -> None:
+    open_end = paragraph("one", "<w:rPr><w:del/></w:rPr>")
+    body = open_end + table(row(cell(open_end), cell("two")), row(cell("x"), cell("y")))
+
+    assert lines(tmp_path, body) == ["one", "one | two", "x | y"]
+
+
 def test_hidden_text_is_not_read(tmp_path: Path) -> None:
     body = (
         paragraph(run("floor price 312", "<w:vanish/>") + run("Visible offer 400"))

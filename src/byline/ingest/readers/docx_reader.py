@@ -217,6 +217,7 @@ class _Document:
                     self._paragraph(element, story, depth, into)
                 elif name == "tbl":
                     story.within_list = False
+                    into.append(Block(_taken(story)))
                     self._table(element, story, depth, into)
                 elif name == "altChunk":
                     self._miss(story.relations, relation_id(element), name)
@@ -337,6 +338,7 @@ class _Document:
             else:
                 self._read((child,), story, depth + 1, blocks)
             texts += [block.text for block in blocks]
+        texts.append(_taken(story))
         story.within_cell, story.within_list = outer, False
         return " ".join(" ".join(texts).split())
 
@@ -533,6 +535,12 @@ def _is_deleted(row: Element) -> bool:
     return any(
         local_name(one) == "del" for child in row if local_name(child) == "trPr" for one in child
     )
+
+
+def _taken(story: _Story) -> str:
+    """What was carried to the next paragraph, where no paragraph follows."""
+    carried, story.carried = story.carried, ""
+    return carried
 
 
 def _tight(texts: Iterable[str]) -> Iterator[Block]:
