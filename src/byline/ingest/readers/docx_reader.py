@@ -52,7 +52,7 @@ _MAIN: Final = "word/document.xml"
 _HEADING_CHARS_MAX: Final = 200
 _DEPTH_MAX: Final = 20
 """How deep tables and boxes inside one another are followed; what is deeper is read as words."""
-_BLOCK_BYTES: Final = 131_072
+_BLOCK_BYTES: Final = 32_768
 _COLUMNS_MAX: Final = 63  # of a table in Word
 _PAGE_NUMBER_CHARS_MAX: Final = 20
 _BLANKS: Final = re.compile(r"\s+")
@@ -329,12 +329,16 @@ class _Document:
         outer, story.within_cell, story.within_list = story.within_cell, True, False
         texts = []
         for child in cell:
+            name = local_name(child)
+            if name == "tcPr":
+                continue
             blocks: list[Block] = []
-            if local_name(child) == "p" and depth < _DEPTH_MAX:
+            if name == "p" and depth < _DEPTH_MAX:
                 mark, text, _, found = self._line(child, story)
                 texts.append(mark + text)
-                if found.hangs:
-                    self._hanging(found, story, depth + 1, blocks)
+                if not found.hangs:
+                    continue
+                self._hanging(found, story, depth + 1, blocks)
             else:
                 self._read((child,), story, depth + 1, blocks)
             texts += [block.text for block in blocks]
@@ -523,7 +527,10 @@ def _cells(row: Element) -> list[_Cell]:
 
 
 def _cell_properties(cell: Element) -> Iterable[Element]:
-    return next((child for child in cell if local_name(child) == "tcPr"), ())
+    for child in cell:
+        if local_name(child) == "tcPr":
+            return child
+    return ()
 
 
 def _span(element: Element) -> int:
