@@ -72,6 +72,33 @@ def test_a_text_document_tells_what_word_shows(tmp_path: Path) -> None:
     ]
 
 
+def test_what_a_style_hides_and_instructions_of_fields_are_passed_over(tmp_path: Path) -> None:
+    def char(kind: str) -> str:
+        return f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>'
+
+    def run(words: str, properties: str = "") -> str:
+        return f"<w:r><w:rPr>{properties}</w:rPr><w:t>{words}</w:t></w:r>"
+
+    styled, shown = '<w:rStyle w:val="x"/>', '<w:vanish w:val="0"/>'
+    field = char("begin") + run("asked") + char("separate") + run("result") + char("end")
+    parts = told(
+        tmp_path,
+        OOXML + "wordprocessingml.document",
+        {
+            "word/document.xml": "<w:document><w:body>"
+            f"<w:p>{run('a secret', styled)}{run(' seen')}</w:p>"
+            f'<w:p><w:pPr><w:pStyle w:val="y"/></w:pPr>{run("never")}'
+            f"{run('but this', shown)}</w:p>"
+            f"<w:p>{field}{run(' after')}</w:p></w:body></w:document>",
+            "word/styles.xml": '<w:styles xmlns:w="w"><w:style w:type="character" w:styleId="x">'
+            '<w:rPr><w:vanish/></w:rPr></w:style><w:style w:type="paragraph" w:styleId="z">'
+            '<w:rPr><w:vanish/></w:rPr></w:style><w:style w:type="paragraph" w:styleId="y">'
+            '<w:basedOn w:val="z"/></w:style></w:styles>',
+        },
+    )
+    assert parts == [WitnessPart(("seen", "but this", "result after"))]
+
+
 def test_slides_come_as_they_are_shown_with_their_notes(tmp_path: Path) -> None:
     def slide(words: str) -> str:
         number = '<a:fld type="slidenum"><a:t>3</a:t></a:fld>'

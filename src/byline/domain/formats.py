@@ -25,6 +25,7 @@ class Reader(StrEnum):
     OFFICE = "office"
     IMAGE = "image"
     TIFF = "tiff"
+    DOCX = "docx"
     WORKBOOK = "workbook"
     XLS = "xls"
     ODS = "ods"
@@ -100,7 +101,7 @@ FORMATS: Final = (
     Format("application/haansofthwpx", "hwpx", Reader.HWPX, _PROSE,
            member="Contents/section0.xml"),
     Format("application/msword", "doc", Reader.OFFICE, _PROSE),
-    Format(_OOXML + "wordprocessingml.document", "docx", Reader.OFFICE, _PROSE,
+    Format(_OOXML + "wordprocessingml.document", "docx", Reader.DOCX, _PROSE,
            member="word/document.xml"),
     Format("application/vnd.ms-excel", "xls", Reader.XLS),
     Format(_OOXML + "spreadsheetml.sheet", "xlsx", Reader.WORKBOOK, member="xl/workbook.xml"),

@@ -100,6 +100,7 @@ _MAIL_FIELD: Final = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _MAILBOX: Final = re.compile(rb"\AFrom \S[^\r\n]*+(?<=\d{4})\r?\n[A-Za-z][A-Za-z-]*+:[ \t]")
+_MAIN_PART_NUMBER: Final = re.compile(r"(?<=^word/document)\d+(?=\.xml$)")
 _HTML: Final = re.compile(r"<(?:!doctype\s+html|html|head|body)[\s>]", re.IGNORECASE)
 
 
@@ -244,6 +245,8 @@ def _format_in_zip(names: set[str], mark: str, suffix: str) -> Format | None:
         return format_of("application/haansofthwpx")
     if mark.startswith("application/vnd.oasis.opendocument."):
         return format_of(mark.removesuffix("-template"))
+    # Some programs number the main part: word/document2.xml.
+    names = names | {_MAIN_PART_NUMBER.sub("", name) for name in names}
     told = next((one for one in FORMATS if one.member and one.member in names), None)
     if told is not None:
         return told

@@ -17,6 +17,7 @@ from byline.domain.formats import Format, Reader, Trait, format_of
 from byline.errors import ExtractionFailed
 from byline.ingest.format_detection import HEAD_BYTES, corrupt, format_of_file, format_of_text
 from byline.ingest.passages.numbered_headings import outline
+from byline.ingest.readers.docx_reader import read_docx
 from byline.ingest.readers.encoding import decode
 from byline.ingest.readers.html_reader import read_epub, read_html
 from byline.ingest.readers.hwp_reader import read_hwp
@@ -107,6 +108,8 @@ def _read_by(
             return read_epub(path, kind)
         case Reader.TIFF:
             return read_tiff(path, kind, ocr)
+        case Reader.DOCX:
+            return read_docx(path, kind, limits.text_chars_max)
         case Reader.WORKBOOK | Reader.XLS | Reader.ODS:
             return _SHEET_READERS[kind.reader](path, kind, limits.text_chars_max)
         case Reader.HWP | Reader.HWPX:

@@ -7,35 +7,28 @@ read and named as hidden. Cell notes, text boxes and the titles of charts belong
 from __future__ import annotations
 
 import math
-import posixpath
 import re
 import zipfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 from xml.etree import ElementTree
 
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import Format
 from byline.ingest.format_detection import corrupt
 from byline.ingest.readers.number_formats import BUILT_IN, GENERAL, NumberFormat, number_format
+from byline.ingest.readers.ooxml_package import (
+    UNREADABLE,
+    Package,
+    drawn_paragraphs,
+    is_true,
+    local,
+    relation_id,
+)
 from byline.ingest.readers.sheet_rows import Merge, Sheet, sheet_blocks, squeezed
 from byline.ingest.readers.text_blocks import Block, assemble
-
-UNREADABLE: Final = (
-    zipfile.BadZipFile,
-    ElementTree.ParseError,
-    zlib.error,
-    EOFError,
-    KeyError,
-    NotImplementedError,  # a way of packing that the standard library does not have
-    OSError,
-    RuntimeError,  # a part that is packed with a password
-    ValueError,
-)
-"""What reading a damaged archive of XML can raise."""
 
 _REFERENCE: Final = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})")
 _RANGE: Final = re.compile(rf"{_REFERENCE.pattern}:{_REFERENCE.pattern}")
@@ -55,19 +48,11 @@ def read_workbook(path: Path, kind: Format, text_chars_max: int) -> ExtractedTex
         raise corrupt("Excel workbook") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Relation:
-    kind: str
-    """The last word of its type: `worksheet`, `comments`, `drawing` …"""
-    target: str
-
-
 class _Workbook:
     """A workbook while it is read."""
 
     def __init__(self, archive: zipfile.ZipFile, text_chars_max: int) -> None:
-        self._archive = archive
-        self._names = {name.lower(): name for name in archive.namelist()}
+        self._package = Package(archive)
         self._left_chars = text_chars_max
         self._strings: Sequence[str] = ()
         self._formats: Sequence[NumberFormat] = ()
@@ -76,15 +61,15 @@ class _Workbook:
 
     def read(self, kind: Format) -> ExtractedText:
         """Read every sheet. Raises one of `UNREADABLE` if the workbook itself is damaged."""
-        main = self._names["xl/workbook.xml"]
-        relations = self._relations(main)
+        main = self._package.part("xl/workbook.xml") or ""
+        relations = self._package.relations(main)
         sheets: list[tuple[str, bool, str]] = []
-        for element in self._elements(main):
-            tag = _local(element.tag)
+        for element in self._package.elements(main):
+            tag = local(element.tag)
             if tag == "workbookPr":
-                self._since_1904 = _is_true(element.get("date1904"))
+                self._since_1904 = is_true(element.get("date1904"))
             elif tag == "sheet":
-                relation = relations.get(_relation_id(element))
+                relation = relations.get(relation_id(element))
                 if relation is not None and relation.kind in ("worksheet", "chartsheet"):
                     is_hidden = element.get("state", "visible") != "visible"
                     sheets.append((element.get("name", ""), is_hidden, relation.target))
@@ -97,7 +82,7 @@ class _Workbook:
         # The names of sheets alone are no text.
         is_empty = all(block.level for block in blocks)
         extracted = assemble(
-            () if is_empty else blocks, title=self._title(), media_type=kind.media_type
+            () if is_empty else blocks, title=self._package.title(), media_type=kind.media_type
         )
         return replace(extracted, warnings=tuple(self._warnings))
 
@@ -117,9 +102,9 @@ class _Workbook:
     def _cells(self, sheet: Sheet, part: str) -> int:
         """Read the cells; return how many formulas have no result stored, and so show nothing."""
         without_result = number = 0
-        with self._open(part) as stream:
+        with self._package.open(part) as stream:
             for _, element in ElementTree.iterparse(stream, events=("end",)):
-                tag = _local(element.tag)
+                tag = local(element.tag)
                 if tag == "row":
                     said = element.get("r", "")
                     number = int(said) if said.isdecimal() else number + 1
@@ -152,7 +137,7 @@ class _Workbook:
         """What a cell shows; None for a formula whose result the file does not have."""
         value, formula = None, False
         for child in cell:
-            match _local(child.tag):
+            match local(child.tag):
                 case "v":
                     value = child.text
                 case "is":
@@ -194,11 +179,11 @@ class _Workbook:
 
     def _beside(self, sheet: Sheet, part: str) -> None:
         """Read the notes, text boxes and charts of a sheet."""
-        relations = self._relations(part).values()
+        relations = self._package.relations(part).values()
         threads = [one.target for one in relations if one.kind == "threadedComment"]
         for comments in threads or [one.target for one in relations if one.kind == "comments"]:
-            for element in self._elements(comments):
-                if _local(element.tag) in ("comment", "threadedComment"):
+            for element in self._package.elements(comments):
+                if local(element.tag) in ("comment", "threadedComment"):
                     found = _REFERENCE.fullmatch(element.get("ref", ""))
                     if found and (note := squeezed(_rich_text(element))):
                         place = int(found[2]), _column(found[1])
@@ -206,26 +191,26 @@ class _Workbook:
                         sheet.notes[place] = f"{known} / {note}" if known else note
         for drawing in [one.target for one in relations if one.kind == "drawing"]:
             sheet.boxes += self._drawing_texts(drawing)
-            charts = self._relations(drawing).values()
+            charts = self._package.relations(drawing).values()
             for chart in [one.target for one in charts if one.kind == "chart"]:
                 sheet.boxes += self._chart_texts(chart)
 
     def _drawing_texts(self, part: str) -> Iterator[str]:
-        for element in self._elements(part):
-            if _local(element.tag) == "txBody" and (text := paragraphs(element)):
+        for element in self._package.elements(part):
+            if local(element.tag) == "txBody" and (text := drawn_paragraphs(element)):
                 yield text
 
     def _chart_texts(self, part: str) -> Iterator[str]:
         """The title of a chart and the titles of its axes; its figures stand in cells."""
-        for element in self._elements(part):
-            if _local(element.tag) == "title" and (text := paragraphs(element)):
+        for element in self._package.elements(part):
+            if local(element.tag) == "title" and (text := drawn_paragraphs(element)):
                 yield text
 
     def _shared_strings(self, part: str) -> list[str]:
         texts = []
-        with self._open(part) as stream:
+        with self._package.open(part) as stream:
             for _, element in ElementTree.iterparse(stream, events=("end",)):
-                if _local(element.tag) == "si":
+                if local(element.tag) == "si":
                     texts.append(squeezed(_rich_text(element)))
                     element.clear()
         return texts
@@ -233,70 +218,24 @@ class _Workbook:
     def _cell_formats(self, part: str) -> list[NumberFormat]:
         codes: dict[int, str] = dict(BUILT_IN)
         formats: list[NumberFormat] = []
-        root = self._root(part)
+        root = self._package.root(part)
         for element in root.iter():
-            if _local(element.tag) == "numFmt" and element.get("numFmtId", "").isdecimal():
+            if local(element.tag) == "numFmt" and element.get("numFmtId", "").isdecimal():
                 codes[int(element.get("numFmtId", ""))] = element.get("formatCode", GENERAL)
         for group in root:
-            if _local(group.tag) == "cellXfs":
+            if local(group.tag) == "cellXfs":
                 for element in group:
                     number = element.get("numFmtId", "0")
                     code = codes.get(int(number) if number.isdecimal() else 0, GENERAL)
                     formats.append(number_format(code))
         return formats
 
-    def _title(self) -> str:
-        part = self._names.get("docprops/core.xml")
-        if part is None:
-            return ""
-        try:
-            titles = [e.text for e in self._elements(part) if _local(e.tag) == "title"]
-        except UNREADABLE:
-            return ""
-        return (titles[0] or "") if titles else ""
-
-    def _relations(self, part: str) -> Mapping[str, _Relation]:
-        folder, name = posixpath.split(part)
-        known = self._names.get(f"{folder}/_rels/{name}.rels".lower())
-        found = {}
-        for element in self._elements(known) if known else ():
-            if _local(element.tag) == "Relationship" and element.get("TargetMode") != "External":
-                target = posixpath.normpath(posixpath.join("/", folder, element.get("Target", "")))
-                kind = element.get("Type", "").rpartition("/")[2]
-                if actual := self._names.get(target.lstrip("/").lower()):
-                    found[element.get("Id", "")] = _Relation(kind, actual)
-        return found
-
-    def _elements(self, part: str) -> Iterator[ElementTree.Element]:
-        yield from self._root(part).iter()
-
-    def _root(self, part: str) -> ElementTree.Element:
-        with self._open(part) as stream:
-            return ElementTree.parse(stream).getroot()
-
-    def _open(self, part: str) -> IO[bytes]:
-        return self._archive.open(part)
-
-
-def paragraphs(element: ElementTree.Element) -> str:
-    """Return the text of DrawingML paragraphs, one a line."""
-    lines = []
-    for paragraph in element.iter():
-        if _local(paragraph.tag) == "p":
-            pieces = (
-                (piece.text or "") if _local(piece.tag) == "t" else "\n"
-                for piece in paragraph.iter()
-                if _local(piece.tag) in ("t", "br")
-            )
-            lines.append("".join(pieces).strip())
-    return "\n".join(line for line in lines if line)
-
 
 def _rich_text(element: ElementTree.Element) -> str:
     """The text of a string item or note, without the readings (furigana) above it."""
     pieces: list[str] = []
     for child in element:
-        match _local(child.tag):
+        match local(child.tag):
             case "t":
                 pieces.append(child.text or "")
             case "r" | "text":
@@ -307,19 +246,6 @@ def _rich_text(element: ElementTree.Element) -> str:
 def _unescaped(text: str) -> str:
     """The text with `_x000D_` and the like as the characters they stand for."""
     return _XML_PREFIXED.sub(lambda m: chr(int(m[1], 16)), text) if "_x" in text else text
-
-
-def _local(tag: object) -> str:
-    """A tag without its namespace; strict files have others than usual ones."""
-    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
-def _relation_id(element: ElementTree.Element) -> str:
-    return next((v for name, v in element.items() if name.endswith("}id")), "")
-
-
-def _is_true(value: str | None) -> bool:
-    return (value or "").lower() in ("1", "true", "on")
 
 
 _COLUMNS: Final[dict[str, int]] = {}

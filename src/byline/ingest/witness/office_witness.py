@@ -7,9 +7,13 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
+from xml.etree import ElementTree
 
+from byline.ingest.readers.docx_numbering import Styles
+from byline.ingest.readers.ooxml_package import UNREADABLE
 from byline.ingest.witness.witness_parts import WitnessPart
 from byline.ingest.witness.xml_paragraphs import (
     Grammar,
@@ -26,7 +30,7 @@ _WORD: Final = Grammar(
     # Deleted, moved away, said a second time for older programs; formulas are written otherwise.
     skipped=frozenset({"del", "moveFrom", "Fallback", "oMath"}),
     runs=frozenset({"r"}),
-    hiders=frozenset({"vanish"}),
+    hiders=frozenset({"vanish", "fldChar"}),
 )
 _DRAWING: Final = Grammar(
     paragraphs=frozenset({"p", "text"}),
@@ -73,13 +77,25 @@ _RELATION_ID: Final = re.compile(r"""\w+:id\s*=\s*["']([^"']+)""")
 def docx_parts(path: Path) -> Iterator[WitnessPart]:
     """The paragraphs of a text document, then its headers, footers, notes and comments."""
     with zipfile.ZipFile(path) as archive:
+        hiding = _hiding_styles(archive)
+        styled = {"pStyle", "rStyle"} if hiding else set()
+        grammar = replace(_WORD, hiders=_WORD.hiders | styled, hiding_styles=hiding)
         found = [(name, _WORD_PART.fullmatch(name)) for name in archive.namelist()]
         for name, part in sorted(found, key=lambda one: (one[0] != "word/document.xml", one[0])):
             if part is None:
                 continue
-            lines = _lines(archive, name, _WORD)
+            lines = _lines(archive, name, grammar)
             yield WitnessPart(lines, name="" if part[1] else part[2], beside=not part[1])
         yield from _drawn(archive)
+
+
+def _hiding_styles(archive: zipfile.ZipFile) -> frozenset[str]:
+    """The ids of the styles that hide text; none where the styles cannot be read."""
+    try:
+        raw = archive.read("word/styles.xml")
+        return Styles(ElementTree.fromstring(raw)).hiding() if b"vanish" in raw else frozenset()
+    except UNREADABLE:
+        return frozenset()
 
 
 def pptx_parts(path: Path) -> Iterator[WitnessPart]:

@@ -42,7 +42,8 @@ class XmlTag(NamedTuple):
 class Grammar:
     """Which elements say what: `paragraphs` are lines, of what is in `texts` (None: all that is in
     a paragraph); `blanks` stand for a space; what is in `skipped` is not shown. `divisions` begin a
-    part of the document; `runs` are hidden by a `hiders` in them."""
+    part of the document; `runs` are hidden by a `hiders` in them, by one of `hiding_styles`, or by
+    standing among the instructions of a field."""
 
     paragraphs: frozenset[str]
     texts: frozenset[str] | None
@@ -51,6 +52,7 @@ class Grammar:
     divisions: frozenset[str] = frozenset()
     runs: frozenset[str] = frozenset()
     hiders: frozenset[str] = frozenset()
+    hiding_styles: frozenset[str] = frozenset()
 
     def patterns(self) -> tuple[_Pattern, _Pattern]:
         """What finds the tags that matter where nothing is hidden, and where something is."""
@@ -68,6 +70,10 @@ class _Place:
     lines: list[list[str]] = field(default_factory=list)
     skips: list[str] = field(default_factory=list)
     hidden: bool = False
+    hides_runs: bool = False
+    """The style of the paragraph hides its runs."""
+    fields: list[bool] = field(default_factory=list)
+    """The fields that are open: whether each has come to its result."""
 
     def take(self, text: str) -> None:
         """Add characters to the innermost paragraph."""
@@ -117,7 +123,9 @@ def paragraphs(stream: IO[bytes], grammar: Grammar) -> Iterator[str | XmlTag]:
     shown, hiding = grammar.patterns()
     texts, is_mixed = grammar.texts or frozenset(), grammar.texts is None
     for block in text_blocks(stream, "<"):
-        may_hide = place.hidden or any(name in block for name in grammar.hiders)
+        may_hide = (
+            place.hidden or bool(place.fields) or any(name in block for name in grammar.hiders)
+        )
         for found in (hiding if may_hide else shown).findall(block):
             closing, name, _, empty, text = found
             if name in texts and name not in grammar.paragraphs:  # most tags, so these come first
@@ -140,6 +148,7 @@ def _step(place: _Place, found: _Found, grammar: Grammar) -> str | XmlTag | None
             return _line(place.lines.pop()) or None
         if not closing and not empty:
             place.lines.append([])
+            place.hides_runs = False
     elif name in grammar.skipped:
         if not closing and not empty:
             place.skips.append(name)
@@ -163,12 +172,31 @@ def _skip(place: _Place, found: _Found) -> None:
 
 def _hide(place: _Place, found: _Found, grammar: Grammar) -> None:
     """Hide the run in which a hider stands; the next one is shown again."""
-    _, name, attributes, _, _ = found
+    closing, name, attributes, empty, text = found
     if name in grammar.runs:
-        place.hidden = False
-    elif name in grammar.hiders:
-        is_off = XmlTag(name, attributes, True, True, "").attribute("val") in ("0", "false", "off")
-        place.hidden = place.hidden or not is_off
+        place.hidden = place.hides_runs or not all(place.fields)
+    elif closing or name not in grammar.hiders:
+        return
+    elif name == "fldChar":
+        _follow_field(place, XmlTag(name, attributes, True, bool(empty), text))
+    else:
+        value = XmlTag(name, attributes, True, bool(empty), text).attribute("val")
+        if name == "pStyle":
+            place.hides_runs = value in grammar.hiding_styles
+        elif name == "rStyle":  # turns over what the paragraph's says
+            place.hidden ^= value in grammar.hiding_styles
+        else:
+            place.hidden = value not in ("0", "false", "off")
+
+
+def _follow_field(place: _Place, tag: XmlTag) -> None:
+    match tag.attribute("fldCharType"):
+        case "begin":
+            place.fields.append(False)
+        case "separate" if place.fields:
+            place.fields[-1] = True
+        case "end" if place.fields:
+            place.fields.pop()
 
 
 def _line(pieces: list[str]) -> str:
