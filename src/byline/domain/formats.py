@@ -28,6 +28,8 @@ class Reader(StrEnum):
     WORKBOOK = "workbook"
     XLS = "xls"
     ODS = "ods"
+    PPTX = "pptx"
+    ODF = "odf"
     HWP = "hwp"
     HWPX = "hwpx"
 
@@ -107,7 +109,7 @@ FORMATS: Final = (
     Format("application/vnd.ms-excel.sheet.binary.macroEnabled.12", "xlsx", Reader.OFFICE,
            member="xl/workbook.bin"),
     Format("application/vnd.ms-powerpoint", "ppt", Reader.OFFICE),
-    Format(_OOXML + "presentationml.presentation", "pptx", Reader.OFFICE,
+    Format(_OOXML + "presentationml.presentation", "pptx", Reader.PPTX,
            member="ppt/presentation.xml"),
     Format(_ODF + "text", "odt", Reader.OFFICE, _PROSE),
     Format(_ODF + "text-flat-xml", "odt", Reader.OFFICE),

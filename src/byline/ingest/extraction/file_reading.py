@@ -25,6 +25,7 @@ from byline.ingest.readers.mail_reader import read_mail, read_mailbox
 from byline.ingest.readers.ods_reader import read_ods
 from byline.ingest.readers.office_reader import Ocr, read_office
 from byline.ingest.readers.plain_reader import read_markdown, read_text
+from byline.ingest.readers.pptx_reader import read_pptx
 from byline.ingest.readers.text_blocks import title_line
 from byline.ingest.readers.workbook_reader import read_workbook
 from byline.ingest.readers.xls_reader import read_xls
@@ -34,10 +35,11 @@ _UTF8_BYTES_MAX: Final = 4
 _TITLE_SOUGHT_CHARS: Final = 3_000
 _PDF_END_WITHIN_BYTES: Final = 1_024
 
-_SHEET_READERS: Final = {
+_TREE_READERS: Final = {
     Reader.WORKBOOK: read_workbook,
     Reader.XLS: read_xls,
     Reader.ODS: read_ods,
+    Reader.PPTX: read_pptx,
 }
 
 
@@ -91,8 +93,8 @@ def _read_kind(path: Path, name: str, ocr: Ocr | None, limits: ReadingLimits) ->
             return read_tiff(path, kind, ocr)
         case Reader.HWP:
             return read_hwp(path, kind)
-        case Reader.WORKBOOK | Reader.XLS | Reader.ODS:
-            return _SHEET_READERS[kind.reader](path, kind, limits.text_chars_max)
+        case Reader.WORKBOOK | Reader.XLS | Reader.ODS | Reader.PPTX:
+            return _TREE_READERS[kind.reader](path, kind, limits.text_chars_max)
         case _:
             return read_office(path, kind, ocr)
 
