@@ -22,6 +22,7 @@ from byline.ingest.readers.html_reader import read_epub, read_html
 from byline.ingest.readers.hwp_reader import read_hwp
 from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_tiff
 from byline.ingest.readers.mail_reader import read_mail, read_mailbox
+from byline.ingest.readers.odf_reader import read_flat_odf, read_odf
 from byline.ingest.readers.ods_reader import read_ods
 from byline.ingest.readers.office_reader import Ocr, read_office
 from byline.ingest.readers.plain_reader import read_markdown, read_text
@@ -40,6 +41,7 @@ _TREE_READERS: Final = {
     Reader.XLS: read_xls,
     Reader.ODS: read_ods,
     Reader.PPTX: read_pptx,
+    Reader.ODF: read_odf,
 }
 
 
@@ -93,7 +95,7 @@ def _read_kind(path: Path, name: str, ocr: Ocr | None, limits: ReadingLimits) ->
             return read_tiff(path, kind, ocr)
         case Reader.HWP:
             return read_hwp(path, kind)
-        case Reader.WORKBOOK | Reader.XLS | Reader.ODS | Reader.PPTX:
+        case Reader.WORKBOOK | Reader.XLS | Reader.ODS | Reader.PPTX | Reader.ODF:
             return _TREE_READERS[kind.reader](path, kind, limits.text_chars_max)
         case _:
             return read_office(path, kind, ocr)
@@ -110,6 +112,8 @@ def _read_text_kind(path: Path, name: str, limits: ReadingLimits) -> ExtractedTe
             return read_html(text, kind)
         case Reader.MARKDOWN:
             return read_markdown(text, kind)
+        case Reader.ODF:
+            return read_flat_odf(text, kind, limits.text_chars_max)
         case Reader.OFFICE:
             return read_office(text.encode(), kind, None)
         case _:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 from xml.etree import ElementTree
 
 from byline.ingest.readers.ooxml_package import is_true, local
+
+_T = TypeVar("_T")
 
 TITLES: Final = frozenset({"title", "ctrTitle"})
 FOOTERS: Final = frozenset({"ftr", "hdr", "dt"})
@@ -79,7 +81,9 @@ def _ordered(
         for element in _alternative(child)
     ]
     titles = [one for one in shapes if one.kind in TITLES]
-    return titles + _by_place([one for one in shapes if one.kind not in TITLES])
+    return titles + in_reading_order(
+        [(one.bounds, one) for one in shapes if one.kind not in TITLES]
+    )
 
 
 def _alternative(element: ElementTree.Element) -> Iterator[ElementTree.Element]:
@@ -136,15 +140,15 @@ def _number(said: str | None) -> int:
         return 0
 
 
-def _by_place(shapes: Sequence[Shape]) -> list[Shape]:
+def in_reading_order(shapes: Sequence[tuple[Bounds | None, _T]]) -> list[_T]:
     """The shapes in rows; one that does not say where it lies stays behind the one before it."""
-    placed: list[tuple[Bounds, int, Shape]] = []
+    placed: list[tuple[Bounds, int, _T]] = []
     last = Bounds(0, 0, 0)
-    for order, shape in enumerate(shapes):
-        last = shape.bounds or last
+    for order, (bounds, shape) in enumerate(shapes):
+        last = bounds or last
         placed.append((last, order, shape))
     placed.sort(key=lambda one: (one[0].top, one[0].left, one[1]))
-    rows: list[list[tuple[Bounds, int, Shape]]] = []
+    rows: list[list[tuple[Bounds, int, _T]]] = []
     for one in placed:
         if rows and _is_beside(rows[-1][0][0], one[0]):
             rows[-1].append(one)
