@@ -20,7 +20,7 @@ from byline.ingest.passages.numbered_headings import outline
 from byline.ingest.readers.encoding import decode
 from byline.ingest.readers.html_reader import read_epub, read_html
 from byline.ingest.readers.hwp_reader import read_hwp
-from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_tiff
+from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_picture, read_tiff
 from byline.ingest.readers.mail_reader import read_mail, read_mailbox
 from byline.ingest.readers.odf_reader import read_flat_odf, read_odf
 from byline.ingest.readers.ods_reader import read_ods
@@ -91,6 +91,8 @@ def _read_kind(path: Path, name: str, ocr: Ocr | None, limits: ReadingLimits) ->
             return read_mailbox(path, kind, attachment)
         case Reader.EPUB:
             return read_epub(path, kind)
+        case Reader.IMAGE:
+            return read_picture(path, kind, ocr)
         case Reader.TIFF:
             return read_tiff(path, kind, ocr)
         case Reader.HWP:
