@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import Format
 from byline.ingest.format_detection import corrupt, encrypted
+from byline.ingest.readers.damaged_xml import tree_so_far
 from byline.ingest.readers.odf_styles import STYLE, Styles
 from byline.ingest.readers.odf_text import DRAW, OFFICE, PRESENTATION, SVG, BodyReader
 from byline.ingest.readers.ooxml_package import UNREADABLE
@@ -33,7 +34,6 @@ _MARGIN_CLASSES: Final = frozenset({"header", "footer", "date-time", "page-numbe
 _LENGTH: Final = re.compile(r"(-?[0-9.]+)(cm|mm|in|pt|pc|px)?")
 _MOVED: Final = re.compile(r"translate\s*\(\s*(\S+)\s+([^)\s]+)")
 _MILLIMETRES: Final = {"cm": 10.0, "mm": 1.0, "in": 25.4, "pt": 0.3528, "pc": 4.233, "px": 0.2646}
-_READ_BYTES: Final = 1_048_576
 _SLIDE_TITLE_CHARS_MAX: Final = 100
 _HIDDEN: Final = "(hidden)"
 
@@ -89,7 +89,7 @@ class _Document:
             for page in top.iter(f"{STYLE}master-page")
         ]
         bodies = [part for e in root.iter(f"{OFFICE}body") for part in e if part.tag in _BODIES]
-        if not bodies and not self._damaged:
+        if not bodies:
             raise KeyError("office:body")
         blocks: list[Block] = []
         content = Styles([*common, *own])
@@ -112,19 +112,10 @@ class _Document:
 
         Raises one of `UNREADABLE` if that is nothing.
         """
-        builder = ElementTree.TreeBuilder()
-        parser = ElementTree.XMLParser(target=builder)
-        try:
-            while data := stream.read(_READ_BYTES):
-                parser.feed(data)
-            parser.close()
-        except UNREADABLE as error:
+        root, is_damaged = tree_so_far(stream)
+        if is_damaged:
             self._damaged.append(name)
-            root = builder.close()
-            if not isinstance(root, ElementTree.Element):
-                raise ValueError(name) from error
-            return root
-        return builder.close()
+        return root
 
     def _reader(self, styles: Styles, *, is_margin: bool = False) -> BodyReader:
         return BodyReader(styles, self._object_root, is_margin=is_margin)

@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import Format
 from byline.ingest.format_detection import corrupt
+from byline.ingest.readers.damaged_xml import tree_so_far
 from byline.ingest.readers.drawn_charts import chart_texts, diagram_lines
 from byline.ingest.readers.ooxml_package import (
     UNREADABLE,
@@ -123,11 +124,19 @@ class _Presentation:
                 return
 
     def _warn(self, code: ReadingWarningCode, slide: _Slide, parts: tuple[str, ...] = ()) -> None:
-        self._warnings.append(ReadingWarning(code, pages=(slide.number,), parts=parts))
+        warning = ReadingWarning(code, pages=(slide.number,), parts=parts)
+        if warning not in self._warnings[-3:]:
+            self._warnings.append(warning)
 
     def _read_slide(self, slide: _Slide, part: str) -> Iterator[Block]:
-        slide.relations = self._package.relations(part)
-        root = self._package.root(part)
+        try:
+            slide.relations = self._package.relations(part)
+        except UNREADABLE:
+            self._warn(ReadingWarningCode.DAMAGED, slide)
+        with self._package.open(part) as stream:
+            root, is_damaged = tree_so_far(stream)
+        if is_damaged:
+            self._warn(ReadingWarningCode.DAMAGED, slide)
         behind = self._behind(slide)
         self._read_shapes(slide, root, behind)
         if is_true(root.get("showMasterSp", "1")):
@@ -207,14 +216,23 @@ class _Presentation:
             match local(element.tag):
                 case "tbl":
                     yield slide_table(element)
-                case "chart" if relation := slide.relations.get(relation_id(element)):
-                    yield from self._chart(relation.target)
-                case "relIds":
-                    ids = [v for key, v in element.items() if key.endswith("}dm")]
-                    if ids and (relation := slide.relations.get(ids[0])):
-                        yield "\n".join(diagram_lines(self._package.root(relation.target)))
+                case "chart" | "relIds":
+                    try:
+                        yield from self._figure(slide, element)
+                    except UNREADABLE:
+                        self._warn(ReadingWarningCode.DAMAGED, slide)
                 case "oleObj":
                     slide.objects.append(element.get("name") or element.get("progId") or "OLE")
+
+    def _figure(self, slide: _Slide, element: ElementTree.Element) -> list[str]:
+        """The texts of a chart or diagram."""
+        ids = [v for key, v in element.items() if key.rpartition("}")[2] in ("id", "dm")]
+        relation = slide.relations.get(ids[0]) if ids else None
+        if relation is None:
+            return []
+        if local(element.tag) == "chart":
+            return list(self._chart(relation.target))
+        return ["\n".join(diagram_lines(self._package.root(relation.target)))]
 
     def _chart(self, part: str) -> Iterator[str]:
         yield from chart_texts(self._package.root(part))

@@ -29,7 +29,7 @@ UNREADABLE: Final = (
     ElementTree.ParseError,
     zlib.error,
     EOFError,
-    KeyError,
+    LookupError,  # a part that is not there, or says it is in an encoding that nobody knows
     NotImplementedError,  # a way of packing that the standard library does not have
     OSError,
     RuntimeError,  # a part that is packed with a password
