@@ -52,6 +52,7 @@ class Styles:
         self.outline: ListStyle = {}
         self._styles: dict[tuple[str, str], _ParagraphStyle] = {}
         self._hidden_pages: set[str] = set()
+        self._is_any_hidden = False
         for container in containers:
             for element in container:
                 name = element.get(f"{STYLE}name", "")
@@ -68,7 +69,7 @@ class Styles:
         for properties in element:
             for key, value in properties.items():
                 if key == f"{TEXT}display" and value == "none":
-                    is_hidden = True
+                    is_hidden = self._is_any_hidden = True
                 elif key.endswith("}visibility") and value == "hidden":
                     self._hidden_pages.add(name)
             inner = properties.find(f"{TEXT}list-style")
@@ -83,6 +84,8 @@ class Styles:
 
     def is_hidden(self, family: str, name: str) -> bool:
         """Whether text of a style is not shown."""
+        if not self._is_any_hidden:
+            return False
         return any(style.is_hidden for style in self._line(family, name))
 
     def is_hidden_page(self, name: str) -> bool:

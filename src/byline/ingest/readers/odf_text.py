@@ -58,6 +58,7 @@ _NOT_READ: Final = frozenset(
 )
 _NOT_READ_SPACES: Final = (_DC, _META, _FORM, "{urn:oasis:names:tc:opendocument:xmlns:animation")
 _COUNTED_FIELDS: Final = frozenset({f"{TEXT}page-number", f"{TEXT}page-count"})
+_HIDING: Final = f"{TEXT}hidden-paragraph"
 _SPACES_MAX: Final = 1_000
 _COLUMNS_REPEATED_MAX: Final = 1_000
 _CELLS_REPEATED_MAX: Final = 100_000
@@ -468,9 +469,8 @@ def _note_mark(note: ElementTree.Element) -> str:
 
 
 def _is_hidden_paragraph(element: ElementTree.Element) -> bool:
-    return any(
-        one.get(f"{TEXT}is-hidden") == "true" for one in element.iter(f"{TEXT}hidden-paragraph")
-    )
+    hiding = element.find(f".//{_HIDING}") if len(element) else None
+    return hiding is not None and hiding.get(f"{TEXT}is-hidden") == "true"
 
 
 def _rows(table: ElementTree.Element) -> Iterator[ElementTree.Element]:

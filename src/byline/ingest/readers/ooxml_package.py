@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import IO, Final
 from xml.etree import ElementTree
 
@@ -82,6 +83,7 @@ class Package:
         return (titles[0] or "") if titles else ""
 
 
+@lru_cache(maxsize=4_096)  # a file has a few hundred tags, each a thousand times
 def local(tag: object) -> str:
     """A tag without its namespace; strict files have others than usual ones."""
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""

@@ -83,6 +83,7 @@ class _Background:
     places: Places
     forms: NumberedForms
     texts: Sequence[str]
+    relations: Mapping[str, Relation]
 
 
 class _Presentation:
@@ -179,12 +180,14 @@ class _Presentation:
             if part is None:
                 break
             try:
-                relations = self._package.relations(part)
                 if part not in self._backgrounds:
-                    self._backgrounds[part] = _background(self._package.root(part))
+                    self._backgrounds[part] = _background(
+                        self._package.root(part), self._package.relations(part)
+                    )
             except UNREADABLE:
-                self._backgrounds[part] = _Background({}, {}, ())
+                self._backgrounds[part] = _Background({}, {}, (), {})
             found.append(self._backgrounds[part])
+            relations = self._backgrounds[part].relations
         return found
 
     def _read_shapes(
@@ -257,7 +260,7 @@ class _Presentation:
                 yield text
 
 
-def _background(root: ElementTree.Element) -> _Background:
+def _background(root: ElementTree.Element, relations: Mapping[str, Relation]) -> _Background:
     places: Places = {}
     forms: dict[tuple[str, str], Mapping[int, str]] = {}
     texts: list[str] = []
@@ -268,7 +271,7 @@ def _background(root: ElementTree.Element) -> _Background:
         places[shape.place] = shape.bounds
         places.setdefault((shape.kind, ""), shape.bounds)
         forms[shape.place] = numbered_forms(shape.element)
-    return _Background(places, forms, texts)
+    return _Background(places, forms, texts, relations)
 
 
 def _headed(slide: _Slide, is_hidden: bool) -> Iterator[Block]:

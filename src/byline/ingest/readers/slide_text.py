@@ -62,7 +62,7 @@ def numbered_forms(element: ElementTree.Element) -> Mapping[int, str]:
     """The forms of automatic numbers that the list style of a shape gives, by level."""
     found: dict[int, str] = {}
     for style in element.iter():
-        if local(style.tag) == "lstStyle":
+        if local(style.tag) == "lstStyle" and len(style):
             for properties in style:
                 name = local(properties.tag)
                 for bullet in properties:
