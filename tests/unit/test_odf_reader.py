@@ -188,7 +188,8 @@ def test_headers_and_footers_are_said_once_and_without_page_numbers(tmp_path: Pa
 
 def test_a_slide_is_a_page_with_its_shapes_in_order_and_its_notes(tmp_path: Path) -> None:
     def frame(text: str, more: str) -> str:
-        return f"<draw:frame {more}><draw:text-box><text:p>{text}</text:p></draw:text-box></draw:frame>"
+        inner = f"<draw:text-box><text:p>{text}</text:p></draw:text-box>"
+        return f"<draw:frame {more}>{inner}</draw:frame>"
 
     hidden = (
         '<style:style style:name="dp" style:family="drawing-page">'

@@ -33,7 +33,7 @@ from byline.ingest.readers.slide_shapes import (
     NOT_TEXT,
     TITLES,
     Places,
-    Shape,
+    SlideShape,
     has_picture,
     shapes_of,
 )
@@ -210,7 +210,7 @@ class _Presentation:
             for at, text in enumerate(texts):
                 slide.blocks.append(Block(text, slide.number, tight=at > 0 and shape.is_prose))
 
-    def _texts(self, slide: _Slide, shape: Shape, forms: Mapping[int, str]) -> Iterator[str]:
+    def _texts(self, slide: _Slide, shape: SlideShape, forms: Mapping[int, str]) -> Iterator[str]:
         """The texts that a shape shows."""
         if shape.is_prose:
             yield from paragraph_texts(shape.element, forms)

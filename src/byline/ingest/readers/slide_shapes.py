@@ -34,7 +34,7 @@ Places: TypeAlias = dict[tuple[str, str], Bounds | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class SlideShape:
     """A shape that is no group.
 
     `kind` is the type of its placeholder, "" if it is none; `place` is that type and its index.
@@ -52,13 +52,13 @@ class Shape:
         return local(self.element.tag) != "graphicFrame"
 
 
-def shapes_of(root: ElementTree.Element, layouts: Sequence[Places]) -> Iterator[Shape]:
+def shapes_of(root: ElementTree.Element, layouts: Sequence[Places]) -> Iterator[SlideShape]:
     """Yield the shapes of a slide, layout, page of notes, or drawing upon a chart.
 
     `layouts` say where placeholders lie that do not say it themselves.
     """
     tree = next((e for e in root.iter() if local(e.tag) in ("spTree", "userShapes")), None)
-    stack: list[Shape] = [] if tree is None else _ordered(tree, layouts, is_hidden=False)[::-1]
+    stack: list[SlideShape] = [] if tree is None else _ordered(tree, layouts, is_hidden=False)[::-1]
     while stack:
         shape = stack.pop()
         if local(shape.element.tag) == "grpSp":
@@ -74,7 +74,7 @@ def has_picture(element: ElementTree.Element) -> bool:
 
 def _ordered(
     group: ElementTree.Element, layouts: Sequence[Places], *, is_hidden: bool
-) -> list[Shape]:
+) -> list[SlideShape]:
     shapes = [
         _shape(element, layouts, is_hidden=is_hidden)
         for child in group
@@ -101,7 +101,9 @@ def _alternative(element: ElementTree.Element) -> Iterator[ElementTree.Element]:
             stack += list(one)[::-1]
 
 
-def _shape(element: ElementTree.Element, layouts: Sequence[Places], *, is_hidden: bool) -> Shape:
+def _shape(
+    element: ElementTree.Element, layouts: Sequence[Places], *, is_hidden: bool
+) -> SlideShape:
     kind, place = "", None
     for head in list(element)[:1]:
         for one in head.iter():
@@ -117,7 +119,7 @@ def _shape(element: ElementTree.Element, layouts: Sequence[Places], *, is_hidden
             asked += [("body", place[1]), ("body", "")]
         said = (places[key] for places in layouts for key in asked if key in places)
         bounds = next((one for one in said if one is not None), None)
-    return Shape(element, kind, place, bounds, is_hidden)
+    return SlideShape(element, kind, place, bounds, is_hidden)
 
 
 def _bounds(element: ElementTree.Element) -> Bounds | None:
