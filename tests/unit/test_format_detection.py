@@ -85,7 +85,7 @@ def test_text_that_begins_like_a_program_is_not_refused(head: bytes) -> None:
         (b"From me@x.org Thu Jan  1 00:00:00 1970\nSubject: x\n\nbody", Reader.MAILBOX),
         (b"From: a\nTo: b\nSubject: c\nDate: d\n\nbody", Reader.MAIL),
         (zipped("[Content_Types].xml", "word/document.xml"), Reader.OFFICE),
-        (zipped("xl/workbook.xml"), Reader.OFFICE),
+        (zipped("xl/workbook.xml"), Reader.WORKBOOK),
         (zipped("ppt/presentation.xml"), Reader.PPTX),
         (zipped("META-INF/container.xml", "OPS/content.opf"), Reader.EPUB),
         (zipped("Contents/section0.xml"), Reader.HWPX),
