@@ -92,10 +92,10 @@ def test_text_that_begins_like_a_program_is_not_refused(head: bytes) -> None:
         (zipped("[Content_Types].xml", "word/document.xml"), Reader.DOCX),
         (zipped("word/document2.xml"), Reader.DOCX),
         (zipped("xl/workbook.xml"), Reader.WORKBOOK),
-        (zipped("ppt/presentation.xml"), Reader.OFFICE),
+        (zipped("ppt/presentation.xml"), Reader.PPTX),
         (zipped("META-INF/container.xml", "OPS/content.opf"), Reader.EPUB),
         (zipped("Contents/section0.xml"), Reader.HWPX),
-        (zipped(mimetype="application/vnd.oasis.opendocument.text"), Reader.OFFICE),
+        (zipped(mimetype="application/vnd.oasis.opendocument.text"), Reader.ODF),
     ],
 )
 def test_the_bytes_tell_the_reader_whatever_the_name_says(

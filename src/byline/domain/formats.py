@@ -29,6 +29,8 @@ class Reader(StrEnum):
     WORKBOOK = "workbook"
     XLS = "xls"
     ODS = "ods"
+    PPTX = "pptx"
+    ODF = "odf"
     HWP = "hwp"
     HWPX = "hwpx"
 
@@ -108,12 +110,13 @@ FORMATS: Final = (
     Format("application/vnd.ms-excel.sheet.binary.macroEnabled.12", "xlsx", Reader.OFFICE,
            member="xl/workbook.bin"),
     Format("application/vnd.ms-powerpoint", "ppt", Reader.OFFICE),
-    Format(_OOXML + "presentationml.presentation", "pptx", Reader.OFFICE,
+    Format(_OOXML + "presentationml.presentation", "pptx", Reader.PPTX,
            member="ppt/presentation.xml"),
-    Format(_ODF + "text", "odt", Reader.OFFICE, _PROSE),
-    Format(_ODF + "text-flat-xml", "odt", Reader.OFFICE),
+    Format(_ODF + "text", "odt", Reader.ODF, _PROSE),
+    Format(_ODF + "text-flat-xml", "odt", Reader.ODF, _PROSE),
     Format(_ODF + "spreadsheet", "ods", Reader.ODS),
-    Format(_ODF + "presentation", "odp", Reader.OFFICE),
+    Format(_ODF + "presentation", "odp", Reader.ODF),
+    Format(_ODF + "presentation-flat-xml", "odp", Reader.ODF),
     Format("image/png", "image", Reader.IMAGE, _PICTURE, magic=(b"\x89PNG\r\n\x1a\n",)),
     Format("image/jpeg", "image", Reader.IMAGE, _PICTURE, magic=(b"\xff\xd8\xff",)),
     Format("image/gif", "image", Reader.IMAGE, _PICTURE, magic=(b"GIF87a", b"GIF89a")),

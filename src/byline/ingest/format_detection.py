@@ -93,6 +93,7 @@ _XML_SUFFIXES: Final[Mapping[str, str]] = {
     ".dbk": "application/docbook+xml",
     ".opml": "application/xml+opml",
     ".fodt": "application/vnd.oasis.opendocument.text-flat-xml",
+    ".fodp": "application/vnd.oasis.opendocument.presentation-flat-xml",
 }
 _MAIL_FIELD: Final = re.compile(
     rb"^(?:Received|Return-Path|Delivered-To|MIME-Version|Message-ID|From|To|Subject|Date"

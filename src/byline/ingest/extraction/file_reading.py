@@ -22,12 +22,14 @@ from byline.ingest.readers.encoding import decode
 from byline.ingest.readers.html_reader import read_epub, read_html
 from byline.ingest.readers.hwp_reader import read_hwp
 from byline.ingest.readers.hwpx_reader import read_hwpx
-from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_tiff
+from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_picture, read_tiff
 from byline.ingest.readers.mail_reader import ReadAttachment, read_mail, read_mailbox
+from byline.ingest.readers.odf_reader import read_flat_odf, read_odf
 from byline.ingest.readers.ods_reader import read_ods
 from byline.ingest.readers.office_reader import Ocr, read_office
 from byline.ingest.readers.pdf_reader import read_pdf
 from byline.ingest.readers.plain_reader import read_markdown, read_text
+from byline.ingest.readers.pptx_reader import read_pptx
 from byline.ingest.readers.text_blocks import title_line
 from byline.ingest.readers.workbook_reader import read_workbook
 from byline.ingest.readers.xls_reader import read_xls
@@ -39,10 +41,13 @@ _TITLE_SOUGHT_CHARS: Final = 3_000
 _PDF_END_WITHIN_BYTES: Final = 1_024
 
 _HANCOM_READERS: Final = {Reader.HWP: read_hwp, Reader.HWPX: read_hwpx}
-_SHEET_READERS: Final = {
+_TREE_READERS: Final = {
+    Reader.DOCX: read_docx,
     Reader.WORKBOOK: read_workbook,
     Reader.XLS: read_xls,
     Reader.ODS: read_ods,
+    Reader.PPTX: read_pptx,
+    Reader.ODF: read_odf,
 }
 
 
@@ -106,16 +111,16 @@ def _read_by(
             return read_mailbox(path, kind, attachment)
         case Reader.EPUB:
             return read_epub(path, kind)
+        case Reader.IMAGE:
+            return read_picture(path, kind, ocr)
         case Reader.TIFF:
             return read_tiff(path, kind, ocr)
-        case Reader.DOCX:
-            return read_docx(path, kind, limits.text_chars_max)
-        case Reader.WORKBOOK | Reader.XLS | Reader.ODS:
-            return _SHEET_READERS[kind.reader](path, kind, limits.text_chars_max)
         case Reader.HWP | Reader.HWPX:
             return _HANCOM_READERS[kind.reader](path, kind)
         case Reader.PDF:
             return read_pdf(path, kind, ocr, attachment)
+        case reader if reader in _TREE_READERS:
+            return _TREE_READERS[reader](path, kind, limits.text_chars_max)
         case _:
             return read_office(path, kind, ocr)
 
@@ -131,6 +136,8 @@ def _read_text_kind(path: Path, name: str, limits: ReadingLimits) -> ExtractedTe
             return read_html(text, kind)
         case Reader.MARKDOWN:
             return read_markdown(text, kind)
+        case Reader.ODF:
+            return read_flat_odf(text, kind, limits.text_chars_max)
         case Reader.OFFICE:
             return read_office(text.encode(), kind, None)
         case _:

@@ -1,4 +1,4 @@
-"""Files that xberg reads: Office, ODF, RTF, images; rendered from its document tree.
+"""Files that xberg reads: older Office formats, RTF, images; rendered from its document tree.
 
 xberg's own text is not used: it mixes style names into headings, and its page offsets do not fit.
 """
@@ -58,6 +58,21 @@ def read_office(source: Path | bytes, kind: Format, ocr: Ocr | None) -> Extracte
     if _SLIDES.search(kind.media_type) and not any(block.level for block in blocks):
         blocks = list(_titled_slides(blocks))
     return assemble(blocks, title=document.metadata.title or "", media_type=kind.media_type)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureText:
+    """What OCR read in a picture: its blocks, and each line with how sure OCR is of it (0 to 1)."""
+
+    blocks: tuple[Block, ...]
+    lines: tuple[tuple[str, float], ...]
+
+
+def read_picture_text(picture: bytes, kind: Format, ocr: Ocr) -> PictureText:
+    """Read one picture by OCR, as it lies. Raises `ExtractionFailed`."""
+    document = _extract(picture, kind.media_type, _ocr_config(ocr))
+    lines = ((one.text, one.confidence.recognition) for one in document.ocr_elements or ())
+    return PictureText(tuple(_blocks(document, kind)), tuple(lines))
 
 
 def _titled_slides(blocks: Sequence[Block]) -> Iterator[Block]:
@@ -135,6 +150,7 @@ def _ocr_config(ocr: Ocr | None) -> Any:
     return xberg.OcrConfig(
         language=languages,
         tessdata_path=str(ocr.tessdata),
+        element_config=xberg.OcrElementConfig(include_elements=True),
         tesseract_config=xberg.TesseractConfig(language=languages, use_cache=False),
     )
 

@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import IO, Final
 from xml.etree import ElementTree
 
@@ -15,7 +16,7 @@ UNREADABLE: Final = (
     ElementTree.ParseError,
     zlib.error,
     EOFError,
-    KeyError,
+    LookupError,  # a part that is not there, or says it is in an encoding that nobody knows
     NotImplementedError,  # a way of packing that the standard library does not have
     OSError,
     RuntimeError,  # a part that is packed with a password
@@ -82,6 +83,7 @@ class Package:
         return (titles[0] or "") if titles else ""
 
 
+@lru_cache(maxsize=4_096)  # a file has a few hundred tags, each a thousand times
 def local(tag: object) -> str:
     """A tag without its namespace; strict files have others than usual ones."""
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
