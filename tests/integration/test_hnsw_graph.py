@@ -20,7 +20,7 @@ from byline.search.dense import (
     ef_search,
     search_dense,
 )
-from byline.store.binary_copy import vector_text
+from byline.store.binary_copy import allow_packed, vector_text
 from byline.store.database import Database
 from byline.vectors.hnsw_graph import rebuild_graph, rebuild_graphs
 from byline.vectors.vector_spaces import VectorSpace, add_space
@@ -32,6 +32,7 @@ async def alone(database_url: str, database: Database) -> AsyncIterator[AsyncCon
     async with await AsyncConnection[DictRow].connect(
         database_url, autocommit=True, row_factory=dict_row
     ) as connection:
+        allow_packed(connection)
         yield connection
 
 

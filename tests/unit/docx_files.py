@@ -8,7 +8,7 @@ from typing import Final
 
 from byline.domain.documents import ExtractedText
 from byline.domain.formats import format_of
-from byline.ingest.readers.docx_reader import read_docx
+from byline.ingest.readers.office.docx_reader import read_docx
 
 DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 MAIN: Final = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"

@@ -25,7 +25,7 @@ from docx_files import (
 from byline.domain.documents import ReadingWarning, ReadingWarningCode
 from byline.domain.formats import format_of
 from byline.errors import ExtractionFailed
-from byline.ingest.readers.docx_reader import read_docx
+from byline.ingest.readers.office.docx_reader import read_docx
 
 
 def test_what_stands_before_the_damage_is_read_and_the_damage_said(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from docx_files import (
 from byline.domain.documents import ReadingWarning, ReadingWarningCode
 from byline.domain.formats import format_of
 from byline.ingest.format_detection import format_of_file
-from byline.ingest.readers.docx_reader import read_docx
+from byline.ingest.readers.office.docx_reader import read_docx
 
 
 def test_signs_that_are_elements_part_the_words(tmp_path: Path) -> None:

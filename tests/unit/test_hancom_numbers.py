@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from byline.ingest.readers.hancom_document import (
+from byline.ingest.readers.hancom.hancom_document import (
     Definitions,
     HeadKind,
     NumberingLevel,
     ParagraphHead,
 )
-from byline.ingest.readers.hancom_numbers import (
+from byline.ingest.readers.hancom.hancom_numbers import (
     NUMBER_FORMS,
     ParagraphNumbers,
     circled,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from byline.ingest.readers import hancom_tables
-from byline.ingest.readers.hancom_tables import TextCell, table_lines
+from byline.ingest.readers.hancom import hancom_tables
+from byline.ingest.readers.hancom.hancom_tables import TextCell, table_lines
 
 
 def cells(*told: tuple[int, int, int, int, str]) -> list[TextCell]:

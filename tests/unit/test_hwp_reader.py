@@ -14,9 +14,9 @@ from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarnin
 from byline.domain.formats import format_of
 from byline.errors import ExtractionFailed
 from byline.ingest.format_detection import format_of_file
-from byline.ingest.readers import hwp_records
-from byline.ingest.readers.hwp_reader import pieces_of_text, read_hwp
-from byline.ingest.readers.hwp_records import (
+from byline.ingest.readers.hancom import hwp_records
+from byline.ingest.readers.hancom.hwp_reader import pieces_of_text, read_hwp
+from byline.ingest.readers.hancom.hwp_records import (
     DamagedStream,
     records,
     title_in_summary,

@@ -11,8 +11,8 @@ from hancom_files import hwpx, p, t, tbl
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import format_of
 from byline.errors import ExtractionFailed
-from byline.ingest.readers import hwpx_package
-from byline.ingest.readers.hwpx_reader import read_hwpx
+from byline.ingest.readers.hancom import hwpx_package
+from byline.ingest.readers.hancom.hwpx_reader import read_hwpx
 
 NUMBERING = """
 <hh:numberings><hh:numbering id="1">

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from byline.ingest.readers.number_formats import BUILT_IN, number_format
+from byline.ingest.readers.sheets.number_formats import BUILT_IN, number_format
 
 MARCH_5 = 45356
 ACCOUNTING = '_-* #,##0_-;-* #,##0_-;_-* "-"_-;_-@_-'

@@ -12,8 +12,8 @@ import pytest
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import format_of
 from byline.errors import ExtractionFailed
-from byline.ingest.readers.odf_numbering import printed_number
-from byline.ingest.readers.odf_reader import read_flat_odf, read_odf
+from byline.ingest.readers.office.odf_numbering import printed_number
+from byline.ingest.readers.office.odf_reader import read_flat_odf, read_odf
 
 ODF: Final = "application/vnd.oasis.opendocument."
 NAMES: Final = "urn:oasis:names:tc:opendocument:xmlns:"

@@ -11,7 +11,7 @@ import pytest
 from byline.domain.documents import ExtractedText
 from byline.domain.formats import format_of
 from byline.errors import ExtractionFailed
-from byline.ingest.readers.ods_reader import read_ods
+from byline.ingest.readers.sheets.ods_reader import read_ods
 
 ODS: Final = "application/vnd.oasis.opendocument.spreadsheet"
 NAMES: Final = " ".join(

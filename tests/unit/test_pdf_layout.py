@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from byline.ingest.readers.pdf_grids import Rule
-from byline.ingest.readers.pdf_layout import page_paragraphs
-from byline.ingest.readers.pdf_paragraphs import SOFT_HYPHEN, Word
+from byline.ingest.readers.pdf.pdf_grids import Rule
+from byline.ingest.readers.pdf.pdf_layout import page_paragraphs
+from byline.ingest.readers.pdf.pdf_paragraphs import SOFT_HYPHEN, Word
 
 SIZE = 10.0
 WIDTH = 595.0

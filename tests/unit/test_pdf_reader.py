@@ -13,9 +13,9 @@ from PIL import Image
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import format_of
 from byline.errors import ExtractionFailed
-from byline.ingest.readers import pdf_scans
 from byline.ingest.readers.office_reader import Ocr, OcrElement
-from byline.ingest.readers.pdf_reader import read_pdf
+from byline.ingest.readers.pdf import pdf_scans
+from byline.ingest.readers.pdf.pdf_reader import read_pdf
 from byline.ingest.witness.pdf_witness import pdf_witness
 
 KIND = format_of("application/pdf")

@@ -13,7 +13,7 @@ import pytest
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import format_of
 from byline.errors import ExtractionFailed
-from byline.ingest.readers.pptx_reader import read_pptx
+from byline.ingest.readers.office.pptx_reader import read_pptx
 
 PPTX: Final = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 RELATED: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from byline.ingest.readers.sheet_rows import Merge, Sheet, sheet_blocks
+from byline.ingest.readers.sheets.sheet_rows import Merge, Sheet, sheet_blocks
 
 
 def lines(sheet: Sheet) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import format_of
 from byline.errors import ExtractionFailed
-from byline.ingest.readers.workbook_reader import read_workbook
+from byline.ingest.readers.sheets.workbook_reader import read_workbook
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

@@ -10,7 +10,7 @@ import pytest
 
 from byline.domain.formats import format_of
 from byline.errors import ExtractionFailed
-from byline.ingest.readers.xls_reader import read_xls
+from byline.ingest.readers.sheets.xls_reader import read_xls
 
 XLS: Final = "application/vnd.ms-excel"
 _VERSION, _GLOBALS, _SHEET = 0x0600, 0x0005, 0x0010

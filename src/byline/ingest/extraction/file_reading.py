@@ -17,22 +17,22 @@ from byline.domain.formats import Format, Reader, Trait, format_of
 from byline.errors import ExtractionFailed
 from byline.ingest.format_detection import HEAD_BYTES, corrupt, format_of_file, format_of_text
 from byline.ingest.passages.numbered_headings import outline
-from byline.ingest.readers.docx_reader import read_docx
 from byline.ingest.readers.encoding import decode
+from byline.ingest.readers.hancom.hwp_reader import read_hwp
+from byline.ingest.readers.hancom.hwpx_reader import read_hwpx
 from byline.ingest.readers.html_reader import read_epub, read_html
-from byline.ingest.readers.hwp_reader import read_hwp
-from byline.ingest.readers.hwpx_reader import read_hwpx
 from byline.ingest.readers.image_reader import find_ocr, needs_ocr, read_picture, read_tiff
 from byline.ingest.readers.mail_reader import ReadAttachment, read_mail, read_mailbox
-from byline.ingest.readers.odf_reader import read_flat_odf, read_odf
-from byline.ingest.readers.ods_reader import read_ods
+from byline.ingest.readers.office.docx_reader import read_docx
+from byline.ingest.readers.office.odf_reader import read_flat_odf, read_odf
+from byline.ingest.readers.office.pptx_reader import read_pptx
 from byline.ingest.readers.office_reader import Ocr, read_office
-from byline.ingest.readers.pdf_reader import read_pdf
+from byline.ingest.readers.pdf.pdf_reader import read_pdf
 from byline.ingest.readers.plain_reader import read_markdown, read_text
-from byline.ingest.readers.pptx_reader import read_pptx
+from byline.ingest.readers.sheets.ods_reader import read_ods
+from byline.ingest.readers.sheets.workbook_reader import read_workbook
+from byline.ingest.readers.sheets.xls_reader import read_xls
 from byline.ingest.readers.text_blocks import title_line
-from byline.ingest.readers.workbook_reader import read_workbook
-from byline.ingest.readers.xls_reader import read_xls
 from byline.ingest.witness.attestation import attested, merged
 from byline.text.language import language_of
 

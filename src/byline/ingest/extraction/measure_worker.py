@@ -35,7 +35,10 @@ T = TypeVar("T")
 _TIMES_MAX: Final = 3
 _AGAIN_S_MAX: Final = 0.5
 """A reading that takes less is timed again: the first one loads code."""
-_LIBRARY_READERS: Final = frozenset({Reader.OFFICE, Reader.PDF, Reader.HWPX, Reader.IMAGE})
+_WITHOUT_LIBRARY: Final = frozenset(
+    {Reader.TEXT, Reader.MARKDOWN, Reader.HTML, Reader.MAIL, Reader.MAILBOX, Reader.EPUB}
+)
+"""Readers of formats that are not compared with what the library makes of them."""
 _CELL: Final = re.compile(r"\n| \| |\t")
 _WORDS: Final = re.compile(r"[^\W\d_]")
 
@@ -74,7 +77,7 @@ def measured(path: Path, name: str, limits: ReadingLimits) -> FileMeasure:
         warnings=extracted.warnings,
     )
     library = None
-    if kind.reader in _LIBRARY_READERS:
+    if kind.reader not in _WITHOUT_LIBRARY:
         library = _library_text(path, extracted.media_type, limits)
         measure = replace(measure, library_seconds=library and library[1])
     if not has_witness(extracted.media_type):

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from byline.ingest.readers.hwp_records import (
+from byline.ingest.readers.hancom.hwp_records import (
     DamagedStream,
     Record,
     flags_of,

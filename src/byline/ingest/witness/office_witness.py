@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
-from byline.ingest.readers.docx_numbering import Styles
-from byline.ingest.readers.ooxml_package import UNREADABLE
+from byline.ingest.readers.office.docx_numbering import Styles
+from byline.ingest.readers.office.ooxml_package import UNREADABLE
 from byline.ingest.witness.witness_parts import WitnessPart
 from byline.ingest.witness.xml_paragraphs import (
     Grammar,

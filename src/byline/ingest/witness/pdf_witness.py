@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pypdfium2
 
-from byline.ingest.readers.pdf_pages import opened
+from byline.ingest.readers.pdf.pdf_pages import opened
 
 
 def pdf_witness(path: Path) -> Iterator[tuple[int, str]]:

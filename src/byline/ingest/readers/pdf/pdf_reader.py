@@ -20,10 +20,10 @@ from byline.ingest.format_detection import corrupt
 from byline.ingest.passages.numbered_headings import outline
 from byline.ingest.readers.mail_reader import ReadAttachment
 from byline.ingest.readers.office_reader import Ocr
-from byline.ingest.readers.pdf_layout import page_paragraphs
-from byline.ingest.readers.pdf_pages import PageContent, attachments, content_of, opened
-from byline.ingest.readers.pdf_paragraphs import Paragraph
-from byline.ingest.readers.pdf_scans import Need, PageScanner, beside, need_of
+from byline.ingest.readers.pdf.pdf_layout import page_paragraphs
+from byline.ingest.readers.pdf.pdf_pages import PageContent, attachments, content_of, opened
+from byline.ingest.readers.pdf.pdf_paragraphs import Paragraph
+from byline.ingest.readers.pdf.pdf_scans import Need, PageScanner, beside, need_of
 from byline.ingest.readers.text_blocks import Block, assemble
 
 _HEADING_RATIO: Final = 1.15

@@ -16,8 +16,8 @@ from xml.etree.ElementTree import Element
 from byline.domain.documents import ExtractedText
 from byline.domain.formats import Format
 from byline.ingest.format_detection import corrupt
-from byline.ingest.readers.hancom_blocks import blocks_of
-from byline.ingest.readers.hancom_document import (
+from byline.ingest.readers.hancom.hancom_blocks import blocks_of
+from byline.ingest.readers.hancom.hancom_document import (
     NESTING_MAX,
     Box,
     Cell,
@@ -31,8 +31,8 @@ from byline.ingest.readers.hancom_document import (
     Piece,
     Table,
 )
-from byline.ingest.readers.hancom_numbers import circled, note_mark, number_text
-from byline.ingest.readers.hwpx_package import HwpxPackage
+from byline.ingest.readers.hancom.hancom_numbers import circled, note_mark, number_text
+from byline.ingest.readers.hancom.hwpx_package import HwpxPackage
 from byline.ingest.readers.text_blocks import assemble
 
 _HEADER: Final = "Contents/header.xml"

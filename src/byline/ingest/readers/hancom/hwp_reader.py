@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final
 from byline.domain.documents import ExtractedText
 from byline.domain.formats import Format
 from byline.ingest.format_detection import corrupt, encrypted
-from byline.ingest.readers.hancom_blocks import blocks_of
-from byline.ingest.readers.hancom_document import (
+from byline.ingest.readers.hancom.hancom_blocks import blocks_of
+from byline.ingest.readers.hancom.hancom_document import (
     NESTING_MAX,
     Box,
     Cell,
@@ -33,8 +33,13 @@ from byline.ingest.readers.hancom_document import (
     Piece,
     Table,
 )
-from byline.ingest.readers.hancom_numbers import NUMBER_FORMS, circled, note_mark, number_text
-from byline.ingest.readers.hwp_records import (
+from byline.ingest.readers.hancom.hancom_numbers import (
+    NUMBER_FORMS,
+    circled,
+    note_mark,
+    number_text,
+)
+from byline.ingest.readers.hancom.hwp_records import (
     DamagedStream,
     HwpFlags,
     Record,

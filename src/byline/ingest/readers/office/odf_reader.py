@@ -18,11 +18,11 @@ from xml.etree import ElementTree
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import Format
 from byline.ingest.format_detection import corrupt, encrypted
-from byline.ingest.readers.damaged_xml import tree_so_far
-from byline.ingest.readers.odf_styles import STYLE, Styles
-from byline.ingest.readers.odf_text import DRAW, OFFICE, PRESENTATION, SVG, BodyReader
-from byline.ingest.readers.ooxml_package import UNREADABLE
-from byline.ingest.readers.slide_shapes import Bounds, in_reading_order
+from byline.ingest.readers.office.damaged_xml import tree_so_far
+from byline.ingest.readers.office.odf_styles import STYLE, Styles
+from byline.ingest.readers.office.odf_text import DRAW, OFFICE, PRESENTATION, SVG, BodyReader
+from byline.ingest.readers.office.ooxml_package import UNREADABLE
+from byline.ingest.readers.office.slide_shapes import Bounds, in_reading_order
 from byline.ingest.readers.text_blocks import Block, assemble
 
 _TITLE: Final = "{http://purl.org/dc/elements/1.1/}title"

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from byline.ingest.readers.hancom_document import (
+from byline.ingest.readers.hancom.hancom_document import (
     Definitions,
     HeadKind,
     NumberingLevel,

@@ -20,8 +20,8 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from byline.ingest.format_detection import corrupt, encrypted
-from byline.ingest.readers.pdf_grids import Rule
-from byline.ingest.readers.pdf_paragraphs import SOFT_HYPHEN, Word
+from byline.ingest.readers.pdf.pdf_grids import Rule
+from byline.ingest.readers.pdf.pdf_paragraphs import SOFT_HYPHEN, Word
 
 _CHARS_MAX: Final = 400_000
 """Characters of one page; a drawing may hold millions."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 from xml.etree import ElementTree
 
-from byline.ingest.readers.ooxml_package import is_true, local
+from byline.ingest.readers.office.ooxml_package import is_true, local
 
 _T = TypeVar("_T")
 

@@ -18,8 +18,7 @@ from xml.etree import ElementTree
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import Format
 from byline.ingest.format_detection import corrupt
-from byline.ingest.readers.number_formats import BUILT_IN, GENERAL, NumberFormat, number_format
-from byline.ingest.readers.ooxml_package import (
+from byline.ingest.readers.office.ooxml_package import (
     UNREADABLE,
     Package,
     drawn_paragraphs,
@@ -27,7 +26,13 @@ from byline.ingest.readers.ooxml_package import (
     local,
     relation_id,
 )
-from byline.ingest.readers.sheet_rows import Merge, Sheet, sheet_blocks, squeezed
+from byline.ingest.readers.sheets.number_formats import (
+    BUILT_IN,
+    GENERAL,
+    NumberFormat,
+    number_format,
+)
+from byline.ingest.readers.sheets.sheet_rows import Merge, Sheet, sheet_blocks, squeezed
 from byline.ingest.readers.text_blocks import Block, assemble
 
 _REFERENCE: Final = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})")

@@ -22,9 +22,9 @@ import pypdfium2
 from PIL import Image
 
 from byline.ingest.readers.office_reader import Ocr, OcrElement, ocr_words
-from byline.ingest.readers.pdf_pages import PageContent
-from byline.ingest.readers.pdf_paragraphs import Word
-from byline.ingest.readers.pdf_spacing import blank_odds, is_hangul
+from byline.ingest.readers.pdf.pdf_pages import PageContent
+from byline.ingest.readers.pdf.pdf_paragraphs import Word
+from byline.ingest.readers.pdf.pdf_spacing import blank_odds, is_hangul
 
 _BANDS: Final = 32
 _BARE_SHARE_MIN: Final = 0.22

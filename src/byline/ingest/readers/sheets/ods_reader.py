@@ -18,8 +18,8 @@ from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarnin
 from byline.domain.formats import Format
 from byline.errors import ExtractionFailed
 from byline.ingest.format_detection import corrupt, encrypted
-from byline.ingest.readers.ooxml_package import UNREADABLE
-from byline.ingest.readers.sheet_rows import Merge, Sheet, sheet_blocks, squeezed
+from byline.ingest.readers.office.ooxml_package import UNREADABLE
+from byline.ingest.readers.sheets.sheet_rows import Merge, Sheet, sheet_blocks, squeezed
 from byline.ingest.readers.text_blocks import assemble
 
 _TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from byline.ingest.readers.pdf_paragraphs import Word
+from byline.ingest.readers.pdf.pdf_paragraphs import Word
 
 _TOLERANCE_PT: Final = 3.0
 _RULES_MAX: Final = 4_000

@@ -20,7 +20,7 @@ from xml.etree.ElementTree import Element
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import Format
 from byline.ingest.format_detection import corrupt
-from byline.ingest.readers.docx_numbering import (
+from byline.ingest.readers.office.docx_numbering import (
     BULLET,
     ListLink,
     Numbering,
@@ -29,15 +29,15 @@ from byline.ingest.readers.docx_numbering import (
     list_link,
     toggle,
 )
-from byline.ingest.readers.docx_runs import (
+from byline.ingest.readers.office.docx_runs import (
     NOT_SHOWN,
     Inline,
     RunReader,
     local_name,
     shown_alternative,
 )
-from byline.ingest.readers.list_numerals import numeral
-from byline.ingest.readers.ooxml_package import (
+from byline.ingest.readers.office.list_numerals import numeral
+from byline.ingest.readers.office.ooxml_package import (
     UNREADABLE,
     Package,
     Relation,

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from byline.ingest.readers.pdf_paragraphs import Word
+from byline.ingest.readers.pdf.pdf_paragraphs import Word
 
 _BARE: Final = re.compile(r"[^\w]+")
 _SHARE: Final = 0.27

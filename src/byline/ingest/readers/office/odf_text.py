@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from xml.etree import ElementTree
 
-from byline.ingest.readers.odf_styles import (
+from byline.ingest.readers.office.odf_styles import (
     LEVELS_MAX,
     TEXT,
     ListCounter,
@@ -20,7 +20,7 @@ from byline.ingest.readers.odf_styles import (
     Styles,
     whole_number,
 )
-from byline.ingest.readers.spanned_tables import TableCell, table_text
+from byline.ingest.readers.office.spanned_tables import TableCell, table_text
 from byline.ingest.readers.text_blocks import Block
 
 TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"

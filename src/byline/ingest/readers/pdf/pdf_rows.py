@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from byline.ingest.readers.pdf_paragraphs import Word, spaced
+from byline.ingest.readers.pdf.pdf_paragraphs import Word, spaced
 
 _GUTTER_EMS_MIN: Final = 0.55
 _GUTTER_PT_MIN: Final = 4.0

@@ -16,16 +16,16 @@ import statistics
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from byline.ingest.readers.pdf_grids import Grid, Rule, grids_of
-from byline.ingest.readers.pdf_paragraphs import (
+from byline.ingest.readers.pdf.pdf_grids import Grid, Rule, grids_of
+from byline.ingest.readers.pdf.pdf_paragraphs import (
     Paragraph,
     Word,
     is_marker,
     line_of,
     paragraphs_of,
 )
-from byline.ingest.readers.pdf_rows import Band, Row, bands_of, leading_of, rows_of
-from byline.ingest.readers.pdf_spacing import KoreanSpacing
+from byline.ingest.readers.pdf.pdf_rows import Band, Row, bands_of, leading_of, rows_of
+from byline.ingest.readers.pdf.pdf_spacing import KoreanSpacing
 
 _PROSE_FILL_MIN: Final = 0.72
 """The share of a column's width that its median line takes if it is prose."""

@@ -10,9 +10,14 @@ from typing import Any, Final
 from byline.domain.documents import ExtractedText
 from byline.domain.formats import Format
 from byline.ingest.format_detection import encrypted
-from byline.ingest.readers.number_formats import BUILT_IN, GENERAL, NumberFormat, number_format
 from byline.ingest.readers.office_reader import read_office
-from byline.ingest.readers.sheet_rows import Merge, Sheet, sheet_blocks, squeezed
+from byline.ingest.readers.sheets.number_formats import (
+    BUILT_IN,
+    GENERAL,
+    NumberFormat,
+    number_format,
+)
+from byline.ingest.readers.sheets.sheet_rows import Merge, Sheet, sheet_blocks, squeezed
 from byline.ingest.readers.text_blocks import assemble
 
 _ERRORS: Final = {

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias
 from xml.etree import ElementTree
 
-from byline.ingest.readers.odf_numbering import printed_number
-from byline.ingest.readers.ooxml_package import is_true, local
-from byline.ingest.readers.spanned_tables import TableCell, table_text
+from byline.ingest.readers.office.odf_numbering import printed_number
+from byline.ingest.readers.office.ooxml_package import is_true, local
+from byline.ingest.readers.office.spanned_tables import TableCell, table_text
 
 NumberedForms: TypeAlias = Mapping[tuple[str, str], Mapping[int, str]]
 """For placeholders, by type and index: the form of automatic numbers by level."""

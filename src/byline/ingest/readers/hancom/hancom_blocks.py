@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from byline.ingest.readers.hancom_document import (
+from byline.ingest.readers.hancom.hancom_document import (
     Box,
     Definitions,
     Findings,
@@ -20,8 +20,8 @@ from byline.ingest.readers.hancom_document import (
     Paragraph,
     Table,
 )
-from byline.ingest.readers.hancom_numbers import ParagraphNumbers
-from byline.ingest.readers.hancom_tables import TextCell, table_lines
+from byline.ingest.readers.hancom.hancom_numbers import ParagraphNumbers
+from byline.ingest.readers.hancom.hancom_tables import TextCell, table_lines
 from byline.ingest.readers.text_blocks import Block
 
 _HEADING_CHARS_MAX: Final = 120

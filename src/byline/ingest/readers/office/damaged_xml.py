@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import IO, Final
 from xml.etree import ElementTree
 
-from byline.ingest.readers.ooxml_package import UNREADABLE
+from byline.ingest.readers.office.ooxml_package import UNREADABLE
 
 _READ_BYTES: Final = 262_144
 

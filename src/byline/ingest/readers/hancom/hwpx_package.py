@@ -11,7 +11,7 @@ from typing import Final
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from byline.ingest.readers.hancom_document import Findings
+from byline.ingest.readers.hancom.hancom_document import Findings
 
 PARTS_BYTES_MAX: Final = 268_435_456
 """How many bytes of XML are read of one file, all its parts together."""

@@ -18,9 +18,9 @@ from xml.etree import ElementTree
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import Format
 from byline.ingest.format_detection import corrupt
-from byline.ingest.readers.damaged_xml import tree_so_far
-from byline.ingest.readers.drawn_charts import chart_texts, diagram_lines
-from byline.ingest.readers.ooxml_package import (
+from byline.ingest.readers.office.damaged_xml import tree_so_far
+from byline.ingest.readers.office.drawn_charts import chart_texts, diagram_lines
+from byline.ingest.readers.office.ooxml_package import (
     UNREADABLE,
     Package,
     Relation,
@@ -28,7 +28,7 @@ from byline.ingest.readers.ooxml_package import (
     local,
     relation_id,
 )
-from byline.ingest.readers.slide_shapes import (
+from byline.ingest.readers.office.slide_shapes import (
     FOOTERS,
     NOT_TEXT,
     TITLES,
@@ -37,7 +37,7 @@ from byline.ingest.readers.slide_shapes import (
     has_picture,
     shapes_of,
 )
-from byline.ingest.readers.slide_text import (
+from byline.ingest.readers.office.slide_text import (
     NumberedForms,
     numbered_forms,
     paragraph_texts,

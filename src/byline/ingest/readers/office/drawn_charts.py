@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from xml.etree import ElementTree
 
-from byline.ingest.readers.number_formats import GENERAL, number_format
-from byline.ingest.readers.ooxml_package import attribute, drawn_paragraphs, local
-from byline.ingest.readers.spanned_tables import TableCell, table_text
+from byline.ingest.readers.office.ooxml_package import attribute, drawn_paragraphs, local
+from byline.ingest.readers.office.spanned_tables import TableCell, table_text
+from byline.ingest.readers.sheets.number_formats import GENERAL, number_format
 
 _VALUES: Final = ("val", "yVal", "bubbleSize")
 _CATEGORIES: Final = ("cat", "xVal")

@@ -1,0 +1,1 @@
+"""Files of Hancom Office: HWP 5 and HWPX."""

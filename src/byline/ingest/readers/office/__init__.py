@@ -1,0 +1,1 @@
+"""Word files, slides and OpenDocument files, read from their XML."""

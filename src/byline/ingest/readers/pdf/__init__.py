@@ -1,0 +1,1 @@
+"""PDFs, read by the layout of their pages."""

@@ -1,0 +1,1 @@
+"""Spreadsheets, whose cells are read as their sheets display them."""
