@@ -13,7 +13,7 @@ from byline.domain.documents import (
     ReadingWarning,
     ReadingWarningCode,
 )
-from byline.domain.searches import one_collection
+from byline.domain.searches import Filters, one_collection
 from byline.errors import ExtractionFailed
 from byline.store.database import Database
 
@@ -61,7 +61,7 @@ async def test_documents_are_listed_and_counted_by_whether_they_were_wholly_read
         other = await parts.add("Keys are here.", "c.txt", collection="other")
         await settled(parts.library, other.id)
         catalogue = parts.library.catalogue
-        home = one_collection("default")
+        home = Filters(collections=one_collection("default"))
         for warned, expected in ((None, {whole.id, partly.id}), (True, {partly.id})):
             choice = DocumentSelection(warned=warned)
             page = await catalogue.list(limit=9, cursor=None, filters=home, choice=choice)

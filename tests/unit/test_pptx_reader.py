@@ -109,7 +109,7 @@ def test_shapes_follow_from_the_top_and_in_a_row_from_the_left(tmp_path: Path) -
     ]
 
 
-def test_merged_cells_speak_in_every_row_they_span(tmp_path: Path) -> None:
+def test_merged_cells_of_a_slide_speak_in_every_row(tmp_path: Path) -> None:
     def cell(text: str, more: str = "") -> str:
         return f"<a:tc {more}><a:txBody>{paragraph(text)}</a:txBody></a:tc>"
 

@@ -15,9 +15,9 @@ from byline.ingest.readers.hancom.hancom_document import (
     Box,
     Definitions,
     Findings,
+    HancomParagraph,
     HeadKind,
     Note,
-    Paragraph,
     Table,
 )
 from byline.ingest.readers.hancom.hancom_numbers import ParagraphNumbers
@@ -32,7 +32,7 @@ _WORD: Final = re.compile(r"[^\W_]")
 
 
 def blocks_of(
-    paragraphs: Iterable[Paragraph], definitions: Definitions, findings: Findings
+    paragraphs: Iterable[HancomParagraph], definitions: Definitions, findings: Findings
 ) -> Iterator[Block]:
     """The blocks of a document; `findings` may fill while `paragraphs` are read."""
     writer = _Writer(definitions)
@@ -57,7 +57,7 @@ class _Writer:
         self._numbers = ParagraphNumbers(definitions)
         self._after_item = False
 
-    def blocks(self, paragraph: Paragraph) -> Iterator[Block]:
+    def blocks(self, paragraph: HancomParagraph) -> Iterator[Block]:
         mark = self._numbers.mark(paragraph.head) if paragraph.head else ""
         before: list[Table | Box] = []
         after: list[Table | Box] = []
@@ -96,7 +96,7 @@ class _Writer:
                     yield replace(block, level=0, tight=not is_first)
                 is_first = False
 
-    def _worded(self, paragraph: Paragraph, text: str) -> Block:
+    def _worded(self, paragraph: HancomParagraph, text: str) -> Block:
         head = paragraph.head
         is_outline = head is not None and head.kind is HeadKind.OUTLINE
         if head and is_outline and len(text) <= _HEADING_CHARS_MAX and not _SENTENCE.search(text):
@@ -151,7 +151,7 @@ class _Writer:
             return ""
         return self._flat(box.paragraphs, notes)
 
-    def _flat(self, paragraphs: Sequence[Paragraph], notes: list[Note]) -> str:
+    def _flat(self, paragraphs: Sequence[HancomParagraph], notes: list[Note]) -> str:
         """All on one line, as it stands in a cell; what is nested is told in its place."""
         parts: list[str] = []
         for paragraph in paragraphs:

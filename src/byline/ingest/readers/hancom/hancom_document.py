@@ -54,7 +54,7 @@ class Definitions:
 
 
 @dataclass(slots=True)
-class Paragraph:
+class HancomParagraph:
     """A paragraph: its pieces in reading order, and what stands before them."""
 
     pieces: list[Piece] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Cell:
     column: int
     rows: int
     columns: int
-    paragraphs: list[Paragraph]
+    paragraphs: list[HancomParagraph]
 
 
 @dataclass(slots=True)
@@ -84,7 +84,7 @@ class Box:
     """Text beside or inside the text: a shape with text, a caption, a memo. An `inline` box is set
     in the line like a character."""
 
-    paragraphs: list[Paragraph]
+    paragraphs: list[HancomParagraph]
     inline: bool = False
 
 
@@ -94,7 +94,7 @@ class Note:
     as printed, "1)"."""
 
     mark: str
-    paragraphs: list[Paragraph]
+    paragraphs: list[HancomParagraph]
     at_end: bool = False
 
 
@@ -106,7 +106,7 @@ class Findings:
     """What a reading meets beside the text: headers and footers, parts it cannot read, and parts
     that are damaged (by the names the file gives them)."""
 
-    margins: list[list[Paragraph]] = field(default_factory=list)
+    margins: list[list[HancomParagraph]] = field(default_factory=list)
     not_read: dict[str, None] = field(default_factory=dict)
     damaged: dict[str, None] = field(default_factory=dict)
 

@@ -25,10 +25,10 @@ from byline.ingest.readers.hancom.hancom_document import (
     Cell,
     Definitions,
     Findings,
+    HancomParagraph,
     HeadKind,
     Note,
     NumberingLevel,
-    Paragraph,
     ParagraphHead,
     Piece,
     Table,
@@ -253,14 +253,14 @@ class _SectionReader:
         self._page = _PAGE_SIZE
         self._depth = 0
 
-    def paragraphs(self, section: Iterator[Record]) -> Iterator[Paragraph]:
+    def paragraphs(self, section: Iterator[Record]) -> Iterator[HancomParagraph]:
         for node in trees(section):
             if node.record.tag == HwpTag.PARA_HEADER:
                 yield self._paragraph(node)
             else:  # memos, and master pages of single pages
-                yield Paragraph([Box(inside) for _, inside in self._lists(node)])
+                yield HancomParagraph([Box(inside) for _, inside in self._lists(node)])
 
-    def _paragraph(self, node: Node) -> Paragraph:
+    def _paragraph(self, node: Node) -> HancomParagraph:
         controls = [child for child in node.children if child.record.tag == HwpTag.CTRL_HEADER]
         text = node.first(HwpTag.PARA_TEXT)
         pieces: list[Piece] = []
@@ -275,12 +275,12 @@ class _SectionReader:
         head = self._definitions.heads.get(node.record.number(8))
         if head and head.kind is HeadKind.OUTLINE:
             head = replace(head, definition=self._outline)
-        return Paragraph(pieces, head)
+        return HancomParagraph(pieces, head)
 
-    def _lists(self, node: Node) -> Iterator[tuple[Record, list[Paragraph]]]:
+    def _lists(self, node: Node) -> Iterator[tuple[Record, list[HancomParagraph]]]:
         """The lists of paragraphs right below a record, each with its header."""
         header: Record | None = None
-        found: list[Paragraph] = []
+        found: list[HancomParagraph] = []
         for child in node.children:
             if child.record.tag == HwpTag.LIST_HEADER:
                 if header:
@@ -295,7 +295,7 @@ class _SectionReader:
         if header:
             yield header, found
 
-    def _inside(self, node: Node) -> list[Paragraph]:
+    def _inside(self, node: Node) -> list[HancomParagraph]:
         return [paragraph for _, inside in self._lists(node) for paragraph in inside]
 
     def _control(self, node: Node, pieces: list[Piece]) -> None:
@@ -356,12 +356,12 @@ class _SectionReader:
         below = [Box(said) for header, said in captions if header.number(8, 4) & 3 not in (0, 2)]
         pieces += [*above, *box, *below]
 
-    def _component(self, node: Node, is_large: bool) -> Iterator[Paragraph]:
+    def _component(self, node: Node, is_large: bool) -> Iterator[HancomParagraph]:
         """The paragraphs of a shape, and of the shapes that are grouped in it."""
         record = node.record
         match record.tag:
             case HwpTag.TEXT_ART:
-                yield Paragraph([record.text(32)[0].replace("\r\n", "\n")])
+                yield HancomParagraph([record.text(32)[0].replace("\r\n", "\n")])
             case HwpTag.OLE | HwpTag.VIDEO_DATA | HwpTag.CHART_DATA:
                 self._not_read(record, 12)
             case HwpTag.PICTURE if is_large:

@@ -23,10 +23,10 @@ from byline.ingest.readers.hancom.hancom_document import (
     Cell,
     Definitions,
     Findings,
+    HancomParagraph,
     HeadKind,
     Note,
     NumberingLevel,
-    Paragraph,
     ParagraphHead,
     Piece,
     Table,
@@ -110,21 +110,21 @@ class _SectionReader:
         self._depth = 0
         self._is_deleted = False
 
-    def paragraphs(self) -> Iterator[Paragraph]:
+    def paragraphs(self) -> Iterator[HancomParagraph]:
         for name in self._package.sections():
             self._part = name
             for element in self._package.elements(name):
                 if element.tag == "p":
                     yield self._paragraph(element)
                 elif inside := self._inside(element):
-                    yield Paragraph([Box(inside)])
+                    yield HancomParagraph([Box(inside)])
         for name in self._package.master_pages():
             self._part = name
             for element in self._package.elements(name):
                 self._findings.margins.append(self._inside(element))
 
-    def _paragraph(self, element: Element) -> Paragraph:
-        paragraph = Paragraph()
+    def _paragraph(self, element: Element) -> HancomParagraph:
+        paragraph = HancomParagraph()
         outer, self._is_deleted = self._is_deleted, False
         for run in element:
             if run.tag == "run":
@@ -210,9 +210,9 @@ class _SectionReader:
                 box: list[Piece] = [Box(inside, inline)] if inside else []
                 self._captioned(item, box, pieces)
 
-    def _inside(self, element: Element) -> list[Paragraph]:
+    def _inside(self, element: Element) -> list[HancomParagraph]:
         """The paragraphs in an element, at any depth, but for its caption."""
-        found: list[Paragraph] = []
+        found: list[HancomParagraph] = []
         for child in element:
             if child.tag == "p":
                 found.append(self._paragraph(child))
@@ -221,7 +221,7 @@ class _SectionReader:
             elif child.tag != "caption" and (len(child) or child.tag in _LEAVES):
                 pieces: list[Piece] = []  # a shape of a group
                 self._item(child, pieces)
-                found += [Paragraph(pieces)] if pieces else []
+                found += [HancomParagraph(pieces)] if pieces else []
         return found
 
     def _captioned(self, item: Element, inside: Sequence[Piece], pieces: list[Piece]) -> None:
