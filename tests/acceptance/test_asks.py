@@ -112,7 +112,7 @@ async def test_a_claim_its_source_does_not_make_is_called_unsupported(
     answer = await site.ask()
     assert answer["sentences"][0]["support"] == "unsupported"
     counts = {"supported": 0, "weak": 0, "unsupported": 1, "attributed": 0, "uncited": 0}
-    assert answer["grounding"] == counts
+    assert answer["grounding"] == {**counts, "other_language": 0}
     assert answer["sentences"][0]["reason"] == "amount_mismatch"
     assert answer["sentences"][0]["why"].startswith("The source says 1,800 euros, the answer 9,500")
 

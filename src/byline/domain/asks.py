@@ -35,6 +35,9 @@ class AskMode(StrEnum):
 class Support(StrEnum):
     """What a check of one sentence against its sources found.
 
+    `other_language`: its numbers and names are its source's, its words are in another language, so
+    they could not be compared. That is no doubt.
+
     A sentence without a citation is `supported` where one source clearly bears it out (it is then
     attributed by Byline), `not_needed` where it claims nothing (a greeting, a heading), and
     `uncited` otherwise.
@@ -43,6 +46,7 @@ class Support(StrEnum):
     SUPPORTED = "supported"
     WEAK = "weak"
     UNSUPPORTED = "unsupported"
+    OTHER_LANGUAGE = "other_language"
     UNCITED = "uncited"
     NOT_NEEDED = "not_needed"
 
@@ -146,6 +150,7 @@ class Grounding:
     unsupported: int = 0
     attributed: int = 0
     uncited: int = 0
+    other_language: int = 0
 
 
 @dataclass(frozen=True, slots=True)
