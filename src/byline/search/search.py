@@ -37,9 +37,10 @@ from byline.domain.searches import (
     SearchResult,
 )
 from byline.errors import BadRequest, DatabaseUnavailable
+from byline.search.across_languages import search_other_languages
 from byline.search.dense import DenseQuery, search_dense
 from byline.search.exact_word_places import RankedSearch, promote_exact_words
-from byline.search.exact_words import exact_words
+from byline.search.exact_words import ExactWord, exact_words
 from byline.search.filters import SearchScope, checked_filters, measure_scope, scope_notes
 from byline.search.fusion import CANDIDATES
 from byline.search.index.vocabulary import PrefixExpansion, expand_prefixes
@@ -141,6 +142,10 @@ class Searcher:
             best = dict(islice(ranked.items(), request.limit * READ_FOR_EACH))
             passages = await read_passages(connection, words.query, best)
             found = RankedSearch(query, words, nearest, ranked, passages)
+            merged = await search_other_languages(
+                connection, texts.words, filters, found, request.limit
+            )
+            found = merged.search if merged else found
             passages = await promote_exact_words(connection, found, exact, request.limit)
         stopwatch.end("dense")
         shown = _shown(passages, request.limit)
@@ -150,6 +155,8 @@ class Searcher:
             coverage=_coverage(passages, shown),
             nearest=max((hit.legs["dense"] for hit in shown if "dense" in hit.legs), default=None),
             embedder=_fingerprint(query_vector),
+            others=merged.others if merged else None,
+            has_code=_has_code(passages, shown, exact),
             legs={"lexical": "ok", "dense": query_vector.status},
             timings_ms=stopwatch.total(),
             notes=notes or _notes(parsed, prefixes, shown),
@@ -237,6 +244,20 @@ def _shown(passages: list[FoundPassage], limit: int) -> tuple[SearchHit, ...]:
 def _coverage(passages: list[FoundPassage], shown: tuple[SearchHit, ...]) -> float:
     ids = {hit.passage_id for hit in shown}
     return max((p.coverage for p in passages if p.hit.passage_id in ids), default=0.0)
+
+
+def _has_code(
+    passages: list[FoundPassage], shown: tuple[SearchHit, ...], exact: Sequence[ExactWord]
+) -> bool:
+    codes = [word for word in exact if word.is_code]
+    ids = {hit.passage_id for hit in shown} if codes else set()
+    return any(
+        passage.held.issuperset(word.terms)
+        and word.stands_in(passage.hit.text, passage.hit.heading, passage.hit.title)
+        for passage in passages
+        if passage.hit.passage_id in ids
+        for word in codes
+    )
 
 
 class _DenseTask:
