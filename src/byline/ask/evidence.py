@@ -38,7 +38,7 @@ KOREAN: Final = EvidenceWeights((-4.33, *GENERAL.words[1:]), (-50.25, *GENERAL.b
 are covered by chance. The slopes are those of English: the Korean questions at hand were written in
 the words of their paragraphs, so a fit on them would overrate words."""
 
-OTHERS: Final = (-5.8, 3.12, 80.0)
+OTHERS: Final = (-5.7, 3.12, 80.0)
 """Intercept, coverage and standing of the passages in other languages than the question's. Its
 words say nothing there, so a coverage of 0 counts for nothing; what is covered are names, numbers
 and codes."""

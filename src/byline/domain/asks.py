@@ -68,7 +68,8 @@ class RefusedBy(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AskRequest:
     """One question. `backend` None or blank means the default backend, which then was not named.
-    `resumable`: the ask goes on for a while after its last reader has gone. `caller` is set by
+    `resumable`: the ask goes on for a while after its last reader has gone. `force`: the backend is
+    asked although retrieval finds little. `caller` is set by
     `Asks.start`, whoever makes it."""
 
     question: str
@@ -79,6 +80,7 @@ class AskRequest:
     resumable: bool = False
     filters: Filters = EVERYTHING
     caller: Caller = OWNER
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)

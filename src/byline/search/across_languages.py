@@ -49,7 +49,7 @@ COVERED: Final = 0.75
 LEAD: Final = 0.01
 """How much higher the other languages must stand to come first."""
 
-FAR: Final = 0.04
+FAR: Final = 0.025
 """How much lower they stand where they get no places."""
 
 EVERY: Final = 3
