@@ -2,7 +2,8 @@
 
     check → measure the filter → expand prefixes ─┬─ lexical leg ──────────────────┬─►
                                                   └─ embed the query → dense leg ──┘
-          → score each candidate by both → fuse → read → collapse near duplicates
+          → score each candidate by both → fuse → read → other languages (`across_languages.py`)
+          → exact words (`exact_word_places.py`) → collapse near duplicates
 
 The two legs run concurrently, each on a connection of its own. Neither keeps a connection while it
 waits for the other, so searches that are short of connections queue and cannot deadlock.
@@ -46,6 +47,7 @@ from byline.search.fusion import CANDIDATES
 from byline.search.index.vocabulary import PrefixExpansion, expand_prefixes
 from byline.search.lexical import (
     LexicalQuery,
+    LexicalResult,
     search_lexical,
 )
 from byline.search.near_duplicates import collapse
@@ -138,10 +140,7 @@ class Searcher:
         query_vector = nearest.query_vector
         stopwatch.end("embed", nearest.embedded_at)
         async with self._database.autocommit() as connection:
-            ranked = await rank(connection, query.parsed, words, nearest)
-            best = dict(islice(ranked.items(), request.limit * READ_FOR_EACH))
-            passages = await read_passages(connection, words.query, best)
-            found = RankedSearch(query, words, nearest, ranked, passages)
+            found = await _ranked(connection, query, words, nearest, request.limit)
             merged = await search_other_languages(
                 connection, texts.words, filters, found, request.limit
             )
@@ -160,12 +159,7 @@ class Searcher:
             legs={"lexical": "ok", "dense": query_vector.status},
             timings_ms=stopwatch.total(),
             notes=notes or _notes(parsed, prefixes, shown),
-            read_as=QueryInterpretation(
-                parsed.phrases,
-                (*parsed.excluded, *parsed.excluded_phrases),
-                {expansion.prefix: expansion.words for expansion in prefixes},
-                {each.word: each.replacements for each in words.corrections},
-            ),
+            read_as=_interpretation(parsed, prefixes, words),
         )
 
     async def _nearest(
@@ -213,6 +207,31 @@ def _lexical_query(
         groups=tuple(expansion.terms for expansion in prefixes if expansion.words),
         correctable=tuple(word for word in correctable_words(words) if word not in as_written),
         endings=ending_terms(words),
+    )
+
+
+async def _ranked(
+    connection: AsyncConnection[DictRow],
+    query: LexicalQuery,
+    words: LexicalResult,
+    nearest: DenseLeg,
+    limit: int,
+) -> RankedSearch:
+    """The candidates of both legs, ranked, and the first of them read."""
+    ranked = await rank(connection, query.parsed, words, nearest)
+    best = dict(islice(ranked.items(), limit * READ_FOR_EACH))
+    passages = await read_passages(connection, words.query, best)
+    return RankedSearch(query, words, nearest, ranked, passages)
+
+
+def _interpretation(
+    parsed: ParsedQuery, prefixes: Sequence[PrefixExpansion], words: LexicalResult
+) -> QueryInterpretation:
+    return QueryInterpretation(
+        parsed.phrases,
+        (*parsed.excluded, *parsed.excluded_phrases),
+        {expansion.prefix: expansion.words for expansion in prefixes},
+        {each.word: each.replacements for each in words.corrections},
     )
 
 

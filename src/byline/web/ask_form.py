@@ -47,7 +47,8 @@ class AskForm:
 
 def read_ask_form(sent: Mapping[str, str]) -> AskForm:
     """The form in the fields that were sent."""
-    return AskForm(*(sent.get(name, "") for name in FIELDS))
+    question, backend, mode, collection, force = (sent.get(name, "") for name in FIELDS)
+    return AskForm(question, backend, mode, collection, force)
 
 
 def blank_form_like(ask: StoredAsk) -> AskForm:
