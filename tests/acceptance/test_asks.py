@@ -80,7 +80,7 @@ async def test_what_the_documents_do_not_say_is_no_evidence_and_no_model_is_aske
 
 STRANGE = (
     "quasar comet meteor nebula galaxy pulsar aurora corona eclipse solstice zenith nadir parallax "
-    "albedo apogee perigee magnetar blazar ecliptic azimuth gibbous syzygy umbra penumbra heliopause"
+    "albedo apogee perigee magnetar blazar ecliptic azimuth gibbous umbra penumbra heliopause"
 )
 HARDLY = f"Which deposit has {STRANGE}?"
 
