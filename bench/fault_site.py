@@ -48,6 +48,7 @@ evidence_min = 0
 [machines.mac]
 [backends.quotes]
 kind = 'quotes'
+evidence_min = 0
 [backends.model]
 kind = 'openai'
 machine = 'mac'

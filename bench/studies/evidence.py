@@ -37,13 +37,15 @@ from bench.settings import Settings, settings_from
 from bench.studies.run_study import run_study
 from bench.vectors import KeptVectors, kept_vectors, searchable
 from byline.ask.evidence import GENERAL, KOREAN, EvidenceWeights, likelihood
-from byline.config.schema import Ask
+from byline.config.schema import Ask, QuotesBackend
 from byline.domain.searches import QueryForm, SearchRequest
 from byline.eval.retrieval_measures import roc_auc
 from byline.search.search import Searcher
 
 NAME = "evidence"
 
+POINTS = {"models": Ask().evidence_min, "quotes": QuotesBackend(kind="quotes").evidence_min}
+"""`evidence_min` out of the box: of backends with a model, and of those that quote."""
 FITS = {"English": GENERAL, "Korean": KOREAN}
 BY_BOTH, BY_WORDS = "by words and meaning", "by words alone"
 ANSWERED = "answered"
@@ -93,18 +95,22 @@ async def run(settings: Settings) -> list[Row]:
 
 
 def _rows(name: str, by_kind: dict[str, list[float]]) -> list[Row]:
-    least = Ask().evidence_min
-    answered, at = by_kind[ANSWERED], f"at evidence_min {least}"
+    answered = by_kind[ANSWERED]
     rows = []
     for kind in filter(by_kind.__getitem__, KINDS):
         auc = roc_auc(answered, by_kind[kind])
         note = f"{len(by_kind[kind])} questions against {len(answered)} answered"
+        rows.append(Row(f"{name}, {kind}: ROC-AUC", auc or 0.0, "", None, "higher", note))
         rows += [
-            Row(f"{name}, {kind}: ROC-AUC", auc or 0.0, "", None, "higher", note),
-            Row(f"{name}, {kind}: refused", _share(by_kind[kind], least), "", None, "higher", at),
+            Row(f"{name}, {kind}: refused for {of}", share, "", None, "higher", f"below {least}")
+            for of, least in POINTS.items()
+            for share in [_share(by_kind[kind], least)]
         ]
-    falsely = _share(answered, least)
-    return [*rows, Row(f"{name}, {ANSWERED}: falsely refused", falsely, "", None, "lower", at)]
+    return rows + [
+        Row(f"{name}, {ANSWERED}: falsely refused for {of}", share, "", None, "lower", f"{least}")
+        for of, least in POINTS.items()
+        for share in [_share(answered, least)]
+    ]
 
 
 async def judged(data: Path, settings: Settings) -> list[Judged]:
@@ -222,10 +228,10 @@ def fitted(them: Sequence[Judged], columns: Sequence[Sequence[float]]) -> list[f
 
 
 def shifted(slopes: Sequence[float], answered: Sequence[Sequence[float]]) -> list[float]:
-    """Weights with the given `slopes`: the intercept is that with which `evidence_min`, as it is
-    out of the box, refuses `FALSE_REFUSALS_SHIFTED` of the answered questions."""
+    """Weights with the given `slopes`: the intercept is that with which `evidence_min` of quotes, as
+    it is out of the box, refuses `FALSE_REFUSALS_SHIFTED` of the answered questions."""
     sums = np.sort(np.array(answered) @ np.array(slopes))
-    least = Ask().evidence_min
+    least = POINTS["quotes"]
     logit = float(np.log(least / (1 - least)))
     return [round(logit - float(sums[int(FALSE_REFUSALS_SHIFTED * len(sums))]), 2), *slopes]
 

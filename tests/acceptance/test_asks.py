@@ -78,6 +78,26 @@ async def test_what_the_documents_do_not_say_is_no_evidence_and_no_model_is_aske
     assert await macmini.requests() == []
 
 
+STRANGE = (
+    "quasar comet meteor nebula galaxy pulsar aurora corona eclipse solstice zenith nadir parallax "
+    "albedo apogee perigee magnetar blazar ecliptic azimuth gibbous umbra penumbra heliopause"
+)
+HARDLY = f"Which deposit has {STRANGE}?"
+
+
+async def test_a_question_the_documents_hardly_speak_of_is_answered_if_forced(site: Site) -> None:
+    refused = await site.ask(HARDLY)
+    assert (refused["status"], refused["refusal"]["code"]) == ("no_evidence", "low_evidence")
+    assert refused["refusal"]["message"] == "Your documents hardly speak of this."
+    assert set(refused["refusal"]["arguments"]) == {"coverage_percent", "likelihood_percent"}
+    forced = await site.ask(HARDLY, force=True)
+    assert (forced["status"], forced["refusal"]) == ("completed", None)
+    assert "deposit" in forced["answer"]
+    # What no passage has a word of cannot be answered from passages, forced or not.
+    nothing = await site.ask("Which quasar shone brightest?", force=True)
+    assert nothing["refusal"]["code"] == "no_match"
+
+
 async def test_the_stream_tells_the_whole_story_and_done_is_the_json(
     site: Site, macmini: FakeMachine
 ) -> None:
@@ -112,7 +132,7 @@ async def test_a_claim_its_source_does_not_make_is_called_unsupported(
     answer = await site.ask()
     assert answer["sentences"][0]["support"] == "unsupported"
     counts = {"supported": 0, "weak": 0, "unsupported": 1, "attributed": 0, "uncited": 0}
-    assert answer["grounding"] == counts
+    assert answer["grounding"] == {**counts, "other_language": 0}
     assert answer["sentences"][0]["reason"] == "amount_mismatch"
     assert answer["sentences"][0]["why"].startswith("The source says 1,800 euros, the answer 9,500")
 

@@ -371,3 +371,21 @@ def test_the_cards_tell_of_a_machine_as_soon_as_its_state_changes(page: Page, si
     site.macbook.fresh()
     site.ask(backend="qwen-macbook")
     expect(card).to_contain_text("online")
+
+
+@pytest.mark.parametrize(
+    ("language", "button"), [("en-US", "Ask all the same"), ("ko-KR", "그래도 묻기")]
+)
+def test_what_the_documents_hardly_speak_of_is_asked_all_the_same(
+    open_page: OpenPage, site: Site, language: str, button: str
+) -> None:
+    page = open_page("/", language=language)
+    question = "Which deposit shone as quasars, comets, meteors, nebulae or galaxies brightest?"
+    put(page, question, backend="quotes")
+    again = page.get_by_role("button", name=button)
+    expect(again).to_be_visible()
+    expect(page.locator(".notice")).not_to_contain_text("%")
+    assert_accessible(page)
+    again.click()
+    expect(page.locator(".answer")).to_contain_text("deposit")
+    expect(page.get_by_role("button", name=button)).to_have_count(0)

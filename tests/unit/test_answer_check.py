@@ -209,9 +209,10 @@ def test_an_answer_of_nothing_has_no_claim(text: str) -> None:
     assert checked.citations == ()
 
 
-def test_an_answer_in_another_language_than_its_source_is_weak_unless_a_fact_differs() -> None:
+def test_an_answer_in_another_language_than_its_source_is_neutral_unless_a_fact_differs() -> None:
     right = check_answer("The warranty runs for 2 years from the date of purchase [2].", SOURCES)
     wrong = check_answer("The warranty runs for 7 years from the date of purchase [2].", SOURCES)
-    assert right.sentences[0].support is Support.WEAK
+    assert right.sentences[0].support is Support.OTHER_LANGUAGE
+    assert (right.grounding.other_language, right.grounding.weak) == (1, 0)
     assert wrong.sentences[0].support is Support.UNSUPPORTED
     assert right.citations[0].quote  # something to look at is given all the same

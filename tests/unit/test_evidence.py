@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byline.ask.evidence import NOTHING_FOUND, judge_evidence, likelihood
-from byline.config.schema import Ask
+from byline.config.schema import Ask, QuotesBackend
 from byline.domain.reasons import RefusalReason, SearchNote, SearchNoteCode
-from byline.domain.searches import SearchHit, SearchResult
+from byline.domain.searches import OtherLanguages, SearchHit, SearchResult
 from byline.vectors.embedders.e5_embedder import FINGERPRINT
 
-MIN = Ask().evidence_min
+MIN = QuotesBackend(kind="quotes").evidence_min
+FOR_MODELS = Ask().evidence_min
 SHARES = st.floats(0, 1)
 
 
@@ -52,14 +53,43 @@ def test_words_and_meaning_make_up_for_each_other(coverage: float, cosine: float
     assert judge_evidence(result, evidence_min=MIN) is None
 
 
-def test_an_answer_in_another_language_needs_no_word_of_the_question() -> None:
+def across(
+    standing: float, *, coverage: float = 0.0, own: tuple[float, float | None] = (0.0, None)
+) -> SearchResult:
     text = "초기화 버튼을 10초 동안 누르면 공장 초기화됩니다."
-    asked = found("How do I reset the router?", text, coverage=0.0, cosine=0.817)
-    assert judge_evidence(asked, evidence_min=MIN) is None
-    unlike = found("What is the capital of France?", text, coverage=0.0, cosine=0.722)
-    assert judge_evidence(unlike, evidence_min=MIN) is not None
-    same_language = found("How do I reset it?", "Rent is due.", coverage=0.0, cosine=0.80)
-    assert judge_evidence(same_language, evidence_min=MIN) is not None
+    result = found("How do I reset the router?", text, coverage=own[0], cosine=own[1] or 0.8)
+    return replace(result, others=OtherLanguages(standing, coverage, *own))
+
+
+def test_an_answer_in_another_language_needs_no_word_but_a_passage_that_stands_out() -> None:
+    assert judge_evidence(across(0.055), evidence_min=MIN) is None
+    assert judge_evidence(across(0.025), evidence_min=MIN) is not None
+    assert judge_evidence(across(0.025), evidence_min=FOR_MODELS) is None
+    assert judge_evidence(across(0.01), evidence_min=FOR_MODELS) is not None
+
+
+def test_a_name_or_code_that_crosses_is_evidence() -> None:
+    assert judge_evidence(across(0.03), evidence_min=MIN) is not None
+    assert judge_evidence(across(0.03, coverage=0.5), evidence_min=MIN) is None
+    absent = found("Is XK-4471 in stock?", "XK-4471 is grey.", coverage=0.1, cosine=0.75)
+    assert judge_evidence(absent, evidence_min=MIN) is not None
+    assert judge_evidence(replace(absent, has_code=True), evidence_min=MIN) is None
+
+
+def test_each_language_is_judged_by_its_own_passages() -> None:
+    own = across(-0.01, own=(0.8, 0.85))
+    assert judge_evidence(own, evidence_min=MIN) is None
+    # The near passage is the other language's: nothing of it counts for the question's own.
+    neither = replace(across(0.01, own=(0.0, 0.76)), coverage=0.9, nearest=0.9)
+    assert judge_evidence(neither, evidence_min=MIN) is not None
+
+
+def test_a_model_is_asked_where_quotes_are_not() -> None:
+    near = found("When is it reset?", "Rent is due.", coverage=0.0, cosine=0.80)
+    assert judge_evidence(near, evidence_min=MIN) is not None
+    assert judge_evidence(near, evidence_min=FOR_MODELS) is None
+    far = found("Who won the cup?", "Rent is due.", coverage=0.0, cosine=0.75)
+    assert judge_evidence(far, evidence_min=FOR_MODELS) is not None
 
 
 def test_a_korean_question_needs_a_nearer_passage_in_korean() -> None:

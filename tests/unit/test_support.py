@@ -152,7 +152,8 @@ def test_half_of_the_words_are_neither_support_nor_the_lack_of_it() -> None:
 
 
 def test_another_language_is_not_held_against_the_words() -> None:
-    assert verdict("The warranty runs for 2 years.", KOREAN).reason == "other_language"
+    neutral = verdict("The warranty runs for 2 years.", KOREAN)
+    assert (neutral.support, neutral.reason) == (Support.OTHER_LANGUAGE, "other_language")
     assert verdict("The warranty runs for 4 years.", KOREAN).reason == "number_missing"
 
 

@@ -54,6 +54,8 @@ RESUMABLE: Final = (
     "`/api/asks/{id}/events`. Else the ask is cancelled when its reader leaves."
 )
 
+FORCE: Final = "Ask the backend although retrieval finds hardly anything on the question."
+
 
 def known_id(value: str) -> str:
     """`value` if it has the form of an id. Raises NotFound otherwise."""
@@ -145,6 +147,7 @@ class AskParameters(FilterParameters):
     )
     stream: bool = Field(False, description="Answer as server-sent events.")
     resumable: bool = Field(False, description=RESUMABLE)
+    force: bool = Field(False, description=FORCE)
 
 
 class AskQuery(AskParameters):
@@ -159,6 +162,7 @@ class AskBody(AskParameters):
     question: Words = Field(description="The question.")
     stream: bool = Field(False, strict=True, description="Answer as server-sent events.")
     resumable: bool = Field(False, strict=True, description=RESUMABLE)
+    force: bool = Field(False, strict=True, description=FORCE)
     timeout_read_s: float | None = Field(
         None,
         gt=0,

@@ -217,14 +217,16 @@ class CitationShape(Shape):
 
 
 class GroundingShape(Shape):
-    """How many cited sentences were found supported, weak, unsupported; how many without a
-    citation were attributed to a source by Byline, or left uncited."""
+    """How many cited sentences were found supported, weak, unsupported, or in another language
+    than their sources; how many without a citation were attributed to a source by Byline, or left
+    uncited."""
 
     supported: int
     weak: int
     unsupported: int
     attributed: int
     uncited: int
+    other_language: int
 
 
 class BylineShape(Shape):

@@ -38,9 +38,13 @@ KOREAN: Final = EvidenceWeights((-4.33, *GENERAL.words[1:]), (-50.25, *GENERAL.b
 are covered by chance. The slopes are those of English: the Korean questions at hand were written in
 the words of their paragraphs, so a fit on them would overrate words."""
 
-ACROSS_LANGUAGES: Final = 0.4
-"""The coverage is taken to be at least this where the nearest passage is in another language than
-the question: words tell nothing then."""
+OTHERS: Final = (-5.7, 3.12, 80.0)
+"""Intercept, coverage and standing of the passages in other languages than the question's. Its
+words say nothing there, so a coverage of 0 counts for nothing; what is covered are names, numbers
+and codes."""
+
+CODE_FOUND: Final = 0.5
+"""How likely an answer is at least where a passage has a code of the question (`INV-2024-0312`)."""
 
 
 def likelihood(coverage: float, nearest: float | None, fit: EvidenceWeights = GENERAL) -> float:
@@ -63,7 +67,7 @@ def judge_evidence(found: SearchResult, *, evidence_min: float) -> Refusal | Non
         return Refusal(RefusalReason.NO_MATCH, notes=found.notes)
     if not found.hits:
         return NOTHING_FOUND
-    likely = _likelihood_of(found)
+    likely = likelihood_of(found)
     if likely < evidence_min:
         shares = {"coverage_percent": found.coverage, "likelihood_percent": likely}
         percent = {name: round(share * 100) for name, share in shares.items()}
@@ -71,20 +75,41 @@ def judge_evidence(found: SearchResult, *, evidence_min: float) -> Refusal | Non
     return None
 
 
-def _likelihood_of(found: SearchResult) -> float:
-    nearest = max(found.hits, key=lambda hit: hit.legs.get("dense", -1.0))
-    asked, answered = question_language(found.query), question_language(nearest.text)
-    is_across = asked is not None and answered is not None and asked is not answered
-    fit = KOREAN if asked is answered is Language.KOREAN else GENERAL
-    if found.embedder != FINGERPRINT or found.nearest is None:
-        return likelihood(found.coverage, None, fit)
-    both = likelihood(found.coverage, found.nearest, fit)
+def likelihood_of(found: SearchResult) -> float:
+    """Return how likely the documents answer: the likeliest of each language by itself."""
+    likely = [_likelihood_in_own_language(found)]
+    if found.others is not None and found.embedder == FINGERPRINT:
+        intercept, of_coverage, of_standing = OTHERS
+        of_words = of_coverage * found.others.coverage
+        likely.append(_logistic(intercept + of_words + of_standing * found.others.standing))
+    if found.has_code:
+        likely.append(CODE_FOUND)
+    return max(likely)
+
+
+def _likelihood_in_own_language(found: SearchResult) -> float:
+    asked = question_language(found.query)
+    coverage, nearest, others = found.coverage, found.nearest, found.others
+    if others is not None:
+        coverage, nearest = others.own_coverage, others.own_nearest
+    fit = KOREAN if asked is Language.KOREAN and _is_korean(found) else GENERAL
+    if others is not None and nearest is None:
+        return 0.0
+    if found.embedder != FINGERPRINT or nearest is None:
+        return likelihood(coverage, None, fit)
+    both = likelihood(coverage, nearest, fit)
     if found.legs.get("dense", "ok") != "ok":
         # Partly embedded: the passage that answers may have no vector yet.
-        return max(likelihood(found.coverage, None, fit), both)
-    if is_across:
-        return likelihood(max(found.coverage, ACROSS_LANGUAGES), found.nearest)
+        return max(likelihood(coverage, None, fit), both)
     return both
+
+
+def _is_korean(found: SearchResult) -> bool:
+    """Whether the passages in the question's language, which is Korean, are Korean indeed."""
+    if found.others is not None:
+        return True
+    nearest = max(found.hits, key=lambda hit: hit.legs.get("dense", -1.0))
+    return question_language(nearest.text) is Language.KOREAN
 
 
 def _logistic(x: float) -> float:

@@ -30,7 +30,9 @@ CHECK_WORDS: Final[Mapping[CheckReason, str]] = {
     CheckReason.WORDS_FOUND: "The source says it in like words.",
     CheckReason.SOME_WORDS: "The source has only part of its words.",
     CheckReason.WORDS_MISSING: "The source does not speak of it.",
-    CheckReason.OTHER_LANGUAGE: "It is in another language than its source.",
+    CheckReason.OTHER_LANGUAGE: (
+        "It is in another language than its source; its numbers and names agree."
+    ),
     CheckReason.UNCITED: "It cites no source, and none clearly says it.",
     CheckReason.ATTRIBUTED: "Byline found it in source %(n)s; the answer does not cite it.",
     CheckReason.TOO_LONG: "",
@@ -61,10 +63,7 @@ CHECK_WORDS: Final[Mapping[CheckReason, str]] = {
 REFUSAL_WORDS: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.NO_DOCUMENTS: "There are no documents to answer from yet.",
     RefusalReason.NO_MATCH: "No passage of your documents has the words of the question.",
-    RefusalReason.LOW_EVIDENCE: (
-        "Your documents hardly speak of this: the nearest passages cover %(coverage_percent)s%% of "
-        "what the question asks about, and an answer in them is %(likelihood_percent)s%% likely."
-    ),
+    RefusalReason.LOW_EVIDENCE: "Your documents hardly speak of this.",
     RefusalReason.NOT_ANSWERED: (
         "The model read the passages found and says that they do not answer the question."
     ),

@@ -82,7 +82,7 @@ async def run_ask(
     )
     yield SourcesFound(tuple(progress.sources), progress.ask_id)
 
-    refusal = await _refusal(request, found, parts)
+    refusal = await _refusal(request, backend, found, parts)
     if refusal is not None:
         yield AskDone(progress.refused(refusal))
         return
@@ -111,11 +111,16 @@ async def run_ask(
     yield AskDone(checker.outcome())
 
 
-async def _refusal(request: AskRequest, found: SearchResult, parts: AskParts) -> Refusal | None:
-    """Return the refusal that keeps the model from being called, or None. In agent mode only an
-    empty library refuses: the agent may find what the first search missed."""
+async def _refusal(
+    request: AskRequest, backend: Backend, found: SearchResult, parts: AskParts
+) -> Refusal | None:
+    """Return the refusal that keeps the model from being called, or None. If forced, only a search
+    that found nothing refuses. In agent mode only an empty library does: the agent may find what
+    the first search missed."""
     if request.mode is AskMode.RAG:
-        return judge_evidence(found, evidence_min=parts.config.evidence_min)
+        quotes = backend.config if isinstance(backend.config, schema.QuotesBackend) else None
+        least = quotes.evidence_min if quotes else parts.config.evidence_min
+        return judge_evidence(found, evidence_min=0.0 if request.force else least)
     if found.hits or (await parts.reader.documents(request.filters, limit=1))[1]:
         return None
     return Refusal(RefusalReason.NO_DOCUMENTS)

@@ -171,6 +171,7 @@ def ask(options: AskOptions) -> None:
         options.timeout,
         options.filters,
         options.conversation,
+        force=options.force,
     )
     _run(ask_whole(question) if options.as_json else ask_streaming(question), options)
 

@@ -36,6 +36,7 @@ class AskArguments:
     timeout_read_s: float | None = None
     filters: Mapping[str, str | None] = field(default_factory=dict)
     conversation_id: str | None = None
+    force: bool = False
 
     @property
     def body(self) -> dict[str, object]:
@@ -45,6 +46,7 @@ class AskArguments:
             "mode": self.mode,
             "timeout_read_s": self.timeout_read_s,
             "conversation_id": self.conversation_id,
+            "force": self.force or None,
             **self.filters,
         }
 
@@ -144,6 +146,8 @@ class _AskDisplay:
             self._answer(answer)
         elif answer["status"] == "no_evidence":
             out.print(Text(one_line(answer["refusal"]["message"])))
+            if answer["refusal"]["code"] == "low_evidence":
+                out.print(Text("--force asks all the same.", style="dim"))
             if answer["byline"]:
                 out.print(byline_text(answer["byline"]))
         else:

@@ -232,6 +232,9 @@ class AskOptions(FilterOptions):
             "--conversation", metavar="ID", help="Follow up there: see byline conversations."
         ),
     ] = None
+    force: Annotated[
+        bool, typer.Option("--force", help="Ask although the documents hardly speak of it.")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

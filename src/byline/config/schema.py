@@ -85,11 +85,12 @@ class Ask(Branch):
         10_000, ge=1, le=1_000_000, description="Longest question, in characters."
     )
     evidence_min: float = Field(
-        0.1,
+        0.02,
         ge=0,
         le=1,
         description="How likely, judged by retrieval alone, it must be that the documents answer; "
-        "below that the answer is `no_evidence` and no model is asked. 0 asks always.",
+        "below that the answer is `no_evidence` and no model is asked. 0 asks always. A backend "
+        "that quotes has a stricter one of its own.",
     )
 
 
@@ -306,6 +307,13 @@ class QuotesBackend(Branch):
 
     kind: Literal["quotes"]
     sentences_max: int = Field(3, ge=1, le=20, description="Sentences in an answer at most.")
+    evidence_min: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="As `ask.evidence_min`, which is for models: they can still say that the "
+        "passages do not answer. 0 quotes always.",
+    )
 
 
 Backend = Annotated[OpenAIBackend | LlamaCppBackend | QuotesBackend, Field(discriminator="kind")]

@@ -35,6 +35,9 @@ class AskMode(StrEnum):
 class Support(StrEnum):
     """What a check of one sentence against its sources found.
 
+    `other_language`: its numbers and names are its source's, its words are in another language, so
+    they could not be compared. That is no doubt.
+
     A sentence without a citation is `supported` where one source clearly bears it out (it is then
     attributed by Byline), `not_needed` where it claims nothing (a greeting, a heading), and
     `uncited` otherwise.
@@ -43,6 +46,7 @@ class Support(StrEnum):
     SUPPORTED = "supported"
     WEAK = "weak"
     UNSUPPORTED = "unsupported"
+    OTHER_LANGUAGE = "other_language"
     UNCITED = "uncited"
     NOT_NEEDED = "not_needed"
 
@@ -64,7 +68,8 @@ class RefusedBy(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AskRequest:
     """One question. `backend` None or blank means the default backend, which then was not named.
-    `resumable`: the ask goes on for a while after its last reader has gone. `caller` is set by
+    `resumable`: the ask goes on for a while after its last reader has gone. `force`: the backend is
+    asked although retrieval finds little. `caller` is set by
     `Asks.start`, whoever makes it."""
 
     question: str
@@ -75,6 +80,7 @@ class AskRequest:
     resumable: bool = False
     filters: Filters = EVERYTHING
     caller: Caller = OWNER
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,7 @@ class Grounding:
     unsupported: int = 0
     attributed: int = 0
     uncited: int = 0
+    other_language: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,19 @@ class QueryInterpretation:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherLanguages:
+    """What the passages in other languages than the query's show. `standing` is how much nearer to
+    the query the nearest of them is than they usually are (cosines), `coverage` as in
+    `SearchResult`, of them alone. `own_coverage` and `own_nearest` are the same of the passages in
+    the query's language; the latter is None if none was found."""
+
+    standing: float
+    coverage: float
+    own_coverage: float
+    own_nearest: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """The hits, best first, and how they were found.
 
@@ -127,7 +140,8 @@ class SearchResult:
     search was understood, such as a tag that no document has. `legs` says of each retrieval leg
     whether it took part: `ok`, or why not, or why only in part. `nearest` is the hits' best cosine
     similarity to the query in the vectors of `embedder` (its fingerprint); both are None if the
-    dense leg took no part.
+    dense leg took no part. `others` is about passages in other languages than the query's, None if
+    none was looked for. `has_code`: one of the hits has a code of the query, such as `INV-2024`.
     """
 
     query: str
@@ -139,3 +153,5 @@ class SearchResult:
     legs: Mapping[str, str] = field(default_factory=dict)
     nearest: float | None = None
     embedder: str | None = None
+    others: OtherLanguages | None = None
+    has_code: bool = False

@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 KIND: Final = "byline-eval"
 VERSION: Final = 1
-_GROUNDINGS: Final = ("supported", "weak", "unsupported")
+_GROUNDINGS: Final = ("supported", "weak", "unsupported", "other_language")
 
 
 @dataclass(frozen=True, slots=True)

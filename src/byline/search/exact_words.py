@@ -66,6 +66,7 @@ _SPACED_RUN: Final = re.compile(f"[^{UNSPACED}]+")
 _DIGIT: Final = re.compile(r"\d")
 _ORDINAL: Final = re.compile(r"\d+(?:st|nd|rd|th|s)")
 _DAY_ONLY: Final = re.compile(r"[\d./년월일年月日-]+")
+_CODE_OR_ADDRESS: Final = re.compile(r"[a-z][\w./-]*\d|[^\s@]+@[^\s@]+$")
 _ADDRESS: Final = re.compile(r"[^\W\d]{2,}\S*[@_.]\S*[^\W\d]{2,}")
 _ENDS_SENTENCE: Final = (".", "!", "?", ":")
 
@@ -91,6 +92,11 @@ class ExactWord:
     def must_be_seen(self) -> bool:
         """Whether the passage's text must be read to tell that it has the word."""
         return len(self.terms) > 1
+
+    @property
+    def is_code(self) -> bool:
+        """Whether the word can be nothing but a code or an address: no year, no measure."""
+        return self.kind is ExactWordKind.CODE and _CODE_OR_ADDRESS.match(self.text) is not None
 
     def stands_in(self, *parts: str) -> bool:
         """Whether one of the texts (text, heading, title) has the word's terms in a row."""

@@ -18,12 +18,13 @@ from byline.store.statements import statements
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """A hit, its `coverage` (the share, 0 to 1, of the content terms' weight that it has), and
-    which of the query's terms it has."""
+    """A hit, its `coverage` (the share, 0 to 1, of the content terms' weight that it has), which of
+    the query's terms it has, and the language of its document."""
 
     hit: SearchHit
     coverage: float
     held: frozenset[int] = frozenset()
+    language: str | None = None
 
 
 async def read_passages(
@@ -37,7 +38,10 @@ async def read_passages(
     rows = {row["passage_id"]: row for row in await found.fetchall()}
     return [
         FoundPassage(
-            _hit(rows[id_], fused), query.coverage(rows[id_]["held"]), frozenset(rows[id_]["held"])
+            _hit(rows[id_], fused),
+            query.coverage(rows[id_]["held"]),
+            frozenset(rows[id_]["held"]),
+            rows[id_]["language"],
         )
         for id_, fused in ranked.items()
         if id_ in rows

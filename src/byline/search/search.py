@@ -2,7 +2,8 @@
 
     check → measure the filter → expand prefixes ─┬─ lexical leg ──────────────────┬─►
                                                   └─ embed the query → dense leg ──┘
-          → score each candidate by both → fuse → read → collapse near duplicates
+          → score each candidate by both → fuse → read → other languages (`across_languages.py`)
+          → exact words (`exact_word_places.py`) → collapse near duplicates
 
 The two legs run concurrently, each on a connection of its own. Neither keeps a connection while it
 waits for the other, so searches that are short of connections queue and cannot deadlock.
@@ -37,14 +38,16 @@ from byline.domain.searches import (
     SearchResult,
 )
 from byline.errors import BadRequest, DatabaseUnavailable
+from byline.search.across_languages import search_other_languages
 from byline.search.dense import DenseQuery, search_dense
 from byline.search.exact_word_places import RankedSearch, promote_exact_words
-from byline.search.exact_words import exact_words
+from byline.search.exact_words import ExactWord, exact_words
 from byline.search.filters import SearchScope, checked_filters, measure_scope, scope_notes
 from byline.search.fusion import CANDIDATES
 from byline.search.index.vocabulary import PrefixExpansion, expand_prefixes
 from byline.search.lexical import (
     LexicalQuery,
+    LexicalResult,
     search_lexical,
 )
 from byline.search.near_duplicates import collapse
@@ -137,10 +140,11 @@ class Searcher:
         query_vector = nearest.query_vector
         stopwatch.end("embed", nearest.embedded_at)
         async with self._database.autocommit() as connection:
-            ranked = await rank(connection, query.parsed, words, nearest)
-            best = dict(islice(ranked.items(), request.limit * READ_FOR_EACH))
-            passages = await read_passages(connection, words.query, best)
-            found = RankedSearch(query, words, nearest, ranked, passages)
+            found = await _ranked(connection, query, words, nearest, request.limit)
+            merged = await search_other_languages(
+                connection, texts.words, filters, found, request.limit
+            )
+            found = merged.search if merged else found
             passages = await promote_exact_words(connection, found, exact, request.limit)
         stopwatch.end("dense")
         shown = _shown(passages, request.limit)
@@ -150,15 +154,12 @@ class Searcher:
             coverage=_coverage(passages, shown),
             nearest=max((hit.legs["dense"] for hit in shown if "dense" in hit.legs), default=None),
             embedder=_fingerprint(query_vector),
+            others=merged.others if merged else None,
+            has_code=_has_code(passages, shown, exact),
             legs={"lexical": "ok", "dense": query_vector.status},
             timings_ms=stopwatch.total(),
             notes=notes or _notes(parsed, prefixes, shown),
-            read_as=QueryInterpretation(
-                parsed.phrases,
-                (*parsed.excluded, *parsed.excluded_phrases),
-                {expansion.prefix: expansion.words for expansion in prefixes},
-                {each.word: each.replacements for each in words.corrections},
-            ),
+            read_as=_interpretation(parsed, prefixes, words),
         )
 
     async def _nearest(
@@ -209,6 +210,31 @@ def _lexical_query(
     )
 
 
+async def _ranked(
+    connection: AsyncConnection[DictRow],
+    query: LexicalQuery,
+    words: LexicalResult,
+    nearest: DenseLeg,
+    limit: int,
+) -> RankedSearch:
+    """The candidates of both legs, ranked, and the first of them read."""
+    ranked = await rank(connection, query.parsed, words, nearest)
+    best = dict(islice(ranked.items(), limit * READ_FOR_EACH))
+    passages = await read_passages(connection, words.query, best)
+    return RankedSearch(query, words, nearest, ranked, passages)
+
+
+def _interpretation(
+    parsed: ParsedQuery, prefixes: Sequence[PrefixExpansion], words: LexicalResult
+) -> QueryInterpretation:
+    return QueryInterpretation(
+        parsed.phrases,
+        (*parsed.excluded, *parsed.excluded_phrases),
+        {expansion.prefix: expansion.words for expansion in prefixes},
+        {each.word: each.replacements for each in words.corrections},
+    )
+
+
 def _notes(
     parsed: ParsedQuery, prefixes: Sequence[PrefixExpansion], hits: tuple[SearchHit, ...]
 ) -> tuple[SearchNote, ...]:
@@ -237,6 +263,20 @@ def _shown(passages: list[FoundPassage], limit: int) -> tuple[SearchHit, ...]:
 def _coverage(passages: list[FoundPassage], shown: tuple[SearchHit, ...]) -> float:
     ids = {hit.passage_id for hit in shown}
     return max((p.coverage for p in passages if p.hit.passage_id in ids), default=0.0)
+
+
+def _has_code(
+    passages: list[FoundPassage], shown: tuple[SearchHit, ...], exact: Sequence[ExactWord]
+) -> bool:
+    codes = [word for word in exact if word.is_code]
+    ids = {hit.passage_id for hit in shown} if codes else set()
+    return any(
+        passage.held.issuperset(word.terms)
+        and word.stands_in(passage.hit.text, passage.hit.heading, passage.hit.title)
+        for passage in passages
+        if passage.hit.passage_id in ids
+        for word in codes
+    )
 
 
 class _DenseTask:

@@ -219,4 +219,5 @@ def _grounding(sentences: Sequence[CheckedSentence]) -> Grounding:
         unsupported=cited.count(Support.UNSUPPORTED),
         attributed=sum(bool(s.attributed) for s in sentences),
         uncited=cited.count(Support.UNCITED),
+        other_language=cited.count(Support.OTHER_LANGUAGE),
     )

@@ -10,7 +10,7 @@ decision, in order:
  4. such a fact elsewhere in a source, but another in the aligned sentences    → unsupported
  5. a name that no cited source has                                            → unsupported
  6. a denial of what the aligned sentences say, or a claim of what they deny   → unsupported
- 7. another language than the sources'                                         → weak
+ 7. another language than the sources'                                         → other_language
  8. share of the content found in the aligned sentences ≥ SUPPORTED_MIN        → supported
  9. … ≥ WEAK_MIN                                                               → weak
 10. otherwise                                                                  → unsupported
@@ -78,7 +78,7 @@ def check_claim(claim: AnalysedText, sources: Sequence[AnalysedSource]) -> Suppo
         if conflict is not None:
             return verdict(Support.UNSUPPORTED, conflict.reason, conflict.arguments)
     if aligned.other_language:
-        return verdict(Support.WEAK, CheckReason.OTHER_LANGUAGE)  # 7
+        return verdict(Support.OTHER_LANGUAGE, CheckReason.OTHER_LANGUAGE)  # 7
     if aligned.recall >= SUPPORTED_MIN:
         return verdict(Support.SUPPORTED, CheckReason.WORDS_FOUND)  # 8
     if aligned.recall >= WEAK_MIN:

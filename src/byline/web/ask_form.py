@@ -11,18 +11,19 @@ from byline.domain.asks import AskFailed, AskMode, AskRequest, StoredAsk
 from byline.domain.searches import Filters, one_collection
 from byline.errors import BadRequest, BylineError
 
-FIELDS: Final = ("question", "backend", "mode", "collection")
+FIELDS: Final = ("question", "backend", "mode", "collection", "force")
 
 
 @dataclass(frozen=True, slots=True)
 class AskForm:
     """AskForm holds the fields as they were sent ("" if absent) and the `error` that refused
-    them."""
+    them. `force` is any text where the backend is to be asked however little was found."""
 
     question: str = ""
     backend: str = ""
     mode: str = ""
     collection: str = ""
+    force: str = ""
     error: BylineError | None = None
 
     def request(self, conversation_id: str | None = None) -> AskRequest:
@@ -40,13 +41,14 @@ class AskForm:
             conversation_id,
             resumable=True,
             filters=Filters(one_collection(self.collection or None)),
+            force=bool(self.force),
         )
 
 
 def read_ask_form(sent: Mapping[str, str]) -> AskForm:
     """The form in the fields that were sent."""
-    question, backend, mode, collection = (sent.get(name, "") for name in FIELDS)
-    return AskForm(question, backend, mode, collection)
+    question, backend, mode, collection, force = (sent.get(name, "") for name in FIELDS)
+    return AskForm(question, backend, mode, collection, force)
 
 
 def blank_form_like(ask: StoredAsk) -> AskForm:

@@ -134,6 +134,7 @@ VERDICTS: Final[Mapping[str, str]] = {
     "supported": N_("supported"),
     "weak": N_("supported in part"),
     "unsupported": N_("not supported"),
+    "other_language": N_("in another language"),
     "uncited": N_("without a source"),
     "not_needed": N_("needs no source"),
 }

@@ -122,6 +122,16 @@ def test_no_evidence_is_an_answer(server: LaidOut, run: Run) -> None:
     )
 
 
+def test_what_the_documents_hardly_speak_of_may_be_asked_by_force(
+    server: LaidOut, run: Run
+) -> None:
+    refusal = Refusal(RefusalReason.LOW_EVIDENCE, {"coverage_percent": 5, "likelihood_percent": 1})
+    answer = changed(status=AskStatus.NO_EVIDENCE, answer=None, refusal=refusal, byline=None)
+    server.streams(AskDone(answer))
+    shown = run("ask", "q", "--force").stdout
+    assert shown == "Your documents hardly speak of this.\n--force asks all the same.\n"
+
+
 def test_a_named_machine_that_is_down_is_said_with_the_sources_found(
     server: LaidOut, run: Run
 ) -> None:

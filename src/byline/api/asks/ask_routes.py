@@ -87,6 +87,7 @@ async def _ask(
                 conversation_id=options.conversation_id,
                 timeout_read_s=options.timeout_read_s,
                 resumable=options.resumable,
+                force=options.force,
             )
         )
     except BylineError as error:

@@ -132,7 +132,7 @@ WHERE passages.id = ANY (%(passages)s::bigint[]);
 -- name: passages
 SELECT passages.id AS passage_id, passages.document_id, documents.name, documents.title,
        passages.page, passages.heading, passages.start_offset, passages.end_offset, passages.text,
-       passages.fingerprint, passages.ordinal, passages.gap,
+       passages.fingerprint, passages.ordinal, passages.gap, documents.language,
        ARRAY(
            SELECT unnest(lexical_passages.terms) INTERSECT SELECT unnest(%(terms)s::integer[])
        ) AS held

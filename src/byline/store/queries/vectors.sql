@@ -122,6 +122,15 @@ WITH measured AS MATERIALIZED (
 )
 SELECT passage_id, similarity FROM measured ORDER BY similarity DESC, passage_id LIMIT %(limit)s
 
+-- name: usual_similarity
+-- How near a sample of the passages is to the query, those in other languages apart.
+SELECT coalesce(language = ANY (%(others)s::text[]), false) AS is_other,
+       avg(-(embedding <#> %(vector)s::halfvec)) AS similarity, count(*) AS passages
+FROM {vectors} AS sampled TABLESAMPLE SYSTEM (%(percent)s::real) REPEATABLE (1)
+JOIN documents ON documents.id = sampled.document_id
+WHERE %(collections)s::text[] IS NULL OR sampled.collection = ANY (%(collections)s::text[])
+GROUP BY 1
+
 -- name: move_document
 WITH moved AS (
     UPDATE {vectors} SET collection = %(after)s WHERE document_id = %(document_id)s RETURNING 1

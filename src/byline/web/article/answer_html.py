@@ -23,7 +23,9 @@ from markdown_it.token import Token
 
 MARKDOWN_CHARS_MAX: Final = 200_000
 """A longer text is rendered as plain paragraphs."""
-SENTENCE_CLASSES: Final = ("supported", "weak", "unsupported", "uncited", "not_needed")
+SENTENCE_CLASSES: Final = (
+    *("supported", "weak", "unsupported", "other_language", "uncited", "not_needed"),
+)
 DOUBTS: Final = {"weak": "?", "unsupported": "!"}
 """The mark after a doubtful sentence, so that colour is not the only sign."""
 
