@@ -70,6 +70,9 @@ class PreparedVectors:
     async def embed_query(self, text: str) -> Sequence[float]:
         return self.vectors[text]
 
+    async def embed_sentences(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        return [self.vectors[text] for text in texts]
+
     async def prepare(self) -> None:
         """Nothing to do."""
 

@@ -50,6 +50,9 @@ class KeptVectors:
 
         return (await self._kept("query", [text], embed))[0]
 
+    async def embed_sentences(self, texts: Sequence[str]) -> Sequence[Vector]:
+        return await self._kept("passage", texts, self._inner.embed_sentences)
+
     async def embed_passages(self, texts: Sequence[str]) -> Sequence[Vector]:
         found: list[Vector] = []
         for start in range(0, len(texts), _AT_ONCE):

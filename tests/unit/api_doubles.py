@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -76,6 +76,11 @@ class MemorySearcher:
 
     async def prepare(self) -> None:
         """There is nothing to get ready."""
+
+    async def similarities(
+        self, question: str, texts: Sequence[str], fingerprint: str | None
+    ) -> Mapping[str, float]:
+        return {}
 
     async def search(self, request: SearchRequest) -> SearchResult:
         self.requests.append(request)

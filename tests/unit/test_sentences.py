@@ -133,3 +133,12 @@ def test_a_settled_sentence_is_the_same_whatever_comes_later(
         at = seen[-1][1] if seen else 0
     assert seen == whole[: len(seen)]
     assert split_sentences(text[at:]) or len(seen) == len(whole)
+
+
+def test_a_wide_row_of_a_table_is_not_wrapped_into_the_next() -> None:
+    rows = (
+        "Ida Moor | buyer of kitchens and baths | 311 | 0170-555-0101",
+        "Tom Reyes | driver of the second van | 318 | 0170-555-0102",
+    )
+    text = "\n".join(rows)
+    assert [text[start:end] for start, end in split_sentences(text)] == list(rows)

@@ -28,6 +28,12 @@ class DocumentSearch(Protocol):
     async def search(self, request: SearchRequest) -> SearchResult:
         """The passages that answer best."""
 
+    async def similarities(
+        self, question: str, texts: Sequence[str], fingerprint: str | None
+    ) -> Mapping[str, float]:
+        """The cosine of each text to a question, by the embedder of that fingerprint; empty if it
+        is not at hand."""
+
 
 class DocumentReading(Protocol):
     """Reads documents on; `search.DocumentReader`."""

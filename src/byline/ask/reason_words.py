@@ -67,6 +67,12 @@ REFUSAL_WORDS: Final[Mapping[RefusalReason, str]] = {
     RefusalReason.NOT_ANSWERED: (
         "The model read the passages found and says that they do not answer the question."
     ),
+    RefusalReason.OTHER_YEARS: (
+        "The question is about %(years)s; the passages found speak of other years."
+    ),
+    RefusalReason.NOTHING_SUCH: (
+        "The passages found have nothing that looks like what the question asks for."
+    ),
     RefusalReason.OTHER: _TEXT,
 }
 

@@ -27,7 +27,7 @@ from byline.ask.prompt.prompt_builder import build_prompt
 from byline.ask.prompt.server_token_count import count_tight_prompt
 from byline.ask.query_rewrite import history_messages
 from byline.ask.query_rewriter import rewrite_follow_up
-from byline.ask.quotes import quote_sources
+from byline.ask.quotes import Quoting
 from byline.config import schema
 from byline.dispatch.dispatcher import Backend
 from byline.domain.asks import (
@@ -83,6 +83,7 @@ async def run_ask(
     yield SourcesFound(tuple(progress.sources), progress.ask_id)
 
     refusal = await _refusal(request, backend, found, parts)
+    refusal = refusal or await _find_quotes(backend, progress, parts, found)
     if refusal is not None:
         yield AskDone(progress.refused(refusal))
         return
@@ -130,25 +131,35 @@ def _answer(
     request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
 ) -> AsyncGenerator[AskEvent, None]:
     if backend.model is None:
-        return _quote(request, backend, progress, parts)
+        return _quote(backend, progress)
     if request.mode is AskMode.AGENT:
         return run_agent(request, backend, progress, parts)
     return _generate(request, backend, progress, parts)
 
 
-async def _quote(
-    request: AskRequest, backend: Backend, progress: AskProgress, parts: AskParts
-) -> AsyncGenerator[AskEvent, None]:
-    """Answer without a model. Byline itself is the machine, which has no gate."""
+async def _find_quotes(
+    backend: Backend, progress: AskProgress, parts: AskParts, found: SearchResult
+) -> Refusal | None:
+    """Make the quotes the text of the ask if the backend has no model, or return why there are
+    none."""
+    if backend.model is not None:
+        return None
     assert isinstance(backend.config, schema.QuotesBackend)
+    question = progress.searched_for or progress.question
+    with _timed(progress, "generate"):
+        quoting = Quoting(question, progress.sources)
+        near = await parts.searcher.similarities(question, quoting.to_compare(), found.embedder)
+        answer = quoting.answer(backend.config.sentences_max, near)
+    if isinstance(answer, Refusal):
+        return answer
+    progress.text = answer
+    return None
+
+
+async def _quote(backend: Backend, progress: AskProgress) -> AsyncGenerator[AskEvent, None]:
+    """Answer without a model. Byline itself is the machine, which has no gate."""
     name = backend.model_requested
     yield AskStarted(backend.name, backend.machine, name, queue_ms=0.0)
-    with _timed(progress, "generate"):
-        progress.text = quote_sources(
-            progress.searched_for or request.question,
-            progress.sources,
-            sentences_max=backend.config.sentences_max,
-        )
     progress.byline = Byline(backend.name, backend.machine, name, name, verified=True)
     yield Token(progress.text)
 

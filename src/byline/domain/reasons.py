@@ -59,14 +59,16 @@ class CheckReason(StrEnum):
 class RefusalReason(StrEnum):
     """Why the documents do not answer.
 
-    Arguments: `coverage_percent` and `likelihood_percent` of `low_evidence`; `text` of `other`, a
-    sentence of an earlier Byline that has no code.
+    Arguments: `coverage_percent` and `likelihood_percent` of `low_evidence`; `years`, those asked
+    about, of `other_years`; `text` of `other`, a sentence of an earlier Byline that has no code.
     """
 
     NO_DOCUMENTS = "no_documents"
     NO_MATCH = "no_match"
     LOW_EVIDENCE = "low_evidence"
     NOT_ANSWERED = "not_answered"
+    OTHER_YEARS = "other_years"
+    NOTHING_SUCH = "nothing_such"
     OTHER = "other"
 
 

@@ -65,6 +65,7 @@ from byline.vectors.query_vector import (
     SearchableSpace,
     embed,
     find_space,
+    similarities,
 )
 
 LIMIT_MAX: Final = 100
@@ -103,6 +104,17 @@ class Searcher:
                 space = await find_space(connection, self._embedders, EVERYTHING.collections)
             if isinstance(space, SearchableSpace):
                 await space.embedder.prepare()
+
+    async def similarities(
+        self, question: str, texts: Sequence[str], fingerprint: str | None
+    ) -> dict[str, float]:
+        """The cosine of each of a few short texts to a question, by the embedder of that
+        fingerprint; empty if it is not at hand or fails, for the words still tell."""
+        if self._embedders is None or fingerprint is None or not texts:
+            return {}
+        if fingerprint not in self._embedders.fingerprints:
+            return {}
+        return await similarities(self._embedders.of(fingerprint), question, texts)
 
     async def search(self, request: SearchRequest) -> SearchResult:
         """The best passages, best first.

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from operator import mul
 from typing import Protocol
 
 from psycopg import AsyncConnection
@@ -26,9 +27,12 @@ NO_VECTORS = "waiting: no passage has been embedded yet"
 
 
 class QueryEmbedder(Protocol):
-    """Turns a query into a vector of length 1, in bounded time. Raises EmbedderUnavailable."""
+    """Turns a query, and the few sentences it is compared with, into vectors of length 1, in
+    bounded time. Raises EmbedderUnavailable."""
 
     async def embed_query(self, text: str) -> Sequence[float]: ...
+
+    async def embed_sentences(self, texts: Sequence[str]) -> Sequence[Sequence[float]]: ...
 
     async def prepare(self) -> None: ...
 
@@ -93,6 +97,18 @@ async def embed(found: SearchableSpace | NoQueryVector, text: str) -> QueryVecto
     except EmbedderUnavailable as error:  # 3
         return NoQueryVector(f"unavailable: {error}")
     return QueryVector(found.space, vector, _status(found.share), found.vectors)
+
+
+async def similarities(
+    embedder: QueryEmbedder, question: str, texts: Sequence[str]
+) -> dict[str, float]:
+    """The cosine of each text to `question`; empty if the embedder fails."""
+    try:
+        asked = await embedder.embed_query(question)
+        vectors = await embedder.embed_sentences(texts)
+    except EmbedderUnavailable:
+        return {}
+    return {text: sum(map(mul, asked, vector)) for text, vector in zip(texts, vectors, strict=True)}
 
 
 def _status(share: float) -> str:

@@ -134,7 +134,12 @@ def _is_soft_wrap(text: str, line_break: re.Match[str]) -> bool:
     line = text[line_start : line_break.start()].strip()
     if text[line_break.end() : line_break.end() + LOOKAHEAD_CHARS // 2].lstrip(" \t")[:1] == "\n":
         return False
-    if line[:1] in "#|" or line.endswith(("]", "】", "］", ":")) or _is_short(line):
+    if (
+        line[:1] in "#|"
+        or " | " in line
+        or line.endswith(("]", "】", "］", ":"))
+        or _is_short(line)
+    ):
         return False
     return not _STARTS_BLOCK.match(text, line_break.end(), line_break.end() + LOOKAHEAD_CHARS)
 

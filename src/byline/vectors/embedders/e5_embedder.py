@@ -53,9 +53,17 @@ class E5Embedder:
         self.batch_len = count * _TEXTS_A_REQUEST * 2
 
     async def embed_query(self, text: str) -> Vector:
+        return (await self._embed_now([text], _QUERY))[0]
+
+    async def embed_sentences(self, texts: Sequence[str]) -> Sequence[Vector]:
+        return await self._embed_now(texts, _PASSAGE)
+
+    async def _embed_now(self, texts: Sequence[str], prefix: str) -> Sequence[Vector]:
+        """Embed what a question waits for. Raises EmbedderUnavailable."""
+        cut = [text[:_QUERY_CHARS_MAX] for text in texts]
         try:
             async with asyncio.timeout(self._query_s_max):
-                return (await self._queries.embed([text[:_QUERY_CHARS_MAX]], _QUERY))[0]
+                return await self._queries.embed(cut, prefix)
         except TimeoutError:
             raise EmbedderUnavailable(
                 "busy", f"the question had no vector within {self._query_s_max:g} s"

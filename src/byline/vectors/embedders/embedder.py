@@ -42,6 +42,11 @@ class Embedder(Protocol):
         """The vector of a query, which never waits for passages. Raises EmbedderUnavailable."""
         ...
 
+    async def embed_sentences(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """The vectors of a few short texts that a question waits for, as those of passages: first
+        and in bounded time, like a query. Raises EmbedderUnavailable."""
+        ...
+
     async def embed_passages(self, texts: Sequence[str]) -> Sequence[Vector]:
         """The vectors of passages (see `passage_input`), in their order.
 

@@ -61,10 +61,20 @@ class HttpEmbedder:
         return self._config.batch_len_max
 
     async def embed_query(self, text: str) -> Vector:
+        return (await self._embed_now([self._config.query_prefix + text]))[0]
+
+    async def embed_sentences(self, texts: Sequence[str]) -> Sequence[Vector]:
+        return await self._embed_now([self._config.passage_prefix + text for text in texts])
+
+    async def _embed_now(self, prefixed: Sequence[str]) -> Sequence[Vector]:
+        """Embed what a question waits for, in one wait. Raises EmbedderUnavailable."""
         wait_s = self._config.query_wait_s_max
+        vectors: list[Vector] = []
         try:
             async with asyncio.timeout(wait_s):
-                return (await self._foreground(self._config.query_prefix + text))[0]
+                for first in range(0, len(prefixed), self.batch_len):
+                    vectors += await self._foreground(prefixed[first : first + self.batch_len])
+                return vectors
         except TimeoutError:
             raise EmbedderUnavailable(
                 "busy", f"the question had no vector within {wait_s:g} s"
@@ -83,12 +93,12 @@ class HttpEmbedder:
     async def close(self) -> None:
         await self._client.close()
 
-    async def _foreground(self, text: str) -> list[Vector]:
+    async def _foreground(self, texts: Sequence[str]) -> list[Vector]:
         if self._gate is None:
-            return await self._call([text])
+            return await self._call(texts)
         try:
             with await self._gate.enter(NAME, Priority.FOREGROUND, None, _SEARCH):
-                return await self._call([text])
+                return await self._call(texts)
         except (GateFull, GateTimeout, Stopping) as error:
             raise _busy(error) from error
 
