@@ -243,7 +243,7 @@ async def test_a_backend_that_is_down_is_a_503_in_openais_words(
 @pytest.mark.parametrize(
     "script",
     [
-        [LlmError("qwen-macbook", "http_400", machine="macbook", text="too long")],
+        [LlmError("qwen-macbook", "bad_response", machine="macbook", text="a page")],
         [Delta(finish_reason="stop")],
     ],
 )

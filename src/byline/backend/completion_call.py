@@ -21,12 +21,13 @@ import aiohttp
 
 from byline.backend.authorship import Authorship, ModelCheck
 from byline.backend.connections import Exchange, TimedBody
-from byline.backend.decode import AnswerDecoder, AnswerUnusable, StreamFailed
+from byline.backend.decode import AnswerDecoder, AnswerUnusable, RequestRefused, StreamFailed
 from byline.backend.failures import (
     NETWORK_ERRORS,
     ExchangePhase,
     bad_response,
     network_error,
+    refused_in_200,
     status_error,
     stream_error,
     unavailable,
@@ -100,7 +101,13 @@ class CompletionCall:
         self._response = response
         if response.status != 200:
             said = await self._error_body(response)
-            raise status_error(response.status, response.reason or "", said, self._link.to)
+            raise status_error(
+                response.status,
+                response.reason or "",
+                said,
+                self._link.to,
+                response.headers.get("Retry-After", ""),
+            )
         self._authorship.note_server(self._exchange, response.headers.get("Server", ""))
         if self._config.verify_model and not self._authorship.waits_for_first_delta():
             self._begin_check()
@@ -146,6 +153,8 @@ class CompletionCall:
             raise stream_error(error, self._link.to) from error
         except AnswerUnusable as error:
             raise bad_response(self._link.to, error.text) from error
+        except RequestRefused as error:
+            raise refused_in_200(error, self._link.to) from error
         if self._decoder.chunks_seen > signs:
             self._silent_since = self._loop.time()
         return deltas

@@ -13,11 +13,19 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from byline.backend.error_body import find_error, is_tool_call_error, upstream_text
+from byline.backend.error_body import (
+    callers_fault,
+    find_error,
+    is_tool_call_error,
+    refusal_fields,
+    refusal_of_body,
+    upstream_text,
+)
 from byline.backend.key_masking import NO_KEY, KeyMask
 from byline.backend.sse import LINE_BYTES_MAX, LineTooLong, SseEvent, SseReader
 from byline.backend.thinking_filter import ThinkSplitter
 from byline.domain.chat import Delta, ToolCallDelta, Usage
+from byline.errors import MachineRefusal
 
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 """Longest answer in bytes on the wire, with framing, unless a tighter limit is given."""
@@ -41,11 +49,24 @@ class AnswerUnusable(Exception):
         self.text = text
 
 
+class RequestRefused(Exception):
+    """A refusal of the request, told inside a 200. `status` is what it stands for."""
+
+    def __init__(self, status: int, text: str, refusal: MachineRefusal) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.refusal = refusal
+
+
+DecodeFailure = StreamFailed | AnswerUnusable | RequestRefused
+
+
 class AnswerDecoder:
     """AnswerDecoder decodes the body of a 200. Feed it the chunks; call `close` at the end.
 
     Only the last delta has a `finish_reason`; no delta follows it. `feed` and `close` raise
-    StreamFailed and AnswerUnusable.
+    StreamFailed, AnswerUnusable and RequestRefused.
     """
 
     def __init__(
@@ -70,7 +91,7 @@ class AnswerDecoder:
         self._choice_seen = False
         self._finish_reason = ""
         self._usage: Usage | None = None
-        self.failure: StreamFailed | AnswerUnusable | None = None
+        self.failure: DecodeFailure | None = None
         """What `close` will raise, once the deltas that came before it have been returned."""
         self._thinking = ThinkSplitter()
         self._calls = _CallIndexes()
@@ -129,7 +150,7 @@ class AnswerDecoder:
                 break
             try:
                 deltas += self._event(event)
-            except (StreamFailed, AnswerUnusable) as failure:
+            except (StreamFailed, AnswerUnusable, RequestRefused) as failure:
                 if not deltas:
                     raise
                 self.failure = failure  # raised later: deltas in the same chunk are not lost
@@ -144,7 +165,7 @@ class AnswerDecoder:
         if not data:
             return []
         if event.name == "error":
-            raise self._failure(self._text(data))
+            raise self._failure(self._text(data), refusal_of_body(data, self._mask))
         return self._chunk(_parsed(data), "delta")
 
     def _whole(self, body: bytes) -> list[Delta]:
@@ -163,7 +184,7 @@ class AnswerDecoder:
     def _chunk(self, parsed: Mapping[str, Any], key: str) -> list[Delta]:
         error = find_error(parsed, self._mask)
         if error:
-            raise self._failure(error)
+            raise self._failure(error, refusal_fields(parsed, self._mask))
         self.chunks_seen += 1
         if told := parsed.get("usage"):
             self._usage = _usage(told) or self._usage
@@ -186,11 +207,14 @@ class AnswerDecoder:
     def _text(self, body: bytes) -> str:
         return upstream_text(body, mask=self._mask)
 
-    def _failure(self, text: str) -> StreamFailed | AnswerUnusable:
+    def _failure(self, text: str, refusal: MachineRefusal) -> DecodeFailure:
         """Return the error: a machine that cannot parse its model's tool call works; its answer is
-        unusable."""
+        unusable. One that blames the request works, too."""
         if is_tool_call_error(text):
             return AnswerUnusable(text)
+        status = callers_fault(text, refusal)
+        if status is not None:
+            return RequestRefused(status, text, refusal)
         return StreamFailed("stream_error", text)
 
     def _end(self) -> list[Delta]:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from byline.api.failures import failure, internal_error, openai_error_body
+from byline.api.failures import internal_error, openai_error_body, openai_failure
 from byline.api.http.event_streams import CallerLeft, EventStream, NoResponse, run_while_connected
 from byline.api.http.http_bytes import byline_headers, json_bytes
 from byline.api.http.json_responses import json_response
@@ -71,7 +71,7 @@ async def complete_chat(request: Request) -> Response:
     except (CallerLeft, ClientDisconnect):
         return NoResponse()
     except BylineError as error:
-        return failure(error, body=openai_error_body(error), headers=headers)
+        return openai_failure(error, headers)
 
 
 async def _whole(
