@@ -35,6 +35,7 @@ from byline.backend.failures import (
 from byline.backend.http_session import ServerLink, read_at_most
 from byline.backend.key_masking import MaskedDeltas
 from byline.backend.request_bodies import chat_body, max_tokens
+from byline.backend.tool_call_pieces import ids_in
 from byline.config.schema import OpenAIBackend
 from byline.domain.chat import ChatRequest, Delta, ServedModel
 from byline.errors import BackendUnavailable, LlmError
@@ -80,6 +81,7 @@ class CompletionCall:
             ),
             line_bytes_max=link.limits.line_bytes_max,
             mask=link.to.mask,
+            ids_taken=ids_in(request.messages),
         )
         self._exchange = Exchange(lambda: None)
         self._response: aiohttp.ClientResponse | None = None

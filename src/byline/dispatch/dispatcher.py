@@ -130,7 +130,7 @@ class Backend:
         messages = ({"role": "user", "content": prompt},)
         request = ChatRequest(messages, timeout_read_s=timeout_read_s)
         received = await self.collect(request, priority)
-        text = "".join(delta.content for delta in received)
+        text = assemble_message(received)["content"] or ""
         if is_blank({"content": text}):
             raise self.empty_answer(how_it_ended(received[-1].finish_reason))
         return text
