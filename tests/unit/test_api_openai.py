@@ -366,3 +366,27 @@ async def test_fields_without_a_word_of_ours_come_back_in_both_forms(tmp_path: P
         assert said["tool_calls"][0]["extra_content"] == {"signature": "S"}
         assert (body["choices"][0]["stop_reason"], body["timings"]) == (7, {"t": 1.5})
     assert whole["usage"]["completion_tokens_details"] == {"reasoning_tokens": 2}
+
+
+async def test_the_clock_of_a_call_is_the_callers_the_backends_or_half_an_hour(
+    tmp_path: Path,
+) -> None:
+    assert (await sent_upstream(tmp_path, asked())).timeout_read_s == 1800
+    config = two_macs()
+    slow = config.backends["qwen-macbook"].model_copy(update={"timeout_read_s": 77.0})
+    config = config.model_copy(update={"backends": {**config.backends, "qwen-macbook": slow}})
+    async with office(tmp_path, config, script=ANSWER) as byline:
+        await byline.call.post(CHAT, asked())
+        await byline.call.post(CHAT, asked(timeout_read_s=5))
+        calls = byline.client("qwen-macbook").calls
+    assert [call.request.timeout_read_s for call in calls] == [77, 5]
+
+
+async def test_a_body_with_pictures_is_taken_and_a_larger_one_named(tmp_path: Path) -> None:
+    picture = [{"role": "user", "content": "x" * 2_000_000}]
+    request = await sent_upstream(tmp_path, asked(messages=picture))
+    assert request.messages == tuple(picture)
+    async with office(tmp_path, script=ANSWER) as byline:
+        answer = await byline.call.send("POST", CHAT, b"x" * (32 * 1024 * 1024 + 1))
+    assert answer.status == 413
+    assert "33554432 bytes" in answer.json()["error"]["message"]

@@ -86,6 +86,7 @@ class CompletionCall:
         self._exchange = Exchange(lambda: None)
         self._response: aiohttp.ClientResponse | None = None
         self._check: asyncio.Task[ModelCheck] | None = None
+        self._known_check: ModelCheck | None = None
         self._served_sent = False
 
     @property
@@ -244,7 +245,8 @@ class CompletionCall:
         return self._deadline, "ReadTimeout"
 
     def _begin_check(self) -> None:
-        if self._authorship.known_check(self._exchange) is None:
+        self._known_check = self._authorship.known_check(self._exchange)  # may age meanwhile
+        if self._known_check is None:
             self._check = asyncio.create_task(self._authorship.check(self._exchange))
 
     async def _wait_for_check(self) -> None:
@@ -281,7 +283,7 @@ class CompletionCall:
         if not self._config.verify_model:
             return _NOT_CHECKED
         if self._check is None:
-            return self._authorship.known_check(self._exchange)
+            return self._known_check
         return self._check.result() if self._check.done() else None
 
 

@@ -39,7 +39,8 @@ UNSUPPORTED_FIELDS: Final[Mapping[str, tuple[object, ...]]] = {
 }
 """Fields whose results Byline could not return, and the values that request nothing."""
 
-TIMEOUT_READ_S: Final = 300.0
+TIMEOUT_READ_S: Final = 1800.0
+"""From the request to the last byte unless configured: `stall_s` finds the dead, not the clock."""
 TIMEOUT_READ_S_MAX: Final = 86_400.0
 _NO_LIMIT: Final = -1
 """What callers of llama.cpp and LM Studio send for the longest answer there is."""
@@ -77,7 +78,7 @@ def read_call(body: bytes, dispatcher: Dispatcher) -> ParsedCompletionRequest:
             messages=_messages(sent.get("messages")),
             tools=tools,
             tool_choice=_tool_choice(sent.get("tool_choice")),
-            timeout_read_s=_timeout_read_s(sent.get("timeout_read_s")),
+            timeout_read_s=_timeout_read_s(sent.get("timeout_read_s"), backend),
             max_tokens=wanted,
             asked_by=AskedBy(Asker.V1),
             options={
@@ -195,9 +196,9 @@ def _asks_for_more(sent: Mapping[str, Any], wanted: int | None, limit: int) -> b
     return any(sent.get(name) is not None for name in ("max_completion_tokens", "max_tokens"))
 
 
-def _timeout_read_s(sent: object) -> float:
+def _timeout_read_s(sent: object, backend: Backend) -> float:
     if sent is None:
-        return TIMEOUT_READ_S
+        return backend.timeout_read_s or TIMEOUT_READ_S
     if isinstance(sent, bool) or not isinstance(sent, int | float):
         _refuse("timeout_read_s", "a number of seconds")
     if not 0 < sent <= TIMEOUT_READ_S_MAX:
