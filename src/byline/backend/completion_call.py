@@ -7,7 +7,7 @@ beside the stream. Every wait has a limit of its own:
 1. connecting: `timeout_connect_s`, kept by aiohttp
 2. writing the request: `HttpLimits.write_s`, kept by `TimedBody`
 3. from the request to the last byte: `timeout_read_s`, never renewed
-4. silence after the first token: `stall_s`; a keep-alive comment counts as silence
+4. silence after the first token: `stall_s`; a keep-alive comment is a sign of life
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class CompletionCall:
     async def _decoded(self) -> list[Delta]:
         """Return the deltas that the next bytes complete; the list may be empty."""
         chunk = b"" if self._decoder.failure else await self._chunk()
-        signs = self._decoder.chunks_seen
+        signs = self._decoder.signs_of_life
         try:
             deltas = self._decoder.feed(chunk) if chunk else self._decoder.close()
         except StreamFailed as error:
@@ -158,7 +158,7 @@ class CompletionCall:
             raise bad_response(self._link.to, error.text) from error
         except RequestRefused as error:
             raise refused_in_200(error, self._link.to) from error
-        if self._decoder.chunks_seen > signs:
+        if self._decoder.signs_of_life > signs:
             self._silent_since = self._loop.time()
         return deltas
 

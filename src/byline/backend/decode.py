@@ -104,6 +104,11 @@ class AnswerDecoder:
         self._answer_fields_unsent: dict[str, Any] = {}
         self._choice_fields_unsent: dict[str, Any] = {}
 
+    @property
+    def signs_of_life(self) -> int:
+        """Chunks of the model and keep-alive comments of its server so far."""
+        return self.chunks_seen + self._reader.comments_seen
+
     def feed(self, chunk: bytes) -> list[Delta]:
         """Return the deltas that `chunk` completes."""
         if self.ended:
