@@ -36,6 +36,7 @@ A class has a `code` (stable, for programs), a message (one sentence, for a pers
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 UNAVAILABLE_REASONS: Final = frozenset(
@@ -266,16 +267,38 @@ class BackendUnavailable(MachineError):
         return f"{self.machine}_unavailable"
 
 
+@dataclass(frozen=True, slots=True)
+class MachineRefusal:
+    """The fields of a machine's own refusal, as it sent them; None or "" for those it did not.
+
+    `retry_after` is the value of its `Retry-After` header.
+    """
+
+    code: str | int | None = None
+    kind: str | None = None
+    param: str | None = None
+    retry_after: str = ""
+
+
 class LlmError(MachineError):
     """The machine answered, but not with an answer: a 4xx, or a 200 that holds nothing usable.
 
-    `reason` is `http_<3xx or 4xx>` or of `LLM_ERROR_REASONS`; `text` is the upstream's own words.
+    `reason` is `http_<3xx or 4xx>` or of `LLM_ERROR_REASONS`; `text` is the upstream's own words,
+    `refusal` the other fields of its refusal.
     """
 
     code = "llm_error"
     default_remedy = "Check the model's name, the key and the size of the request for this backend."
 
-    def __init__(self, backend_name: str, reason: str, *, machine: str, text: str = "") -> None:
+    def __init__(
+        self,
+        backend_name: str,
+        reason: str,
+        *,
+        machine: str,
+        text: str = "",
+        refusal: MachineRefusal | None = None,
+    ) -> None:
         super().__init__(
             f"{backend_name} gave no usable answer ({reason})" + (f": {text}" if text else "."),
             backend=backend_name,
@@ -283,6 +306,7 @@ class LlmError(MachineError):
             reason=reason,
         )
         self.text = text
+        self.refusal = refusal or MachineRefusal()
 
     @property
     def error_reason(self) -> str:

@@ -50,7 +50,7 @@ QUIRKS = {
     "llama.cpp's own `error:` field": "test_an_event_or_field_named_error_is_a_stream_error",
     "a stream cut before its end": "test_a_failure_of_the_server_is_unavailable",
     "comments while the prompt is read": "test_comments_ids_retries_and_empty_events_are_no_data",
-    "comments from a wedged engine": "test_keepalives_are_no_sign_of_life",
+    "comments from a wedged engine": "test_keepalive_comments_are_a_sign_of_life",
     "CRLF": "test_where_the_network_cuts_the_bytes_makes_no_difference",
     "five shapes of an error's body": ("test_a_refusal_or_a_200_without_an_answer_is_an_llm_error"),
     "503 while llama.cpp loads": "test_a_failure_of_the_server_is_unavailable",

@@ -12,7 +12,7 @@ from dispatch_doubles import ANSWER, Step, two_macs
 
 from byline.api.openai.openai_shapes import CompletionShape, ModelsShape
 from byline.api.result_shapes import ErrorShape
-from byline.domain.chat import Delta, ServedModel, ToolCallDelta, Usage
+from byline.domain.chat import Delta, MoreFields, ServedModel, ToolCallDelta, Usage
 from byline.errors import BackendUnavailable, LlmError
 
 CHAT = "/v1/chat/completions"
@@ -106,8 +106,6 @@ async def test_no_tools_and_choice_none_forces_a_final_answer(tmp_path: Path) ->
     "body",
     [
         {"model": "gemma-macmini", "messages": HELLO, "tools": [WEATHER]},
-        asked(tools=[WEATHER], tool_choice="required"),
-        asked(tools=[WEATHER], tool_choice={"type": "function", "function": {"name": "weather"}}),
     ],
 )
 async def test_tools_that_cannot_be_had_are_a_400(tmp_path: Path, body: dict[str, Any]) -> None:
@@ -146,6 +144,9 @@ async def test_a_model_that_is_no_backend_is_a_400_in_openais_words(
         (asked(n=2), "n"),
         (asked(logprobs=True), "logprobs"),
         (asked(functions=[{}]), "functions"),
+        (asked(tool_choice="any"), "tool_choice"),
+        (asked(max_tokens=1.5), "max_tokens"),
+        (asked(max_tokens=-2), "max_tokens"),
         ([], "object"),
     ],
 )
@@ -179,6 +180,7 @@ async def test_a_chat_body_that_is_no_text_or_json_is_a_400(tmp_path: Path, body
 
 async def test_harmless_values_of_fields_not_carried_are_let_through(tmp_path: Path) -> None:
     await sent_upstream(tmp_path, asked(n=1, logprobs=False, functions=None))
+    await sent_upstream(tmp_path, asked(functions=[], function_call="none"))
 
 
 async def test_chunks_come_one_for_one_and_end_with_done(tmp_path: Path) -> None:
@@ -243,8 +245,7 @@ async def test_a_backend_that_is_down_is_a_503_in_openais_words(
 @pytest.mark.parametrize(
     "script",
     [
-        [LlmError("qwen-macbook", "http_400", machine="macbook", text="too long")],
-        [Delta(finish_reason="stop")],
+        [LlmError("qwen-macbook", "bad_response", machine="macbook", text="a page")],
     ],
 )
 async def test_no_usable_answer_is_a_502(tmp_path: Path, script: list[Step]) -> None:
@@ -257,7 +258,6 @@ async def test_no_usable_answer_is_a_502(tmp_path: Path, script: list[Step]) -> 
     "script",
     [
         [Delta(content="Hi"), BackendUnavailable("q", "stream_truncated", machine="macbook")],
-        [Delta(finish_reason="stop")],
         [Delta(content="Hi"), ZeroDivisionError("secret")],
     ],
 )
@@ -310,3 +310,83 @@ async def test_a_client_who_leaves_mid_stream_stops_the_upstream(tmp_path: Path)
             await call.answer.until("one")
         assert upstream.closed.is_set()
         assert byline.idle()
+
+
+NAMED = {"type": "function", "function": {"name": "weather"}}
+
+
+@pytest.mark.parametrize("choice", ["required", NAMED])
+async def test_a_forced_tool_goes_to_the_machine_as_it_came(tmp_path: Path, choice: Any) -> None:
+    request = await sent_upstream(tmp_path, asked(tools=[WEATHER], tool_choice=choice))
+    assert request.tool_choice == choice
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sent", "told"),
+    [(-1, None, "4096"), (256.0, 256, None), (5000, 4096, "4096"), (4096, 4096, None)],
+)
+async def test_a_cut_of_max_tokens_is_told(
+    tmp_path: Path, wanted: float, sent: int | None, told: str | None
+) -> None:
+    async with office(tmp_path, script=ANSWER) as byline:
+        answer = await byline.call.post(CHAT, asked(max_tokens=wanted))
+        request = byline.client("qwen-macbook").calls[0].request
+    assert request.max_tokens == sent
+    assert answer.headers.get("x-byline-max-tokens") == told
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_empty_answer_is_an_answer(tmp_path: Path, stream: bool) -> None:
+    script = [Delta(finish_reason="length", usage=USAGE)]
+    async with office(tmp_path, script=script) as byline:
+        answer = await byline.call.post(CHAT, asked(stream=stream))
+    assert answer.status == 200
+    body = answer.events()[0]["data"] if stream else answer.json()
+    assert body["choices"][0]["finish_reason"] == "length"
+    assert ("[DONE]" in answer.body.decode()) == stream
+
+
+async def test_fields_without_a_word_of_ours_come_back_in_both_forms(tmp_path: Path) -> None:
+    more = MoreFields({"annotations": [1]}, {"stop_reason": 7}, {"timings": {"t": 1.5}})
+    usage = Usage(7, 3, as_sent={"completion_tokens_details": {"reasoning_tokens": 2}})
+    call = ToolCallDelta(0, "c1", "weather", "{}", {"extra_content": {"signature": "S"}})
+    script = (
+        Delta(tool_calls=(call,), refusal="No", more=more),
+        Delta(finish_reason="stop", usage=usage),
+    )
+    async with office(tmp_path, script=script) as byline:
+        whole = (await byline.call.post(CHAT, asked())).json()
+        streamed = await byline.call.post(CHAT, asked(stream=True))
+    first = streamed.events()[0]["data"]
+    for body, said in (
+        (whole, whole["choices"][0]["message"]),
+        (first, first["choices"][0]["delta"]),
+    ):
+        assert (said["refusal"], said["annotations"]) == ("No", [1])
+        assert said["tool_calls"][0]["extra_content"] == {"signature": "S"}
+        assert (body["choices"][0]["stop_reason"], body["timings"]) == (7, {"t": 1.5})
+    assert whole["usage"]["completion_tokens_details"] == {"reasoning_tokens": 2}
+
+
+async def test_the_clock_of_a_call_is_the_callers_the_backends_or_half_an_hour(
+    tmp_path: Path,
+) -> None:
+    assert (await sent_upstream(tmp_path, asked())).timeout_read_s == 1800
+    config = two_macs()
+    slow = config.backends["qwen-macbook"].model_copy(update={"timeout_read_s": 77.0})
+    config = config.model_copy(update={"backends": {**config.backends, "qwen-macbook": slow}})
+    async with office(tmp_path, config, script=ANSWER) as byline:
+        await byline.call.post(CHAT, asked())
+        await byline.call.post(CHAT, asked(timeout_read_s=5))
+        calls = byline.client("qwen-macbook").calls
+    assert [call.request.timeout_read_s for call in calls] == [77, 5]
+
+
+async def test_a_body_with_pictures_is_taken_and_a_larger_one_named(tmp_path: Path) -> None:
+    picture = [{"role": "user", "content": "x" * 2_000_000}]
+    request = await sent_upstream(tmp_path, asked(messages=picture))
+    assert request.messages == tuple(picture)
+    async with office(tmp_path, script=ANSWER) as byline:
+        answer = await byline.call.send("POST", CHAT, b"x" * (32 * 1024 * 1024 + 1))
+    assert answer.status == 413
+    assert "33554432 bytes" in answer.json()["error"]["message"]

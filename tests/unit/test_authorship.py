@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from byline.backend.authorship import (
+    CHECK_S_MAX,
     KIND_S_MAX,
     Authorship,
     compare_models,
@@ -165,6 +166,18 @@ async def test_a_server_that_loads_at_its_start_is_asked_once_per_connection() -
         verdict = authorship.known_check(exchange) or await authorship.check(exchange)
         assert verdict.verified
     assert server.asked == ["/props", "/props"]
+
+
+async def test_a_check_is_believed_for_a_minute() -> None:
+    server, now = Server(LLAMA), [0.0]
+    authorship = Authorship("qwen", server.get, lambda: now[0])
+    exchange = connected(reused=True)
+    authorship.note_server(exchange, "llama.cpp")
+    assert (await authorship.check(exchange)).verified
+    now[0] = CHECK_S_MAX
+    assert authorship.known_check(exchange) is not None
+    now[0] = CHECK_S_MAX + 1
+    assert authorship.known_check(exchange) is None
 
 
 async def test_a_server_that_loads_on_demand_is_asked_at_each_call_after_its_first_delta() -> None:

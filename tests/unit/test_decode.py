@@ -379,7 +379,7 @@ def test_html_is_quoted_as_text() -> None:
         decode(b"<html><script>x=1</script><h1>Welcome to your router</h1></html>")
 
 
-def test_keepalives_are_no_sign_of_life() -> None:
+def test_keepalives_are_no_chunks_of_the_model() -> None:
     decoder = AnswerDecoder()
     decoder.feed(GOOD[0])
     seen = decoder.chunks_seen

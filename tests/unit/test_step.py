@@ -184,6 +184,18 @@ def test_an_empty_message_is_asked_to_go_on_and_two_of_them_for_the_answer() -> 
     assert isinstance(effects[-1], CallForAnswer)
 
 
+def test_markup_of_a_call_that_nobody_can_read_is_no_answer() -> None:
+    said = ModelMessage("<tool_use>search rent</tool_use>")
+    state, effects = step(begun(), said)
+    assert codes(effects) == ["unreadable_call"]
+    assert isinstance(effects[-1], CallWithTools)
+    assert state.turns[-1].reply
+    state, effects = step(state, said)
+    assert isinstance(effects[-1], CallForAnswer)
+    _, effects = step(state, said)
+    assert isinstance(effects[-1], Fail)
+
+
 def test_a_call_written_as_text_is_taken_as_one() -> None:
     said = ModelMessage(
         'I will search.\n```json\n{"name": "search", "arguments": {"query": "rent"}}\n```'

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from byline.ask.agent.call_dialects import plain_tool_name
 from byline.ask.agent.text_tool_calls import CallHoldback, TextCall, read_text_calls
 
 RENT = TextCall("search", '{"query": "rent"}')
@@ -92,6 +93,69 @@ def test_what_is_no_call_is_left_as_it_is(text: str) -> None:
 def test_a_call_that_breaks_off_is_seen_as_one(text: str) -> None:
     spoken = read_text_calls(text)
     assert (spoken.calls, spoken.is_cut) == ((), True)
+
+
+JSON = '{"query": "rent"}'
+PARAMETER = "<parameter=query>\nrent\n</parameter>"
+DIALECTS = {
+    "qwen": f"<tool_call>\n<function=search>\n{PARAMETER}\n</function>\n</tool_call>",
+    "llama tag": f"<function=search>{JSON}</function>",
+    "llama json": f'<|python_tag|>{{"name": "search", "parameters": {JSON}}}<|eom_id|>',
+    "llama python": '<|python_tag|>search(query="rent")',
+    "invoke": '<function_calls><invoke name="search"><parameter name="query">rent</parameter>'
+    "</invoke></function_calls>",
+    "glm": "<tool_call>search\n<arg_key>query</arg_key>\n<arg_value>rent</arg_value>\n</tool_call>",
+    "mistral": f'[TOOL_CALLS][{{"name": "search", "arguments": {JSON}}}]',
+    "mistral new": f"[TOOL_CALLS]search[ARGS]{JSON}",
+    "harmony": "<|channel|>commentary to=functions.search <|constrain|>json<|message|>"
+    f"{JSON}<|call|>",
+    "harmony next": "<|start|>assistant<|channel|>commentary to=functions.search<|message|>"
+    f"{JSON}<|call|>",
+    "deepseek": "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>search\n"
+    f"```json\n{JSON}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+    "deepseek new": "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>search<｜tool▁sep｜>"
+    f"{JSON}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+    "kimi": "<|tool_calls_section_begin|><|tool_call_begin|>functions.search:0"
+    f"<|tool_call_argument_begin|>{JSON}<|tool_call_end|><|tool_calls_section_end|>",
+    "react": f"Action: search\nAction Input: {JSON}",
+    "react text": "Action: search\nAction Input: rent",
+    "brace": f'```json\n{{"name": "search", "arguments": {JSON}}}}}\n```',
+    "name": f'{{"name": "default_api:search", "arguments": {JSON}}}',
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_dialect_of_a_call_is_a_call(dialect: str) -> None:
+    spoken = read_text_calls(DIALECTS[dialect])
+    assert spoken.calls == (RENT,)
+    assert (spoken.rest, spoken.is_markup) == ("", False)
+
+
+@pytest.mark.parametrize("dialect", sorted(set(DIALECTS) - {"brace", "name"}))
+def test_no_mark_of_a_call_is_shown_while_it_streams(dialect: str) -> None:
+    holdback = CallHoldback()
+    shown = "".join(map(holdback.feed, f"I look.\n{DIALECTS[dialect]}"))
+    assert shown.strip() == "I look."
+
+
+@pytest.mark.parametrize(
+    ("text", "is_markup"),
+    [
+        ("<tool_use>search rent</tool_use>", True),
+        ("[TOOL_REQUEST]search rent[END_TOOL_REQUEST]", True),
+        ("Rent is due [1].", False),
+        ("It is written `<tool_call>`.", False),
+    ],
+)
+def test_markup_of_no_known_dialect_is_seen_outside_of_code(text: str, is_markup: bool) -> None:
+    assert read_text_calls(text).is_markup == is_markup
+
+
+@pytest.mark.parametrize(
+    "name", ["functions.search", "default_api:search", "search<|channel|>commentary", "search"]
+)
+def test_a_tool_is_known_by_what_models_call_it(name: str) -> None:
+    assert plain_tool_name(name) == "search"
 
 
 @given(st.text(max_size=60) | st.text("{}[]`<>\"'nametoolsearch():,_ \n1", max_size=60))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.backend.thinking_filter import ThinkSplitter
+from byline.backend.thinking_filter import ThinkSplitter, split_orphan
 
 CASES = {
     "Two years": ("Two years", ""),
@@ -14,7 +14,9 @@ CASES = {
     "\n<think>\nhm\n</think>\n\nTwo\n\nyears": ("Two\n\nyears", "\nhm\n"),
     "<think></think>Two": ("Two", ""),
     "<think>a</think><think>b</think>Two": ("Two", "ab"),
-    "First.\n<think>hm</think>\nThen.": ("First.\nThen.", "hm"),
+    "First.\n<think>hm</think>\nThen.": ("First.\n<think>hm</think>\nThen.", ""),
+    "First.\n<think>never ends": ("First.\n<think>never ends", ""),
+    "```\n<think>\nhm\n</think>\n```": ("```\n<think>\nhm\n</think>\n```", ""),
     "Models write <think> before they answer.": ("Models write <think> before they answer.", ""),
     "a < b and c </think> d": ("a < b and c </think> d", ""),
     "<think>never ends": ("", "never ends"),
@@ -47,7 +49,7 @@ def split(*pieces: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("text", CASES)
-def test_blocks_that_begin_a_line_are_thinking(text: str) -> None:
+def test_blocks_that_begin_the_answer_are_thinking(text: str) -> None:
     assert split(text) == CASES[text]
 
 
@@ -69,6 +71,19 @@ def test_text_without_a_block_comes_out_as_it_went_in(text: str) -> None:
 def test_content_is_not_held_back_once_it_is_certain() -> None:
     splitter = ThinkSplitter()
     assert splitter.feed("Two years") == ("Two years", "")
-    assert splitter.feed(" <") == (" ", "")
-    assert splitter.feed("b") == ("<b", "")
-    assert splitter.feed(" [") == (" [", "")  # a citation is no reason to wait
+    assert splitter.feed(" <") == (" <", "")
+    assert splitter.feed("think>") == ("think>", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        ("plan\n</think>\n\nTwo", "Two"),
+        ("plan</think>\nTwo", "Two"),
+        ("```\n</think>\n```\nTwo", "```\n</think>\n```\nTwo"),
+        ("A\n<think>\nhm\n</think>\nTwo", "A\n<think>\nhm\n</think>\nTwo"),
+        ("Write </think> at its end.", "Write </think> at its end."),
+    ],
+)
+def test_an_end_without_a_beginning_is_found_outside_fences(text: str, content: str) -> None:
+    assert split_orphan(text)[0] == content

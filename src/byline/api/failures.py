@@ -23,11 +23,13 @@ from byline.ask.ask_json import failure_json
 from byline.domain.asks import AskAnswer
 from byline.domain.echo import shortened
 from byline.errors import (
+    BackendUnavailable,
     BadRequest,
     BylineError,
     Forbidden,
     Internal,
     Invalid,
+    LlmError,
     MachineError,
     NotFound,
     TooLarge,
@@ -79,6 +81,13 @@ RETRY_AFTER_S: Final[Mapping[str, int]] = {
 """Code → whole seconds after which a retry makes sense; the only source of `Retry-After`."""
 
 LOADING_RETRY_AFTER_S: Final = 5
+PASSED_ON: Final = frozenset({400, 401, 403, 404, 413, 422, 429})
+"""A machine's own statuses that `/v1` answers with, so that clients raise what they raise when they
+ask it directly."""
+_A_RETRY_MENDS: Final = frozenset(
+    {"busy", "database_unavailable", "gate_timeout", "preempted", "stopping"}
+)
+"""Codes of 5xx errors that pass by themselves within `Retry-After`."""
 METHOD_NOT_ALLOWED: Final = 405
 HEAD_TOO_SLOW: Final = 408
 CLIENT_GONE: Final = 499
@@ -114,7 +123,7 @@ def status_of(error: BylineError) -> int:
 
 def retry_after_s(error: BylineError) -> int | None:
     """Whole seconds to wait before a retry; None if waiting does not help."""
-    if isinstance(error, MachineError) and error.reason == "loading":
+    if _is_loading(error):
         return LOADING_RETRY_AFTER_S
     return RETRY_AFTER_S.get(error.code)
 
@@ -124,16 +133,58 @@ def error_body(error: BylineError, answer: AskAnswer | None = None) -> dict[str,
     return failure_json(error, answer)
 
 
+def machine_status(error: BylineError) -> int | None:
+    """The machine's own status, where `/v1` passes it on."""
+    if not isinstance(error, LlmError):
+        return None
+    told = error.reason.removeprefix("http_")
+    status = int(told) if told.isdecimal() else 0
+    return status if status in PASSED_ON else None
+
+
+def openai_status(error: BylineError) -> int:
+    """The status of an error on `/v1`: the machine's own, where it refused the request."""
+    return machine_status(error) or status_of(error)
+
+
 def openai_error_body(error: BylineError) -> dict[str, Any]:
-    """The body of an error with the fields that OpenAI's clients read inside `error`."""
+    """The body of an error with the fields that OpenAI's clients read inside `error`; what the
+    machine said of it stands there in the machine's words."""
     body = error_body(error)
-    status = status_of(error)
+    status = openai_status(error)
     fallback = "server_error" if status >= 500 else "invalid_request_error"
     body["error"] |= {
         "type": _OPENAI_TYPE.get(status, fallback),
         "param": "model" if error.code == "unknown_backend" else None,
     }
+    if isinstance(error, BackendUnavailable) and error.detail:
+        body["error"]["message"] = f"{error.message} ({error.detail})"
+    if isinstance(error, LlmError) and machine_status(error):
+        told = {
+            "code": error.refusal.code,
+            "type": error.refusal.kind,
+            "param": error.refusal.param,
+        }
+        body["error"] |= {name: value for name, value in told.items() if value is not None}
+        body["error"]["message"] = error.text or error.message
     return body
+
+
+def openai_failure(error: BylineError, headers: Mapping[str, str] | None = None) -> Response:
+    """The response to an error on `/v1`. OpenAI's clients send a request that failed with a 5xx
+    twice more, each after `Retry-After`: they are told not to, unless a retry may mend it."""
+    response = failure(error, body=openai_error_body(error), headers=headers)
+    response.status_code = openai_status(error)
+    if isinstance(error, LlmError) and error.refusal.retry_after:
+        response.headers["Retry-After"] = error.refusal.retry_after
+    mends = error.code in _A_RETRY_MENDS or _is_loading(error)
+    if response.status_code >= 500 and not mends:
+        response.headers["x-should-retry"] = "false"
+    return response
+
+
+def _is_loading(error: BylineError) -> bool:
+    return isinstance(error, MachineError) and error.reason == "loading"
 
 
 def failure_headers(error: BylineError) -> dict[str, str]:
@@ -160,7 +211,7 @@ def failure(
 def failure_at(path: str, error: BylineError) -> Response:
     """The response to an error in the shape that its path uses: `/v1` has OpenAI's."""
     if path.startswith("/v1/"):
-        return failure(error, body=openai_error_body(error))
+        return openai_failure(error)
     return failure(error)
 
 

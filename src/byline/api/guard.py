@@ -47,6 +47,9 @@ _SAFETY_HEADERS: Final = tuple(
 )
 """The same, encoded."""
 
+V1_BODY_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Largest body on `/v1` unless server.body_bytes_max is configured: pictures come inside it."""
+
 PORT_MAX: Final = 65_535
 _AUTHORITY: Final = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s/@:?#\[\]\\,]+)(?::([0-9]{0,5}))?")
 _DEFAULT_PORTS: Final[Mapping[str, str]] = {"http": ":80", "https": ":443"}
@@ -210,6 +213,8 @@ class Guard:
         self.identify = identify
         self.names = host_names(server)
         self.body_bytes_max = server.body_bytes_max
+        is_configured = "body_bytes_max" in server.model_fields_set
+        self.v1_body_bytes_max = server.body_bytes_max if is_configured else V1_BODY_BYTES_MAX
         self.upload_paths = upload_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -222,8 +227,9 @@ class Guard:
         error = refusal(self.names, scope)
         upload = scope["method"] == "POST" and scope["path"] in self.upload_paths
         if error is None and not upload:
-            error = self._too_large(Headers(scope=scope))
-            receive = self._counting(receive)
+            bytes_max = self._bytes_max(scope["path"])
+            error = _too_large(Headers(scope=scope), bytes_max)
+            receive = _counting(receive, bytes_max)
         sending = _with_safety_headers(send)
         if error is not None:
             await failure_at(scope["path"], error)(scope, receive, sending)
@@ -231,31 +237,37 @@ class Guard:
         scope[_CALLER] = self.identify(scope)
         await self.app(scope, receive, sending)
 
-    def _too_large(self, headers: Headers) -> TooLarge | None:
-        declared = headers.get("content-length", "")
-        if declared.isdecimal() and int(declared[:_LENGTH_DIGITS_MAX]) > self.body_bytes_max:
-            return self._over_limit()
-        return None
+    def _bytes_max(self, path: str) -> int:
+        return self.v1_body_bytes_max if path.startswith("/v1/") else self.body_bytes_max
 
-    def _counting(self, receive: Receive) -> Receive:
-        """`receive` for a body without a declared length: its bytes are counted as they come."""
-        seen = 0
 
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self.body_bytes_max:
-                raise self._over_limit()
-            return message
+def _too_large(headers: Headers, bytes_max: int) -> TooLarge | None:
+    declared = headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:_LENGTH_DIGITS_MAX]) > bytes_max:
+        return _over_limit(bytes_max)
+    return None
 
-        return counted
 
-    def _over_limit(self) -> TooLarge:
-        return TooLarge(
-            f"The request body is larger than {self.body_bytes_max} bytes.",
-            remedy="Send less, or raise server.body_bytes_max.",
-        )
+def _counting(receive: Receive, bytes_max: int) -> Receive:
+    """`receive` for a body without a declared length: its bytes are counted as they come."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > bytes_max:
+            raise _over_limit(bytes_max)
+        return message
+
+    return counted
+
+
+def _over_limit(bytes_max: int) -> TooLarge:
+    return TooLarge(
+        f"The request body is larger than {bytes_max} bytes.",
+        remedy="Send less, or raise server.body_bytes_max.",
+    )
 
 
 def _with_safety_headers(send: Send) -> Send:

@@ -7,7 +7,7 @@ Servers pass on all that their model wrote. Some of it is no part of the answer:
     endless repetition             "Two years. Two years. Two years. …" → "Two years. "
 
 The first comes from chat templates that put `<think>` into the prompt. A block of thinking that is
-whole is removed where the server's stream is decoded (`backend.thinking`).
+whole is removed where the server's stream is decoded (`backend.thinking_filter`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from byline.ask.ask_progress import AskProgress
+from byline.backend.thinking_filter import ORPHAN_CHARS_MAX, orphan_end, split_orphan
 from byline.domain.asks import AskNote, Token
 from byline.domain.reasons import NoteCode
 from byline.verify.citation_markers import strip_markers
@@ -32,11 +33,6 @@ _SAME_CHARS: Final = 24
 
 THOUGHT_ALOUD: Final = AskNote(NoteCode.THOUGHT_ALOUD)
 
-_CLOSE: Final = r"</think(?:ing)?>"
-_AT_LINE: Final = rf"(?<![^\n])[ \t]{{0,8}}{_CLOSE}\s*"
-_THOUGHT: Final = re.compile(rf"{_AT_LINE}|{_CLOSE}[ \t]{{0,8}}\n\s*", re.IGNORECASE)
-_THOUGHT_WHOLE: Final = re.compile(rf"{_AT_LINE}|{_CLOSE}[ \t]{{0,8}}(?:\n\s*|\Z)", re.IGNORECASE)
-_CLOSE_CHARS_MAX: Final = 24
 _END_MARKS: Final = (
     *("<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>"),
     *("<|return|>", "<|eot|>", "<end_of_turn>", "<eos>", "</s>", "<｜end▁of▁sentence｜>"),
@@ -49,8 +45,7 @@ _NEXT_TURN: Final = re.compile(
 
 def answer_text(text: str) -> str:
     """Return the answer in all that a model wrote; a text that is only an answer is unchanged."""
-    thoughts = [match.end() for match in _THOUGHT_WHOLE.finditer(text)]
-    text = text[thoughts[-1] :] if thoughts else text
+    text, _ = split_orphan(text)
     turn = _NEXT_TURN.search(text)
     text = _without_end_marks(text[: turn.start()] if turn else text)
     again = repetition_start(text)
@@ -60,9 +55,8 @@ def answer_text(text: str) -> str:
 def thinking_end(text: str, new_chars: int) -> int | None:
     """Return where the answer begins if the last `new_chars` characters end the model's thinking,
     else None."""
-    start = max(0, len(text) - new_chars - _CLOSE_CHARS_MAX)
-    ends = [match.end() for match in _THOUGHT.finditer(text, start)]
-    return ends[-1] if ends else None
+    start = max(0, len(text) - new_chars - ORPHAN_CHARS_MAX)
+    return orphan_end(text, start, is_whole=False) if "</" in text else None
 
 
 def repetition_start(text: str) -> int | None:

@@ -84,6 +84,9 @@ NOTE_WORDS: Final[Mapping[NoteCode, str]] = {
     ),
     NoteCode.THOUGHT_ALOUD: ("What the model wrote so far was its thinking; its answer follows."),
     NoteCode.EMPTY_MESSAGE: "The model said nothing; it was asked to go on.",
+    NoteCode.UNREADABLE_CALL: (
+        "The model wrote what looks like a tool call; it was asked to go on."
+    ),
     NoteCode.MESSAGE_CUT: "A message of the model was cut off; its tools were not run.",
     NoteCode.CALL_IN_WORDS: "The model wrote a tool call as text; it was taken as one.",
     NoteCode.LAST_ROUND: "After %(rounds)s rounds the model may only answer.",

@@ -179,7 +179,9 @@ async def _generate(
     progress.sources = prompt.sources
     call = ChatRequest(
         messages=prompt.messages,
-        timeout_read_s=request.timeout_read_s or parts.config.timeout_read_s,
+        timeout_read_s=request.timeout_read_s
+        or backend.timeout_read_s
+        or parts.config.timeout_read_s,
         max_tokens=prompt.max_tokens,
         options={"temperature": parts.config.temperature},
         asked_by=AskedBy(Asker.ASK, progress.ask_id),

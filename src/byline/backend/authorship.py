@@ -2,8 +2,9 @@
 
 The `model` field of an answer proves nothing: mlx-vlm and mlx-lm echo what was asked for. So each
 kind of server is asked in its own way (`server_kinds`): once per connection where a server loads
-its model when it starts, and after the first delta of each call where it loads on demand. A server
-that cannot tell gives `verified=False` and the reason.
+its model when it starts, and again when that check is older than `CHECK_S_MAX`; after the first
+delta of each call where it loads on demand. A server that cannot tell gives `verified=False` and
+the reason.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from byline.backend.server_kinds import (
 
 KIND_S_MAX: Final = 60.0
 """Seconds for which a new connection is assumed to lead to the kind of server seen before."""
+
+
+CHECK_S_MAX: Final = 60.0
+"""Seconds for which a check of a connection is believed: a router may load another model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Authorship:
         self._kind_known = False
         self._kind_header = ""
         self._kind_at = 0.0
-        self._checked: WeakKeyDictionary[object, ModelCheck] = WeakKeyDictionary()
+        self._checked: WeakKeyDictionary[object, tuple[ModelCheck, float]] = WeakKeyDictionary()
 
     @property
     def extra_fields(self) -> Mapping[str, Any]:
@@ -93,10 +98,13 @@ class Authorship:
 
     def known_check(self, exchange: Exchange) -> ModelCheck | None:
         """Return the check that needs no request, or None: no check is possible, or this connection
-        was checked."""
+        was checked lately."""
         if self._kind_known and self._kind is None:
             return _CANNOT_TELL
-        return self._checked.get(exchange.protocol) if exchange.protocol is not None else None
+        if exchange.protocol is None or exchange.protocol not in self._checked:
+            return None
+        check, at = self._checked[exchange.protocol]
+        return check if self._now() - at <= CHECK_S_MAX else None
 
     def waits_for_first_delta(self) -> bool:
         """Whether the server loads on demand, so that the check must wait for the first delta."""
@@ -117,7 +125,7 @@ class Authorship:
             return ModelCheck(None, verified=False, note=f"{kind.name} did not answer {kind.path}")
         check = compare_models(kind, self._requested, kind.read(said))
         if check.verified and not kind.on_demand and exchange.protocol is not None:
-            self._checked[exchange.protocol] = check
+            self._checked[exchange.protocol] = check, self._now()
         return check
 
     def forget(self) -> None:

@@ -7,7 +7,7 @@ beside the stream. Every wait has a limit of its own:
 1. connecting: `timeout_connect_s`, kept by aiohttp
 2. writing the request: `HttpLimits.write_s`, kept by `TimedBody`
 3. from the request to the last byte: `timeout_read_s`, never renewed
-4. silence after the first token: `stall_s`; a keep-alive comment counts as silence
+4. silence after the first token: `stall_s`; a keep-alive comment is a sign of life
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ import aiohttp
 
 from byline.backend.authorship import Authorship, ModelCheck
 from byline.backend.connections import Exchange, TimedBody
-from byline.backend.decode import AnswerDecoder, AnswerUnusable, StreamFailed
+from byline.backend.decode import AnswerDecoder, AnswerUnusable, RequestRefused, StreamFailed
 from byline.backend.failures import (
     NETWORK_ERRORS,
     ExchangePhase,
     bad_response,
     network_error,
+    refused_in_200,
     status_error,
     stream_error,
     unavailable,
@@ -34,6 +35,7 @@ from byline.backend.failures import (
 from byline.backend.http_session import ServerLink, read_at_most
 from byline.backend.key_masking import MaskedDeltas
 from byline.backend.request_bodies import chat_body, max_tokens
+from byline.backend.tool_call_pieces import ids_in
 from byline.config.schema import OpenAIBackend
 from byline.domain.chat import ChatRequest, Delta, ServedModel
 from byline.errors import BackendUnavailable, LlmError
@@ -79,10 +81,12 @@ class CompletionCall:
             ),
             line_bytes_max=link.limits.line_bytes_max,
             mask=link.to.mask,
+            ids_taken=ids_in(request.messages),
         )
         self._exchange = Exchange(lambda: None)
         self._response: aiohttp.ClientResponse | None = None
         self._check: asyncio.Task[ModelCheck] | None = None
+        self._known_check: ModelCheck | None = None
         self._served_sent = False
 
     @property
@@ -100,7 +104,13 @@ class CompletionCall:
         self._response = response
         if response.status != 200:
             said = await self._error_body(response)
-            raise status_error(response.status, response.reason or "", said, self._link.to)
+            raise status_error(
+                response.status,
+                response.reason or "",
+                said,
+                self._link.to,
+                response.headers.get("Retry-After", ""),
+            )
         self._authorship.note_server(self._exchange, response.headers.get("Server", ""))
         if self._config.verify_model and not self._authorship.waits_for_first_delta():
             self._begin_check()
@@ -139,14 +149,16 @@ class CompletionCall:
     async def _decoded(self) -> list[Delta]:
         """Return the deltas that the next bytes complete; the list may be empty."""
         chunk = b"" if self._decoder.failure else await self._chunk()
-        signs = self._decoder.chunks_seen
+        signs = self._decoder.signs_of_life
         try:
             deltas = self._decoder.feed(chunk) if chunk else self._decoder.close()
         except StreamFailed as error:
             raise stream_error(error, self._link.to) from error
         except AnswerUnusable as error:
             raise bad_response(self._link.to, error.text) from error
-        if self._decoder.chunks_seen > signs:
+        except RequestRefused as error:
+            raise refused_in_200(error, self._link.to) from error
+        if self._decoder.signs_of_life > signs:
             self._silent_since = self._loop.time()
         return deltas
 
@@ -233,7 +245,8 @@ class CompletionCall:
         return self._deadline, "ReadTimeout"
 
     def _begin_check(self) -> None:
-        if self._authorship.known_check(self._exchange) is None:
+        self._known_check = self._authorship.known_check(self._exchange)  # may age meanwhile
+        if self._known_check is None:
             self._check = asyncio.create_task(self._authorship.check(self._exchange))
 
     async def _wait_for_check(self) -> None:
@@ -270,7 +283,7 @@ class CompletionCall:
         if not self._config.verify_model:
             return _NOT_CHECKED
         if self._check is None:
-            return self._authorship.known_check(self._exchange)
+            return self._known_check
         return self._check.result() if self._check.done() else None
 
 

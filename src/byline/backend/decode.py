@@ -13,11 +13,21 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from byline.backend.error_body import find_error, is_tool_call_error, upstream_text
+from byline.backend.error_body import (
+    callers_fault,
+    find_error,
+    is_tool_call_error,
+    refusal_fields,
+    refusal_of_body,
+    upstream_text,
+)
 from byline.backend.key_masking import NO_KEY, KeyMask
 from byline.backend.sse import LINE_BYTES_MAX, LineTooLong, SseEvent, SseReader
-from byline.backend.thinking_filter import ThinkSplitter
-from byline.domain.chat import Delta, ToolCallDelta, Usage
+from byline.backend.thinking_filter import ThinkSplitter, split_orphan
+from byline.backend.tool_call_pieces import ToolCallPieces, text_of
+from byline.backend.unicode_pieces import PairJoiner, storable, storable_json
+from byline.domain.chat import Delta, MoreFields, Usage
+from byline.errors import MachineRefusal
 
 ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 """Longest answer in bytes on the wire, with framing, unless a tighter limit is given."""
@@ -41,11 +51,24 @@ class AnswerUnusable(Exception):
         self.text = text
 
 
+class RequestRefused(Exception):
+    """A refusal of the request, told inside a 200. `status` is what it stands for."""
+
+    def __init__(self, status: int, text: str, refusal: MachineRefusal) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.refusal = refusal
+
+
+DecodeFailure = StreamFailed | AnswerUnusable | RequestRefused
+
+
 class AnswerDecoder:
     """AnswerDecoder decodes the body of a 200. Feed it the chunks; call `close` at the end.
 
     Only the last delta has a `finish_reason`; no delta follows it. `feed` and `close` raise
-    StreamFailed and AnswerUnusable.
+    StreamFailed, AnswerUnusable and RequestRefused.
     """
 
     def __init__(
@@ -54,8 +77,10 @@ class AnswerDecoder:
         answer_bytes_max: int = ANSWER_BYTES_MAX,
         line_bytes_max: int = LINE_BYTES_MAX,
         mask: KeyMask = NO_KEY,
+        ids_taken: Iterable[str] = (),
     ) -> None:
-        """`mask` hides the key in errors; `MaskedDeltas` masks the deltas."""
+        """`mask` hides the key in errors; `MaskedDeltas` masks the deltas. `ids_taken`: the ids of
+        tool calls that the conversation has already."""
         self.ended = False
         """The last delta has been returned."""
         self.finish_seen = False
@@ -70,10 +95,19 @@ class AnswerDecoder:
         self._choice_seen = False
         self._finish_reason = ""
         self._usage: Usage | None = None
-        self.failure: StreamFailed | AnswerUnusable | None = None
+        self.failure: DecodeFailure | None = None
         """What `close` will raise, once the deltas that came before it have been returned."""
         self._thinking = ThinkSplitter()
-        self._calls = _CallIndexes()
+        self._calls = ToolCallPieces(ids_taken)
+        self._content, self._reasoning, self._refusal = PairJoiner(), PairJoiner(), PairJoiner()
+        self._answer_fields: dict[str, Any] = {}
+        self._answer_fields_unsent: dict[str, Any] = {}
+        self._choice_fields_unsent: dict[str, Any] = {}
+
+    @property
+    def signs_of_life(self) -> int:
+        """Chunks of the model and keep-alive comments of its server so far."""
+        return self.chunks_seen + self._reader.comments_seen
 
     def feed(self, chunk: bytes) -> list[Delta]:
         """Return the deltas that `chunk` completes."""
@@ -129,7 +163,7 @@ class AnswerDecoder:
                 break
             try:
                 deltas += self._event(event)
-            except (StreamFailed, AnswerUnusable) as failure:
+            except (StreamFailed, AnswerUnusable, RequestRefused) as failure:
                 if not deltas:
                     raise
                 self.failure = failure  # raised later: deltas in the same chunk are not lost
@@ -144,7 +178,7 @@ class AnswerDecoder:
         if not data:
             return []
         if event.name == "error":
-            raise self._failure(self._text(data))
+            raise self._failure(self._text(data), refusal_of_body(data, self._mask))
         return self._chunk(_parsed(data), "delta")
 
     def _whole(self, body: bytes) -> list[Delta]:
@@ -163,111 +197,160 @@ class AnswerDecoder:
     def _chunk(self, parsed: Mapping[str, Any], key: str) -> list[Delta]:
         error = find_error(parsed, self._mask)
         if error:
-            raise self._failure(error)
+            raise self._failure(error, refusal_fields(parsed, self._mask))
         self.chunks_seen += 1
         if told := parsed.get("usage"):
             self._usage = _usage(told) or self._usage
+        if not parsed.keys() <= _ANSWER_FIELDS:
+            self._note_answer_fields(parsed)
         choice = _first_choice(parsed.get("choices"))
         if choice is None:
             return []
         self._choice_seen = True
+        if not choice.keys() <= _CHOICE_FIELDS:
+            self._choice_fields_unsent |= _unknown(choice, _CHOICE_FIELDS)
         other = "message" if key == "delta" else "delta"
-        said = _mapping(choice.get(key)) or _mapping(choice.get(other))
-        content, thought = self._thinking.feed(_text(said.get("content")))
-        reasoning = _text(said.get("reasoning_content")) or _text(said.get("reasoning"))
-        calls = self._calls.read(said.get("tool_calls"))
+        delta = self._delta(_mapping(choice.get(key)) or _mapping(choice.get(other)))
         finish = choice.get("finish_reason")
         if isinstance(finish, str) and finish:
             self._finish_reason, self.finish_seen = finish, True
-        if not (content or thought or reasoning or calls):
-            return []
-        return [Delta(content=content, reasoning=reasoning + thought, tool_calls=calls)]
+        return [delta] if delta is not None else []
+
+    def _delta(self, said: Mapping[str, Any]) -> Delta | None:
+        """Return the delta of one piece of a message, or None if it holds nothing."""
+        content, thought = self._thinking.feed(self._content.feed(text_of(said.get("content"))))
+        reasoning = text_of(said.get("reasoning_content")) or text_of(said.get("reasoning"))
+        reasoning = self._reasoning.feed(reasoning) + thought
+        calls = self._calls.read(said.get("tool_calls"))
+        if called := said.get("function_call"):  # OpenAI's form before there were tools
+            calls += self._calls.read([{"index": 0, "function": called}])
+        refusal, unknown = "", {}
+        if not said.keys() <= _USUAL_MESSAGE_FIELDS:
+            refusal = self._refusal.feed(text_of(said.get("refusal")))
+            unknown = _unknown(said, _MESSAGE_FIELDS)
+        if not (content or reasoning or calls or refusal or unknown):
+            return None
+        return Delta(content, reasoning, calls, refusal=refusal, more=self._more(unknown))
+
+    def _note_answer_fields(self, parsed: Mapping[str, Any]) -> None:
+        """Keep new fields for the next delta: by themselves they are no part of an answer."""
+        for name, value in _unknown(parsed, _ANSWER_FIELDS).items():
+            if self._answer_fields.get(name) != value:
+                self._answer_fields[name] = self._answer_fields_unsent[name] = value
+
+    def _more(self, message: Mapping[str, Any]) -> MoreFields | None:
+        answer, choice = self._answer_fields_unsent, self._choice_fields_unsent
+        if not (message or answer or choice):
+            return None
+        self._answer_fields_unsent, self._choice_fields_unsent = {}, {}
+        return MoreFields(message, choice, answer)
 
     def _text(self, body: bytes) -> str:
         return upstream_text(body, mask=self._mask)
 
-    def _failure(self, text: str) -> StreamFailed | AnswerUnusable:
+    def _failure(self, text: str, refusal: MachineRefusal) -> DecodeFailure:
         """Return the error: a machine that cannot parse its model's tool call works; its answer is
-        unusable."""
+        unusable. One that blames the request works, too."""
         if is_tool_call_error(text):
             return AnswerUnusable(text)
+        status = callers_fault(text, refusal)
+        if status is not None:
+            return RequestRefused(status, text, refusal)
         return StreamFailed("stream_error", text)
 
     def _end(self) -> list[Delta]:
         self.ended = True
-        content, thought = self._thinking.close()
-        rest = [Delta(content=content, reasoning=thought)] if content or thought else []
+        content, thought = self._thinking.feed(self._content.close())
+        held, held_thought = self._thinking.close()
+        content, reasoning = content + held, self._reasoning.close() + thought + held_thought
         finish = self._finish_reason or ("tool_calls" if self._calls.seen else "stop")
-        return [*rest, Delta(finish_reason=finish, usage=self._usage)]
+        if finish == "function_call":
+            finish = "tool_calls"  # as the calls are told
+        calls = self._calls.close(cut_off=finish == "length")
+        refusal = self._refusal.close()
+        rest = Delta(content, reasoning, calls, refusal=refusal)
+        last = Delta(finish_reason=finish, usage=self._usage, more=self._more({}))
+        return [*([rest] if rest != _NOTHING else []), last]
 
 
-class _CallIndexes:
-    """_CallIndexes gives each tool call one index, however the server numbers them."""
+_NOTHING: Final = Delta()
+_ANSWER_FIELDS: Final = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "error", "byline"}
+)
+_CHOICE_FIELDS: Final = frozenset(
+    {"index", "delta", "message", "text", "finish_reason", "logprobs"}
+)
+_USUAL_MESSAGE_FIELDS: Final = frozenset(
+    {"role", "content", "reasoning_content", "reasoning", "tool_calls", "function_call"}
+)
+_MESSAGE_FIELDS: Final = _USUAL_MESSAGE_FIELDS | {"refusal", "tool_call_id", "name"}
+"""The fields Byline has a word for, or that say what the request said."""
 
-    def __init__(self) -> None:
-        self._by_index: dict[int, int] = {}
-        self._ids: list[str] = []
-        self._named: list[bool] = []
 
-    @property
-    def seen(self) -> bool:
-        return bool(self._ids)
+def _unknown(sent: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """Return the other fields; null and empty mean the same as missing."""
+    return {
+        storable(name): storable_json(value)
+        for name, value in sent.items()
+        if name not in known and value is not None and value not in ("", [], {})
+    }
 
-    def read(self, calls: object) -> tuple[ToolCallDelta, ...]:
-        if not isinstance(calls, list):
-            return ()
-        return tuple(self._indexed(call) for call in calls if isinstance(call, Mapping))
 
-    def _indexed(self, call: Mapping[str, Any]) -> ToolCallDelta:
-        function = _mapping(call.get("function"))
-        call_id, name = _text(call.get("id")), _text(function.get("name"))
-        index = self._index(call.get("index"), call_id, name)
-        # Some servers repeat id and name in every piece; joining those would be wrong.
-        call_id = "" if self._ids[index] else call_id
-        name = "" if self._named[index] else name
-        self._ids[index] = self._ids[index] or call_id
-        self._named[index] = self._named[index] or bool(name)
-        return ToolCallDelta(index, call_id, name, _arguments(function.get("arguments")))
+def _joined(had: Any, piece: Any) -> Any:
+    """Return a field whose pieces come in several deltas: lists and texts go on, objects are
+    filled, anything else is as it was last."""
+    if isinstance(had, list) and isinstance(piece, list):
+        return [*had, *piece]
+    if isinstance(had, str) and isinstance(piece, str):
+        return had if had == piece else had + piece
+    if isinstance(had, Mapping) and isinstance(piece, Mapping):
+        return {**had, **{k: _joined(had.get(k), v) for k, v in piece.items()}}
+    return piece
 
-    def _index(self, given: object, call_id: str, name: str) -> int:
-        if isinstance(given, int):
-            index = self._by_index.get(given)
-            if index is not None and not self._is_another(index, call_id, name):
-                return index
-            self._by_index[given] = len(self._ids)
-        elif call_id and call_id in self._ids:
-            return self._ids.index(call_id)
-        elif self._ids and not (call_id or name):
-            return len(self._ids) - 1
-        self._ids.append("")
-        self._named.append(False)
-        return len(self._ids) - 1
 
-    def _is_another(self, index: int, call_id: str, name: str) -> bool:
-        """Whether this is a new call. Older Ollama numbers every call 0: a new id with a name is
-        one."""
-        return bool(name and call_id and self._ids[index] and self._ids[index] != call_id)
+def more_fields(deltas: Iterable[Delta]) -> MoreFields:
+    """Return all fields without a word of ours, put together."""
+    message: dict[str, Any] = {}
+    choice: dict[str, Any] = {}
+    answer: dict[str, Any] = {}
+    for delta in deltas:
+        if delta.more is not None:
+            for name, value in delta.more.message.items():
+                message[name] = _joined(message.get(name), value)
+            choice |= delta.more.choice
+            answer |= delta.more.answer
+    return MoreFields(message, choice, answer)
 
 
 def assemble_message(deltas: Iterable[Delta]) -> dict[str, Any]:
     """Return the message that the deltas make: the server's own `choices[0].message`, but for ids.
 
     `role` and `content` (None when there is no text) are always there; `reasoning_content` and
-    `tool_calls` only where there are any, since servers choke on nulls sent back to them. Each
+    `tool_calls` only where there are any, since servers choke on nulls sent back to them; so are
+    `refusal` and fields that Byline has no word for. Thinking whose beginning is missing is taken
+    out of the content. Each
     `tool_calls[].function.arguments` is a JSON string, the model's own, unparsed.
     """
     content: list[str] = []
     reasoning: list[str] = []
-    calls: dict[int, dict[str, str]] = {}
+    refusal: list[str] = []
+    calls: dict[int, dict[str, Any]] = {}
+    deltas = list(deltas)
     for delta in deltas:
         content.append(delta.content)
         reasoning.append(delta.reasoning)
+        refusal.append(delta.refusal)
         for piece in delta.tool_calls:
-            call = calls.setdefault(piece.index, {"id": "", "name": "", "arguments": ""})
+            call = calls.setdefault(
+                piece.index, {"id": "", "name": "", "arguments": "", "more": {}}
+            )
             call["id"] += piece.id
             call["name"] += piece.name
             call["arguments"] += piece.arguments
-    text, thinking = "".join(content), "".join(reasoning).strip()
+            for name, value in (piece.more or {}).items():
+                call["more"][name] = _joined(call["more"].get(name), value)
+    text, orphan = split_orphan("".join(content))
+    thinking = ("".join(reasoning) + orphan).strip()
     if calls and not text.strip():
         text = ""  # the white space around a tool call is no content
     message: dict[str, Any] = {"role": "assistant", "content": text or None}
@@ -275,16 +358,19 @@ def assemble_message(deltas: Iterable[Delta]) -> dict[str, Any]:
         message["reasoning_content"] = thinking
     if calls:
         message["tool_calls"] = [_tool_call(index, calls[index]) for index in sorted(calls)]
-    return message
+    if words := "".join(refusal):
+        message["refusal"] = words
+    return {**message, **more_fields(deltas).message}
 
 
-def _tool_call(index: int, call: Mapping[str, str]) -> dict[str, Any]:
+def _tool_call(index: int, call: Mapping[str, Any]) -> dict[str, Any]:
     function = {"name": call["name"], "arguments": call["arguments"] or "{}"}
     return {
         "type": "function",
         "index": index,
         "id": call["id"] or f"call_{index}",
         "function": function,
+        **call["more"],
     }
 
 
@@ -318,33 +404,6 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _text(value: object) -> str:
-    """Return a string, the joined texts of a list of content parts, or ""."""
-    if not value:
-        return ""
-    if isinstance(value, str):
-        return _storable(value)
-    if isinstance(value, list):
-        return "".join(_text(part.get("text")) for part in value if isinstance(part, Mapping))
-    return ""
-
-
-def _storable(text: str) -> str:
-    """Return the text without what JSON can escape but UTF-8 cannot carry (half a surrogate pair)
-    and without NUL, which no database stores."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text.replace("\0", "\ufffd") if "\0" in text else text
-
-
-def _arguments(value: object) -> str:
-    if value is None or isinstance(value, str):
-        return _storable(value or "")
-    return _storable(json.dumps(value, ensure_ascii=False))
-
-
 def _usage(value: object) -> Usage | None:
     if not isinstance(value, dict):
         return None
@@ -353,6 +412,7 @@ def _usage(value: object) -> Usage | None:
         _count(value.get("prompt_tokens")),
         _count(value.get("completion_tokens")),
         _count(details.get("cached_tokens")),
+        storable_json(value),
     )
     return usage if usage != Usage() else None
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
@@ -20,10 +21,10 @@ from typing import Final
 import aiohttp
 from aiohttp import client_exceptions, http_exceptions
 
-from byline.backend.decode import StreamFailed
-from byline.backend.error_body import upstream_text
+from byline.backend.decode import RequestRefused, StreamFailed
+from byline.backend.error_body import refusal_of_body, upstream_text
 from byline.backend.key_masking import NO_KEY, KeyMask
-from byline.errors import BackendUnavailable, LlmError
+from byline.errors import BackendUnavailable, LlmError, MachineRefusal
 
 
 class FailureKind(Enum):
@@ -134,6 +135,8 @@ _HINTS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+_RETRY_AFTER: Final = re.compile(r"\d{1,9}(?:\.\d{1,9})?|[A-Za-z0-9,: +-]{1,40}")
+
 _NOT_TRUSTED: Final = (
     "Name the file of the authority that signed it in SSL_CERT_FILE when Byline is started, or "
     "give {machine} a certificate this computer trusts."
@@ -199,17 +202,23 @@ def stream_error(error: StreamFailed, to: Upstream) -> BackendUnavailable:
     return unavailable(to, error.reason, error.text)
 
 
+def refused_in_200(error: RequestRefused, to: Upstream) -> LlmError:
+    """Return Byline's error for a refusal of the request that was told inside a 200."""
+    return _llm_error(to, f"http_{error.status}", error.text, error.refusal)
+
+
 def status_error(
-    status: int, phrase: str, body: bytes, to: Upstream
+    status: int, phrase: str, body: bytes, to: Upstream, retry_after: str = ""
 ) -> BackendUnavailable | LlmError:
     """Return Byline's error for a status other than 200. `body` is as much of the body as was
-    read."""
+    read, `retry_after` the header of that name."""
     said = upstream_text(body, f"HTTP {status} {phrase}".strip(), to.mask)
     if status >= 500:
         loading = status == 503 and "loading model" in said.lower()
         return unavailable(to, "loading" if loading else f"http_{status}", said)
     if status >= 300:
-        return _llm_error(to, f"http_{status}", said)
+        refusal = replace(refusal_of_body(body, to.mask), retry_after=_plain(retry_after))
+        return _llm_error(to, f"http_{status}", said, refusal)
     return bad_response(to, f"HTTP {status} is no answer to a chat completion")
 
 
@@ -223,8 +232,15 @@ def misconfigured(to: Upstream, text: str) -> LlmError:
     return _llm_error(to, "misconfigured", text)
 
 
-def _llm_error(to: Upstream, reason: str, text: str) -> LlmError:
-    return LlmError(to.name, reason, machine=to.machine, text=to.mask.text(text))
+def _llm_error(
+    to: Upstream, reason: str, text: str, refusal: MachineRefusal | None = None
+) -> LlmError:
+    return LlmError(to.name, reason, machine=to.machine, text=to.mask.text(text), refusal=refusal)
+
+
+def _plain(retry_after: str) -> str:
+    """Return a `Retry-After` (seconds or a date), or "" for what is neither."""
+    return retry_after if _RETRY_AFTER.fullmatch(retry_after) else ""
 
 
 _SENTENCES: Final[tuple[tuple[type[BaseException], str], ...]] = (

@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
-from byline.domain.chat import Delta, ToolCallDelta
+from byline.domain.chat import Delta, MoreFields, ToolCallDelta
 
 KEY_CHARS_MIN: Final = 8
 """Shortest key that is masked. Also, that many of its first characters at the end of a text count
@@ -135,6 +135,7 @@ class MaskedDeltas:
         self._mask = mask
         self._content = MaskedText(mask)
         self._reasoning = MaskedText(mask)
+        self._refusal = MaskedText(mask)
         self._arguments: dict[int, MaskedText] = {}
 
     def feed(self, deltas: list[Delta]) -> list[Delta]:
@@ -154,19 +155,33 @@ class MaskedDeltas:
             if (rest := text.close())
         )
         content, reasoning = self._content.close(), self._reasoning.close()
-        if not (content or reasoning or calls):
+        refusal = self._refusal.close()
+        if not (content or reasoning or calls or refusal):
             return []
-        return [Delta(content=content, reasoning=reasoning, tool_calls=calls)]
+        return [Delta(content, reasoning, calls, refusal=refusal)]
 
     def _mask_delta(self, delta: Delta) -> list[Delta]:
         content = self._content.feed(delta.content) if delta.content else ""
         reasoning = self._reasoning.feed(delta.reasoning) if delta.reasoning else ""
         calls = tuple(map(self._mask_call, delta.tool_calls)) if delta.tool_calls else ()
+        if delta.more or delta.refusal or delta.usage:
+            delta = self._mask_rest(delta)
         if content != delta.content or reasoning != delta.reasoning or calls != delta.tool_calls:
             delta = replace(delta, content=content, reasoning=reasoning, tool_calls=calls)
         if delta.finish_reason is not None:
             return [*self.close(), delta]
-        return [delta] if content or reasoning or calls else []
+        holds = content or reasoning or calls or delta.refusal or delta.more
+        return [delta] if holds else []
+
+    def _mask_rest(self, delta: Delta) -> Delta:
+        refusal = self._refusal.feed(delta.refusal) if delta.refusal else ""
+        more, usage = delta.more, delta.usage
+        if more is not None:
+            fields = map(self._mask.json, (more.message, more.choice, more.answer))
+            more = MoreFields(*fields)
+        if usage is not None:
+            usage = replace(usage, as_sent=self._mask.json(usage.as_sent))
+        return replace(delta, refusal=refusal, more=more, usage=usage)
 
     def _mask_call(self, call: ToolCallDelta) -> ToolCallDelta:
         text = self._arguments.setdefault(call.index, MaskedText(self._mask))
@@ -175,6 +190,7 @@ class MaskedDeltas:
             self._mask.cut_text(call.id),
             self._mask.cut_text(call.name),
             text.feed(call.arguments),
+            self._mask.json(call.more),
         )
 
 

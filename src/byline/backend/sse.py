@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 LINE_BYTES_MAX = 4 * 1024 * 1024
@@ -26,8 +27,10 @@ class SseEvent(NamedTuple):
 class SseReader:
     """SseReader turns bytes into events. Feed it chunks as they come.
 
-    CRLF and LF end a line; comment lines (`: keepalive`) are skipped. llama.cpp used to send
-    failures as a field of its own (`error: {…}`): that becomes an event named `error`.
+    CRLF, LF and CR end a line; comment lines (`: keepalive`) are skipped, but counted. llama.cpp
+    used to send failures as a field of its own (`error: {…}`): that becomes an event named `error`.
+    Some servers forget the blank line between events: a `data:` line that is a whole JSON object
+    is an event where another one follows it.
     """
 
     def __init__(self, line_bytes_max: int = LINE_BYTES_MAX) -> None:
@@ -36,11 +39,16 @@ class SseReader:
         self._name = ""
         self._data: list[bytes] = []
         self._started = False
+        self._skip_lf = False
+        self.comments_seen = 0
+        """Comment lines so far."""
         self.stray = b""
         """The first line that is not of an event stream: the server answers something else."""
 
     def feed(self, chunk: bytes) -> list[SseEvent]:
         """Return the events completed by `chunk`. Raises LineTooLong."""
+        if self._skip_lf or b"\r" in chunk:
+            chunk = self._with_lf(chunk)
         lines = (self._tail + chunk).split(b"\n")
         self._tail = lines.pop()
         if max(map(len, lines), default=0) > self._line_bytes_max:
@@ -51,16 +59,41 @@ class SseReader:
         for line in lines:
             if line.startswith(b"data: "):  # nearly every line that is not empty
                 self._started = True
-                self._data.append(line[6:].removesuffix(b"\r"))
-            elif (event := self._line(line.removesuffix(b"\r"))) is not None:
+                if self._data and (event := self._unseparated()) is not None:
+                    events.append(event)
+                self._data.append(line[6:])
+            elif (event := self._line(line)) is not None:
                 events.append(event)
         return events
 
     def close(self) -> list[SseEvent]:
         """Return the events that the end completes: some servers forget the last blank line."""
-        last_line, self._tail = self._tail.removesuffix(b"\r"), b""
-        events = [self._line(last_line) if last_line else None, self._line(b"")]
+        last_line, self._tail = self._tail, b""
+        begun = self._unseparated() if self._data and last_line.startswith(b"data:") else None
+        events = [begun, self._line(last_line) if last_line else None, self._line(b"")]
         return [event for event in events if event is not None]
+
+    def _with_lf(self, chunk: bytes) -> bytes:
+        """Return `chunk` with LF for every end of a line; a CRLF may be cut in two by the
+        network."""
+        if self._skip_lf and chunk:
+            chunk = chunk.removeprefix(b"\n")
+            self._skip_lf = False
+        self._skip_lf = self._skip_lf or chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _unseparated(self) -> SseEvent | None:
+        """Return the event before a `data:` line if its data are whole by themselves."""
+        data = b"\n".join(self._data).strip()
+        if data == b"[DONE]":
+            return self._complete()
+        if not (data.startswith(b"{") and data.endswith(b"}")):
+            return None
+        try:
+            json.loads(data)
+        except (ValueError, RecursionError):
+            return None
+        return self._complete()
 
     def _line(self, line: bytes) -> SseEvent | None:
         if not self._started:
@@ -77,7 +110,9 @@ class SseReader:
         elif field == b"error":
             self._name = "error"
             self._data.append(value)
-        elif field not in (b"", b"id", b"retry") and not self.stray:
+        elif not field:
+            self.comments_seen += 1
+        elif field not in (b"id", b"retry") and not self.stray:
             self.stray = line
         return None
 

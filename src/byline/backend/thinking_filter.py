@@ -1,8 +1,12 @@
 """Takes `<think>` blocks that a server left in the content out of it. Pure, safe for streams.
 
 Some servers send a model's thinking as a field of its own, some leave it in the text between
-`<think>` and `</think>`, or as other models spell it (`_BLOCKS`). A block counts only where it
-begins a line: an answer may mention `<think>` in the middle of a sentence.
+`<think>` and `</think>`, or as other models spell it (`_BLOCKS`). A block counts only where the
+answer begins with it: further on an answer may show one, in a sentence or in code.
+
+Where a chat template has written `<think>` into the prompt, the answer has its end alone. That is
+known only once it comes, so it is found in whole texts (`orphan_end`): outside fences, and with no
+beginning before it.
 """
 
 from __future__ import annotations
@@ -22,8 +26,15 @@ _BLOCKS: Final = {
     "<|start|>assistant<|channel|>final": "<|message|>",
     "<|channel|>final": "<|message|>",
 }
+_CLOSE: Final = r"</think(?:ing)?>"
+_ORPHAN: Final = re.compile(
+    rf"(?<![^\n])[ \t]{{0,8}}{_CLOSE}\s*|{_CLOSE}[ \t]{{0,8}}(?:\n\s*|\Z)", re.IGNORECASE
+)
+ORPHAN_CHARS_MAX: Final = 24
+"""The longest end of thinking without its white space."""
+_BEGINS: Final = re.compile(r"(?<![^\n])[ \t]{0,8}<think(?:ing)?>", re.IGNORECASE)
+_FENCE: Final = re.compile(r"(?<![^\n])[ ]{0,3}(?:```|~~~)")
 _OPENS: Final = re.compile("|".join(map(re.escape, _BLOCKS)))
-_FIRSTS: Final = frozenset(opening[0] for opening in _BLOCKS)
 
 
 def _held_chars(text: str, *markers: str) -> int:
@@ -41,13 +52,41 @@ def _latin_lowered(text: str) -> str:
     return text.lower() if text.isascii() else "".join(c.lower() if c < "\x80" else c for c in text)
 
 
+def orphan_end(text: str, start: int = 0, *, is_whole: bool = True) -> int | None:
+    """Return where the answer begins if the thinking before it has an end but no beginning, or
+    None. Only ends from `start` on are looked for; a text that is not whole may go on with more
+    than white space behind its last line."""
+    ends = [
+        match
+        for match in _ORPHAN.finditer(text, start)
+        if is_whole or match.group().endswith("\n") or _begins_line(text, match)
+    ]
+    for match in reversed(ends):
+        before = text[: match.start()]
+        if len(_FENCE.findall(before)) % 2 == 0 and not _BEGINS.search(before):
+            return match.end()
+    return None
+
+
+def _begins_line(text: str, match: re.Match[str]) -> bool:
+    return match.start() == 0 or text[match.start() - 1] == "\n"
+
+
+def split_orphan(text: str) -> tuple[str, str]:
+    """Return `(content, thinking)` of a whole text."""
+    end = orphan_end(text) if "</" in text else None
+    if end is None:
+        return text, ""
+    thought = text[:end].rstrip()
+    return text[end:], thought[: thought.rindex("<")]
+
+
 class ThinkSplitter:
     """ThinkSplitter separates content from thinking. Feed it the content as it comes."""
 
     def __init__(self) -> None:
         self._pending = ""
         self._close = ""  # the end of the block we are in
-        self._line_blank = True
         self._awaits_word = True
         # White space before the first word: dropped if a block follows.
         self._leading_space: list[str] = []
@@ -55,20 +94,19 @@ class ThinkSplitter:
 
     def feed(self, text: str) -> tuple[str, str]:
         """Return the `(content, thinking)` that `text` makes certain; either may be empty."""
-        if not (self._pending or self._close or self._awaits_word or _FIRSTS & set(text)):
-            self._track_line(text)
+        if not self._awaits_word:  # an answer has begun; all that follows is text
             return text, ""
         text = self._pending + text
         lowered = _latin_lowered(text)
         content: list[str] = []
         thinking: list[str] = []
         at = 0
-        while (found := self._next_marker(lowered, at)) is not None:
+        while self._awaits_word and (found := self._next_marker(lowered, at)) is not None:
             place, marker = found
             self._add(text[at:place], content, thinking)
             at = place + len(marker)
             self._on_marker(text[place:at], content)
-        keep = self._undecided_chars(lowered[at:])
+        keep = self._undecided_chars(lowered[at:]) if self._awaits_word else 0
         self._pending = text[len(text) - keep :] if keep else ""
         self._add(text[at : len(text) - keep], content, thinking)
         return "".join(content), "".join(thinking)
@@ -92,13 +130,7 @@ class ThinkSplitter:
         if self._close:
             return _held_chars(rest, self._close)
         keep = _held_chars(rest, *_BLOCKS)
-        if (
-            keep and rest[-keep] == "["
-        ):  # begins citations too: held back only at the start of a line
-            before = rest[:-keep].rpartition("\n")
-            blank = not before[2].strip() and (bool(before[1]) or self._line_blank)
-            return keep if blank else 0
-        return keep
+        return keep if keep and not rest[:-keep].strip() else 0
 
     def _add(self, text: str, content: list[str], thinking: list[str]) -> None:
         if self._close:
@@ -109,8 +141,8 @@ class ThinkSplitter:
     def _on_marker(self, marker: str, content: list[str]) -> None:
         if self._close:
             self._close = ""
-            self._block_seen = self._awaits_word = self._line_blank = True
-        elif self._line_blank:
+            self._block_seen = True
+        elif self._awaits_word:
             self._close = _BLOCKS[_latin_lowered(marker)]
             self._leading_space.clear()
         else:
@@ -125,10 +157,3 @@ class ThinkSplitter:
             self._leading_space.clear()
             self._awaits_word = False
         content.append(text)
-        self._track_line(text)
-
-    def _track_line(self, text: str) -> None:
-        if "\n" in text:
-            self._line_blank = not text.rpartition("\n")[2].strip()
-        elif self._line_blank:
-            self._line_blank = not text.strip()

@@ -32,7 +32,10 @@ class Server(Branch):
         (), description="Further names a `Host` header may carry, e.g. a Tailscale name."
     )
     body_bytes_max: int = Field(
-        1_048_576, ge=1024, description="Largest request body in bytes, uploads apart."
+        1_048_576,
+        ge=1024,
+        description="Largest request body in bytes, uploads apart. /v1 takes 32 MiB where this is "
+        "not set.",
     )
     connections_max: int = Field(
         1_000,
@@ -229,6 +232,11 @@ class BackendBranch(Branch):
     machine: Name = Field(description="The machine it runs on, one of [machines.*].")
     model: str = Field(min_length=1, description="The model name sent to the server.")
     timeout_connect_s: Seconds = Field(5, description="Longest wait for a connection, in seconds.")
+    timeout_read_s: Seconds | None = Field(
+        None,
+        description="From the request to its last byte, in seconds; absent: ask.timeout_read_s for "
+        "questions, 1800 on /v1.",
+    )
     max_tokens: int = Field(4096, ge=1, description="Longest answer, in tokens.")
     context_tokens: int = Field(8192, ge=256, description="The model's context, in tokens.")
     tools: bool = Field(False, description="Whether the model can call tools.")

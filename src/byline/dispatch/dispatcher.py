@@ -63,6 +63,12 @@ class Backend:
         """Whether it can call tools."""
         return self.model is not None and self.model.tools
 
+    @property
+    def timeout_read_s(self) -> float | None:
+        """The configured time from a request to its last byte, in seconds; None: not configured."""
+        config = self.config
+        return config.timeout_read_s if isinstance(config, schema.BackendBranch) else None
+
     def model_to_call(self) -> Model:
         """Return the model. Raises BadRequest for a backend that has none."""
         if self.model is None:
@@ -130,7 +136,7 @@ class Backend:
         messages = ({"role": "user", "content": prompt},)
         request = ChatRequest(messages, timeout_read_s=timeout_read_s)
         received = await self.collect(request, priority)
-        text = "".join(delta.content for delta in received)
+        text = assemble_message(received)["content"] or ""
         if is_blank({"content": text}):
             raise self.empty_answer(how_it_ended(received[-1].finish_reason))
         return text

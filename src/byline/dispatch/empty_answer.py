@@ -3,7 +3,6 @@
 wanted                          it is empty without
 a text                          a letter of text                        `is_blank`
 a message, with tools offered   text and without a call of a tool       `is_blank`
-what a model says, as it is     text, thinking and a call of a tool     `holds_anything`
 the answer to a question        a word beside citations (`ask.answer_text.says_something`)
 """
 
@@ -12,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from byline.domain.chat import Delta
 from byline.errors import LlmError
 
 NO_TEXT: Final = "no text came"
@@ -21,11 +19,6 @@ NO_TEXT: Final = "no text came"
 def is_blank(message: Mapping[str, Any]) -> bool:
     """Whether a message has neither text nor a call of a tool."""
     return not message.get("tool_calls") and not (message.get("content") or "").strip()
-
-
-def holds_anything(delta: Delta) -> bool:
-    """Whether a delta holds any part of what a model says."""
-    return bool(delta.content or delta.reasoning or delta.tool_calls)
 
 
 def how_it_ended(finish_reason: str | None, instead: str = NO_TEXT) -> str:

@@ -16,6 +16,9 @@ Tool = Mapping[str, Any]
 
 ToolChoice = Literal["auto", "none"]
 
+WireToolChoice = Literal["auto", "none", "required"] | Mapping[str, Any]
+"""What may be sent: `required` and a named function come from callers of `/v1` only."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
@@ -30,7 +33,7 @@ class ChatRequest:
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
-    tool_choice: ToolChoice = "auto"
+    tool_choice: WireToolChoice = "auto"
     timeout_read_s: float = 300.0
     max_tokens: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -39,21 +42,27 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """A piece of one tool call. `arguments` is a piece of a JSON string, never an object."""
+    """A piece of one tool call. `arguments` is a piece of a JSON string, never an object.
+
+    `more` are fields that Byline has no word for (`extra_content` with thought signatures).
+    """
 
     index: int
     id: str = ""
     name: str = ""
     arguments: str = ""
+    more: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts as the server reported them; None for those it did not report."""
+    """Token counts as the server reported them; None for those it did not report. `as_sent` is its
+    whole report."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
+    as_sent: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +80,23 @@ class ServedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class MoreFields:
+    """Fields of an answer that Byline has no word for: those of the message (`annotations`), of
+    its choice (`stop_reason`) and of the whole answer (`system_fingerprint`, `timings`)."""
+
+    message: Mapping[str, Any] = field(default_factory=dict)
+    choice: Mapping[str, Any] = field(default_factory=dict)
+    answer: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Delta:
     """One piece of a streamed answer. The last one, and only it, has a `finish_reason`.
 
     `finish_reason` is `stop`, `length`, `tool_calls` or another word of the server. The last delta
     also carries `usage` (if the server sent it) and `served`. The first delta after `served` is
-    known carries it too, since an answer may break off.
+    known carries it too, since an answer may break off. `refusal` is OpenAI's field for the words
+    of a model that will not answer.
     """
 
     content: str = ""
@@ -85,3 +105,5 @@ class Delta:
     finish_reason: str | None = None
     usage: Usage | None = None
     served: ServedModel | None = None
+    refusal: str = ""
+    more: MoreFields | None = None

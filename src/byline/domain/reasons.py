@@ -85,6 +85,7 @@ class NoteCode(StrEnum):
     REWRITE_FAILED = "rewrite_failed"
     THOUGHT_ALOUD = "thought_aloud"
     EMPTY_MESSAGE = "empty_message"
+    UNREADABLE_CALL = "unreadable_call"
     MESSAGE_CUT = "message_cut"
     CALL_IN_WORDS = "call_in_words"
     LAST_ROUND = "last_round"

@@ -10,9 +10,9 @@ from byline.api.http.http_bytes import json_bytes
 from byline.api.http.json_input import parse_json
 from byline.ask.ask_shapes import BylineShape
 from byline.ask.model_call import byline_of
-from byline.backend.decode import assemble_message
+from byline.backend.decode import assemble_message, more_fields
 from byline.dispatch.dispatcher import Backend, Dispatcher
-from byline.domain.chat import ChatRequest, Delta, Message, Tool, ToolChoice, Usage
+from byline.domain.chat import ChatRequest, Delta, Message, MoreFields, Tool, Usage, WireToolChoice
 from byline.domain.gates import AskedBy, Asker
 from byline.errors import BadRequest, ToolsUnsupported, UnknownBackend
 
@@ -34,13 +34,16 @@ HANDLED_FIELDS: Final = frozenset(
 UNSUPPORTED_FIELDS: Final[Mapping[str, tuple[object, ...]]] = {
     "n": (1,),
     "logprobs": (False,),
-    "functions": (),
-    "function_call": (),
+    "functions": ([], {}),
+    "function_call": ("none", "auto"),
 }
 """Fields whose results Byline could not return, and the values that request nothing."""
 
-TIMEOUT_READ_S: Final = 300.0
+TIMEOUT_READ_S: Final = 1800.0
+"""From the request to the last byte unless configured: `stall_s` finds the dead, not the clock."""
 TIMEOUT_READ_S_MAX: Final = 86_400.0
+_NO_LIMIT: Final = -1
+"""What callers of llama.cpp and LM Studio send for the longest answer there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class ParsedCompletionRequest:
     request: ChatRequest
     stream: bool
     include_usage: bool
+    max_tokens_cut: int | None = None
+    """The backend's limit, where the caller asked for more."""
 
 
 def read_call(body: bytes, dispatcher: Dispatcher) -> ParsedCompletionRequest:
@@ -65,14 +70,16 @@ def read_call(body: bytes, dispatcher: Dispatcher) -> ParsedCompletionRequest:
     stream_options = sent.get("stream_options") or {}
     if not isinstance(stream_options, dict):
         _refuse("stream_options", "an object")
+    wanted, limit = _max_tokens(sent), backend.model_to_call().max_tokens
     return ParsedCompletionRequest(
         backend=backend,
+        max_tokens_cut=limit if _asks_for_more(sent, wanted, limit) else None,
         request=ChatRequest(
             messages=_messages(sent.get("messages")),
             tools=tools,
             tool_choice=_tool_choice(sent.get("tool_choice")),
-            timeout_read_s=_timeout_read_s(sent.get("timeout_read_s")),
-            max_tokens=_max_tokens(sent),
+            timeout_read_s=_timeout_read_s(sent.get("timeout_read_s"), backend),
+            max_tokens=wanted,
             asked_by=AskedBy(Asker.V1),
             options={
                 name: value
@@ -155,15 +162,17 @@ def _tools(sent: Mapping[str, Any], backend: Backend) -> tuple[Tool, ...]:
     return tuple(tools)
 
 
-def _tool_choice(sent: object) -> ToolChoice:
-    if sent is None or sent == "auto":
-        return "auto"
-    if sent == "none":
-        return "none"
-    raise ToolsUnsupported(
-        "`tool_choice` can be auto or none.",
-        remedy="Leave `tool_choice` out and offer only the tool that is wanted.",
-    )
+def _tool_choice(sent: object) -> WireToolChoice:
+    match sent:
+        case None | "auto":
+            return "auto"
+        case "none":
+            return "none"
+        case "required":
+            return "required"
+        case dict():
+            return sent
+    _refuse("tool_choice", "auto, none, required or an object that names a function")
 
 
 def _max_tokens(sent: Mapping[str, Any]) -> int | None:
@@ -171,15 +180,25 @@ def _max_tokens(sent: Mapping[str, Any]) -> int | None:
         value = sent.get(name)
         if value is None:
             continue
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if value == _NO_LIMIT and not isinstance(value, bool):
+            return None
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             _refuse(name, "a whole number of at least 1")
         return value
     return None
 
 
-def _timeout_read_s(sent: object) -> float:
+def _asks_for_more(sent: Mapping[str, Any], wanted: int | None, limit: int) -> bool:
+    if wanted is not None:
+        return wanted > limit
+    return any(sent.get(name) is not None for name in ("max_completion_tokens", "max_tokens"))
+
+
+def _timeout_read_s(sent: object, backend: Backend) -> float:
     if sent is None:
-        return TIMEOUT_READ_S
+        return backend.timeout_read_s or TIMEOUT_READ_S
     if isinstance(sent, bool) or not isinstance(sent, int | float):
         _refuse("timeout_read_s", "a number of seconds")
     if not 0 < sent <= TIMEOUT_READ_S_MAX:
@@ -191,14 +210,16 @@ def completion(
     call: ParsedCompletionRequest, completion_id: str, created: int, deltas: Sequence[Delta]
 ) -> dict[str, Any]:
     """The complete answer as OpenAI's `chat.completion`; `model` is the backend's name."""
-    last = deltas[-1]
+    last, more = deltas[-1], more_fields(deltas)
     return {
+        **more.answer,
         "id": completion_id,
         "object": "chat.completion",
         "created": created,
         "model": call.backend.name,
         "choices": [
             {
+                **more.choice,
                 "index": 0,
                 "message": assemble_message(deltas),
                 "finish_reason": last.finish_reason,
@@ -223,18 +244,28 @@ class ChunkWriter:
                 "model": call.backend.name,
             }
         )
-        self._head = b"data: " + shared[:-1] + b',"choices":['
+        self._open = b"data: " + shared[:-1] + b","
+        self._head = self._open + b'"choices":['
         self._role: dict[str, Any] = {"role": "assistant"}
 
     def chunk(self, delta: Delta) -> bytes:
         """One delta as one chunk; the last chunk has the byline, too."""
         said = self._role | _delta_json(delta)
         self._role = {}
-        choice = json_bytes({"index": 0, "delta": said, "finish_reason": delta.finish_reason})
+        told: dict[str, Any] = {"index": 0, "delta": said, "finish_reason": delta.finish_reason}
+        if delta.more is not None:
+            return self._chunk_with_more(delta, told, delta.more)
+        choice = json_bytes(told)
         if delta.finish_reason is None:
             return b"".join((self._head, choice, b"]}\n\n"))
         byline = BylineShape.bytes_of(byline_of(self._call.backend, delta))
         return b"".join((self._head, choice, b'],"byline":', byline, b"}\n\n"))
+
+    def _chunk_with_more(self, delta: Delta, choice: dict[str, Any], more: MoreFields) -> bytes:
+        body: dict[str, Any] = {"choices": [{**more.choice, **choice}], **more.answer}
+        if delta.finish_reason is not None:
+            body["byline"] = BylineShape.json_of(byline_of(self._call.backend, delta))
+        return b"".join((self._open, json_bytes(body)[1:], b"\n\n"))
 
     def end(self, last: Delta) -> bytes:
         """What follows the last delta: the usage, if it was requested, and `[DONE]`."""
@@ -251,6 +282,10 @@ def _delta_json(delta: Delta) -> dict[str, Any]:
         said["content"] = delta.content
     if delta.reasoning:
         said["reasoning_content"] = delta.reasoning
+    if delta.refusal:
+        said["refusal"] = delta.refusal
+    if delta.more is not None:
+        said = {**delta.more.message, **said}
     if delta.tool_calls:
         said["tool_calls"] = [
             {
@@ -260,6 +295,7 @@ def _delta_json(delta: Delta) -> dict[str, Any]:
                     **({"name": call.name} if call.name else {}),
                     "arguments": call.arguments,
                 },
+                **(call.more or {}),
             }
             for call in delta.tool_calls
         ]
@@ -271,10 +307,11 @@ def usage_json(usage: Usage | None) -> dict[str, Any] | None:
     if usage is None or (usage.prompt_tokens is None and usage.completion_tokens is None):
         return None
     told: dict[str, Any] = {
+        "total_tokens": (usage.prompt_tokens or 0) + (usage.completion_tokens or 0),
+        **usage.as_sent,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
-        "total_tokens": (usage.prompt_tokens or 0) + (usage.completion_tokens or 0),
     }
-    if usage.cached_tokens is not None:
+    if usage.cached_tokens is not None and "prompt_tokens_details" not in told:
         told["prompt_tokens_details"] = {"cached_tokens": usage.cached_tokens}
     return told

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from byline.api.failures import failure, internal_error, openai_error_body
+from byline.api.failures import internal_error, openai_error_body, openai_failure
 from byline.api.http.event_streams import CallerLeft, EventStream, NoResponse, run_while_connected
 from byline.api.http.http_bytes import byline_headers, json_bytes
 from byline.api.http.json_responses import json_response
@@ -28,12 +28,14 @@ from byline.api.openai.chat_completions import (
     read_call,
 )
 from byline.api.services import services_of
-from byline.dispatch.empty_answer import holds_anything, how_it_ended
 from byline.domain.chat import Delta
 from byline.domain.gates import Priority
 from byline.errors import BylineError
 
 CHAT_PATH = "/v1/chat/completions"
+
+MAX_TOKENS_HEADER = "X-Byline-Max-Tokens"
+"""Says the limit that `max_tokens` was cut to."""
 
 Deltas = AsyncGenerator[Delta, None]
 
@@ -64,6 +66,8 @@ async def complete_chat(request: Request) -> Response:
         call = read_call(await request.body(), services_of(request).dispatcher)
         backend = call.backend
         headers = byline_headers(backend.name, backend.machine, backend.model_requested)
+        if call.max_tokens_cut is not None:
+            headers[MAX_TOKENS_HEADER] = str(call.max_tokens_cut)
         if call.stream:
             deltas = backend.call(call.request, Priority.FOREGROUND)
             return await _streamed(request, call, deltas, headers)
@@ -71,7 +75,7 @@ async def complete_chat(request: Request) -> Response:
     except (CallerLeft, ClientDisconnect):
         return NoResponse()
     except BylineError as error:
-        return failure(error, body=openai_error_body(error), headers=headers)
+        return openai_failure(error, headers)
 
 
 async def _whole(
@@ -79,8 +83,6 @@ async def _whole(
 ) -> Response:
     reading = call.backend.collect(call.request, Priority.FOREGROUND)
     said = await run_while_connected(request.receive, reading)
-    if not any(map(holds_anything, said)):
-        raise call.backend.empty_answer(how_it_ended(said[-1].finish_reason))
     return json_response(completion(call, _new_id(), int(time.time()), said), headers=headers)
 
 
@@ -111,14 +113,11 @@ async def _chunks(
     """The chunks of a stream. A failure ends them with an error and without `[DONE]`, so half an
     answer is never called done."""
     writer = ChunkWriter(call, _new_id(), int(time.time()))
-    last, said = first, holds_anything(first)
+    last = first
     try:
         yield writer.chunk(first)
         async for last in rest:
-            said = said or holds_anything(last)
             yield writer.chunk(last)
-        if not said:
-            raise call.backend.empty_answer(how_it_ended(last.finish_reason))
     except BylineError as error:
         yield _error_chunk(error)
     except Exception as exception:  # noqa: BLE001 - the status is sent; only a chunk can say it

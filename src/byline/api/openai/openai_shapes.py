@@ -65,7 +65,9 @@ class CompletionRequest(BaseModel):
     stream: bool | None = False
     stream_options: dict[str, Any] | None = None
     tools: list[dict[str, Any]] | None = None
-    tool_choice: Literal["auto", "none"] | None = None
-    max_tokens: int | None = Field(None, ge=1)
+    tool_choice: Literal["auto", "none", "required"] | dict[str, Any] | None = None
+    max_tokens: int | None = Field(
+        None, ge=-1, description="Cut to the backend's limit; then X-Byline-Max-Tokens says so."
+    )
     max_completion_tokens: int | None = Field(None, ge=1, description="The same as max_tokens.")
     timeout_read_s: float | None = Field(None, gt=0, le=86_400, description="To the last byte.")

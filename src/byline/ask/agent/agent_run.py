@@ -108,7 +108,9 @@ class _AgentCalls:
         self._calibration = parts.calibrations.of(backend.name, self._model.name)
         self._budget = TokenBudget(context_tokens, max_tokens, self._calibration)
         self._options = {"temperature": parts.config.temperature}
-        self._timeout_read_s = request.timeout_read_s or parts.config.timeout_read_s
+        self._timeout_read_s = (
+            request.timeout_read_s or backend.timeout_read_s or parts.config.timeout_read_s
+        )
         self.message = ModelMessage("")
         self.toolbox = Toolbox(
             parts.searcher,

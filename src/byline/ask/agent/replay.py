@@ -180,7 +180,11 @@ def _recorded(message: RecordedMessage) -> Iterator[tuple[Any, ...]]:
     which `step` publishes."""
     refused = [one for one in message.results if _is_refused(one)]
     ran = [one for one in message.results if not _is_refused(one)]
-    first = [code for code in message.notes if code in ("call_in_words", "empty_message")]
+    first = [
+        code
+        for code in message.notes
+        if code in ("call_in_words", "empty_message", "unreadable_call")
+    ]
     first += [code for code in message.notes if code == "call_after_last_round"]
     cut = [code for code in message.notes if code == "message_cut"]
     last = [code for code in message.notes if code in ("last_round", "no_progress")]

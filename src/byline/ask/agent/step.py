@@ -15,13 +15,15 @@ one last message, in which it can only answer.
                                     3d  exceeds CALLS_A_MESSAGE_MAX → refuse, say so
                                     3e  else                      → run it
                                     none to run                   → go on at 6
-                                 4  it is text                    → that is the answer
+                                 4a it is text                    → that is the answer
+                                 4b its text is the markup of a call in an unknown dialect
+                                                                  → "that was no answer", go on at 6
                                  5  it is empty (a call the server dropped) → say so, go on at 6
     the tools' results           go on at 6
     go on                        6a after ROUNDS_MAX messages, or FRUITLESS_MAX in a row that ran
                                     no tool                       → call for the answer, no tools
                                  6b else                          → call the model, with tools
-    a message, no tools offered  7a it has text                   → that is the answer, less calls
+    a message, no tools offered  7a it has text, no markup        → that is the answer, less calls
                                  7b it has none                   → fail: empty_answer
 
 So a run calls the model at most `ROUNDS_MAX` + 1 times, whatever the model does, and runs no tool
@@ -36,6 +38,7 @@ from enum import StrEnum
 from json import JSONDecodeError, loads
 from typing import Final
 
+from byline.ask.agent.call_dialects import plain_tool_name
 from byline.ask.agent.text_tool_calls import ends_early, read_text_calls
 from byline.ask.agent.tools import (
     TOOL_NAMES,
@@ -55,6 +58,11 @@ CALLS_A_MESSAGE_MAX: Final = 4
 CUT: Final = "Your message was cut off by its length limit, so nothing was run. Write less."
 EMPTY: Final = (
     "Your message was empty. Call one tool with valid JSON arguments, or answer the question."
+)
+
+NO_ANSWER: Final = (
+    "That was no answer, and no call that can be read. Call one tool as JSON, "
+    'like {"name": "search", "arguments": {"query": "…"}}, or answer the question in plain text.'
 )
 
 
@@ -209,7 +217,10 @@ def _after_message(state: AgentState, message: ModelMessage) -> AgentStep:
         return _after_cut_message(state, turn, requested)
     if requested:  # 3
         return _after_calls(state, turn, requested)
-    if text:  # 2b, 4
+    if text_calls.is_markup:  # 4b
+        note = AskNote(NoteCode.UNREADABLE_CALL)
+        return _go_on(_add_fruitless_turn(state, replace(turn, reply=NO_ANSWER)), (Publish(note),))
+    if text:  # 2b, 4a
         return replace(state, phase=AgentPhase.END), (Finish(message.content),)
     note = AskNote(NoteCode.EMPTY_MESSAGE)  # 5
     return _go_on(_add_fruitless_turn(state, replace(turn, reply=EMPTY)), (Publish(note),))
@@ -318,10 +329,10 @@ def _after_last_message(state: AgentState, message: ModelMessage) -> AgentStep:
     state = replace(state, phase=AgentPhase.END)
     calls = len(message.calls) + len(text_calls.calls)
     published: tuple[AgentEffect, ...] = ()
-    if calls or text_calls.is_cut:
+    if calls or text_calls.is_cut or text_calls.is_markup:
         published = (Publish(AskNote(NoteCode.CALL_AFTER_LAST_ROUND)),)
     text = text_calls.rest if text_calls.calls else message.content
-    if text.strip() and not text_calls.is_cut:  # 7a
+    if text.strip() and not (text_calls.is_cut or text_calls.is_markup):  # 7a
         return state, (*published, Finish(text))
     instead = "it only called tools" if published else NO_TEXT  # 7b
     return state, (*published, Fail(how_it_ended(message.finish_reason, instead)))
@@ -338,7 +349,11 @@ def _tool_calls(
     # nine letters and digits.
     return tuple(
         ToolCalled(
-            state.rounds, f"call{state.rounds:02}{n:03}", call.name, call.arguments, turn.content
+            state.rounds,
+            f"call{state.rounds:02}{n:03}",
+            plain_tool_name(call.name),
+            call.arguments,
+            turn.content,
         )
         for n, call in enumerate(requested[:999])
     )

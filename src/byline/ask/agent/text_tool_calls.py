@@ -1,7 +1,8 @@
 """Reads tool calls that a model wrote as text instead of making them. Pure.
 
 Small models, and large ones whose server has no parser for their format, put the call into the
-message: as JSON in a code block, in a tag, or bare; or as a line of Python. This module only
+message: as JSON in a code block, in a tag, or bare; as a line of Python; or in the markup of their
+family (`call_dialects`). This module only
 recognises calls and runs none: `step` checks them like any other call.
 """
 
@@ -11,10 +12,16 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
+from byline.ask.agent.call_dialects import (
+    dialect_calls,
+    looks_like_call,
+    plain_tool_name,
+    without_wrappers,
+)
 from byline.ask.agent.tools import TOOL_NAMES
 
 _BLOCKS: Final = re.compile(
@@ -27,8 +34,14 @@ _PYTHON: Final = re.compile(r"\s*+\[?+\s*+(?:\w+\.)?\w++\(.*\)\s*+\]?+\s*+", re.
 _NAME_KEYS: Final = ("name", "tool", "tool_name", "function")
 _ARGUMENT_KEYS: Final = ("arguments", "parameters", "args", "input")
 _CALL_BEGUN: Final = re.compile(r'"(?:name|tool|tool_name|function)"\s*:')
-_OPENS: Final = re.compile(r"```|<(?:tool|function)|(?:\A|\n)[ \t]*(?:\{|\[(?!\d))")
-_MAY_OPEN: Final = re.compile(r"(?:`{1,2}|<[a-z_]{0,8}|(?:\A|\n)[ \t]{0,32}\[?)\Z")
+_OPENS: Final = re.compile(
+    r"```|<[|｜]?(?:tool|function|invoke|python_tag|channel|start)|\[TOOL_|\[ARGS"
+    r"|(?:\A|\n)[ \t]*(?:\{|\[(?!\d)|Action:)"
+)
+_MAY_OPEN: Final = re.compile(
+    r"(?:`{1,2}|<[|｜]?[a-z_]{0,10}|\[[A-Z_]{0,5}"
+    r"|(?:\A|\n)[ \t]{0,32}(?:\[|A(?:c(?:t(?:i(?:on?)?)?)?)?)?)\Z"
+)
 _BARE_MAX: Final = 64
 """The most lines beginning like JSON that are tried: a message with more is data and no call."""
 _PYTHON_CHARS_MAX: Final = 20_000
@@ -44,15 +57,52 @@ class TextCall:
 
 @dataclass(frozen=True, slots=True)
 class TextCalls:
-    """The calls in a text, the `rest` without them, and whether a call in it breaks off."""
+    """The calls in a text, the `rest` without them, and whether a call in it breaks off.
+    `is_markup`: there are none, but marks of a dialect that is not known."""
 
     calls: tuple[TextCall, ...] = ()
     rest: str = ""
     is_cut: bool = False
+    is_markup: bool = False
 
 
 def read_text_calls(text: str) -> TextCalls:
     """Return the tool calls written in `text`; a text without any comes back whole as `rest`."""
+    found_calls = _dialect(text) or _read_blocks(text)
+    if found_calls.calls or found_calls.is_cut:
+        return found_calls
+    bare = without_wrappers(text)
+    if bare != text and (inner := _read_blocks(bare)).calls:
+        return inner
+    return replace(found_calls, is_markup=looks_like_call(text))
+
+
+def _dialect(text: str) -> TextCalls | None:
+    """Return the calls in the markup of a model family, or None if there are none."""
+    calls: list[TextCall] = []
+    kept: list[str] = []
+    at = 0
+    for start, end, name, arguments in dialect_calls(text):
+        calls.append(TextCall(plain_tool_name(name), _without_brace_too_many(arguments)))
+        kept.append(text[at:start])
+        at = end
+    if not calls:
+        return None
+    kept.append(text[at:])
+    return TextCalls(tuple(calls), without_wrappers("".join(kept)).strip())
+
+
+def _without_brace_too_many(body: str) -> str:
+    """Return JSON without closing brackets behind its end; other text as it is."""
+    text = body.strip()
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError):
+        return body
+    return text[:end] if not text[end:].strip("}] \t\r\n") else body
+
+
+def _read_blocks(text: str) -> TextCalls:
     calls: list[TextCall] = []
     kept: list[str] = []
     at = 0
@@ -125,7 +175,7 @@ def _candidates(text: str) -> Iterator[tuple[int, int, str]]:
 def _calls_in(body: str) -> list[TextCall] | None:
     """Return the calls in a block, or None if it holds anything else."""
     try:
-        value = json.loads(body)
+        value = json.loads(_without_brace_too_many(body))
     except (ValueError, RecursionError):
         return _python_calls(body) or _json_lines(body)
     return _json_calls(value)
@@ -165,7 +215,7 @@ def _json_call(value: Mapping[str, Any]) -> TextCall | None:
         return None  # a record in the documents may have a name too
     if not isinstance(arguments, str):
         arguments = json.dumps(arguments, ensure_ascii=False)
-    return TextCall(name, arguments)
+    return TextCall(plain_tool_name(name), arguments)
 
 
 def _python_calls(body: str) -> list[TextCall] | None:
