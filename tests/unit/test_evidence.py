@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byline.ask.evidence import NOTHING_FOUND, judge_evidence, likelihood
+from byline.ask.evidence import (
+    NOTHING_FOUND,
+    OWN_COVERAGE,
+    is_likelier_in_others,
+    judge_evidence,
+    likelihood,
+)
 from byline.config.schema import Ask, QuotesBackend
 from byline.domain.reasons import RefusalReason, SearchNote, SearchNoteCode
 from byline.domain.searches import OtherLanguages, SearchHit, SearchResult
@@ -82,6 +88,14 @@ def test_each_language_is_judged_by_its_own_passages() -> None:
     # The near passage is the other language's: nothing of it counts for the question's own.
     neither = replace(across(0.01, own=(0.0, 0.76)), coverage=0.9, nearest=0.9)
     assert judge_evidence(neither, evidence_min=MIN) is not None
+
+
+def test_quotes_come_from_another_language_only_where_the_own_has_few_of_the_words() -> None:
+    assert is_likelier_in_others(across(0.08, own=(0.2, 0.8)))
+    assert not is_likelier_in_others(across(0.08, own=(OWN_COVERAGE, 0.8)))
+    assert not is_likelier_in_others(across(0.0, own=(0.2, 0.9)))
+    alone = found("How do I reset the router?", "Press it.", coverage=0.1, cosine=0.8)
+    assert not is_likelier_in_others(alone)
 
 
 def test_a_model_is_asked_where_quotes_are_not() -> None:

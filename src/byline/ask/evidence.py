@@ -43,6 +43,9 @@ OTHERS: Final = (-5.7, 3.12, 80.0)
 words say nothing there, so a coverage of 0 counts for nothing; what is covered are names, numbers
 and codes."""
 
+OWN_COVERAGE: Final = 0.4
+"""A passage with this share of the question's words may answer it, whatever other languages say."""
+
 CODE_FOUND: Final = 0.5
 """How likely an answer is at least where a passage has a code of the question (`INV-2024-0312`)."""
 
@@ -77,14 +80,26 @@ def judge_evidence(found: SearchResult, *, evidence_min: float) -> Refusal | Non
 
 def likelihood_of(found: SearchResult) -> float:
     """Return how likely the documents answer: the likeliest of each language by itself."""
-    likely = [_likelihood_in_own_language(found)]
-    if found.others is not None and found.embedder == FINGERPRINT:
-        intercept, of_coverage, of_standing = OTHERS
-        of_words = of_coverage * found.others.coverage
-        likely.append(_logistic(intercept + of_words + of_standing * found.others.standing))
+    likely = [_likelihood_in_own_language(found), _likelihood_in_others(found)]
     if found.has_code:
         likely.append(CODE_FOUND)
     return max(likely)
+
+
+def is_likelier_in_others(found: SearchResult) -> bool:
+    """Whether an answer is likelier in another language than the question's, of whose words its own
+    language has few."""
+    if found.others is None or found.others.own_coverage >= OWN_COVERAGE:
+        return False
+    return _likelihood_in_others(found) > _likelihood_in_own_language(found)
+
+
+def _likelihood_in_others(found: SearchResult) -> float:
+    if found.others is None or found.embedder != FINGERPRINT:
+        return 0.0
+    intercept, of_coverage, of_standing = OTHERS
+    of_words = of_coverage * found.others.coverage
+    return _logistic(intercept + of_words + of_standing * found.others.standing)
 
 
 def _likelihood_in_own_language(found: SearchResult) -> float:

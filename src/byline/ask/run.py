@@ -11,7 +11,7 @@ leads from one backend to another.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 
 from byline.ask.agent.agent_run import run_agent
@@ -19,7 +19,7 @@ from byline.ask.answer_check import AnswerChecker
 from byline.ask.answer_text import answer_text, says_something
 from byline.ask.ask_parts import AskParts
 from byline.ask.ask_progress import AskProgress
-from byline.ask.evidence import NOTHING_FOUND, judge_evidence
+from byline.ask.evidence import NOTHING_FOUND, is_likelier_in_others, judge_evidence
 from byline.ask.merge_adjacent import merge_adjacent, numbered_source
 from byline.ask.model_call import ms_since, stream_message
 from byline.ask.prompt.prompt_budget import TokenBudget
@@ -48,6 +48,7 @@ from byline.domain.chat import ChatRequest, Delta
 from byline.domain.gates import AskedBy, Asker
 from byline.domain.reasons import RefusalReason
 from byline.domain.searches import QueryForm, SearchRequest, SearchResult
+from byline.text.question_language import question_language
 
 
 async def run_ask(
@@ -147,13 +148,24 @@ async def _find_quotes(
     assert isinstance(backend.config, schema.QuotesBackend)
     question = progress.searched_for or progress.question
     with _timed(progress, "generate"):
-        quoting = Quoting(question, progress.sources)
+        quoting = Quoting(question, _quotable_sources(question, progress.sources, found))
         near = await parts.searcher.similarities(question, quoting.to_compare(), found.embedder)
         answer = quoting.answer(backend.config.sentences_max, near)
     if isinstance(answer, Refusal):
         return answer
     progress.text = answer
     return None
+
+
+def _quotable_sources(
+    question: str, sources: Sequence[Source], found: SearchResult
+) -> Sequence[Source]:
+    """The sources to quote from: where an answer is likelier in another language, those in it. A
+    sentence in the question's own language would win by a word it shares by chance."""
+    if not is_likelier_in_others(found):
+        return sources
+    asked = question_language(question)
+    return [one for one in sources if question_language(one.text) is not asked] or sources
 
 
 async def _quote(backend: Backend, progress: AskProgress) -> AsyncGenerator[AskEvent, None]:
