@@ -17,6 +17,7 @@ SEARCH = (Delta(content="Let me look."), call(0, "search", query="deposit"), CAL
 ANSWER = text(f"{LEASE} [1]")
 IN_WORDS = text('```json\n{"name": "search", "arguments": {"query": "deposit"}}\n```')
 CUT_IN_WORDS = text('Look:\n```json\n{"name": "search", "arguments": {"query": "depo')
+UNREADABLE = text("Let me see. <tool_use>search: deposit</tool_use>")
 EMPTY = (Delta(finish_reason="stop", usage=Usage(10, 0)),)
 UNKNOWN = (call(0, "rm", path="/"), CALLS)
 CUT = (
@@ -31,6 +32,8 @@ RUNS = {
     "cut": [CUT, ANSWER],
     "cut in words": [CUT_IN_WORDS, ANSWER],
     "silent": [EMPTY, ANSWER],
+    "markup nobody knows": [UNREADABLE, ANSWER],
+    "markup nobody knows, twice": [UNREADABLE, UNREADABLE, ANSWER],
     "repeated, unknown": [SEARCH, SEARCH, UNKNOWN, ANSWER],
     "six rounds": [(call(0, "search", query=f"q{n}"), CALLS) for n in range(6)] + [ANSWER],
     "a call where only an answer was asked for": [EMPTY, EMPTY, (*ANSWER[:1], *SEARCH[1:])],

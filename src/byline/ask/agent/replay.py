@@ -45,6 +45,8 @@ TranscriptRow = Mapping[str, Any]
 
 _HAD_NO_END = '```json\n{"name": "'
 """Stands for a cut-off call that was written as text: transcripts do not keep its own text."""
+_UNREADABLE = "<tool_call>"
+"""Stands for the markup of a call in an unknown dialect, which was held back from the stream."""
 
 
 @dataclass(slots=True)
@@ -163,6 +165,8 @@ def _model_message(message: RecordedMessage, *, is_last: bool) -> ModelMessage:
         return ModelMessage(f"{said}\n{blocks}")
     if cut and not calls:
         return ModelMessage(f"{message.text}\n{_HAD_NO_END}", finish_reason="length")
+    if "unreadable_call" in message.notes:
+        return ModelMessage(f"{message.text}\n{_UNREADABLE}")
     if "call_after_last_round" in message.notes and is_last:
         return ModelMessage(message.text, (RequestedCall("search", "{}"),), "tool_calls")
     text = message.calls[0].said if message.calls else message.text
