@@ -176,7 +176,7 @@ async def test_work_goes_on_when_every_connection_was_lost(
         await extractor.begun.wait()
         await rows(
             database.url,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()",
         )
         hold.set()

@@ -20,6 +20,7 @@ from byline.ask.prompt.prompt_builder import Prompt, build_prompt
 from byline.ask.prompt.source_fence import harmless
 from byline.ask.prompt.token_calibration import Calibration
 from byline.ask.prompt.token_estimate import family_of
+from byline.backend import openai_client
 from byline.backend.chat_client import ChatClient
 from byline.backend.client_factory import make_client
 from byline.backend.llama_cpp import bundled_model
@@ -42,7 +43,11 @@ def config() -> LlamaCppBackend:
 
 
 @pytest.fixture
-async def tiny(tmp_path: Path, config: LlamaCppBackend) -> AsyncIterator[ChatClient]:
+async def tiny(
+    tmp_path: Path, config: LlamaCppBackend, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[ChatClient]:
+    # A person has an estimate instead of a slow count; here the count is what is tested.
+    monkeypatch.setattr(openai_client, "COUNT_S_MAX", 60.0)
     client = make_client("tiny", config, home=tmp_path)
     yield client
     await client.close()
