@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from byline.ingest.readers.hancom import hancom_tables
+from byline.ingest.readers import row_lines
 from byline.ingest.readers.hancom.hancom_tables import TextCell, table_lines
 
 
@@ -41,5 +41,5 @@ def test_repetition_ends_somewhere() -> None:
 
 def test_a_table_with_cells_far_apart_takes_no_room_for_what_is_not_there() -> None:
     told = cells(*((place, place, 1, 1, "a") for place in range(5_000)))
-    assert hancom_tables._DENSE_CELLS_MAX < 5_000**2
+    assert row_lines.DENSE_CELLS_MAX < 5_000**2
     assert list(table_lines(told)) == ["a"] * 5_000

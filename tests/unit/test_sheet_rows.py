@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from byline.ingest.readers.sheets import sheet_rows
 from byline.ingest.readers.sheets.sheet_rows import Merge, Sheet, sheet_blocks
 
 
@@ -59,3 +62,19 @@ def test_a_note_stands_behind_its_cell() -> None:
 
 def test_a_hidden_sheet_is_named_as_hidden() -> None:
     assert next(iter(sheet_blocks(Sheet("원가", is_hidden=True)))).text == "원가 (hidden)"
+
+
+def test_a_diagonal_is_read_row_by_row() -> None:
+    sheet = Sheet("s", rows={n: {n: f"on {n}"} for n in range(1, 339)})
+    assert lines(sheet) == ["\n".join(f"on {n}" for n in range(1, 339))]
+
+
+def test_merged_cells_without_number_are_looked_for_in_only_so_many_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sheet_rows, "_REPEATED_MAX", 50)
+    rows = {n: {1: f"{n}", 2: "b"} if n < 10 else {2: "b"} for n in range(1, 200)}
+    sheet = Sheet("s", rows=rows, merges=[Merge(n, 1, 199, 1) for n in range(1, 10)])
+    (table,) = lines(sheet)
+    assert table.count("1 | b") == 51
+    assert "2 | b" not in table

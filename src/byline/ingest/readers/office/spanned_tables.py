@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from byline.ingest.readers.row_lines import row_lines
+
 _WHITE: Final = re.compile(r"\s+")
 _ROWS_SPANNED_MAX: Final = 1_000
 """Rows in which one cell is repeated."""
@@ -40,10 +42,4 @@ def table_text(cells: Iterable[TableCell]) -> str:
         for row in range(cell.row + 1, cell.row + min(cell.rows, _ROWS_SPANNED_MAX)):
             if row in rows:
                 rows[row].setdefault(cell.column, cell.text)
-    columns = sorted(set().union(*rows.values()))
-    lines = []
-    for number in sorted(rows):
-        own = rows[number]
-        last = max(own)
-        lines.append(" | ".join(own.get(column, "") for column in columns if column <= last))
-    return "\n".join(lines)
+    return "\n".join(row_lines([rows[number] for number in sorted(rows)]))

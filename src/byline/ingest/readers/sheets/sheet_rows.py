@@ -14,11 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from byline.ingest.readers.row_lines import row_lines
 from byline.ingest.readers.text_blocks import Block
 
 _WHITE: Final = re.compile(r"\s+")
 _ROWS_SPANNED_MAX: Final = 10_000
 """Rows in which one merged cell is repeated: whole columns can be merged."""
+_REPEATED_MAX: Final = 1_000_000
+"""Rows that all merged cells of a sheet are looked for in, together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def sheet_blocks(sheet: Sheet) -> Iterator[Block]:
         cells[column] = f"{cells.get(column, '')} (※ {squeezed(note)})".strip()
     _spread(sheet.rows, sheet.merges)
     for table in _tables(sheet.rows):
-        yield Block("\n".join(_lines(table)))
+        yield Block("\n".join(row_lines(table)))
     for box in sheet.boxes:
         yield Block(box)
 
@@ -65,9 +68,11 @@ def sheet_blocks(sheet: Sheet) -> Iterator[Block]:
 def _spread(rows: Mapping[int, dict[int, str]], merges: Sequence[Merge]) -> None:
     """Give the rows under the first of a merged cell its text (rule 2)."""
     spread: list[tuple[int, int, str]] = []
+    left = _REPEATED_MAX
     for merge in merges:
         text = rows.get(merge.top, {}).get(merge.left, "")
-        last = min(merge.bottom, merge.top + _ROWS_SPANNED_MAX)
+        last = min(merge.bottom, merge.top + min(_ROWS_SPANNED_MAX, left))
+        left -= max(0, last - merge.top) if text else 0
         for row in range(merge.top + 1, last + 1) if text else ():
             own = rows.get(row)
             if own and any(text for column, text in own.items() if column != merge.left):
@@ -104,10 +109,3 @@ def _goes_on(table: Sequence[Mapping[int, str]], cells: Mapping[int, str]) -> bo
 
 def _has_digit(text: str) -> bool:
     return any(character.isdigit() for character in text)
-
-
-def _lines(table: Sequence[Mapping[int, str]]) -> Iterator[str]:
-    columns = sorted(set().union(*table))
-    for cells in table:
-        last = max(cells)
-        yield " | ".join(cells.get(column, "") for column in columns if column <= last)
