@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from byline.ingest.readers.office.list_numerals import (
+from byline.ingest.readers.list_numerals import (
     custom_numeral,
     letters_by_place,
     numeral,

@@ -13,6 +13,13 @@ from byline.ingest.readers.hancom.hancom_document import (
     NumberingLevel,
     ParagraphHead,
 )
+from byline.ingest.readers.list_numerals import (
+    CIRCLED,
+    letters_by_place,
+    numeral,
+    roman,
+    sign_row,
+)
 
 # fmt: off
 NUMBER_FORMS: Final = (
@@ -26,10 +33,6 @@ NUMBER_FORMS: Final = (
 
 _LEVELS: Final = 10
 _NUMBER_MAX: Final = 9_999
-_ROMAN: Final = (
-    *((1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L")),
-    *((40, "XL"), (10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")),
-)
 _INITIALS: Final = (0, 2, 3, 5, 6, 7, 9, 11, 12, 14, 15, 16, 17, 18)
 _VOWELS: Final = (0, 4, 8, 13, 18, 20)
 _SYLLABLES: Final = "".join(
@@ -109,55 +112,23 @@ def _rendered(level: int, levels: tuple[NumberingLevel, ...], counts: list[int |
     return _REFERENCE.sub(replaced, levels[level].pattern).strip()
 
 
-def _roman(number: int) -> str:
-    text = ""
-    for value, sign in _ROMAN:
-        text += sign * (number // value)
-        number %= value
-    return text
-
-
-def _latin(number: int) -> str:
-    text = ""
-    while number:
-        number, rest = divmod(number - 1, 26)
-        text = chr(ord("A") + rest) + text
-    return text
-
-
-def _counted(number: int, digits: str, units: str) -> str:
-    """A number as it is counted in Korean: 십이, 二十三."""
-    text = ""
-    for place in (3, 2, 1, 0):
-        digit = number // 10**place % 10
-        if digit:
-            unit = units[place - 1] if place else ""
-            text += unit if digit == 1 and unit else digits[digit - 1] + unit
-    return text
-
-
-def _row(first: str, count: int) -> str:
-    """Signs that follow one another in Unicode."""
-    return "".join(chr(ord(first) + place) for place in range(count))
-
-
 _SIGNS: Final = {
-    "CIRCLED_DIGIT": _row("①", 20) + _row("㉑", 15) + _row("㊱", 15),
-    "CIRCLED_LATIN_CAPITAL": _row("Ⓐ", 26),
-    "CIRCLED_LATIN_SMALL": _row("ⓐ", 26),
+    "CIRCLED_DIGIT": CIRCLED,
+    "CIRCLED_LATIN_CAPITAL": sign_row("Ⓐ", 26),
+    "CIRCLED_LATIN_SMALL": sign_row("ⓐ", 26),
     "HANGUL_SYLLABLE": _SYLLABLES,
-    "CIRCLED_HANGUL_SYLLABLE": _row("㉮", 14),
+    "CIRCLED_HANGUL_SYLLABLE": sign_row("㉮", 14),
     "HANGUL_JAMO": "ㄱㄴㄷㄹㅁㅂㅅㅇㅈㅊㅋㅌㅍㅎ",
-    "CIRCLED_HANGUL_JAMO": _row("㉠", 14),
-    "CIRCLED_IDEOGRAPH": _row("㊀", 10),
+    "CIRCLED_HANGUL_JAMO": sign_row("㉠", 14),
+    "CIRCLED_IDEOGRAPH": sign_row("㊀", 10),
     "DECAGON_CIRCLE": "갑을병정무기경신임계",
     "DECAGON_CIRCLE_HANJA": "甲乙丙丁戊己庚辛壬癸",
 }
 _COUNTS: Final[Mapping[str, Callable[[int], str]]] = {
-    "ROMAN_CAPITAL": _roman,
-    "ROMAN_SMALL": lambda number: _roman(number).lower(),
-    "LATIN_CAPITAL": _latin,
-    "LATIN_SMALL": lambda number: _latin(number).lower(),
-    "HANGUL_PHONETIC": lambda number: _counted(number, "일이삼사오육칠팔구", "십백천"),
-    "IDEOGRAPH": lambda number: _counted(number, "一二三四五六七八九", "十百千"),
+    "ROMAN_CAPITAL": roman,
+    "ROMAN_SMALL": lambda number: roman(number).lower(),
+    "LATIN_CAPITAL": lambda number: letters_by_place(number, sign_row("A", 26)),
+    "LATIN_SMALL": lambda number: letters_by_place(number, sign_row("a", 26)),
+    "HANGUL_PHONETIC": lambda number: numeral(number, "koreanCounting"),
+    "IDEOGRAPH": lambda number: numeral(number, "japaneseCounting"),
 }

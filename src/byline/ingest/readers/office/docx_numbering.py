@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 from xml.etree.ElementTree import Element
 
-from byline.ingest.readers.office.list_numerals import custom_numeral, numeral
+from byline.ingest.readers.list_numerals import custom_numeral, numeral
 from byline.ingest.readers.office.ooxml_package import attribute, is_true, local
 
 _LEVELS: Final = 9

@@ -20,6 +20,7 @@ from xml.etree.ElementTree import Element
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import Format
 from byline.ingest.format_detection import corrupt
+from byline.ingest.readers.list_numerals import numeral
 from byline.ingest.readers.office.docx_numbering import (
     BULLET,
     ListLink,
@@ -36,7 +37,6 @@ from byline.ingest.readers.office.docx_runs import (
     local_name,
     shown_alternative,
 )
-from byline.ingest.readers.office.list_numerals import numeral
 from byline.ingest.readers.office.ooxml_package import (
     UNREADABLE,
     Package,

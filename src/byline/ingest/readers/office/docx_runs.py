@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 from xml.etree.ElementTree import Element
 
+from byline.ingest.readers.list_numerals import numeral
 from byline.ingest.readers.office.docx_numbering import Style, Styles, toggle
-from byline.ingest.readers.office.list_numerals import numeral
 from byline.ingest.readers.office.ooxml_package import (
     attribute,
     drawn_paragraphs,

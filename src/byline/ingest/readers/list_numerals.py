@@ -79,21 +79,22 @@ def roman(number: int) -> str:
     return text
 
 
-def _signs(signs: str) -> Callable[[int], str]:
+def signs(row: str) -> Callable[[int], str]:
     """Signs that are not repeated: behind the last one there are none."""
-    return lambda number: signs[number - 1] if 0 < number <= len(signs) else ""
+    return lambda number: row[number - 1] if 0 < number <= len(row) else ""
 
 
-def _cycle(signs: str) -> Callable[[int], str]:
-    return lambda number: letters(number, signs)
+def cycle(alphabet: str) -> Callable[[int], str]:
+    """Signs that are doubled behind the last one, as `letters` says."""
+    return lambda number: letters(number, alphabet)
 
 
-def _digits(signs: str) -> Callable[[int], str]:
+def _digits(row: str) -> Callable[[int], str]:
     """A sign for each digit: 二〇二四."""
-    return lambda number: "".join(signs[int(digit)] for digit in str(number))
+    return lambda number: "".join(row[int(digit)] for digit in str(number))
 
 
-def _counted(
+def counted(
     digits: str, units: str, zero: str, *, says_one: bool, gap: str = ""
 ) -> Callable[[int], str]:
     """As it is counted in East Asia: 十二, 이백삼. `says_one`: 一百, not 百; `gap`: 一百零三."""
@@ -158,7 +159,7 @@ def _ordinal_words(number: int) -> str:
 
 
 def _circled(number: int) -> str:
-    return "⓪" if number == 0 else _signs(_CIRCLED)(number) or f"({number})"
+    return "⓪" if number == 0 else signs(CIRCLED)(number) or f"({number})"
 
 
 def _pairs(number: int) -> str:
@@ -166,15 +167,15 @@ def _pairs(number: int) -> str:
     return _STEMS[(number - 1) % 10] + _BRANCHES[(number - 1) % 12] if number else ""
 
 
-def _row(first: str, count: int) -> str:
+def sign_row(first: str, count: int) -> str:
     """Signs that follow one another in Unicode."""
     return "".join(chr(ord(first) + place) for place in range(count))
 
 
-_CIRCLED: Final = _row("①", 20) + _row("㉑", 15) + _row("㊱", 15)
+CIRCLED: Final = sign_row("①", 20) + sign_row("㉑", 15) + sign_row("㊱", 15)
 _STEMS: Final = "甲乙丙丁戊己庚辛壬癸"
 _BRANCHES: Final = "子丑寅卯辰巳午未申酉戌亥"
-_LATIN: Final = _row("a", 26)
+_LATIN: Final = sign_row("a", 26)
 _GREEK: Final = "αβγδεζηθικλμνξοπρστυφχψω"
 _RUSSIAN: Final = "абвгдежзиклмнопрстуфхцчшщыэюя"
 _GOJUON: Final = (
@@ -184,10 +185,10 @@ _IROHA: Final = (
     "イロハニホヘトチリヌルヲワカヨタレソツネナラムウヰノオクヤマケフコエテアサキユメミシヱヒモセス"
     "ン"
 )
-_KANJI: Final = "一二三四五六七八九"
+KANJI: Final = "一二三四五六七八九"
 
-_japanese = _counted(_KANJI, "十百千万", "〇", says_one=False)
-_chinese = _counted(_KANJI, "十百千万", "〇", says_one=True, gap="〇")
+_japanese = counted(KANJI, "十百千万", "〇", says_one=False)
+_chinese = counted(KANJI, "十百千万", "〇", says_one=True, gap="〇")
 _FORMS: Final[Mapping[str, Callable[[int], str]]] = {
     "decimal": str,
     "decimalHalfWidth": str,
@@ -203,48 +204,48 @@ _FORMS: Final[Mapping[str, Callable[[int], str]]] = {
     "ordinalText": lambda number: _ordinal_words(number).capitalize(),
     "upperRoman": roman,
     "lowerRoman": lambda number: roman(number).lower(),
-    "upperLetter": _cycle(_LATIN.upper()),
-    "lowerLetter": _cycle(_LATIN),
-    "upperGreek": _cycle(_GREEK.upper()),
-    "lowerGreek": _cycle(_GREEK),
-    "russianUpper": _cycle(_RUSSIAN.upper()),
-    "russianLower": _cycle(_RUSSIAN),
-    "hebrew2": _cycle("אבגדהוזחטיכלמנסעפצקרשת"),
-    "arabicAlpha": _cycle("أبتثجحخدذرزسشصضطظعغفقكلمنهوي"),
-    "arabicAbjad": _cycle("أبجدهوزحطيكلمنسعفصقرشتثخذضظغ"),
-    "thaiLetters": _cycle("กขคงจฉชซฌญฎฏฐฑฒณดตถทธนบปผฝพฟภมยรลวศษสหฬอฮ"),
-    "chicago": _cycle("*†‡§"),
-    "ganada": _cycle("가나다라마바사아자차카타파하"),
-    "chosung": _cycle("ㄱㄴㄷㄹㅁㅂㅅㅇㅈㅊㅋㅌㅍㅎ"),
-    "aiueo": _cycle(_GOJUON),
-    "aiueoFullWidth": _cycle(_GOJUON),
-    "iroha": _cycle(_IROHA),
-    "irohaFullWidth": _cycle(_IROHA),
+    "upperLetter": cycle(_LATIN.upper()),
+    "lowerLetter": cycle(_LATIN),
+    "upperGreek": cycle(_GREEK.upper()),
+    "lowerGreek": cycle(_GREEK),
+    "russianUpper": cycle(_RUSSIAN.upper()),
+    "russianLower": cycle(_RUSSIAN),
+    "hebrew2": cycle("אבגדהוזחטיכלמנסעפצקרשת"),
+    "arabicAlpha": cycle("أبتثجحخدذرزسشصضطظعغفقكلمنهوي"),
+    "arabicAbjad": cycle("أبجدهوزحطيكلمنسعفصقرشتثخذضظغ"),
+    "thaiLetters": cycle("กขคงจฉชซฌญฎฏฐฑฒณดตถทธนบปผฝพฟภมยรลวศษสหฬอฮ"),
+    "chicago": cycle("*†‡§"),
+    "ganada": cycle("가나다라마바사아자차카타파하"),
+    "chosung": cycle("ㄱㄴㄷㄹㅁㅂㅅㅇㅈㅊㅋㅌㅍㅎ"),
+    "aiueo": cycle(_GOJUON),
+    "aiueoFullWidth": cycle(_GOJUON),
+    "iroha": cycle(_IROHA),
+    "irohaFullWidth": cycle(_IROHA),
     "decimalEnclosedCircle": _circled,
     "decimalEnclosedCircleChinese": _circled,
-    "decimalEnclosedFullstop": lambda number: _signs(_row("⒈", 20))(number) or f"{number}.",
-    "decimalEnclosedParen": lambda number: _signs(_row("⑴", 20))(number) or f"({number})",
-    "ideographEnclosedCircle": lambda number: _signs(_row("㊀", 10))(number) or _circled(number),
-    "ideographTraditional": _signs(_STEMS),
-    "ideographZodiac": _signs(_BRANCHES),
+    "decimalEnclosedFullstop": lambda number: signs(sign_row("⒈", 20))(number) or f"{number}.",
+    "decimalEnclosedParen": lambda number: signs(sign_row("⑴", 20))(number) or f"({number})",
+    "ideographEnclosedCircle": lambda number: signs(sign_row("㊀", 10))(number) or _circled(number),
+    "ideographTraditional": signs(_STEMS),
+    "ideographZodiac": signs(_BRANCHES),
     "ideographZodiacTraditional": _pairs,
-    "ideographDigital": _digits("〇" + _KANJI),
-    "japaneseDigitalTenThousand": _digits("〇" + _KANJI),
-    "taiwaneseDigital": _digits("○" + _KANJI),
+    "ideographDigital": _digits("〇" + KANJI),
+    "japaneseDigitalTenThousand": _digits("〇" + KANJI),
+    "taiwaneseDigital": _digits("○" + KANJI),
     "koreanDigital": _digits("영일이삼사오육칠팔구"),
-    "koreanDigital2": _digits("零" + _KANJI),
-    "koreanCounting": _counted("일이삼사오육칠팔구", "십백천만", "영", says_one=False),
+    "koreanDigital2": _digits("零" + KANJI),
+    "koreanCounting": counted("일이삼사오육칠팔구", "십백천만", "영", says_one=False),
     "koreanLegal": _korean_legal,
     "japaneseCounting": _japanese,
-    "japaneseLegal": _counted("壱弐参四伍六七八九", "拾百阡萬", "零", says_one=True),
+    "japaneseLegal": counted("壱弐参四伍六七八九", "拾百阡萬", "零", says_one=True),
     "chineseCounting": _chinese,
     "chineseCountingThousand": _chinese,
     "taiwaneseCounting": _chinese,
     "taiwaneseCountingThousand": _chinese,
-    "chineseLegalSimplified": _counted(
+    "chineseLegalSimplified": counted(
         "壹贰叁肆伍陆柒捌玖", "拾佰仟万", "零", says_one=True, gap="零"
     ),
-    "ideographLegalTraditional": _counted(
+    "ideographLegalTraditional": counted(
         "壹貳參肆伍陸柒捌玖", "拾佰仟萬", "零", says_one=True, gap="零"
     ),
 }
