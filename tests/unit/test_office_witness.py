@@ -197,6 +197,20 @@ def test_a_witness_that_cannot_read_the_file_says_nothing(tmp_path: Path) -> Non
     assert told(tmp_path, OOXML + "presentationml.presentation", {"x": ""}) == []
 
 
+@pytest.mark.parametrize("kind", ["spreadsheet", "presentation"])
+def test_a_witness_of_content_that_cannot_be_unpacked_says_nothing(
+    tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "file"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("content.xml", "<a>" + "".join(map(str, range(5_000))) + "</a>")
+    raw = bytearray(path.read_bytes())
+    packed_at = raw.index(b"content.xml") + len(b"content.xml")
+    raw[packed_at : packed_at + 40] = b"\xff" * 40
+    path.write_bytes(raw)
+    assert witness_of(path, ODF + kind) == ()
+
+
 def test_elements_that_are_never_closed_are_passed_over_once(tmp_path: Path) -> None:
     """Were each of them searched to the end, this would take minutes."""
     many = 60_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -10,6 +9,7 @@ from typing import Final, TypeAlias
 from pypdfium2 import PdfiumError
 
 from byline.errors import ExtractionFailed
+from byline.ingest.readers.office.ooxml_package import UNREADABLE
 from byline.ingest.witness.hwp_witness import hwp_witness, hwpx_witness
 from byline.ingest.witness.office_witness import docx_parts, odf_parts, pptx_parts, xlsx_parts
 from byline.ingest.witness.pdf_witness import pdf_witness
@@ -19,11 +19,6 @@ Witness: TypeAlias = Callable[[Path], Iterator[WitnessPart]]
 
 _OOXML: Final = "application/vnd.openxmlformats-officedocument."
 _ODF: Final = "application/vnd.oasis.opendocument."
-
-_UNREADABLE: Final = (
-    *(zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, RuntimeError),
-    PdfiumError,
-)
 
 WITNESSES: Final[Mapping[str, Witness]] = {
     _OOXML + "wordprocessingml.document": docx_parts,
@@ -53,5 +48,5 @@ def witness_of(path: Path, media_type: str) -> tuple[WitnessPart, ...]:
         return ()
     try:
         return tuple(witness(path))
-    except (*_UNREADABLE, ExtractionFailed):
+    except (*UNREADABLE, PdfiumError, ExtractionFailed):
         return ()
