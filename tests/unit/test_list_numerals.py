@@ -66,7 +66,7 @@ def test_numbers_beyond_a_form_are_digits_and_stay_short(form: str, number: int)
 
 
 def test_every_form_prints_something_for_every_number_it_may_meet() -> None:
-    from byline.ingest.readers.office import list_numerals
+    from byline.ingest.readers import list_numerals
 
     for form in list_numerals._FORMS:
         for number in (*range(1, 130), 999, 1000, 9_999, 10_001, 32_767):

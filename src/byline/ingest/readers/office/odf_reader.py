@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import Format
-from byline.ingest.format_detection import corrupt, encrypted
+from byline.ingest.format_detection import corrupt
 from byline.ingest.readers.office.damaged_xml import tree_so_far
 from byline.ingest.readers.office.odf_styles import STYLE, Styles
 from byline.ingest.readers.office.odf_text import DRAW, OFFICE, PRESENTATION, SVG, BodyReader
@@ -71,7 +71,6 @@ class _Document:
 
     def read(self, kind: Format) -> ExtractedText:
         """Read the parts of a packed file. Raises one of `UNREADABLE` if there is no content."""
-        self._refuse_encrypted()
         root = self._part("content.xml")
         if root is None:
             raise KeyError("content.xml")
@@ -238,15 +237,6 @@ class _Document:
         except UNREADABLE:
             self._damaged.append(name)
             return None
-
-    def _refuse_encrypted(self) -> None:
-        assert self._archive is not None
-        try:
-            manifest = self._archive.read("META-INF/manifest.xml")
-        except UNREADABLE:
-            return
-        if b"encryption-data" in manifest:
-            raise encrypted()
 
     def _title(self, root: ElementTree.Element) -> str:
         meta = self._part("meta.xml") if self._archive else root.find(f"{OFFICE}meta")

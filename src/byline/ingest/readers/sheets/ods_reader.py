@@ -16,8 +16,7 @@ from xml.etree import ElementTree
 
 from byline.domain.documents import ExtractedText, ReadingWarning, ReadingWarningCode
 from byline.domain.formats import Format
-from byline.errors import ExtractionFailed
-from byline.ingest.format_detection import corrupt, encrypted
+from byline.ingest.format_detection import corrupt
 from byline.ingest.readers.office.ooxml_package import UNREADABLE
 from byline.ingest.readers.sheets.sheet_rows import Merge, Sheet, sheet_blocks, squeezed
 from byline.ingest.readers.text_blocks import assemble
@@ -49,7 +48,6 @@ def read_ods(path: Path, kind: Format, text_chars_max: int) -> ExtractedText:
 
 
 def _read(archive: zipfile.ZipFile, kind: Format, text_chars_max: int) -> ExtractedText:
-    _refuse_encrypted(archive)
     reading = _Content(text_chars_max)
     warnings: tuple[ReadingWarning, ...] = ()
     try:
@@ -70,19 +68,10 @@ def _read(archive: zipfile.ZipFile, kind: Format, text_chars_max: int) -> Extrac
     return replace(text, warnings=warnings)
 
 
-def _refuse_encrypted(archive: zipfile.ZipFile) -> None:
-    try:
-        manifest = archive.read("META-INF/manifest.xml")
-    except UNREADABLE:
-        return
-    if b"encryption-data" in manifest:
-        raise encrypted()
-
-
 def _title(archive: zipfile.ZipFile) -> str:
     try:
         root = ElementTree.fromstring(archive.read("meta.xml"))
-    except (*UNREADABLE, ExtractionFailed):
+    except UNREADABLE:
         return ""
     return next((element.text or "" for element in root.iter(_TITLE)), "")
 
