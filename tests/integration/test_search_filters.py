@@ -17,6 +17,7 @@ from byline.search import filters
 from byline.search.index import candidates
 from byline.search.search import Searcher
 from byline.store.database import Database
+from byline.store.statements import statements
 
 TEXT = "The rent of the flat is due in May."
 JUNE = datetime(2026, 6, 1, tzinfo=UTC)
@@ -179,3 +180,13 @@ async def test_tags_change_what_is_found_at_once(database: Database) -> None:
         await connection.execute("UPDATE documents SET tags = %s WHERE id = %s", [["tax"], inside])
     assert await found_in(database, wanted) == {inside}
     assert await found_in(database, replace(wanted, tags=("home",))) == set()
+
+
+async def test_documents_in_a_language_are_counted_by_an_index(database: Database) -> None:
+    wanted = {**filters.document_parameters(Filters(languages=("de", "fr"))), "narrow_max": 10}
+    async with database.connection() as connection:
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        plan = await connection.execute(
+            "EXPLAIN " + filters.with_conditions(statements("filters")["measure"]), wanted
+        )
+        assert "documents_language" in str(await plan.fetchall())
