@@ -92,7 +92,7 @@ def rows(connection: Connection, direct: Connection, asked: list[str], note: str
         call = {"model": EMBEDDING_MODEL, "input": [question]}
         embedding_ms = direct.call("POST", "/v1/embeddings", call).ms
         compared = {"model": EMBEDDING_MODEL, "input": [question] * COMPARED_MAX}
-        comparing_ms = embedding_ms + direct.call("POST", "/v1/embeddings", compared).ms
+        comparing_ms = direct.call("POST", "/v1/embeddings", compared).ms
         quoted.append(ask(connection, question, "quotes") - embedding_ms - comparing_ms)
         messages = [{"role": "user", "content": question}]
         chat = {"model": MODEL, "messages": messages, "stream": True}

@@ -77,9 +77,7 @@ class MemorySearcher:
     async def prepare(self) -> None:
         """There is nothing to get ready."""
 
-    async def similarities(
-        self, question: str, texts: Sequence[str], fingerprint: str | None
-    ) -> Mapping[str, float]:
+    async def similarities(self, found: SearchResult, texts: Sequence[str]) -> Mapping[str, float]:
         return {}
 
     async def search(self, request: SearchRequest) -> SearchResult:

@@ -10,6 +10,8 @@ import pytest
 from byline.errors import EmbedderUnavailable
 from byline.vectors.query_vector import similarities
 
+QUERY = (1.0, 0.0)
+
 
 class TwoDimensions:
     """Knows two directions: rent, and all else."""
@@ -30,10 +32,10 @@ class TwoDimensions:
 
 
 def test_each_text_has_its_cosine() -> None:
-    found = asyncio.run(similarities(TwoDimensions(), "How high is it?", ["the rent", "a dog"]))
+    found = asyncio.run(similarities(TwoDimensions(), QUERY, ["the rent", "a dog"]))
     assert found == {"the rent": pytest.approx(0.6), "a dog": 0.0}
 
 
 def test_an_embedder_that_fails_compares_nothing() -> None:
     down = TwoDimensions(EmbedderUnavailable("busy", "too many questions"))
-    assert asyncio.run(similarities(down, "How high is it?", ["the rent"])) == {}
+    assert asyncio.run(similarities(down, QUERY, ["the rent"])) == {}

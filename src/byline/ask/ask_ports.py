@@ -28,11 +28,9 @@ class DocumentSearch(Protocol):
     async def search(self, request: SearchRequest) -> SearchResult:
         """The passages that answer best."""
 
-    async def similarities(
-        self, question: str, texts: Sequence[str], fingerprint: str | None
-    ) -> Mapping[str, float]:
-        """The cosine of each text to a question, by the embedder of that fingerprint; empty if it
-        is not at hand."""
+    async def similarities(self, found: SearchResult, texts: Sequence[str]) -> Mapping[str, float]:
+        """The cosine of each text to the query of a search, by the embedder it was searched with;
+        empty if that is not at hand."""
 
 
 class DocumentReading(Protocol):

@@ -149,7 +149,7 @@ async def _find_quotes(
     question = progress.searched_for or progress.question
     with _timed(progress, "generate"):
         quoting = Quoting(question, _quotable_sources(question, progress.sources, found))
-        near = await parts.searcher.similarities(question, quoting.to_compare(), found.embedder)
+        near = await parts.searcher.similarities(found, quoting.to_compare())
         answer = quoting.answer(backend.config.sentences_max, near)
     if isinstance(answer, Refusal):
         return answer

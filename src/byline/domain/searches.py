@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -139,9 +139,10 @@ class SearchResult:
     cover: evidence that the documents treat the subject at all. `notes` are about how the
     search was understood, such as a tag that no document has. `legs` says of each retrieval leg
     whether it took part: `ok`, or why not, or why only in part. `nearest` is the hits' best cosine
-    similarity to the query in the vectors of `embedder` (its fingerprint); both are None if the
-    dense leg took no part. `others` is about passages in other languages than the query's, None if
-    none was looked for. `has_code`: one of the hits has a code of the query, such as `INV-2024`.
+    similarity to the query in the vectors of `embedder` (its fingerprint), and `query_vector` the
+    query's; all three are None if the dense leg took no part. `others` is about passages in other
+    languages than the query's, None if none was looked for. `has_code`: one of the hits has a code
+    of the query, such as `INV-2024`.
     """
 
     query: str
@@ -155,3 +156,4 @@ class SearchResult:
     embedder: str | None = None
     others: OtherLanguages | None = None
     has_code: bool = False
+    query_vector: Sequence[float] | None = field(default=None, repr=False)

@@ -105,16 +105,14 @@ class Searcher:
             if isinstance(space, SearchableSpace):
                 await space.embedder.prepare()
 
-    async def similarities(
-        self, question: str, texts: Sequence[str], fingerprint: str | None
-    ) -> dict[str, float]:
-        """The cosine of each of a few short texts to a question, by the embedder of that
-        fingerprint; empty if it is not at hand or fails, for the words still tell."""
-        if self._embedders is None or fingerprint is None or not texts:
+    async def similarities(self, found: SearchResult, texts: Sequence[str]) -> dict[str, float]:
+        """The cosine of each of a few short texts to the query of a search, by the embedder it was
+        searched with; empty if that is not at hand or fails, for the words still tell."""
+        if self._embedders is None or found.query_vector is None or not texts:
             return {}
-        if fingerprint not in self._embedders.fingerprints:
+        if found.embedder not in self._embedders.fingerprints:
             return {}
-        return await similarities(self._embedders.of(fingerprint), question, texts)
+        return await similarities(self._embedders.of(found.embedder), found.query_vector, texts)
 
     async def search(self, request: SearchRequest) -> SearchResult:
         """The best passages, best first.
@@ -166,6 +164,7 @@ class Searcher:
             coverage=_coverage(passages, shown),
             nearest=max((hit.legs["dense"] for hit in shown if "dense" in hit.legs), default=None),
             embedder=_fingerprint(query_vector),
+            query_vector=_vector(query_vector),
             others=merged.others if merged else None,
             has_code=_has_code(passages, shown, exact),
             legs={"lexical": "ok", "dense": query_vector.status},
@@ -266,6 +265,10 @@ def _notes(
 
 def _fingerprint(query_vector: QueryVector | NoQueryVector) -> str | None:
     return query_vector.space.fingerprint if isinstance(query_vector, QueryVector) else None
+
+
+def _vector(query_vector: QueryVector | NoQueryVector) -> Sequence[float] | None:
+    return query_vector.vector if isinstance(query_vector, QueryVector) else None
 
 
 def _shown(passages: list[FoundPassage], limit: int) -> tuple[SearchHit, ...]:

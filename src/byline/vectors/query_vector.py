@@ -100,15 +100,17 @@ async def embed(found: SearchableSpace | NoQueryVector, text: str) -> QueryVecto
 
 
 async def similarities(
-    embedder: QueryEmbedder, question: str, texts: Sequence[str]
+    embedder: QueryEmbedder, query_vector: Sequence[float], texts: Sequence[str]
 ) -> dict[str, float]:
-    """The cosine of each text to `question`; empty if the embedder fails."""
+    """The cosine of each text to the query of that vector; empty if the embedder fails."""
     try:
-        asked = await embedder.embed_query(question)
         vectors = await embedder.embed_sentences(texts)
     except EmbedderUnavailable:
         return {}
-    return {text: sum(map(mul, asked, vector)) for text, vector in zip(texts, vectors, strict=True)}
+    return {
+        text: sum(map(mul, query_vector, vector))
+        for text, vector in zip(texts, vectors, strict=True)
+    }
 
 
 def _status(share: float) -> str:
